@@ -1,0 +1,5 @@
+"""`python -m kit VERB`: what `run.sh` starts once the environment is there."""
+
+from kit.cli import main
+
+main()

@@ -1,0 +1,93 @@
+"""SHA-256 of bytes, files and values, and the `<digest>  <path>` lists of `sha256sum -c`."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from kit.errors import ChecksumError, DataError
+
+CHUNK = 1 << 20
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file, read in chunks of 1 MiB."""
+    hasher = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def canonical_json(value: object) -> bytes:
+    """Serialise with sorted keys and no spaces; NaN and infinity are refused (ValueError)."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def sha256_value(value: object) -> str:
+    """Return the digest of a JSON value, independent of key order."""
+    return sha256_bytes(canonical_json(value))
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """Read a `sha256sum` list as {relative path: digest}.
+
+    Raises:
+        ChecksumError: the list is missing, malformed, or names a path twice or outside its root.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ChecksumError(
+            f"checksum list {path} does not exist", remedy="restore it from the repository"
+        ) from None
+    listed: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        digest, _, name = line.partition("  ")
+        is_hex = len(digest) == 64 and set(digest) <= set("0123456789abcdef")
+        parts = name.split("/")
+        if not is_hex or not name or name.startswith("/") or ".." in parts or name in listed:
+            raise ChecksumError(
+                f"{path}:{number} is not a checksum line",
+                expected="64 hex digits, two spaces, a relative path that occurs once",
+                found=line[:120],
+                remedy="restore the list from the repository",
+            )
+        listed[name] = digest
+    return listed
+
+
+def format_checksums(digests: Mapping[str, str]) -> str:
+    """Return the list in path order, one file a line, usable with `sha256sum -c`."""
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+
+
+def verify_files(root: Path, listed: Mapping[str, str], *, remedy: str) -> None:
+    """Check that every listed file under `root` exists and has its digest.
+
+    Raises:
+        DataError: a listed file is missing.
+        ChecksumError: a file's bytes differ.
+    """
+    for name, digest in listed.items():
+        path = root / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing", expected=f"sha256 {digest}", remedy=remedy)
+        found = sha256_file(path)
+        if found != digest:
+            raise ChecksumError(
+                f"checksum mismatch: {path}", expected=digest, found=found, remedy=remedy
+            )
+
+
+def source_digest(paths: Iterable[Path]) -> str:
+    """Return one digest over the named source files, by name and content."""
+    return sha256_value({path.name: sha256_file(path) for path in paths})

@@ -1,0 +1,98 @@
+"""Errors of the kit: each names the thing, what was expected, what was found and the remedy.
+
+The command line prints the message without a traceback and ends with the class's exit code, so
+that scripts can tell a wrong checksum from a full disk. Codes are part of the interface.
+"""
+
+
+class KitError(Exception):
+    """A failure that the user can act on."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        found: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what, self.expected, self.found, self.remedy = what, expected, found, remedy
+        lines = [what]
+        for label, value in (("expected", expected), ("found", found), ("remedy", remedy)):
+            if value is not None:
+                lines.append(f"  {label}: {value}")
+        super().__init__("\n".join(lines))
+
+
+class VerificationError(KitError):
+    """A result does not hold what its signed statement or its stored answers say."""
+
+    exit_code = 1
+
+
+class ManifestError(KitError):
+    """The manifest cannot be read, or names something that does not exist."""
+
+    exit_code = 2
+
+
+class EnvironmentFault(KitError):
+    """Python, a package or the hardware is not what the kit needs."""
+
+    exit_code = 3
+
+
+class ChecksumError(KitError):
+    """Bytes differ from the list in checksums/."""
+
+    exit_code = 4
+
+
+class DataError(KitError):
+    """A dataset file is missing, truncated, or not in the published format."""
+
+    exit_code = 5
+
+
+class ModelError(KitError):
+    """Base weights are missing or cannot be used."""
+
+    exit_code = 6
+
+
+class StorageError(KitError):
+    """A folder cannot be written, or the disk is full."""
+
+    exit_code = 7
+
+
+class BusyError(KitError):
+    """Another process holds the same result."""
+
+    exit_code = 8
+
+
+class GuardError(KitError):
+    """An evaluation guard failed: an adapter does nothing, or two engines disagree."""
+
+    exit_code = 9
+
+
+class SignatureError(KitError):
+    """The signature is missing, wrong, or by a key that is not trusted."""
+
+    exit_code = 10
+
+
+class TrainingError(KitError):
+    """Training diverged or was given inputs that it cannot use."""
+
+    exit_code = 11
+
+
+class MissingStageError(KitError):
+    """A stage was asked for before the one that makes its inputs."""
+
+    exit_code = 12
