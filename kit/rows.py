@@ -1,0 +1,188 @@
+"""From stored answers to metric rows: value, interval, n and definition version, joined by id."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import pandas as pd
+
+from kit.errors import DataError, MissingStageError
+from kit.metrics import COLUMNS, DEFINITIONS, HEADLINE, Definition
+from kit.metrics.scores import Scores, score_answers
+from kit.records import Column, Concept, Target
+from kit.statistics import cluster_mean
+
+VANILLA = "vanilla"
+RETAIN_ONLY = "retain_only"
+ROW_TYPES = {
+    "system": "str", "target": "str", "method": "str", "label": "str", "seed": "Int64",
+    "concept": "str", "column": "str", "metric": "str", "version": "int64", "value": "float64",
+    "reason": "str", "n": "int64", "clusters": "int64", "low": "float64", "high": "float64",
+    "better": "str", "headline": "bool",
+}  # fmt: skip
+
+
+class System(TypedDict):
+    """What run.json says of one system; `target` is None for vanilla alone."""
+
+    name: str
+    target: str | None
+    method: str
+    label: str
+    seed: int | None
+
+
+class Inputs(TypedDict):
+    """The first four arguments of `make_rows`."""
+
+    records: pd.DataFrame
+    sets: pd.DataFrame
+    answers: pd.DataFrame
+    systems: list[System]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The records behind one column of one half of one target's table."""
+
+    target: Target
+    half: Concept
+    column: Column
+    ids: tuple[str, ...]
+
+    def metrics(self, scores: Scores) -> list[Definition]:
+        """Return what can be measured on these records, the column's headline metric included."""
+        concepts = {scores.records[name].concept for name in self.ids}
+        headline = HEADLINE[self.half, self.column]
+        return [d for d in DEFINITIONS.values() if d.concepts & concepts or d.name == headline]
+
+    def clusters(self, scores: Scores) -> np.ndarray:
+        """Return [n] codes of people; a record without a person is a cluster of its own."""
+        owners = [(scores.records[name].person, name) for name in self.ids]
+        keys = [f"person {person}" if person else f"record {name}" for person, name in owners]
+        return np.unique(keys, return_inverse=True)[1]
+
+
+def read_inputs(results: Path) -> Inputs:
+    """Read what `make_rows` needs from a result folder.
+
+    Raises:
+        MissingStageError: a file is not there yet.
+    """
+    for name in ("run.json", "records.parquet", "sets.parquet", "answers/answers.parquet"):
+        if not (results / name).is_file():
+            raise MissingStageError(
+                f"{results / name} does not exist", remedy="run `evaluate` for this manifest first"
+            )
+    run = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    return {
+        "records": pd.read_parquet(results / "records.parquet"),
+        "sets": pd.read_parquet(results / "sets.parquet"),
+        "answers": pd.read_parquet(results / "answers" / "answers.parquet"),
+        "systems": run["systems"],
+    }
+
+
+def make_rows(
+    records: pd.DataFrame,
+    sets: pd.DataFrame,
+    answers: pd.DataFrame,
+    systems: Sequence[System],
+    *,
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Compute every metric row of a result; the order of the inputs' rows changes nothing.
+
+    Args:
+        records, sets, answers: tables as stored in a result folder.
+        systems: `systems` of run.json. Vanilla is measured for every target, the others for their
+            own one.
+        draws: bootstrap draws for each interval.
+        seed: seed of the intervals; each also depends on its own system, column and metric only.
+
+    Returns:
+        One row for each system, column and metric with the columns of `ROW_TYPES`. `value` is in
+        [0, 1], or null with a `reason`; `low` and `high` are null below two clusters.
+
+    Raises:
+        DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
+    """
+    scores = score_answers(records, answers, [system["name"] for system in systems])
+    cells = make_cells(sets, scores)
+    rows = [
+        row
+        for system in sorted(systems, key=lambda system: system["name"])
+        for cell in cells
+        if system["target"] in (None, cell.target)
+        for row in _cell_rows(system, cell, scores, draws, seed)
+    ]
+    return pd.DataFrame(rows, columns=list(ROW_TYPES)).astype(ROW_TYPES)
+
+
+def make_cells(sets: pd.DataFrame, scores: Scores) -> list[Cell]:
+    """Return the columns of every target that has sets, in table order.
+
+    A column that PEBench prints but that has no records is there with no ids.
+
+    Raises:
+        DataError: a set names an unknown record, target or column, or one record twice.
+    """
+    _check_sets(sets, scores)
+    ids = {
+        key: tuple(sorted(group))
+        for key, group in sets.groupby(["target", "concept", "column"])["record_id"]
+    }
+    return [
+        Cell(target, half, column, ids.get((target, half, column), ()))
+        for target in Target
+        if target in set(sets["target"])
+        for half in (Concept.PERSON, Concept.EVENT)
+        for column in Column
+        if (half, column) in COLUMNS[target] or (target, half, column) in ids
+    ]
+
+
+def _check_sets(sets: pd.DataFrame, scores: Scores) -> None:
+    ordered = sets.sort_values(list(sets.columns), kind="stable")
+    halves = (Concept.PERSON, Concept.EVENT)
+    for bad, what in (
+        (~ordered["record_id"].isin(list(scores.records)), "names a record that does not exist"),
+        (~ordered["target"].isin(list(Target)), "has an unknown target"),
+        (~ordered["concept"].isin(halves), "has an unknown half"),
+        (~ordered["column"].isin(list(Column)), "has an unknown column"),
+        (ordered.duplicated(), "occurs twice"),
+    ):
+        if bad.any():
+            row = ordered[bad].iloc[0]
+            place = "/".join(row[["target", "concept", "column", "record_id"]])
+            raise DataError(
+                f"the entry {place} of sets.parquet {what}",
+                remedy="run `evaluate` again for this result, or restore sets.parquet",
+            )
+
+
+def _cell_rows(
+    system: System, cell: Cell, scores: Scores, draws: int, seed: int
+) -> Iterator[Mapping[str, object]]:
+    clusters = cell.clusters(scores)
+    for definition in cell.metrics(scores):
+        place = {"concept": cell.half, "column": cell.column, "metric": definition.name}
+        row = {
+            "system": system["name"], "target": cell.target, "method": system["method"],
+            "label": system["label"], "seed": system["seed"], **place,
+            "version": definition.version, "better": definition.better_in(cell.column),
+            "headline": definition.name == HEADLINE[cell.half, cell.column],
+            "value": None, "reason": "", "n": 0, "clusters": 0, "low": None, "high": None,
+        }  # fmt: skip
+        values = scores.of(system["name"], definition.name, cell.ids)
+        exists = ~np.isnan(values)
+        if exists.any():
+            key = (seed, system["name"], cell.target, *place.values())
+            row |= vars(cluster_mean(values[exists], clusters[exists], draws=draws, key=key))
+        else:
+            row["reason"] = definition.absent if cell.ids else "the set of this column is empty"
+        yield row
