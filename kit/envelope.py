@@ -1,0 +1,131 @@
+"""DSSE 1.0 envelope around an in-toto statement, signed with Ed25519.
+
+The signature covers PAE(type, body), so that bytes signed for another purpose never verify here.
+Source: secure-systems-lab/dsse v1.0.2, protocol.md and envelope.md.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kit.digests import canonical_json
+from kit.errors import SignatureError
+from kit.keys import fingerprint
+from kit.strict_json import parse_json
+from kit.trust import TrustedKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+SIGNATURE_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A decoded envelope; `keyid` is an unauthenticated hint that decides nothing."""
+
+    payload: bytes
+    signature: bytes
+    keyid: str
+
+
+def pae(payload_type: str, body: bytes) -> bytes:
+    """Return DSSE's pre-authentication encoding: lengths in bytes, separated by single spaces."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+
+
+def seal(payload: bytes, key: Ed25519PrivateKey) -> bytes:
+    """Return the envelope file: `payload` signed with `key`."""
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [
+            {
+                "keyid": fingerprint(key.public_key()),
+                "sig": base64.b64encode(key.sign(pae(PAYLOAD_TYPE, payload))).decode(),
+            }
+        ],
+    }
+    return canonical_json(envelope) + b"\n"
+
+
+def open_envelope(data: bytes) -> Envelope:
+    """Decode an envelope file without judging its signature.
+
+    Raises:
+        SignatureError: it is not one envelope of our payload type with exactly one signature.
+    """
+    try:
+        value = parse_json(data)
+    except ValueError as error:
+        raise malformed(f"not acceptable JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise malformed("not a JSON object")
+    if value.get("payloadType") != PAYLOAD_TYPE:
+        raise malformed(f"payloadType {value.get('payloadType')!r} is not {PAYLOAD_TYPE!r}")
+    signatures = value.get("signatures")
+    if not isinstance(signatures, list) or not signatures:
+        raise malformed("it carries no signature")
+    # One statement, one signer: a second signature that nobody checks would only look like more.
+    if len(signatures) != 1 or not isinstance(signatures[0], dict):
+        raise malformed(f"{len(signatures)} signatures where one is expected")
+    signature = _decode(signatures[0].get("sig"), "sig")
+    if len(signature) != SIGNATURE_BYTES:
+        raise malformed(f"a signature of {len(signature)} bytes; Ed25519 has {SIGNATURE_BYTES}")
+    keyid = signatures[0].get("keyid", "")
+    return Envelope(
+        payload=_decode(value.get("payload"), "payload"),
+        signature=signature,
+        keyid=keyid if isinstance(keyid, str) and keyid.isprintable() else "",
+    )
+
+
+def signer_of(envelope: Envelope, trusted: tuple[TrustedKey, ...]) -> TrustedKey:
+    """Return the trusted key that signed the envelope; every key is tried, whatever the keyid.
+
+    Raises:
+        SignatureError: none did.
+    """
+    message = pae(PAYLOAD_TYPE, envelope.payload)
+    for candidate in trusted:
+        try:
+            candidate.public.verify(envelope.signature, message)
+        except InvalidSignature:
+            continue
+        return candidate
+    if envelope.keyid in {fingerprint(candidate.public) for candidate in trusted}:
+        raise SignatureError(
+            "the signature is wrong: the manifest was changed after it was signed",
+            expected=f"a signature by the trusted key {envelope.keyid}",
+            remedy="get the result again, or sign your own run again: ./run.sh sign",
+        )
+    raise SignatureError(
+        "the manifest is not signed by a key that you trust",
+        expected=f"one of {len(trusted)} trusted keys",
+        found=f"a signer who gives the fingerprint {envelope.keyid[:80] or '(none)'}",
+        remedy="ask the signer for runner.pub over a channel that you trust, compare the "
+        "fingerprint, then add: --trust runner.pub",
+    )
+
+
+def malformed(reason: str) -> SignatureError:
+    """Return the error for an envelope or statement that is not what `sign` writes."""
+    return SignatureError(
+        f"the signed manifest cannot be accepted: {reason}",
+        remedy="get the result again, or sign your own run again: ./run.sh sign",
+    )
+
+
+def _decode(text: object, name: str) -> bytes:
+    """Decode base64 in either alphabet, as DSSE demands, but in one spelling only."""
+    if not isinstance(text, str) or not text.isascii():
+        raise malformed(f"{name} is not base64 text")
+    try:
+        data = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error as error:
+        raise malformed(f"{name} is not base64: {error}") from None
+    if text not in {base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()}:
+        raise malformed(f"{name} mixes base64 alphabets or has stray bits")
+    return data

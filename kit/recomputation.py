@@ -1,0 +1,152 @@
+"""Recompute the rows and the tables of a result from its stored answers, without a model.
+
+A valid signature says who wrote the numbers, not that they follow from the answers; this does.
+Nothing here trusts the files: whoever signed them may have made them.
+"""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from kit.digests import sha256_value
+from kit.errors import KitError, VerificationError
+from kit.records import Target
+from kit.result_tree import show
+from kit.rows import ROW_TYPES, System, make_rows
+from kit.strict_json import parse_json
+from kit.tables import ANSWERS, RECORDS, ROWS, SCHEMAS, SETS, read_table, unusable
+
+RUN = "run.json"
+INPUTS = (RUN, RECORDS, SETS, ANSWERS, ROWS)
+
+MAX_DRAWS = 20_000
+# `make_rows` rounds intervals to 12 decimals; on another processor the last one may flip.
+INTERVAL_TOLERANCE = 1.5e-12
+NAMED = 5
+
+
+def recompute(held: Mapping[str, bytes]) -> pd.DataFrame:
+    """Compute the rows from the answers, compare them with the stored ones, and return them.
+
+    Args:
+        held: {path in the result: bytes} of `INPUTS`, already checked against their digests.
+
+    Raises:
+        VerificationError: a table cannot be read as what it should be, or a row differs.
+    """
+    run = read_run(held[RUN])
+    report = _mapping(_mapping(run, "manifest"), "report")
+    tables = {name: read_table(held[name], name) for name in (RECORDS, SETS, ANSWERS)}
+    for name, table in tables.items():
+        if any(column.null_count for column in table.columns):
+            raise unusable(name, "it has empty cells")
+    try:
+        rows = make_rows(
+            tables[RECORDS].to_pandas(),
+            tables[SETS].to_pandas(),
+            tables[ANSWERS].to_pandas(),
+            _systems(run),
+            draws=_count(report, "bootstrap_draws", 1, MAX_DRAWS),
+            seed=_count(report, "seed", 0, 2**63 - 1),
+        )
+    except KitError as error:
+        raise VerificationError(
+            "the rows cannot be recomputed from the stored answers", found=error.what
+        ) from error
+    compare_rows(read_table(held[ROWS], ROWS), rows)
+    return rows
+
+
+def read_run(data: bytes) -> dict[str, object]:
+    """Return the content of run.json.
+
+    Raises:
+        VerificationError: it is not one JSON object, or the manifest has another digest.
+    """
+    try:
+        run = parse_json(data)
+    except ValueError as error:
+        raise unusable(RUN, error) from None
+    if not isinstance(run, dict):
+        raise unusable(RUN, "not a JSON object")
+    if run.get("manifest_digest") != sha256_value(run.get("manifest")):
+        raise unusable(RUN, "manifest_digest is not the digest of its manifest")
+    return run
+
+
+def compare_rows(stored: pa.Table, rows: pd.DataFrame) -> None:
+    """Compare stored with recomputed rows: exactly, intervals within one unit of the last decimal.
+
+    Raises:
+        VerificationError: they differ; it names the first cells that do.
+    """
+    computed = pa.Table.from_pandas(rows, schema=SCHEMAS[ROWS], preserve_index=False)
+    if stored.num_rows != computed.num_rows:
+        raise _rows_differ([f"{stored.num_rows} rows are stored, {computed.num_rows} follow"])
+    both = {name: (stored[name].to_pylist(), computed[name].to_pylist()) for name in ROW_TYPES}
+    cells = [
+        f"{_place(computed, row)}: {name} is {held!r}, recomputed {right!r}"
+        for name, (left, right_column) in both.items()
+        for row, (held, right) in enumerate(zip(left, right_column, strict=True))
+        if not _same(name, held, right)
+    ]
+    if cells:
+        raise _rows_differ(cells)
+
+
+def _same(name: str, stored: object, computed: object) -> bool:
+    if name in {"low", "high"} and isinstance(stored, float) and isinstance(computed, float):
+        return math.isclose(stored, computed, rel_tol=0, abs_tol=INTERVAL_TOLERANCE)
+    return stored == computed
+
+
+def _place(table: pa.Table, row: int) -> str:
+    named = ("system", "target", "concept", "column", "metric")
+    return show(f"row {row} ({', '.join(str(table[name][row].as_py()) for name in named)})")
+
+
+def _rows_differ(cells: list[str]) -> VerificationError:
+    more = [f"and {len(cells) - NAMED} more"] if len(cells) > NAMED else []
+    return VerificationError(
+        f"{ROWS} does not follow from the stored answers",
+        expected="the rows that this version of the kit computes from them",
+        found="\n    ".join(cells[:NAMED] + more),
+        remedy="do not use these numbers; ask the signer how they came to be",
+    )
+
+
+def _systems(run: Mapping[str, object]) -> list[System]:
+    systems = run.get("systems")
+    if not isinstance(systems, list) or not all(map(_is_system, systems)):
+        raise unusable(RUN, "its systems are not a list of name, target, method, label and seed")
+    names = [system["name"] for system in systems]
+    if len(set(names)) != len(names):
+        raise unusable(RUN, "it names a system twice")
+    return systems
+
+
+def _is_system(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    seed = value.get("seed")
+    return (
+        all(isinstance(value.get(name), str) for name in ("name", "method", "label"))
+        and value.get("target") in (None, *Target)
+        and (seed is None or (type(seed) is int and abs(seed) < 2**63))
+    )
+
+
+def _mapping(value: Mapping[str, object], name: str) -> dict[str, object]:
+    part = value.get(name)
+    if not isinstance(part, dict):
+        raise unusable(RUN, f"{name} is missing")
+    return part
+
+
+def _count(report: Mapping[str, object], name: str, least: int, most: int) -> int:
+    number = report.get(name)
+    if type(number) is not int or not least <= number <= most:
+        raise unusable(RUN, f"manifest.report.{name} is {number!r}, not in {least}..{most}")
+    return number

@@ -1,0 +1,165 @@
+"""The files of a result folder, walked strictly: whatever a signature could not bind is a fault.
+
+Links, devices, empty folders and names that differ between systems are reported, never followed
+or skipped. The signer refuses a tree with faults; the verifier lists them with its differences.
+"""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from kit.digests import CHUNK
+from kit.errors import VerificationError
+
+ENVELOPE = "manifest.intoto.json"
+SUMS = "SHA256SUMS"
+MAX_ENTRIES = 20_000
+MAX_DEPTH = 16
+
+# Control, format (bidirectional, zero-width), surrogate and unassigned characters, and separators
+# of lines: a name with one of them prints as something that it is not.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@dataclass
+class Tree:
+    """Regular files by relative POSIX path, folders, and {path: why it cannot be signed}."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def walk(root: Path) -> Tree:
+    """List everything under `root`, following no link below it.
+
+    Raises:
+        VerificationError: the folder is missing, unreadable, or has more than 20,000 entries.
+    """
+    tree = Tree()
+    try:
+        _visit(root, "", tree)
+    except OSError as error:
+        raise VerificationError(
+            f"{error.filename or root} cannot be read",
+            found=error.strerror,
+            remedy="give the path of a result folder: results/<name>-<digest>",
+        ) from error
+    entries = [*tree.files, *tree.folders, *tree.faults]
+    for first, second in case_collisions(entries):
+        tree.faults[second] = f"differs from {show(first)} only by letter case"
+    return tree
+
+
+def _visit(folder: Path, prefix: str, tree: Tree) -> None:
+    with os.scandir(folder) as entries:
+        children = sorted(entries, key=lambda entry: entry.name)
+    if not children:
+        tree.faults[prefix.rstrip("/") or "."] = "empty folder"
+    for child in children:
+        name = prefix + child.name
+        if len(tree.files) + len(tree.folders) + len(tree.faults) > MAX_ENTRIES:
+            raise VerificationError(
+                f"{folder} holds more than {MAX_ENTRIES} entries",
+                remedy="give the path of one result folder: results/<name>-<digest>",
+            )
+        fault = name_fault(child.name)
+        if fault:
+            tree.faults[name] = fault
+        elif child.is_dir(follow_symlinks=False):
+            tree.folders.add(name)
+            if name.count("/") >= MAX_DEPTH:
+                tree.faults[name] = f"folders nested more than {MAX_DEPTH} deep"
+            else:
+                _visit(folder / child.name, f"{name}/", tree)
+        elif fault := _kind_fault(child.stat(follow_symlinks=False)):
+            tree.faults[name] = fault
+        else:
+            tree.files[name] = folder / child.name
+
+
+def _kind_fault(state: os.stat_result) -> str:
+    if stat.S_ISLNK(state.st_mode):
+        return "symbolic link"
+    if not stat.S_ISREG(state.st_mode):
+        return "neither a file nor a folder (device, socket or pipe)"
+    # Another name of the same file, perhaps outside the result, could change it unseen.
+    return f"hard link ({state.st_nlink} names for one file)" if state.st_nlink > 1 else ""
+
+
+def name_fault(name: str) -> str:
+    """Return why a single file name cannot be signed, or "" if it can."""
+    if name in {"", ".", ".."} or "/" in name:
+        return "not a file name"
+    if "\\" in name or any(unicodedata.category(letter) in _UNPRINTABLE for letter in name):
+        return "name with a backslash, a control or an invisible character"
+    if unicodedata.normalize("NFC", name) != name:
+        return "name not in Unicode normal form C"
+    return ""
+
+
+def case_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of paths that are one file on a system that ignores letter case."""
+    seen: dict[str, str] = {}
+    pairs = []
+    for path in sorted(set(paths)):
+        other = seen.setdefault(unicodedata.normalize("NFC", path.casefold()), path)
+        if other != path:
+            pairs.append((other, path))
+    return pairs
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a regular file, refusing to open a link that replaced it.
+
+    Raises:
+        VerificationError: it cannot be opened or read.
+    """
+    hasher = hashlib.sha256()
+    with _opened(path) as stream:
+        while chunk := stream.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def read_bytes(path: Path, *, max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes`, following no link.
+
+    Raises:
+        VerificationError: it cannot be opened or read, or is larger.
+    """
+    with _opened(path) as stream:
+        data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise VerificationError(
+            f"{show(str(path))} is too large to be read safely",
+            expected=f"at most {max_bytes} bytes",
+            remedy="get the result again",
+        )
+    return data
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        # O_NONBLOCK: a pipe put in place of the file must not make the reader wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            yield stream
+    except OSError as error:
+        raise VerificationError(
+            f"{show(str(path))} cannot be read as a file",
+            found=error.strerror,
+            remedy="get the result again, or check the modes of its files",
+        ) from error
+
+
+def show(path: str) -> str:
+    """Return a path as one printable line, with escapes for what a terminal would act on."""
+    return path if path.isprintable() else ascii(path)
