@@ -42,15 +42,12 @@ def recompute(held: Mapping[str, bytes]) -> pd.DataFrame:
     for name, table in tables.items():
         if any(column.null_count for column in table.columns):
             raise unusable(name, "it has empty cells")
+    systems = _systems(run)
+    draws = _count(report, "bootstrap_draws", 1, MAX_DRAWS)
+    seed = _count(report, "seed", 0, 2**63 - 1)
+    records, sets, answers = (tables[name].to_pandas() for name in (RECORDS, SETS, ANSWERS))
     try:
-        rows = make_rows(
-            tables[RECORDS].to_pandas(),
-            tables[SETS].to_pandas(),
-            tables[ANSWERS].to_pandas(),
-            _systems(run),
-            draws=_count(report, "bootstrap_draws", 1, MAX_DRAWS),
-            seed=_count(report, "seed", 0, 2**63 - 1),
-        )
+        rows = make_rows(records, sets, answers, systems, draws=draws, seed=seed)
     except KitError as error:
         raise VerificationError(
             "the rows cannot be recomputed from the stored answers", found=error.what
@@ -119,7 +116,7 @@ def _rows_differ(cells: list[str]) -> VerificationError:
 
 def _systems(run: Mapping[str, object]) -> list[System]:
     systems = run.get("systems")
-    if not isinstance(systems, list) or not all(map(_is_system, systems)):
+    if not isinstance(systems, list) or not systems or not all(map(_is_system, systems)):
         raise unusable(RUN, "its systems are not a list of name, target, method, label and seed")
     names = [system["name"] for system in systems]
     if len(set(names)) != len(names):

@@ -74,11 +74,12 @@ def _read(data: bytes, name: str) -> pa.Table:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type without the distinction between short and large offsets."""
+    """Return the type whatever the writer made of offsets and of lists that are all empty."""
     if pa.types.is_large_string(kind):
         return _TEXT
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return pa.list_(_plain(kind.value_type))
+        empty = pa.types.is_null(kind.value_type)
+        return pa.list_(_TEXT if empty else _plain(kind.value_type))
     return kind
 
 

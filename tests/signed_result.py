@@ -5,15 +5,22 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kit.digests import sha256_value
+from kit.digests import canonical_json, sha256_value
+from kit.envelope import open_envelope, seal
+from kit.errors import KitError
+from kit.result_tree import ENVELOPE
 from kit.rows import make_rows
 from kit.trust import GIVEN, TrustedKey
+from kit.verification import verify
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = (TrustedKey(KEY.public_key(), GIVEN, "signer.pub"),)
 DRAWS, SEED = 100, 7
+ANSWERS = "answers/answers.parquet"
+ADAPTER = "adapters/person-npo-s1/adapter_model.safetensors"
 
 SYSTEMS = [
     {"name": "vanilla", "target": None, "method": "vanilla", "label": "Vanilla", "seed": None},
@@ -99,3 +106,21 @@ def edit_table(path: Path, row: int, column: str, value: object) -> None:
     table = pd.read_parquet(path)
     table.loc[row, column] = value
     table.to_parquet(path, index=False)
+
+
+def statement_of(results: Path) -> dict[str, object]:
+    """Return the signed statement of a result."""
+    return json.loads(open_envelope((results / ENVELOPE).read_bytes()).payload)
+
+
+def reseal(results: Path, statement: dict[str, object] | bytes) -> None:
+    """Sign another statement, or other bytes, with the trusted key."""
+    payload = statement if isinstance(statement, bytes) else canonical_json(statement)
+    (results / ENVELOPE).write_bytes(seal(payload, KEY))
+
+
+def rejects(results: Path, error: type[KitError], reason: str) -> str:
+    """Assert that `verify` fails with `error` and a message that matches; return the message."""
+    with pytest.raises(error, match=reason) as caught:
+        verify(results, trusted=TRUSTED)
+    return str(caught.value)

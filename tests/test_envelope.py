@@ -60,7 +60,7 @@ def test_every_trusted_key_is_tried():
 
 
 def test_an_unknown_key_is_named_with_the_way_to_trust_it():
-    with pytest.raises(SignatureError, match="--trust runner.pub") as caught:
+    with pytest.raises(SignatureError, match=r"--trust runner\.pub") as caught:
         signer_of(open_envelope(SEALED), ())
     assert fingerprint(KEY.public_key()) in str(caught.value)
 
