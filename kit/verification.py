@@ -14,6 +14,7 @@ from kit.envelope import open_envelope, signer_of
 from kit.errors import SignatureError, VerificationError
 from kit.keys import fingerprint
 from kit.recomputation import INPUTS, RUN, read_run, recompute
+from kit.report_check import FOLDER
 from kit.result_tree import ENVELOPE, SUMS, Tree, read_bytes, sha256_of, show, walk
 from kit.statement import Statement, predicate, read
 from kit.strict_json import MAX_BYTES
@@ -55,7 +56,8 @@ def verify(results: Path, *, trusted: Iterable[TrustedKey]) -> Verification:
     signer = signer_of(envelope, tuple(trusted))
     statement = read(envelope.payload)
     compare_tree(walk(results), statement.subjects)
-    held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS)}
+    pages = [name for name in statement.subjects if name.startswith(FOLDER)]
+    held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *pages)}
     _compare_sums(held[SUMS], statement.subjects)
     run = read_run(held[RUN])
     _compare_predicate(run, statement)
@@ -71,6 +73,9 @@ def verify(results: Path, *, trusted: Iterable[TrustedKey]) -> Verification:
             f"signed by {signer.role} ({show(signer.source)})",
             f"{len(statement.subjects)} files are exactly those that were signed",
             f"{len(rows)} rows recomputed from the stored answers are equal to the stored ones",
+            f"the {len(pages)} files of the report are what follows from them"
+            if pages
+            else "there is no report to check",
         ),
     )
 

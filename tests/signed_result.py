@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit.digests import canonical_json, sha256_value
 from kit.envelope import open_envelope, seal
 from kit.errors import KitError
+from kit.report import write_report
 from kit.result_tree import ENVELOPE
 from kit.rows import make_rows
 from kit.trust import GIVEN, TrustedKey
@@ -48,6 +49,7 @@ def write_result(results: Path) -> Path:
     rows = make_rows(records, sets, answers, SYSTEMS, draws=DRAWS, seed=SEED)
     rows.to_parquet(results / "rows.parquet", index=False)
     (results / "run.json").write_text(json.dumps(_run()), encoding="utf-8")
+    write_report(results)
     return results
 
 
@@ -60,6 +62,10 @@ def _run() -> dict[str, object]:
         "kit_version": "0.1.0",
         "environment": {"python": "3.11.2", "torch_threads": 2, "packages": {"numpy": "2.3.5"}},
         "systems": SYSTEMS,
+        "stages": [],
+        "jobs": [],
+        "guards": {"canary": {}, "agreement": {"sample": 4, "equal": 4}},
+        "attempts": [],
     }
 
 

@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 
 import pandas as pd
 import pytest
 
 from kit.digests import canonical_json, sha256_bytes
 from kit.errors import VerificationError
+from kit.report import write_report
 from kit.signing import sign
-from kit.verification import verify
+from kit.verification import describe, verify
 from tests.signed_result import ANSWERS, KEY, TRUSTED, edit_json, edit_table, rejects
 
 
@@ -103,6 +105,33 @@ def untyped_system(result):
     edit_json(result / "run.json", systems=[{"name": "vanilla"}])
 
 
+def edited_table(result):
+    path = result / "report" / "table1.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("NPO", "Ours"), encoding="utf-8")
+
+
+def edited_page(result):
+    path = result / "report" / "report.html"
+    path.write_text(path.read_text(encoding="utf-8") + "<p>Best method.</p>", encoding="utf-8")
+
+
+def missing_page(result):
+    (result / "report" / "report.md").unlink()
+
+
+def added_page(result):
+    (result / "report" / "appendix.html").touch()
+
+
+def other_line_ends(result):
+    path = result / "report" / "rows.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def untyped_guards(result):
+    edit_json(result / "run.json", guards=7)
+
+
 def no_rows(result):
     (result / "rows.parquet").unlink()
 
@@ -129,6 +158,12 @@ def no_rows(result):
         (no_systems, "its systems are not a list"),
         (doubled_system, "names a system twice"),
         (untyped_system, "its systems are not a list"),
+        (edited_table, r"report/table1.csv: line \d+ is '.*Ours.*', recomputed '.*NPO"),
+        (edited_page, "report/report.html: "),
+        (missing_page, "report/report.md: missing"),
+        (added_page, "report/appendix.html: no file of a report"),
+        (other_line_ends, "report/rows.csv: .* lines, recomputed"),
+        (untyped_guards, "run.json cannot be used"),
         (no_rows, "the signed result has no rows.parquet"),
     ],
 )
@@ -141,19 +176,27 @@ def test_what_does_not_follow_from_the_answers_fails_although_signed(damaged, ta
 def test_an_interval_may_differ_in_its_last_decimal_and_no_more(damaged):
     rows = pd.read_parquet(damaged / "rows.parquet")
     row = rows["low"].first_valid_index()
-    edit_table(damaged / "rows.parquet", row, "low", rows["low"][row] + 1e-12)
+    for shift in (1e-12, 1e-9):
+        edit_table(damaged / "rows.parquet", row, "low", rows["low"][row] + shift)
+        write_report(damaged)
+        sign(damaged, key=KEY)
+        if shift == 1e-12:
+            verify(damaged, trusted=TRUSTED)
+        else:
+            rejects(damaged, VerificationError, f"row {row} .*: low is")
+
+
+def test_a_result_without_a_report_says_so(damaged):
+    shutil.rmtree(damaged / "report")
     sign(damaged, key=KEY)
-    verify(damaged, trusted=TRUSTED)
-    edit_table(damaged / "rows.parquet", row, "low", rows["low"][row] + 1e-9)
-    sign(damaged, key=KEY)
-    rejects(damaged, VerificationError, f"row {row} .*: low is")
+    assert "no report to check" in describe(verify(damaged, trusted=TRUSTED))
 
 
 @pytest.mark.parametrize(
-    "report", [{}, {"bootstrap_draws": 10**9, "seed": 0}, {"bootstrap_draws": True, "seed": 0}]
+    "settings", [{}, {"bootstrap_draws": 10**9, "seed": 0}, {"bootstrap_draws": True, "seed": 0}]
 )
-def test_a_signed_run_cannot_ask_for_endless_work(damaged, report):
-    manifest = {"name": "tiny", "report": report}
+def test_a_signed_run_cannot_ask_for_endless_work(damaged, settings):
+    manifest = {"name": "tiny", "report": settings}
     digest = sha256_bytes(canonical_json(manifest))
     edit_json(damaged / "run.json", manifest=manifest, manifest_digest=digest)
     sign(damaged, key=KEY)
