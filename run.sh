@@ -4,20 +4,20 @@
 # Needs x86-64 Linux, Bash and Python 3.11 (or uv). What it reads from the environment:
 #   PEBENCH_CACHE  where everything goes that can be made again (default: .cache beside this script)
 #   PEBENCH_ENV    a finished environment to use instead of building one (containers)
-#   PEBENCH_LOCK   another lock file than docker/requirements.cpu.lock (tests)
 set -euo pipefail
 shopt -s nullglob
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
-lock=${PEBENCH_LOCK:-$project/docker/requirements.cpu.lock}
+lock=$project/docker/requirements.cpu.lock
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch finetune unlearn evaluate report sign verify keygen clean smoke-base'
 
-unset PYTHONPATH PYTHONHOME
+# Packages are compiled when first imported, which is faster than all at once: so let Python write
+# what it compiled. In a read-only folder it goes on without, silently.
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PEBENCH_CACHE=$cache PYTHONNOUSERSITE=1 TOKENIZERS_PARALLELISM=false OMP_WAIT_POLICY=PASSIVE
 export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 ANONYMIZED_TELEMETRY=False
 export VLLM_NO_USAGE_STATS=1 VLLM_DO_NOT_TRACK=1
-[[ -w $project ]] || export PYTHONDONTWRITEBYTECODE=1
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -79,9 +79,9 @@ show_progress() {  # copy pip's output to the log; one updating line on a termin
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
 
-pip_install() {  # hashes are always checked; no dependency, no build tool is fetched beside the lock
+pip_install() {  # hashes are always checked; nothing is fetched that the lock does not name
   TMPDIR=$env/tmp PIP_USER=0 "$env/bin/python" -m pip install --require-hashes --no-deps \
-    --no-build-isolation --progress-bar off --disable-pip-version-check "$@" 2>&1 | show_progress
+    --no-build-isolation --no-compile --progress-bar off --disable-pip-version-check "$@" 2>&1 | show_progress
 }
 
 only() {  # write the lock's entry of package $1 to a file of its own and print the file's name
@@ -162,29 +162,35 @@ clean() {  # remove what can be made again; results and keys are never in these 
   done
 }
 
-[[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
-digest=$(sha256sum <"$lock")
-digest=${digest:0:12}
-env=${PEBENCH_ENV:-$cache/env/$digest}
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
-verb=${1:---help}
-case $verb in
-  --help | -h)
-    is_complete || { overview; exit; }
-    set -- --help ;;
-  clean)
-    [[ ${2:-} == --help ]] || { clean "${@:2}"; exit; } ;;
-  *)
-    is_complete || [[ $verb == -* || " $verbs " == *" $verb "* ]] ||
-      fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help' ;;
-esac
+main() {
+  local digest verb
+  [[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
+  digest=$(sha256sum <"$lock")
+  digest=${digest:0:12}
+  env=${PEBENCH_ENV:-$cache/env/$digest}
 
-is_complete || build_environment
-export PYTHONPATH=$project
-if [[ $verb == test && ${2:-} != --help ]]; then
-  cd "$project"
-  export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis
-  exec "$env/bin/python" -P -m pytest -o cache_dir="$cache/pytest" "${@:2}"
-fi
-exec "$env/bin/python" -P -m kit "$@"  # -P: a file of the current folder must not shadow a package
+  verb=${1:---help}
+  case $verb in
+    --help | -h)
+      is_complete || { overview; exit; }
+      set -- --help ;;
+    clean)
+      [[ ${2:-} == --help ]] || { clean "${@:2}"; exit; } ;;
+    *)
+      is_complete || [[ $verb == -* || " $verbs " == *" $verb "* ]] ||
+        fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help' ;;
+  esac
+
+  is_complete || build_environment
+  export PYTHONPATH=$project
+  if [[ $verb == test && ${2:-} != --help ]]; then
+    cd "$project"
+    export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis
+    exec "$env/bin/python" -P -m pytest -o cache_dir="$cache/pytest" "${@:2}"
+  fi
+  exec "$env/bin/python" -P -m kit "$@"  # -P: a file of the current folder must not shadow a package
+}
+
+main "$@"  # the last line, so that an edit of this file cannot change a call that is under way

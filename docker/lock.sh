@@ -15,11 +15,14 @@ lock=$here/requirements.$platform.lock
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Never loaded by the kit, and in the way: torchaudio and torchcodec are CUDA builds that cannot
-# load beside a CPU torch; triton (1 GB, asked for by xgrammar) has no CPU backend in its wheel,
-# so vLLM switches it off after finding it.
+# Left out, because nothing that the kit runs imports them: torchaudio and torchcodec are CUDA
+# builds that cannot load beside a CPU torch; the triton wheel (1 GB, asked for by xgrammar) has no
+# CPU backend, so vLLM switches it off; numba and llvmlite (0.2 GB) serve speculative decoding;
+# fastapi-cli and fastapi-cloud-cli bring a cloud client with crash reports to its maker.
 case $platform in
-  cpu) python=3.11 other=gpu excluded=(torchaudio torchcodec triton) ;;
+  cpu)
+    python=3.11 other=gpu
+    excluded=(torchaudio torchcodec triton numba llvmlite fastapi-cli fastapi-cloud-cli) ;;
   gpu) python=3.12 other=cpu excluded=() ;;
   *) echo "unknown platform '$platform': cpu or gpu" >&2; exit 2 ;;
 esac
