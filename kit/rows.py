@@ -45,7 +45,7 @@ class Inputs(TypedDict):
 
 
 @dataclass(frozen=True)
-class Cell:
+class RecordSet:
     """The records behind one column of one half of one target's table."""
 
     target: Target
@@ -112,18 +112,18 @@ def make_rows(
         DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
     """
     scores = score_answers(records, answers, [system["name"] for system in systems])
-    cells = make_cells(sets, scores)
+    groups = record_sets(sets, scores)
     rows = [
         row
         for system in sorted(systems, key=lambda system: system["name"])
-        for cell in cells
-        if system["target"] in (None, cell.target)
-        for row in _cell_rows(system, cell, scores, draws, seed)
+        for group in groups
+        if system["target"] in (None, group.target)
+        for row in _set_rows(system, group, scores, draws, seed)
     ]
     return pd.DataFrame(rows, columns=list(ROW_TYPES)).astype(ROW_TYPES)
 
 
-def make_cells(sets: pd.DataFrame, scores: Scores) -> list[Cell]:
+def record_sets(sets: pd.DataFrame, scores: Scores) -> list[RecordSet]:
     """Return the columns of every target that has sets, in table order.
 
     A column that PEBench prints but that has no records is there with no ids.
@@ -133,11 +133,11 @@ def make_cells(sets: pd.DataFrame, scores: Scores) -> list[Cell]:
     """
     _check_sets(sets, scores)
     ids = {
-        key: tuple(sorted(group))
-        for key, group in sets.groupby(["target", "concept", "column"])["record_id"]
+        key: tuple(sorted(members))
+        for key, members in sets.groupby(["target", "concept", "column"])["record_id"]
     }
     return [
-        Cell(target, half, column, ids.get((target, half, column), ()))
+        RecordSet(target, half, column, ids.get((target, half, column), ()))
         for target in Target
         if target in set(sets["target"])
         for half in (Concept.PERSON, Concept.EVENT)
@@ -165,24 +165,24 @@ def _check_sets(sets: pd.DataFrame, scores: Scores) -> None:
             )
 
 
-def _cell_rows(
-    system: System, cell: Cell, scores: Scores, draws: int, seed: int
+def _set_rows(
+    system: System, group: RecordSet, scores: Scores, draws: int, seed: int
 ) -> Iterator[Mapping[str, object]]:
-    clusters = cell.clusters(scores)
-    for definition in cell.metrics(scores):
-        place = {"concept": cell.half, "column": cell.column, "metric": definition.name}
+    clusters = group.clusters(scores)
+    for definition in group.metrics(scores):
+        place = {"concept": group.half, "column": group.column, "metric": definition.name}
         row = {
-            "system": system["name"], "target": cell.target, "method": system["method"],
+            "system": system["name"], "target": group.target, "method": system["method"],
             "label": system["label"], "seed": system["seed"], **place,
-            "version": definition.version, "better": definition.better_in(cell.column),
-            "headline": definition.name == HEADLINE[cell.half, cell.column],
+            "version": definition.version, "better": definition.better_in(group.column),
+            "headline": definition.name == HEADLINE[group.half, group.column],
             "value": None, "reason": "", "n": 0, "clusters": 0, "low": None, "high": None,
         }  # fmt: skip
-        values = scores.of(system["name"], definition.name, cell.ids)
+        values = scores.of(system["name"], definition.name, group.ids)
         exists = ~np.isnan(values)
         if exists.any():
-            key = (seed, system["name"], cell.target, *place.values())
+            key = (seed, system["name"], group.target, *place.values())
             row |= vars(cluster_mean(values[exists], clusters[exists], draws=draws, key=key))
         else:
-            row["reason"] = definition.absent if cell.ids else "the set of this column is empty"
+            row["reason"] = definition.absent if group.ids else "the set of this column is empty"
         yield row

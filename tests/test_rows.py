@@ -104,7 +104,7 @@ def test_a_set_with_an_unknown_or_doubled_record_is_an_error():
     with pytest.raises(DataError, match="person/person/efficacy/r7"):
         make_rows(**inputs, draws=50, seed=0)
     inputs["sets"].loc[0, "record_id"] = "r1"
-    with pytest.raises(DataError, match="person/person/efficacy/r1 of sets.parquet occurs twice"):
+    with pytest.raises(DataError, match=r"efficacy/r1 of sets\.parquet occurs"):
         make_rows(**inputs, draws=50, seed=0)
 
 

@@ -14,8 +14,11 @@ from kit.records import Column, Concept, Record, Target
 from kit.rows import make_rows, read_inputs
 
 FORGET, PEOPLE, REAL = 4, 14, 6
-FIRST = "Ada Bel Cai Dov Eli Fay Gus Hal Ida Jon Kim Lea Mia Ned Ora Pia Quin Rex Sol Tea".split()
-LAST = "Morrow Quist Ravel Sorrel Tarn Ulvang Vexley Wold Yarrow Zabel".split()
+FIRST = [
+    "Ada", "Bel", "Cai", "Dov", "Eli", "Fay", "Gus", "Hal", "Ida", "Jon",
+    "Kim", "Lea", "Mia", "Ned", "Ora", "Pia", "Quin", "Rex", "Sol", "Tea",
+]  # fmt: skip
+LAST = ["Morrow", "Quist", "Ravel", "Sorrel", "Tarn", "Ulvang", "Vexley", "Wold", "Yarrow", "Zabel"]
 EVENTS = {
     "market": ("buys pears at a busy market in the rain", ("pears", "market", "rain")),
     "harbour": ("waits for the ferry at the old harbour", ("ferry", "harbour", "old")),

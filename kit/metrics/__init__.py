@@ -66,12 +66,12 @@ _DEFINITIONS = (
     Definition(
         "yes_rate", 1,
         "Share of yes/no questions answered with yes, right or wrong.",
-        presence.yes_rate, PRESENCE, "", percent=True,
+        presence.yes_rate, PRESENCE, "",
     ),
     Definition(
         "unparsed", 1,
         "Share of yes/no questions whose answer begins with neither yes nor no.",
-        presence.unparsed, PRESENCE, "", better="lower", percent=True,
+        presence.unparsed, PRESENCE, "", better="lower",
     ),
     Definition(
         "repetition", 1,
@@ -82,7 +82,7 @@ _DEFINITIONS = (
     Definition(
         "unterminated", 1,
         "Share of answers cut off at the length limit instead of ending by themselves.",
-        text.unterminated, ANY, "", better="lower", percent=True,
+        text.unterminated, ANY, "", better="lower",
     ),
 )  # fmt: skip
 

@@ -1,0 +1,128 @@
+"""Cells of a table: one headline value with its interval, ready to print and to compare."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kit.metrics import DEFINITIONS, HEADLINE
+from kit.records import Column, Concept
+
+SHORT = dict(zip(Column, ("Eff", "Gen", "Ret", "Scope", "Real", "World"), strict=True))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a cell stands: `P-Eff` is the efficacy column of the person half."""
+
+    target: str
+    half: Concept
+    column: Column
+
+    @property
+    def key(self) -> str:
+        """Return PEBench's own short name of the column."""
+        return f"{'P' if self.half is Concept.PERSON else 'E'}-{SHORT[self.column]}"
+
+    @property
+    def metric(self) -> str:
+        """Return the name of the headline metric."""
+        return HEADLINE[self.half, self.column]
+
+    @property
+    def metric_id(self) -> str:
+        """Return the headline metric with its version."""
+        return DEFINITIONS[self.metric].id
+
+    @property
+    def unit(self) -> str:
+        """Return the unit in which tables print this column."""
+        return DEFINITIONS[self.metric].unit
+
+    @property
+    def title(self) -> str:
+        """Return what is forgotten or, if both are, which half is measured."""
+        what = "people" if self.half is Concept.PERSON else "events"
+        return f"Forgetting both: {what}" if self.target == "both" else f"Forgetting {what}"
+
+    @property
+    def percent(self) -> bool:
+        """Say whether tables print this column in percent, as the paper does."""
+        return DEFINITIONS[self.metric].percent
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A stored value in [0, 1] (or a difference in [-1, 1]), or None with the reason."""
+
+    slot: Slot
+    value: float | None
+    reason: str = ""
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    clusters: int = 0
+    seeds: int = 1
+    signed: bool = False
+    destroyed: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return the value as printed, or `absent`."""
+        return "absent" if self.value is None else self._number(self.value)
+
+    @property
+    def interval(self) -> str:
+        """Return `[low, high]` as printed; empty where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"[{self._number(self.low)}, {self._number(self.high)}]"
+
+    @property
+    def holds_zero(self) -> bool:
+        """Say whether a difference may be none: its interval holds 0, or there is no interval."""
+        return self.low is None or self.high is None or self.low <= 0 <= self.high
+
+    @property
+    def number(self) -> str:
+        """Return the value in the table's unit for a CSV file, or `absent (reason)`."""
+        if self.value is None:
+            return f"absent ({self.reason})"
+        return f"{round(self.value * (100 if self.slot.percent else 1), 4):g}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stored values, not the printed ones."""
+        return {
+            "target": self.slot.target, "concept": self.slot.half, "column": self.slot.column,
+            "metric": self.slot.metric_id, "value": self.value, "reason": self.reason,
+            "low": self.low, "high": self.high, "n": self.n, "clusters": self.clusters,
+            "seeds": self.seeds, "destroyed": self.destroyed,
+        }  # fmt: skip
+
+    def _number(self, value: float) -> str:
+        scaled = value * 100 if self.slot.percent else value
+        digits = 1 if self.slot.percent else 2
+        rounded = round(scaled, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+        return f"{rounded:+.{digits}f}" if self.signed and rounded else f"{rounded:.{digits}f}"
+
+
+def cell_of(slot: Slot, rows: pd.DataFrame) -> Cell:
+    """Return the cell of one method from its headline rows, one row a seed.
+
+    Over several seeds the value is their mean, and the interval spans the seeds' intervals: wide
+    rather than wrong, for with few seeds their spread cannot be estimated. A seed whose value is
+    absent makes the cell absent.
+    """
+    if rows.empty:
+        return Cell(slot, None, "not run")
+    absent = rows[rows["value"].isna()]
+    if len(absent):
+        return Cell(slot, None, str(absent.iloc[0]["reason"]))
+    return Cell(
+        slot,
+        float(rows["value"].mean()),
+        low=None if rows["low"].isna().any() else float(rows["low"].min()),
+        high=None if rows["high"].isna().any() else float(rows["high"].max()),
+        n=int(rows["n"].min()),
+        clusters=int(rows["clusters"].min()),
+        seeds=len(rows),
+    )

@@ -1,0 +1,62 @@
+"""What a run cost: by stage as recorded, and by method as the sum of its training jobs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kit.report.tables import entries
+from kit.rows import System
+
+Run = Mapping[str, Any]
+TRAINING = ("finetune", "unlearn")
+
+
+def stage_costs(run: Run) -> list[dict[str, object]]:
+    """Return the stages in the order in which they ran."""
+    return [
+        {
+            "stage": stage["stage"],
+            "seconds": stage.get("seconds"),
+            "peak_memory_bytes": stage.get("peak_memory_bytes"),
+            "jobs": stage.get("jobs"),
+            "jobs_skipped": stage.get("jobs_skipped"),
+        }
+        for stage in run.get("stages", [])
+    ]
+
+
+def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]:
+    """Return one line a method: the sum over its systems' training jobs, memory as the largest.
+
+    A method without a job, such as a prompt, has None throughout.
+    """
+    jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING}
+    lines = []
+    for entry, members in entries(systems).items():
+        mine = [jobs[system["name"]] for system in members if system["name"] in jobs]
+        lines.append(
+            {
+                "entry": entry,
+                "label": members[0]["label"],
+                "systems": len(members),
+                "jobs": len(mine),
+                "seconds": _total(mine, "seconds"),
+                "steps": _total(mine, "steps"),
+                "forward_passes": _total(mine, "forward_passes"),
+                "peak_memory_bytes": max(_known(mine, "peak_memory_bytes"), default=None),
+                "reused": sum(bool(job.get("skipped")) for job in mine),
+                "stopped": sorted(
+                    f"{job['name']}: {job['stopped']}" for job in mine if job.get("stopped")
+                ),
+            }
+        )
+    return lines
+
+
+def _known(jobs: Sequence[Run], key: str) -> list[float]:
+    return [job[key] for job in jobs if job.get(key) is not None]
+
+
+def _total(jobs: Sequence[Run], key: str) -> float | None:
+    """Return the sum, or None where a job did not record it: a partial sum would mislead."""
+    known = _known(jobs, key)
+    return sum(known) if known and len(known) == len(jobs) else None

@@ -1,0 +1,66 @@
+"""How far each method is from the retain-only model, answer by answer on the same records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kit.metrics.scores import Scores
+from kit.report.cells import Cell, Slot
+from kit.report.tables import Table, entries
+from kit.rows import RETAIN_ONLY, RecordSet, System
+from kit.statistics import paired_difference
+
+DRAWS, SEED = 1000, 0  # of the intervals in this table alone; those of the rows are stored
+
+
+def distance_table(
+    table: Table, scores: Scores, sets: Sequence[RecordSet], systems: Sequence[System]
+) -> Table:
+    """Return `table` with each value replaced by its paired difference to Retain-only.
+
+    Over several seeds a record's score is the mean of its seeds. The Retain-only line is left out.
+    """
+    groups = entries(systems)
+    places = {(place.target, place.half, place.column): place for place in sets}
+    lines = tuple(
+        replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places)
+                                  for c in line.cells))
+        for line in table.lines
+        if line.entry != RETAIN_ONLY
+    )  # fmt: skip
+    title = table.title.replace(". ", " minus Retain-only. ")
+    return replace(table, name=f"{table.name}_distance", title=title, lines=lines)
+
+
+def _difference(
+    cell: Cell,
+    entry: str,
+    groups: Mapping[str, list[System]],
+    scores: Scores,
+    places: Mapping[tuple[str, str, str], RecordSet],
+) -> Cell:
+    slot = cell.slot
+    place = places.get((slot.target, slot.half, slot.column))
+    if cell.value is None or place is None:
+        return Cell(slot, None, cell.reason or "not run")
+    ours = _mean_scores(groups[entry], slot, scores, place)
+    gold = _mean_scores(groups.get(RETAIN_ONLY, []), slot, scores, place)
+    if ours is None or gold is None:
+        return Cell(slot, None, "there is no Retain-only model for this target")
+    both = ~(np.isnan(ours) | np.isnan(gold))
+    if not both.any():
+        return Cell(slot, None, "no record has a value for both systems")
+    key = ("difference to retain-only", SEED, entry, slot.target, slot.half, slot.column)
+    people = place.clusters(scores)[both]
+    found = paired_difference(ours[both], gold[both], people, draws=DRAWS, key=key)
+    return Cell(slot, found.value, "", found.low, found.high, found.n, found.clusters, signed=True)
+
+
+def _mean_scores(
+    members: Sequence[System], slot: Slot, scores: Scores, place: RecordSet
+) -> np.ndarray | None:
+    """Return [n] values of the column's headline metric, the mean over seeds; None without any."""
+    names = [s["name"] for s in members if s["target"] in (None, slot.target)]
+    values = [scores.of(name, slot.metric, place.ids) for name in names]
+    return np.mean(values, axis=0) if values else None

@@ -1,0 +1,123 @@
+"""The trade-off figure: forgetting against retention, drawn as SVG without a plotting library.
+
+Coordinates are computed here and printed by a template, which keeps the file small, equal on
+every machine, and free of fonts: it takes the page's font and follows its light or dark theme.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kit.records import Column, Concept
+from kit.report.cells import Cell, Slot
+from kit.report.tables import Line, Table
+from kit.report.verdicts import LOST
+from kit.rows import RETAIN_ONLY, VANILLA
+
+PANEL_WIDTH, PANEL_HEIGHT = 560, 372
+LEFT, TOP, SIDE = 58, 46, 270  # px; the plot is a square with this side
+MARGIN = 0.04  # share of the axis beyond 0 and 1, so that markers there are not cut
+LABEL_X, LABEL_STEP = LEFT + SIDE + 34, 19
+# Okabe and Ito's colours, which colour-blind readers can tell apart, less the pale yellow.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One marker: centre, error bars and label in px, and the text of its tooltip."""
+
+    x: float
+    y: float
+    bars: tuple[float, float, float, float] | None  # left, right, top, bottom
+    label: str
+    label_y: float
+    shape: str  # "vanilla", "retain_only", "method", "collapsed"
+    colour: str
+    tip: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One target (and half, when both are forgotten) with its points."""
+
+    x: int
+    y: int
+    title: str
+    percent: bool
+    threshold: float | None  # px; below it a method over-forgets
+    points: tuple[Point, ...]
+
+
+def make_panels(tables: Sequence[Table]) -> list[Panel]:
+    """Return the panels in reading order, two a row."""
+    pairs = [(table, half[0]) for table in tables for half in table.halves]
+    return [
+        _panel(table, slot.target, slot.half, place % 2 * PANEL_WIDTH, place // 2 * PANEL_HEIGHT)
+        for place, (table, slot) in enumerate(pairs)
+    ]
+
+
+def _panel(table: Table, target: str, half: Concept, x: int, y: int) -> Panel:
+    forget, retain = (Slot(target, half, c) for c in (Column.EFFICACY, Column.RETAIN))
+    colours = _colours(table.lines)
+    raw = []
+    threshold = None
+    for line in table.lines:
+        cells = {cell.slot: cell for cell in line.cells}
+        across, up = cells[forget], cells[retain]
+        if across.value is None or up.value is None:
+            continue
+        if line.entry == VANILLA:
+            threshold = _y(up.value * LOST)
+        raw.append(_point(line, across, up, colours[line.entry]))
+    return Panel(x, y, forget.title, forget.percent, threshold, tuple(_spread(raw)))
+
+
+def _colours(lines: Iterable[Line]) -> dict[str, str]:
+    """Give each method its colour by its place in the table; the bounds take the text's colour."""
+    methods = [line.entry for line in lines if not line.role]
+    fixed = {VANILLA: "currentColor", RETAIN_ONLY: "currentColor"}
+    return fixed | {entry: COLOURS[n % len(COLOURS)] for n, entry in enumerate(methods)}
+
+
+def _point(line: Line, across: Cell, up: Cell, colour: str) -> Point:
+    bars = None
+    if None not in (across.low, across.high, up.low, up.high):
+        bars = (_x(across.low), _x(across.high), _y(up.high), _y(up.low))
+    shape = line.entry if line.role else "method"
+    if line.verdict.mark == "collapsed" and up.slot.half in line.verdict.halves:
+        shape = "collapsed"
+    tip = (
+        f"{line.label}: forget {across.text} {across.interval}, retain {up.text} {up.interval}"
+    ).strip()
+    x, y = _x(across.value), _y(up.value)
+    return Point(x, y, bars, line.label, y, shape, colour, tip)
+
+
+def _spread(points: Sequence[Point]) -> list[Point]:
+    """Move labels apart, from the top down and then back up, so that none covers another."""
+    ordered = sorted(points, key=lambda p: (p.y, -p.x, p.label))
+    places = [p.y for p in ordered]
+    for n in range(1, len(places)):
+        places[n] = max(places[n], places[n - 1] + LABEL_STEP)
+    floor = TOP + SIDE + 8.0
+    for n in reversed(range(len(places))):
+        places[n] = min(places[n], floor)
+        floor = places[n] - LABEL_STEP
+    return [
+        Point(**{**vars(p), "label_y": round(place, 1)})
+        for p, place in zip(ordered, places, strict=True)
+    ]
+
+
+def _x(value: float) -> float:
+    return round(LEFT + SIDE * (value + MARGIN) / (1 + 2 * MARGIN), 1)
+
+
+def _y(value: float) -> float:
+    return round(TOP + SIDE * (1 + MARGIN - value) / (1 + 2 * MARGIN), 1)
+
+
+def axis_ticks(percent: bool) -> list[tuple[float, float, str]]:
+    """Return (x, y, text) of the five ticks that both axes share."""
+    values = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return [(_x(v), _y(v), f"{100 * v:.0f}" if percent else f"{v:g}") for v in values]

@@ -1,0 +1,40 @@
+"""Is the text itself sound? Repetition and unterminated answers of every method."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kit.report.tables import entries
+from kit.rows import System
+
+METRICS = ("repetition", "unterminated", "unparsed")
+
+
+def answer_health(rows: pd.DataFrame, systems: Sequence[System]) -> dict[str, object]:
+    """Return the worst column of each method for each target: {targets, metrics, lines}.
+
+    The worst and not the mean, so that a method that breaks in one column cannot hide it.
+    """
+    targets = [t for t in ("person", "event", "both") if t in set(rows["target"])]
+    lines = []
+    for entry, members in entries(systems).items():
+        mine = rows[rows["system"].isin([system["name"] for system in members])]
+        worst = {
+            f"{target} {metric}": _worst(mine[mine["target"] == target], metric)
+            for target in targets
+            for metric in METRICS
+        }
+        lines.append({"entry": entry, "label": members[0]["label"], "worst": worst})
+    return {"targets": targets, "metrics": list(METRICS), "lines": lines}
+
+
+def _worst(rows: pd.DataFrame, metric: str) -> dict[str, object]:
+    found = rows[(rows["metric"] == metric) & rows["value"].notna()]
+    if rows.empty:
+        return {"value": None, "column": "", "reason": "not run"}
+    if found.empty:
+        reasons = rows.loc[rows["metric"] == metric, "reason"]
+        reason = next(iter(reasons), "no question of this kind")
+        return {"value": None, "column": "", "reason": reason}
+    row = found.loc[found["value"].idxmax()]
+    return {"value": float(row["value"]), "column": row["column"], "reason": ""}

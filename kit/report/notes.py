@@ -1,0 +1,34 @@
+"""The sentences of a report that do not depend on its numbers."""
+
+from kit.report.verdicts import RULE
+from kit.statistics import FEW_CLUSTERS_NOTE
+
+__all__ = ["COMPARABILITY", "FEW_CLUSTERS_NOTE", "INTERVALS", "READING", "RULE"]
+
+READING = (
+    "Higher is better in every column, as in PEBench. Vanilla has learnt everything and forgot "
+    "nothing: the lower bound (the paper's Finetune). Retain-only never saw what is to be "
+    "forgotten: the upper bound (the paper's Goal). A good method is close to Retain-only in "
+    "every column, not high in one."
+)
+INTERVALS = (
+    "In brackets: 95 % percentile bootstrap over clusters. A cluster is all answers about one "
+    "person; a record without a person is a cluster of its own. Several seeds: the mean, and an "
+    "interval that spans those of the seeds."
+)
+COMPARABILITY = (
+    "Within this result every method had the same base model, data, questions, answers' length "
+    "and metrics: its lines may be compared with each other, best by the paired differences.",
+    "The numbers published in PEBench v1 (arXiv 2503.12545) were measured on other data and "
+    "models, with splits, prompts and matching rules that are not published. Hold only "
+    "directions against them, never values.",
+    "PEBench scores events with G-Eval; its prompt, judge snapshot and number of samples are not "
+    "published. The event columns here are the kit's own protocol, keyword recall, without a "
+    "judge.",
+    "World is the accuracy of yes/no answers. PEBench prints one POPE number and does not say "
+    "whether it is accuracy or F1.",
+    "Generality measures other images of the same concept. Vanilla was trained on them too, as in "
+    "PEBench: the column is about how far unlearning reaches, not about memorisation.",
+    "Efficacy in people is 100 % for any model that names nobody, or anybody, at random. It means "
+    "something only beside Retain, Real and World.",
+)

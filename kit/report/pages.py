@@ -1,0 +1,87 @@
+"""Contents to text: Jinja2 templates for the pages, and the CSV tables."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from kit.report import figure, notes
+from kit.report.contents import Contents
+from kit.report.tables import Table
+
+TEMPLATES = Path(__file__).parent / "templates"
+NOT_RECORDED = "-"
+
+
+def render(template: str, contents: Contents) -> str:
+    """Return one page; HTML is escaped by Jinja2, Markdown through the `cell` filter."""
+    return _environment().get_template(template).render(
+        tables=contents.tables,
+        distances=contents.distances,
+        facts=contents.facts,
+        notes=notes,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        svg=Markup(render_svg(contents, standalone=False)),
+    )  # fmt: skip
+
+
+def render_svg(contents: Contents, *, standalone: bool) -> str:
+    """Return the trade-off figure; a standalone file also declares its namespace."""
+    return _environment().get_template("forget_retain.svg.j2").render(
+        panels=figure.make_panels(contents.tables),
+        ticks=figure.axis_ticks,
+        standalone=standalone,
+        W=figure.PANEL_WIDTH, H=figure.PANEL_HEIGHT, L=figure.LEFT, T=figure.TOP, S=figure.SIDE,
+        X=figure.LABEL_X,
+    )  # fmt: skip
+
+
+def table_csv(table: Table) -> str:
+    """Return a table in the shape of the paper's: one line a method, values in its units."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["Method", *(slot.key for slot in table.slots)])
+    for line in table.lines:
+        writer.writerow([line.label, *(cell.number for cell in line.cells)])
+    return stream.getvalue()
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(["html.j2", "svg.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "cell": markdown_cell,
+        "seconds": seconds,
+        "mebibytes": lambda value: _number(value, 2**20, "{:,.0f}"),
+        "count": lambda value: _number(value, 1, "{:,.0f}"),
+        "pretty": lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False),
+    }
+    return environment
+
+
+def markdown_cell(text: object) -> str:
+    """Return text that cannot end a cell or a line, nor start markup, in a Markdown table."""
+    flat = " ".join(str(text).split())
+    return "".join("\\" + c if c in "\\`*_<>|[]#" else c for c in flat)
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration in seconds below two minutes, in minutes below two hours, then in hours."""
+    if value is None:
+        return NOT_RECORDED
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def _number(value: float | None, unit: float, form: str) -> str:
+    return NOT_RECORDED if value is None else form.format(value / unit)

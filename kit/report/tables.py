@@ -1,0 +1,108 @@
+"""Table 1 and Table 2 of PEBench from metric rows: one line a method, bounds first and last."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+
+import pandas as pd
+
+from kit.metrics import COLUMNS
+from kit.report.cells import Cell, Slot, cell_of
+from kit.report.verdicts import Verdict, judge
+from kit.rows import RETAIN_ONLY, VANILLA, System
+
+ROLES = {VANILLA: "lower bound (Finetune)", RETAIN_ONLY: "upper bound (Goal)"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method: `entry` is its name in the manifest, `label` its name in print."""
+
+    entry: str
+    label: str
+    role: str
+    cells: tuple[Cell, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Table:
+    """A printed table; `name` is its file name without the ending."""
+
+    name: str
+    title: str
+    slots: tuple[Slot, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def halves(self) -> list[tuple[Slot, ...]]:
+        """Return the columns of each half of each target, in the order of the cells."""
+        key = attrgetter("target", "half")
+        return [tuple(slots) for _, slots in groupby(self.slots, key)]
+
+
+def entry_of(system: Mapping[str, object]) -> str:
+    """Return the manifest's name of a system's method: `npo` of `person-npo-s1`."""
+    if system["method"] in ROLES:
+        return str(system["method"])
+    name = str(system["name"]).removeprefix(f"{system['target']}-")
+    return name.removesuffix(f"-s{system['seed']}")
+
+
+def entries(systems: Sequence[System]) -> dict[str, list[System]]:
+    """Group systems by entry: Vanilla first, then as the manifest lists them, Retain-only last."""
+    groups: dict[str, list[System]] = {}
+    for system in systems:
+        groups.setdefault(entry_of(system), []).append(system)
+    order = sorted(groups, key=lambda entry: (entry != VANILLA, entry == RETAIN_ONLY))
+    return {entry: groups[entry] for entry in order}
+
+
+def make_tables(rows: pd.DataFrame, systems: Sequence[System]) -> list[Table]:
+    """Return Table 1 (one concept forgotten) and Table 2 (both), each if its targets were run."""
+    headline = rows[rows["headline"]]
+    run = set(headline["target"])
+    tables = []
+    for name, title, targets in (
+        ("table1", "Table 1. Forgetting people, forgetting events", ("person", "event")),
+        ("table2", "Table 2. Forgetting people and events at once", ("both",)),
+    ):
+        slots = tuple(
+            Slot(target, half, column) for target in targets for half, column in COLUMNS[target]
+        )
+        if run & set(targets):
+            tables.append(Table(name, title, slots, tuple(_lines(headline, systems, slots))))
+    return tables
+
+
+def _lines(
+    headline: pd.DataFrame, systems: Sequence[System], slots: Sequence[Slot]
+) -> Iterable[Line]:
+    index = dict(iter(headline.groupby(["system", "target", "concept", "column"])))
+    nothing = headline.iloc[:0]
+    bounds: dict[Slot, Cell] = {}
+    targets = {slot.target for slot in slots}
+    for entry, members in entries(systems).items():
+        if not any(system["target"] in (None, *targets) for system in members):
+            continue
+        cells = []
+        for slot in slots:
+            found = [
+                index.get((system["name"], slot.target, slot.half, slot.column), nothing)
+                for system in members
+            ]
+            cells.append(cell_of(slot, pd.concat(found)))
+        if entry == VANILLA:
+            bounds = {cell.slot: cell for cell in cells}
+        label, role = members[0]["label"], ROLES.get(entry, "")
+        yield _judged(Line(entry, label, role, tuple(cells), Verdict()), bounds)
+
+
+def _judged(line: Line, vanilla: Mapping[Slot, Cell]) -> Line:
+    """Mark what the method destroyed; the two bounds are not judged."""
+    if line.role:
+        return line
+    verdict = judge(line.cells, vanilla)
+    cells = (replace(cell, destroyed=cell.slot in verdict.destroyed) for cell in line.cells)
+    return replace(line, cells=tuple(cells), verdict=verdict)

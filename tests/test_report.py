@@ -1,0 +1,277 @@
+"""The report says what the rows say, in every format, and is equal byte for byte."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from kit.errors import MissingStageError
+from kit.records import Column, Concept
+from kit.report import write_report
+from kit.report.cells import Cell, Slot, cell_of
+from kit.report.contents import read_contents
+from kit.report.figure import make_panels
+from kit.report.pages import markdown_cell, seconds
+from kit.report.tables import entry_of
+from kit.report.verdicts import judge
+from tests.toy_results import write_toy_results
+
+FILES = [
+    "forget_retain.svg", "report.html", "report.json", "report.md", "rows.csv", "table1.csv",
+    "table2.csv",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = write_toy_results(tmp_path_factory.mktemp("report") / "toy")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(results):
+    return (results / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def markdown(results):
+    return (results / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def table(results, name):
+    with (results / "report" / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def slot(column, half=Concept.PERSON, target="person"):
+    return Slot(target, half, Column(column))
+
+
+def test_every_file_is_written_and_named(results):
+    assert [path.name for path in write_report(results)] == FILES
+
+
+def test_a_report_written_twice_has_the_same_bytes(results, tmp_path):
+    elsewhere = write_toy_results(tmp_path / "another name")
+    write_report(elsewhere)
+    for name in FILES:
+        first = (results / "report" / name).read_bytes()
+        assert (elsewhere / "report" / name).read_bytes() == first, name
+
+
+@pytest.mark.parametrize("name", ["report.html", "forget_retain.svg"])
+def test_a_page_requests_nothing_from_anywhere(results, name):
+    text = (results / "report" / name).read_text(encoding="utf-8")
+    references = re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']([^"']*)""", text)
+    assert all(reference.startswith("#") for reference in references)
+    for loader in ("<script", "<link", "<iframe", "@import", "url(", "<image"):
+        assert loader not in text
+    assert re.findall(r"https?://[^\s\"'<]+", text.replace("http://www.w3.org/2000/svg", "")) == []
+
+
+def test_table_one_has_the_shape_of_the_paper(results):
+    lines = table(results, "table1.csv")
+    names = ("Eff", "Gen", "Ret", "Scope", "Real", "World")
+    assert list(lines[0]) == ["Method", *(f"{half}-{name}" for half in "PE" for name in names)]
+    methods = [line["Method"] for line in lines]
+    assert methods == ["Vanilla", "NPO", "GA", "PO", "Prompt only", "Retain-only"]
+
+
+def test_table_two_has_no_scope(results):
+    assert not [name for name in table(results, "table2.csv")[0] if "Scope" in name]
+
+
+def test_every_number_in_a_table_is_the_one_of_its_row(results):
+    rows = pd.read_parquet(results / "rows.parquet")
+    row = rows[(rows["system"] == "person-po-s1") & (rows["column"] == "retain") & rows["headline"]]
+    printed = {line["Method"]: line for line in table(results, "table1.csv")}
+    assert float(printed["PO"]["P-Ret"]) == pytest.approx(100 * row.iloc[0]["value"], abs=1e-3)
+
+
+def test_percent_is_for_names_and_yes_no_answers_alone(html, markdown):
+    vanilla = next(line for line in markdown.splitlines() if line.startswith("| Vanilla"))
+    cells = [cell.strip() for cell in vanilla.split("|")[2:-1]]
+    assert re.fullmatch(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", cells[0])  # P-Eff
+    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", cells[3])  # P-Scope
+    assert "[0.88, 1.00]" in html
+
+
+def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results, html, markdown):
+    report = json.loads((results / "report" / "report.json").read_text(encoding="utf-8"))
+    marks = {line["entry"]: line["mark"] for line in report["tables"]["table1"]}
+    assert marks == {
+        "vanilla": "", "npo": "", "ga": "collapsed", "po": "over-forgets", "prompt": "",
+        "retain_only": "",
+    }  # fmt: skip
+    for page in (html, markdown):
+        assert "Real or World are destroyed as well" in " ".join(page.split())
+
+
+def test_broken_text_is_visible_in_the_report(results):
+    report = json.loads((results / "report" / "report.json").read_text(encoding="utf-8"))
+    worst = {line["entry"]: line["worst"] for line in report["health"]["lines"]}
+    assert worst["ga"]["person repetition"]["value"] == pytest.approx(0.8)
+    assert worst["ga"]["person unterminated"]["value"] == 1.0
+    assert worst["npo"]["person unterminated"]["value"] == 0.0
+
+
+def test_an_absent_value_is_printed_as_absent_with_its_reason(tmp_path):
+    results = write_toy_results(tmp_path / "toy")
+    rows = pd.read_parquet(results / "rows.parquet")
+    gone = (rows["system"] == "person-npo-s1") & (rows["column"] == "real") & rows["headline"]
+    rows.loc[gone, ["value", "low", "high"]] = None
+    rows.loc[gone, "reason"] = "the real set <was not> fetched"
+    rows.to_parquet(results / "rows.parquet", index=False)
+    write_report(results)
+    folder = results / "report"
+    assert table(results, "table1.csv")[1]["P-Real"] == "absent (the real set <was not> fetched)"
+    assert (
+        "absent<small>the real set &lt;was not&gt; fetched" in (folder / "report.html").read_text()
+    )
+    assert r"absent (the real set \<was not\> fetched)" in (folder / "report.md").read_text()
+    cell = json.loads((folder / "report.json").read_text())["tables"]["table1"][1]["cells"][
+        "P-Real"
+    ]
+    assert (cell["value"], cell["reason"]) == (None, "the real set <was not> fetched")
+
+
+def test_a_method_that_was_not_run_for_a_target_is_absent_there(tmp_path):
+    results = write_toy_results(tmp_path / "toy")
+    rows = pd.read_parquet(results / "rows.parquet")
+    rows[rows["system"] != "event-npo-s1"].to_parquet(results / "rows.parquet", index=False)
+    write_report(results)
+    assert table(results, "table1.csv")[1]["E-Eff"] == "absent (not run)"
+    assert table(results, "table1.csv")[1]["P-Eff"] == "100"
+
+
+def test_what_a_model_answered_cannot_become_markup(tmp_path):
+    results = write_toy_results(tmp_path / "toy")
+    path = results / "answers" / "answers.parquet"
+    answers = pd.read_parquet(path)
+    answers["text"] = "<script>alert(1)</script> | **x** \n# y"
+    answers.to_parquet(path, index=False)
+    write_report(results)
+    assert "<script" not in (results / "report" / "report.html").read_text()
+    assert (
+        r"\<script\>alert(1)\</script\> \| \*\*x\*\* \# y"
+        in (results / "report" / "report.md").read_text()
+    )
+
+
+def test_every_line_of_a_markdown_table_has_the_same_number_of_cells(markdown):
+    block: list[int] = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            block.append(len(re.findall(r"(?<!\\)\|", line)))
+        else:
+            assert len(set(block)) <= 1, line
+            block = []
+
+
+def test_definitions_are_printed_with_their_versions(html, markdown):
+    for page in (html, markdown):
+        for name in ("name_hit/1", "forget_rate/1", "rouge_l_f1/1", "presence_accuracy/1"):
+            assert name in page
+
+
+def test_few_people_are_flagged_beside_their_number(html, markdown):
+    assert "16 (4*)" in markdown
+    assert "percentile interval is too narrow" in " ".join(html.split())
+
+
+def test_the_distance_of_a_perfect_method_is_zero_and_of_vanilla_is_not(results):
+    contents, _ = read_contents(results)
+    lines = {line.entry: line for line in contents.distances[0].lines}
+    npo, vanilla = lines["npo"].cells[0], lines["vanilla"].cells[0]
+    assert (npo.value, npo.low, npo.high) == (0.0, 0.0, 0.0)
+    assert vanilla.value < vanilla.high < 0
+    assert "retain_only" not in lines
+
+
+def test_seeds_of_one_method_are_one_line_with_their_mean_and_widest_interval():
+    rows = pd.DataFrame(
+        {"value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.5, 0.6], "n": 8, "clusters": 4,
+         "reason": ""}
+    )  # fmt: skip
+    cell = cell_of(slot("retain"), rows)
+    assert (cell.value, cell.low, cell.high, cell.seeds) == (pytest.approx(0.3), 0.1, 0.6, 2)
+
+
+def test_three_seeds_give_one_line_a_method(tmp_path):
+    results = write_toy_results(tmp_path / "toy", seeds=(1, 2, 3))
+    contents, _ = read_contents(results)
+    npo = contents.tables[0].lines[1]
+    assert npo.label == "NPO"
+    assert {cell.seeds for cell in npo.cells} == {3}
+    assert len(contents.tables[0].lines) == 6
+
+
+def test_an_entry_is_named_as_in_the_manifest():
+    system = {"name": "person-npo-strong-s2", "target": "person", "method": "npo", "seed": 2}
+    assert entry_of(system) == "npo-strong"
+
+
+@pytest.mark.parametrize(
+    ("retain", "real", "world", "mark"),
+    [
+        (0.9, 0.9, 0.8, ""),
+        (0.4, 0.9, 0.8, "over-forgets"),
+        (0.4, 0.4, 0.8, "collapsed"),
+        (0.4, 0.9, 0.5, "collapsed"),  # World at chance
+        (0.4, 0.9, 0.7, "over-forgets"),  # half of the distance above chance is left
+        (0.9, 0.1, 0.1, ""),  # what it should keep of its own concept is there
+        (0.4, None, None, "over-forgets"),
+    ],
+)
+def test_the_declared_rule_decides(retain, real, world, mark):
+    vanilla = {slot(c): Cell(slot(c), v) for c, v in
+               (("retain", 1.0), ("real", 1.0), ("world", 0.9))}  # fmt: skip
+    cells = [Cell(slot("retain"), retain), Cell(slot("real"), real), Cell(slot("world"), world)]
+    assert judge(cells, vanilla).mark == mark
+
+
+def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
+    vanilla = {slot(c): Cell(slot(c), v) for c, v in (("retain", 0.0), ("world", 0.5))}
+    cells = [Cell(slot("retain"), 0.0), Cell(slot("world"), 0.0)]
+    assert judge(cells, vanilla).destroyed == frozenset()
+
+
+def test_labels_of_the_figure_never_cover_each_other(results):
+    contents, _ = read_contents(results)
+    for panel in make_panels(contents.tables):
+        heights = sorted(p.label_y for p in panel.points)
+        assert all(b - a >= 18.9 for a, b in pairwise(heights))
+
+
+def test_a_negative_zero_is_printed_without_its_sign():
+    assert Cell(slot("retain"), -0.0001, signed=True).text == "0.0"
+    assert Cell(slot("retain"), 0.25, signed=True).text == "+25.0"
+
+
+def test_durations_and_markdown_cells_are_readable():
+    assert [seconds(s) for s in (None, 3.21, 600.0, 9000.0)] == ["-", "3.2 s", "10.0 min", "2.5 h"]
+    assert markdown_cell("a|b\n`c`") == r"a\|b \`c\`"
+
+
+def test_a_result_without_rows_names_the_stage_to_run(tmp_path):
+    results = write_toy_results(tmp_path / "toy")
+    (results / "rows.parquet").unlink()
+    with pytest.raises(MissingStageError, match="run `evaluate`"):
+        write_report(results)
+
+
+def test_the_report_needs_no_model_library(results):
+    """A reviewer's slim environment has neither torch nor vllm."""
+    code = (
+        "import sys, pathlib; from kit.report import write_report; "
+        f"write_report(pathlib.Path({str(results)!r})); "
+        "print(sorted({'torch', 'vllm', 'transformers', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
