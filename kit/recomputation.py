@@ -20,6 +20,7 @@ from kit.strict_json import parse_json
 from kit.tables import ANSWERS, RECORDS, ROWS, SCHEMAS, SETS, read_table, unusable
 
 RUN = "run.json"
+SCHEMA = "pebench-kit/run/1"
 INPUTS = (RUN, RECORDS, SETS, ANSWERS, ROWS)
 
 MAX_DRAWS = 20_000
@@ -73,7 +74,7 @@ def read_run(data: bytes) -> dict[str, object]:
     """Return the content of run.json.
 
     Raises:
-        VerificationError: it is not one JSON object, or the manifest has another digest.
+        VerificationError: it is no run.json of our schema, or its manifest has another digest.
     """
     try:
         run = parse_json(data)
@@ -81,6 +82,8 @@ def read_run(data: bytes) -> dict[str, object]:
         raise unusable(RUN, error) from None
     if not isinstance(run, dict):
         raise unusable(RUN, "not a JSON object")
+    if run.get("schema") != SCHEMA:
+        raise unusable(RUN, f"its schema is {run.get('schema')!r}, not {SCHEMA!r}")
     if run.get("manifest_digest") != sha256_value(run.get("manifest")):
         raise unusable(RUN, "manifest_digest is not the digest of its manifest")
     return run
@@ -138,12 +141,12 @@ def _systems(run: Mapping[str, object]) -> list[System]:
 
 
 def _is_system(value: object) -> bool:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value.keys() >= {"target", "seed"}:
         return False
-    seed = value.get("seed")
+    seed = value["seed"]
     return (
         all(isinstance(value.get(name), str) for name in ("name", "method", "label"))
-        and value.get("target") in (None, *Target)
+        and value["target"] in (None, *Target)
         and (seed is None or (type(seed) is int and abs(seed) < 2**63))
     )
 

@@ -104,7 +104,7 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
             differences[name] = "changed after signing"
     if named := sorted(differences):
         raise VerificationError(
-            f"{len(named)} entries differ from the signed statement",
+            f"the folder is not what was signed; differing entries: {len(named)}",
             expected=f"exactly the {len(subjects)} signed files, as they were signed",
             found="\n    ".join(f"{show(name)}: {differences[name]}" for name in named),
             remedy="get the result again; if you changed it yourself, ./run.sh sign anew",

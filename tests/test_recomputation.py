@@ -132,6 +132,10 @@ def untyped_guards(result):
     edit_json(result / "run.json", guards=7)
 
 
+def other_schema(result):
+    edit_json(result / "run.json", schema="pebench-kit/run/2")
+
+
 def no_rows(result):
     (result / "rows.parquet").unlink()
 
@@ -164,6 +168,7 @@ def no_rows(result):
         (added_page, "report/appendix.html: no file of a report"),
         (other_line_ends, "report/rows.csv: .* lines, recomputed"),
         (untyped_guards, "run.json cannot be used"),
+        (other_schema, "its schema is 'pebench-kit/run/2'"),
         (no_rows, "the signed result has no rows.parquet"),
     ],
 )
