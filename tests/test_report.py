@@ -3,9 +3,11 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ from kit.report.cells import Cell, Slot, cell_of
 from kit.report.contents import read_contents
 from kit.report.figure import make_panels
 from kit.report.pages import markdown_cell, seconds
-from kit.report.tables import entry_of
+from kit.report.tables import entry_of, labels
 from kit.report.verdicts import judge
 from tests.toy_results import write_toy_results
 
@@ -32,6 +34,12 @@ def results(tmp_path_factory):
     folder = write_toy_results(tmp_path_factory.mktemp("report") / "toy")
     write_report(folder)
     return folder
+
+
+@pytest.fixture
+def copy(results, tmp_path):
+    """A copy that a test may tamper with."""
+    return Path(shutil.copytree(results, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +112,11 @@ def test_percent_is_for_names_and_yes_no_answers_alone(html, markdown):
 
 def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results, html, markdown):
     report = json.loads((results / "report" / "report.json").read_text(encoding="utf-8"))
-    marks = {line["entry"]: line["mark"] for line in report["tables"]["table1"]}
+    marks = {line["entry"]: line["marks"] for line in report["tables"]["table1"]}
+    halves = ["person", "event"]
     assert marks == {
-        "vanilla": "", "npo": "", "ga": "collapsed", "po": "over-forgets", "prompt": "",
-        "retain_only": "",
+        "vanilla": {}, "npo": {}, "ga": {"collapsed": halves}, "po": {"over-forgets": halves},
+        "prompt": {}, "retain_only": {},
     }  # fmt: skip
     for page in (html, markdown):
         assert "Real or World are destroyed as well" in " ".join(page.split())
@@ -121,16 +130,15 @@ def test_broken_text_is_visible_in_the_report(results):
     assert worst["npo"]["person unterminated"]["value"] == 0.0
 
 
-def test_an_absent_value_is_printed_as_absent_with_its_reason(tmp_path):
-    results = write_toy_results(tmp_path / "toy")
-    rows = pd.read_parquet(results / "rows.parquet")
+def test_an_absent_value_is_printed_as_absent_with_its_reason(copy):
+    rows = pd.read_parquet(copy / "rows.parquet")
     gone = (rows["system"] == "person-npo-s1") & (rows["column"] == "real") & rows["headline"]
     rows.loc[gone, ["value", "low", "high"]] = None
     rows.loc[gone, "reason"] = "the real set <was not> fetched"
-    rows.to_parquet(results / "rows.parquet", index=False)
-    write_report(results)
-    folder = results / "report"
-    assert table(results, "table1.csv")[1]["P-Real"] == "absent (the real set <was not> fetched)"
+    rows.to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    folder = copy / "report"
+    assert table(copy, "table1.csv")[1]["P-Real"] == "absent (the real set <was not> fetched)"
     assert (
         "absent<small>the real set &lt;was not&gt; fetched" in (folder / "report.html").read_text()
     )
@@ -141,26 +149,24 @@ def test_an_absent_value_is_printed_as_absent_with_its_reason(tmp_path):
     assert (cell["value"], cell["reason"]) == (None, "the real set <was not> fetched")
 
 
-def test_a_method_that_was_not_run_for_a_target_is_absent_there(tmp_path):
-    results = write_toy_results(tmp_path / "toy")
-    rows = pd.read_parquet(results / "rows.parquet")
-    rows[rows["system"] != "event-npo-s1"].to_parquet(results / "rows.parquet", index=False)
-    write_report(results)
-    assert table(results, "table1.csv")[1]["E-Eff"] == "absent (not run)"
-    assert table(results, "table1.csv")[1]["P-Eff"] == "100"
+def test_a_method_that_was_not_run_for_a_target_is_absent_there(copy):
+    rows = pd.read_parquet(copy / "rows.parquet")
+    rows[rows["system"] != "event-npo-s1"].to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    assert table(copy, "table1.csv")[1]["E-Eff"] == "absent (not run)"
+    assert table(copy, "table1.csv")[1]["P-Eff"] == "100"
 
 
-def test_what_a_model_answered_cannot_become_markup(tmp_path):
-    results = write_toy_results(tmp_path / "toy")
-    path = results / "answers" / "answers.parquet"
+def test_what_a_model_answered_cannot_become_markup(copy):
+    path = copy / "answers" / "answers.parquet"
     answers = pd.read_parquet(path)
     answers["text"] = "<script>alert(1)</script> | **x** \n# y"
     answers.to_parquet(path, index=False)
-    write_report(results)
-    assert "<script" not in (results / "report" / "report.html").read_text()
+    write_report(copy)
+    assert "<script" not in (copy / "report" / "report.html").read_text()
     assert (
         r"\<script\>alert(1)\</script\> \| \*\*x\*\* \# y"
-        in (results / "report" / "report.md").read_text()
+        in (copy / "report" / "report.md").read_text()
     )
 
 
@@ -217,6 +223,33 @@ def test_an_entry_is_named_as_in_the_manifest():
     assert entry_of(system) == "npo-strong"
 
 
+def test_two_entries_of_one_method_are_told_apart():
+    systems = [
+        {
+            "name": f"person-{entry}-s1",
+            "target": "person",
+            "method": "npo",
+            "label": "NPO",
+            "seed": 1,
+        }
+        for entry in ("npo", "npo-strong")
+    ]
+    assert labels(systems) == {"npo": "NPO (npo)", "npo-strong": "NPO (npo-strong)"}
+
+
+def test_without_a_retain_only_model_the_distance_is_absent_and_never_zero(copy):
+    run = json.loads((copy / "run.json").read_text())
+    gone = "retain_only-person"
+    run["systems"] = [system for system in run["systems"] if system["name"] != gone]
+    (copy / "run.json").write_text(json.dumps(run))
+    for name in ("rows.parquet", "answers/answers.parquet"):
+        stored = pd.read_parquet(copy / name)
+        stored[stored["system"] != gone].to_parquet(copy / name, index=False)
+    contents, _ = read_contents(copy)
+    cell = contents.distances[0].lines[1].cells[0]
+    assert (cell.value, cell.reason) == (None, "there is no Retain-only model for this target")
+
+
 @pytest.mark.parametrize(
     ("retain", "real", "world", "mark"),
     [
@@ -233,7 +266,7 @@ def test_the_declared_rule_decides(retain, real, world, mark):
     vanilla = {slot(c): Cell(slot(c), v) for c, v in
                (("retain", 1.0), ("real", 1.0), ("world", 0.9))}  # fmt: skip
     cells = [Cell(slot("retain"), retain), Cell(slot("real"), real), Cell(slot("world"), world)]
-    assert judge(cells, vanilla).mark == mark
+    assert judge(cells, vanilla).marks == ({mark: ("person",)} if mark else {})
 
 
 def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
@@ -259,19 +292,22 @@ def test_durations_and_markdown_cells_are_readable():
     assert markdown_cell("a|b\n`c`") == r"a\|b \`c\`"
 
 
-def test_a_result_without_rows_names_the_stage_to_run(tmp_path):
-    results = write_toy_results(tmp_path / "toy")
-    (results / "rows.parquet").unlink()
+def test_a_result_without_rows_names_the_stage_to_run(copy):
+    (copy / "rows.parquet").unlink()
     with pytest.raises(MissingStageError, match="run `evaluate`"):
-        write_report(results)
+        write_report(copy)
 
 
-def test_the_report_needs_no_model_library(results):
-    """A reviewer's slim environment has neither torch nor vllm."""
+def test_another_process_without_a_model_library_writes_the_same_bytes(results, copy):
+    """A reviewer's slim environment has neither torch nor vllm; its hash seed is another."""
+    for path in (copy / "report").iterdir():
+        path.unlink()
     code = (
         "import sys, pathlib; from kit.report import write_report; "
-        f"write_report(pathlib.Path({str(results)!r})); "
+        f"write_report(pathlib.Path({str(copy)!r})); "
         "print(sorted({'torch', 'vllm', 'transformers', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+    for name in FILES:
+        assert (copy / "report" / name).read_bytes() == (results / "report" / name).read_bytes()

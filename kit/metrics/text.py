@@ -74,7 +74,7 @@ def _scorer() -> "RougeScorer":
         stem = staticmethod(lru_cache(maxsize=1 << 16)(PorterStemmer().stem))
 
         def tokenize(self, text: str) -> list[str]:
-            return tokenize(text, self)
+            return list(tokenize(text, self))
 
     return RougeScorer(["rougeL"], tokenizer=StemmingTokenizer())
 

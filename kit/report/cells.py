@@ -42,7 +42,7 @@ class Slot:
     def title(self) -> str:
         """Return what is forgotten or, if both are, which half is measured."""
         what = "people" if self.half is Concept.PERSON else "events"
-        return f"Forgetting both: {what}" if self.target == "both" else f"Forgetting {what}"
+        return f"Forgetting both, {what}" if self.target == "both" else f"Forgetting {what}"
 
     @property
     def percent(self) -> bool:

@@ -118,7 +118,7 @@ def glance(tables: list[Table]) -> list[str]:
                 sentences.append(f"{slots[0].title}: {said}.")
         methods = [line for line in table.lines if not line.role]
         for mark in ("collapsed", "over-forgets"):
-            marked = [line.label for line in methods if line.verdict.mark == mark]
+            marked = [line.label for line in methods if mark in line.verdict.marks]
             sentences.append(
                 f"{table.title.split('.')[0]}, marked {mark}: {len(marked)} of {len(methods)} "
                 f"methods{': ' if marked else ''}{', '.join(marked)}."
@@ -136,6 +136,6 @@ def _efficacy_and_retain(line: Line, slots: Sequence[Slot]) -> str:
 def _line_json(line: Line) -> dict[str, object]:
     return {
         "entry": line.entry, "label": line.label, "role": line.role,
-        "mark": line.verdict.mark, "mark_halves": list(line.verdict.halves),
+         "marks": dict(line.verdict.marks),
         "cells": {cell.slot.key: cell.as_json() for cell in line.cells},
     }  # fmt: skip

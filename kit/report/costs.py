@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kit.report.tables import entries
+from kit.report.tables import entries, labels
 from kit.rows import System
 
 Run = Mapping[str, Any]
@@ -30,13 +30,14 @@ def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]
     A method without a job, such as a prompt, has None throughout.
     """
     jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING}
+    names = labels(systems)
     lines = []
     for entry, members in entries(systems).items():
         mine = [jobs[system["name"]] for system in members if system["name"] in jobs]
         lines.append(
             {
                 "entry": entry,
-                "label": members[0]["label"],
+                "label": names[entry],
                 "systems": len(members),
                 "jobs": len(mine),
                 "seconds": _total(mine, "seconds"),

@@ -22,7 +22,7 @@ def distance_table(
     Over several seeds a record's score is the mean of its seeds. The Retain-only line is left out.
     """
     groups = entries(systems)
-    places = {(place.target, place.half, place.column): place for place in sets}
+    places = {Slot(place.target, place.half, place.column): place for place in sets}
     lines = tuple(
         replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places)
                                   for c in line.cells))
@@ -38,10 +38,10 @@ def _difference(
     entry: str,
     groups: Mapping[str, list[System]],
     scores: Scores,
-    places: Mapping[tuple[str, str, str], RecordSet],
+    places: Mapping[Slot, RecordSet],
 ) -> Cell:
     slot = cell.slot
-    place = places.get((slot.target, slot.half, slot.column))
+    place = places.get(slot)
     if cell.value is None or place is None:
         return Cell(slot, None, cell.reason or "not run")
     ours = _mean_scores(groups[entry], slot, scores, place)

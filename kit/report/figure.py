@@ -5,7 +5,7 @@ every machine, and free of fonts: it takes the page's font and follows its light
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.records import Column, Concept
 from kit.report.cells import Cell, Slot
@@ -18,7 +18,11 @@ LEFT, TOP, SIDE = 58, 46, 270  # px; the plot is a square with this side
 MARGIN = 0.04  # share of the axis beyond 0 and 1, so that markers there are not cut
 LABEL_X, LABEL_STEP = LEFT + SIDE + 34, 19
 # Okabe and Ito's colours, which colour-blind readers can tell apart, less the pale yellow.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b")
+# The last five are for long tables; leader lines tie a marker to its label in any case.
+COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b",
+    "#7f7f7f", "#a3b500", "#2f4b7c", "#17becf",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,17 @@ def make_panels(tables: Sequence[Table]) -> list[Panel]:
 def _panel(table: Table, target: str, half: Concept, x: int, y: int) -> Panel:
     forget, retain = (Slot(target, half, c) for c in (Column.EFFICACY, Column.RETAIN))
     colours = _colours(table.lines)
-    raw = []
     threshold = None
+    points = []
     for line in table.lines:
         cells = {cell.slot: cell for cell in line.cells}
-        across, up = cells[forget], cells[retain]
-        if across.value is None or up.value is None:
-            continue
-        if line.entry == VANILLA:
-            threshold = _y(up.value * LOST)
-        raw.append(_point(line, across, up, colours[line.entry]))
-    return Panel(x, y, forget.title, forget.percent, threshold, tuple(_spread(raw)))
+        point = _point(line, cells[forget], cells[retain], colours[line.entry])
+        if point is not None:
+            points.append(point)
+        kept = cells[retain].value
+        if line.entry == VANILLA and kept is not None:
+            threshold = _y(kept * LOST)
+    return Panel(x, y, forget.title, forget.percent, threshold, tuple(_spread(points)))
 
 
 def _colours(lines: Iterable[Line]) -> dict[str, str]:
@@ -79,16 +83,18 @@ def _colours(lines: Iterable[Line]) -> dict[str, str]:
     return fixed | {entry: COLOURS[n % len(COLOURS)] for n, entry in enumerate(methods)}
 
 
-def _point(line: Line, across: Cell, up: Cell, colour: str) -> Point:
+def _point(line: Line, across: Cell, up: Cell, colour: str) -> Point | None:
+    """Return a method's marker, or None where one of its two values is absent."""
+    if across.value is None or up.value is None:
+        return None
     bars = None
-    if None not in (across.low, across.high, up.low, up.high):
+    if not (across.low is None or across.high is None or up.low is None or up.high is None):
         bars = (_x(across.low), _x(across.high), _y(up.high), _y(up.low))
     shape = line.entry if line.role else "method"
-    if line.verdict.mark == "collapsed" and up.slot.half in line.verdict.halves:
+    if up.slot.half in line.verdict.marks.get("collapsed", ()):
         shape = "collapsed"
-    tip = (
-        f"{line.label}: forget {across.text} {across.interval}, retain {up.text} {up.interval}"
-    ).strip()
+    forgotten, kept = (f"{cell.text} {cell.interval}".strip() for cell in (across, up))
+    tip = f"{line.label}: forget {forgotten}, retain {kept}"
     x, y = _x(across.value), _y(up.value)
     return Point(x, y, bars, line.label, y, shape, colour, tip)
 
@@ -103,10 +109,7 @@ def _spread(points: Sequence[Point]) -> list[Point]:
     for n in reversed(range(len(places))):
         places[n] = min(places[n], floor)
         floor = places[n] - LABEL_STEP
-    return [
-        Point(**{**vars(p), "label_y": round(place, 1)})
-        for p, place in zip(ordered, places, strict=True)
-    ]
+    return [replace(p, label_y=round(place, 1)) for p, place in zip(ordered, places, strict=True)]
 
 
 def _x(value: float) -> float:

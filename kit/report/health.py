@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kit.report.tables import entries
+from kit.report.tables import entries, labels
 from kit.rows import System
 
 METRICS = ("repetition", "unterminated", "unparsed")
@@ -16,6 +16,7 @@ def answer_health(rows: pd.DataFrame, systems: Sequence[System]) -> dict[str, ob
     The worst and not the mean, so that a method that breaks in one column cannot hide it.
     """
     targets = [t for t in ("person", "event", "both") if t in set(rows["target"])]
+    names = labels(systems)
     lines = []
     for entry, members in entries(systems).items():
         mine = rows[rows["system"].isin([system["name"] for system in members])]
@@ -24,7 +25,7 @@ def answer_health(rows: pd.DataFrame, systems: Sequence[System]) -> dict[str, ob
             for target in targets
             for metric in METRICS
         }
-        lines.append({"entry": entry, "label": members[0]["label"], "worst": worst})
+        lines.append({"entry": entry, "label": names[entry], "worst": worst})
     return {"targets": targets, "metrics": list(METRICS), "lines": lines}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from kit.records import Column, Concept, Record, Target
-from kit.report.tables import entries
+from kit.report.tables import entries, labels
 from kit.rows import RecordSet, System
 
 SHOWN = {Column.EFFICACY: "to be forgotten", Column.RETAIN: "to be kept"}
@@ -41,11 +41,12 @@ def samples(
 
 def _speakers(systems: Sequence[System], target: Target) -> Iterator[tuple[str, str, str]]:
     """Yield (entry, label, system name) of one system a method, in table order."""
+    names = labels(systems)
     for entry, members in entries(systems).items():
         mine = [s for s in members if s["target"] in (None, target)]
         if mine:
             first = min(mine, key=lambda s: (s["seed"] or 0, s["name"]))
-            yield entry, first["label"], first["name"]
+            yield entry, names[entry], first["name"]
 
 
 def _first_of_each_person(group: RecordSet, records: Mapping[str, Record]) -> list[str]:

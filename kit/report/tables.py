@@ -1,5 +1,6 @@
 """Table 1 and Table 2 of PEBench from metric rows: one line a method, bounds first and last."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -59,6 +60,13 @@ def entries(systems: Sequence[System]) -> dict[str, list[System]]:
     return {entry: groups[entry] for entry in order}
 
 
+def labels(systems: Sequence[System]) -> dict[str, str]:
+    """Return the printed name of each entry; two entries of one method are told apart."""
+    names = {entry: str(members[0]["label"]) for entry, members in entries(systems).items()}
+    shared = Counter(names.values())
+    return {e: f"{name} ({e})" if shared[name] > 1 else name for e, name in names.items()}
+
+
 def make_tables(rows: pd.DataFrame, systems: Sequence[System]) -> list[Table]:
     """Return Table 1 (one concept forgotten) and Table 2 (both), each if its targets were run."""
     headline = rows[rows["headline"]]
@@ -83,6 +91,7 @@ def _lines(
     nothing = headline.iloc[:0]
     bounds: dict[Slot, Cell] = {}
     targets = {slot.target for slot in slots}
+    names = labels(systems)
     for entry, members in entries(systems).items():
         if not any(system["target"] in (None, *targets) for system in members):
             continue
@@ -95,8 +104,8 @@ def _lines(
             cells.append(cell_of(slot, pd.concat(found)))
         if entry == VANILLA:
             bounds = {cell.slot: cell for cell in cells}
-        label, role = members[0]["label"], ROLES.get(entry, "")
-        yield _judged(Line(entry, label, role, tuple(cells), Verdict()), bounds)
+        role = ROLES.get(entry, "")
+        yield _judged(Line(entry, names[entry], role, tuple(cells), Verdict()), bounds)
 
 
 def _judged(line: Line, vanilla: Mapping[Slot, Cell]) -> Line:

@@ -5,7 +5,7 @@ loses at least three quarters of the people it should have kept.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kit.metrics import HEADLINE
 from kit.records import Column
@@ -25,28 +25,25 @@ RULE = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """`mark` is "", "over-forgets" or "collapsed"; `halves` says where it holds."""
+    """`marks` maps "collapsed" and "over-forgets" to the halves where they hold, if any."""
 
-    mark: str = ""
-    halves: tuple[str, ...] = ()
+    marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     destroyed: frozenset[Slot] = frozenset()
 
 
 def judge(cells: Sequence[Cell], vanilla: Mapping[Slot, Cell]) -> Verdict:
     """Apply `RULE` to one method's cells, each half of each target on its own.
 
-    A half that collapsed outweighs one that over-forgets. Absent cells, and columns in which
-    Vanilla itself is no better than chance, destroy nothing.
+    Absent cells, and columns in which Vanilla itself is no better than chance, destroy nothing.
     """
     destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, vanilla.get(c.slot)))
-    marks: dict[str, list[str]] = {"collapsed": [], "over-forgets": []}
+    marks: dict[str, tuple[str, ...]] = {}
     for target, half in dict.fromkeys((cell.slot.target, cell.slot.half) for cell in cells):
         lost = {s.column for s in destroyed if (s.target, s.half) == (target, half)}
         if Column.RETAIN in lost:
-            broken = lost & {Column.REAL, Column.WORLD}
-            marks["collapsed" if broken else "over-forgets"].append(str(half))
-    mark = next((mark for mark, halves in marks.items() if halves), "")
-    return Verdict(mark, tuple(marks.get(mark, ())), destroyed)
+            mark = "collapsed" if lost & {Column.REAL, Column.WORLD} else "over-forgets"
+            marks[mark] = (*marks.get(mark, ()), str(half))
+    return Verdict(dict(sorted(marks.items())), destroyed)
 
 
 def _is_destroyed(cell: Cell, vanilla: Cell | None) -> bool:
