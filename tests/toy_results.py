@@ -164,7 +164,8 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
     ]  # fmt: skip
     return {
         "schema": "pebench-kit/run/1",
-        "manifest": {"name": "toy", "report": {"draws": 200, "seed": 0}},
+        "manifest": {"name": "toy", "title": "Toy: four methods on twenty people",
+                     "report": {"bootstrap_draws": 200, "seed": 0}},
         "manifest_digest": "ab" * 32,
         "kit_version": "0.1.0",
         "environment": {"python": "3.11.2", "platform": "Linux-x86_64", "cpu": "toy",

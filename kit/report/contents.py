@@ -15,7 +15,7 @@ from kit.records import Column
 from kit.report import notes
 from kit.report.cells import Slot
 from kit.report.costs import method_costs, stage_costs
-from kit.report.distances import distance_table
+from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
@@ -56,7 +56,8 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         )
     rows = pd.read_parquet(results / "rows.parquet")
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
-    systems = inputs["systems"]
+    manifest, systems = run["manifest"], inputs["systems"]
+    draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])
     scores = score_answers(
         inputs["records"], inputs["answers"], [system["name"] for system in systems]
     )
@@ -64,7 +65,8 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
     tables = make_tables(rows, systems)
     facts = {
         "kit_version": run["kit_version"],
-        "manifest": run["manifest"],
+        "title": manifest.get("title") or manifest["name"],
+        "manifest": manifest,
         "manifest_digest": run["manifest_digest"],
         "glance": glance(tables),
         "columns": column_facts(rows, {(s.target, s.half, s.column): len(s.ids) for s in sets}),
@@ -84,7 +86,7 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         "jobs": run.get("jobs", []),
         "comparability": list(notes.COMPARABILITY),
     }
-    distances = [distance_table(table, scores, sets, systems) for table in tables]
+    distances = [distance_table(table, scores, sets, systems, draws) for table in tables]
     return Contents(tables, distances, facts), rows
 
 

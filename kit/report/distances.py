@@ -1,7 +1,7 @@
 """How far each method is from the retain-only model, answer by answer on the same records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,25 @@ from kit.report.tables import Table, entries
 from kit.rows import RETAIN_ONLY, RecordSet, System
 from kit.statistics import paired_difference
 
-DRAWS, SEED = 1000, 0  # of the intervals in this table alone; those of the rows are stored
+# These are computed where the report is written, which may be another processor than the run's:
+# fewer digits than stored values have, so that a report can be compared byte for byte.
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The manifest's `report` section: bootstrap draws and their seed."""
+
+    bootstrap_draws: int
+    seed: int
 
 
 def distance_table(
-    table: Table, scores: Scores, sets: Sequence[RecordSet], systems: Sequence[System]
+    table: Table,
+    scores: Scores,
+    sets: Sequence[RecordSet],
+    systems: Sequence[System],
+    draws: Draws,
 ) -> Table:
     """Return `table` with each value replaced by its paired difference to Retain-only.
 
@@ -24,7 +38,7 @@ def distance_table(
     groups = entries(systems)
     places = {Slot(place.target, place.half, place.column): place for place in sets}
     lines = tuple(
-        replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places)
+        replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places, draws)
                                   for c in line.cells))
         for line in table.lines
         if line.entry != RETAIN_ONLY
@@ -39,6 +53,7 @@ def _difference(
     groups: Mapping[str, list[System]],
     scores: Scores,
     places: Mapping[Slot, RecordSet],
+    draws: Draws,
 ) -> Cell:
     slot = cell.slot
     place = places.get(slot)
@@ -51,10 +66,17 @@ def _difference(
     both = ~(np.isnan(ours) | np.isnan(gold))
     if not both.any():
         return Cell(slot, None, "no record has a value for both systems")
-    key = ("difference to retain-only", SEED, entry, slot.target, slot.half, slot.column)
+    key = ("difference to retain-only", draws.seed, entry, slot.target, slot.half, slot.column)
     people = place.clusters(scores)[both]
-    found = paired_difference(ours[both], gold[both], people, draws=DRAWS, key=key)
-    return Cell(slot, found.value, "", found.low, found.high, found.n, found.clusters, signed=True)
+    found = paired_difference(ours[both], gold[both], people, draws=draws.bootstrap_draws, key=key)
+    return Cell(
+        slot, round(found.value, DECIMALS), "", _round(found.low), _round(found.high), found.n,
+        found.clusters, signed=True,
+    )  # fmt: skip
+
+
+def _round(bound: float | None) -> float | None:
+    return None if bound is None else round(bound, DECIMALS)
 
 
 def _mean_scores(
