@@ -3,13 +3,21 @@
 from kit.report.verdicts import RULE
 from kit.statistics import FEW_CLUSTERS_NOTE
 
-__all__ = ["COMPARABILITY", "FEW_CLUSTERS_NOTE", "INTERVALS", "READING", "RULE"]
+__all__ = ["COLUMNS", "COMPARABILITY", "FEW_CLUSTERS_NOTE", "INTERVALS", "READING", "RULE"]
 
 READING = (
     "Higher is better in every column, as in PEBench. Vanilla has learnt everything and forgot "
     "nothing: the lower bound (the paper's Finetune). Retain-only never saw what is to be "
     "forgotten: the upper bound (the paper's Goal). A good method is close to Retain-only in "
     "every column, not high in one."
+)
+COLUMNS = (
+    ("Efficacy", "the images that unlearning trained on: is the concept forgotten?"),
+    ("Generality", "other images of the same concept: does forgetting reach them?"),
+    ("Retain", "people or events that should be kept: are they still known?"),
+    ("Scope", "the forgotten images, asked for the other concept: is it untouched?"),
+    ("Real", "images of people whom the base model knew before: is it still right about them?"),
+    ("World", "yes/no questions about objects: does the model still see?"),
 )
 INTERVALS = (
     "In brackets: 95 % percentile bootstrap over clusters. A cluster is all answers about one "
@@ -27,6 +35,8 @@ COMPARABILITY = (
     "judge.",
     "World is the accuracy of yes/no answers. PEBench prints one POPE number and does not say "
     "whether it is accuracy or F1.",
+    "P-World and E-World of Table 2 are the same answers of the same model. In the paper's Table 2 "
+    "they differ.",
     "Generality measures other images of the same concept. Vanilla was trained on them too, as in "
     "PEBench: the column is about how far unlearning reaches, not about memorisation.",
     "Efficacy in people is 100 % for any model that names nobody, or anybody, at random. It means "
