@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes docker/requirements.<platform>.lock from docker/requirements.in, with the hash of every file.
+# Makes docker/requirements.<platform>.lock from docker/requirements.in, with every file's hash.
 #
-#   docker/lock.sh cpu                       keeps every version that the lock has and still may have
-#   docker/lock.sh cpu --upgrade             newest versions that fit together
-#   docker/lock.sh cpu --upgrade-package X   only X
+#   docker/lock.sh cpu                        keeps the versions of the lock where they still fit
+#   docker/lock.sh cpu --upgrade              newest versions that fit together
+#   docker/lock.sh cpu --upgrade-package X    only X
 #
 # Needs uv and pip. Prints nothing of this machine (index addresses, paths) into the lock.
 set -euo pipefail
@@ -48,7 +48,7 @@ uv pip compile requirements.in --output-file out.lock --quiet --no-header --gene
   --only-binary :all: --no-binary rouge-score --excludes excluded.in --find-links wheels \
   --no-emit-index-url --no-emit-find-links "$@"
 {
-  echo "# Made by docker/lock.sh $platform from requirements.in: Python $python, Linux x86-64. Do not edit."
+  echo "# Made by docker/lock.sh $platform for Python $python on x86-64 Linux. Do not edit."
   grep -v '^# Made by' out.lock
 } >"$lock"
 echo "$lock: $(grep -c '^[A-Za-z0-9].*==' "$lock") packages"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-SCRIPTS = ["run.sh", ".ci/run", "docker/lock.sh"]
+PROGRAMS = ["run.sh", ".ci/run", "docker/lock.sh"]
 STAND_IN = """
 import json, os, sys
 import tiny
@@ -37,6 +37,7 @@ class Project:
         (root / "kit").mkdir()
         self.wheels.mkdir()
         shutil.copy(REPOSITORY / "run.sh", root)
+        shutil.copy(REPOSITORY / "docker/environment.sh", root / "docker")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)
         wheel = self.wheels / "tiny-1.0-py3-none-any.whl"
@@ -98,13 +99,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_shell_scripts_are_clean_and_executable(script: str) -> None:
-    path = REPOSITORY / script
+def test_shellcheck_finds_nothing() -> None:
     shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
-    checked = subprocess.run([shellcheck, path], capture_output=True, text=True)
+    command = [shellcheck, "--external-sources", *PROGRAMS, "docker/environment.sh"]
+    checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
-    assert os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_executable(program: str) -> None:
+    assert os.access(REPOSITORY / program, os.X_OK)
 
 
 def test_help_before_the_environment_names_the_verbs_and_writes_nothing(project: Project) -> None:
@@ -192,21 +196,43 @@ def test_a_package_with_other_bytes_is_refused(project: Project) -> None:
     assert not project.finished()
 
 
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder to be the whole PATH: the standard tools, and a Python that is too old."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    names = "bash env readlink dirname sha256sum uname mkdir ls flock rm df awk grep cp tail"
+    for name in names.split():
+        path = shutil.which(name)
+        assert path, f"{name} is not installed"
+        (folder / name).symlink_to(path)
+    make_program(folder / "python3", "#!/bin/sh\necho 3.9.18\n")
+    return folder
+
+
+def make_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
 def test_without_python_3_11_the_error_says_what_was_found_and_what_to_do(
-    project: Project, tmp_path: Path
+    project: Project, tools: Path
 ) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in ("bash", "env", "readlink", "dirname", "sha256sum", "uname"):
-        (tools / name).symlink_to(shutil.which(name) or name)
-    (tools / "python3").write_text("#!/bin/sh\necho 3.9.18\n")
-    (tools / "python3").chmod(0o755)
     refused = project.run("doctor", PATH=str(tools))
     assert refused.returncode == 3
     assert "expected: Python 3.11" in refused.stderr
     assert "found: python3.11 missing, python3 3.9.18, python missing" in refused.stderr
     assert "remedy: install python3.11" in refused.stderr
     assert not project.cache.exists()
+
+
+def test_without_python_3_11_uv_is_asked_for_one(project: Project, tools: Path) -> None:
+    python = Path(sys.base_prefix) / "bin/python3.11"
+    make_program(tools / "uv", f'#!/bin/sh\n[ "$2" = install ] || echo "{python}"\n')
+    built = project.run("doctor", PATH=str(tools))
+    assert built.returncode == 0, built.stderr
+    assert "asking uv" in built.stderr
+    assert len(project.finished()) == 1
 
 
 def test_a_cache_that_cannot_be_written_is_named(project: Project, tmp_path: Path) -> None:
