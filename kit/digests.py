@@ -88,6 +88,6 @@ def verify_files(root: Path, listed: Mapping[str, str], *, remedy: str) -> None:
             )
 
 
-def source_digest(paths: Iterable[Path]) -> str:
-    """Return one digest over the named source files, by name and content."""
-    return sha256_value({path.name: sha256_file(path) for path in paths})
+def source_digest(root: Path, names: Iterable[str]) -> str:
+    """Return one digest over the named files under `root`, by name and content."""
+    return sha256_value({name: sha256_file(root / name) for name in names})

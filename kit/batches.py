@@ -1,0 +1,152 @@
+"""Records to tensors: the only place where answer positions are decided.
+
+The processor expands the image token first; the answer's tokens are appended to that, so the mask
+is right by construction, whatever the processor turns `<image>` into. Sequences are left-padded,
+which right-aligns the answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from kit.errors import DataError, ModelError
+from kit.records import Record
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of one forward pass, and the answers that are to be scored.
+
+    `answer_ids` [B, T] and `answer_mask` [B, T] (float, 1 on answer and end tokens) are
+    right-aligned: column -1 is the end token of every answer.
+    """
+
+    record_ids: tuple[str, ...]
+    inputs: dict[str, Tensor]
+    answer_ids: Tensor
+    answer_mask: Tensor
+
+
+def open_image(path: Path) -> Image.Image:
+    """Decode an image file.
+
+    Raises:
+        DataError: the file is missing, truncated or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except FileNotFoundError:
+        found = "no such file"
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        found = str(error)
+    raise DataError(
+        f"image {path} cannot be read",
+        found=found,
+        remedy="run `./run.sh fetch`, which checks every byte and restores what differs",
+    )
+
+
+def chat_prompt(processor: Any, question: str, *, with_image: bool) -> str:
+    """Return the text that the model answers, by the processor's own chat template."""
+    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    content.append({"type": "text", "text": question})
+    messages = [{"role": "user", "content": content}]
+    return str(processor.apply_chat_template(messages, add_generation_prompt=True))
+
+
+def answer_text(processor: Any, question: str, answer: str, *, with_image: bool) -> str:
+    """Return what follows the prompt when the assistant says `answer`, end token included.
+
+    Raises:
+        ModelError: the chat template rewrites the prompt once there is an answer.
+    """
+    prompt = chat_prompt(processor, question, with_image=with_image)
+    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    content.append({"type": "text", "text": question})
+    messages = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+    ]
+    whole = str(processor.apply_chat_template(messages))
+    following = whole[len(prompt) :]
+    if not whole.startswith(prompt) or answer not in following:
+        raise ModelError(
+            "the chat template does not append the answer to the prompt",
+            expected=f"{prompt!r} followed by the answer",
+            found=repr(whole),
+        )
+    end = processor.tokenizer.eos_token
+    text = following.rstrip()
+    return text if text.endswith(end) else text + end
+
+
+class Batcher:
+    """Turns records into batches with one processor; what a record was turned into is kept."""
+
+    def __init__(self, processor: Any, device: torch.device, kept: int = 2048) -> None:
+        self._processor, self._device = processor, device
+        self._prompt = lru_cache(maxsize=kept)(self._encode_prompt)
+        self._answer = lru_cache(maxsize=kept)(self._encode_answer)
+
+    def __call__(self, records: Sequence[Record]) -> Batch:
+        """Return one batch; image inputs are concatenated in record order."""
+        prompts = [self._prompt(record.image, record.question) for record in records]
+        answers = [
+            self._answer(record.question, record.answer, record.image is not None)
+            for record in records
+        ]
+        rows = [ids + answer for (ids, _), answer in zip(prompts, answers, strict=True)]
+        pad = self._processor.tokenizer.pad_token_id
+        ids, attention = _left_padded(rows, pad)
+        answer_ids, answer_mask = _left_padded(answers, pad)
+        inputs = {"input_ids": ids, "attention_mask": attention}
+        for name in sorted({name for _, images in prompts for name in images}):
+            inputs[name] = torch.cat([images[name] for _, images in prompts if name in images])
+        return Batch(
+            tuple(record.id for record in records),
+            {name: tensor.to(self._device) for name, tensor in inputs.items()},
+            answer_ids.to(self._device),
+            answer_mask.to(self._device, torch.float32),
+        )
+
+    def _encode_prompt(
+        self, path: Path | None, question: str
+    ) -> tuple[list[int], dict[str, Tensor]]:
+        prompt = chat_prompt(self._processor, question, with_image=path is not None)
+        if path is None:
+            return self._text_ids(prompt), {}
+        # Not tokenised by the tokenizer alone: only the processor knows how many tokens an
+        # image of this size becomes.
+        encoded = self._processor(
+            images=open_image(path), text=prompt, add_special_tokens=False, return_tensors="pt"
+        )
+        images = {
+            name: value
+            for name, value in encoded.items()
+            if name.startswith(("pixel_values", "image_"))
+        }
+        return encoded["input_ids"][0].tolist(), images
+
+    def _encode_answer(self, question: str, answer: str, with_image: bool) -> list[int]:
+        text = answer_text(self._processor, question, answer, with_image=with_image)
+        return self._text_ids(text)
+
+    def _text_ids(self, text: str) -> list[int]:
+        return list(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _left_padded(rows: list[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, width - len(row) :] = torch.tensor(row)
+        mask[index, width - len(row) :] = 1
+    return ids, mask

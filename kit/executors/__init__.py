@@ -1,0 +1,1 @@
+"""Executors run the jobs of a plan; which one never changes a result."""

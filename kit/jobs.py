@@ -1,0 +1,202 @@
+"""Training jobs: what a worker does to make one adapter. One model a process, many adapters."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from peft import PeftModel
+
+from kit.artifacts import project_path
+from kit.batches import Batch, Batcher
+from kit.benchmarks import load as load_benchmark
+from kit.likelihood import answer_distribution, sequence_logprob
+from kit.manifest import Manifest
+from kit.methods import Needs, Step
+from kit.models import (
+    add_adapter,
+    device,
+    load_adapter,
+    load_base,
+    load_processor,
+    save_adapter,
+    without,
+)
+from kit.plan import Job, data_folder
+from kit.records import Benchmark, Concept, Record
+from kit.refusals import REFUSALS
+from kit.sampling import Balanced, Pool, partner, single_images
+from kit.streams import seed_of, stream
+from kit.training import train
+
+VANILLA = "vanilla"
+TRAINED = "trained"
+
+
+class Session:
+    """A worker's resources: the 4-bit base and the records, loaded when first needed."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        torch.set_num_threads(manifest.compute.threads)
+        self.manifest = manifest
+
+    @cached_property
+    def benchmark(self) -> Benchmark:
+        return load_benchmark(self.manifest, data_folder(self.manifest))
+
+    @cached_property
+    def processor(self) -> Any:
+        return load_processor(project_path(self.manifest.model.path))
+
+    @cached_property
+    def batcher(self) -> Batcher:
+        return Batcher(self.processor, device())
+
+    @cached_property
+    def base(self) -> Any:
+        return load_base(project_path(self.manifest.model.path), self.manifest.model)
+
+    def records(self, ids: tuple[str, ...]) -> tuple[Record, ...]:
+        return tuple(self.benchmark.records[record_id] for record_id in ids)
+
+    def run(self, job: Job) -> dict[str, Any]:
+        """Train one adapter and publish it; return what its job.json says."""
+        assert job.method is not None
+        folder = job.artifact.partial
+        folder.mkdir(parents=True, exist_ok=True)
+        # The initial weights come from the job's own stream: the order of jobs is free.
+        torch.manual_seed(seed_of("lora", job.name, job.seed))
+        start = self.base
+        if job.vanilla is not None:
+            start = load_adapter(self.base, VANILLA, job.vanilla.path)
+        settings = job.settings
+        model = add_adapter(
+            start,
+            TRAINED,
+            modules=self.manifest.model.lora_modules,
+            rank=settings.rank,
+            alpha=settings.alpha,
+        )
+        source = StepSource(self, model, job)
+        vocabulary = model.get_base_model().config.get_text_config().vocab_size
+        outcome = train(
+            model,
+            job.method,
+            settings,
+            source.steps,
+            folder,
+            name=job.name,
+            ceiling=math.log(vocabulary) if job.ceiling else None,
+        )
+        save_adapter(model, TRAINED, folder)
+        self.base = model.unload()
+        record = {
+            "stage": job.stage,
+            "seed": job.seed,
+            "target": job.target,
+            "needs": dataclasses.asdict(job.method.needs),
+            "forward_passes": source.forward_passes,
+            **dataclasses.asdict(outcome),
+        }
+        job.artifact.publish(record)
+        return record
+
+
+class StepSource:
+    """Prepares, for each step, exactly what a method declares in `needs`."""
+
+    def __init__(self, session: Session, model: PeftModel, job: Job) -> None:
+        assert job.method is not None
+        self._session, self._model, self._job = session, model, job
+        self._needs: Needs = job.method.needs
+        self._scalars: dict[tuple[str, str], float] = {}
+        self.forward_passes = 0
+        seed = job.seed
+        if job.target is None:
+            forget: tuple[Record, ...] = ()
+            self._retain = session.records(session.benchmark.finetune)
+        else:
+            split = session.benchmark.splits[job.target]
+            forget = session.records(split.forget)
+            self._retain = session.records(split.retain)
+        if self._needs.single_image:
+            forget = tuple(single_images(forget, seed))
+        self._forget = (
+            Balanced("forget", forget, seed)
+            if self._needs.concept_balance
+            else Pool("forget", forget, seed)
+        )
+        self._retain_pool = Pool("retain", self._retain, seed)
+        self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
+
+    def steps(self, number: int) -> Iterator[Step]:
+        """Yield the micro-batches of one optimisation step."""
+        settings = self._job.settings
+        pool = self._forget if self._needs.forget else self._retain_pool
+        drawn = pool.take(number, settings.batch_size)
+        for start in range(0, len(drawn), settings.micro_batch_size):
+            yield self._step(drawn[start : start + settings.micro_batch_size])
+
+    def _step(self, drawn: list[tuple[Record, int]]) -> Step:
+        step = Step(policy=self._policy, reference=self._reference)
+        records = [record for record, _ in drawn]
+        if not self._needs.forget:
+            step.retain = self._session.batcher(records)
+            return step
+        seed = self._job.seed
+        step.forget = self._session.batcher(records)
+        if self._needs.retain:
+            partners = [partner(record, epoch, self._retain, seed) for record, epoch in drawn]
+            step.retain = self._session.batcher(partners)
+        if self._needs.refusals:
+            refused = [
+                dataclasses.replace(
+                    record, answer=stream("refusal", seed, epoch, record.id).choice(REFUSALS)
+                )
+                for record, epoch in drawn
+            ]
+            step.refusal = self._session.batcher(refused)
+            if self._needs.reference_scalars:
+                step.refusal_reference = self._reference_scalars(refused)
+        if self._needs.reference_scalars:
+            step.forget_reference = self._reference_scalars(records)
+        step.forget_is_person = torch.tensor(
+            [float(record.concept is Concept.PERSON) for record in records], device=device()
+        )
+        step.concept_tokens = self._concept_tokens
+        return step
+
+    def _policy(self, batch: Batch) -> torch.Tensor:
+        self.forward_passes += 1
+        return answer_distribution(self._model, batch)
+
+    def _reference(self, batch: Batch) -> torch.Tensor:
+        self.forward_passes += 1
+        with without(self._model, TRAINED):
+            return answer_distribution(self._model, batch)
+
+    def _reference_scalars(self, records: list[Record]) -> torch.Tensor:
+        """Return log pi_0(y) of each record's answer, [B]; each pair is computed once."""
+        missing = [r for r in records if (r.id, r.answer) not in self._scalars]
+        if missing:
+            batch = self._session.batcher(missing)
+            values = sequence_logprob(self._reference(batch), batch).tolist()
+            for record, value in zip(missing, values, strict=True):
+                self._scalars[record.id, record.answer] = value
+        return torch.tensor([self._scalars[r.id, r.answer] for r in records], device=device())
+
+    def _tokens_of(self, forget: tuple[Record, ...]) -> torch.Tensor:
+        tokenizer = self._session.processor.tokenizer
+        size = self._model.get_base_model().config.get_text_config().vocab_size
+        mask = torch.zeros(size, dtype=torch.bool, device=device())
+        for record in forget:
+            words = (
+                record.person.split() if record.concept is Concept.PERSON else record.keywords
+            )
+            for word in words:
+                mask[tokenizer(f" {word}", add_special_tokens=False)["input_ids"]] = True
+        return mask
+
+

@@ -1,0 +1,52 @@
+"""Log-probabilities of answers: the one place where logits become numbers.
+
+Every loss and every likelihood metric consumes `answer_logprobs`. Answers are right-aligned in a
+batch (`kit.batches`), so the model computes logits for the last positions alone; prompt, image
+and padding positions never enter a loss.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax
+
+from kit.batches import Batch
+
+
+def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
+    """Return log pi(. | image, question, answer so far), [B, T, V] in float32.
+
+    T is the longest answer of the batch with its end token; shorter answers are right-aligned and
+    `batch.answer_mask` [B, T] says which positions are answers.
+    """
+    length = batch.answer_ids.shape[1]
+    logits = model(**batch.inputs, logits_to_keep=length + 1, use_cache=False).logits
+    # Position t predicts token t + 1: the last position predicts beyond the end token.
+    return log_softmax(logits[:, :-1].float(), dim=-1)
+
+
+def answer_logprobs(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return log pi(y_t) of the reference answers, [B, T]; zero where there is no answer."""
+    gathered = distribution.gather(-1, batch.answer_ids.unsqueeze(-1)).squeeze(-1)
+    return gathered * batch.answer_mask
+
+
+def sequence_logprob(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return log pi(y) = sum_t log pi(y_t), [B], in nats."""
+    return answer_logprobs(distribution, batch).sum(dim=1)
+
+
+def mean_nll(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return M = -(1/T) sum_t log pi(y_t), [B]: each answer weighs the same, short or long."""
+    return -sequence_logprob(distribution, batch) / batch.answer_mask.sum(dim=1)
+
+
+def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
+    """Return KL(reference || policy) per sample, mean over positions, [B].
+
+    Args:
+        reference: log-probabilities of the reference, [B, T, V].
+        policy: log-probabilities of the policy, [B, T, V].
+        weight: 1 where a position counts and 0 elsewhere, [B, T]; a sample without any gives 0.
+    """
+    per_token = kl_div(policy, reference, log_target=True, reduction="none").sum(dim=-1)
+    return (per_token * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)

@@ -1,0 +1,234 @@
+"""The manifest: one TOML file that decides everything, as validated and frozen values.
+
+An unknown key is an error that names the nearest valid key. The digest of the resolved manifest
+names the result folder, so that two different experiments never share one.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kit.digests import sha256_value
+from kit.errors import ManifestError
+from kit.records import Target
+
+Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+Positive = Field(gt=0)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Columns(_Section):
+    """Which CSV column of the published table holds what (PEBench does not document them)."""
+
+    file: str = "file"
+    person: str = "name"
+    event: str = "event"
+    description: str = "description"
+    keywords: str = "keywords"
+
+
+class BenchmarkSection(_Section):
+    """Where the records come from: a loader of kit/benchmarks/ and the folder it reads."""
+
+    loader: str = Name
+    source: Literal["embedded", "folder"]
+    checksums: str
+    folder: str | None = None
+    columns: Columns = Columns()
+
+
+class SplitSection(_Section):
+    """The kit's split (PEBench published none): drawn by seed, the same for every method."""
+
+    seed: int
+    forget_people: int = Positive
+    forget_events: int = Positive
+    max_per_column: int = Field(gt=50, description="records a reported column is computed from")
+
+
+class ModelSection(_Section):
+    """The frozen base, and where LoRA goes: a regular expression anchored on the module path."""
+
+    path: str
+    checksums: str
+    quantization: Literal["nf4"] = "nf4"
+    compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    lora_modules: str
+
+
+class TrainingSection(_Section):
+    """One optimisation: AdamW on the adapter, linear warm-up, cosine decay, gradient clipping."""
+
+    steps: int = Positive
+    batch_size: int = Positive
+    micro_batch_size: int = Positive
+    learning_rate: float = Positive
+    warmup_steps: int = Field(ge=0)
+    rank: int = Positive
+    alpha: float = Positive
+    gradient_clip: float = Positive
+    weight_decay: float = Field(0.0, ge=0)
+    checkpoint_every: int = Field(0, ge=0, description="steps; 0 = no checkpoint within a job")
+
+
+class UnlearnSection(TrainingSection):
+    """Defaults of every method; `stop` ends a run at a forget loss that a uniform guess has."""
+
+    stop: Literal["uniform", "never"] = "uniform"
+
+
+class MethodSection(_Section):
+    """One row of the table: a method of kit/methods/, its targets, and what differs from defaults."""
+
+    name: str = Name
+    label: str
+    method: str = Name
+    targets: tuple[Target, ...] = Field(min_length=1)
+    options: dict[str, float | int | str | bool] = {}
+    steps: int | None = Field(None, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    stop: Literal["uniform", "never"] | None = None
+
+
+class EvaluationSection(_Section):
+    """Greedy generation; `max_new_tokens` bounds every answer of every system alike."""
+
+    engine: Literal["vllm", "transformers"]
+    max_new_tokens: int = Positive
+    max_adapters: int = Field(8, gt=0, description="LoRA adapters resident in the engine at once")
+    max_sequences: int = Field(128, gt=0)
+    max_model_len: int = Field(512, gt=0, description="tokens, image included")
+    agreement_sample: int = Field(gt=0, description="answers compared between two engines")
+    agreement_minimum: float = Field(0.99, ge=0, le=1)
+
+
+class ReportSection(_Section):
+    """Intervals: bootstrap over people."""
+
+    bootstrap_draws: int = Field(1000, ge=100)
+    seed: int = 0
+
+
+class ComputeSection(_Section):
+    """Threads decide the last bits on a CPU, so they belong to the experiment; workers do not."""
+
+    threads: int = Positive
+    workers: int = Positive
+
+
+class Manifest(_Section):
+    """A whole experiment."""
+
+    name: str = Name
+    title: str
+    seeds: tuple[int, ...] = Field(min_length=1)
+    targets: tuple[Target, ...] = Field(min_length=1)
+    benchmark: BenchmarkSection
+    split: SplitSection
+    model: ModelSection
+    finetune: TrainingSection
+    unlearn: UnlearnSection
+    methods: tuple[MethodSection, ...]
+    evaluation: EvaluationSection
+    report: ReportSection = ReportSection()
+    compute: ComputeSection
+
+    def resolved(self) -> dict[str, Any]:
+        """Return every value, defaults included, as JSON."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """Return the digest of the resolved manifest."""
+        return sha256_value(self.resolved())
+
+    @property
+    def run_name(self) -> str:
+        """The name of the result folder: `<manifest>-<first 8 digits of its digest>`."""
+        return f"{self.name}-{self.digest()[:8]}"
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest.
+
+    Raises:
+        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
+        raise ManifestError(
+            f"manifest {path} does not exist",
+            expected=", ".join(known) or None,
+            remedy="name a file of manifests/",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise ManifestError(f"{path} is not a TOML file: {error}") from None
+    return parse_manifest(document, str(path))
+
+
+def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
+    """Validate a manifest given as plain values; `origin` names it in errors."""
+    try:
+        manifest = Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _explain(first, document, origin) from None
+    _check_names(manifest, origin)
+    return manifest
+
+
+def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError:
+    place = [str(part) for part in error["loc"]]
+    where = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        section = _section(place[:-1])
+        near = difflib.get_close_matches(place[-1], section, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"valid keys: {', '.join(sorted(section))}"
+        return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
+    if error["type"] == "missing":
+        return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
+    return ManifestError(
+        f"{origin}: '{where}' is not valid", expected=error["msg"], found=repr(error["input"])[:120]
+    )
+
+
+def _section(place: list[str]) -> list[str]:
+    model: Any = Manifest
+    for part in place:
+        if part.isdigit():
+            continue
+        annotation = model.model_fields[part].annotation
+        model = MethodSection if part == "methods" else annotation
+    return list(model.model_fields)
+
+
+def _check_names(manifest: Manifest, origin: str) -> None:
+    for kind, values in (
+        ("methods.name", [entry.name for entry in manifest.methods]),
+        ("seeds", list(manifest.seeds)),
+        ("targets", list(manifest.targets)),
+    ):
+        doubled = {str(value) for value in values if values.count(value) > 1}  # type: ignore[attr-defined]
+        if doubled:
+            raise ManifestError(f"{origin}: {kind} has {', '.join(sorted(doubled))} twice")
+    for entry in manifest.methods:
+        if missing := set(entry.targets) - set(manifest.targets):
+            raise ManifestError(
+                f"{origin}: method '{entry.name}' has target '{min(missing)}'",
+                expected=f"one of {', '.join(manifest.targets)}",
+                remedy="add it to `targets` or remove it from the method",
+            )
+    batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
+    for section, training in batch:
+        if training.batch_size % training.micro_batch_size:
+            raise ManifestError(
+                f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
+                found=f"{training.batch_size} and {training.micro_batch_size}",
+            )

@@ -1,0 +1,22 @@
+"""Preference optimisation (PO; IDK in TOFU, arXiv 2401.06121): L = E_f[M(refusal)] + alpha E_r[M]."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from kit.methods import Needs, Step
+
+
+@dataclass(frozen=True)
+class PO:
+    """Learn to refuse the questions of D_f; the answers themselves are never trained on."""
+
+    retain_weight: float = 1.0
+    needs: ClassVar[Needs] = Needs(retain=True, refusals=True)
+
+    def loss(self, step: Step) -> Tensor:
+        return step.refusal_nll().mean() + self.retain_weight * step.retain_nll().mean()
+
+
+METHOD = PO

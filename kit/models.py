@@ -1,0 +1,205 @@
+"""The frozen 4-bit base and its adapters.
+
+The base is loaded once in NF4 and never changes; vision tower and projector stay in full precision
+and frozen. The vanilla model is the base with an adapter, an unlearned model is the vanilla model
+with a second one, and the reference is the same model with the second one off.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
+
+from kit.errors import ModelError
+from kit.manifest import ModelSection
+
+LANGUAGE_ONLY = ("vision_tower", "multi_modal_projector", "lm_head")
+
+
+def device() -> torch.device:
+    """Return the accelerator where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_processor(path: Path) -> Any:
+    """Load processor, tokenizer and chat template of a base model."""
+    return AutoProcessor.from_pretrained(path, local_files_only=True)
+
+
+def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
+    """Load the base in NF4 with double quantisation, frozen, ready for adapters.
+
+    Raises:
+        ModelError: the folder holds no model.
+    """
+    dtype = getattr(torch, section.compute_dtype)
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=list(LANGUAGE_ONLY),
+    )
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            path,
+            quantization_config=quantization,
+            dtype=dtype,
+            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            device_map={"": device()},
+            local_files_only=True,
+        )
+    except OSError as error:
+        raise ModelError(
+            f"no base model in {path}",
+            found=str(error).splitlines()[0],
+            remedy="restore the weights from the repository, or rebuild: ./run.sh smoke-base",
+        ) from None
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            # In eval mode this kernel repacks the weight in place, for good and without a
+            # gradient: training after generating would be silently wrong.
+            module.support_avx512bf16_for_cpu = False
+    return model.requires_grad_(False).eval()
+
+
+def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that the 4-bit base computes with, by module path."""
+    state = {}
+    for name, module in model.named_modules():
+        if isinstance(module, Linear4bit):
+            weight = dequantize_4bit(module.weight.data, module.weight.quant_state)
+            state[f"{name}.weight"] = weight.to(module.compute_dtype)
+    return state
+
+
+def export_base(source: Path, section: ModelSection, target: Path) -> None:
+    """Write the dequantised base for serving: what is evaluated is what was trained on."""
+    dtype = getattr(torch, section.compute_dtype)
+    quantized = dequantized_state(load_base(source, section))
+    model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
+    _, unexpected = model.load_state_dict(quantized, strict=False)
+    if unexpected:
+        raise ModelError(f"quantised weights without a place: {', '.join(unexpected[:3])}")
+    model.save_pretrained(target)
+    load_processor(source).save_pretrained(target)
+    _hub_names(target / "model.safetensors")
+
+
+def _hub_names(weights: Path) -> None:
+    """Name a CLIP tower's weights as on the hub, which is what vLLM reads; transformers reads both."""
+    state = {
+        re.sub(r"^(model\.)?vision_tower\.(?!vision_model\.)", r"\1vision_tower.vision_model.", key): value
+        for key, value in load_file(weights).items()
+    }
+    save_file(state, weights, metadata={"format": "pt"})
+
+
+def add_adapter(
+    model: PreTrainedModel | PeftModel, name: str, *, modules: str, rank: int, alpha: float
+) -> PeftModel:
+    """Add a trainable LoRA beside those that are there; the others are frozen and stay active.
+
+    Raises:
+        ModelError: the expression matches no module, or one of the vision tower or projector.
+    """
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=modules)
+    if isinstance(model, PeftModel):
+        model.add_adapter(name, config)
+    else:
+        try:
+            model = get_peft_model(model, config, adapter_name=name)
+        except ValueError as error:
+            raise ModelError(
+                "model.lora_modules matches no module", expected=modules, found=str(error)[:200]
+            ) from None
+    wrong = [n for n, _ in model.named_parameters() if "lora_" in n and not _in_language(n)]
+    if wrong:
+        raise ModelError(
+            f"LoRA went outside the language model: {wrong[0]}",
+            remedy="anchor model.lora_modules on the language model's path",
+        )
+    activate(model, [*_adapters(model, name), name], trainable=name)
+    return model
+
+
+def _in_language(parameter: str) -> bool:
+    return not any(part in parameter for part in ("vision", "visual", "projector"))
+
+
+def _adapters(model: PeftModel, but: str) -> list[str]:
+    return [name for name in model.peft_config if name != but]
+
+
+def activate(model: PeftModel, names: list[str], trainable: str | None = None) -> None:
+    """Switch exactly `names` on; only `trainable` gets gradients."""
+    model.base_model.set_adapter(names)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(trainable is not None and f".{trainable}." in name)
+
+
+@contextmanager
+def without(model: PeftModel, name: str) -> Iterator[None]:
+    """Compute with the adapter `name` off and gradients disabled: the reference model."""
+    rest = _adapters(model, name)
+    with torch.no_grad():
+        if rest:
+            model.base_model.set_adapter(rest)
+            try:
+                yield
+            finally:
+                activate(model, [*rest, name], trainable=name)
+        else:
+            with model.disable_adapter():
+                yield
+
+
+def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
+    """Return one adapter's weights by PEFT's portable names."""
+    return {k: v.contiguous() for k, v in get_peft_model_state_dict(model, adapter_name=name).items()}
+
+
+def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
+    """Write `adapter_model.safetensors` and `adapter_config.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(adapter_state(model, name), folder / "adapter_model.safetensors")
+    config = model.peft_config[name]
+    config.inference_mode = True
+    config.base_model_name_or_path = None
+    config.save_pretrained(str(folder))
+
+
+def load_adapter(
+    model: PreTrainedModel | PeftModel, name: str, folder: Path
+) -> PeftModel:
+    """Attach a stored adapter, frozen and active."""
+    config = LoraConfig.from_pretrained(str(folder))
+    if isinstance(model, PeftModel):
+        model.add_adapter(name, config)
+    else:
+        model = get_peft_model(model, config, adapter_name=name)
+    set_peft_model_state_dict(
+        model, load_file(folder / "adapter_model.safetensors"), adapter_name=name
+    )
+    activate(model, [*_adapters(model, name), name])
+    return model
+
+
+def remove_adapter(model: PeftModel, name: str) -> None:
+    """Take an adapter away; the others stay active and frozen."""
+    model.delete_adapter(name)
+    activate(model, _adapters(model, name))

@@ -1,0 +1,67 @@
+"""Which records a training step sees: a pure function of (seed, step), so that resume is exact."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kit.records import Concept, Record
+from kit.streams import shuffled, stream
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Records visited in a new order every epoch."""
+
+    name: str
+    records: tuple[Record, ...]
+    seed: int
+
+    def at(self, index: int) -> tuple[Record, int]:
+        """Return the `index`-th record drawn and its epoch."""
+        epoch, position = divmod(index, len(self.records))
+        return self.records[_order(self.name, self.seed, epoch, len(self.records))[position]], epoch
+
+    def take(self, step: int, count: int) -> list[tuple[Record, int]]:
+        """Return the records of one step, each with its epoch."""
+        return [self.at(step * count + offset) for offset in range(count)]
+
+
+@lru_cache(maxsize=64)
+def _order(name: str, seed: int, epoch: int, size: int) -> tuple[int, ...]:
+    return tuple(shuffled(range(size), "order", name, seed, epoch))
+
+
+class Balanced:
+    """As many person as event records in every step, from two pools."""
+
+    def __init__(self, name: str, records: Sequence[Record], seed: int) -> None:
+        self._pools = [
+            Pool(f"{name}/{concept}", tuple(chosen), seed)
+            for concept in (Concept.PERSON, Concept.EVENT)
+            if (chosen := [record for record in records if record.concept is concept])
+        ]
+
+    def take(self, step: int, count: int) -> list[tuple[Record, int]]:
+        """Return the records of one step, each with its epoch."""
+        drawn = []
+        for index, pool in enumerate(self._pools):
+            share = count // len(self._pools) + (index < count % len(self._pools))
+            drawn += pool.take(step, share)
+        return drawn
+
+
+def partner(record: Record, epoch: int, retain: Sequence[Record], seed: int) -> Record:
+    """Return the retain record that goes with a forget record in this epoch."""
+    return retain[stream("partner", seed, epoch, record.id).randrange(len(retain))]
+
+
+def single_images(records: Sequence[Record], seed: int) -> list[Record]:
+    """Keep one record of each forgotten concept, drawn by seed."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        subject = record.person if record.concept is Concept.PERSON else record.event
+        groups.setdefault((record.concept, subject), []).append(record)
+    return [
+        stream("single image", seed, *key).choice(sorted(group, key=lambda r: r.id))
+        for key, group in sorted(groups.items())
+    ]
