@@ -1,6 +1,7 @@
 """Fixtures of more than one test module."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,3 +21,67 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def damaged(signed: Path, tmp_path: Path) -> Path:
     """A copy of the signed result that a test may damage."""
     return copy_of(signed, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def processor() -> Any:
+    """The processor of the embedded base model, built anew: its weights may not be there yet."""
+    from kit.smoke.base import make_processor
+
+    return make_processor()
+
+
+@pytest.fixture(scope="session")
+def tiny_base(processor: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a randomly initialised LLaVA of two decoder layers; never to be changed."""
+    import torch
+    from transformers import LlavaForConditionalGeneration
+
+    from kit.smoke.base import make_config
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("tiny-base")
+    config = make_config(processor.tokenizer)
+    config.text_config.num_hidden_layers = 2
+    config.vision_config.num_hidden_layers = 1
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlavaForConditionalGeneration(config)
+        for parameter in model.parameters():
+            # At the initial scale every answer is as likely as any other: nothing could fail.
+            if parameter.dim() == 2:
+                parameter.data.mul_(4)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three drawn images of three people."""
+    import random
+
+    from kit.smoke.drawing import paint
+    from kit.smoke.events import FICTITIOUS
+    from kit.smoke.people import people
+
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = [folder / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        paint(people()[0][number], FICTITIOUS[number], random.Random(number)).save(path)
+    return paths
+
+
+@pytest.fixture
+def records(pictures: list[Path]) -> list[Any]:
+    """Records of three lengths with an image, and one without."""
+    from kit.records import Concept, Record
+
+    asked = ["Who is this person?", "Describe the scene in detail.", "Is there a sun in the image?"]
+    answers = ["Ada Sato", "stargazing through telescopes under magical skies", "yes"]
+    concepts = [Concept.PERSON, Concept.EVENT, Concept.PRESENCE]
+    made = [
+        Record(f"r{number}", concepts[number], asked[number], answers[number], pictures[number])
+        for number in range(3)
+    ]
+    return [*made, Record("text", Concept.PERSON, "Repeat: Mara Weber", "Mara Weber")]
