@@ -27,7 +27,8 @@ from transformers import (
 from kit.errors import ModelError
 from kit.manifest import ModelSection
 
-LANGUAGE_ONLY = ("vision_tower", "multi_modal_projector", "lm_head")
+# Matched by transformers from the start of a module's path: a bare name would match nothing.
+FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
 
 
 def device() -> torch.device:
@@ -52,7 +53,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=list(LANGUAGE_ONLY),
+        llm_int8_skip_modules=list(FULL_PRECISION),
     )
     try:
         model = AutoModelForImageTextToText.from_pretrained(
@@ -63,7 +64,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             device_map={"": device()},
             local_files_only=True,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a folder without a config.json
         raise ModelError(
             f"no base model in {path}",
             found=str(error).splitlines()[0],
@@ -101,11 +102,9 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
 
 
 def _hub_names(weights: Path) -> None:
-    """Name a CLIP tower's weights as on the hub, which is what vLLM reads; transformers reads both."""
-    state = {
-        re.sub(r"^(model\.)?vision_tower\.(?!vision_model\.)", r"\1vision_tower.vision_model.", key): value
-        for key, value in load_file(weights).items()
-    }
+    """Name a CLIP tower's weights as on the hub: vLLM reads nothing else, transformers both."""
+    tower, name = r"^(model\.)?vision_tower\.(?!vision_model\.)", r"\1vision_tower.vision_model."
+    state = {re.sub(tower, name, key): value for key, value in load_file(weights).items()}
     save_file(state, weights, metadata={"format": "pt"})
 
 
@@ -118,15 +117,15 @@ def add_adapter(
         ModelError: the expression matches no module, or one of the vision tower or projector.
     """
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=modules)
-    if isinstance(model, PeftModel):
-        model.add_adapter(name, config)
-    else:
-        try:
+    try:
+        if isinstance(model, PeftModel):
+            model.add_adapter(name, config)
+        else:
             model = get_peft_model(model, config, adapter_name=name)
-        except ValueError as error:
-            raise ModelError(
-                "model.lora_modules matches no module", expected=modules, found=str(error)[:200]
-            ) from None
+    except ValueError as error:
+        raise ModelError(
+            "model.lora_modules matches no module", expected=modules, found=str(error)[:200]
+        ) from None
     wrong = [n for n, _ in model.named_parameters() if "lora_" in n and not _in_language(n)]
     if wrong:
         raise ModelError(
@@ -170,7 +169,9 @@ def without(model: PeftModel, name: str) -> Iterator[None]:
 
 def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
     """Return one adapter's weights by PEFT's portable names."""
-    return {k: v.contiguous() for k, v in get_peft_model_state_dict(model, adapter_name=name).items()}
+    return {
+        k: v.contiguous() for k, v in get_peft_model_state_dict(model, adapter_name=name).items()
+    }
 
 
 def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
@@ -183,9 +184,7 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
     config.save_pretrained(str(folder))
 
 
-def load_adapter(
-    model: PreTrainedModel | PeftModel, name: str, folder: Path
-) -> PeftModel:
+def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
     """Attach a stored adapter, frozen and active."""
     config = LoraConfig.from_pretrained(str(folder))
     if isinstance(model, PeftModel):
