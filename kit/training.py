@@ -93,16 +93,14 @@ def schedule(step: int, settings: TrainingSection) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - settings.warmup_steps) / rest))
 
 
-def _descend(
-    model: PeftModel, method: Method, micro: list[Step], name: str
-) -> dict[str, float]:
+def _descend(model: PeftModel, method: Method, micro: list[Step], name: str) -> dict[str, float]:
     """Accumulate the gradients of one batch; every micro-batch weighs the same."""
     totals: dict[str, float] = {}
     for part in micro:
         loss = method.loss(part)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"{name}: the loss is {float(loss)}",
+                f"{name}: the loss is {float(loss.detach())}",
                 remedy="lower learning_rate, or stop earlier (stop = 'uniform')",
             )
         (loss / len(micro)).backward()

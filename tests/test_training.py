@@ -1,0 +1,208 @@
+"""The loop: schedule, accumulation, stop rule, divergence, and going on after a kill."""
+
+import json
+from dataclasses import dataclass
+from math import cos, log, pi
+
+import pytest
+import torch
+
+from kit.errors import TrainingError
+from kit.manifest import TrainingSection
+from kit.methods import build
+from kit.training import Checkpoint, schedule, train
+from tests.toy_policy import END, OTHER, A, B, Bigram, batch_of, step_of
+
+torch.set_num_threads(1)
+SAMPLES = [([A], [B, END]), ([B], [END]), ([A], [A, A, END]), ([B], [A, END])]
+RETAINED = [([B], [B, END]), ([A], [A, END]), ([B], [A, A, END]), ([A], [END])]
+
+
+def section(**changed):
+    values = {
+        "steps": 6, "batch_size": 4, "micro_batch_size": 4, "learning_rate": 0.1,
+        "warmup_steps": 2, "rank": 1, "alpha": 1.0, "gradient_clip": 1.0,
+    }  # fmt: skip
+    return TrainingSection(**{**values, **changed})
+
+
+def steps_of(policy, micro=4):
+    """Return step number -> micro-batches; what is retained turns with the step."""
+
+    def steps(number):
+        retained = RETAINED[number % 4 :] + RETAINED[: number % 4]
+        for start in range(0, 4, micro):
+            part = slice(start, start + micro)
+            yield step_of(
+                policy,
+                Bigram(OTHER),
+                forget=batch_of(*SAMPLES[part]),
+                retain=batch_of(*retained[part]),
+            )
+
+    return steps
+
+
+def run(folder, policy=None, method="npo", micro=4, source=None, ceiling=None, **changed):
+    policy = policy or Bigram()
+    folder.mkdir(exist_ok=True)
+    settings = section(micro_batch_size=micro, **changed)
+    outcome = train(
+        policy,
+        build(method, {}),
+        settings,
+        source or steps_of(policy, micro),
+        folder,
+        name="toy",
+        ceiling=ceiling,
+    )
+    lines = (folder / "losses.jsonl").read_text().splitlines()
+    return policy.table.detach(), outcome, [json.loads(line) for line in lines]
+
+
+def test_the_learning_rate_warms_up_linearly_and_decays_as_a_cosine():
+    settings = section(steps=10, warmup_steps=4)
+    expected = [0.25, 0.5, 0.75, 1.0, *(0.5 * (1 + cos(pi * i / 6)) for i in range(6))]
+    assert [schedule(step, settings) for step in range(10)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 10, 20])
+def test_the_schedule_is_a_factor_between_zero_and_one_for_any_warmup(warmup):
+    settings = section(steps=10, warmup_steps=warmup)
+    factors = [schedule(step, settings) for step in range(10)]
+    assert all(0 < factor <= 1 for factor in factors)
+
+
+def test_the_first_step_of_adamw_moves_by_the_learning_rate_of_the_schedule(tmp_path):
+    table, _, _ = run(tmp_path, steps=1, warmup_steps=2, learning_rate=0.1)
+    moved = (table - Bigram().table.detach()).abs()
+    assert moved.max().item() == pytest.approx(0.1 * 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["npo", "grad_diff", "kl_min"])
+@pytest.mark.parametrize("micro", [1, 2])
+def test_micro_batches_add_up_to_one_large_batch(tmp_path, method, micro):
+    whole, _, log_whole = run(tmp_path / "whole", method=method)
+    parts, _, log_parts = run(tmp_path / "parts", method=method, micro=micro)
+    assert torch.allclose(whole, parts, atol=1e-5)
+    for one, two in zip(log_whole, log_parts, strict=True):
+        assert one == pytest.approx(two, abs=1e-5)
+
+
+def test_gradients_are_clipped_and_the_norm_is_logged_before_clipping(tmp_path):
+    _, _, free = run(tmp_path / "free", steps=1, gradient_clip=1e9)
+    _, _, clipped = run(tmp_path / "clipped", steps=1, gradient_clip=1e-3)
+    assert free[0]["gradient_norm"] == clipped[0]["gradient_norm"] > 1e-3
+
+
+def test_weight_decay_reaches_the_optimiser(tmp_path):
+    plain, _, _ = run(tmp_path / "plain", steps=1)
+    decayed, _, _ = run(tmp_path / "decayed", steps=1, weight_decay=0.5)
+    assert torch.allclose(plain - decayed, 0.5 * 0.05 * Bigram().table.detach(), atol=1e-6)
+
+
+def test_a_run_stops_where_the_forget_loss_is_that_of_a_uniform_guess(tmp_path):
+    free, outcome, lines = run(tmp_path / "free", method="grad_ascent", steps=40)
+    assert (outcome.steps, outcome.stopped, len(lines)) == (40, None, 40)
+    ceiling = log(4)
+    held, outcome, lines = run(tmp_path / "held", method="grad_ascent", steps=40, ceiling=ceiling)
+    losses = [line["forget_nll"] for line in lines]
+    assert outcome.steps == len(losses) < 40
+    assert losses[-1] > ceiling >= max(losses[:-1])
+    assert "uniform guess" in outcome.stopped
+    assert not torch.equal(free, held)
+
+
+def test_a_method_without_a_forget_loss_runs_to_its_end(tmp_path):
+    _, outcome, _ = run(tmp_path, method="retain_finetune", ceiling=0.0)
+    assert (outcome.steps, outcome.stopped) == (6, None)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Gives a loss that is not a number at its third call."""
+
+    value: float
+
+    def loss(self, step):
+        step.log["calls"] = 1
+        found = step.retain_nll().mean()
+        return found * self.value if step.number == 2 else found
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_is_an_error_and_not_an_adapter(tmp_path, value):
+    policy = Bigram()
+
+    def steps(number):
+        for step in steps_of(policy)(number):
+            step.number = number
+            yield step
+
+    with pytest.raises(TrainingError, match=r"toy: the loss is (nan|inf)") as caught:
+        train(policy, Broken(value), section(), steps, tmp_path, name="toy")
+    assert "learning_rate" in caught.value.remedy
+    assert torch.isfinite(policy.table).all()
+    assert not (tmp_path / "losses.jsonl").exists()
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the loop may catch it."""
+
+
+def killed_at(numbers, policy):
+    def steps(step):
+        if step in numbers:
+            raise Killed
+        return steps_of(policy)(step)
+
+    return steps
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 5])
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, at):
+    expected, _, lines = run(tmp_path / "whole", checkpoint_every=3)
+    policy = Bigram()
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", policy, source=killed_at([at], policy), checkpoint_every=3)
+    fresh, asked = Bigram(OTHER) if at >= 3 else Bigram(), []
+
+    def watched(step):
+        asked.append(step)
+        return steps_of(fresh)(step)
+
+    found, outcome, again = run(tmp_path / "killed", fresh, source=watched, checkpoint_every=3)
+    assert torch.equal(found, expected)
+    assert again == lines
+    assert asked == list(range(3 if at >= 3 else 0, 6))
+    assert outcome.steps == 6
+
+
+def test_a_run_killed_after_its_last_checkpoint_trains_no_further(tmp_path, monkeypatch):
+    def killed(self):
+        raise Killed
+
+    expected, _, lines = run(tmp_path / "whole")
+    monkeypatch.setattr(Checkpoint, "remove", killed)
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", checkpoint_every=6)
+    monkeypatch.undo()
+    untouched = killed_at(range(6), None)
+    found, outcome, again = run(
+        tmp_path / "killed", Bigram(OTHER), source=untouched, checkpoint_every=6
+    )
+    assert torch.equal(found, expected)
+    assert (outcome.steps, again) == (6, lines)
+
+
+def test_a_finished_run_leaves_no_checkpoint(tmp_path):
+    run(tmp_path, checkpoint_every=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["losses.jsonl"]
+
+
+def test_only_what_asks_for_gradients_is_trained(tmp_path):
+    policy = Bigram()
+    policy.frozen = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+    run(tmp_path, policy)
+    assert torch.equal(policy.frozen, torch.ones(3))
+    assert not policy.training, "the model is left in eval mode"
