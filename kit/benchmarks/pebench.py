@@ -11,7 +11,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.errors import DataError
+from kit.errors import DataError, ManifestError
 from kit.manifest import Columns, Manifest
 from kit.records import Benchmark, Column, Concept, Record, Split, Target, by_id
 from kit.streams import sample, shuffled
@@ -26,6 +26,7 @@ def load(root: Path, manifest: Manifest) -> Benchmark:
 
     Raises:
         DataError: a table is missing or lacks a column, or an image that it names is missing.
+        ManifestError: the split forgets everybody or every event.
     """
     fictitious = _people_and_events(root, "PEBench.csv", "pebench", manifest.benchmark.columns)
     real = _people_and_events(root, "real.csv", "real", Columns())
@@ -124,6 +125,8 @@ def _split(
     seed, limit = manifest.split.seed, manifest.split.max_per_column
     names = _unique(record.person for record in fictitious)
     events = _unique(record.event for record in fictitious)
+    _require_rest("forget_people", manifest.split.forget_people, len(names))
+    _require_rest("forget_events", manifest.split.forget_events, len(events))
     forget_people = set(sample(names, manifest.split.forget_people, "forget people", seed))
     forget_events = set(sample(events, manifest.split.forget_events, "forget events", seed))
     people_seen = set(shuffled(names, "events: people in train", seed)[: len(names) // 2])
@@ -137,8 +140,10 @@ def _split(
         return record.event in forget_events
 
     def in_train(record: Record, concept: Concept) -> bool:
-        return record.event in events_seen if concept is Concept.PERSON else (
-            record.person in people_seen
+        return (
+            record.event in events_seen
+            if concept is Concept.PERSON
+            else (record.person in people_seen)
         )
 
     kept = [r for r in fictitious if not any(forgotten(r, concept) for concept in concepts)]
@@ -166,6 +171,15 @@ def _split(
         put(concept, Column.REAL, [r for r in real if r.concept is concept])
         put(concept, Column.WORLD, world)
     return Split(target, tuple(forget), tuple(record.id for record in kept), evaluation)
+
+
+def _require_rest(key: str, forgotten: int, total: int) -> None:
+    if forgotten >= total:
+        raise ManifestError(
+            f"split.{key} leaves nothing to retain",
+            expected=f"less than {total}, which is how many the dataset has",
+            found=forgotten,
+        )
 
 
 def _unique(values: Iterable[str]) -> list[str]:
