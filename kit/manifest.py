@@ -20,7 +20,7 @@ Positive = Field(gt=0)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
 class Columns(_Section):
@@ -84,7 +84,7 @@ class UnlearnSection(TrainingSection):
 
 
 class MethodSection(_Section):
-    """One row of the table: a method of kit/methods/, its targets, and what differs from defaults."""
+    """One row of the table: a method, its targets, and what differs from the defaults."""
 
     name: str = Name
     label: str
@@ -100,6 +100,9 @@ class EvaluationSection(_Section):
     """Greedy generation; `max_new_tokens` bounds every answer of every system alike."""
 
     engine: Literal["vllm", "transformers"]
+    serving: Literal["adapters", "merged"] = Field(
+        "adapters", description="all LoRA adapters in one batch, or merged weights in turn"
+    )
     max_new_tokens: int = Positive
     max_adapters: int = Field(8, gt=0, description="LoRA adapters resident in the engine at once")
     max_sequences: int = Field(128, gt=0)
@@ -178,8 +181,9 @@ def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
     try:
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _explain(first, document, origin) from None
+        # A misspelt key is also a missing one; the first of the two says what to do.
+        errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        raise _explain(errors[0], document, origin) from None
     _check_names(manifest, origin)
     return manifest
 
@@ -210,12 +214,15 @@ def _section(place: list[str]) -> list[str]:
 
 
 def _check_names(manifest: Manifest, origin: str) -> None:
-    for kind, values in (
-        ("methods.name", [entry.name for entry in manifest.methods]),
-        ("seeds", list(manifest.seeds)),
-        ("targets", list(manifest.targets)),
-    ):
-        doubled = {str(value) for value in values if values.count(value) > 1}  # type: ignore[attr-defined]
+    if manifest.benchmark.source == "folder" and not manifest.benchmark.folder:
+        raise ManifestError(f"{origin}: source 'folder' needs benchmark.folder", remedy="add it")
+    once: dict[str, list[Any]] = {
+        "methods.name": [entry.name for entry in manifest.methods],
+        "seeds": list(manifest.seeds),
+        "targets": list(manifest.targets),
+    }
+    for kind, values in once.items():
+        doubled = {str(value) for value in values if values.count(value) > 1}
         if doubled:
             raise ManifestError(f"{origin}: {kind} has {', '.join(sorted(doubled))} twice")
     for entry in manifest.methods:
