@@ -44,13 +44,20 @@ def read_checksums(path: Path) -> dict[str, str]:
         ChecksumError: the list is missing, malformed, or names a path twice or outside its root.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
     except FileNotFoundError:
         raise ChecksumError(
             f"checksum list {path} does not exist", remedy="restore it from the repository"
         ) from None
+    except UnicodeDecodeError as error:
+        raise ChecksumError(
+            f"checksum list {path} is not UTF-8",
+            found=str(error),
+            remedy="restore it from the repository",
+        ) from None
     listed: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(): it also splits at characters that a file name may contain.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         digest, _, name = line.partition("  ")
         is_hex = len(digest) == 64 and set(digest) <= set("0123456789abcdef")
         parts = name.split("/")
@@ -66,7 +73,13 @@ def read_checksums(path: Path) -> dict[str, str]:
 
 
 def format_checksums(digests: Mapping[str, str]) -> str:
-    """Return the list in path order, one file a line, usable with `sha256sum -c`."""
+    """Return the list in path order, one file a line, usable with `sha256sum -c`.
+
+    Raises:
+        DataError: a path has a line break, which a list cannot hold.
+    """
+    if broken := [name for name in digests if "\n" in name]:
+        raise DataError(f"file name with a line break: {broken[0]!r}", remedy="rename the file")
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 

@@ -1,0 +1,187 @@
+"""Files appear whole or not at all; one process at a time; a full disk says so."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kit.artifacts import (
+    PROJECT,
+    Artifact,
+    cache_root,
+    exclusive,
+    project_path,
+    require_space,
+    results_root,
+    storage_error,
+    write_bytes,
+    write_json,
+)
+from kit.errors import BusyError, MissingStageError, StorageError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def artifact():
+    return Artifact("unlearn", "person-npo-s1", "0123456789abcdef" * 4)
+
+
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "rows.json"
+    write_bytes(path, b"old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_bytes(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.json"]
+
+
+def test_a_reader_of_the_old_file_keeps_the_old_bytes(tmp_path):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    with path.open("rb") as reader:
+        write_bytes(path, b"new")
+        assert reader.read() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
+    path = tmp_path / "deep" / "file.json"
+    write_json(path, {"b": 1, "a": "ä"})
+    assert path.read_text(encoding="utf-8") == '{\n "a": "ä",\n "b": 1\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"loss": float("nan")})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"b": 1, "a": "ä"}
+
+
+HOLD = """
+import sys
+from kit.artifacts import exclusive
+with exclusive("run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder():
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def take(name):
+    with exclusive(name):
+        pass
+
+
+def test_a_second_process_is_told_who_holds_the_lock():
+    with holder() as process:
+        with pytest.raises(BusyError) as caught:
+            take("run")
+        assert caught.value.found == f"process {process.pid}"
+        assert caught.value.exit_code == 8
+        take("another")
+        process.stdin.close()
+    take("run")
+
+
+def test_a_lock_is_free_once_its_holder_was_killed():
+    with holder() as process:
+        process.kill()
+    take("run")
+
+
+def test_a_lock_is_free_after_an_error_within_it():
+    with pytest.raises(KeyError), exclusive("run"):
+        raise KeyError
+    take("run")
+
+
+def test_an_artifact_is_done_only_once_it_is_published(artifact):
+    assert not artifact.done
+    artifact.partial.mkdir(parents=True)
+    (artifact.partial / "weights").write_bytes(b"1")
+    assert not artifact.done
+    with pytest.raises(MissingStageError, match="person-npo-s1 is not there") as caught:
+        artifact.job()
+    assert "unlearn" in caught.value.remedy
+    artifact.publish({"steps": 3})
+    assert artifact.done
+    assert not artifact.partial.exists()
+    assert (artifact.path / "weights").read_bytes() == b"1"
+    assert artifact.job() == {"steps": 3, "digest": artifact.digest, "name": "person-npo-s1"}
+
+
+def test_publishing_again_replaces_the_folder_as_a_whole(artifact):
+    for content in ("old", "new"):
+        artifact.partial.mkdir(parents=True)
+        (artifact.partial / content).touch()
+        artifact.publish({})
+    assert sorted(path.name for path in artifact.path.iterdir()) == ["job.json", "new"]
+
+
+def test_another_digest_is_another_folder(artifact, cache):
+    other = Artifact(artifact.stage, artifact.name, "f" * 64)
+    assert other.path != artifact.path
+    assert other.partial != artifact.partial
+    assert cache in artifact.path.parents
+
+
+def test_the_places_follow_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path))
+    assert results_root() == tmp_path
+    monkeypatch.delenv("PEBENCH_RESULTS")
+    monkeypatch.setenv("PEBENCH_CACHE", "")
+    assert results_root() == PROJECT / "results"
+    assert cache_root() == PROJECT / ".cache"
+    assert project_path("checksums/x") == PROJECT / "checksums" / "x"
+    assert project_path(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "remedy"),
+    [
+        (errno.ENOSPC, "the disk is full", "free some space"),
+        (errno.EDQUOT, "the disk is full", "free some space"),
+        (errno.EACCES, "cannot be written", "make it writable"),
+        (errno.EROFS, "cannot be written", "make it writable"),
+    ],
+)
+def test_a_failed_write_is_explained(number, said, remedy):
+    error = storage_error(OSError(number, os.strerror(number), "/data/rows.parquet"))
+    assert error.what == f"/data/rows.parquet: {said}"
+    assert error.found == os.strerror(number)
+    assert error.remedy.startswith(remedy)
+    assert error.exit_code == 7
+
+
+def test_too_little_room_is_found_before_the_first_byte(tmp_path):
+    require_space(tmp_path, 1)
+    with pytest.raises(StorageError, match="too little room") as caught:
+        require_space(tmp_path, 10**18)
+    assert "PEBENCH_CACHE" in caught.value.remedy
+    assert list(tmp_path.glob(".probe*")) == []
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_first_byte(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be written"):
+        require_space(tmp_path / "file" / "below", 1)
