@@ -112,7 +112,7 @@ class StepSource:
         self._session, self._model, self._job = session, model, job
         self._needs: Needs = job.method.needs
         self._scalars: dict[tuple[str, str], float] = {}
-        self.forward_passes = 0
+        self.forward_passes = 0  # of one record each, with or without gradient
         seed = job.seed
         if job.target is None:
             forget: tuple[Record, ...] = ()
@@ -169,22 +169,25 @@ class StepSource:
         return step
 
     def _policy(self, batch: Batch) -> torch.Tensor:
-        self.forward_passes += 1
+        self.forward_passes += len(batch.record_ids)
         return answer_distribution(self._model, batch)
 
     def _reference(self, batch: Batch) -> torch.Tensor:
-        self.forward_passes += 1
+        self.forward_passes += len(batch.record_ids)
         with without(self._model, TRAINED):
             return answer_distribution(self._model, batch)
 
     def _reference_scalars(self, records: list[Record]) -> torch.Tensor:
-        """Return log pi_0(y) of each record's answer, [B]; each pair is computed once."""
-        missing = [r for r in records if (r.id, r.answer) not in self._scalars]
-        if missing:
-            batch = self._session.batcher(missing)
-            values = sequence_logprob(self._reference(batch), batch).tolist()
-            for record, value in zip(missing, values, strict=True):
-                self._scalars[record.id, record.answer] = value
+        """Return log pi_0(y) of each record's answer, [B]; each pair is computed once.
+
+        Each record alone: the last bits depend on what is in the batch, and a resumed run would ask
+        for the same pair in other company.
+        """
+        for record in records:
+            if (record.id, record.answer) not in self._scalars:
+                batch = self._session.batcher([record])
+                value = sequence_logprob(self._reference(batch), batch)
+                self._scalars[record.id, record.answer] = value.item()
         return torch.tensor([self._scalars[r.id, r.answer] for r in records], device=device())
 
     def _tokens_of(self, forget: tuple[Record, ...]) -> torch.Tensor:
@@ -192,11 +195,7 @@ class StepSource:
         size = self._model.get_base_model().config.get_text_config().vocab_size
         mask = torch.zeros(size, dtype=torch.bool, device=device())
         for record in forget:
-            words = (
-                record.person.split() if record.concept is Concept.PERSON else record.keywords
-            )
+            words = record.person.split() if record.concept is Concept.PERSON else record.keywords
             for word in words:
                 mask[tokenizer(f" {word}", add_special_tokens=False)["input_ids"]] = True
         return mask
-
-

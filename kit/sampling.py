@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 
 from kit.records import Concept, Record
 from kit.streams import shuffled, stream
@@ -32,7 +33,10 @@ def _order(name: str, seed: int, epoch: int, size: int) -> tuple[int, ...]:
 
 
 class Balanced:
-    """As many person as event records in every step, from two pools."""
+    """As many person as event records in every step, from two pools, in turn.
+
+    In turn, so that micro-batches of a step are balanced as well.
+    """
 
     def __init__(self, name: str, records: Sequence[Record], seed: int) -> None:
         self._pools = [
@@ -43,11 +47,12 @@ class Balanced:
 
     def take(self, step: int, count: int) -> list[tuple[Record, int]]:
         """Return the records of one step, each with its epoch."""
-        drawn = []
+        shares = []
         for index, pool in enumerate(self._pools):
             share = count // len(self._pools) + (index < count % len(self._pools))
-            drawn += pool.take(step, share)
-        return drawn
+            shares.append(pool.take(step, share))
+        turns = zip_longest(*shares)
+        return [drawn for turn in turns for drawn in turn if drawn is not None]
 
 
 def partner(record: Record, epoch: int, retain: Sequence[Record], seed: int) -> Record:

@@ -62,6 +62,15 @@ def test_a_balanced_step_has_as_many_person_as_event_records(persons, events, ha
     assert Counter(r.concept for r, _ in drawn) == {Concept.PERSON: half, Concept.EVENT: half}
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), numbers)
+@settings(deadline=None)
+def test_every_part_of_a_balanced_step_is_balanced(persons, events, half, seed):
+    """A micro-batch of one concept alone would leave nothing to balance."""
+    records = [*people(persons), *people(events, Concept.EVENT)]
+    drawn = [record.concept for record, _ in Balanced("forget", records, seed).take(2, 2 * half)]
+    assert drawn == [Concept.PERSON, Concept.EVENT] * half
+
+
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 8), numbers)
 @settings(deadline=None)
 def test_a_balanced_pool_visits_every_record_of_both_concepts(persons, events, count, seed):
