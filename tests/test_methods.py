@@ -257,6 +257,14 @@ def test_balanced_ascent_by_hand_and_the_concept_forgotten_less_weighs_more():
 
 
 @pytest.mark.parametrize("person", [0.0, 1.0])
+def test_balanced_kl_of_one_concept_is_kl_min(person):
+    step = usual(forget_is_person=torch.full((2,), person))
+    balanced = methods.build("balanced_kl_min", {"temperature": 5.0, "forget_weight": 1.0})
+    plain = methods.build("kl_min", {})
+    assert balanced.loss(step).item() == pytest.approx(plain.loss(step).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("person", [0.0, 1.0])
 def test_balanced_gradient_difference_of_one_concept_is_gradient_difference(person):
     step = usual(forget_is_person=torch.full((2,), person))
     balanced = methods.build("balanced_grad_diff", {"temperature": 5.0, "forget_weight": 1.0})
