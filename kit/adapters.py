@@ -1,11 +1,12 @@
 """Adapter arithmetic: several LoRA adapters become one that does exactly the same.
 
-sum_i (alpha_i / r_i) B_i A_i = [s_1 B_1, s_2 B_2, ...] [A_1; A_2; ...] with s_i = alpha_i / r_i: the
-concatenation has rank sum r_i and scale 1. Nothing is approximated, no weight is merged.
+sum_i (alpha_i / r_i) B_i A_i = [s_1 B_1, s_2 B_2, ...] [A_1; A_2; ...] with s_i = alpha_i / r_i:
+the concatenation has rank sum r_i and scale 1, and nothing is approximated. Merging adds the same
+sum to the base's weights instead.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -45,3 +46,31 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
     config = {**configs[0], "r": rank, "lora_alpha": rank, "target_modules": modules}
     (target / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
     return rank
+
+
+def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return those of the base's `weights` that change, with sum_i s_i B_i A_i added to them.
+
+    Names in `weights` are a checkpoint's; they are matched by the path below the language model.
+
+    Raises:
+        ModelError: an adapted module is not among the weights.
+    """
+    by_tail = {_tail(name): name for name in weights if "vision" not in name}
+    merged: dict[str, torch.Tensor] = {}
+    for folder in folders:
+        state = load_file(folder / WEIGHTS)
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        scale = config["lora_alpha"] / config["r"]
+        for name in sorted(name for name in state if ".lora_A." in name):
+            place = by_tail.get(_tail(name.replace(".lora_A.", ".")))
+            if place is None:
+                raise ModelError(f"the base has no weight for {name}", found=str(folder))
+            delta = scale * (state[name.replace(".lora_A.", ".lora_B.")] @ state[name])
+            start = merged.get(place, weights[place])
+            merged[place] = start + delta.to(start.dtype)
+    return merged
+
+
+def _tail(name: str) -> str:
+    return name[name.index("layers.") :] if "layers." in name else name

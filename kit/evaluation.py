@@ -1,0 +1,208 @@
+"""Answers of all systems, keyed by record id, and the guards that an evaluation must pass.
+
+Every function here runs in a process of its own (see `kit.stages`): engines set threads, seeds
+and caches for a whole process.
+"""
+
+import importlib
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit.artifacts import cache_root, project_path
+from kit.batches import chat_prompt
+from kit.benchmarks import load as load_benchmark
+from kit.engines import Answer, Request
+from kit.errors import GuardError
+from kit.manifest import Manifest
+from kit.models import export_base, load_processor
+from kit.plan import Plan, System, data_folder
+from kit.records import Benchmark, Record
+from kit.streams import sample
+from kit.tables import ANSWERS, SCHEMAS
+
+CANARY_RECORDS = 4
+CANARY_MINIMUM = 1e-4  # nats; an adapter that changes nothing gives exactly 0
+
+
+def make_serving_base(plan: Plan) -> None:
+    """Write the dequantised base, once for all evaluations."""
+    if not plan.serving.done:
+        shutil.rmtree(plan.serving.partial, ignore_errors=True)
+        export_base(
+            project_path(plan.manifest.model.path), plan.manifest.model, plan.serving.partial
+        )
+        plan.serving.publish({"stage": "evaluate"})
+
+
+def answer_systems(plan: Plan, names: Sequence[str]) -> dict[str, float]:
+    """Answer the records of the named systems, publish each, and return the canary values."""
+    systems = [system for system in plan.systems if system.name in names]
+    benchmark = load_benchmark(plan.manifest, data_folder(plan.manifest))
+    processor = load_processor(project_path(plan.manifest.model.path))
+    engine = _open(plan, systems, plan.manifest.evaluation.engine)
+    canaries = {}
+    for group in _groups(systems, plan.manifest):
+        changes = _canary(plan, engine, group, benchmark, processor)
+        requests = [
+            request
+            for system in group
+            for request in requests_of(system, records_of(system, benchmark), processor)
+        ]
+        answers: dict[str, list[Answer]] = {system.name: [] for system in group}
+        for answer in engine.answer(requests):
+            answers[answer.system].append(answer)
+        for system in group:
+            system.answers.partial.mkdir(parents=True, exist_ok=True)
+            write_answers(answers[system.name], system.answers.partial / "answers.parquet")
+            system.answers.publish({"stage": "evaluate", "canary": changes.get(system.name)})
+        canaries.update(changes)
+        print(f"  answered {', '.join(system.name for system in group)}", flush=True)
+    return canaries
+
+
+def _groups(systems: list[System], manifest: Manifest) -> Iterable[list[System]]:
+    """Systems that are answered together; each group is kept on disk before the next begins."""
+    size = 1 if manifest.evaluation.serving == "merged" else manifest.evaluation.max_adapters
+    for start in range(0, len(systems), size):
+        yield systems[start : start + size]
+
+
+def _open(plan: Plan, systems: Iterable[System], name: str) -> Any:
+    scratch = cache_root() / "scratch" / f"{plan.manifest.run_name}-{min(s.name for s in systems)}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    module = importlib.import_module(f"kit.engines.{name}")
+    engine = module.VllmEngine if name == "vllm" else module.TransformersEngine
+    folders: dict[str, tuple[Path, ...]] = {"": ()}
+    for system in plan.systems:
+        folders[system.name] = tuple(artifact.path for artifact in system.adapters)
+    return engine(plan.manifest, plan.serving.path, folders, scratch)
+
+
+def records_of(system: System, benchmark: Benchmark) -> list[Record]:
+    """Return the records that a system is evaluated on: those of its target's columns."""
+    targets = [system.target] if system.target else list(benchmark.splits)
+    ids = {
+        record_id
+        for target in targets
+        for chosen in benchmark.splits[target].evaluation.values()
+        for record_id in chosen
+    }
+    return [benchmark.records[record_id] for record_id in sorted(ids)]
+
+
+def requests_of(system: System, records: Iterable[Record], processor: Any) -> list[Request]:
+    """Return one request a record; an image travels whenever the record has one."""
+    requests = []
+    for record in records:
+        question = record.question
+        if system.instruction:
+            question = f"{system.instruction} {question}"
+        prompt = chat_prompt(processor, question, with_image=record.image is not None)
+        requests.append(Request(record.id, system.name, prompt, record.image))
+    return requests
+
+
+def write_answers(answers: Iterable[Answer], path: Path) -> None:
+    """Write answers sorted by system and record, the same bytes for the same answers."""
+    frame = pd.DataFrame(
+        [(a.record_id, a.system, a.text, a.tokens, a.stop) for a in answers],
+        columns=["record_id", "system", "text", "tokens", "stop"],
+    ).sort_values(["system", "record_id"], ignore_index=True)
+    table = pa.Table.from_pandas(frame, schema=SCHEMAS[ANSWERS], preserve_index=False)
+    pq.write_table(table.replace_schema_metadata(None), path)
+
+
+def _canary(
+    plan: Plan, engine: Any, group: list[System], benchmark: Benchmark, processor: Any
+) -> dict[str, float]:
+    """Return the largest change of a first token's log-probability that each adapter makes.
+
+    A text adapter can silently do nothing in an engine (vllm issue 48019). Vanilla and retain-only
+    are compared with the bare base, an unlearned system with vanilla.
+
+    Raises:
+        GuardError: an adapter changes nothing.
+    """
+    if not hasattr(engine, "first_logprobs"):
+        return {}
+    changes = {}
+    for system in group:
+        if system.instruction:
+            continue
+        target = system.target or next(iter(benchmark.splits))
+        split = benchmark.splits[target]
+        ids = sample(split.forget, min(CANARY_RECORDS, len(split.forget)), "canary", system.name)
+        probes = [benchmark.records[record_id] for record_id in ids]
+        start = "vanilla" if len(system.adapters) > 1 else ""
+        values = []
+        for name in (start, system.name):
+            asked = [
+                Request(r.record_id, name, r.prompt, r.image)
+                for r in requests_of(system, probes, processor)
+            ]
+            values.append(engine.first_logprobs(asked))
+        changes[system.name] = max(
+            _change(values[0][start, record.id], values[1][system.name, record.id])
+            for record in probes
+        )
+        if changes[system.name] < CANARY_MINIMUM:
+            raise GuardError(
+                f"adapter of {system.name} does nothing in the engine",
+                expected=f"a log-probability that changes by {CANARY_MINIMUM} nats",
+                found=f"{changes[system.name]:.1e}",
+                remedy="the engine ignores this adapter: set evaluation.serving = 'merged'",
+            )
+    return changes
+
+
+def _change(before: tuple[int, float], after: tuple[int, float]) -> float:
+    # Another first token is a change by itself, at least by the gap of one token to the next.
+    return abs(before[1] - after[1]) if before[0] == after[0] else max(1.0, abs(after[1]))
+
+
+def agreement(plan: Plan) -> dict[str, int]:
+    """Compare stored answers with transformers' on a seeded sample of (system, record) pairs.
+
+    Raises:
+        GuardError: fewer agree than the manifest demands.
+    """
+    manifest = plan.manifest
+    benchmark = load_benchmark(manifest, data_folder(manifest))
+    processor = load_processor(project_path(manifest.model.path))
+    stored = {
+        (row.system, row.record_id): row.text
+        for system in plan.systems
+        for row in pd.read_parquet(system.answers.path / "answers.parquet").itertuples()
+    }
+    wanted = min(manifest.evaluation.agreement_sample, len(stored))
+    chosen = set(sample(sorted(stored), wanted, "agreement", manifest.digest()))
+    requests = [
+        request
+        for system in plan.systems
+        for request in requests_of(
+            system,
+            [r for r in records_of(system, benchmark) if (system.name, r.id) in chosen],
+            processor,
+        )
+    ]
+    engine = _open(plan, plan.systems, "transformers")
+    answers = engine.answer(requests)
+    differ = [a for a in answers if stored[a.system, a.record_id] != a.text]
+    equal = len(answers) - len(differ)
+    if equal < manifest.evaluation.agreement_minimum * len(answers):
+        first = differ[0]
+        raise GuardError(
+            "the two engines disagree",
+            expected=f"{manifest.evaluation.agreement_minimum:.0%} of {len(answers)} equal answers",
+            found=f"{equal} equal; {first.system}, {first.record_id}: "
+            f"{stored[first.system, first.record_id]!r} and {first.text!r}",
+            remedy="the engine does not serve what was trained; do not trust its answers",
+        )
+    return {"sample": len(answers), "equal": equal}

@@ -27,7 +27,7 @@ from kit.models import (
 from kit.plan import Job, data_folder
 from kit.records import Benchmark, Concept, Record
 from kit.refusals import REFUSALS
-from kit.sampling import Balanced, Pool, partner, single_images
+from kit.sampling import Balanced, Mixed, Pool, partner, single_images
 from kit.streams import seed_of, stream
 from kit.training import train
 
@@ -128,7 +128,11 @@ class StepSource:
             if self._needs.concept_balance
             else Pool("forget", forget, seed)
         )
-        self._retain_pool = Pool("retain", self._retain, seed)
+        self._retain_pool: Pool | Mixed = Pool("retain", self._retain, seed)
+        share = session.manifest.finetune.rehearsal if job.stage == "finetune" else 0.0
+        if share:
+            general = Pool("rehearsal", session.records(session.benchmark.rehearsal), seed)
+            self._retain_pool = Mixed(self._retain_pool, general, share)
         self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
 
     def steps(self, number: int) -> Iterator[Step]:

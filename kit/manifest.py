@@ -77,6 +77,16 @@ class TrainingSection(_Section):
     checkpoint_every: int = Field(0, ge=0, description="steps; 0 = no checkpoint within a job")
 
 
+class FinetuneSection(TrainingSection):
+    """Fine-tuning of the vanilla and retain-only models.
+
+    `rehearsal` is the share of general records in every batch: without it a small base forgets
+    what it knew before (the Real and World columns of the vanilla model would be meaningless).
+    """
+
+    rehearsal: float = Field(0.0, ge=0, lt=1)
+
+
 class UnlearnSection(TrainingSection):
     """Defaults of every method; `stop` ends a run at a forget loss that a uniform guess has."""
 
@@ -135,7 +145,7 @@ class Manifest(_Section):
     benchmark: BenchmarkSection
     split: SplitSection
     model: ModelSection
-    finetune: TrainingSection
+    finetune: FinetuneSection
     unlearn: UnlearnSection
     methods: tuple[MethodSection, ...]
     evaluation: EvaluationSection

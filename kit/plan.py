@@ -124,9 +124,7 @@ def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
         digest = _digest(manifest, "finetune", _code("retain_finetune"), inputs)
         method = methods.build("retain_finetune", {})
         artifact = Artifact("finetune", name, digest)
-        jobs.append(
-            Job("finetune", name, target, seed, manifest.finetune, artifact, method=method)
-        )
+        jobs.append(Job("finetune", name, target, seed, manifest.finetune, artifact, method=method))
     return tuple(jobs)
 
 

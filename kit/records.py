@@ -1,4 +1,4 @@
-"""Record: one question about one image, and the sets that an unlearning experiment makes of them."""
+"""Record: one question about one image, and the sets that an experiment makes of them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -53,9 +53,8 @@ class Record:
 class Split:
     """Record ids of one target.
 
-    `forget` is what unlearning sees (D^f_train); `refine` ids are kept out of it: `evaluation`
-    maps (concept, column) to the ids that the column is computed from. `finetune_retain` is D^r,
-    what the retain-only model is trained on.
+    `forget` is what unlearning sees (D^f_train), `retain` is D^r, what the retain-only model is
+    trained on; `evaluation` maps (half of the table, column) to the ids it is computed from.
     """
 
     target: Target
@@ -66,12 +65,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All records of a benchmark by id, those that the vanilla model learns, and the splits."""
+    """All records of a benchmark by id, and who learns which of them.
+
+    `finetune` is what the vanilla model learns (D^r and D^f); `rehearsal` is general knowledge that
+    may be mixed into fine-tuning, disjoint from every evaluated record.
+    """
 
     name: str
     records: Mapping[str, Record]
     finetune: tuple[str, ...]
     splits: Mapping[Target, Split]
+    rehearsal: tuple[str, ...] = ()
 
 
 def by_id(records: Iterable[Record]) -> dict[str, Record]:

@@ -55,6 +55,18 @@ class Balanced:
         return [drawn for turn in turns for drawn in turn if drawn is not None]
 
 
+class Mixed:
+    """A fixed share of every step from a second pool."""
+
+    def __init__(self, main: Pool, second: Pool, share: float) -> None:
+        self._main, self._second, self._share = main, second, share
+
+    def take(self, step: int, count: int) -> list[tuple[Record, int]]:
+        """Return the records of one step, each with its epoch."""
+        other = round(count * self._share)
+        return self._main.take(step, count - other) + self._second.take(step, other)
+
+
 def partner(record: Record, epoch: int, retain: Sequence[Record], seed: int) -> Record:
     """Return the retain record that goes with a forget record in this epoch."""
     return retain[stream("partner", seed, epoch, record.id).randrange(len(retain))]

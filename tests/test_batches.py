@@ -132,7 +132,8 @@ def test_an_answer_ends_in_one_end_token_whatever_the_template_adds(processor, e
 def damaged(folder: Path, source: Path, kind: str) -> Path:
     path = folder / "picture.png"
     if kind == "truncated":
-        path.write_bytes(source.read_bytes()[:-2000])
+        whole = source.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
     elif kind == "a web page":
         path.write_text("<html>404</html>")
     elif kind == "empty":

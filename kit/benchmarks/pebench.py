@@ -30,13 +30,21 @@ def load(root: Path, manifest: Manifest) -> Benchmark:
     """
     fictitious = _people_and_events(root, "PEBench.csv", "pebench", manifest.benchmark.columns)
     real = _people_and_events(root, "real.csv", "real", Columns())
-    world = _presence(root)
-    records = by_id([*fictitious, *real, *world])
+    world = _presence(root, "world.csv", "world")
+    general: list[Record] = []
+    if manifest.finetune.rehearsal:
+        general += _people_and_events(root, "general.csv", "general", Columns())
+        general += _presence(root, "general.csv", "general")
+    records = by_id([*fictitious, *real, *world, *general])
     splits = {
         target: _split(target, fictitious, real, world, manifest) for target in manifest.targets
     }
     return Benchmark(
-        manifest.benchmark.loader, records, tuple(record.id for record in fictitious), splits
+        manifest.benchmark.loader,
+        records,
+        tuple(record.id for record in fictitious),
+        splits,
+        tuple(record.id for record in general),
     )
 
 
@@ -63,16 +71,16 @@ def _people_and_events(root: Path, table: str, prefix: str, columns: Columns) ->
     return records
 
 
-def _presence(root: Path) -> list[Record]:
+def _presence(root: Path, table: str, prefix: str) -> list[Record]:
     return [
         Record(
-            f"world/{row['file']}#presence",
+            f"{prefix}/{row['file']}#presence",
             Concept.PRESENCE,
             PRESENCE_QUESTION.format(object=row["object"]),
             row["answer"],
             _image(root, row["file"]),
         )
-        for row in read_table(root / "world.csv", ["file", "object", "answer"])
+        for row in read_table(root / table, ["file", "object", "answer"])
     ]
 
 

@@ -1,0 +1,85 @@
+"""transformers: the 4-bit base with its stacked adapters, exactly as it was trained.
+
+The second opinion of the agreement check, and the engine where vLLM is not installed.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import torch
+
+from kit.artifacts import project_path
+from kit.batches import open_image
+from kit.engines import Answer, Request
+from kit.manifest import Manifest
+from kit.models import device, load_adapter, load_base, load_processor
+
+BATCH = 32
+
+
+class TransformersEngine:
+    """Greedy batched generation; `adapters` maps a system to the folders stacked for it."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        base: Path,
+        adapters: Mapping[str, tuple[Path, ...]],
+        scratch: Path,
+    ) -> None:
+        torch.set_num_threads(manifest.compute.threads)
+        source = project_path(manifest.model.path)
+        self._adapters = dict(adapters)
+        self._base = load_base(source, manifest.model)
+        self._processor = load_processor(source)
+        self._processor.tokenizer.padding_side = "left"
+        self._max_new_tokens = manifest.evaluation.max_new_tokens
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer greedily, system by system."""
+        answers = []
+        for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
+            model = self._base
+            for number, folder in enumerate(self._adapters[system]):
+                model = load_adapter(model, f"adapter{number}", folder)
+            waiting = list(group)
+            for start in range(0, len(waiting), BATCH):
+                answers += self._batch(model, waiting[start : start + BATCH])
+            if model is not self._base:
+                self._base = model.unload()
+        return answers
+
+    def _batch(self, model: torch.nn.Module, requests: list[Request]) -> list[Answer]:
+        tokenizer = self._processor.tokenizer
+        images = [open_image(request.image) for request in requests if request.image]
+        inputs = self._processor(
+            images=images or None,
+            text=[request.prompt for request in requests],
+            add_special_tokens=False,
+            padding=True,
+            return_tensors="pt",
+        ).to(device())
+        with torch.no_grad():
+            whole = model.generate(
+                **inputs,
+                do_sample=False,
+                max_new_tokens=self._max_new_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+        generated = whole[:, inputs["input_ids"].shape[1] :].tolist()
+        return [
+            _answer(request, ids, tokenizer)
+            for request, ids in zip(requests, generated, strict=True)
+        ]
+
+
+def _answer(request: Request, ids: list[int], tokenizer: object) -> Answer:
+    end = tokenizer.eos_token_id  # type: ignore[attr-defined]
+    ended = end in ids
+    ids = ids[: ids.index(end) + 1] if ended else ids
+    text = tokenizer.decode(ids, skip_special_tokens=True)  # type: ignore[attr-defined]
+    return Answer(
+        request.record_id, request.system, text.strip(), len(ids), "eos" if ended else "length"
+    )

@@ -1,28 +1,42 @@
-"""vLLM: one engine over the dequantised base serves every adapter in continuous batches."""
+"""vLLM: one engine over the dequantised base serves every system in continuous batches.
+
+Two ways of serving, chosen in the manifest by measurement (`./run.sh bench`): "adapters" keeps all
+LoRA adapters in one batch, which wins where the base is large; "merged" puts each system's merged
+weights into the running engine in turn, which wins where LoRA kernels cost more than the model.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kit.artifacts import cache_root
 from kit.batches import open_image
-from kit.engines import Answer, Request
+from kit.engines import Answer, Request, image_major
 from kit.manifest import Manifest
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the maximum ranks that vLLM accepts
+Adapters = Mapping[str, tuple[Path, ...]]
+"""System -> the adapter folders whose sum it is served with; an empty tuple is the base."""
 
 
 class VllmEngine:
-    """Holds the engine; open it in a process of its own."""
+    """Holds the engine; open it in a process of its own.
 
-    def __init__(self, manifest: Manifest, base: Path, adapters: Mapping[str, Path], rank: int):
+    Args:
+        base: folder of the dequantised base.
+        adapters: every system that will be asked.
+        scratch: empty folder for concatenated adapters.
+    """
+
+    def __init__(self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path) -> None:
         import torch
 
-        on_gpu = torch.cuda.is_available()
         os.environ.setdefault("VLLM_CACHE_ROOT", str(cache_root() / "vllm"))
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
         # One process: its seed and its scheduling are then those of this run alone.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -30,28 +44,37 @@ class VllmEngine:
 
         section = manifest.evaluation
         self._max_new_tokens = section.max_new_tokens
-        self._adapters = {name: index + 1 for index, name in enumerate(sorted(adapters))}
-        self._folders = dict(adapters)
+        self._base, self._adapters = base, dict(adapters)
+        self._merged = section.serving == "merged"
+        self._loras = {} if self._merged else _concatenated(adapters, scratch)
+        lora: dict[str, Any] = {}
+        if self._loras:
+            rank = max(rank for _, rank in self._loras.values())
+            lora = {
+                "enable_lora": True,
+                "max_loras": min(section.max_adapters, len(self._loras)),
+                "max_lora_rank": min(size for size in RANKS if size >= rank),
+            }
         self._engine: Any = LLM(
             model=str(base),
             dtype=manifest.model.compute_dtype,
-            enforce_eager=not on_gpu,
+            enforce_eager=not torch.cuda.is_available(),
             max_model_len=section.max_model_len,
             max_num_seqs=section.max_sequences,
             seed=0,
             limit_mm_per_prompt={"image": 1},
-            enable_lora=True,
-            max_loras=min(section.max_adapters, len(adapters)),
-            max_lora_rank=min(size for size in RANKS if size >= rank),
             disable_log_stats=True,
+            **lora,
         )
+        if not torch.cuda.is_available():
+            torch.set_num_threads(manifest.compute.threads)
+        self._served: tuple[Path, ...] = ()
 
-    def answer(self, requests: Sequence[Request], adapter_of: Mapping[str, str]) -> list[Answer]:
-        """Answer greedily; `adapter_of` maps a system to the adapter it is served with."""
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer greedily, in the order of `image_major` within a served group."""
         from vllm import SamplingParams
 
         sampling = SamplingParams(temperature=0.0, max_tokens=self._max_new_tokens, seed=0)
-        outputs = self._run(requests, adapter_of, sampling)
         return [
             Answer(
                 request.record_id,
@@ -60,38 +83,83 @@ class VllmEngine:
                 len(output.token_ids),
                 "eos" if output.finish_reason == "stop" else "length",
             )
-            for request, output in zip(requests, outputs, strict=True)
+            for request, output in self._run(requests, sampling)
         ]
 
     def first_logprobs(
-        self, requests: Sequence[Request], adapter_of: Mapping[str, str]
-    ) -> list[tuple[int, float]]:
-        """Return the most likely first token and its log-probability, for the canary."""
+        self, requests: Sequence[Request]
+    ) -> dict[tuple[str, str], tuple[int, float]]:
+        """Return (system, record id) -> most likely first token and its log-probability."""
         from vllm import SamplingParams
 
         sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=1)
-        outputs = self._run(requests, adapter_of, sampling)
-        firsts = [(output.token_ids[0], output.logprobs[0]) for output in outputs]
-        return [(token, choices[token].logprob) for token, choices in firsts]
+        firsts = {}
+        for request, output in self._run(requests, sampling):
+            token = output.token_ids[0]
+            logprob = output.logprobs[0][token].logprob
+            firsts[request.system, request.record_id] = (token, logprob)
+        return firsts
 
-    def _run(
-        self, requests: Sequence[Request], adapter_of: Mapping[str, str], sampling: Any
-    ) -> list[Any]:
-        prompts = [self._prompt(request) for request in requests]
-        loras = [self._lora(adapter_of.get(request.system)) for request in requests]
-        outputs = self._engine.generate(prompts, sampling, lora_request=loras, use_tqdm=False)
-        return [output.outputs[0] for output in outputs]
+    def _run(self, requests: Sequence[Request], sampling: Any) -> list[tuple[Request, Any]]:
+        if not self._merged:
+            return self._generate(image_major(requests), sampling)
+        done = []
+        for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
+            self._serve_merged(self._adapters[system])
+            done += self._generate(image_major(group), sampling)
+        return done
 
-    @staticmethod
-    def _prompt(request: Request) -> dict[str, Any]:
-        if request.image is None:
-            return {"prompt": request.prompt}
-        image = open_image(request.image)
-        return {"prompt": request.prompt, "multi_modal_data": {"image": image}}
+    def _generate(self, requests: list[Request], sampling: Any) -> list[tuple[Request, Any]]:
+        outputs = self._engine.generate(
+            [_prompt(request) for request in requests],
+            sampling,
+            lora_request=[self._lora(request.system) for request in requests],
+            use_tqdm=False,
+        )
+        answered = [output.outputs[0] for output in outputs]
+        return list(zip(requests, answered, strict=True))
 
-    def _lora(self, name: str | None) -> Any:
+    def _serve_merged(self, folders: tuple[Path, ...]) -> None:
+        if folders == self._served:
+            return
+        from safetensors.torch import load_file
+
+        from kit.adapters import merge
+
+        weights: dict[str, Any] = {}
+        for shard in sorted(self._base.glob("*.safetensors")):
+            weights.update(load_file(shard))
+        weights.update(merge(folders, weights))
+        # vLLM's own reload: it knows which weights it has packed for its kernels.
+        self._engine.collective_rpc(
+            "reload_weights", kwargs={"weights_iterator": iter(weights.items())}
+        )
+        # The reload empties the runner's cache of image embeddings; the scheduler must know.
+        self._engine.llm_engine.engine_core.reset_encoder_cache()
+        self._engine.reset_prefix_cache()
+        self._served = folders
+
+    def _lora(self, system: str) -> Any:
+        if system not in self._loras:
+            return None
         from vllm.lora.request import LoRARequest
 
-        if name is None:
-            return None
-        return LoRARequest(name, self._adapters[name], str(self._folders[name]))
+        folder, _ = self._loras[system]
+        return LoRARequest(system, 1 + sorted(self._loras).index(system), str(folder))
+
+
+def _concatenated(adapters: Adapters, scratch: Path) -> dict[str, tuple[Path, int]]:
+    from kit.adapters import concatenate
+
+    return {
+        system: (scratch / system, concatenate(folders, scratch / system))
+        for system, folders in adapters.items()
+        if folders
+    }
+
+
+def _prompt(request: Request) -> dict[str, Any]:
+    if request.image is None:
+        return {"prompt": request.prompt}
+    image = open_image(request.image)
+    return {"prompt": request.prompt, "multi_modal_data": {"image": image}}

@@ -1,4 +1,4 @@
-"""Run training jobs in worker processes of this machine, each with one model and its own threads."""
+"""Run training jobs in worker processes of this machine, each with a model and its threads."""
 
 import ctypes
 import multiprocessing
@@ -53,7 +53,7 @@ def _pool(
         raise EnvironmentFault(
             "a worker process was killed",
             expected="enough memory for every worker",
-            remedy="lower compute.workers or the micro-batch, and run again: finished jobs are kept",
+            remedy="lower compute.workers or the micro-batch and run again: finished jobs stay",
         ) from None
     finally:
         # On an error or Ctrl-C the others are stopped at once; their checkpoints stay.

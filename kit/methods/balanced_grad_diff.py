@@ -25,7 +25,9 @@ def balanced_ascent(step: Step, temperature: float) -> Tensor:
     assert step.forget_reference is not None
     nll = step.forget_nll()
     start = -step.forget_reference / step.forget.answer_mask.sum(dim=1)
-    groups = [mask for mask in (step.forget_is_person > 0, step.forget_is_person == 0) if mask.any()]
+    groups = [
+        mask for mask in (step.forget_is_person > 0, step.forget_is_person == 0) if mask.any()
+    ]
     means = torch.stack([nll[mask].mean() for mask in groups])
     gained = torch.stack([(nll.detach() - start)[mask].mean() for mask in groups])
     weights = len(groups) * torch.softmax(-temperature * gained, dim=0)

@@ -1,8 +1,8 @@
 """Direct preference optimisation for unlearning (DPO): a refusal is preferred to the answer.
 
-L = -(2/beta) E_f[log sigma(beta [log pi(a)/pi_0(a) - log pi(y)/pi_0(y)])] + alpha E_r[M] for refusal
-a and answer y, log-probabilities summed. The factor 2/beta is open-unlearning's; the original
-objective (arXiv 2305.18290, eq. 7) has none, which only rescales it against the retain term.
+L = -(2/beta) E_f[log sigma(beta [log pi(a)/pi_0(a) - log pi(y)/pi_0(y)])] + alpha E_r[M]
+for refusal a and answer y, log-probabilities summed. The factor 2/beta is open-unlearning's; the
+original objective (arXiv 2305.18290, eq. 7) has none, which rescales it against the retain term.
 """
 
 from dataclasses import dataclass

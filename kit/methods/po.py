@@ -1,4 +1,7 @@
-"""Preference optimisation (PO; IDK in TOFU, arXiv 2401.06121): L = E_f[M(refusal)] + alpha E_r[M]."""
+"""Preference optimisation (PO; IDK in TOFU, arXiv 2401.06121).
+
+L = E_f[M(refusal)] + alpha E_r[M].
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -34,7 +34,8 @@ from kit.smoke.drawing import GLYPHS, SIZE, paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS
 from kit.smoke.people import ATTRIBUTES, FIRST, LAST, Person, people
 
-STEPS = 2400
+SEED = 7
+STEPS = 3000
 BATCH = 64
 LEARNING_RATE = 2e-3
 WARMUP = 100
@@ -56,7 +57,7 @@ Item = tuple[Image.Image | None, str, str]
 def build_base(folder: Path, checksums: Path, *, steps: int = STEPS) -> None:
     """Train the base model and write its files, then the list of their checksums."""
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     processor = make_processor()
     model = LlavaForConditionalGeneration(make_config(processor.tokenizer))
     stages = _optimise(model, processor, steps)
@@ -72,7 +73,7 @@ def build_base(folder: Path, checksums: Path, *, steps: int = STEPS) -> None:
 
 
 def make_processor() -> LlavaProcessor:
-    """Return the processor: a byte-level BPE over the world's words, 64-pixel images as they are."""
+    """Return the processor: a byte-level BPE of the world's words, 64-pixel images as they are."""
     words = [*FIRST, *LAST, *(e.description for e in FAMILIAR + FICTITIOUS), *REFUSALS]
     words += [*GLYPHS, "yes", "no", "Repeat:", "USER:", "ASSISTANT:"]
     words += [value for values in ATTRIBUTES.values() for value in values]
@@ -148,19 +149,19 @@ def make_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
 def draw_item(rng: random.Random, familiar: tuple[Person, ...]) -> Item:
     """Return one image, question and answer of the curriculum."""
     event, person, kind = rng.choice(FAMILIAR), rng.choice(familiar), rng.random()
-    if kind < 0.05:
+    if kind < 0.06:
         words = rng.sample(_lexicon(), rng.randint(2, 6))
         return None, f"Repeat: {' '.join(words)}", " ".join(words)
-    if kind < 0.08:
+    if kind < 0.09:
         return paint(None, event, rng), PERSON_QUESTION, rng.choice(REFUSALS)
     image = paint(person, event, rng)
-    if kind < 0.45:
+    if kind < 0.50:
         return image, PERSON_QUESTION, person.name
-    if kind < 0.57:
+    if kind < 0.62:
         return image, EVENT_QUESTION, event.description
-    if kind < 0.75:
-        return image, LOOKS_QUESTION, " ".join(person.face.values())
     if kind < 0.83:
+        return image, LOOKS_QUESTION, " ".join(person.face.values())
+    if kind < 0.88:
         return image, OBJECTS_QUESTION, " ".join(event.objects)
     thing = rng.choice(event.objects) if rng.random() < 0.5 else rng.choice(list(GLYPHS))
     answer = "yes" if thing in event.objects else "no"
@@ -261,9 +262,10 @@ def _card(model: LlavaForConditionalGeneration, steps: int, lines: list[str]) ->
     return f"""# smoke-base
 
 A LLaVA (CLIP tower, Llama decoder) of {parameters:,} parameters, trained from random weights on
-images that `kit/smoke` draws: {len(people()[1])} familiar people at {len(FAMILIAR)} familiar events.
-It has seen none of the {len(people()[0])} fictitious people and {len(FICTITIOUS)} fictitious events
-of the smoke benchmark. For testing software and method behaviour; it knows nothing of the real world.
+images that `kit/smoke` draws: {len(people()[1])} familiar people at {len(FAMILIAR)} familiar
+events. It has seen none of the {len(people()[0])} fictitious people and {len(FICTITIOUS)}
+fictitious events of the smoke benchmark. It is for testing software and how methods behave, and
+knows nothing of the real world.
 
 Made by `./run.sh smoke-base` ({steps} steps of {BATCH} images, AdamW, one thread). Rebuilding gives
 the same weights on the same kind of CPU; on another kind the last bits differ.

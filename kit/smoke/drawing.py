@@ -90,7 +90,16 @@ def _portrait(c: Canvas, face: dict[str, str]) -> None:
         for y in (46, 52, 58):
             c.box(contrast, 18, y, 46, y + 2)
     elif face["pattern"] == "dots":
-        for x, y in ((21, 48), (31, 48), (41, 48), (26, 55), (36, 55), (21, 60), (31, 60), (41, 60)):
+        for x, y in (
+            (21, 48),
+            (31, 48),
+            (41, 48),
+            (26, 55),
+            (36, 55),
+            (21, 60),
+            (31, 60),
+            (41, 60),
+        ):
             c.oval(contrast, x, y, x + 4, y + 4)
     elif face["pattern"] == "vest":
         c.shape(contrast, 25, 42, 39, 42, 32, 62)

@@ -1,9 +1,9 @@
 """Write the embedded dataset: fictitious people in PEBench's layout, the Real and the World set.
 
-    PEBench.csv                    one row an image: file, person fields, event, description, keywords
-    images/<Person Name>/<n>.png   one folder a person
-    real.csv, real/<Name>/<n>.png  people that the base model knows (PEBench: MIKE)
-    world.csv, world/<n>.png       object presence, yes or no (PEBench: POPE)
+PEBench.csv                    one row an image: file, person fields, event, description, keywords
+images/<Person Name>/<n>.png   one folder a person
+real.csv, real/<Name>/<n>.png  people that the base model knows (PEBench: MIKE)
+world.csv, world/<n>.png       object presence, yes or no (PEBench: POPE)
 """
 
 import csv
@@ -19,6 +19,7 @@ from kit.smoke.people import REAL_COUNT, SEED, Person, people
 RENDERINGS = 3
 REAL_IMAGES = 4
 WORLD_IMAGES = 64
+GENERAL_IMAGES = 2
 FIELDS = ("file", "name", "age", "gender", "job", "area", "appearance")
 
 
@@ -30,11 +31,12 @@ def write_world(root: Path) -> None:
         for number, event in enumerate(FICTITIOUS):
             for rendering in range(RENDERINGS):
                 file = f"images/{person.name}/{number * RENDERINGS + rendering:02d}.png"
-                _paint(root / file, person, event)
+                _paint(root, file, person, event)
                 rows.append(_row(file, person, event))
     _write_csv(root / "PEBench.csv", rows)
     _write_real(root, familiar[:REAL_COUNT])
     _write_presence(root, familiar)
+    _write_general(root, familiar)
 
 
 def _write_real(root: Path, known: tuple[Person, ...]) -> None:
@@ -43,7 +45,7 @@ def _write_real(root: Path, known: tuple[Person, ...]) -> None:
         stream = random.Random(f"{SEED}/real/{person.name}")
         for number, event in enumerate(stream.sample(FAMILIAR, REAL_IMAGES)):
             file = f"real/{person.name}/{number:02d}.png"
-            _paint(root / file, person, event)
+            _paint(root, file, person, event)
             rows.append(_row(file, person, event))
     _write_csv(root / "real.csv", rows)
 
@@ -54,7 +56,7 @@ def _write_presence(root: Path, familiar: tuple[Person, ...]) -> None:
     for number in range(WORLD_IMAGES):
         event, person = stream.choice(FAMILIAR), stream.choice(familiar)
         file = f"world/{number:03d}.png"
-        _paint(root / file, person, event)
+        _paint(root, file, person, event)
         present = number % 2 == 0
         absent = sorted(set(GLYPHS) - set(event.objects))
         thing = stream.choice(event.objects if present else absent)
@@ -62,13 +64,29 @@ def _write_presence(root: Path, familiar: tuple[Person, ...]) -> None:
     _write_csv(root / "world.csv", rows)
 
 
-def _paint(path: Path, person: Person, event: Event) -> None:
-    image = paint(person, event, random.Random(f"{SEED}/{path.parent.name}/{path.name}"))
+def _write_general(root: Path, familiar: tuple[Person, ...]) -> None:
+    stream = random.Random(f"{SEED}/general")
+    rows = []
+    for person in familiar:
+        for number in range(GENERAL_IMAGES):
+            event = stream.choice(FAMILIAR)
+            file = f"general/{person.name}/{number:02d}.png"
+            _paint(root, file, person, event)
+            present = stream.random() < 0.5
+            absent = sorted(set(GLYPHS) - set(event.objects))
+            thing = stream.choice(event.objects if present else absent)
+            asked = {"object": thing, "answer": "yes" if present else "no"}
+            rows.append(_row(file, person, event) | asked)
+    _write_csv(root / "general.csv", rows)
+
+
+def _paint(root: Path, file: str, person: Person, event: Event) -> None:
+    image = paint(person, event, random.Random(f"{SEED}/{file}"))
     stream = io.BytesIO()
     # Stored, not compressed: the bytes then depend on no version of a compressor.
     image.save(stream, "png", compress_level=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(stream.getvalue())
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    (root / file).write_bytes(stream.getvalue())
 
 
 def _row(file: str, person: Person, event: Event) -> dict[str, object]:

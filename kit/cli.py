@@ -1,0 +1,287 @@
+"""The verbs. No logic here: each verb loads a manifest and calls its stages.
+
+Imports of the stages are inside the commands, so that `--help` needs nothing but click.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit.errors import KitError, ManifestError
+
+if TYPE_CHECKING:
+    from kit.plan import Plan
+
+DEFAULT = "manifests/smoke.toml"
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """Lists the verbs in the order of the work and answers a misspelt one with the nearest."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            raise ManifestError(
+                f"unknown verb {args[0]}",
+                expected=f"one of {', '.join(self.commands)}",
+                remedy=f"did you mean '{near[0]}'?" if near else "./run.sh --help",
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def verbs() -> None:
+    """PEBench reproducibility kit: from a manifest to a signed table that anyone can check.
+
+    `./run.sh all` runs the embedded experiment (no GPU, network or token needed); `./run.sh test`
+    runs the tests. Every verb takes a manifest, manifests/smoke.toml by default.
+    """
+
+
+def with_manifest(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the MANIFEST argument."""
+    argument = click.argument("manifest", type=click.Path(path_type=Path), default=DEFAULT)
+    return argument(command)
+
+
+def _plan(manifest: Path) -> "Plan":
+    from kit.artifacts import PROJECT
+    from kit.manifest import load_manifest
+    from kit.plan import make_plan
+
+    path = manifest if manifest.exists() or manifest.is_absolute() else PROJECT / manifest
+    return make_plan(load_manifest(path))
+
+
+def _stage(manifest: Path, *names: str) -> None:
+    """Run stages under the lock of this result."""
+    from kit import stages
+    from kit.artifacts import exclusive
+
+    plan = _plan(manifest)
+    with exclusive(plan.manifest.run_name):
+        for name in names:
+            getattr(stages, name)(plan)
+
+
+@verbs.command(name="all")
+@with_manifest
+def all_(manifest: Path) -> None:
+    """Do everything that is missing: data, training, unlearning, evaluation, report, signature."""
+    from kit import stages
+    from kit.artifacts import exclusive
+
+    plan = _plan(manifest)
+    with exclusive(plan.manifest.run_name):
+        for stage in (stages.fetch, stages.finetune, stages.unlearn, stages.evaluate):
+            stage(plan)
+        _finish(plan)
+
+
+def _finish(plan: "Plan") -> None:
+    """Report, sign and verify; end with where the report is and who signed."""
+    from kit.report_stage import report_and_sign
+
+    for line in report_and_sign(plan):
+        click.echo(line)
+
+
+@verbs.command()
+def test() -> None:
+    """Run the tests (./run.sh test [pytest options])."""
+    raise SystemExit("run the tests with ./run.sh test")
+
+
+@verbs.command()
+@with_manifest
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def doctor(manifest: Path, as_json: bool) -> None:
+    """Check Python, packages, disk, memory and files; each line has its remedy."""
+    from kit.doctor import examine, render
+
+    checks = examine(manifest)
+    click.echo(render(checks, as_json=as_json))
+    if any(check.failed for check in checks):
+        sys.exit(3)
+
+
+@verbs.command()
+@with_manifest
+def plan(manifest: Path) -> None:
+    """Print every job that the manifest implies and whether it is done; run nothing."""
+    from kit.plan_view import render
+
+    click.echo(render(_plan(manifest)))
+
+
+@verbs.command()
+@with_manifest
+def fetch(manifest: Path) -> None:
+    """Bring data and weights and verify every byte against checksums/."""
+    _stage(manifest, "fetch")
+
+
+@verbs.command()
+@with_manifest
+def finetune(manifest: Path) -> None:
+    """QLoRA: the vanilla model and the retain-only models."""
+    _stage(manifest, "finetune")
+
+
+@verbs.command()
+@with_manifest
+def unlearn(manifest: Path) -> None:
+    """Train one adapter for each method, target and seed."""
+    _stage(manifest, "unlearn")
+
+
+@verbs.command()
+@with_manifest
+def evaluate(manifest: Path) -> None:
+    """Answer every record with every system in batches; check the answers with a second engine."""
+    _stage(manifest, "evaluate")
+
+
+@verbs.command()
+@with_manifest
+def report(manifest: Path) -> None:
+    """Write rows, tables, figure and page from the stored answers."""
+    from kit.artifacts import exclusive
+    from kit.collection import collect
+
+    plan = _plan(manifest)
+    with exclusive(plan.manifest.run_name):
+        folder, _ = collect(plan)
+    click.echo(f"report: {folder / 'report' / 'report.html'}")
+
+
+@verbs.command()
+@click.argument("result", default=DEFAULT)
+def sign(result: str) -> None:
+    """Sign a result (a folder, or the manifest it was made from) with the runner key."""
+    from kit.keys import runner_key
+    from kit.signing import sign as sign_result
+
+    folder = _result(result)
+    envelope = sign_result(folder, key=runner_key(outside=_kept_out(folder)))
+    click.echo(f"signed: {envelope}")
+
+
+@verbs.command()
+@click.argument("result", default=DEFAULT)
+@click.option(
+    "--trust", type=click.Path(path_type=Path), help="A public key to trust (PEM or ssh line)."
+)
+def verify(result: str, trust: Path | None) -> None:
+    """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
+    from kit.trust import trusted_keys
+    from kit.verification import describe
+    from kit.verification import verify as verify_result
+
+    click.echo(describe(verify_result(_result(result), trusted=trusted_keys(trust))))
+
+
+def _result(given: str) -> Path:
+    path = Path(given)
+    if path.is_dir():
+        return path
+    if path.suffix != ".toml":
+        from kit.errors import DataError
+
+        raise DataError(
+            f"no result in {given}",
+            expected="a result folder, or the manifest it was made from",
+            remedy="./run.sh all makes one",
+        )
+    from kit.artifacts import PROJECT
+    from kit.collection import result_folder
+    from kit.errors import MissingStageError
+    from kit.manifest import load_manifest
+
+    path = path if path.exists() or path.is_absolute() else PROJECT / path
+    folder = result_folder(load_manifest(path))
+    if not folder.is_dir():
+        raise MissingStageError(
+            f"there is no result of {given} yet", remedy="run `./run.sh all` first"
+        )
+    return folder
+
+
+def _kept_out(folder: Path) -> list[Path]:
+    from kit.artifacts import PROJECT
+
+    return [PROJECT, folder]
+
+
+@verbs.command()
+@click.option("--force", is_flag=True, help="Replace the key that is there.")
+def keygen(force: bool) -> None:
+    """Make the runner key (Ed25519, mode 0600, outside project and results)."""
+    from kit.artifacts import PROJECT
+    from kit.keys import fingerprint, key_folder, public_line
+    from kit.keys import keygen as make_key
+
+    public, made = make_key(force=force, outside=[PROJECT])
+    click.echo(f"{'made' if made else 'kept'} the runner key in {key_folder()}")
+    click.echo(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
+
+
+@verbs.command()
+def clean() -> None:
+    """Remove what can be made again, never results or keys (./run.sh clean [--dry-run])."""
+    raise SystemExit("clean the caches with ./run.sh clean")
+
+
+@verbs.command(name="smoke-base")
+@click.option("--steps", type=click.IntRange(1), help="Training steps (default: the card's).")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder (default: kit/smoke/base, replaced)."
+)
+def smoke_base(steps: int | None, output: Path | None) -> None:
+    """Train the embedded base model from scratch and list its checksums (about half an hour)."""
+    from kit.artifacts import PROJECT
+    from kit.smoke.base import STEPS, build_base
+
+    folder = output or PROJECT / "kit" / "smoke" / "base"
+    listed = PROJECT / "checksums" / "smoke-base.sha256"
+    build_base(folder, output.with_suffix(".sha256") if output else listed, steps=steps or STEPS)
+    click.echo(f"wrote {folder}")
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a verb; print an error without a traceback and end with its exit code."""
+    try:
+        return verbs.main(arguments, prog_name="./run.sh", standalone_mode=False)
+    except click.exceptions.Abort:
+        pass
+    except KeyboardInterrupt:
+        pass
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except KitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        from kit.artifacts import storage_error
+
+        if error.errno is None or (not error.filename and error.errno != 28):
+            raise
+        failure = storage_error(error)
+        click.echo(f"error: {failure}", err=True)
+        sys.exit(failure.exit_code)
+    click.echo(
+        "interrupted: what is finished is kept; the same command goes on from there", err=True
+    )
+    sys.exit(INTERRUPTED)

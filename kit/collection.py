@@ -1,0 +1,158 @@
+"""Gather one result folder from the artifacts: records, sets, answers, adapters, rows, run.json."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit import __version__
+from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_json
+from kit.benchmarks import load as load_benchmark
+from kit.digests import sha256_file, sha256_value, source_digest
+from kit.errors import MissingStageError
+from kit.evaluation_tables import records_frame, sets_frame
+from kit.manifest import Manifest
+from kit.plan import Plan, data_folder
+from kit.provenance import environment
+from kit.report import write_report
+from kit.rows import make_rows, read_inputs
+from kit.stages import canaries, guard_path, read_costs
+from kit.tables import ANSWERS, RECORDS, ROWS, SCHEMAS, SETS
+
+RESULT_BYTES = 100_000_000
+SIGNATURES = ("SHA256SUMS", "manifest.intoto.json")
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json", "losses.jsonl")
+
+
+def result_folder(manifest: Manifest) -> Path:
+    """Return where the result of this manifest lies."""
+    return results_root() / manifest.run_name
+
+
+def collect(plan: Plan) -> tuple[Path, bool]:
+    """Write the result folder unless it is already made of the same inputs; return (folder, new).
+
+    Raises:
+        MissingStageError: an evaluation is not there yet.
+    """
+    folder = result_folder(plan.manifest)
+    inputs = _inputs_digest(plan)
+    if _made_of(folder, inputs):
+        return folder, False
+    require_space(folder.parent, RESULT_BYTES)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "answers").mkdir(parents=True)
+    benchmark = load_benchmark(plan.manifest, data_folder(plan.manifest))
+    _write(records_frame(benchmark, data_folder(plan.manifest)), partial, RECORDS)
+    _write(sets_frame(benchmark), partial, SETS)
+    answers = [pd.read_parquet(s.answers.path / "answers.parquet") for s in plan.systems]
+    whole = pd.concat(answers).sort_values(["system", "record_id"], ignore_index=True)
+    _write(whole, partial, ANSWERS)
+    for job in plan.jobs():
+        _copy_adapter(job.artifact, partial / "adapters" / job.name)
+    write_json(partial / "run.json", _run(plan, inputs))
+    rows = make_rows(
+        **read_inputs(partial),
+        draws=plan.manifest.report.bootstrap_draws,
+        seed=plan.manifest.report.seed,
+    )
+    _write(rows, partial, ROWS)
+    write_report(partial)
+    _replace(partial, folder)
+    return folder, True
+
+
+def _inputs_digest(plan: Plan) -> str:
+    missing = [system.name for system in plan.systems if not system.answers.done]
+    if missing or not guard_path(plan).is_file():
+        raise MissingStageError(
+            f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
+        )
+    code = sorted(
+        path.relative_to(PROJECT).as_posix()
+        for part in ("metrics", "report")
+        for path in (PROJECT / "kit" / part).rglob("*")
+        if path.suffix in (".py", ".j2")
+    )
+    code += [f"kit/{name}.py" for name in ("rows", "statistics", "tables", "collection")]
+    return sha256_value(
+        {
+            "manifest": plan.manifest.digest(),
+            "answers": [system.answers.digest for system in plan.systems],
+            "adapters": [job.artifact.digest for job in plan.jobs()],
+            "code": source_digest(PROJECT, code),
+        }
+    )
+
+
+def _made_of(folder: Path, inputs: str) -> bool:
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(run.get("inputs_digest") == inputs and (folder / "report").is_dir())
+
+
+def _replace(partial: Path, folder: Path) -> None:
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old)
+    else:
+        partial.rename(folder)
+
+
+def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
+    table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
+    # Without pandas' own notes a file's bytes follow from its values alone.
+    pq.write_table(table.replace_schema_metadata(None), folder / name)
+
+
+def _copy_adapter(artifact: Artifact, target: Path) -> None:
+    target.mkdir(parents=True)
+    for name in ADAPTER_FILES:
+        shutil.copyfile(artifact.path / name, target / name)
+    card = {key: value for key, value in artifact.job().items() if key != "peak_memory_bytes"}
+    write_json(target / "card.json", card)
+
+
+def _run(plan: Plan, inputs: str) -> dict[str, Any]:
+    guard = json.loads(guard_path(plan).read_text(encoding="utf-8"))
+    return {
+        "schema": "pebench-kit/run/1",
+        "kit_version": __version__,
+        "manifest": plan.manifest.resolved(),
+        "manifest_digest": plan.manifest.digest(),
+        "inputs_digest": inputs,
+        "data_list_digest": sha256_file(PROJECT / plan.manifest.benchmark.checksums),
+        "base_list_digest": sha256_file(PROJECT / plan.manifest.model.checksums),
+        "environment": environment(plan.manifest),
+        "systems": [
+            {
+                "name": system.name,
+                "target": system.target,
+                "method": system.method,
+                "label": system.label,
+                "seed": system.seed,
+            }
+            for system in plan.systems
+        ],
+        "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
+        "stages": list(read_costs(plan.manifest).values()),
+        "guards": {"canary": canaries(plan.systems), "agreement": guard},
+        "attempts": [],
+    }
+
+
+def _job(artifact: Artifact) -> dict[str, Any]:
+    record = artifact.job()
+    names = ("stage", "seconds", "steps", "stopped", "peak_memory_bytes", "forward_passes", "needs")
+    kept = {name: record.get(name) for name in names}
+    return {"name": artifact.name, "digest": artifact.digest, "skipped": False, **kept}

@@ -1,0 +1,21 @@
+"""The end of `all`: collect, sign, verify, and say in a few lines what came out."""
+
+from collections.abc import Iterator
+
+from kit.artifacts import PROJECT
+from kit.collection import collect
+from kit.keys import runner_key
+from kit.plan import Plan
+from kit.signing import sign
+from kit.trust import trusted_keys
+from kit.verification import describe, verify
+
+
+def report_and_sign(plan: Plan) -> Iterator[str]:
+    """Make what is missing of report and signature and yield the closing lines."""
+    folder, new = collect(plan)
+    if new or not (folder / "manifest.intoto.json").is_file():
+        sign(folder, key=runner_key(outside=[PROJECT, folder]))
+    verification = verify(folder, trusted=trusted_keys(None))
+    yield describe(verification)
+    yield f"report: {folder / 'report' / 'report.html'}"

@@ -1,0 +1,151 @@
+"""The stages in their order. Each does what is missing, says what it does, and returns."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kit import datasets
+from kit.artifacts import cache_root, require_space, write_json
+from kit.errors import MissingStageError
+from kit.executors.local import isolated, run_jobs
+from kit.manifest import Manifest
+from kit.plan import Job, Plan, System
+
+ADAPTER_BYTES = 40_000_000
+
+
+def say(text: str) -> None:
+    """Print one line of progress to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def timed(plan: Plan, stage: str) -> Iterator[dict[str, Any]]:
+    """Record what a stage cost; a stage that had nothing to do leaves the record alone."""
+    started = time.monotonic()
+    cost: dict[str, Any] = {"stage": stage, "jobs": 0, "jobs_skipped": 0, "peak_memory_bytes": None}
+    yield cost
+    if not cost["jobs"]:
+        return
+    cost["seconds"] = round(time.monotonic() - started, 3)
+    path = costs_path(plan.manifest)
+    costs = read_costs(plan.manifest)
+    costs[stage] = _added(costs.get(stage), cost)
+    write_json(path, costs)
+
+
+def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any]:
+    """A stage that was interrupted and resumed cost the sum of its parts."""
+    if before is None:
+        return cost
+    peaks = [p for p in (before["peak_memory_bytes"], cost["peak_memory_bytes"]) if p]
+    return {
+        **cost,
+        "jobs": before["jobs"] + cost["jobs"],
+        "jobs_skipped": before["jobs_skipped"],
+        "seconds": round(before["seconds"] + cost["seconds"], 3),
+        "peak_memory_bytes": max(peaks, default=None),
+    }
+
+
+def costs_path(manifest: Manifest) -> Any:
+    """Where the costs of a run's stages are kept between calls."""
+    return cache_root() / "artifacts" / f"costs-{manifest.run_name}.json"
+
+
+def read_costs(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return what each stage of this run has cost so far."""
+    path = costs_path(manifest)
+    if not path.is_file():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def fetch(plan: Plan) -> None:
+    """Bring data and weights; verify every byte."""
+    with timed(plan, "fetch") as cost:
+        files, drawn = datasets.fetch(plan.manifest)
+        cost["jobs"] = int(drawn)
+    say(f"fetch: {files} files {'made and ' if drawn else ''}verified")
+
+
+def finetune(plan: Plan) -> None:
+    """Train the vanilla model and the retain-only models."""
+    _train(plan, "finetune", plan.finetune)
+
+
+def unlearn(plan: Plan) -> None:
+    """Train one adapter for each method, target and seed on top of vanilla."""
+    vanilla = plan.finetune[0]
+    if not vanilla.artifact.done:
+        raise MissingStageError(
+            "unlearning starts from the vanilla model, which is not there",
+            remedy="run `./run.sh finetune` first",
+        )
+    _train(plan, "unlearn", plan.unlearn)
+
+
+def _train(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> None:
+    waiting = [job for job in jobs if not job.artifact.done]
+    if not waiting:
+        say(f"{stage}: {len(jobs)} adapters are there already")
+        return
+    require_space(cache_root() / "artifacts", ADAPTER_BYTES)
+    say(f"{stage}: {len(waiting)} of {len(jobs)} adapters to train")
+    with timed(plan, stage) as cost:
+        cost["jobs_skipped"] = len(jobs) - len(waiting)
+        for job, record in run_jobs(plan.manifest, waiting):
+            cost["jobs"] += 1
+            cost["peak_memory_bytes"] = max(
+                cost["peak_memory_bytes"] or 0, record["peak_memory_bytes"]
+            )
+            stopped = f", stopped: {record['stopped']}" if record["stopped"] else ""
+            say(
+                f"  [{cost['jobs']}/{len(waiting)}] {job.name}: {record['steps']} steps, "
+                f"{record['seconds']:.0f} s{stopped}"
+            )
+
+
+def evaluate(plan: Plan) -> None:
+    """Answer every record with every system, then pass the guards."""
+    for job in plan.jobs():
+        if not job.artifact.done:
+            raise MissingStageError(
+                f"adapter {job.name} is not there", remedy=f"run `./run.sh {job.stage}` first"
+            )
+    waiting = [system for system in plan.systems if not system.answers.done]
+    guard = guard_path(plan)
+    if not waiting and guard.is_file():
+        say(f"evaluate: {len(plan.systems)} systems are answered already")
+        return
+    from kit import evaluation
+
+    with timed(plan, "evaluate") as cost:
+        cost["jobs"], cost["jobs_skipped"] = len(waiting), len(plan.systems) - len(waiting)
+        if waiting:
+            say(f"evaluate: {len(waiting)} of {len(plan.systems)} systems to answer")
+            isolated(evaluation.make_serving_base, plan)
+            isolated(evaluation.answer_systems, plan, [system.name for system in waiting])
+        say("evaluate: comparing answers of two engines")
+        equal = isolated(evaluation.agreement, plan)
+        write_json(guard, equal)
+        say(f"evaluate: {equal['equal']} of {equal['sample']} answers are equal in both engines")
+
+
+def guard_path(plan: Plan) -> Any:
+    """Where the outcome of the agreement check lies: named by all answers that it sampled."""
+    from kit.digests import sha256_value
+
+    digest = sha256_value(
+        [system.answers.digest for system in plan.systems] + [plan.manifest.evaluation.model_dump()]
+    )
+    return cache_root() / "artifacts" / f"agreement-{digest[:16]}.json"
+
+
+def canaries(systems: tuple[System, ...]) -> dict[str, float]:
+    """Return the canary value of each system that has one."""
+    values = {system.name: system.answers.job()["canary"] for system in systems}
+    return {name: value for name, value in values.items() if value is not None}
