@@ -4,7 +4,8 @@ Imports of the stages are inside the commands, so that `--help` needs nothing bu
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +68,22 @@ def _plan(manifest: Path) -> "Plan":
 def _stage(manifest: Path, *names: str) -> None:
     """Run stages under the lock of this result."""
     from kit import stages
-    from kit.artifacts import exclusive
 
     plan = _plan(manifest)
-    with exclusive(plan.manifest.run_name):
+    with _work(plan, " ".join(names)):
         for name in names:
             getattr(stages, name)(plan)
+
+
+@contextmanager
+def _work(plan: "Plan", verb: str) -> Iterator[None]:
+    """Hold the lock of a result and log the attempt."""
+    from kit.artifacts import cache_root, exclusive, require_space
+    from kit.attempts import attempt
+
+    require_space(cache_root(), 0)
+    with exclusive(plan.manifest.run_name), attempt(plan.manifest, verb):
+        yield
 
 
 @verbs.command(name="all")
@@ -80,10 +91,9 @@ def _stage(manifest: Path, *names: str) -> None:
 def all_(manifest: Path) -> None:
     """Do everything that is missing: data, training, unlearning, evaluation, report, signature."""
     from kit import stages
-    from kit.artifacts import exclusive
 
     plan = _plan(manifest)
-    with exclusive(plan.manifest.run_name):
+    with _work(plan, "all"):
         for stage in (stages.fetch, stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
         _finish(plan)
@@ -157,11 +167,10 @@ def evaluate(manifest: Path) -> None:
 @with_manifest
 def report(manifest: Path) -> None:
     """Write rows, tables, figure and page from the stored answers."""
-    from kit.artifacts import exclusive
     from kit.collection import collect
 
     plan = _plan(manifest)
-    with exclusive(plan.manifest.run_name):
+    with _work(plan, "report"):
         folder, _ = collect(plan)
     click.echo(f"report: {folder / 'report' / 'report.html'}")
 

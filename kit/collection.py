@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from kit import __version__
 from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_json
+from kit.attempts import read_attempts
 from kit.benchmarks import load as load_benchmark
 from kit.digests import sha256_file, sha256_value, source_digest
 from kit.errors import MissingStageError
@@ -147,7 +148,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan.manifest).values()),
         "guards": {"canary": canaries(plan.systems), "agreement": guard},
-        "attempts": [],
+        "attempts": read_attempts(plan.manifest),
     }
 
 

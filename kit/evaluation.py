@@ -6,6 +6,7 @@ and caches for a whole process.
 
 import importlib
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from kit.plan import Plan, System, data_folder
 from kit.records import Benchmark, Record
 from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS
+from kit.training import peak_memory
 
 CANARY_RECORDS = 4
 CANARY_MINIMUM = 1e-4  # nats; an adapter that changes nothing gives exactly 0
@@ -40,13 +42,12 @@ def make_serving_base(plan: Plan) -> None:
         plan.serving.publish({"stage": "evaluate"})
 
 
-def answer_systems(plan: Plan, names: Sequence[str]) -> dict[str, float]:
-    """Answer the records of the named systems, publish each, and return the canary values."""
+def answer_systems(plan: Plan, names: Sequence[str]) -> int:
+    """Answer the records of the named systems, publish each, and return the peak memory, bytes."""
     systems = [system for system in plan.systems if system.name in names]
     benchmark = load_benchmark(plan.manifest, data_folder(plan.manifest))
     processor = load_processor(project_path(plan.manifest.model.path))
     engine = _open(plan, systems, plan.manifest.evaluation.engine)
-    canaries = {}
     for group in _groups(systems, plan.manifest):
         changes = _canary(plan, engine, group, benchmark, processor)
         requests = [
@@ -61,9 +62,9 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> dict[str, float]:
             system.answers.partial.mkdir(parents=True, exist_ok=True)
             write_answers(answers[system.name], system.answers.partial / "answers.parquet")
             system.answers.publish({"stage": "evaluate", "canary": changes.get(system.name)})
-        canaries.update(changes)
-        print(f"  answered {', '.join(system.name for system in group)}", flush=True)
-    return canaries
+        names_done = ", ".join(system.name for system in group)
+        print(f"  answered {names_done}", file=sys.stderr, flush=True)
+    return peak_memory()
 
 
 def _groups(systems: list[System], manifest: Manifest) -> Iterable[list[System]]:

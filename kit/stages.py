@@ -10,7 +10,7 @@ from typing import Any
 from kit import datasets
 from kit.artifacts import cache_root, require_space, write_json
 from kit.errors import MissingStageError
-from kit.executors.local import isolated, run_jobs
+from kit.executors.local import isolated, run_jobs, scatter
 from kit.manifest import Manifest
 from kit.plan import Job, Plan, System
 
@@ -128,7 +128,14 @@ def evaluate(plan: Plan) -> None:
         if waiting:
             say(f"evaluate: {len(waiting)} of {len(plan.systems)} systems to answer")
             isolated(evaluation.make_serving_base, plan)
-            isolated(evaluation.answer_systems, plan, [system.name for system in waiting])
+            # Merged weights are served one system at a time: several engines share the systems.
+            merged = plan.manifest.evaluation.serving == "merged"
+            shares = min(plan.manifest.compute.workers, len(waiting)) if merged else 1
+            names = [system.name for system in waiting]
+            done = scatter(
+                evaluation.answer_systems, [(plan, names[n::shares]) for n in range(shares)]
+            )
+            cost["peak_memory_bytes"] = max(done)
         say("evaluate: comparing answers of two engines")
         equal = isolated(evaluation.agreement, plan)
         write_json(guard, equal)

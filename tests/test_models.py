@@ -245,6 +245,8 @@ def test_concatenated_adapters_answer_like_the_stacked_ones(
     assert torch.allclose(distribution(alone, batch), stacked, atol=1e-5)
     first = load_adapter(load_base(tiny_base, section), "one", tmp_path / "1")
     assert apart(distribution(first, batch), stacked) > 1e-3
+    both = load_adapter(first, "two", tmp_path / "2")
+    assert torch.equal(distribution(both, batch), stacked), "loaded one on the other, both answer"
 
 
 def test_adapters_on_different_modules_are_not_concatenated(base, tmp_path):

@@ -41,6 +41,15 @@ def isolated(function: Callable[..., T], *arguments: Any) -> T:
         return pool.submit(function, *arguments).result()
 
 
+def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+    """Call `function` once for each tuple of arguments, each in a fresh process, side by side."""
+    with _pool(len(arguments), _die_with_parent) as pool:
+        futures = [pool.submit(function, *values) for values in arguments]
+        for future in as_completed(futures):
+            future.result()
+        return [future.result() for future in futures]
+
+
 @contextmanager
 def _pool(
     workers: int, initializer: Callable[..., None], *arguments: Any

@@ -21,7 +21,8 @@ from kit.methods import Needs, Step
 
 def balanced_ascent(step: Step, temperature: float) -> Tensor:
     """Return sum_c w_c E_f^c[M], a scalar; a concept without a record in the step is left out."""
-    assert step.forget is not None and step.forget_is_person is not None
+    assert step.forget is not None
+    assert step.forget_is_person is not None
     assert step.forget_reference is not None
     nll = step.forget_nll()
     start = -step.forget_reference / step.forget.answer_mask.sum(dim=1)

@@ -12,8 +12,9 @@ import random
 from pathlib import Path
 
 from kit.artifacts import write_bytes
-from kit.smoke.drawing import GLYPHS, paint
+from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
+from kit.smoke.glyphs import GLYPHS
 from kit.smoke.people import REAL_COUNT, SEED, Person, people
 
 RENDERINGS = 3
