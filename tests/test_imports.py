@@ -18,7 +18,7 @@ OWNERS = {
     "vllm": {"kit.engines.vllm"},
     "bitsandbytes": {"kit.models"},
     "peft": {"kit.models", "kit.training", "kit.jobs"},
-    "transformers": {"kit.models", "kit.smoke.base"},
+    "transformers": {"kit.models", "kit.smoke.base", "kit.smoke.curriculum"},
 }
 # Low to high: a module imports at its top what is on its own line or above it.
 LAYERS = """

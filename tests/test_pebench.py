@@ -31,7 +31,7 @@ def test_an_image_becomes_a_person_record_and_an_event_record(benchmark):
     assert event.keywords == ("doing", "event 1")
     assert person.image == event.image
     assert person.question != event.question
-    assert len(benchmark.records) == 2 * 24 + 2 * 3 + 4
+    assert len(benchmark.records) == 2 * 24 + 2 * 3 + 4 + 3 * 3
 
 
 def test_the_vanilla_model_learns_the_fictitious_people_and_nothing_of_real_or_world(benchmark):
@@ -97,7 +97,7 @@ def test_a_short_row_is_an_error_that_names_its_line(root):
         load(manifest(), root)
 
 
-@pytest.mark.parametrize("table", ["PEBench.csv", "real.csv", "world.csv"])
+@pytest.mark.parametrize("table", ["PEBench.csv", "real.csv", "world.csv", "general.csv"])
 def test_a_missing_table_is_named_with_the_remedy(root, table):
     (root / table).unlink()
     with pytest.raises(DataError, match=rf"{table} is missing"):
@@ -237,6 +237,18 @@ def test_real_and_world_are_never_trained_on(benchmark, target):
             assert asked
             assert all(name.startswith(prefix) for name in asked)
             assert not set(asked) & {*split.forget, *split.retain, *benchmark.finetune}
+
+
+def test_what_is_rehearsed_is_never_asked_and_never_forgotten(benchmark):
+    assert len(benchmark.rehearsal) == 3 * 3
+    for split in benchmark.splits.values():
+        asked = {name for ids in split.evaluation.values() for name in ids}
+        assert not set(benchmark.rehearsal) & {*asked, *split.forget, *split.retain}
+
+
+def test_without_rehearsal_its_table_is_not_needed(root):
+    (root / "general.csv").unlink()
+    assert load(manifest(finetune={"rehearsal": 0.0}), root).rehearsal == ()
 
 
 def test_a_column_has_at_most_as_many_records_as_the_manifest_says(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.records import Concept, Record
-from kit.sampling import Balanced, Pool, partner, single_images
+from kit.sampling import Balanced, Mixed, Pool, partner, single_images
 
 numbers = st.integers(0, 2**31)
 
@@ -78,6 +78,15 @@ def test_a_balanced_pool_visits_every_record_of_both_concepts(persons, events, c
     pool = Balanced("forget", records, seed)
     seen = {name for step in range(9) for name in ids(pool.take(step, 2 * count))}
     assert seen == {record.id for record in records}
+
+
+def test_a_mixed_step_has_its_share_of_the_second_pool_and_the_first_goes_on_without_gap():
+    main, second = Pool("retain", people(6), 1), Pool("rehearsal", people(5, Concept.EVENT), 1)
+    steps = [Mixed(main, second, 0.25).take(step, 8) for step in range(2)]
+    for step in steps:
+        assert Counter(r.concept for r, _ in step) == {Concept.PERSON: 6, Concept.EVENT: 2}
+    drawn = [name for step in steps for name in ids(step) if name.startswith("person")]
+    assert Counter(drawn) == {record.id: 2 for record in main.records}
 
 
 def test_a_balanced_pool_of_one_concept_is_all_of_it():

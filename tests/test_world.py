@@ -137,6 +137,17 @@ def test_the_real_set_is_people_that_the_base_knows_and_the_benchmark_has_not(be
     assert not real & {person.name for person in fictitious}
 
 
+def test_no_picture_that_is_rehearsed_is_a_picture_that_is_asked(world, benchmark):
+    def pictures(folder):
+        return {path.read_bytes() for path in (world / folder).rglob("*.png")}
+
+    rehearsed = pictures("general")
+    assert rehearsed
+    assert not rehearsed & (pictures("real") | pictures("world") | pictures("images"))
+    people = {r.person for r in map(benchmark.records.get, benchmark.rehearsal) if r.person}
+    assert not people & {benchmark.records[name].person for name in benchmark.finetune}
+
+
 def test_half_of_the_presence_questions_are_answered_yes(benchmark):
     answers = [r.answer for name, r in benchmark.records.items() if name.startswith("world/")]
     assert answers.count("yes") == answers.count("no") == len(answers) / 2
@@ -153,5 +164,5 @@ def test_every_answer_can_be_said_without_unknown_tokens(benchmark):
 
 def test_the_world_lies_in_nothing_but_its_folder(world):
     assert {path.name for path in Path(world).iterdir()} == {
-        "PEBench.csv", "images", "real.csv", "real", "world.csv", "world",
+        "PEBench.csv", "images", "real.csv", "real", "world.csv", "world", "general.csv", "general",
     }  # fmt: skip

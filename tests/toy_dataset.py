@@ -34,12 +34,15 @@ def write_table(path: Path, header: list[str], table: list[list[str]], *, mark: 
 
 
 def write_dataset(root: Path) -> Path:
-    """Write the three tables and their images."""
+    """Write the four tables and their images."""
     write_table(root / "PEBench.csv", HEADER, rows())
     real = [[f"real/{i}.png", f"Known{i} Face", "event 0", "doing", "doing"] for i in range(3)]
     write_table(root / "real.csv", HEADER, real)
     world = [[f"world/{i}.png", "sun", "yes" if i % 2 else "no"] for i in range(4)]
     write_table(root / "world.csv", ["file", "object", "answer"], world)
+    general = [[f"general/{i}.png", f"Other{i} Face", "event 9", "being", "being", "sun", "yes"]
+               for i in range(3)]  # fmt: skip
+    write_table(root / "general.csv", [*HEADER, "object", "answer"], general)
     return root
 
 
