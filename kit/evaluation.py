@@ -23,7 +23,7 @@ from kit.errors import GuardError
 from kit.manifest import Manifest
 from kit.models import export_base, load_processor
 from kit.plan import Plan, System, data_folder
-from kit.records import Benchmark, Record
+from kit.records import Benchmark, Concept, Record
 from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS
 from kit.training import peak_memory
@@ -51,9 +51,7 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
     for group in _groups(systems, plan.manifest):
         changes = _canary(plan, engine, group, benchmark, processor)
         requests = [
-            request
-            for system in group
-            for request in requests_of(system, records_of(system, benchmark), processor)
+            request for system in group for request in requests_of(system, benchmark, processor)
         ]
         answers: dict[str, list[Answer]] = {system.name: [] for system in group}
         for answer in engine.answer(requests):
@@ -98,16 +96,26 @@ def records_of(system: System, benchmark: Benchmark) -> list[Record]:
     return [benchmark.records[record_id] for record_id in sorted(ids)]
 
 
-def requests_of(system: System, records: Iterable[Record], processor: Any) -> list[Request]:
+def requests_of(
+    system: System, benchmark: Benchmark, processor: Any, only: Sequence[Record] | None = None
+) -> list[Request]:
     """Return one request a record; an image travels whenever the record has one."""
+    said = instruction_of(system, benchmark)
     requests = []
-    for record in records:
-        question = record.question
-        if system.instruction:
-            question = f"{system.instruction} {question}"
+    for record in records_of(system, benchmark) if only is None else only:
+        question = f"{said} {record.question}" if said else record.question
         prompt = chat_prompt(processor, question, with_image=record.image is not None)
         requests.append(Request(record.id, system.name, prompt, record.image))
     return requests
+
+
+def instruction_of(system: System, benchmark: Benchmark) -> str:
+    """Return a system's instruction with {names} filled by what its target forgets."""
+    if not system.instruction or system.target is None:
+        return ""
+    forgotten = [benchmark.records[name] for name in benchmark.splits[system.target].forget]
+    names = {r.person if r.concept is Concept.PERSON else r.event for r in forgotten}
+    return system.instruction.format(names=" or ".join(sorted(names)))
 
 
 def write_answers(answers: Iterable[Answer], path: Path) -> None:
@@ -146,7 +154,7 @@ def _canary(
         for name in (start, system.name):
             asked = [
                 Request(r.record_id, name, r.prompt, r.image)
-                for r in requests_of(system, probes, processor)
+                for r in requests_of(system, benchmark, processor, probes)
             ]
             values.append(engine.first_logprobs(asked))
         changes[system.name] = max(
@@ -187,11 +195,8 @@ def agreement(plan: Plan) -> dict[str, int]:
     requests = [
         request
         for system in plan.systems
-        for request in requests_of(
-            system,
-            [r for r in records_of(system, benchmark) if (system.name, r.id) in chosen],
-            processor,
-        )
+        for request in requests_of(system, benchmark, processor)
+        if (request.system, request.record_id) in chosen
     ]
     engine = _open(plan, plan.systems, "transformers")
     answers = engine.answer(requests)

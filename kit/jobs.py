@@ -80,7 +80,6 @@ class Session:
             alpha=settings.alpha,
         )
         source = StepSource(self, model, job)
-        vocabulary = model.get_base_model().config.get_text_config().vocab_size
         outcome = train(
             model,
             job.method,
@@ -88,7 +87,7 @@ class Session:
             source.steps,
             folder,
             name=job.name,
-            ceiling=math.log(vocabulary) if job.ceiling else None,
+            governed=job.governed,
         )
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
@@ -135,6 +134,11 @@ class StepSource:
             self._retain_pool = Mixed(self._retain_pool, general, share)
         self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
 
+    @cached_property
+    def vocabulary(self) -> int:
+        """How many tokens the model chooses from."""
+        return int(self._model.get_base_model().config.get_text_config().vocab_size)
+
     def steps(self, number: int) -> Iterator[Step]:
         """Yield the micro-batches of one optimisation step."""
         settings = self._job.settings
@@ -144,7 +148,7 @@ class StepSource:
             yield self._step(drawn[start : start + settings.micro_batch_size])
 
     def _step(self, drawn: list[tuple[Record, int]]) -> Step:
-        step = Step(policy=self._policy, reference=self._reference)
+        step = Step(self._policy, self._reference, uniform=math.log(self.vocabulary))
         records = [record for record, _ in drawn]
         if not self._needs.forget:
             step.retain = self._session.batcher(records)
@@ -196,8 +200,7 @@ class StepSource:
 
     def _tokens_of(self, forget: tuple[Record, ...]) -> torch.Tensor:
         tokenizer = self._session.processor.tokenizer
-        size = self._model.get_base_model().config.get_text_config().vocab_size
-        mask = torch.zeros(size, dtype=torch.bool, device=device())
+        mask = torch.zeros(self.vocabulary, dtype=torch.bool, device=device())
         for record in forget:
             words = record.person.split() if record.concept is Concept.PERSON else record.keywords
             for word in words:

@@ -48,7 +48,7 @@ class Job:
     entry: MethodSection | None = None
     method: methods.Method | None = None
     vanilla: Artifact | None = None
-    ceiling: bool = False
+    governed: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _unlearn_job(
     artifact = Artifact("unlearn", name, _digest(manifest, "unlearn", _code(entry.method), inputs))
     return Job(
         "unlearn", name, target, seed, settings, artifact, entry, method, vanilla,
-        ceiling=stop == "uniform",
+        governed=stop == "uniform",
     )  # fmt: skip
 
 

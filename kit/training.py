@@ -19,6 +19,7 @@ from kit.manifest import TrainingSection
 from kit.methods import Method, Step
 
 REPORT_SECONDS = 20.0
+FORGOTTEN = 0.95  # of the way from certainty to a uniform guess, mean over the forget records
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ def train(
     folder: Path,
     *,
     name: str,
-    ceiling: float | None = None,
+    governed: bool = False,
 ) -> Outcome:
     """Optimise the trainable adapter in place.
 
     Args:
         steps_of: step number -> its micro-batches, in order; together they are one batch.
         folder: receives losses.jsonl and, when asked for, a checkpoint to resume from.
-        ceiling: mean forget loss in nats per token at which training stops. A uniform guess has
-            log V: beyond it the model is damaged rather than made to forget.
+        governed: stop once the forget answers are as unlikely as a uniform guess. Going on from
+            there would damage the model rather than make it forget.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -69,8 +70,8 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
-        if ceiling is not None and values.get("forget_nll", 0.0) > ceiling:
-            stopped = f"forget loss {values['forget_nll']:.2f} above that of a uniform guess"
+        if governed and values.get("forgotten", 0.0) > FORGOTTEN:
+            stopped = "the forget answers are no likelier than a uniform guess"
             break
         if settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0:
             checkpoint.save(step + 1, log)

@@ -316,3 +316,12 @@ def test_npo_stays_finite_far_from_the_reference(logit):
     loss = methods.build("npo", {"beta": 1.0}).loss(usual(policy))
     assert torch.isfinite(loss)
     assert torch.isfinite(gradient(loss, policy)).all()
+
+
+def test_a_record_counts_at_most_as_a_uniform_guess_in_what_is_forgotten():
+    step = usual(uniform=min(M))
+    step.forget_nll()
+    assert step.log["forgotten"] == pytest.approx(1.0)
+    step = usual(uniform=2 * max(M))
+    step.forget_nll()
+    assert step.log["forgotten"] == pytest.approx(sum(M) / 2 / (2 * max(M)), abs=1e-6)

@@ -10,7 +10,7 @@ import torch
 from kit.errors import TrainingError
 from kit.manifest import TrainingSection
 from kit.methods import build
-from kit.training import Checkpoint, schedule, train
+from kit.training import FORGOTTEN, Checkpoint, schedule, train
 from tests.toy_policy import END, OTHER, A, B, Bigram, batch_of, step_of
 
 torch.set_num_threads(1)
@@ -38,12 +38,13 @@ def steps_of(policy, micro=4):
                 Bigram(OTHER),
                 forget=batch_of(*SAMPLES[part]),
                 retain=batch_of(*retained[part]),
+                uniform=log(4),
             )
 
     return steps
 
 
-def run(folder, policy=None, method="npo", micro=4, source=None, ceiling=None, **changed):
+def run(folder, policy=None, method="npo", micro=4, source=None, governed=False, **changed):
     policy = policy or Bigram()
     folder.mkdir(exist_ok=True)
     settings = section(micro_batch_size=micro, **changed)
@@ -54,7 +55,7 @@ def run(folder, policy=None, method="npo", micro=4, source=None, ceiling=None, *
         source or steps_of(policy, micro),
         folder,
         name="toy",
-        ceiling=ceiling,
+        governed=governed,
     )
     lines = (folder / "losses.jsonl").read_text().splitlines()
     return policy.table.detach(), outcome, [json.loads(line) for line in lines]
@@ -107,17 +108,16 @@ def test_weight_decay_reaches_the_optimiser(tmp_path):
 def test_a_run_stops_where_the_forget_loss_is_that_of_a_uniform_guess(tmp_path):
     free, outcome, lines = run(tmp_path / "free", method="grad_ascent", steps=40)
     assert (outcome.steps, outcome.stopped, len(lines)) == (40, None, 40)
-    ceiling = log(4)
-    held, outcome, lines = run(tmp_path / "held", method="grad_ascent", steps=40, ceiling=ceiling)
-    losses = [line["forget_nll"] for line in lines]
-    assert outcome.steps == len(losses) < 40
-    assert losses[-1] > ceiling >= max(losses[:-1])
+    held, outcome, lines = run(tmp_path / "held", method="grad_ascent", steps=40, governed=True)
+    shares = [line["forgotten"] for line in lines]
+    assert outcome.steps == len(shares) < 40
+    assert shares[-1] > FORGOTTEN >= max(shares[:-1])
     assert "uniform guess" in outcome.stopped
     assert not torch.equal(free, held)
 
 
 def test_a_method_without_a_forget_loss_runs_to_its_end(tmp_path):
-    _, outcome, _ = run(tmp_path, method="retain_finetune", ceiling=0.0)
+    _, outcome, _ = run(tmp_path, method="retain_finetune", governed=True)
     assert (outcome.steps, outcome.stopped) == (6, None)
 
 

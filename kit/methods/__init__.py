@@ -56,21 +56,33 @@ class Step:
     """1.0 where the forget record asks for a person and 0.0 where for an event, [B]."""
     concept_tokens: Tensor | None = None
     """True for the tokens of the forgotten names and keywords, [V]."""
+    uniform: float | None = None
+    """log V, the loss of a uniform guess in nats per token."""
     log: dict[str, float] = field(default_factory=dict)
     """Means of this step for the loss log."""
 
     def forget_nll(self) -> Tensor:
         """M of the forget answers, [B]."""
         values = mean_nll(self.policy(_there(self.forget)), _there(self.forget))
-        self.log["forget_nll"] = float(values.detach().mean())
+        self._note_forgotten(values)
         return values
+
+    def _note_forgotten(self, nll: Tensor) -> None:
+        """Log the mean forget loss, and how far it is from nothing (0) to a uniform guess (1).
+
+        A record counts at most as a uniform guess: one that is pushed far beyond it must not hide
+        another that is still known.
+        """
+        self.log["forget_nll"] = float(nll.detach().mean())
+        if self.uniform is not None:
+            self.log["forgotten"] = float((nll.detach() / self.uniform).clamp(max=1).mean())
 
     def forget_logprob(self) -> Tensor:
         """log pi(y) of the forget answers, summed over tokens, [B]."""
         batch = _there(self.forget)
         values = sequence_logprob(self.policy(batch), batch)
         tokens = batch.answer_mask.sum(dim=1)
-        self.log["forget_nll"] = float((-values.detach() / tokens).mean())
+        self._note_forgotten(-values / tokens)
         return values
 
     def retain_nll(self) -> Tensor:

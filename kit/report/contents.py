@@ -19,7 +19,7 @@ from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
-from kit.rows import RETAIN_ONLY, VANILLA, read_inputs, record_sets
+from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, record_sets
 from kit.statistics import FEW_CLUSTERS
 
 
@@ -54,7 +54,7 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
             f"{results / 'rows.parquet'} does not exist",
             remedy="run `evaluate` for this manifest first",
         )
-    rows = pd.read_parquet(results / "rows.parquet")
+    rows = pd.read_parquet(results / "rows.parquet").astype(ROW_TYPES)
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
     manifest, systems = run["manifest"], inputs["systems"]
     draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])
