@@ -148,13 +148,14 @@ class StepSource:
             yield self._step(drawn[start : start + settings.micro_batch_size])
 
     def _step(self, drawn: list[tuple[Record, int]]) -> Step:
-        step = Step(self._policy, self._reference, uniform=math.log(self.vocabulary))
+        step = Step(self._policy, self._reference)
         records = [record for record, _ in drawn]
         if not self._needs.forget:
             step.retain = self._session.batcher(records)
             return step
         seed = self._job.seed
         step.forget = self._session.batcher(records)
+        step.uniform = math.log(self.vocabulary)
         if self._needs.retain:
             partners = [partner(record, epoch, self._retain, seed) for record, epoch in drawn]
             step.retain = self._session.batcher(partners)
