@@ -1,5 +1,5 @@
 """`python -m kit VERB`: what `run.sh` starts once the environment is there."""
 
-from kit.cli import main
+from kit.entry import main
 
 main()

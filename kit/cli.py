@@ -7,17 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from kit.errors import KitError, ManifestError
+from kit.errors import ManifestError
 
 if TYPE_CHECKING:
     from kit.plan import Plan
 
 DEFAULT = "manifests/smoke.toml"
-INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -58,7 +57,7 @@ def with_manifest(command: Callable[..., None]) -> Callable[..., None]:
 
 def _plan(manifest: Path) -> "Plan":
     from kit.artifacts import PROJECT
-    from kit.manifest import load_manifest
+    from kit.manifest_file import load_manifest
     from kit.plan import make_plan
 
     path = manifest if manifest.exists() or manifest.is_absolute() else PROJECT / manifest
@@ -216,7 +215,7 @@ def _result(given: str) -> Path:
     from kit.artifacts import PROJECT
     from kit.collection import result_folder
     from kit.errors import MissingStageError
-    from kit.manifest import load_manifest
+    from kit.manifest_file import load_manifest
 
     path = path if path.exists() or path.is_absolute() else PROJECT / path
     folder = result_folder(load_manifest(path))
@@ -266,31 +265,3 @@ def smoke_base(steps: int | None, output: Path | None) -> None:
     listed = PROJECT / "checksums" / "smoke-base.sha256"
     build_base(folder, output.with_suffix(".sha256") if output else listed, steps=steps or STEPS)
     click.echo(f"wrote {folder}")
-
-
-def main(arguments: list[str] | None = None) -> Any:
-    """Run a verb; print an error without a traceback and end with its exit code."""
-    try:
-        return verbs.main(arguments, prog_name="./run.sh", standalone_mode=False)
-    except click.exceptions.Abort:
-        pass
-    except KeyboardInterrupt:
-        pass
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except KitError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        from kit.artifacts import storage_error
-
-        if error.errno is None or (not error.filename and error.errno != 28):
-            raise
-        failure = storage_error(error)
-        click.echo(f"error: {failure}", err=True)
-        sys.exit(failure.exit_code)
-    click.echo(
-        "interrupted: what is finished is kept; the same command goes on from there", err=True
-    )
-    sys.exit(INTERRUPTED)

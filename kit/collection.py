@@ -13,11 +13,12 @@ from kit import __version__
 from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_json
 from kit.attempts import read_attempts
 from kit.benchmarks import load as load_benchmark
+from kit.datasets import data_folder
 from kit.digests import sha256_file, sha256_value, source_digest
 from kit.errors import MissingStageError
 from kit.evaluation_tables import records_frame, sets_frame
 from kit.manifest import Manifest
-from kit.plan import Plan, data_folder
+from kit.plan import Plan
 from kit.provenance import environment
 from kit.report import write_report
 from kit.rows import make_rows, read_inputs

@@ -4,14 +4,22 @@ import os
 import shutil
 from pathlib import Path
 
-from kit.artifacts import project_path, require_space, write_bytes
+from kit.artifacts import cache_root, project_path, require_space, write_bytes
 from kit.digests import format_checksums, read_checksums, sha256_file, verify_files
 from kit.errors import DataError, ModelError
+from kit.job_digests import list_digest
 from kit.manifest import Manifest
-from kit.plan import data_folder
 
 EMBEDDED_BYTES = 60_000_000
 REMEDY = "run `./run.sh fetch`: it restores what differs"
+
+
+def data_folder(manifest: Manifest) -> Path:
+    """Return where the dataset lies once it is fetched; the digest is that of its list."""
+    if manifest.benchmark.source == "folder" and manifest.benchmark.folder:
+        return project_path(manifest.benchmark.folder)
+    listed = list_digest(manifest.benchmark.checksums)
+    return cache_root() / "data" / f"{Path(manifest.benchmark.checksums).stem}-{listed[:16]}"
 
 
 def fetch(manifest: Manifest) -> tuple[int, bool]:

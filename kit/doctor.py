@@ -91,7 +91,7 @@ def _places() -> Iterator[Check]:
 
 def _inputs(manifest: Path) -> Iterator[Check]:
     from kit.datasets import verify_base
-    from kit.manifest import load_manifest
+    from kit.manifest_file import load_manifest
     from kit.plan import make_plan
 
     path = manifest if manifest.exists() or manifest.is_absolute() else PROJECT / manifest

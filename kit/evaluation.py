@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from kit.artifacts import cache_root, project_path
 from kit.batches import chat_prompt
 from kit.benchmarks import load as load_benchmark
+from kit.datasets import data_folder
 from kit.engines import Answer, Request
 from kit.errors import GuardError
 from kit.manifest import Manifest
 from kit.models import export_base, load_processor
-from kit.plan import Plan, System, data_folder
+from kit.plan import Plan, System
 from kit.records import Benchmark, Concept, Record
 from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS

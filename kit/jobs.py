@@ -12,6 +12,7 @@ from peft import PeftModel
 from kit.artifacts import project_path
 from kit.batches import Batch, Batcher
 from kit.benchmarks import load as load_benchmark
+from kit.datasets import data_folder
 from kit.likelihood import answer_distribution, sequence_logprob
 from kit.manifest import Manifest
 from kit.methods import Needs, Step
@@ -24,7 +25,7 @@ from kit.models import (
     save_adapter,
     without,
 )
-from kit.plan import Job, data_folder
+from kit.plan import Job
 from kit.records import Benchmark, Concept, Record
 from kit.refusals import REFUSALS
 from kit.sampling import Balanced, Mixed, Pool, partner, single_images

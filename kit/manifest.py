@@ -4,15 +4,11 @@ An unknown key is an error that names the nearest valid key. The digest of the r
 names the result folder, so that two different experiments never share one.
 """
 
-import difflib
-import tomllib
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from kit.digests import sha256_value
-from kit.errors import ManifestError
 from kit.records import Target
 
 Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -164,88 +160,3 @@ class Manifest(_Section):
     def run_name(self) -> str:
         """The name of the result folder: `<manifest>-<first 8 digits of its digest>`."""
         return f"{self.name}-{self.digest()[:8]}"
-
-
-def load_manifest(path: Path) -> Manifest:
-    """Read and validate a manifest.
-
-    Raises:
-        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        raise ManifestError(
-            f"manifest {path} does not exist",
-            expected=", ".join(known) or None,
-            remedy="name a file of manifests/",
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise ManifestError(f"{path} is not a TOML file: {error}") from None
-    return parse_manifest(document, str(path))
-
-
-def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
-    """Validate a manifest given as plain values; `origin` names it in errors."""
-    try:
-        manifest = Manifest.model_validate(document)
-    except ValidationError as error:
-        # A misspelt key is also a missing one; the first of the two says what to do.
-        errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        raise _explain(errors[0], document, origin) from None
-    _check_names(manifest, origin)
-    return manifest
-
-
-def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError:
-    place = [str(part) for part in error["loc"]]
-    where = ".".join(place)
-    if error["type"] == "extra_forbidden":
-        section = _section(place[:-1])
-        near = difflib.get_close_matches(place[-1], section, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"valid keys: {', '.join(sorted(section))}"
-        return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
-    if error["type"] == "missing":
-        return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
-    return ManifestError(
-        f"{origin}: '{where}' is not valid", expected=error["msg"], found=repr(error["input"])[:120]
-    )
-
-
-def _section(place: list[str]) -> list[str]:
-    model: Any = Manifest
-    for part in place:
-        if part.isdigit():
-            continue
-        annotation = model.model_fields[part].annotation
-        model = MethodSection if part == "methods" else annotation
-    return list(model.model_fields)
-
-
-def _check_names(manifest: Manifest, origin: str) -> None:
-    if manifest.benchmark.source == "folder" and not manifest.benchmark.folder:
-        raise ManifestError(f"{origin}: source 'folder' needs benchmark.folder", remedy="add it")
-    once: dict[str, list[Any]] = {
-        "methods.name": [entry.name for entry in manifest.methods],
-        "seeds": list(manifest.seeds),
-        "targets": list(manifest.targets),
-    }
-    for kind, values in once.items():
-        doubled = {str(value) for value in values if values.count(value) > 1}
-        if doubled:
-            raise ManifestError(f"{origin}: {kind} has {', '.join(sorted(doubled))} twice")
-    for entry in manifest.methods:
-        if missing := set(entry.targets) - set(manifest.targets):
-            raise ManifestError(
-                f"{origin}: method '{entry.name}' has target '{min(missing)}'",
-                expected=f"one of {', '.join(manifest.targets)}",
-                remedy="add it to `targets` or remove it from the method",
-            )
-    batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
-    for section, training in batch:
-        if training.batch_size % training.micro_batch_size:
-            raise ManifestError(
-                f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
-                found=f"{training.batch_size} and {training.micro_batch_size}",
-            )

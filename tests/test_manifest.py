@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
-from kit.manifest import Manifest, load_manifest, parse_manifest
+from kit.manifest import Manifest
+from kit.manifest_file import load_manifest, parse_manifest
 
 MANIFESTS = sorted((PROJECT / "manifests").glob("*.toml"))
 SMOKE = PROJECT / "manifests" / "smoke.toml"

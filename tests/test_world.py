@@ -14,7 +14,7 @@ from PIL import Image
 from kit.artifacts import PROJECT
 from kit.benchmarks import load
 from kit.digests import read_checksums, verify_files
-from kit.manifest import load_manifest
+from kit.manifest_file import load_manifest
 from kit.records import Target
 from kit.smoke.base import make_processor
 from kit.smoke.drawing import GLYPHS, SIZE

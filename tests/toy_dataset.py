@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from kit.manifest import Manifest, load_manifest
+from kit.manifest import Manifest
+from kit.manifest_file import load_manifest
 
 PEOPLE = [f"Person Number{i}" for i in range(6)]
 EVENTS = [f"event {i}" for i in range(4)]

@@ -1,8 +1,11 @@
 """Run training jobs in worker processes of this machine, each with a model and its threads."""
 
 import ctypes
+import logging
 import multiprocessing
+import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -37,13 +40,13 @@ def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dic
 
 def isolated(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function` in a fresh process: engines set threads and seeds for a whole process."""
-    with _pool(1, _die_with_parent) as pool:
+    with _pool(1, _start_worker) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """Call `function` once for each tuple of arguments, each in a fresh process, side by side."""
-    with _pool(len(arguments), _die_with_parent) as pool:
+    with _pool(len(arguments), _start_worker) as pool:
         futures = [pool.submit(function, *values) for values in arguments]
         for future in as_completed(futures):
             future.result()
@@ -58,33 +61,48 @@ def _pool(
     pool = ProcessPoolExecutor(workers, context, initializer, arguments)
     try:
         yield pool
-    except BrokenProcessPool:
-        raise EnvironmentFault(
-            "a worker process was killed",
-            expected="enough memory for every worker",
-            remedy="lower compute.workers or the micro-batch and run again: finished jobs stay",
-        ) from None
-    finally:
-        # On an error or Ctrl-C the others are stopped at once; their checkpoints stay.
+    except BaseException as error:
+        # Also on Ctrl-C: the others are stopped at once; their checkpoints stay.
         processes = multiprocessing.active_children()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
             process.join()
+        if isinstance(error, BrokenProcessPool):
+            raise EnvironmentFault(
+                "a worker process was killed",
+                expected="enough memory for every worker",
+                remedy="lower compute.workers or the micro-batch and run again: finished jobs stay",
+            ) from None
+        raise
+    pool.shutdown()
 
 
 def _open_session(manifest: Manifest) -> None:
     global _session
-    _die_with_parent()
+    _start_worker()
     from kit.jobs import Session
 
     _session = Session(manifest)
 
 
-def _die_with_parent() -> None:
+def _start_worker() -> None:
     """A worker whose parent is killed must not go on writing; Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _quieten()
+
+
+def _quieten() -> None:
+    """Keep libraries' notes about themselves out of the progress lines; errors still show."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
 
 
 def _run(job: Job) -> dict[str, Any]:

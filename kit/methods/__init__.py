@@ -7,6 +7,7 @@ and the end token, M = S / T. A method's loss sees one `Step` and returns a scal
 
 import difflib
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -126,6 +127,12 @@ def live(model: Any) -> Callable[[Batch], Tensor]:
 def names() -> list[str]:
     """Return the methods there are: the files of this folder."""
     return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
+
+
+def sources(name: str) -> list[str]:
+    """Return the method and those whose files it imports from: together they are its code."""
+    text = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    return sorted({name, *re.findall(r"^from kit\.methods\.(\w+) import", text, re.MULTILINE)})
 
 
 def build(name: str, options: dict[str, Any], origin: str = "manifest") -> Method:
