@@ -212,13 +212,12 @@ def _result(given: str) -> Path:
             expected="a result folder, or the manifest it was made from",
             remedy="./run.sh all makes one",
         )
-    from kit.artifacts import PROJECT
-    from kit.collection import result_folder
+    from kit.artifacts import PROJECT, results_root
     from kit.errors import MissingStageError
     from kit.manifest_file import load_manifest
 
     path = path if path.exists() or path.is_absolute() else PROJECT / path
-    folder = result_folder(load_manifest(path))
+    folder = results_root() / load_manifest(path).run_name
     if not folder.is_dir():
         raise MissingStageError(
             f"there is no result of {given} yet", remedy="run `./run.sh all` first"

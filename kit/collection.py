@@ -17,7 +17,6 @@ from kit.datasets import data_folder
 from kit.digests import sha256_file, sha256_value, source_digest
 from kit.errors import MissingStageError
 from kit.evaluation_tables import records_frame, sets_frame
-from kit.manifest import Manifest
 from kit.plan import Plan
 from kit.provenance import environment
 from kit.report import write_report
@@ -30,18 +29,13 @@ SIGNATURES = ("SHA256SUMS", "manifest.intoto.json")
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json", "losses.jsonl")
 
 
-def result_folder(manifest: Manifest) -> Path:
-    """Return where the result of this manifest lies."""
-    return results_root() / manifest.run_name
-
-
 def collect(plan: Plan) -> tuple[Path, bool]:
     """Write the result folder unless it is already made of the same inputs; return (folder, new).
 
     Raises:
         MissingStageError: an evaluation is not there yet.
     """
-    folder = result_folder(plan.manifest)
+    folder = results_root() / plan.manifest.run_name
     inputs = _inputs_digest(plan)
     if _made_of(folder, inputs):
         return folder, False
