@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from kit.errors import ModelError
+from kit.weights import save_weights
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
@@ -40,7 +41,7 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
             whole[name] = torch.cat(scaled, dim=1).contiguous()
     rank = sum(config["r"] for config in configs)
     target.mkdir(parents=True, exist_ok=True)
-    save_file(whole, target / WEIGHTS)
+    save_weights(whole, target / WEIGHTS)
     # The modules of the stored adapters are an expression; engines want the names it matched.
     modules = sorted({name.split(".lora_")[0].rsplit(".", 1)[1] for name in names})
     config = {**configs[0], "r": rank, "lora_alpha": rank, "target_modules": modules}

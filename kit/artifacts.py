@@ -99,24 +99,31 @@ def write_json(path: Path, value: object) -> None:
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """Hold the lock `name`; it is released when the process ends, however it ends.
+def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
+    """Hold the lock `name` of a folder (the cache's by default) until the process ends, however.
 
     Raises:
         BusyError: another process holds it.
+        StorageError: the folder cannot be written, or its file system has no locks.
     """
-    path = cache_root() / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as stream:
+    path = (folder or cache_root() / "locks") / f"{name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+")
+    except OSError as error:
+        raise storage_error(error, path.parent) from None
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
             raise BusyError(
-                f"another run works on {name}",
+                f"another run works in {folder or cache_root()}",
                 found=f"process {stream.read().strip() or 'unknown'}",
                 remedy="wait until it ends, or stop it; nothing is lost either way",
             ) from None
+        except OSError as error:
+            raise storage_error(error, path) from None
         stream.truncate(0)
         stream.write(str(os.getpid()))
         stream.flush()

@@ -4,8 +4,7 @@ Imports of the stages are inside the commands, so that `--help` needs nothing bu
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,22 +66,12 @@ def _plan(manifest: Path) -> "Plan":
 def _stage(manifest: Path, *names: str) -> None:
     """Run stages under the lock of this result."""
     from kit import stages
+    from kit.attempts import working
 
     plan = _plan(manifest)
-    with _work(plan, " ".join(names)):
+    with working(plan.manifest, " ".join(names)):
         for name in names:
             getattr(stages, name)(plan)
-
-
-@contextmanager
-def _work(plan: "Plan", verb: str) -> Iterator[None]:
-    """Hold the lock of a result and log the attempt."""
-    from kit.artifacts import cache_root, exclusive, require_space
-    from kit.attempts import attempt
-
-    require_space(cache_root(), 0)
-    with exclusive(plan.manifest.run_name), attempt(plan.manifest, verb):
-        yield
 
 
 @verbs.command(name="all")
@@ -90,9 +79,10 @@ def _work(plan: "Plan", verb: str) -> Iterator[None]:
 def all_(manifest: Path) -> None:
     """Do everything that is missing: data, training, unlearning, evaluation, report, signature."""
     from kit import stages
+    from kit.attempts import working
 
     plan = _plan(manifest)
-    with _work(plan, "all"):
+    with working(plan.manifest, "all"):
         for stage in (stages.fetch, stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
         _finish(plan)
@@ -109,7 +99,7 @@ def _finish(plan: "Plan") -> None:
 @verbs.command()
 def test() -> None:
     """Run the tests (./run.sh test [pytest options])."""
-    raise SystemExit("run the tests with ./run.sh test")
+    raise click.UsageError("run the tests with ./run.sh test")
 
 
 @verbs.command()
@@ -166,10 +156,11 @@ def evaluate(manifest: Path) -> None:
 @with_manifest
 def report(manifest: Path) -> None:
     """Write rows, tables, figure and page from the stored answers."""
+    from kit.attempts import working
     from kit.collection import collect
 
     plan = _plan(manifest)
-    with _work(plan, "report"):
+    with working(plan.manifest, "report"):
         folder, _ = collect(plan)
     click.echo(f"report: {folder / 'report' / 'report.html'}")
 
@@ -179,9 +170,10 @@ def report(manifest: Path) -> None:
 def sign(result: str) -> None:
     """Sign a result (a folder, or the manifest it was made from) with the runner key."""
     from kit.keys import runner_key
+    from kit.result_folder import find_result
     from kit.signing import sign as sign_result
 
-    folder = _result(result)
+    folder = find_result(result)
     envelope = sign_result(folder, key=runner_key(outside=_kept_out(folder)))
     click.echo(f"signed: {envelope}")
 
@@ -193,36 +185,12 @@ def sign(result: str) -> None:
 )
 def verify(result: str, trust: Path | None) -> None:
     """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
+    from kit.result_folder import find_result
     from kit.trust import trusted_keys
     from kit.verification import describe
     from kit.verification import verify as verify_result
 
-    click.echo(describe(verify_result(_result(result), trusted=trusted_keys(trust))))
-
-
-def _result(given: str) -> Path:
-    path = Path(given)
-    if path.is_dir():
-        return path
-    if path.suffix != ".toml":
-        from kit.errors import DataError
-
-        raise DataError(
-            f"no result in {given}",
-            expected="a result folder, or the manifest it was made from",
-            remedy="./run.sh all makes one",
-        )
-    from kit.artifacts import PROJECT, results_root
-    from kit.errors import MissingStageError
-    from kit.manifest_file import load_manifest
-
-    path = path if path.exists() or path.is_absolute() else PROJECT / path
-    folder = results_root() / load_manifest(path).run_name
-    if not folder.is_dir():
-        raise MissingStageError(
-            f"there is no result of {given} yet", remedy="run `./run.sh all` first"
-        )
-    return folder
+    click.echo(describe(verify_result(find_result(result), trusted=trusted_keys(trust))))
 
 
 def _kept_out(folder: Path) -> list[Path]:
@@ -247,7 +215,7 @@ def keygen(force: bool) -> None:
 @verbs.command()
 def clean() -> None:
     """Remove what can be made again, never results or keys (./run.sh clean [--dry-run])."""
-    raise SystemExit("clean the caches with ./run.sh clean")
+    raise click.UsageError("clean the caches with ./run.sh clean")
 
 
 @verbs.command(name="smoke-base")

@@ -91,7 +91,8 @@ def _made_of(folder: Path, inputs: str) -> bool:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return bool(run.get("inputs_digest") == inputs and (folder / "report").is_dir())
+    same = isinstance(run, dict) and run.get("inputs_digest") == inputs
+    return same and (folder / "report").is_dir()
 
 
 def _replace(partial: Path, folder: Path) -> None:
@@ -141,7 +142,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
             for system in plan.systems
         ],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
-        "stages": list(read_costs(plan.manifest).values()),
+        "stages": list(read_costs(plan).values()),
         "guards": {"canary": canaries(plan.systems), "agreement": guard},
         "attempts": read_attempts(plan.manifest),
     }
@@ -151,4 +152,4 @@ def _job(artifact: Artifact) -> dict[str, Any]:
     record = artifact.job()
     names = ("stage", "seconds", "steps", "stopped", "peak_memory_bytes", "forward_passes", "needs")
     kept = {name: record.get(name) for name in names}
-    return {"name": artifact.name, "digest": artifact.digest, "skipped": False, **kept}
+    return {"name": artifact.name, "digest": artifact.digest, **kept}

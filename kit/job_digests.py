@@ -11,7 +11,7 @@ from kit.errors import ManifestError
 from kit.manifest import Manifest
 
 DATA_CODE = ("records.py", "streams.py")
-MODEL_CODE = ("batches.py", "likelihood.py", "models.py", "refusals.py")
+MODEL_CODE = ("batches.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
 TRAINING_CODE = ("sampling.py", "training.py", "jobs.py", "methods/__init__.py")
 EVALUATION_CODE = ("batches.py", "adapters.py", "evaluation.py", "engines/__init__.py")
 TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")

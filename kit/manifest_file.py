@@ -1,6 +1,7 @@
 """Read a manifest from its TOML file; whatever is wrong is named with its place and a remedy."""
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,17 @@ def load_manifest(path: Path) -> Manifest:
             expected=", ".join(known) or None,
             remedy="name a file of manifests/",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise ManifestError(f"{path} is not a TOML file: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(
+            f"{path} is not a TOML file", found=error, remedy="compare with manifests/smoke.toml"
+        ) from None
+    except OSError as error:
+        raise ManifestError(
+            f"manifest {path} cannot be read",
+            expected="a readable TOML file",
+            found=error.strerror,
+            remedy="name a file of manifests/",
+        ) from None
     return parse_manifest(document, str(path))
 
 
@@ -71,6 +81,14 @@ def _section(place: list[str]) -> list[str]:
 def _check_names(manifest: Manifest, origin: str) -> None:
     if manifest.benchmark.source == "folder" and not manifest.benchmark.folder:
         raise ManifestError(f"{origin}: source 'folder' needs benchmark.folder", remedy="add it")
+    try:
+        re.compile(manifest.model.lora_modules)
+    except re.error as error:
+        raise ManifestError(
+            f"{origin}: model.lora_modules is not a regular expression",
+            found=f"{manifest.model.lora_modules!r}: {error}",
+            remedy="compare with manifests/smoke.toml",
+        ) from None
     once: dict[str, list[Any]] = {
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),

@@ -16,7 +16,7 @@ from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -26,6 +26,7 @@ from transformers import (
 
 from kit.errors import ModelError
 from kit.manifest import ModelSection
+from kit.weights import save_weights, storing
 
 # Matched by transformers from the start of a module's path: a bare name would match nothing.
 FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
@@ -96,8 +97,9 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
     _, unexpected = model.load_state_dict(quantized, strict=False)
     if unexpected:
         raise ModelError(f"quantised weights without a place: {', '.join(unexpected[:3])}")
-    model.save_pretrained(target)
-    load_processor(source).save_pretrained(target)
+    with storing(target):
+        model.save_pretrained(target)
+        load_processor(source).save_pretrained(target)
     _hub_names(target / "model.safetensors")
 
 
@@ -105,7 +107,7 @@ def _hub_names(weights: Path) -> None:
     """Name a CLIP tower's weights as on the hub: vLLM reads nothing else, transformers both."""
     tower, name = r"^(model\.)?vision_tower\.(?!vision_model\.)", r"\1vision_tower.vision_model."
     state = {re.sub(tower, name, key): value for key, value in load_file(weights).items()}
-    save_file(state, weights, metadata={"format": "pt"})
+    save_weights(state, weights, {"format": "pt"})
 
 
 def add_adapter(
@@ -177,11 +179,12 @@ def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
 def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
     """Write `adapter_model.safetensors` and `adapter_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(adapter_state(model, name), folder / "adapter_model.safetensors")
+    save_weights(adapter_state(model, name), folder / "adapter_model.safetensors")
     config = model.peft_config[name]
     config.inference_mode = True
     config.base_model_name_or_path = None
-    config.save_pretrained(str(folder))
+    with storing(folder):
+        config.save_pretrained(str(folder))
 
 
 def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:

@@ -24,7 +24,7 @@ def render(plan: Plan) -> str:
         f"to do: {len(waiting)} adapters ({steps} optimisation steps), "
         f"{len(unanswered)} systems to answer",
     ]
-    if costs := read_costs(manifest):
+    if costs := read_costs(plan):
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
         lines.append(f"spent so far: {spent}")
     return "\n".join(lines)

@@ -4,16 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from kit import datasets
 from kit.artifacts import cache_root, require_space, write_json
+from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.executors.local import isolated, run_jobs, scatter
-from kit.manifest import Manifest
 from kit.plan import Job, Plan, System
 
+STAGES = ("fetch", "finetune", "unlearn", "evaluate")
 ADAPTER_BYTES = 40_000_000
 
 
@@ -27,14 +28,14 @@ def timed(plan: Plan, stage: str) -> Iterator[dict[str, Any]]:
     """Record what a stage cost; a stage that had nothing to do leaves the record alone."""
     started = time.monotonic()
     cost: dict[str, Any] = {"stage": stage, "jobs": 0, "jobs_skipped": 0, "peak_memory_bytes": None}
-    yield cost
-    if not cost["jobs"]:
-        return
-    cost["seconds"] = round(time.monotonic() - started, 3)
-    path = costs_path(plan.manifest)
-    costs = read_costs(plan.manifest)
-    costs[stage] = _added(costs.get(stage), cost)
-    write_json(path, costs)
+    try:
+        yield cost
+    finally:  # an interrupted stage has its cost, too
+        if cost["jobs"] or sys.exc_info()[0]:
+            cost["seconds"] = round(time.monotonic() - started, 3)
+            costs = read_costs(plan)
+            costs[stage] = _added(costs.get(stage), cost)
+            write_json(costs_path(plan), costs)
 
 
 def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any]:
@@ -51,17 +52,20 @@ def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any
     }
 
 
-def costs_path(manifest: Manifest) -> Any:
-    """Where the costs of a run's stages are kept between calls."""
-    return cache_root() / "artifacts" / f"costs-{manifest.run_name}.json"
+def costs_path(plan: Plan) -> Any:
+    """Where the costs of a plan's stages are kept between calls: other code has other costs."""
+    digests = [job.artifact.digest for job in plan.jobs()]
+    digests += [system.answers.digest for system in plan.systems]
+    return cache_root() / "artifacts" / f"costs-{sha256_value(digests)[:16]}.json"
 
 
-def read_costs(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Return what each stage of this run has cost so far."""
-    path = costs_path(manifest)
+def read_costs(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return what each stage of this plan has cost so far, in the order of the stages."""
+    path = costs_path(plan)
     if not path.is_file():
         return {}
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    costs = json.loads(path.read_text(encoding="utf-8"))
+    return {stage: costs[stage] for stage in STAGES if stage in costs}
 
 
 def fetch(plan: Plan) -> None:
@@ -97,16 +101,17 @@ def _train(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> None:
     say(f"{stage}: {len(waiting)} of {len(jobs)} adapters to train")
     with timed(plan, stage) as cost:
         cost["jobs_skipped"] = len(jobs) - len(waiting)
-        for job, record in run_jobs(plan.manifest, waiting):
-            cost["jobs"] += 1
-            cost["peak_memory_bytes"] = max(
-                cost["peak_memory_bytes"] or 0, record["peak_memory_bytes"]
-            )
-            stopped = f", stopped: {record['stopped']}" if record["stopped"] else ""
-            say(
-                f"  [{cost['jobs']}/{len(waiting)}] {job.name}: {record['steps']} steps, "
-                f"{record['seconds']:.0f} s{stopped}"
-            )
+        # Closed on Ctrl-C, wherever it comes: the workers must not outlive the loop.
+        with closing(run_jobs(plan.manifest, waiting)) as finished:
+            for job, record in finished:
+                cost["jobs"] += 1
+                peaks = (cost["peak_memory_bytes"], record["peak_memory_bytes"])
+                cost["peak_memory_bytes"] = max((p for p in peaks if p), default=None)
+                stopped = f", stopped: {record['stopped']}" if record["stopped"] else ""
+                say(
+                    f"  [{cost['jobs']}/{len(waiting)}] {job.name}: {record['steps']} steps, "
+                    f"{record['seconds']:.0f} s{stopped}"
+                )
 
 
 def evaluate(plan: Plan) -> None:
@@ -124,7 +129,7 @@ def evaluate(plan: Plan) -> None:
     from kit import evaluation
 
     with timed(plan, "evaluate") as cost:
-        cost["jobs"], cost["jobs_skipped"] = len(waiting), len(plan.systems) - len(waiting)
+        cost["jobs_skipped"] = len(plan.systems) - len(waiting)
         if waiting:
             say(f"evaluate: {len(waiting)} of {len(plan.systems)} systems to answer")
             isolated(evaluation.make_serving_base, plan)
@@ -132,10 +137,13 @@ def evaluate(plan: Plan) -> None:
             merged = plan.manifest.evaluation.serving == "merged"
             shares = min(plan.manifest.compute.workers, len(waiting)) if merged else 1
             names = [system.name for system in waiting]
-            done = scatter(
-                evaluation.answer_systems, [(plan, names[n::shares]) for n in range(shares)]
-            )
-            cost["peak_memory_bytes"] = max(done)
+            try:
+                peaks = scatter(
+                    evaluation.answer_systems, [(plan, names[n::shares]) for n in range(shares)]
+                )
+                cost["peak_memory_bytes"] = max(peaks)
+            finally:
+                cost["jobs"] = sum(system.answers.done for system in waiting)
         say("evaluate: comparing answers of two engines")
         equal = isolated(evaluation.agreement, plan)
         write_json(guard, equal)
@@ -144,8 +152,6 @@ def evaluate(plan: Plan) -> None:
 
 def guard_path(plan: Plan) -> Any:
     """Where the outcome of the agreement check lies: named by all answers that it sampled."""
-    from kit.digests import sha256_value
-
     digest = sha256_value(
         [system.answers.digest for system in plan.systems] + [plan.manifest.evaluation.model_dump()]
     )

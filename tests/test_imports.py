@@ -24,10 +24,10 @@ OWNERS = {
 LAYERS = """
 errors
 digests
-artifacts records streams refusals
+artifacts records streams refusals quiet
 manifest strict_json
 benchmarks metrics sampling batches result_tree keys
-likelihood statistics trust envelope provenance
+likelihood statistics trust envelope provenance weights
 methods models adapters engines rows statement
 training tables signing job_digests smoke
 plan datasets manifest_file
@@ -39,7 +39,7 @@ LIGHT = [
     "rows", "tables", "report", "signing", "verification", "keys", "trust", "statement",
     "envelope", "metrics", "statistics", "records", "digests", "artifacts", "manifest",
     "recomputation", "report_check", "result_tree", "strict_json", "errors", "streams", "sampling",
-    "benchmarks", "doctor",
+    "benchmarks", "doctor", "quiet",
 ]  # fmt: skip
 
 

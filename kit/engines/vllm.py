@@ -1,8 +1,8 @@
 """vLLM: one engine over the dequantised base serves every system in continuous batches.
 
-Two ways of serving, chosen in the manifest by measurement (`./run.sh bench`): "adapters" keeps all
-LoRA adapters in one batch, which wins where the base is large; "merged" puts each system's merged
-weights into the running engine in turn, which wins where LoRA kernels cost more than the model.
+Two ways of serving, chosen in the manifest: "adapters" keeps all LoRA adapters in one batch, which
+is meant for a large base; "merged" puts each system's merged weights into the running engine in
+turn, which is faster where LoRA kernels cost more than the model does. Both give the same answers.
 """
 
 import os
@@ -16,6 +16,7 @@ from kit.batches import open_image
 from kit.engines import Answer, Request, image_major
 from kit.manifest import Manifest
 
+LIKELIEST = 20  # first tokens whose log-probabilities the canary sees
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the maximum ranks that vLLM accepts
 Adapters = Mapping[str, tuple[Path, ...]]
 """System -> the adapter folders whose sum it is served with; an empty tuple is the base."""
@@ -64,6 +65,7 @@ class VllmEngine:
             seed=0,
             limit_mm_per_prompt={"image": 1},
             disable_log_stats=True,
+            use_tqdm_on_load=False,
             **lora,
         )
         if not torch.cuda.is_available():
@@ -88,16 +90,17 @@ class VllmEngine:
 
     def first_logprobs(
         self, requests: Sequence[Request]
-    ) -> dict[tuple[str, str], tuple[int, float]]:
-        """Return (system, record id) -> most likely first token and its log-probability."""
+    ) -> dict[tuple[str, str], dict[int, float]]:
+        """Return (system, record id) -> the likeliest first tokens and their log-probabilities."""
         from vllm import SamplingParams
 
-        sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=1)
+        sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=LIKELIEST)
         firsts = {}
         for request, output in self._run(requests, sampling):
-            token = output.token_ids[0]
-            logprob = output.logprobs[0][token].logprob
-            firsts[request.system, request.record_id] = (token, logprob)
+            choices = output.logprobs[0]
+            firsts[request.system, request.record_id] = {
+                token: choice.logprob for token, choice in choices.items()
+            }
         return firsts
 
     def _run(self, requests: Sequence[Request], sampling: Any) -> list[tuple[Request, Any]]:

@@ -1,23 +1,24 @@
 """Run training jobs in worker processes of this machine, each with a model and its threads."""
 
 import ctypes
-import logging
 import multiprocessing
 import os
 import signal
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from kit.errors import EnvironmentFault
 from kit.manifest import Manifest
 from kit.plan import Job
+from kit.quiet import quieten
 
 T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+LESS_MEMORY = "lower compute.workers or the micro-batch and run again: finished jobs stay"
 
 _session: Any = None
 
@@ -33,30 +34,40 @@ def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dic
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
     with _pool(workers, _open_session, manifest) as pool:
-        futures = {pool.submit(_run, job): job for job in ordered}
+        futures = {_submit(pool, _run, job): job for job in ordered}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
 def isolated(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function` in a fresh process: engines set threads and seeds for a whole process."""
-    with _pool(1, _start_worker) as pool:
-        return pool.submit(function, *arguments).result()
+    return scatter(function, [arguments])[0]
 
 
 def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """Call `function` once for each tuple of arguments, each in a fresh process, side by side."""
     with _pool(len(arguments), _start_worker) as pool:
-        futures = [pool.submit(function, *values) for values in arguments]
+        futures = [_submit(pool, function, *values) for values in arguments]
         for future in as_completed(futures):
             future.result()
         return [future.result() for future in futures]
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+    """Submit a call; a worker that this starts is deaf to Ctrl-C from its first moment on."""
+    resource_tracker.ensure_running()  # it would unblock the signal when it starts later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(function, *arguments)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def _pool(
     workers: int, initializer: Callable[..., None], *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
+    quieten()
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer, arguments)
     try:
@@ -66,13 +77,18 @@ def _pool(
         processes = multiprocessing.active_children()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
-            process.terminate()
+            process.kill()
             process.join()
         if isinstance(error, BrokenProcessPool):
             raise EnvironmentFault(
                 "a worker process was killed",
                 expected="enough memory for every worker",
-                remedy="lower compute.workers or the micro-batch and run again: finished jobs stay",
+                remedy=LESS_MEMORY,
+            ) from None
+        # torch's error for a GPU is named without importing torch.
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise EnvironmentFault(
+                "memory does not suffice", found=str(error)[:200], remedy=LESS_MEMORY
             ) from None
         raise
     pool.shutdown()
@@ -90,19 +106,10 @@ def _start_worker() -> None:
     """A worker whose parent is killed must not go on writing; Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    _quieten()
-
-
-def _quieten() -> None:
-    """Keep libraries' notes about themselves out of the progress lines; errors still show."""
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # it was killed before the line above
+        os._exit(1)
+    quieten()
 
 
 def _run(job: Job) -> dict[str, Any]:
