@@ -5,8 +5,10 @@ and caches for a whole process.
 """
 
 import importlib
+import math
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from kit.training import peak_memory
 
 CANARY_RECORDS = 4
 CANARY_MINIMUM = 1e-4  # nats; an adapter that changes nothing gives exactly 0
+SYSTEM_TOLERANCE = 0.25  # of one system's few compared answers; all together: the manifest's
 
 
 def make_serving_base(plan: Plan) -> None:
@@ -159,7 +162,7 @@ def _canary(
             ]
             values.append(engine.first_logprobs(asked))
         changes[system.name] = max(
-            _change(values[0][start, record.id], values[1][system.name, record.id])
+            change_of_logprob(values[0][start, record.id], values[1][system.name, record.id])
             for record in probes
         )
         if changes[system.name] < CANARY_MINIMUM:
@@ -172,9 +175,29 @@ def _canary(
     return changes
 
 
-def _change(before: tuple[int, float], after: tuple[int, float]) -> float:
-    # Another first token is a change by itself, at least by the gap of one token to the next.
-    return abs(before[1] - after[1]) if before[0] == after[0] else max(1.0, abs(after[1]))
+def change_of_logprob(before: dict[int, float], after: dict[int, float]) -> float:
+    """Return by how much the first token that was likeliest before has changed, in nats.
+
+    Both map the likeliest tokens to their log-probabilities. A token that is no longer among them
+    is below the least of them, so the change is at least that much.
+    """
+    token = max(before, key=lambda name: before[name])
+    return abs(before[token] - after.get(token, min(after.values())))
+
+
+def _compared(plan: Plan, system: System, benchmark: Benchmark) -> list[str]:
+    """Return the records that two engines both answer for a system: half of them forget records.
+
+    On those a system differs from vanilla: one that was served another's weights is seen.
+    """
+    share = math.ceil(plan.manifest.evaluation.agreement_sample / len(plan.systems))
+    ids = {record.id for record in records_of(system, benchmark)}
+    targets = [system.target] if system.target else list(benchmark.splits)
+    forget = {name for target in targets for name in benchmark.splits[target].forget} & ids
+    chosen = sample(sorted(forget), min(share // 2, len(forget)), "agreement", system.name)
+    others = sorted(ids - forget)
+    wanted = min(share - len(chosen), len(others))
+    return [*chosen, *sample(others, wanted, "agreement", system.name)]
 
 
 def agreement(plan: Plan) -> dict[str, int]:
@@ -191,8 +214,11 @@ def agreement(plan: Plan) -> dict[str, int]:
         for system in plan.systems
         for row in pd.read_parquet(system.answers.path / "answers.parquet").itertuples()
     }
-    wanted = min(manifest.evaluation.agreement_sample, len(stored))
-    chosen = set(sample(sorted(stored), wanted, "agreement", manifest.digest()))
+    chosen = {
+        (system.name, record_id)
+        for system in plan.systems
+        for record_id in _compared(plan, system, benchmark)
+    }
     requests = [
         request
         for system in plan.systems
@@ -203,8 +229,10 @@ def agreement(plan: Plan) -> dict[str, int]:
     answers = engine.answer(requests)
     differ = [a for a in answers if stored[a.system, a.record_id] != a.text]
     equal = len(answers) - len(differ)
-    if equal < manifest.evaluation.agreement_minimum * len(answers):
-        first = differ[0]
+    asked, wrong = Counter(a.system for a in answers), Counter(a.system for a in differ)
+    apart = [name for name in wrong if wrong[name] > SYSTEM_TOLERANCE * asked[name]]
+    if apart or equal < manifest.evaluation.agreement_minimum * len(answers):
+        first = next((a for a in differ if a.system in apart), differ[0])
         raise GuardError(
             "the two engines disagree",
             expected=f"{manifest.evaluation.agreement_minimum:.0%} of {len(answers)} equal answers",

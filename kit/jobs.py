@@ -88,7 +88,7 @@ class Session:
             source.steps,
             folder,
             name=job.name,
-            governed=job.governed,
+            stop_after=source.forget_count if job.governed else None,
         )
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
@@ -123,6 +123,7 @@ class StepSource:
             self._retain = session.records(split.retain)
         if self._needs.single_image:
             forget = tuple(single_images(forget, seed))
+        self.forget_count = len(forget)
         self._forget = (
             Balanced("forget", forget, seed)
             if self._needs.concept_balance

@@ -199,9 +199,3 @@ def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) ->
     )
     activate(model, [*_adapters(model, name), name])
     return model
-
-
-def remove_adapter(model: PeftModel, name: str) -> None:
-    """Take an adapter away; the others stay active and frozen."""
-    model.delete_adapter(name)
-    activate(model, _adapters(model, name))

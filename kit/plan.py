@@ -91,7 +91,12 @@ def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
     named += [(f"retain_only-{target}", target) for target in manifest.targets]
     jobs = []
     for name, target in named:
-        inputs = {"settings": manifest.finetune.model_dump(), "target": target, "seed": seed}
+        inputs = {
+            "settings": manifest.finetune.model_dump(),
+            "target": target,
+            "seed": seed,
+            "name": name,
+        }
         digest = training_digest(manifest, "finetune", "retain_finetune", inputs)
         method = methods.build("retain_finetune", {})
         artifact = Artifact("finetune", name, digest)
@@ -111,6 +116,7 @@ def _unlearn_job(
     values = {key: value for key, value in changed.items() if value is not None}
     settings = TrainingSection(**{**manifest.unlearn.model_dump(exclude={"stop"}), **values})
     stop = entry.stop or manifest.unlearn.stop
+    name = f"{target}-{entry.name}-s{seed}"
     inputs = {
         "settings": settings.model_dump(),
         "target": target,
@@ -119,8 +125,8 @@ def _unlearn_job(
         "options": dict(entry.options),
         "stop": stop,
         "vanilla": vanilla.digest,
+        "name": name,  # the initial weights are drawn from the job's name
     }
-    name = f"{target}-{entry.name}-s{seed}"
     artifact = Artifact("unlearn", name, training_digest(manifest, "unlearn", entry.method, inputs))
     return Job(
         "unlearn", name, target, seed, settings, artifact, entry, method, vanilla,

@@ -60,9 +60,15 @@ class RecordSet:
         return [d for d in DEFINITIONS.values() if d.concepts & concepts or d.name == headline]
 
     def clusters(self, scores: Scores) -> np.ndarray:
-        """Return [n] codes of people; a record without a person is a cluster of its own."""
-        owners = [(scores.records[name].person, name) for name in self.ids]
-        keys = [f"person {person}" if person else f"record {name}" for person, name in owners]
+        """Return [n] codes of what this half forgets: people, or events.
+
+        All answers about one person (or event) are forgotten or kept together, so that is the unit
+        that varies. A record with neither is a cluster of its own.
+        """
+        by_event = self.half is Concept.EVENT
+        records = [scores.records[name] for name in self.ids]
+        owners = [(record.event if by_event else record.person, record.id) for record in records]
+        keys = [f"owner {owner}" if owner else f"record {name}" for owner, name in owners]
         return np.unique(keys, return_inverse=True)[1]
 
 
@@ -181,7 +187,9 @@ def _set_rows(
         values = scores.of(system["name"], definition.name, group.ids)
         exists = ~np.isnan(values)
         if exists.any():
-            key = (seed, system["name"], group.target, *place.values())
+            # World asks the same records in both halves: the same answers, the same interval.
+            asked = {**place, "concept": ""} if group.column is Column.WORLD else place
+            key = (seed, system["name"], group.target, *asked.values())
             row |= vars(cluster_mean(values[exists], clusters[exists], draws=draws, key=key))
         else:
             row["reason"] = definition.absent if group.ids else "the set of this column is empty"

@@ -2,24 +2,26 @@
 
 import json
 import math
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from kit.errors import TrainingError
 from kit.manifest import TrainingSection
 from kit.methods import Method, Step
+from kit.weights import save_weights
 
 REPORT_SECONDS = 20.0
-FORGOTTEN = 0.95  # of the way from certainty to a uniform guess, mean over the forget records
+FORGOTTEN = 0.95  # share of log V; each record counts at most as a uniform guess
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Outcome:
     steps: int
     seconds: float
     stopped: str | None
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
+    """Of the GPU; None on a CPU, where a process's peak belongs to all jobs that it ran."""
 
 
 def train(
@@ -40,15 +43,16 @@ def train(
     folder: Path,
     *,
     name: str,
-    governed: bool = False,
+    stop_after: int | None = None,
 ) -> Outcome:
     """Optimise the trainable adapter in place.
 
     Args:
         steps_of: step number -> its micro-batches, in order; together they are one batch.
         folder: receives losses.jsonl and, when asked for, a checkpoint to resume from.
-        governed: stop once the forget answers are as unlikely as a uniform guess. Going on from
-            there would damage the model rather than make it forget.
+        stop_after: number of forget records. Once all of them have been seen and their mean loss
+            is `FORGOTTEN` of a uniform guess's, training stops: going on would damage the model
+            rather than make it forget. None: never.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -58,23 +62,32 @@ def train(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     checkpoint = Checkpoint(folder, model, optimizer)
-    first, log = checkpoint.resume()
+    first, state = checkpoint.resume()
+    log, forgotten, spent = state["log"], state["forgotten"], state["seconds"]
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     started = last_report = time.monotonic()
     stopped = None
     model.train()
     for step in range(first, settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * schedule(step, settings)
-        values = _descend(model, method, list(steps_of(step)), name)
+        micro = list(steps_of(step))
+        values = _descend(model, method, micro, name)
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
-        if governed and values.get("forgotten", 0.0) > FORGOTTEN:
-            stopped = "the forget answers are no likelier than a uniform guess"
-            break
+        for part in micro:
+            forgotten |= part.forgotten
+        if stop_after and len(forgotten) >= stop_after:
+            share = sum(forgotten.values()) / len(forgotten)
+            if share > FORGOTTEN:
+                stopped = f"mean forget loss reached {share:.0%} of a uniform guess's"
+                break
         if settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0:
-            checkpoint.save(step + 1, log)
+            seconds = spent + time.monotonic() - started
+            checkpoint.save(step + 1, {"log": log, "forgotten": forgotten, "seconds": seconds})
         if time.monotonic() - last_report > REPORT_SECONDS:
             last_report = time.monotonic()
             _report(name, step + 1, settings.steps, values["loss"], started, first)
@@ -82,8 +95,9 @@ def train(
     checkpoint.remove()
     lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in log)
     (folder / "losses.jsonl").write_text(lines, encoding="utf-8")
-    seconds = time.monotonic() - started
-    return Outcome(len(log), round(seconds, 3), stopped, peak_memory())
+    seconds = spent + time.monotonic() - started
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    return Outcome(len(log), round(seconds, 3), stopped, peak)
 
 
 def schedule(step: int, settings: TrainingSection) -> float:
@@ -128,37 +142,32 @@ class Checkpoint:
         self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._optimizer = optimizer
 
-    def save(self, step: int, log: list[dict[str, float]]) -> None:
+    def save(self, step: int, state: dict[str, Any]) -> None:
         """Write beside the old checkpoint and swap: one whole checkpoint exists at any time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".tmp")
         tensors = {n: p.detach().cpu().contiguous() for n, p in self._parameters.items()}
-        for index, state in self._optimizer.state_dict()["state"].items():
-            for key, value in state.items():
+        for index, moments in self._optimizer.state_dict()["state"].items():
+            for key, value in moments.items():
                 tensors[f"optimizer/{index}/{key}"] = torch.as_tensor(value).cpu().contiguous()
-        metadata = {"step": str(step), "log": json.dumps(log)}
-        save_file(tensors, temporary, metadata=metadata)
-        os.replace(temporary, self._path)
+        metadata = {"step": str(step), "state": json.dumps(state)}
+        save_weights(tensors, self._path, metadata)
 
-    def resume(self) -> tuple[int, list[dict[str, float]]]:
-        """Load the last checkpoint, if there is one; return (steps done, loss log)."""
+    def resume(self) -> tuple[int, dict[str, Any]]:
+        """Load the last checkpoint, if there is one; return (steps done, what was saved beside)."""
         if not self._path.is_file():
-            return 0, []
-        from safetensors import safe_open
-
+            return 0, {"log": [], "forgotten": {}, "seconds": 0.0}
         with safe_open(self._path, "pt") as stream:
             metadata = stream.metadata()
-        tensors = load_file(self._path)
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in load_file(self._path).items():
             if key.startswith("optimizer/"):
                 _, index, field = key.split("/")
-                state.setdefault(int(index), {})[field] = value
+                moments.setdefault(int(index), {})[field] = value
             else:
                 self._parameters[key].data.copy_(value)
         groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
-        return int(metadata["step"]), json.loads(metadata["log"])
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        return int(metadata["step"]), json.loads(metadata["state"])
 
     def remove(self) -> None:
         """Forget the checkpoint of a finished job."""

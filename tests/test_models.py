@@ -21,7 +21,6 @@ from kit.models import (
     export_base,
     load_adapter,
     load_base,
-    remove_adapter,
     save_adapter,
     without,
 )
@@ -307,15 +306,6 @@ def test_a_second_job_in_a_process_trains_as_if_it_were_the_first(
     ]
     assert equal(states[0], states[1])
     assert equal(states[0], states[2])
-
-
-def test_an_adapter_taken_away_leaves_the_others_active_and_frozen(base, batch):
-    model = adapter(base, "vanilla")
-    reference = distribution(model, batch)
-    model = adapter(model, "trained", seed=1)
-    remove_adapter(model, "trained")
-    assert torch.equal(distribution(model, batch), reference)
-    assert not any(p.requires_grad for p in model.parameters())
 
 
 def test_a_folder_without_a_model_is_named_with_the_remedy(tmp_path, section):

@@ -119,7 +119,7 @@ def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results
         "prompt": {}, "retain_only": {},
     }  # fmt: skip
     for page in (html, markdown):
-        assert "Real or World are destroyed as well" in " ".join(page.split())
+        assert "are destroyed as well: the model is broken" in " ".join(page.split())
 
 
 def test_broken_text_is_visible_in_the_report(results):
@@ -255,7 +255,7 @@ def test_without_a_retain_only_model_the_distance_is_absent_and_never_zero(copy)
     [
         (0.9, 0.9, 0.8, ""),
         (0.4, 0.9, 0.8, "over-forgets"),
-        (0.4, 0.4, 0.8, "collapsed"),
+        (0.4, 0.4, 0.8, "over-forgets"),  # Real asks for the same ability
         (0.4, 0.9, 0.5, "collapsed"),  # World at chance
         (0.4, 0.9, 0.7, "over-forgets"),  # half of the distance above chance is left
         (0.9, 0.1, 0.1, ""),  # what it should keep of its own concept is there
@@ -267,6 +267,12 @@ def test_the_declared_rule_decides(retain, real, world, mark):
                (("retain", 1.0), ("real", 1.0), ("world", 0.9))}  # fmt: skip
     cells = [Cell(slot("retain"), retain), Cell(slot("real"), real), Cell(slot("world"), world)]
     assert judge(cells, vanilla).marks == ({mark: ("person",)} if mark else {})
+
+
+def test_a_lost_scope_is_a_collapse():
+    vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "scope")}
+    cells = [Cell(slot("retain"), 0.1), Cell(slot("scope"), 0.1)]
+    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
 
 
 def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():

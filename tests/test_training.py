@@ -44,7 +44,7 @@ def steps_of(policy, micro=4):
     return steps
 
 
-def run(folder, policy=None, method="npo", micro=4, source=None, governed=False, **changed):
+def run(folder, policy=None, method="npo", micro=4, source=None, stop_after=None, **changed):
     policy = policy or Bigram()
     folder.mkdir(exist_ok=True)
     settings = section(micro_batch_size=micro, **changed)
@@ -55,7 +55,7 @@ def run(folder, policy=None, method="npo", micro=4, source=None, governed=False,
         source or steps_of(policy, micro),
         folder,
         name="toy",
-        governed=governed,
+        stop_after=stop_after,
     )
     lines = (folder / "losses.jsonl").read_text().splitlines()
     return policy.table.detach(), outcome, [json.loads(line) for line in lines]
@@ -108,7 +108,7 @@ def test_weight_decay_reaches_the_optimiser(tmp_path):
 def test_a_run_stops_where_the_forget_loss_is_that_of_a_uniform_guess(tmp_path):
     free, outcome, lines = run(tmp_path / "free", method="grad_ascent", steps=40)
     assert (outcome.steps, outcome.stopped, len(lines)) == (40, None, 40)
-    held, outcome, lines = run(tmp_path / "held", method="grad_ascent", steps=40, governed=True)
+    held, outcome, lines = run(tmp_path / "held", method="grad_ascent", steps=40, stop_after=4)
     shares = [line["forgotten"] for line in lines]
     assert outcome.steps == len(shares) < 40
     assert shares[-1] > FORGOTTEN >= max(shares[:-1])
@@ -116,8 +116,13 @@ def test_a_run_stops_where_the_forget_loss_is_that_of_a_uniform_guess(tmp_path):
     assert not torch.equal(free, held)
 
 
+def test_a_record_that_was_not_seen_yet_keeps_a_run_from_stopping(tmp_path):
+    _, outcome, _ = run(tmp_path, method="grad_ascent", steps=40, stop_after=5)
+    assert (outcome.steps, outcome.stopped) == (40, None)
+
+
 def test_a_method_without_a_forget_loss_runs_to_its_end(tmp_path):
-    _, outcome, _ = run(tmp_path, method="retain_finetune", governed=True)
+    _, outcome, _ = run(tmp_path, method="retain_finetune", stop_after=4)
     assert (outcome.steps, outcome.stopped) == (6, None)
 
 

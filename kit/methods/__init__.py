@@ -61,6 +61,8 @@ class Step:
     """log V, the loss of a uniform guess in nats per token."""
     log: dict[str, float] = field(default_factory=dict)
     """Means of this step for the loss log."""
+    forgotten: dict[str, float] = field(default_factory=dict)
+    """Record id -> forget loss as a share of a uniform guess's, at most 1, for the stop rule."""
 
     def forget_nll(self) -> Tensor:
         """M of the forget answers, [B]."""
@@ -69,14 +71,16 @@ class Step:
         return values
 
     def _note_forgotten(self, nll: Tensor) -> None:
-        """Log the mean forget loss, and how far it is from nothing (0) to a uniform guess (1).
+        """Note how far each record's loss is from nothing (0) to that of a uniform guess (1).
 
         A record counts at most as a uniform guess: one that is pushed far beyond it must not hide
         another that is still known.
         """
         self.log["forget_nll"] = float(nll.detach().mean())
         if self.uniform is not None:
-            self.log["forgotten"] = float((nll.detach() / self.uniform).clamp(max=1).mean())
+            shares = (nll.detach() / self.uniform).clamp(max=1)
+            self.forgotten = dict(zip(_there(self.forget).record_ids, shares.tolist(), strict=True))
+            self.log["forgotten"] = float(shares.mean())
 
     def forget_logprob(self) -> Tensor:
         """log pi(y) of the forget answers, summed over tokens, [B]."""

@@ -4,10 +4,11 @@ PEBench proposes BGD, but its equation, weight rule and schedule could not be fo
 copy. This is the kit's own reconstruction of what is said about it (balance the data between the
 two tasks, give each task its own loss), and not the published method:
 
-    L = -sum_c w_c E_f^c[M] + alpha E_r[M],   w_c = C softmax_c(-tau (M_c - M_c(theta_0)))
+    L = -gamma sum_c w_c E_f^c[M] + alpha E_r[M],   w_c = C softmax_c(-tau (M_c - M_c(theta_0)))
 
 over the C = 2 concepts: the concept that has been forgotten less gets more weight, and every step
-has as many person as event records. With tau = 0 only the balanced batches remain.
+has as many person as event records. gamma = 1/2 keeps the sum on the scale of GD's mean; with
+tau = 0 only the balanced batches remain.
 """
 
 from dataclasses import dataclass

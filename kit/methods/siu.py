@@ -15,7 +15,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from kit.likelihood import mean_kl
+from kit.batches import Batch
+from kit.likelihood import mean_kl, mean_nll
 from kit.methods import Needs, Step
 
 MASKED = -1e4  # finite, so that 0 * log 0 of a masked token is 0 and not NaN
@@ -31,25 +32,22 @@ class SIU:
     )
 
     def loss(self, step: Step) -> Tensor:
-        return step.refusal_nll().mean() + self.kl_weight * self.dual_masked_kl(step)
+        assert step.refusal is not None
+        assert step.retain is not None
+        refused = step.policy(step.refusal)
+        # Where it is decided that the question is refused, the old knowledge is contradicted.
+        later = step.refusal.answer_mask * (step.refusal.answer_mask.cumsum(dim=1) > 1)
+        kept = self._masked_kl(step, step.retain, step.policy(step.retain), step.retain.answer_mask)
+        divergence = self._masked_kl(step, step.refusal, refused, later) + kept
+        step.log["masked_kl"] = float(divergence.detach())
+        return mean_nll(refused, step.refusal).mean() + self.kl_weight * divergence
 
-    def dual_masked_kl(self, step: Step) -> Tensor:
-        """Return KL(pi_0 || pi) under both masks on the refused images and on D_r, a scalar."""
-        total = None
-        for batch, skips_first in ((step.refusal, True), (step.retain, False)):
-            assert batch is not None
-            weight = batch.answer_mask
-            if skips_first:
-                weight = weight * (weight.cumsum(dim=1) > 1)
-            divergence = mean_kl(
-                without_tokens(step.reference(batch), step.concept_tokens),
-                without_tokens(step.policy(batch), step.concept_tokens),
-                weight,
-            ).mean()
-            total = divergence if total is None else total + divergence
-        assert total is not None
-        step.log["masked_kl"] = float(total.detach())
-        return total
+    @staticmethod
+    def _masked_kl(step: Step, batch: Batch, policy: Tensor, weight: Tensor) -> Tensor:
+        """Return KL(pi_0 || pi) without the concepts' tokens, where `weight` [B, T] is 1."""
+        tokens = step.concept_tokens
+        reference = without_tokens(step.reference(batch), tokens)
+        return mean_kl(reference, without_tokens(policy, tokens), weight).mean()
 
 
 def without_tokens(distribution: Tensor, tokens: Tensor | None) -> Tensor:

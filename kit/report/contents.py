@@ -123,7 +123,7 @@ def glance(tables: list[Table]) -> list[str]:
             marked = [line.label for line in methods if mark in line.verdict.marks]
             sentences.append(
                 f"{table.title.split('.')[0]}, marked {mark}: {len(marked)} of {len(methods)} "
-                f"methods{': ' if marked else ''}{', '.join(marked)}."
+                f"methods{': ' if marked else ''}{'; '.join(marked)}."
             )
     return sentences
 

@@ -44,7 +44,6 @@ def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]
                 "steps": _total(mine, "steps"),
                 "forward_passes": _total(mine, "forward_passes"),
                 "peak_memory_bytes": max(_known(mine, "peak_memory_bytes"), default=None),
-                "reused": sum(bool(job.get("skipped")) for job in mine),
                 "stopped": sorted(
                     f"{job['name']}: {job['stopped']}" for job in mine if job.get("stopped")
                 ),

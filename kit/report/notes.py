@@ -12,17 +12,19 @@ READING = (
     "every column, not high in one."
 )
 COLUMNS = (
-    ("Efficacy", "the images that unlearning trained on: is the concept forgotten?"),
+    ("Efficacy", "the forget images that unlearning is given: is the concept forgotten?"),
     ("Generality", "other images of the same concept: does forgetting reach them?"),
-    ("Retain", "people or events that should be kept: are they still known?"),
+    ("Retain", "what should be kept, from the retain set that unlearning may use: still known?"),
     ("Scope", "the forgotten images, asked for the other concept: is it untouched?"),
-    ("Real", "images of people whom the base model knew before: is it still right about them?"),
+    ("Real", "other pictures of people and scenes that the base model knew: is it still right?"),
     ("World", "yes/no questions about objects: does the model still see?"),
 )
 INTERVALS = (
     "In brackets: 95 % percentile bootstrap over clusters. A cluster is all answers about one "
-    "person; a record without a person is a cluster of its own. Several seeds: the mean, and an "
-    "interval that spans those of the seeds."
+    "person where people are forgotten, about one event where events are; a yes/no question is a "
+    "cluster of its own. Several seeds: the mean, and an interval that spans those of the seeds. "
+    "With one seed the interval does not hold what another training run would change; Vanilla and "
+    "Retain-only are trained once."
 )
 COMPARABILITY = (
     "Within this result every method had the same base model, data, questions, answers' length "
@@ -39,6 +41,13 @@ COMPARABILITY = (
     "they differ.",
     "Generality measures other images of the same concept. Vanilla was trained on them too, as in "
     "PEBench: the column is about how far unlearning reaches, not about memorisation.",
+    "Every concept has one form of question, the same in training and evaluation: a method that "
+    "learnt to refuse that sentence cannot be told from one that forgot. Refusing methods (PO, "
+    "DPO, SIU) are to be read with that in mind.",
+    "SIU is given one image of each concept, so most Efficacy images are new to it. Forgetting "
+    "both at once, some Generality images were seen with the other question.",
+    "Efficacy of events is 1 minus the share of keywords: one word of four that survives leaves "
+    "0.75, and it may be the word that names the event.",
     "Efficacy in people is 100 % for any model that names nobody, or anybody, at random. It means "
     "something only beside Retain, Real and World.",
 )

@@ -18,8 +18,8 @@ RULE = (
     "A column that is to be kept counts as destroyed when less than half of Vanilla's score is "
     "left (World: less than half of Vanilla's distance above chance, 50 %). A method over-forgets "
     "when Retain of its own concept is destroyed: it forgot the people or events it should have "
-    "kept. It has collapsed when Real or World are destroyed as well: the model is broken, and "
-    "its Efficacy says nothing about forgetting."
+    "kept. It has collapsed when World or Scope, which ask for something else, are destroyed as "
+    "well: the model is broken, and its Efficacy says nothing about forgetting."
 )
 
 
@@ -41,7 +41,7 @@ def judge(cells: Sequence[Cell], vanilla: Mapping[Slot, Cell]) -> Verdict:
     for target, half in dict.fromkeys((cell.slot.target, cell.slot.half) for cell in cells):
         lost = {s.column for s in destroyed if (s.target, s.half) == (target, half)}
         if Column.RETAIN in lost:
-            mark = "collapsed" if lost & {Column.REAL, Column.WORLD} else "over-forgets"
+            mark = "collapsed" if lost & {Column.SCOPE, Column.WORLD} else "over-forgets"
             marks[mark] = (*marks.get(mark, ()), str(half))
     return Verdict(dict(sorted(marks.items())), destroyed)
 
