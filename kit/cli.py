@@ -63,15 +63,16 @@ def _plan(manifest: Path) -> "Plan":
     return make_plan(load_manifest(path))
 
 
-def _stage(manifest: Path, *names: str) -> None:
-    """Run stages under the lock of this result."""
-    from kit import stages
+def _stage(manifest: Path, name: str) -> None:
+    """Run one stage alone, on verified bytes."""
+    from kit import datasets, stages
     from kit.attempts import working
 
     plan = _plan(manifest)
-    with working(plan.manifest, " ".join(names)):
-        for name in names:
-            getattr(stages, name)(plan)
+    with working(plan.manifest, name):
+        if name != "fetch":
+            datasets.require(plan.manifest)
+        getattr(stages, name)(plan)
 
 
 @verbs.command(name="all")
@@ -156,11 +157,13 @@ def evaluate(manifest: Path) -> None:
 @with_manifest
 def report(manifest: Path) -> None:
     """Write rows, tables, figure and page from the stored answers."""
+    from kit import datasets
     from kit.attempts import working
     from kit.collection import collect
 
     plan = _plan(manifest)
     with working(plan.manifest, "report"):
+        datasets.require(plan.manifest)
         folder, _ = collect(plan)
     click.echo(f"report: {folder / 'report' / 'report.html'}")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from kit.artifacts import cache_root, project_path, require_space, write_bytes
 from kit.digests import format_checksums, read_checksums, sha256_file, verify_files
-from kit.errors import DataError, ModelError
+from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
 from kit.job_digests import list_digest
 from kit.manifest import Manifest
 
 EMBEDDED_BYTES = 60_000_000
-REMEDY = "run `./run.sh fetch`: it restores what differs"
+REMEDY = "run `./run.sh fetch`: it restores what differs or says where to get it"
 
 
 def data_folder(manifest: Manifest) -> Path:
@@ -40,6 +40,20 @@ def fetch(manifest: Manifest) -> tuple[int, bool]:
     return len(listed), True
 
 
+def require(manifest: Manifest) -> None:
+    """Prove, before a stage uses them, that data and base weights are there and right.
+
+    Raises:
+        MissingStageError: the data has not been fetched.
+        ChecksumError, DataError, ModelError: bytes differ or are missing.
+    """
+    verify_base(manifest)
+    folder = data_folder(manifest)
+    if not folder.is_dir():
+        raise MissingStageError("the data is not there", expected=str(folder), remedy=REMEDY)
+    verify_files(folder, read_checksums(project_path(manifest.benchmark.checksums)), remedy=REMEDY)
+
+
 def _is_whole(folder: Path, listed: dict[str, str]) -> bool:
     return all(
         (folder / name).is_file() and sha256_file(folder / name) == digest
@@ -54,11 +68,16 @@ def _draw(folder: Path, listed: dict[str, str]) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     write_world(partial)
-    verify_files(
-        partial,
-        listed,
-        remedy="this Pillow draws other bytes: use the locked environment (./run.sh doctor)",
-    )
+    try:
+        verify_files(
+            partial,
+            listed,
+            remedy="restore the list from the repository, and use the locked environment "
+            "(./run.sh doctor): another Pillow draws other bytes",
+        )
+    except (ChecksumError, DataError):
+        shutil.rmtree(partial)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 

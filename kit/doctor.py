@@ -101,4 +101,4 @@ def _inputs(manifest: Path) -> Iterator[Check]:
         verify_base(plan.manifest)
         yield Check("base weights", "every file has its listed digest")
     except KitError as error:
-        yield Check("inputs", str(error), True, error.remedy or "")
+        yield Check("inputs", error.what, True, error.remedy or "see the line above")

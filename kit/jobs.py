@@ -36,7 +36,7 @@ VANILLA = "vanilla"
 TRAINED = "trained"
 
 
-class Session:
+class Worker:
     """A worker's resources: the 4-bit base and the records, loaded when first needed."""
 
     def __init__(self, manifest: Manifest) -> None:
@@ -107,20 +107,20 @@ class Session:
 class StepSource:
     """Prepares, for each step, exactly what a method declares in `needs`."""
 
-    def __init__(self, session: Session, model: PeftModel, job: Job) -> None:
+    def __init__(self, worker: Worker, model: PeftModel, job: Job) -> None:
         assert job.method is not None
-        self._session, self._model, self._job = session, model, job
+        self._worker, self._model, self._job = worker, model, job
         self._needs: Needs = job.method.needs
         self._scalars: dict[tuple[str, str], float] = {}
         self.forward_passes = 0  # of one record each, with or without gradient
         seed = job.seed
         if job.target is None:
             forget: tuple[Record, ...] = ()
-            self._retain = session.records(session.benchmark.finetune)
+            self._retain = worker.records(worker.benchmark.finetune)
         else:
-            split = session.benchmark.splits[job.target]
-            forget = session.records(split.forget)
-            self._retain = session.records(split.retain)
+            split = worker.benchmark.splits[job.target]
+            forget = worker.records(split.forget)
+            self._retain = worker.records(split.retain)
         if self._needs.single_image:
             forget = tuple(single_images(forget, seed))
         self.forget_count = len(forget)
@@ -130,9 +130,9 @@ class StepSource:
             else Pool("forget", forget, seed)
         )
         self._retain_pool: Pool | Mixed = Pool("retain", self._retain, seed)
-        share = session.manifest.finetune.rehearsal if job.stage == "finetune" else 0.0
+        share = worker.manifest.finetune.rehearsal if job.stage == "finetune" else 0.0
         if share:
-            general = Pool("rehearsal", session.records(session.benchmark.rehearsal), seed)
+            general = Pool("rehearsal", worker.records(worker.benchmark.rehearsal), seed)
             self._retain_pool = Mixed(self._retain_pool, general, share)
         self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
 
@@ -153,14 +153,14 @@ class StepSource:
         step = Step(self._policy, self._reference)
         records = [record for record, _ in drawn]
         if not self._needs.forget:
-            step.retain = self._session.batcher(records)
+            step.retain = self._worker.batcher(records)
             return step
         seed = self._job.seed
-        step.forget = self._session.batcher(records)
+        step.forget = self._worker.batcher(records)
         step.uniform = math.log(self.vocabulary)
         if self._needs.retain:
             partners = [partner(record, epoch, self._retain, seed) for record, epoch in drawn]
-            step.retain = self._session.batcher(partners)
+            step.retain = self._worker.batcher(partners)
         if self._needs.refusals:
             refused = [
                 dataclasses.replace(
@@ -168,7 +168,7 @@ class StepSource:
                 )
                 for record, epoch in drawn
             ]
-            step.refusal = self._session.batcher(refused)
+            step.refusal = self._worker.batcher(refused)
             if self._needs.reference_scalars:
                 step.refusal_reference = self._reference_scalars(refused)
         if self._needs.reference_scalars:
@@ -196,13 +196,13 @@ class StepSource:
         """
         for record in records:
             if (record.id, record.answer) not in self._scalars:
-                batch = self._session.batcher([record])
+                batch = self._worker.batcher([record])
                 value = sequence_logprob(self._reference(batch), batch)
                 self._scalars[record.id, record.answer] = value.item()
         return torch.tensor([self._scalars[r.id, r.answer] for r in records], device=device())
 
     def _tokens_of(self, forget: tuple[Record, ...]) -> torch.Tensor:
-        tokenizer = self._session.processor.tokenizer
+        tokenizer = self._worker.processor.tokenizer
         mask = torch.zeros(self.vocabulary, dtype=torch.bool, device=device())
         for record in forget:
             words = record.person.split() if record.concept is Concept.PERSON else record.keywords

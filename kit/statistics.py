@@ -10,9 +10,9 @@ from kit.digests import canonical_json
 LEVEL = 0.95
 FEW_CLUSTERS = 10
 FEW_CLUSTERS_NOTE = (
-    f"With fewer than {FEW_CLUSTERS} people or events the percentile interval is too narrow: read it as a "
-    "lower bound on the uncertainty. An interval of zero width says that all records agree, not "
-    "that the value is certain."
+    f"With fewer than {FEW_CLUSTERS} people or events the percentile interval is too narrow: read "
+    "it as a lower bound on the uncertainty. An interval of zero width says that all records "
+    "agree, not that the value is certain."
 )
 # Sums of floats differ in the last digits between processors; stored values must not.
 DECIMALS = 12

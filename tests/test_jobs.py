@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from kit.artifacts import Artifact
 from kit.batches import Batcher
-from kit.jobs import TRAINED, VANILLA, Session, StepSource
+from kit.jobs import TRAINED, VANILLA, StepSource, Worker
 from kit.manifest import TrainingSection
 from kit.methods import build
 from kit.models import add_adapter, load_adapter
@@ -40,14 +40,14 @@ def made(pictures):
 
 
 @pytest.fixture
-def session(tiny_base, processor, pictures, monkeypatch, tmp_path):
+def worker(tiny_base, processor, pictures, monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
-    return new_session(tiny_base, processor, pictures)
+    return new_worker(tiny_base, processor, pictures)
 
 
-def new_session(tiny_base, processor, pictures):
+def new_worker(tiny_base, processor, pictures):
     section = {"path": str(tiny_base), "compute_dtype": "float32"}
-    fresh = Session(manifest(model=section))
+    fresh = Worker(manifest(model=section))
     records = made(pictures)
     ids = [record.id for record in records]
     split = Split(Target.BOTH, tuple(ids[:4]), tuple(ids[4:]), {})
@@ -67,18 +67,18 @@ def job(method="npo", vanilla=None, name="both-toy-s1", **changed):
 
 
 @pytest.fixture
-def vanilla(session):
+def vanilla(worker):
     made = job("retain_finetune", name="vanilla", checkpoint_every=0)
-    session.run(made)
+    worker.run(made)
     return made.artifact
 
 
-def source_of(session, given):
+def source_of(worker, given):
     torch.manual_seed(0)
-    model = load_adapter(session.base, VANILLA, given.vanilla.path)
-    modules = session.manifest.model.lora_modules
+    model = load_adapter(worker.base, VANILLA, given.vanilla.path)
+    modules = worker.manifest.model.lora_modules
     model = add_adapter(model, TRAINED, modules=modules, rank=4, alpha=4)
-    return StepSource(session, model, given)
+    return StepSource(worker, model, given)
 
 
 def texts(batch, processor):
@@ -88,11 +88,9 @@ def texts(batch, processor):
 
 
 @pytest.mark.parametrize("method", ["po", "dpo", "siu"])
-def test_the_refusal_batch_holds_a_refusal_and_never_the_answer(
-    session, vanilla, processor, method
-):
-    source = source_of(session, job(method, vanilla))
-    answers = {record.answer for record in session.benchmark.records.values()}
+def test_the_refusal_batch_holds_a_refusal_and_never_the_answer(worker, vanilla, processor, method):
+    source = source_of(worker, job(method, vanilla))
+    answers = {record.answer for record in worker.benchmark.records.values()}
     seen = set()
     for number in range(6):
         for step in source.steps(number):
@@ -105,54 +103,54 @@ def test_the_refusal_batch_holds_a_refusal_and_never_the_answer(
 
 
 def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions_of_names(
-    session, vanilla
+    worker, vanilla
 ):
-    source = source_of(session, job("grad_diff", vanilla))
-    split = session.benchmark.splits[Target.BOTH]
-    retain = session.records(split.retain)
+    source = source_of(worker, job("grad_diff", vanilla))
+    split = worker.benchmark.splits[Target.BOTH]
+    retain = worker.records(split.retain)
     for number in (0, 3):
         for step in source.steps(number):
             assert set(step.forget.record_ids) <= set(split.forget)
-            records = session.records(step.forget.record_ids)
+            records = worker.records(step.forget.record_ids)
             epoch = number  # four forget records, four a step
             partners = tuple(partner(record, epoch, retain, 1).id for record in records)
             assert step.retain.record_ids == partners
 
 
-def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_the_rest(session):
-    whole = StepSource(session, None, job("retain_finetune"))
+def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_the_rest(worker):
+    whole = StepSource(worker, None, job("retain_finetune"))
     seen = {name for n in range(2) for s in whole.steps(n) for name in s.retain.record_ids}
-    assert seen == set(session.benchmark.finetune)
+    assert seen == set(worker.benchmark.finetune)
     only = dataclasses.replace(job("retain_finetune"), target=Target.BOTH)
-    rest = StepSource(session, None, only)
+    rest = StepSource(worker, None, only)
     seen = {name for n in range(4) for s in rest.steps(n) for name in s.retain.record_ids}
-    assert seen == set(session.benchmark.splits[Target.BOTH].retain)
+    assert seen == set(worker.benchmark.splits[Target.BOTH].retain)
 
 
 @pytest.mark.parametrize("method", ["balanced_grad_diff", "balanced_kl_min"])
-def test_every_micro_batch_of_a_balanced_method_has_both_concepts(session, vanilla, method):
+def test_every_micro_batch_of_a_balanced_method_has_both_concepts(worker, vanilla, method):
     """With one concept alone in it there is nothing to balance, and the weights are 1."""
-    source = source_of(session, job(method, vanilla))
+    source = source_of(worker, job(method, vanilla))
     for number in range(3):
         for step in source.steps(number):
             assert step.forget_is_person.sum() == len(step.forget.record_ids) / 2
 
 
 def test_reference_scalars_are_those_of_the_vanilla_model_whatever_was_asked_before(
-    session, vanilla
+    worker, vanilla
 ):
     """A resumed run has asked for none yet: its numbers must be the same to the last bit."""
-    source = source_of(session, job("npo", vanilla))
+    source = source_of(worker, job("npo", vanilla))
     walked = [step for number in range(4) for step in source.steps(number)]
-    late = StepSource(session, source._model, job("npo", vanilla))
+    late = StepSource(worker, source._model, job("npo", vanilla))
     resumed = list(late.steps(3))
     for one, two in zip(walked[-len(resumed) :], resumed, strict=True):
         assert one.forget.record_ids == two.forget.record_ids
         assert torch.equal(one.forget_reference, two.forget_reference)
 
 
-def test_concept_tokens_are_those_of_forgotten_names_and_keywords(session, vanilla, processor):
-    step = next(source_of(session, job("siu", vanilla)).steps(0))
+def test_concept_tokens_are_those_of_forgotten_names_and_keywords(worker, vanilla, processor):
+    step = next(source_of(worker, job("siu", vanilla)).steps(0))
     ids = step.concept_tokens.nonzero().flatten().tolist()
     words = {processor.tokenizer.decode([token]).strip() for token in ids}
     assert {"Ada", "Sato", "Milo", "Berg", "scenic", "road"} <= words
@@ -167,12 +165,12 @@ def equal(one, two):
     return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_a_job_records_what_it_cost(session, vanilla):
-    record = session.run(job("kl_min", vanilla))
+def test_a_job_records_what_it_cost(worker, vanilla):
+    record = worker.run(job("kl_min", vanilla))
     assert record["steps"] == 4
     # Four records a step; each as forget record, as retain record and in the reference.
     assert record["forward_passes"] == 4 * 4 * 3
-    scalars = session.run(job("npo", vanilla, name="scalars"))
+    scalars = worker.run(job("npo", vanilla, name="scalars"))
     assert scalars["forward_passes"] == 4 * 4 * 2 + 4, "the reference of four records, once"
     assert record["stopped"] is None
     assert record["needs"]["reference_distribution"]
@@ -180,11 +178,11 @@ def test_a_job_records_what_it_cost(session, vanilla):
 
 @pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])
 def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
-    session, vanilla, tiny_base, processor, pictures, monkeypatch, method
+    worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
 ):
     whole = job(method, vanilla)
     killed = dataclasses.replace(whole, artifact=Artifact("killed", whole.name, "1" * 64))
-    session.run(whole)
+    worker.run(whole)
     steps = StepSource.steps
 
     def until(self, number):
@@ -195,25 +193,25 @@ def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     with monkeypatch.context() as patched:
         patched.setattr(StepSource, "steps", until)
         with pytest.raises(KeyboardInterrupt):
-            new_session(tiny_base, processor, pictures).run(killed)
+            new_worker(tiny_base, processor, pictures).run(killed)
     assert (killed.artifact.partial / "checkpoint").is_file()
     assert not killed.artifact.done
-    new_session(tiny_base, processor, pictures).run(killed)
+    new_worker(tiny_base, processor, pictures).run(killed)
     assert equal(weights(whole.artifact), weights(killed.artifact))
     first = (whole.artifact.path / "losses.jsonl").read_text()
     assert (killed.artifact.path / "losses.jsonl").read_text() == first
 
 
 def test_the_order_of_jobs_in_a_process_changes_nothing(
-    session, vanilla, tiny_base, processor, pictures
+    worker, vanilla, tiny_base, processor, pictures
 ):
     one, two = job("po", vanilla, name="one"), job("npo", vanilla, name="two")
-    session.run(one)
-    session.run(two)
+    worker.run(one)
+    worker.run(two)
     again = [
         dataclasses.replace(j, artifact=Artifact("again", j.name, "1" * 64)) for j in (two, one)
     ]
-    fresh = new_session(tiny_base, processor, pictures)
+    fresh = new_worker(tiny_base, processor, pictures)
     for repeated in again:
         fresh.run(repeated)
     assert equal(weights(two.artifact), weights(again[0].artifact))

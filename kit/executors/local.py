@@ -20,7 +20,7 @@ T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 LESS_MEMORY = "lower compute.workers or the micro-batch and run again: finished jobs stay"
 
-_session: Any = None
+_worker: Any = None
 
 
 def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
@@ -33,7 +33,7 @@ def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dic
     if not workers:
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
-    with _pool(workers, _open_session, manifest) as pool:
+    with _pool(workers, _open_worker, manifest) as pool:
         futures = {_submit(pool, _run, job): job for job in ordered}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -94,12 +94,12 @@ def _pool(
     pool.shutdown()
 
 
-def _open_session(manifest: Manifest) -> None:
-    global _session
+def _open_worker(manifest: Manifest) -> None:
+    global _worker
     _start_worker()
-    from kit.jobs import Session
+    from kit.jobs import Worker
 
-    _session = Session(manifest)
+    _worker = Worker(manifest)
 
 
 def _start_worker() -> None:
@@ -113,5 +113,5 @@ def _start_worker() -> None:
 
 
 def _run(job: Job) -> dict[str, Any]:
-    record: dict[str, Any] = _session.run(job)
+    record: dict[str, Any] = _worker.run(job)
     return record
