@@ -88,6 +88,9 @@ def write_bytes(path: Path, data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not name the file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -155,7 +158,7 @@ def require_space(folder: Path, needed: int) -> None:
 
 def storage_error(error: OSError, place: Path | None = None) -> StorageError:
     """Turn an operating-system error about writing into one with a remedy."""
-    where = place or error.filename or "a file"
+    where = place or error.filename or f"{cache_root()} or {results_root()}"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return StorageError(
         f"{where}: {'the disk is full' if full else 'cannot be written'}",

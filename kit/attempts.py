@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ def attempt(manifest: Manifest, verb: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        _append(manifest, {"verb": verb, "event": "failed", "error": type(error).__name__})
+        with suppress(OSError):  # the disk may be what failed
+            _append(manifest, {"verb": verb, "event": "failed", "error": type(error).__name__})
         raise
     _append(manifest, {"verb": verb, "event": "finished"})
 

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from kit import datasets
@@ -30,12 +30,19 @@ def timed(plan: Plan, stage: str) -> Iterator[dict[str, Any]]:
     cost: dict[str, Any] = {"stage": stage, "jobs": 0, "jobs_skipped": 0, "peak_memory_bytes": None}
     try:
         yield cost
-    finally:  # an interrupted stage has its cost, too
-        if cost["jobs"] or sys.exc_info()[0]:
-            cost["seconds"] = round(time.monotonic() - started, 3)
-            costs = read_costs(plan)
-            costs[stage] = _added(costs.get(stage), cost)
-            write_json(costs_path(plan), costs)
+    except BaseException:  # an interrupted stage has its cost, too
+        with suppress(OSError):  # the disk may be what failed
+            _record(plan, stage, cost, started)
+        raise
+    if cost["jobs"]:
+        _record(plan, stage, cost, started)
+
+
+def _record(plan: Plan, stage: str, cost: dict[str, Any], started: float) -> None:
+    cost["seconds"] = round(time.monotonic() - started, 3)
+    costs = read_costs(plan)
+    costs[stage] = _added(costs.get(stage), cost)
+    write_json(costs_path(plan), costs)
 
 
 def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any]:
