@@ -104,9 +104,14 @@ class VllmEngine:
         return firsts
 
     def _run(self, requests: Sequence[Request], sampling: Any) -> list[tuple[Request, Any]]:
+        done: list[tuple[Request, Any]] = []
         if not self._merged:
-            return self._generate(image_major(requests), sampling)
-        done = []
+            # Not in one batch: on a CPU a request without an adapter is given another's there.
+            bare = [request for request in requests if request.system not in self._loras]
+            adapted = [request for request in requests if request.system in self._loras]
+            for group in (bare, adapted):
+                done += self._generate(image_major(group), sampling) if group else []
+            return done
         for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
             self._serve_merged(self._adapters[system])
             done += self._generate(image_major(group), sampling)
