@@ -21,7 +21,7 @@ from kit.artifacts import cache_root, project_path
 from kit.batches import chat_prompt
 from kit.benchmarks import load as load_benchmark
 from kit.datasets import data_folder
-from kit.engines import Answer, Request
+from kit.engines import Answer, Request, complete
 from kit.errors import GuardError
 from kit.manifest import Manifest
 from kit.models import export_base, load_processor
@@ -58,7 +58,7 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
             request for system in group for request in requests_of(system, benchmark, processor)
         ]
         answers: dict[str, list[Answer]] = {system.name: [] for system in group}
-        for answer in engine.answer(requests):
+        for answer in complete(requests, engine.answer(requests)):
             answers[answer.system].append(answer)
         for system in group:
             system.answers.partial.mkdir(parents=True, exist_ok=True)
@@ -226,7 +226,7 @@ def agreement(plan: Plan) -> dict[str, int]:
         if (request.system, request.record_id) in chosen
     ]
     engine = _open(plan, plan.systems, "transformers")
-    answers = engine.answer(requests)
+    answers = complete(requests, engine.answer(requests))
     differ = [a for a in answers if stored[a.system, a.record_id] != a.text]
     equal = len(answers) - len(differ)
     asked, wrong = Counter(a.system for a in answers), Counter(a.system for a in differ)

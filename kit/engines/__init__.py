@@ -1,8 +1,11 @@
 """Engines answer requests: the same requests, the same greedy decoding, whichever engine."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from kit.errors import GuardError
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,26 @@ class Answer:
     text: str
     tokens: int
     stop: str
+
+
+def complete(requests: Iterable[Request], answers: Sequence[Answer]) -> Sequence[Answer]:
+    """Return the answers once it is sure that every request has exactly one.
+
+    Raises:
+        GuardError: an answer is missing, doubled, or to a question that was not asked.
+    """
+    asked = Counter((request.system, request.record_id) for request in requests)
+    given = Counter((answer.system, answer.record_id) for answer in answers)
+    if wrong := sorted((asked - given) + (given - asked)):
+        system, record_id = wrong[0]
+        raise GuardError(
+            f"the engine's answers are not those to the questions; differing: {len(wrong)}",
+            expected=f"one answer of {system} to {record_id} for each time it is asked: "
+            f"{asked[wrong[0]]}",
+            found=given[wrong[0]],
+            remedy="report it: the engine left an answer out or gave it twice",
+        )
+    return answers
 
 
 def image_major(requests: Iterable[Request]) -> list[Request]:
