@@ -114,7 +114,7 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
 def describe(verification: Verification) -> str:
     """Return a short text for people; it ends with what a signature does not prove."""
     lines = [f"ok  {message}" for message in verification.messages]
-    lines.append(f"    systems: {', '.join(map(show, verification.systems))}")
+    lines.append(f"    {len(verification.systems)} systems were evaluated")
     lines.append(f"    key: sha256 {verification.fingerprint}")
     return "\n".join([*lines, NOT_PROVEN])
 
