@@ -67,6 +67,8 @@ def train(
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     started = last_report = time.monotonic()
+    if first:
+        print(f"  {name}: goes on from step {first}", file=sys.stderr, flush=True)
     stopped = None
     model.train()
     for step in range(first, settings.steps):

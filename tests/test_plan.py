@@ -159,6 +159,6 @@ def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatc
     vanilla.partial.mkdir(parents=True)
     vanilla.publish({})
     again = render(plan).splitlines()
-    assert [line for line in again if line not in lines][0].split() == [
+    assert next(line for line in again if line not in lines).split() == [
         "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,", "seed", "1",
     ]  # fmt: skip
