@@ -1,7 +1,6 @@
 """Run a verb: errors become messages with a remedy and an exit code, never a traceback."""
 
 import errno
-import os
 import signal
 import sys
 from types import FrameType
@@ -32,9 +31,11 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(2)
     except KitError as error:
         _fail(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(READER_GONE)
+    except SystemExit:
+        # click answers a closed pipe with this wrapper and the code of a failed verification.
+        if isinstance(sys.stdout, click.utils.PacifyFlushWrapper):
+            sys.exit(READER_GONE)
+        raise
     except ModuleNotFoundError as error:
         if str(error.name).split(".")[0] == "kit":
             raise
