@@ -2,11 +2,13 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # before any import that needs it  # noqa: UP036
-    sys.exit(
+if sys.version_info < (3, 11):  # noqa: UP036 - said before an import that needs it fails
+    print(
         "error: this Python is too old\n  expected: Python 3.11\n"
-        f"  found: {sys.version.split()[0]}\n  remedy: start with ./run.sh, which finds one"
+        f"  found: {sys.version.split()[0]}\n  remedy: start with ./run.sh, which finds one",
+        file=sys.stderr,
     )
+    sys.exit(3)
 
 try:
     from kit.entry import main
