@@ -2,14 +2,21 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - said before an import that needs it fails
-    print(
-        "error: this Python is too old\n  expected: Python 3.11\n"
-        f"  found: {sys.version.split()[0]}\n  remedy: start with ./run.sh, which finds one",
-        file=sys.stderr,
-    )
+FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n  remedy: start with ./run.sh"
+
+
+def stop(what: str) -> None:
+    """End as `kit.errors.EnvironmentFault` does, which may not be importable here."""
+    print(f"error: {what}\n  expected: the locked packages, Python 3.11\n{FOUND}", file=sys.stderr)
     sys.exit(3)
 
+
+if sys.version_info < (3, 11):  # noqa: UP036 - said before an import that needs it fails
+    stop("this Python is too old")
+try:
+    import click  # noqa: F401 - the command line is made of it
+except ModuleNotFoundError as error:
+    stop(f"the package {error.name} is not installed")
 try:
     from kit.entry import main
 

@@ -266,3 +266,15 @@ def test_libraries_are_silenced_unless_the_user_wants_to_hear_them(monkeypatch):
     quieten()
     assert os.environ["VLLM_LOGGING_LEVEL"] == "DEBUG"
     assert os.environ["TQDM_DISABLE"] == "1"
+
+
+def test_a_python_without_the_packages_is_told_where_to_start():
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-m", "kit", "plan"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: the package click is not installed")
+    assert "remedy: start with ./run.sh" in done.stderr

@@ -177,8 +177,10 @@ def test_no_worker_outlives_a_run_that_ends_however(tmp_path, number):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell in the background starts its children deaf to SIGINT, and they would stay so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    assert until(lambda: len(list(tmp_path.iterdir())) == 2, 60)
+    assert until(lambda: len(list(tmp_path.iterdir())) == 2, 120)
     workers = [int(path.name) for path in tmp_path.iterdir()]
     assert all(map(alive, workers))
     os.killpg(parent.pid, number) if number == signal.SIGINT else parent.kill()

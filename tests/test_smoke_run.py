@@ -48,6 +48,11 @@ def shrunk(text: str) -> str:
     return head + "".join(METHODS.format(name=n, method=m) for n, m in chosen) + "\n" + tail
 
 
+def heed_ctrl_c() -> None:
+    """A shell in the background starts its children deaf to SIGINT, and they would stay so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """One cache, one folder of results and one key; verbs are called as `run.sh` calls them."""
 
@@ -76,6 +81,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_ctrl_c,
         )
 
     def call(self, verb: str = "all", *arguments: str) -> tuple[int, str]:
