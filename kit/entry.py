@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> Any:
         _fail(error)
     except SystemExit:
         # click answers a closed pipe with this wrapper and the code of a failed verification.
-        if isinstance(sys.stdout, click.utils.PacifyFlushWrapper):
+        if "PacifyFlushWrapper" in type(sys.stdout).__name__:
             sys.exit(READER_GONE)
         raise
     except ModuleNotFoundError as error:
