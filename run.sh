@@ -10,8 +10,8 @@ shopt -s nullglob
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
 lock=$project/docker/requirements.cpu.lock
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
-verbs='all test doctor plan fetch finetune unlearn evaluate report sign verify keygen clean'
-verbs+=' smoke-base'
+verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify keygen'
+verbs+=' clean smoke-base'
 
 # Packages are compiled when first imported, which is faster than all at once: so let Python write
 # what it compiled. In a read-only folder it goes on without, silently.
@@ -51,7 +51,7 @@ clean() {  # remove what can be made again; results and keys are never in these 
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
     fail 7 "$cache is not a folder that the kit made" 'CACHEDIR.TAG in it' '' \
       'look what is in it and remove by hand what you do not need'
-  for name in env data artifacts scratch vllm locks pytest hypothesis; do
+  for name in env data artifacts scratch vllm locks pytest hypothesis describe; do
     path=$cache/$name
     [[ -e $path ]] || continue
     found=yes

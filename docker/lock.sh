@@ -42,11 +42,11 @@ if [[ $platform == cpu ]]; then
 fi
 
 [[ ! -f $lock ]] || cp "$lock" out.lock
-# rouge-score is published as source only; it is pure Python.
+# rouge-score and jsonpath-rw (of mlcroissant) are published as source only; both are pure Python.
 uv pip compile requirements.in --output-file out.lock --quiet --no-header --generate-hashes \
   --python-version "$python" --python-platform x86_64-manylinux_2_35 \
-  --only-binary :all: --no-binary rouge-score --excludes excluded.in --find-links wheels \
-  --no-emit-index-url --no-emit-find-links "$@"
+  --only-binary :all: --no-binary rouge-score --no-binary jsonpath-rw --excludes excluded.in \
+  --find-links wheels --no-emit-index-url --no-emit-find-links "$@"
 {
   echo "# Made by docker/lock.sh $platform for Python $python on x86-64 Linux. Do not edit."
   grep -v '^# Made by' out.lock

@@ -4,12 +4,12 @@ Imports of the stages are inside the commands, so that `--help` needs nothing bu
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kit.data_commands import data, fetch, fetched, lock, with_fetch_flags, with_manifest
 from kit.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -48,19 +48,11 @@ def verbs() -> None:
     """
 
 
-def with_manifest(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the MANIFEST argument."""
-    argument = click.argument("manifest", type=click.Path(path_type=Path), default=DEFAULT)
-    return argument(command)
-
-
 def _plan(manifest: Path) -> "Plan":
-    from kit.artifacts import PROJECT
     from kit.manifest_file import load_manifest
     from kit.plan import make_plan
 
-    path = manifest if manifest.exists() or manifest.is_absolute() else PROJECT / manifest
-    return make_plan(load_manifest(path))
+    return make_plan(load_manifest(manifest))
 
 
 def _stage(manifest: Path, name: str) -> None:
@@ -70,21 +62,19 @@ def _stage(manifest: Path, name: str) -> None:
 
     plan = _plan(manifest)
     with working(plan.manifest, name):
-        if name != "fetch":
-            datasets.require(plan.manifest)
+        datasets.require(plan.manifest)
         getattr(stages, name)(plan)
 
 
 @verbs.command(name="all")
 @with_manifest
-def all_(manifest: Path) -> None:
+@with_fetch_flags
+def all_(manifest: Path, **flags: bool) -> None:
     """Do everything that is missing: data, training, unlearning, evaluation, report, signature."""
     from kit import stages
-    from kit.attempts import working
 
-    plan = _plan(manifest)
-    with working(plan.manifest, "all"):
-        for stage in (stages.fetch, stages.finetune, stages.unlearn, stages.evaluate):
+    with fetched(manifest, "all", flags) as plan:
+        for stage in (stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
         _finish(plan)
 
@@ -125,11 +115,8 @@ def plan(manifest: Path) -> None:
     click.echo(render(_plan(manifest)))
 
 
-@verbs.command()
-@with_manifest
-def fetch(manifest: Path) -> None:
-    """Bring data and weights and verify every byte against checksums/."""
-    _stage(manifest, "fetch")
+for command in (fetch, lock, data):
+    verbs.add_command(command)
 
 
 @verbs.command()

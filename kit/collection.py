@@ -13,16 +13,19 @@ from kit import __version__
 from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_json
 from kit.attempts import read_attempts
 from kit.benchmarks import load as load_benchmark
-from kit.datasets import data_folder
-from kit.digests import sha256_file, sha256_value, source_digest
+from kit.benchmarks import protocol as protocol_of
+from kit.datasets import places
+from kit.digests import sha256_value, source_digest
 from kit.errors import MissingStageError
 from kit.evaluation_tables import records_frame, sets_frame
+from kit.job_digests import loader_sources
 from kit.plan import Plan
 from kit.provenance import environment
 from kit.report import write_report
 from kit.rows import make_rows, read_inputs
+from kit.source_records import source_records
 from kit.stages import canaries, guard_path, read_costs
-from kit.tables import ANSWERS, RECORDS, ROWS, SCHEMAS, SETS
+from kit.tables import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SCHEMAS, SETS
 
 RESULT_BYTES = 100_000_000
 SIGNATURES = ("SHA256SUMS", "manifest.intoto.json")
@@ -43,17 +46,22 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "answers").mkdir(parents=True)
-    benchmark = load_benchmark(plan.manifest, data_folder(plan.manifest))
-    _write(records_frame(benchmark, data_folder(plan.manifest)), partial, RECORDS)
+    there = places(plan.manifest)
+    benchmark = load_benchmark(plan.manifest, there)
+    _write(records_frame(benchmark, there), partial, RECORDS)
     _write(sets_frame(benchmark), partial, SETS)
-    answers = [pd.read_parquet(s.answers.path / "answers.parquet") for s in plan.systems]
-    whole = pd.concat(answers).sort_values(["system", "record_id"], ignore_index=True)
-    _write(whole, partial, ANSWERS)
+    answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
+    _write(_joined(answers, ANSWERS, ["system", "record_id"]), partial, ANSWERS)
+    scored = [s.likelihoods.path for s in plan.systems if s.likelihoods is not None]
+    likelihoods = [pq.read_table(path / "likelihoods.parquet") for path in scored]
+    keys = ["system", "record_id", "role", "text"]
+    _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
     for job in plan.jobs():
         _copy_adapter(job.artifact, partial / "adapters" / job.name)
     write_json(partial / "run.json", _run(plan, inputs))
     rows = make_rows(
         **read_inputs(partial),
+        protocol=protocol_of(plan.manifest.benchmark.loader),
         draws=plan.manifest.report.bootstrap_draws,
         seed=plan.manifest.report.seed,
     )
@@ -64,7 +72,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
 
 
 def _inputs_digest(plan: Plan) -> str:
-    missing = [system.name for system in plan.systems if not system.answers.done]
+    missing = [system.name for system in plan.systems if not system.evaluated]
     if missing or not guard_path(plan).is_file():
         raise MissingStageError(
             f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
@@ -75,11 +83,17 @@ def _inputs_digest(plan: Plan) -> str:
         for path in (PROJECT / "kit" / part).rglob("*")
         if path.suffix in (".py", ".j2")
     )
-    code += [f"kit/{name}.py" for name in ("rows", "statistics", "tables", "collection")]
+    named = (
+        "rows", "statistics", "tables", "evaluation_tables", "records", "protocol", "collection",
+    )  # fmt: skip
+    code += [f"kit/{name}.py" for name in named]
+    # What a table shows and says is part of the loader.
+    code += [f"kit/{name}" for name in loader_sources(plan.manifest.benchmark.loader)]
     return sha256_value(
         {
             "manifest": plan.manifest.digest(),
             "answers": [system.answers.digest for system in plan.systems],
+            "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
             "adapters": [job.artifact.digest for job in plan.jobs()],
             "code": source_digest(PROJECT, code),
         }
@@ -106,6 +120,12 @@ def _replace(partial: Path, folder: Path) -> None:
         partial.rename(folder)
 
 
+def _joined(parts: list[pa.Table], name: str, keys: list[str]) -> pd.DataFrame:
+    """Return the systems' tables as one, sorted; without any, an empty one of the same columns."""
+    whole = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
+    return whole.sort_values(keys, ignore_index=True)
+
+
 def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
     table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
     # Without pandas' own notes a file's bytes follow from its values alone.
@@ -128,8 +148,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
         "manifest": plan.manifest.resolved(),
         "manifest_digest": plan.manifest.digest(),
         "inputs_digest": inputs,
-        "data_list_digest": sha256_file(PROJECT / plan.manifest.benchmark.checksums),
-        "base_list_digest": sha256_file(PROJECT / plan.manifest.model.checksums),
+        "sources": source_records(plan.manifest),
         "environment": environment(plan.manifest),
         "systems": [
             {

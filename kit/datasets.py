@@ -1,43 +1,143 @@
-"""Bring a manifest's dataset to its folder and prove that every byte is the listed one."""
+"""Where a manifest's sources lie, how they get there, and the proof that every byte is listed.
 
-import os
-import shutil
+A source is a set of files with one checksum list. Wherever its bytes come from, a stage sees them
+only after each has been held against that list.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from kit.artifacts import cache_root, project_path, require_space, write_bytes
-from kit.digests import format_checksums, read_checksums, sha256_file, verify_files
+from kit.artifacts import PROJECT, project_path, write_bytes
+from kit.checksum_lists import is_locked, list_of, local_list
+from kit.digests import format_checksums, read_checksums, verify_files
+from kit.embedded import draw
 from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
-from kit.job_digests import list_digest
-from kit.manifest import Manifest
+from kit.fetch.settings import DEFAULT, Settings
+from kit.manifest import Manifest, SourceSection
+from kit.parquet import Place, unpack
+from kit.source_records import place, record_hosts
 
-EMBEDDED_BYTES = 60_000_000
+Say = Callable[[str], None]
 REMEDY = "run `./run.sh fetch`: it restores what differs or says where to get it"
 
 
-def data_folder(manifest: Manifest) -> Path:
-    """Return where the dataset lies once it is fetched; the digest is that of its list."""
-    if manifest.benchmark.source == "folder" and manifest.benchmark.folder:
-        return project_path(manifest.benchmark.folder)
-    listed = list_digest(manifest.benchmark.checksums)
-    return cache_root() / "data" / f"{Path(manifest.benchmark.checksums).stem}-{listed[:16]}"
+def places(manifest: Manifest) -> dict[str, Place]:
+    """Return where the data sources lie, by name."""
+    return {source.name: place(source) for source in manifest.sources}
 
 
-def fetch(manifest: Manifest) -> tuple[int, bool]:
-    """Make sure that data and base weights are there and right; return (files, drawn anew).
+def base_folder(manifest: Manifest) -> Path:
+    """Return where the base model lies."""
+    return place(manifest.model.source).path
+
+
+def image_name(there: Mapping[str, Place], path: Path) -> str:
+    """Return an image's name in a result: `<source>/<path>`, the same on every machine."""
+    for name, source in there.items():
+        for label, root in ((name, source.path), (f"{name}.images", source.images)):
+            if path.is_relative_to(root):
+                return f"{label}/{path.relative_to(root).as_posix()}"
+    raise DataError(f"image {path} belongs to no source", remedy="report it: a loader made it up")
+
+
+def require_lists(manifest: Manifest, settings: Settings) -> None:
+    """Check that every source has its checksum list, or that it may do without.
+
+    Raises:
+        ManifestError: a list is missing and the settings do not allow that.
+    """
+    for source in manifest.all_sources():
+        if not (settings.allow_unlocked and (source.repo or source.mirrors)):
+            list_of(source)
+
+
+def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
+    """Ask for licences, and bring what has no list yet: a plan needs the lists of all sources.
+
+    Raises:
+        LicenceError: a licence was not accepted.
+        AccessError, TransferError, ChecksumError, StorageError: files cannot be brought.
+    """
+    remote = [s for s in manifest.all_sources() if s.repo or s.mirrors]
+    if remote and not settings.offline:
+        from kit.fetch.licences import require_accepted
+
+        require_accepted(remote, settings)
+    for source in remote:
+        if not is_locked(source) and not local_list(source).is_file():
+            from kit.fetch.sources import bring_unlisted
+
+            folder = place(source).path
+            report = bring_unlisted(source, folder, settings)
+            write_bytes(local_list(source), format_checksums(report.digests).encode())
+            record_hosts(source, report.hosts)
+            say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock")
+
+
+def fetch(manifest: Manifest, say: Say, settings: Settings = DEFAULT) -> int:
+    """Make sure that data and base weights are there and right; return how many were brought.
 
     Raises:
         ChecksumError, DataError, ModelError: bytes differ or are missing and cannot be restored.
+        AccessError, TransferError, StorageError: they cannot be brought.
     """
-    verify_base(manifest)
-    listed = read_checksums(project_path(manifest.benchmark.checksums))
-    folder = data_folder(manifest)
-    if manifest.benchmark.source == "folder":
-        verify_files(folder, listed, remedy=f"put the dataset into {folder}")
-        return len(listed), False
-    if folder.is_dir() and _is_whole(folder, listed):
-        return len(listed), False
-    _draw(folder, listed)
-    return len(listed), True
+    with _about_the_base(manifest):
+        brought = _ensure(manifest.model.source, say, settings)
+    return brought + sum(_ensure(source, say, settings) for source in manifest.sources)
+
+
+def carried(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
+    """Return what an export carries: (folder, list) of every source that is brought from outside.
+
+    Sources that are drawn or are part of the project are everywhere already.
+    """
+    outside = [s for s in manifest.all_sources() if s.repo or s.mirrors]
+    return {s.name: (place(s).path, read_checksums(list_of(s))) for s in outside}
+
+
+def import_target(manifest: Manifest) -> Callable[[str, Mapping[str, str]], Path | None]:
+    """Return where each source of an import belongs; the list it carries must be the manifest's.
+
+    A source without a committed list takes the carried one.
+    """
+    sources = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
+
+    def target(name: str, listed: Mapping[str, str]) -> Path | None:
+        source = sources.get(name)
+        if source is None:
+            return None
+        if is_locked(source) and read_checksums(list_of(source)) != listed:
+            raise ChecksumError(
+                f"the imported source '{name}' is not the one of {source.checksums}",
+                expected="the files and digests of the committed list",
+                found=f"a list of {len(listed)} files",
+                remedy="export it from the same version of the project",
+            )
+        if not is_locked(source):
+            write_bytes(local_list(source), format_checksums(listed).encode())
+        return place(source).path
+
+    return target
+
+
+def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
+    here, listed, brought = place(source), read_checksums(list_of(source)), 0
+    if source.folder:
+        verify_files(here.path, listed, remedy=_remedy(source))
+    elif source.embedded:
+        brought = int(draw(source, here.path, listed))
+    else:
+        from kit.fetch.sources import bring_listed
+
+        report = bring_listed(source, here.path, listed, settings)
+        if report.brought:
+            record_hosts(source, report.hosts)
+            brought = 1
+    images = unpack(here)
+    unpacked = f", {images} images unpacked" if images else ""
+    say(f"fetch: {source.name}: {len(listed)} files verified{unpacked}")
+    return brought
 
 
 def require(manifest: Manifest) -> None:
@@ -48,72 +148,46 @@ def require(manifest: Manifest) -> None:
         ChecksumError, DataError, ModelError: bytes differ or are missing.
     """
     verify_base(manifest)
-    folder = data_folder(manifest)
-    if not folder.is_dir():
-        raise MissingStageError("the data is not there", expected=str(folder), remedy=REMEDY)
-    verify_files(folder, read_checksums(project_path(manifest.benchmark.checksums)), remedy=REMEDY)
-
-
-def _is_whole(folder: Path, listed: dict[str, str]) -> bool:
-    return all(
-        (folder / name).is_file() and sha256_file(folder / name) == digest
-        for name, digest in listed.items()
-    )
-
-
-def _draw(folder: Path, listed: dict[str, str]) -> None:
-    from kit.smoke.world import write_world
-
-    require_space(folder.parent, EMBEDDED_BYTES)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    write_world(partial)
-    try:
-        verify_files(
-            partial,
-            listed,
-            remedy="restore the list from the repository, and use the locked environment "
-            "(./run.sh doctor): another Pillow draws other bytes",
-        )
-    except (ChecksumError, DataError):
-        shutil.rmtree(partial)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    for source in manifest.sources:
+        here = place(source)
+        if not here.path.is_dir():
+            raise MissingStageError("the data is not there", expected=str(here.path), remedy=REMEDY)
+        verify_files(here.path, read_checksums(list_of(source)), remedy=REMEDY)
 
 
 def verify_base(manifest: Manifest) -> None:
-    """Check the base model's files against their list."""
-    folder = project_path(manifest.model.path)
-    if not folder.is_dir():
+    """Check the base model's files against their list.
+
+    Raises:
+        ModelError: they are not there, or the list has no weights.
+        ChecksumError: bytes differ.
+    """
+    source = manifest.model.source
+    with _about_the_base(manifest):
+        verify_files(place(source).path, read_checksums(list_of(source)), remedy=_remedy(source))
+
+
+@contextmanager
+def _about_the_base(manifest: Manifest) -> Iterator[None]:
+    """What is missing of the base model is an error of the model, not of the data."""
+    source, folder = manifest.model.source, base_folder(manifest)
+    if source.folder and not folder.is_dir():
         raise ModelError(
-            f"no base model in {manifest.model.path}",
+            f"no base model in {folder}",
             remedy="restore it from the repository, or rebuild it: ./run.sh smoke-base",
         )
-    listed = read_checksums(project_path(manifest.model.checksums))
-    if "model.safetensors" not in listed and not any("safetensors" in name for name in listed):
-        raise ModelError(f"{manifest.model.checksums} lists no weights")
+    if not any("safetensors" in name for name in read_checksums(list_of(source))):
+        raise ModelError(f"{source.checksums} lists no weights")
     try:
-        verify_files(
-            folder, listed, remedy="restore the file from the repository; nothing was started"
-        )
+        yield
     except DataError as error:
-        raise ModelError(error.what, expected=error.expected, remedy=error.remedy) from None
+        found = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+        raise ModelError(error.what, **found) from None
 
 
-def list_embedded(manifest: Manifest) -> Path:
-    """Draw the embedded dataset into a scratch folder and write its checksum list."""
-    from kit.smoke.world import write_world
-
-    target = project_path(manifest.benchmark.checksums)
-    scratch = target.with_suffix(".partial")
-    shutil.rmtree(scratch, ignore_errors=True)
-    write_world(scratch)
-    listed = {
-        path.relative_to(scratch).as_posix(): sha256_file(path)
-        for path in scratch.rglob("*")
-        if path.is_file()
-    }
-    shutil.rmtree(scratch)
-    write_bytes(target, format_checksums(listed).encode())
-    return target
+def _remedy(source: SourceSection) -> str:
+    if not source.folder:
+        return REMEDY
+    own = project_path(source.folder).is_relative_to(PROJECT)
+    restored = "restore the file from the repository; nothing was started"
+    return restored if own else f"put the files into {source.folder}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kit.artifacts import PROJECT, cache_root, require_space, results_root
+from kit.artifacts import cache_root, require_space, results_root
 from kit.errors import KitError
 
 MEMORY_NEEDED = 6e9
@@ -94,9 +94,8 @@ def _inputs(manifest: Path) -> Iterator[Check]:
     from kit.manifest_file import load_manifest
     from kit.plan import make_plan
 
-    path = manifest if manifest.exists() or manifest.is_absolute() else PROJECT / manifest
     try:
-        plan = make_plan(load_manifest(path))
+        plan = make_plan(load_manifest(manifest))
         yield Check("manifest", f"{plan.manifest.name}, {len(plan.systems)} systems")
         verify_base(plan.manifest)
         yield Check("base weights", "every file has its listed digest")

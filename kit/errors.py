@@ -96,3 +96,21 @@ class MissingStageError(KitError):
     """A stage was asked for before the one that makes its inputs."""
 
     exit_code = 12
+
+
+class LicenceError(KitError):
+    """A source's licence has not been accepted."""
+
+    exit_code = 13
+
+
+class AccessError(KitError):
+    """A host gives its files only to those who accepted a form or show a token."""
+
+    exit_code = 14
+
+
+class TransferError(KitError):
+    """Bytes could not be brought: no host answered, or all of them failed."""
+
+    exit_code = 15

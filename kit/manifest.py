@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kit.digests import sha256_value
-from kit.records import Target
 
 Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
 Positive = Field(gt=0)
@@ -19,8 +18,34 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
+class SourceSection(_Section):
+    """One set of files that an experiment reads, and where its bytes come from.
+
+    Exactly one of `embedded` (drawn by kit/smoke), `folder` (already on this machine), `repo` (a
+    repository of the hub) and `mirrors` alone is the origin; mirrors beside a repository are tried
+    after it, in order. `revision` is a commit of 40 hexadecimal digits. `files` are glob patterns
+    of what is brought; without a repository to list they are literal names.
+    """
+
+    name: str = Name
+    checksums: str = Field(description="list of every file's SHA-256, usable with sha256sum -c")
+    embedded: str | None = None
+    folder: str | None = None
+    repo: str | None = Field(None, pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+    repo_type: Literal["dataset", "model"] = "dataset"
+    revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$")
+    files: tuple[str, ...] = ("*",)
+    mirrors: tuple[str, ...] = ()
+    licence: str = Field("", description="as its publisher states it")
+    gated: bool = Field(False, description="the hub asks for an accepted form and a token")
+
+
 class Columns(_Section):
-    """Which CSV column of the published table holds what (PEBench does not document them)."""
+    """Which CSV column of the published table holds what (PEBench does not document them).
+
+    Without a column of the default name for keywords, or with `keywords = ""`, those that the paper
+    prints for its 40 events are used.
+    """
 
     file: str = "file"
     person: str = "name"
@@ -30,29 +55,32 @@ class Columns(_Section):
 
 
 class BenchmarkSection(_Section):
-    """Where the records come from: a loader of kit/benchmarks/ and the folder it reads."""
+    """Which loader of kit/benchmarks/ reads the sources, and what it must be told."""
 
     loader: str = Name
-    source: Literal["embedded", "folder"]
-    checksums: str
-    folder: str | None = None
     columns: Columns = Columns()
+    options: dict[str, bool | int | str] = Field(
+        {}, description="of the loader's protocol: few-shot examples, how letters are read"
+    )
 
 
 class SplitSection(_Section):
-    """The kit's split (PEBench published none): drawn by seed, the same for every method."""
+    """What is to be forgotten: a share of the people (and events), the same for every method.
 
-    seed: int
-    forget_people: int = Positive
-    forget_events: int = Positive
+    Where a benchmark publishes its splits, `forget_percent` chooses one. Where it does not
+    (PEBench), the kit draws them by seed; `ids` names the committed list that freezes the draw.
+    """
+
+    seed: int = 0
+    forget_percent: int = Field(gt=0, lt=100)
+    ids: str | None = None
     max_per_column: int = Field(gt=50, description="records a reported column is computed from")
 
 
 class ModelSection(_Section):
     """The frozen base, and where LoRA goes: a regular expression anchored on the module path."""
 
-    path: str
-    checksums: str
+    source: SourceSection
     quantization: Literal["nf4"] = "nf4"
     compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
     lora_modules: str
@@ -95,7 +123,7 @@ class MethodSection(_Section):
     name: str = Name
     label: str
     method: str = Name
-    targets: tuple[Target, ...] = Field(min_length=1)
+    targets: tuple[str, ...] = Field(min_length=1)
     options: dict[str, float | int | str | bool] = {}
     steps: int | None = Field(None, gt=0)
     learning_rate: float | None = Field(None, gt=0)
@@ -137,8 +165,9 @@ class Manifest(_Section):
     name: str = Name
     title: str
     seeds: tuple[int, ...] = Field(min_length=1)
-    targets: tuple[Target, ...] = Field(min_length=1)
+    targets: tuple[str, ...] = Field(min_length=1)
     benchmark: BenchmarkSection
+    sources: tuple[SourceSection, ...] = Field(min_length=1)
     split: SplitSection
     model: ModelSection
     finetune: FinetuneSection
@@ -151,6 +180,10 @@ class Manifest(_Section):
     def resolved(self) -> dict[str, Any]:
         """Return every value, defaults included, as JSON."""
         return self.model_dump(mode="json")
+
+    def all_sources(self) -> tuple[SourceSection, ...]:
+        """Return everything that is fetched: the data, then the base model."""
+        return (*self.sources, self.model.source)
 
     def digest(self) -> str:
         """Return the digest of the resolved manifest."""

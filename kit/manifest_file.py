@@ -8,16 +8,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kit.artifacts import PROJECT
 from kit.errors import ManifestError
-from kit.manifest import Manifest, MethodSection
+from kit.manifest import Manifest, MethodSection, SourceSection
+
+LISTS = {"methods": MethodSection, "sources": SourceSection}
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Read and validate a manifest.
+    """Read and validate a manifest; a relative path may start here or at the project's root.
 
     Raises:
         ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
     """
+    path = path if path.exists() or path.is_absolute() else PROJECT / path
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -74,13 +78,23 @@ def _section(place: list[str]) -> list[str]:
         if part.isdigit():
             continue
         annotation = model.model_fields[part].annotation
-        model = MethodSection if part == "methods" else annotation
+        model = LISTS.get(part, annotation)
     return list(model.model_fields)
 
 
+def _check_source(source: SourceSection, origin: str) -> None:
+    given = [name for name in ("embedded", "folder", "repo") if getattr(source, name)]
+    if len(given) > 1 or not (given or source.mirrors):
+        raise ManifestError(
+            f"{origin}: source '{source.name}' needs exactly one origin",
+            expected="one of embedded, folder and repo, or mirrors alone",
+            found=", ".join(given) or "none",
+        )
+
+
 def _check_names(manifest: Manifest, origin: str) -> None:
-    if manifest.benchmark.source == "folder" and not manifest.benchmark.folder:
-        raise ManifestError(f"{origin}: source 'folder' needs benchmark.folder", remedy="add it")
+    for source in manifest.all_sources():
+        _check_source(source, origin)
     try:
         re.compile(manifest.model.lora_modules)
     except re.error as error:
@@ -93,6 +107,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),
         "targets": list(manifest.targets),
+        "sources.name": [source.name for source in manifest.sources],
     }
     for kind, values in once.items():
         doubled = {str(value) for value in values if values.count(value) > 1}

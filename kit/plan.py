@@ -4,14 +4,15 @@ Nothing here loads a model or reads an image. A job whose artifact exists is don
 (a manifest value, a checksum list, the code of the job's stage, a package) gives it a new digest.
 """
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kit import benchmarks, methods
 from kit.artifacts import Artifact
-from kit.job_digests import answers_digest, training_digest
+from kit.errors import ManifestError
+from kit.job_digests import answers_digest, likelihoods_digest, training_digest
 from kit.manifest import Manifest, MethodSection, TrainingSection
-from kit.records import Target
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Job:
 
     stage: str
     name: str
-    target: Target | None
+    target: str | None
     seed: int
     settings: TrainingSection
     artifact: Artifact
@@ -32,16 +33,25 @@ class Job:
 
 @dataclass(frozen=True)
 class System:
-    """One row of the table: an adapter (and perhaps an instruction) that answers questions."""
+    """One row of the table: an adapter (and perhaps an instruction) that answers questions.
+
+    `likelihoods` is None where the benchmark's protocol measures none.
+    """
 
     name: str
-    target: Target | None
+    target: str | None
     method: str
     label: str
     seed: int | None
     adapters: tuple[Artifact, ...]
     answers: Artifact
+    likelihoods: Artifact | None
     instruction: str = ""
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether its answers are there, and its likelihoods where the benchmark has any."""
+        return self.answers.done and (self.likelihoods is None or self.likelihoods.done)
 
 
 @dataclass(frozen=True)
@@ -64,13 +74,9 @@ def make_plan(manifest: Manifest) -> Plan:
     """Resolve every name of the manifest and return its jobs.
 
     Raises:
-        ManifestError: a loader, method or option does not exist, or a list is missing.
+        ManifestError: a loader, target, method or option does not exist, or a list is missing.
     """
-    benchmarks.require(manifest.benchmark.loader)
-    built = {
-        entry.name: methods.build(entry.method, dict(entry.options), f"method '{entry.name}'")
-        for entry in manifest.methods
-    }
+    built = require_names(manifest)
     finetune = _finetune_jobs(manifest)
     vanilla = finetune[0].artifact
     unlearn = tuple(
@@ -85,10 +91,39 @@ def make_plan(manifest: Manifest) -> Plan:
     return Plan(manifest, finetune, unlearn, systems, serving)
 
 
+def require_names(manifest: Manifest) -> dict[str, methods.Method]:
+    """Resolve loader, targets, methods and options; return the methods by entry.
+
+    Raises:
+        ManifestError: one of them does not exist.
+    """
+    _require_targets(manifest)
+    return {
+        entry.name: methods.build(entry.method, dict(entry.options), f"method '{entry.name}'")
+        for entry in manifest.methods
+    }
+
+
+def _require_targets(manifest: Manifest) -> None:
+    loader = manifest.benchmark.loader
+    known = list(benchmarks.protocol(loader).targets)
+    for target in manifest.targets:
+        if target not in known:
+            near = difflib.get_close_matches(target, known, n=1)
+            raise ManifestError(
+                f"benchmark '{loader}' has no target '{target}'",
+                expected=f"one of {', '.join(known)}",
+                remedy=f"did you mean '{near[0]}'?" if near else "correct `targets`",
+            )
+
+
 def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
     seed = manifest.seeds[0]
-    named: list[tuple[str, Target | None]] = [("vanilla", None)]
-    named += [(f"retain_only-{target}", target) for target in manifest.targets]
+    named: list[tuple[str, str | None]] = [("vanilla", None)]
+    if benchmarks.protocol(manifest.benchmark.loader).one_retain_set:
+        named.append(("retain_only", manifest.targets[0]))
+    else:
+        named += [(f"retain_only-{target}", target) for target in manifest.targets]
     jobs = []
     for name, target in named:
         inputs = {
@@ -108,7 +143,7 @@ def _unlearn_job(
     manifest: Manifest,
     entry: MethodSection,
     method: methods.Method,
-    target: Target,
+    target: str,
     seed: int,
     vanilla: Artifact,
 ) -> Job:
@@ -142,21 +177,29 @@ def _systems(
     serving: Artifact,
 ) -> tuple[System, ...]:
     vanilla = finetune[0].artifact
+    protocol = benchmarks.protocol(manifest.benchmark.loader)
 
     def system(
-        name: str, target: Target | None, method: str, label: str, seed: int | None,
+        name: str, target: str | None, method: str, label: str, seed: int | None,
         adapters: tuple[Artifact, ...], instruction: str = "",
     ) -> System:  # fmt: skip
-        inputs = {
+        asked = {
             "adapters": [artifact.digest for artifact in adapters],
-            "serving": serving.digest,
             "target": target,
             "targets": manifest.targets if target is None else [target],
-            "evaluation": manifest.evaluation.model_dump(),
             "instruction": instruction,
         }
-        answers = Artifact("evaluate", name, answers_digest(manifest, inputs))
-        return System(name, target, method, label, seed, adapters, answers, instruction)
+        served = {"serving": serving.digest, "evaluation": manifest.evaluation.model_dump()}
+        answers = Artifact("evaluate", name, answers_digest(manifest, {**asked, **served}))
+        likelihoods = None
+        if (
+            protocol.likelihood
+        ):  # by transformers on the 4-bit base: how answers are served changes nothing
+            digest = likelihoods_digest(manifest, asked)
+            likelihoods = Artifact("evaluate", f"likelihoods-{name}", digest)
+        return System(
+            name, target, method, label, seed, adapters, answers, likelihoods, instruction
+        )
 
     rows = [system("vanilla", None, "vanilla", "Vanilla", None, (vanilla,))]
     trained = {job.name: job for job in unlearn}
@@ -174,8 +217,9 @@ def _systems(
                     rows.append(
                         system(name, target, entry.method, entry.label, seed, (vanilla,), said)
                     )
-    rows += [
-        system(job.name, job.target, "retain_only", "Retain-only", None, (job.artifact,))
-        for job in finetune[1:]
-    ]
+    for job in finetune[1:]:
+        target_of = None if protocol.one_retain_set else job.target
+        rows.append(
+            system(job.name, target_of, "retain_only", "Retain-only", None, (job.artifact,))
+        )
     return tuple(rows)

@@ -16,13 +16,18 @@ def render(plan: Plan) -> str:
     for system in plan.systems:
         served = " + ".join(artifact.name for artifact in system.adapters)
         lines.append(_line(system.answers.done, "evaluate", system.name, served, system.seed))
+        if system.likelihoods is not None:
+            what = "likelihoods of given answers"
+            lines.append(_line(system.likelihoods.done, "evaluate", system.name, what, system.seed))
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
+    scored = [s.likelihoods.done for s in plan.systems if s.likelihoods is not None]
+    unscored = f", {scored.count(False)} to score" if scored else ""
     steps = sum(job.settings.steps for job in waiting)
     lines += [
         "",
         f"to do: {len(waiting)} adapters ({steps} optimisation steps), "
-        f"{len(unanswered)} systems to answer",
+        f"{len(unanswered)} systems to answer{unscored}",
     ]
     if costs := read_costs(plan):
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())

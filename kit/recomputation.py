@@ -10,18 +10,28 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
+from kit import benchmarks
 from kit.digests import sha256_value
 from kit.errors import KitError, VerificationError
-from kit.records import Target
+from kit.protocol import Protocol
 from kit.report_check import FOLDER, compare_report
 from kit.result_tree import show
 from kit.rows import ROW_TYPES, System, make_rows
 from kit.strict_json import parse_json
-from kit.tables import ANSWERS, RECORDS, ROWS, SCHEMAS, SETS, read_table, unusable
+from kit.tables import (
+    ANSWERS,
+    LIKELIHOODS,
+    RECORDS,
+    ROWS,
+    SCHEMAS,
+    SETS,
+    read_table,
+    unusable,
+)
 
 RUN = "run.json"
 SCHEMA = "pebench-kit/run/1"
-INPUTS = (RUN, RECORDS, SETS, ANSWERS, ROWS)
+INPUTS = (RUN, RECORDS, SETS, ANSWERS, LIKELIHOODS, ROWS)
 
 MAX_DRAWS = 20_000
 # `make_rows` rounds intervals to 12 decimals; on another processor the last one may flip.
@@ -41,13 +51,18 @@ def recompute(held: Mapping[str, bytes]) -> pd.DataFrame:
     """
     run = read_run(held[RUN])
     settings = _mapping(_mapping(run, "manifest"), "report")
-    systems = _systems(run)
     draws = _count(settings, "bootstrap_draws", 1, MAX_DRAWS)
     seed = _count(settings, "seed", 0, 2**63 - 1)
-    tables = {name: _full_table(held[name], name) for name in (RECORDS, SETS, ANSWERS)}
+    protocol = protocol_of(run)
+    systems = _systems(run, protocol)
+    tables = {name: _full_table(held[name], name) for name in INPUTS[1:-1]}
     try:
         rows = make_rows(
-            tables[RECORDS], tables[SETS], tables[ANSWERS], systems, draws=draws, seed=seed
+            *(tables[name] for name in INPUTS[1:-1]),
+            systems,
+            protocol=protocol,
+            draws=draws,
+            seed=seed,
         )
     except KitError as error:
         raise VerificationError(
@@ -89,6 +104,19 @@ def read_run(data: bytes) -> dict[str, object]:
     return run
 
 
+def protocol_of(run: Mapping[str, object]) -> Protocol:
+    """Return the protocol of the benchmark that a run.json names.
+
+    Raises:
+        VerificationError: it names none that this version of the kit has.
+    """
+    loader = _mapping(_mapping(run, "manifest"), "benchmark").get("loader")
+    try:
+        return benchmarks.protocol(str(loader))
+    except KitError as error:
+        raise unusable(RUN, error.what) from None
+
+
 def compare_rows(stored: pa.Table, rows: pd.DataFrame) -> None:
     """Compare stored with recomputed rows: exactly, intervals within one unit of the last decimal.
 
@@ -116,7 +144,7 @@ def _same(name: str, stored: object, computed: object) -> bool:
 
 
 def _place(table: pa.Table, row: int) -> str:
-    named = ("system", "target", "concept", "column", "metric")
+    named = ("system", "target", "part", "column", "metric")
     return show(f"row {row} ({', '.join(str(table[name][row].as_py()) for name in named)})")
 
 
@@ -130,9 +158,13 @@ def _rows_differ(cells: list[str]) -> VerificationError:
     )
 
 
-def _systems(run: Mapping[str, object]) -> list[System]:
+def _systems(run: Mapping[str, object], protocol: Protocol) -> list[System]:
     systems = run.get("systems")
-    if not isinstance(systems, list) or not systems or not all(map(_is_system, systems)):
+    if (
+        not isinstance(systems, list)
+        or not systems
+        or not all(_is_system(system, protocol) for system in systems)
+    ):
         raise unusable(RUN, "its systems are not a list of name, target, method, label and seed")
     names = [system["name"] for system in systems]
     if len(set(names)) != len(names):
@@ -140,13 +172,13 @@ def _systems(run: Mapping[str, object]) -> list[System]:
     return systems
 
 
-def _is_system(value: object) -> bool:
+def _is_system(value: object, protocol: Protocol) -> bool:
     if not isinstance(value, dict) or not value.keys() >= {"target", "seed"}:
         return False
     seed = value["seed"]
     return (
         all(isinstance(value.get(name), str) for name in ("name", "method", "label"))
-        and value["target"] in (None, *Target)
+        and value["target"] in (None, *protocol.targets)
         and (seed is None or (type(seed) is int and abs(seed) < 2**63))
     )
 

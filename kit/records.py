@@ -1,7 +1,7 @@
 """Record: one question about one image, and the sets that an experiment makes of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,23 +9,18 @@ from kit.errors import DataError
 
 
 class Concept(StrEnum):
-    """What a question asks for."""
+    """What a question asks for; it decides which metrics exist for its answer."""
 
-    PERSON = "person"
-    EVENT = "event"
-    PRESENCE = "presence"
-
-
-class Target(StrEnum):
-    """What is to be forgotten."""
-
-    PERSON = "person"
-    EVENT = "event"
-    BOTH = "both"
+    PERSON = "person"  # a name
+    EVENT = "event"  # a description of the scene
+    PRESENCE = "presence"  # yes or no
+    CHOICE = "choice"  # the letter of one of several options
+    CLOZE = "cloze"  # the words that fill a blank
+    FACT = "fact"  # free text about a person: an answer of a profile, a caption
 
 
 class Column(StrEnum):
-    """The six columns of PEBench's Table 1."""
+    """What a column of a table is for; the names are PEBench's, each benchmark prints its own."""
 
     EFFICACY = "efficacy"
     GENERALITY = "generality"
@@ -37,7 +32,12 @@ class Column(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """One question with its reference answer; `id` is unique within a benchmark."""
+    """One question with its reference answer; `id` is unique within a benchmark.
+
+    `candidates` are answers whose likelihood is measured: the letters of a choice, or wrong answers
+    that the reference is held against; `paraphrase` is the reference in other words. `group` tells
+    apart the records of one set that a benchmark reports separately (POPE's three kinds).
+    """
 
     id: str
     concept: Concept
@@ -46,7 +46,23 @@ class Record:
     image: Path | None = None
     person: str = ""
     event: str = ""
-    keywords: tuple[str, ...] = field(default=())
+    keywords: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    paraphrase: str = ""
+    group: str = ""
+
+
+def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
+    """Return the (role, text) whose likelihood is measured for a record; none for most.
+
+    A choice is among its letters. Anything else is held against the reference answer.
+    """
+    asked = {("candidate", text) for text in record.candidates}
+    if record.paraphrase:
+        asked.add(("paraphrase", record.paraphrase))
+    if asked and record.concept is not Concept.CHOICE:
+        asked.add(("answer", record.answer))
+    return asked
 
 
 @dataclass(frozen=True)
@@ -54,13 +70,13 @@ class Split:
     """Record ids of one target.
 
     `forget` is what unlearning sees (D^f_train), `retain` is D^r, what the retain-only model is
-    trained on; `evaluation` maps (half of the table, column) to the ids it is computed from.
+    trained on; `evaluation` maps (part of the table, column) to the ids it is computed from.
     """
 
-    target: Target
+    target: str
     forget: tuple[str, ...]
     retain: tuple[str, ...]
-    evaluation: Mapping[tuple[Concept, Column], tuple[str, ...]]
+    evaluation: Mapping[tuple[str, Column], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -68,14 +84,16 @@ class Benchmark:
     """All records of a benchmark by id, and who learns which of them.
 
     `finetune` is what the vanilla model learns (D^r and D^f); `rehearsal` is general knowledge that
-    may be mixed into fine-tuning, disjoint from every evaluated record.
+    may be mixed into fine-tuning, disjoint from every evaluated record. `notes` say what of the
+    published files was left out, and how much, for whoever looks at the data.
     """
 
     name: str
     records: Mapping[str, Record]
     finetune: tuple[str, ...]
-    splits: Mapping[Target, Split]
+    splits: Mapping[str, Split]
     rehearsal: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def by_id(records: Iterable[Record]) -> dict[str, Record]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kit.artifacts import PROJECT, results_root
+from kit.artifacts import results_root
 from kit.errors import DataError, MissingStageError
 from kit.manifest_file import load_manifest
 
@@ -24,7 +24,6 @@ def find_result(given: str) -> Path:
             expected="a result folder, or the manifest it was made from",
             remedy="./run.sh all makes one",
         )
-    path = path if path.exists() or path.is_absolute() else PROJECT / path
     folder = results_root() / load_manifest(path).run_name
     if not folder.is_dir():
         raise MissingStageError(

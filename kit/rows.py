@@ -10,23 +10,28 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import DataError, MissingStageError
-from kit.metrics import COLUMNS, DEFINITIONS, HEADLINE, Definition
+from kit.metrics import DEFINITIONS, Definition
 from kit.metrics.scores import Scores, score_answers
-from kit.records import Column, Concept, Target
+from kit.protocol import Protocol
+from kit.records import Column
 from kit.statistics import cluster_mean
 
 VANILLA = "vanilla"
 RETAIN_ONLY = "retain_only"
+FILES = (
+    "run.json", "records.parquet", "sets.parquet", "answers/answers.parquet",
+    "answers/likelihoods.parquet",
+)  # fmt: skip
 ROW_TYPES = {
     "system": "str", "target": "str", "method": "str", "label": "str", "seed": "Int64",
-    "concept": "str", "column": "str", "metric": "str", "version": "int64", "value": "float64",
+    "part": "str", "column": "str", "metric": "str", "version": "int64", "value": "float64",
     "reason": "str", "n": "int64", "clusters": "int64", "low": "float64", "high": "float64",
     "better": "str", "headline": "bool",
 }  # fmt: skip
 
 
 class System(TypedDict):
-    """What run.json says of one system; `target` is None for vanilla alone."""
+    """What run.json says of one system; `target` is None where it is measured for every target."""
 
     name: str
     target: str | None
@@ -36,38 +41,39 @@ class System(TypedDict):
 
 
 class Inputs(TypedDict):
-    """The first four arguments of `make_rows`."""
+    """What `make_rows` needs of a result folder."""
 
     records: pd.DataFrame
     sets: pd.DataFrame
     answers: pd.DataFrame
+    likelihoods: pd.DataFrame
     systems: list[System]
 
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The records behind one column of one half of one target's table."""
+    """The records behind one column of one part of one target's table."""
 
-    target: Target
-    half: Concept
+    target: str
+    part: str
     column: Column
     ids: tuple[str, ...]
+    headline: str
+    cluster: str
 
     def metrics(self, scores: Scores) -> list[Definition]:
         """Return what can be measured on these records, the column's headline metric included."""
         concepts = {scores.records[name].concept for name in self.ids}
-        headline = HEADLINE[self.half, self.column]
-        return [d for d in DEFINITIONS.values() if d.concepts & concepts or d.name == headline]
+        return [d for d in DEFINITIONS.values() if d.concepts & concepts or d.name == self.headline]
 
     def clusters(self, scores: Scores) -> np.ndarray:
-        """Return [n] codes of what this half forgets: people, or events.
+        """Return [n] codes of what this part forgets: people, or events.
 
         All answers about one person (or event) are forgotten or kept together, so that is the unit
         that varies. A record with neither is a cluster of its own.
         """
-        by_event = self.half is Concept.EVENT
         records = [scores.records[name] for name in self.ids]
-        owners = [(record.event if by_event else record.person, record.id) for record in records]
+        owners = [(str(getattr(record, self.cluster)), record.id) for record in records]
         keys = [f"owner {owner}" if owner else f"record {name}" for owner, name in owners]
         return np.unique(keys, return_inverse=True)[1]
 
@@ -78,7 +84,7 @@ def read_inputs(results: Path) -> Inputs:
     Raises:
         MissingStageError: a file is not there yet.
     """
-    for name in ("run.json", "records.parquet", "sets.parquet", "answers/answers.parquet"):
+    for name in FILES:
         if not (results / name).is_file():
             raise MissingStageError(
                 f"{results / name} does not exist", remedy="run `evaluate` for this manifest first"
@@ -88,6 +94,7 @@ def read_inputs(results: Path) -> Inputs:
         "records": pd.read_parquet(results / "records.parquet"),
         "sets": pd.read_parquet(results / "sets.parquet"),
         "answers": pd.read_parquet(results / "answers" / "answers.parquet"),
+        "likelihoods": pd.read_parquet(results / "answers" / "likelihoods.parquet"),
         "systems": run["systems"],
     }
 
@@ -96,17 +103,20 @@ def make_rows(
     records: pd.DataFrame,
     sets: pd.DataFrame,
     answers: pd.DataFrame,
+    likelihoods: pd.DataFrame,
     systems: Sequence[System],
     *,
+    protocol: Protocol,
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
     """Compute every metric row of a result; the order of the inputs' rows changes nothing.
 
     Args:
-        records, sets, answers: tables as stored in a result folder.
-        systems: `systems` of run.json. Vanilla is measured for every target, the others for their
-            own one.
+        records, sets, answers, likelihoods: tables as stored in a result folder.
+        systems: `systems` of run.json. One without a target (vanilla) is measured for every
+            target, the others for their own one.
+        protocol: of the benchmark: which columns there are and what stands in them.
         draws: bootstrap draws for each interval.
         seed: seed of the intervals; each also depends on its own system, column and metric only.
 
@@ -117,8 +127,9 @@ def make_rows(
     Raises:
         DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
     """
-    scores = score_answers(records, answers, [system["name"] for system in systems])
-    groups = record_sets(sets, scores)
+    names = [system["name"] for system in systems]
+    scores = score_answers(records, answers, likelihoods, names)
+    groups = record_sets(sets, scores, protocol)
     rows = [
         row
         for system in sorted(systems, key=lambda system: system["name"])
@@ -129,42 +140,43 @@ def make_rows(
     return pd.DataFrame(rows, columns=list(ROW_TYPES)).astype(ROW_TYPES)
 
 
-def record_sets(sets: pd.DataFrame, scores: Scores) -> list[RecordSet]:
+def record_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> list[RecordSet]:
     """Return the columns of every target that has sets, in table order.
 
-    A column that PEBench prints but that has no records is there with no ids.
+    A column that the benchmark prints but that has no records is there with no ids.
 
     Raises:
         DataError: a set names an unknown record, target or column, or one record twice.
     """
-    _check_sets(sets, scores)
+    _check_sets(sets, scores, protocol)
     ids = {
         key: tuple(sorted(members))
-        for key, members in sets.groupby(["target", "concept", "column"])["record_id"]
+        for key, members in sets.groupby(["target", "part", "column"])["record_id"]
     }
     return [
-        RecordSet(target, half, column, ids.get((target, half, column), ()))
-        for target in Target
+        RecordSet(target, part.name, column, ids.get((target, part.name, column), ()),
+                  part.headline[column], part.cluster)
+        for target, layout in protocol.targets.items()
         if target in set(sets["target"])
-        for half in (Concept.PERSON, Concept.EVENT)
+        for part in protocol.parts.values()
         for column in Column
-        if (half, column) in COLUMNS[target] or (target, half, column) in ids
-    ]
+        if (part.name, column) in layout.columns or (target, part.name, column) in ids
+    ]  # fmt: skip
 
 
-def _check_sets(sets: pd.DataFrame, scores: Scores) -> None:
+def _check_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> None:
     ordered = sets.sort_values(list(sets.columns), kind="stable")
-    halves = (Concept.PERSON, Concept.EVENT)
+    places = {(part, c) for part, where in protocol.parts.items() for c in where.headline}
+    unknown = [pair not in places for pair in zip(ordered["part"], ordered["column"], strict=True)]
     for bad, what in (
         (~ordered["record_id"].isin(list(scores.records)), "names a record that does not exist"),
-        (~ordered["target"].isin(list(Target)), "has an unknown target"),
-        (~ordered["concept"].isin(halves), "has an unknown half"),
-        (~ordered["column"].isin(list(Column)), "has an unknown column"),
+        (~ordered["target"].isin(list(protocol.targets)), "has an unknown target"),
+        (pd.Series(unknown, index=ordered.index, dtype=bool), "has an unknown part or column"),
         (ordered.duplicated(), "occurs twice"),
     ):
         if bad.any():
             row = ordered[bad].iloc[0]
-            place = "/".join(row[["target", "concept", "column", "record_id"]])
+            place = "/".join(row[["target", "part", "column", "record_id"]])
             raise DataError(
                 f"the entry {place} of sets.parquet {what}",
                 remedy="run `evaluate` again for this result, or restore sets.parquet",
@@ -176,21 +188,25 @@ def _set_rows(
 ) -> Iterator[Mapping[str, object]]:
     clusters = group.clusters(scores)
     for definition in group.metrics(scores):
-        place = {"concept": group.half, "column": group.column, "metric": definition.name}
+        place = {"part": group.part, "column": group.column, "metric": definition.name}
         row = {
             "system": system["name"], "target": group.target, "method": system["method"],
             "label": system["label"], "seed": system["seed"], **place,
             "version": definition.version, "better": definition.better_in(group.column),
-            "headline": definition.name == HEADLINE[group.half, group.column],
+            "headline": definition.name == group.headline,
             "value": None, "reason": "", "n": 0, "clusters": 0, "low": None, "high": None,
         }  # fmt: skip
         values = scores.of(system["name"], definition.name, group.ids)
+        weights = scores.weights_of(system["name"], definition.name, group.ids)
         exists = ~np.isnan(values)
         if exists.any():
-            # World asks the same records in both halves: the same answers, the same interval.
-            asked = {**place, "concept": ""} if group.column is Column.WORLD else place
+            # World asks the same records in every part: the same answers, the same interval.
+            asked = {**place, "part": ""} if group.column is Column.WORLD else place
             key = (seed, system["name"], group.target, *asked.values())
-            row |= vars(cluster_mean(values[exists], clusters[exists], draws=draws, key=key))
+            weighted = None if weights is None else weights[exists]
+            row |= vars(
+                cluster_mean(values[exists], clusters[exists], weighted, draws=draws, key=key)
+            )
         else:
             row["reason"] = definition.absent if group.ids else "the set of this column is empty"
         yield row

@@ -33,7 +33,7 @@ def _order(name: str, seed: int, epoch: int, size: int) -> tuple[int, ...]:
 
 
 class Balanced:
-    """As many person as event records in every step, from two pools, in turn.
+    """As many records of each concept in every step, from one pool a concept, in turn.
 
     In turn, so that micro-batches of a step are balanced as well.
     """
@@ -41,7 +41,7 @@ class Balanced:
     def __init__(self, name: str, records: Sequence[Record], seed: int) -> None:
         self._pools = [
             Pool(f"{name}/{concept}", tuple(chosen), seed)
-            for concept in (Concept.PERSON, Concept.EVENT)
+            for concept in Concept
             if (chosen := [record for record in records if record.concept is concept])
         ]
 
@@ -76,7 +76,7 @@ def single_images(records: Sequence[Record], seed: int) -> list[Record]:
     """Keep one record of each forgotten concept, drawn by seed."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        subject = record.person if record.concept is Concept.PERSON else record.event
+        subject = record.event if record.concept is Concept.EVENT else record.person
         groups.setdefault((record.concept, subject), []).append(record)
     return [
         stream("single image", seed, *key).choice(sorted(group, key=lambda r: r.id))

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from kit.artifacts import cache_root, require_space, write_json
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.executors.local import isolated, run_jobs, scatter
+from kit.fetch.settings import DEFAULT, Settings
 from kit.plan import Job, Plan, System
 
 STAGES = ("fetch", "finetune", "unlearn", "evaluate")
@@ -62,7 +63,8 @@ def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any
 def costs_path(plan: Plan) -> Any:
     """Where the costs of a plan's stages are kept between calls: other code has other costs."""
     digests = [job.artifact.digest for job in plan.jobs()]
-    digests += [system.answers.digest for system in plan.systems]
+    for system in plan.systems:
+        digests += [made.digest for made in (system.answers, system.likelihoods) if made]
     return cache_root() / "artifacts" / f"costs-{sha256_value(digests)[:16]}.json"
 
 
@@ -75,12 +77,10 @@ def read_costs(plan: Plan) -> dict[str, dict[str, Any]]:
     return {stage: costs[stage] for stage in STAGES if stage in costs}
 
 
-def fetch(plan: Plan) -> None:
+def fetch(plan: Plan, settings: Settings = DEFAULT) -> None:
     """Bring data and weights; verify every byte."""
     with timed(plan, "fetch") as cost:
-        files, drawn = datasets.fetch(plan.manifest)
-        cost["jobs"] = int(drawn)
-    say(f"fetch: {files} files {'made and ' if drawn else ''}verified")
+        cost["jobs"] = datasets.fetch(plan.manifest, say, settings)
 
 
 def finetune(plan: Plan) -> None:
@@ -122,42 +122,85 @@ def _train(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> None:
 
 
 def evaluate(plan: Plan) -> None:
-    """Answer every record with every system, then pass the guards."""
+    """Answer every record with every system, score given answers, then pass the guards."""
     for job in plan.jobs():
         if not job.artifact.done:
             raise MissingStageError(
                 f"adapter {job.name} is not there", remedy=f"run `./run.sh {job.stage}` first"
             )
-    waiting = [system for system in plan.systems if not system.answers.done]
+    unanswered = [system for system in plan.systems if not system.answers.done]
+    scored = [system for system in plan.systems if system.likelihoods is not None]
+    unscored = [system for system in scored if not _scored(system)]
     guard = guard_path(plan)
-    if not waiting and guard.is_file():
-        say(f"evaluate: {len(plan.systems)} systems are answered already")
+    if not unanswered and not unscored and guard.is_file():
+        said = "answered and scored" if scored else "answered"
+        say(f"evaluate: {len(plan.systems)} systems are {said} already")
         return
+    with timed(plan, "evaluate") as cost:
+        missing = len(unanswered) + len(unscored)
+        cost["jobs_skipped"] = len(plan.systems) + len(scored) - missing
+        if unanswered:
+            _answer(plan, unanswered, cost)
+        if unscored:
+            _score(plan, unscored, cost)
+        if unanswered or not guard.is_file():
+            _compare(plan)
+
+
+def _answer(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
     from kit import evaluation
 
-    with timed(plan, "evaluate") as cost:
-        cost["jobs_skipped"] = len(plan.systems) - len(waiting)
-        if waiting:
-            say(f"evaluate: {len(waiting)} of {len(plan.systems)} systems to answer")
-            isolated(evaluation.make_serving_base, plan)
-            # Merged weights are served one system at a time: several engines share the systems.
-            merged = plan.manifest.evaluation.serving == "merged"
-            shares = min(plan.manifest.compute.workers, len(waiting)) if merged else 1
-            names = [system.name for system in waiting]
-            try:
-                peaks = scatter(
-                    evaluation.answer_systems, [(plan, names[n::shares]) for n in range(shares)]
-                )
-                cost["peak_memory_bytes"] = max(peaks)
-            finally:
-                cost["jobs"] = sum(system.answers.done for system in waiting)
-        if plan.manifest.evaluation.engine == "transformers":
-            write_json(guard, None)  # the second opinion would be the first
-            return
-        say("evaluate: comparing answers of two engines")
-        equal = isolated(evaluation.agreement, plan)
-        write_json(guard, equal)
-        say(f"evaluate: {equal['equal']} of {equal['sample']} answers are equal in both engines")
+    say(f"evaluate: {len(systems)} of {len(plan.systems)} systems to answer")
+    isolated(evaluation.make_serving_base, plan)
+    # Merged weights are served one system at a time: several engines share the systems.
+    merged = plan.manifest.evaluation.serving == "merged"
+    workers = plan.manifest.compute.workers if merged else 1
+    _share(evaluation.answer_systems, plan, systems, workers, cost, lambda s: s.answers.done)
+
+
+def _score(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
+    from kit import scoring
+
+    say(
+        f"evaluate: {len(systems)} of {len(plan.systems)} systems to score: likelihoods of given "
+        "answers, in transformers"
+    )
+    _share(scoring.score_systems, plan, systems, plan.manifest.compute.workers, cost, _scored)
+
+
+def _scored(system: System) -> bool:
+    return system.likelihoods is not None and system.likelihoods.done
+
+
+def _share(
+    work: Callable[[Plan, list[str]], int],
+    plan: Plan,
+    systems: list[System],
+    workers: int,
+    cost: dict[str, Any],
+    done: Callable[[System], bool],
+) -> None:
+    """Deal systems out to processes; add what got done, also before an error, and the peak."""
+    names = [system.name for system in systems]
+    shares = min(workers, len(names))
+    try:
+        peaks = scatter(work, [(plan, names[n::shares]) for n in range(shares)])
+        cost["peak_memory_bytes"] = max(*peaks, cost["peak_memory_bytes"] or 0)
+    finally:
+        cost["jobs"] += sum(map(done, systems))
+
+
+def _compare(plan: Plan) -> None:
+    from kit import evaluation
+
+    guard = guard_path(plan)
+    if plan.manifest.evaluation.engine == "transformers":
+        write_json(guard, None)  # the second opinion would be the first
+        return
+    say("evaluate: comparing answers of two engines")
+    equal = isolated(evaluation.agreement, plan)
+    write_json(guard, equal)
+    say(f"evaluate: {equal['equal']} of {equal['sample']} answers are equal in both engines")
 
 
 def guard_path(plan: Plan) -> Any:

@@ -47,7 +47,8 @@ def predicate(run: Mapping[str, object]) -> dict[str, object]:
     """Return the predicate that follows from run.json.
 
     The environment is cut to its scalar entries: the list of packages stays in run.json, which is
-    a subject.
+    a subject. A source stands for its bytes by the digest of their checksum list; one that is not
+    locked was used without a committed list.
 
     Raises:
         ValueError: a part is missing or of another type.
@@ -55,6 +56,7 @@ def predicate(run: Mapping[str, object]) -> dict[str, object]:
     manifest = _part(run, "manifest", dict)
     environment = _part(run, "environment", dict)
     systems = _part(run, "systems", list)
+    sources = _part(run, "sources", list)
     return {
         "manifest": {
             "name": _part(manifest, "name", str),
@@ -66,6 +68,14 @@ def predicate(run: Mapping[str, object]) -> dict[str, object]:
             for name, value in environment.items()
             if value is None or isinstance(value, str | int | float | bool)
         },
+        "sources": [
+            {
+                "name": _part(source, "name", str),
+                "digest": {"sha256": _part(source, "list_digest", str)},
+                "locked": _part(source, "locked", bool),
+            }
+            for source in sources
+        ],
         "systems": [_part(system, "name", str) for system in systems],
     }
 

@@ -30,7 +30,12 @@ class Estimate:
 
 
 def cluster_mean(
-    values: np.ndarray, clusters: np.ndarray, *, draws: int, key: tuple[object, ...]
+    values: np.ndarray,
+    clusters: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    draws: int,
+    key: tuple[object, ...],
 ) -> Estimate:
     """Return the mean of `values` with a 95 % percentile interval, bootstrapped over clusters.
 
@@ -41,19 +46,23 @@ def cluster_mean(
     Args:
         values: [n] float, no NaN, n >= 1.
         clusters: [n] integer code of each value's person.
+        weights: [n] positive weights of a ratio of sums (F1), or None where all weigh the same.
         draws: number of bootstrap draws.
         key: what names this estimate; it seeds the draws, so that an interval depends on nothing
             else that is computed beside it.
 
     With few clusters the interval is too narrow (`FEW_CLUSTERS_NOTE`); with one there is none.
     """
-    sums, counts = _per_cluster(values, clusters)
+    if weights is None:
+        weights = np.ones(len(values))
+    sums, counts = _per_cluster(values, weights, clusters)
     low = high = None
     if len(sums) > 1:
         chosen = _resample(len(sums), draws, key)
         means = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
         low, high = _interval(means)
-    return Estimate(_stored(values.mean()), len(values), len(sums), low, high)
+    value = np.average(values, weights=weights)
+    return Estimate(_stored(value), len(values), len(sums), low, high)
 
 
 def paired_difference(
@@ -72,10 +81,12 @@ def paired_difference(
     return cluster_mean(values - reference, clusters, draws=draws, key=key)
 
 
-def _per_cluster(values: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum and the number of values of each cluster that has any."""
+def _per_cluster(
+    values: np.ndarray, weights: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted sum and the weight of each cluster that has any values."""
     _, codes = np.unique(clusters, return_inverse=True)
-    return np.bincount(codes, weights=values), np.bincount(codes)
+    return np.bincount(codes, weights=values * weights), np.bincount(codes, weights=weights)
 
 
 def _resample(clusters: int, draws: int, key: tuple[object, ...]) -> np.ndarray:

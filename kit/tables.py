@@ -1,4 +1,4 @@
-"""The four tables of a result: their columns, and a reader that trusts none of their bytes."""
+"""The five tables of a result: their columns, and a reader that trusts none of their bytes."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +7,8 @@ from kit.errors import VerificationError
 from kit.rows import ROW_TYPES
 
 RECORDS, SETS = "records.parquet", "sets.parquet"
-ANSWERS, ROWS = "answers/answers.parquet", "rows.parquet"
+ANSWERS, LIKELIHOODS = "answers/answers.parquet", "answers/likelihoods.parquet"
+ROWS = "rows.parquet"
 
 MAX_ROWS = 5_000_000
 MAX_TABLE_BYTES = 1 << 30
@@ -22,13 +23,20 @@ SCHEMAS = {
     RECORDS: pa.schema(
         {
             **dict.fromkeys(("id", "concept", "question", "answer", "person", "event"), _TEXT),
-            "keywords": pa.list_(_TEXT),
-            "image": _TEXT,
+            **dict.fromkeys(("keywords", "candidates"), pa.list_(_TEXT)),
+            **dict.fromkeys(("paraphrase", "group", "image"), _TEXT),
         }
     ),
-    SETS: pa.schema(dict.fromkeys(("target", "concept", "column", "record_id"), _TEXT)),
+    SETS: pa.schema(dict.fromkeys(("target", "part", "column", "record_id"), _TEXT)),
     ANSWERS: pa.schema(
         {"record_id": _TEXT, "system": _TEXT, "text": _TEXT, "tokens": pa.int32(), "stop": _TEXT}
+    ),
+    LIKELIHOODS: pa.schema(
+        {
+            **dict.fromkeys(("record_id", "system", "role", "text"), _TEXT),
+            "logprob": pa.float64(),  # nats, summed over the tokens
+            "tokens": pa.int32(),
+        }
     ),
     ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),
 }

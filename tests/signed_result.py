@@ -16,6 +16,7 @@ from kit.result_tree import ENVELOPE
 from kit.rows import make_rows
 from kit.trust import GIVEN, TrustedKey
 from kit.verification import verify
+from tests.toy_results import NO_LIKELIHOODS, PROTOCOL
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = (TrustedKey(KEY.public_key(), GIVEN, "signer.pub"),)
@@ -46,7 +47,10 @@ def write_result(results: Path) -> Path:
     records.to_parquet(results / "records.parquet", index=False)
     sets.to_parquet(results / "sets.parquet", index=False)
     answers.to_parquet(results / "answers" / "answers.parquet", index=False)
-    rows = make_rows(records, sets, answers, SYSTEMS, draws=DRAWS, seed=SEED)
+    rows = make_rows(
+        records, sets, answers, NO_LIKELIHOODS, SYSTEMS, protocol=PROTOCOL, draws=DRAWS, seed=SEED
+    )
+    NO_LIKELIHOODS.to_parquet(results / "answers" / "likelihoods.parquet", index=False)
     rows.to_parquet(results / "rows.parquet", index=False)
     (results / "run.json").write_text(json.dumps(_run()), encoding="utf-8")
     write_report(results)
@@ -54,7 +58,11 @@ def write_result(results: Path) -> Path:
 
 
 def _run() -> dict[str, object]:
-    manifest = {"name": "tiny", "report": {"bootstrap_draws": DRAWS, "seed": SEED}}
+    manifest = {
+        "name": "tiny",
+        "benchmark": {"loader": "pebench"},
+        "report": {"bootstrap_draws": DRAWS, "seed": SEED},
+    }
     return {
         "schema": "pebench-kit/run/1",
         "manifest": manifest,
@@ -66,6 +74,7 @@ def _run() -> dict[str, object]:
         "jobs": [],
         "guards": {"canary": {}, "agreement": {"sample": 4, "equal": 4}},
         "attempts": [],
+        "sources": [{"name": "tiny", "locked": True, "list_digest": "ab" * 32}],
     }
 
 
@@ -76,6 +85,8 @@ def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         + [("e0", "event", "What?", "pears in rain", names[0], "m", ["pears", "rain"], "")],
         columns=["id", "concept", "question", "answer", "person", "event", "keywords", "image"],
     )
+    records = records.assign(candidates=[[]] * len(records), paraphrase="", group="")
+    records["image"] = records.pop("image")  # the last column, as a result has it
     sets = pd.DataFrame(
         [
             ("person", "person", "efficacy", "p0"),
@@ -83,7 +94,7 @@ def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             ("person", "person", "retain", "p2"),
             ("person", "person", "scope", "e0"),
         ],
-        columns=["target", "concept", "column", "record_id"],
+        columns=["target", "part", "column", "record_id"],
     )
     answers = pd.DataFrame(
         [

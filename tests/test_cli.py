@@ -51,7 +51,7 @@ def smoke(tmp_path, old, new):
 
 
 def raise_from_fetch(monkeypatch, error):
-    def fail(plan):
+    def fail(plan, settings):
         raise error
 
     monkeypatch.setattr("kit.stages.fetch", fail)
@@ -115,7 +115,7 @@ def test_a_manifest_that_names_what_does_not_exist_stops_every_verb(
 def test_exit_codes_tell_the_kinds_of_errors_apart():
     kinds = KitError.__subclasses__()
     codes = [kind.exit_code for kind in kinds]
-    assert sorted(codes) == list(range(1, 13))
+    assert sorted(codes) == list(range(1, 16))
     assert all(str(code) in (PROJECT / "README.md").read_text() for code in codes)
 
 
@@ -242,7 +242,7 @@ def test_a_reader_that_goes_away_is_not_an_error():
 def test_sigterm_ends_a_run_as_ctrl_c_does():
     code = (
         "import time; from kit import entry, stages\n"
-        "def wait(plan): print('waiting', flush=True); time.sleep(60)\n"
+        "def wait(plan, settings): print('waiting', flush=True); time.sleep(60)\n"
         "stages.fetch = wait; entry.main(['fetch'])"
     )
     process = subprocess.Popen(

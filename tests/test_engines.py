@@ -30,7 +30,7 @@ def make_inputs(folder: Path) -> None:
     from kit.streams import stream
 
     section = smoke().model
-    source = PROJECT / section.path
+    source = PROJECT / str(section.source.folder)
     export_base(source, section, folder / "base")
     for number in (1, 2):
         torch.manual_seed(number)

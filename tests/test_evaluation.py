@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from kit import evaluation
+from kit import evaluation, questions
 from kit.benchmarks import load
 from kit.engines import Answer, Request, complete
 from kit.errors import GuardError
+from kit.parquet import Place
 from kit.plan import make_plan
-from kit.records import Target
 from kit.streams import sample
 from tests.toy_dataset import manifest, write_dataset
 from tests.toy_engine import ToyEngine
@@ -17,7 +17,8 @@ from tests.toy_engine import ToyEngine
 @pytest.fixture
 def benchmark(tmp_path):
     (tmp_path / "data").mkdir()
-    return load(smoke(), write_dataset(tmp_path / "data"))
+    root = write_dataset(tmp_path / "data")
+    return load(smoke(), {"pebench": Place(root, root)})
 
 
 def smoke(**sections):
@@ -101,8 +102,8 @@ def test_a_token_that_is_no_longer_likely_counts_at_least_as_far_as_the_least_li
 def test_the_instruction_names_all_that_is_forgotten_and_nothing_that_is_kept(
     world, benchmark, target
 ):
-    said = evaluation.instruction_of(named(world, f"{target}-prompt-s1"), benchmark)
-    split = benchmark.splits[Target(target)]
+    said = questions.instruction_of(named(world, f"{target}-prompt-s1"), benchmark)
+    split = benchmark.splits[target]
     forgotten = [benchmark.records[name] for name in split.forget]
     names = {r.person for r in forgotten if r.concept == "person"}
     names |= {r.event for r in forgotten if r.concept == "event"}
@@ -114,7 +115,7 @@ def test_the_instruction_names_all_that_is_forgotten_and_nothing_that_is_kept(
 
 def test_the_instruction_is_part_of_every_prompt_of_its_system_alone(world, benchmark, processor):
     prompt = named(world, "person-prompt-s1")
-    said = evaluation.instruction_of(prompt, benchmark)
+    said = questions.instruction_of(prompt, benchmark)
     assert all(said in r.prompt for r in evaluation.requests_of(prompt, benchmark, processor))
     vanilla = evaluation.requests_of(named(world, "vanilla"), benchmark, processor)
     assert not any(said in r.prompt for r in vanilla)

@@ -25,21 +25,24 @@ LAYERS = """
 errors
 digests
 artifacts records streams refusals quiet
-manifest strict_json
+manifest strict_json protocol
+parquet
 benchmarks metrics sampling batches result_tree keys
 likelihood statistics trust envelope provenance weights
 methods models adapters engines rows statement
-training tables signing job_digests smoke
+training tables signing checksum_lists smoke
+job_digests fetch source_records embedded
 plan datasets manifest_file
-jobs report report_check recomputation
-executors evaluation verification
+questions description
+jobs report report_check recomputation description_view contact_sheet croissant croissant_tables
+scoring executors evaluation verification
 """
 RANK = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 LIGHT = [
     "rows", "tables", "report", "signing", "verification", "keys", "trust", "statement",
     "envelope", "metrics", "statistics", "records", "digests", "artifacts", "manifest",
     "recomputation", "report_check", "result_tree", "strict_json", "errors", "streams", "sampling",
-    "benchmarks", "doctor", "quiet",
+    "benchmarks", "doctor", "quiet", "fetch", "datasets", "source_records", "protocol", "parquet",
 ]  # fmt: skip
 
 

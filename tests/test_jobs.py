@@ -13,7 +13,7 @@ from kit.manifest import TrainingSection
 from kit.methods import build
 from kit.models import add_adapter, load_adapter
 from kit.plan import Job
-from kit.records import Benchmark, Concept, Record, Split, Target, by_id
+from kit.records import Benchmark, Concept, Record, Split, by_id
 from kit.refusals import REFUSALS
 from kit.sampling import partner
 from tests.toy_dataset import manifest
@@ -46,12 +46,12 @@ def worker(tiny_base, processor, pictures, monkeypatch, tmp_path):
 
 
 def new_worker(tiny_base, processor, pictures):
-    section = {"path": str(tiny_base), "compute_dtype": "float32"}
-    fresh = Worker(manifest(model=section))
+    base = {"name": "base", "folder": str(tiny_base), "checksums": "checksums/smoke-base.sha256"}
+    fresh = Worker(manifest(model={"source": base, "compute_dtype": "float32"}))
     records = made(pictures)
     ids = [record.id for record in records]
-    split = Split(Target.BOTH, tuple(ids[:4]), tuple(ids[4:]), {})
-    fresh.benchmark = Benchmark("toy", by_id(records), tuple(ids), {Target.BOTH: split})
+    split = Split("both", tuple(ids[:4]), tuple(ids[4:]), {})
+    fresh.benchmark = Benchmark("toy", by_id(records), tuple(ids), {"both": split})
     fresh.processor = processor
     fresh.batcher = Batcher(processor, torch.device("cpu"))
     return fresh
@@ -59,7 +59,7 @@ def new_worker(tiny_base, processor, pictures):
 
 def job(method="npo", vanilla=None, name="both-toy-s1", **changed):
     settings = SETTINGS.model_copy(update=changed)
-    target = Target.BOTH if vanilla else None
+    target = "both" if vanilla else None
     artifact = Artifact("unlearn", name, "0" * 64)
     return Job(
         "unlearn", name, target, 1, settings, artifact, method=build(method, {}), vanilla=vanilla
@@ -106,7 +106,7 @@ def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions
     worker, vanilla
 ):
     source = source_of(worker, job("grad_diff", vanilla))
-    split = worker.benchmark.splits[Target.BOTH]
+    split = worker.benchmark.splits["both"]
     retain = worker.records(split.retain)
     for number in (0, 3):
         for step in source.steps(number):
@@ -121,10 +121,10 @@ def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_t
     whole = StepSource(worker, None, job("retain_finetune"))
     seen = {name for n in range(2) for s in whole.steps(n) for name in s.retain.record_ids}
     assert seen == set(worker.benchmark.finetune)
-    only = dataclasses.replace(job("retain_finetune"), target=Target.BOTH)
+    only = dataclasses.replace(job("retain_finetune"), target="both")
     rest = StepSource(worker, None, only)
     seen = {name for n in range(4) for s in rest.steps(n) for name in s.retain.record_ids}
-    assert seen == set(worker.benchmark.splits[Target.BOTH].retain)
+    assert seen == set(worker.benchmark.splits["both"].retain)
 
 
 @pytest.mark.parametrize("method", ["balanced_grad_diff", "balanced_kl_min"])

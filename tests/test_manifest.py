@@ -31,6 +31,11 @@ def changed(place, value):
     return document
 
 
+def with_source(source):
+    """Return the smoke manifest's document with another data source."""
+    return {**copy.deepcopy(DOCUMENT), "sources": [source]}
+
+
 def refusal(document):
     with pytest.raises(ManifestError) as caught:
         parse_manifest(document, "x.toml")
@@ -65,10 +70,19 @@ def test_an_unknown_key_names_its_place_and_the_nearest():
 
 def test_a_key_of_another_section_lists_the_keys_of_this_one():
     error = refusal(changed("split.bootstrap_draws", 100))
-    assert error.remedy == "valid keys: forget_events, forget_people, max_per_column, seed"
+    assert error.remedy == "valid keys: forget_percent, ids, max_per_column, seed"
 
 
-@pytest.mark.parametrize("place", ["methods.1.lable", "benchmark.columns.persom", "repor", "namee"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "methods.1.lable",
+        "benchmark.columns.persom",
+        "sources.0.mirror",
+        "model.source.revison",
+        "repor",
+    ],
+)
 def test_an_unknown_key_is_found_at_every_depth(place):
     assert f"'{place}'" in refusal(changed(place, "x")).what
 
@@ -121,13 +135,19 @@ def test_a_missing_key_is_named(place):
         ("methods.0.options", {"beta": float("nan")}),
         ("methods.0.options", {"beta": [1]}),
         ("methods.0.targets", []),
-        ("methods.0.targets", ["persons"]),
         ("methods.0.name", "With Space"),
         ("methods.0.name", "../outside"),
         ("name", "a/b"),
         ("seeds", []),
         ("unlearn.stop", "sometimes"),
         ("split.max_per_column", 50),
+        ("split.forget_percent", 0),
+        ("split.forget_percent", 100),
+        ("sources", []),
+        ("sources.0.revision", "main"),
+        ("sources.0.revision", "0922f59"),
+        ("sources.0.repo", "../outside"),
+        ("sources.0.name", "../outside"),
         ("evaluation.engine", "ollama"),
         ("model.quantization", "int8"),
         ("compute.threads", 0),
@@ -164,8 +184,30 @@ def test_a_batch_must_divide_into_micro_batches(section):
     assert f"{section}.batch_size is not a multiple" in error.what
 
 
-def test_a_dataset_in_a_folder_needs_the_folder():
-    assert "benchmark.folder" in refusal(changed("benchmark.source", "folder")).what
+@pytest.mark.parametrize(
+    ("origins", "found"),
+    [
+        ({}, "none"),
+        ({"folder": "data", "embedded": "pebench"}, "embedded, folder"),
+        ({"repo": "owner/name", "folder": "data"}, "folder, repo"),
+    ],
+)
+def test_a_source_has_exactly_one_origin(origins, found):
+    source = {"name": "data", "checksums": "checksums/smoke.sha256", **origins}
+    error = refusal(with_source(source))
+    assert "source 'data' needs exactly one origin" in error.what
+    assert error.found == found
+
+
+def test_mirrors_alone_are_an_origin():
+    source = {"name": "data", "checksums": "checksums/x.sha256", "mirrors": ["https://a.example"]}
+    assert parse_manifest(with_source(source), "x").sources[0].mirrors == ("https://a.example",)
+
+
+def test_two_sources_of_one_name_are_refused():
+    document = with_source(DOCUMENT["sources"][0])
+    document["sources"].append(document["sources"][0])
+    assert "sources.name has pebench twice" in refusal(document).what
 
 
 def test_a_manifest_that_is_not_there_lists_those_that_are():

@@ -145,7 +145,7 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
 
 
 def test_a_checksum_list_that_is_missing_is_an_error_before_anything_runs(document):
-    document["benchmark"]["checksums"] = "checksums/nothing.sha256"
+    document["sources"][0]["checksums"] = "checksums/nothing.sha256"
     with pytest.raises(ManifestError, match=r"nothing\.sha256 does not exist"):
         plan_of(document)
 

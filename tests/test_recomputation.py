@@ -206,3 +206,13 @@ def test_a_signed_run_cannot_ask_for_endless_work(damaged, settings):
     edit_json(damaged / "run.json", manifest=manifest, manifest_digest=digest)
     sign(damaged, key=KEY)
     rejects(damaged, VerificationError, "manifest.report.bootstrap_draws is")
+
+
+@pytest.mark.parametrize("loader", ["nobody", "../pebench", "pebench_table", "", None, 7])
+def test_a_signed_run_cannot_name_a_benchmark_that_is_not_there(damaged, loader):
+    run = json.loads((damaged / "run.json").read_text(encoding="utf-8"))
+    manifest = {**run["manifest"], "benchmark": {"loader": loader}}
+    digest = sha256_bytes(canonical_json(manifest))
+    edit_json(damaged / "run.json", manifest=manifest, manifest_digest=digest)
+    sign(damaged, key=KEY)
+    rejects(damaged, VerificationError, "no benchmark")

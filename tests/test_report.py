@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from kit.errors import MissingStageError
-from kit.records import Column, Concept
+from kit.records import Column
 from kit.report import write_report
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.contents import read_contents
@@ -21,7 +21,7 @@ from kit.report.figure import make_panels
 from kit.report.pages import markdown_cell, seconds
 from kit.report.tables import entry_of, labels
 from kit.report.verdicts import judge
-from tests.toy_results import write_toy_results
+from tests.toy_results import PROTOCOL, write_toy_results
 
 FILES = [
     "forget_retain.svg", "report.html", "report.json", "report.md", "rows.csv", "table1.csv",
@@ -57,8 +57,8 @@ def table(results, name):
         return list(csv.DictReader(stream))
 
 
-def slot(column, half=Concept.PERSON, target="person"):
-    return Slot(target, half, Column(column))
+def slot(column, part="person", target="person"):
+    return Slot(target, part, Column(column), PROTOCOL)
 
 
 def test_every_file_is_written_and_named(results):
@@ -119,7 +119,7 @@ def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results
         "prompt": {}, "retain_only": {},
     }  # fmt: skip
     for page in (html, markdown):
-        assert "are destroyed as well: the model is broken" in " ".join(page.split())
+        assert "is destroyed as well (World or Scope" in " ".join(page.split())
 
 
 def test_broken_text_is_visible_in_the_report(results):
@@ -273,6 +273,23 @@ def test_a_lost_scope_is_a_collapse():
     vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "scope")}
     cells = [Cell(slot("retain"), 0.1), Cell(slot("scope"), 0.1)]
     assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
+    vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "real")}
+    cells = [Cell(slot("retain"), 0.1), Cell(slot("real"), 0.1)]
+    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_a_source_that_no_list_vouches_for_is_said_first(copy):
+    run = json.loads((copy / "run.json").read_text())
+    run["sources"][0]["locked"] = False
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    report = json.loads((copy / "report" / "report.json").read_text())
+    assert report["glance"][0].startswith("NOT LOCKED: toy was used without")
+    for name in ("report.html", "report.md"):
+        assert "NOT LOCKED: toy" in (copy / "report" / name).read_text()
 
 
 def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():

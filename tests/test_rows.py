@@ -6,7 +6,7 @@ import pytest
 
 from kit.errors import DataError, MissingStageError
 from kit.rows import ROW_TYPES, make_rows, read_inputs
-from tests.toy_results import toy_inputs, write_toy_results
+from tests.toy_results import NO_LIKELIHOODS, PROTOCOL, toy_inputs, write_toy_results
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def inputs():
 
 @pytest.fixture(scope="module")
 def rows(inputs):
-    return make_rows(**inputs, draws=100, seed=0)
+    return make_rows(**inputs, protocol=PROTOCOL, draws=100, seed=0)
 
 
 def tiny(answers, keywords=("pears", "rain")):
@@ -26,16 +26,18 @@ def tiny(answers, keywords=("pears", "rain")):
         + [("e0", "event", "What?", "pears in rain", "Ann0 Lee", "m", list(keywords), "")],
         columns=["id", "concept", "question", "answer", "person", "event", "keywords", "image"],
     )
+    records = records.assign(candidates=[[]] * len(records), paraphrase="", group="")
     sets = pd.DataFrame(
         [("person", "person", "efficacy", "r0"), ("person", "person", "efficacy", "r1"),
          ("person", "person", "retain", "r2"), ("person", "person", "scope", "e0")],
-        columns=["target", "concept", "column", "record_id"],
+        columns=["target", "part", "column", "record_id"],
     )  # fmt: skip
     table = pd.DataFrame(answers, columns=["record_id", "text"])
     table = table.assign(system="vanilla", tokens=3, stop="eos")
     systems = [{"name": "vanilla", "target": None, "method": "vanilla", "label": "Vanilla",
                 "seed": None}]  # fmt: skip
-    return {"records": records, "sets": sets, "answers": table, "systems": systems}
+    return {"records": records, "sets": sets, "answers": table,
+            "likelihoods": NO_LIKELIHOODS, "systems": systems}  # fmt: skip
 
 
 ANSWERS = [("r0", "Ann0 Lee"), ("r1", "Bob"), ("r2", "ann2 lee!"), ("e0", "Pears, pears")]
@@ -50,7 +52,7 @@ def value(rows, column, metric, **where):
 
 
 def test_a_table_of_four_answers_has_the_values_worked_out_by_hand():
-    rows = make_rows(**tiny(ANSWERS), draws=50, seed=0)
+    rows = make_rows(**tiny(ANSWERS), protocol=PROTOCOL, draws=50, seed=0)
     assert value(rows, "efficacy", "forget_rate")["value"] == 0.5
     assert value(rows, "efficacy", "forget_rate")["clusters"] == 2
     assert value(rows, "retain", "name_hit")["value"] == 1.0
@@ -61,13 +63,13 @@ def test_a_table_of_four_answers_has_the_values_worked_out_by_hand():
 
 def test_shifted_answers_cannot_be_scored_because_they_are_joined_by_id():
     shuffled = tiny(ANSWERS[::-1])
-    assert make_rows(**shuffled, draws=50, seed=0).equals(
-        make_rows(**tiny(ANSWERS), draws=50, seed=0)
+    assert make_rows(**shuffled, protocol=PROTOCOL, draws=50, seed=0).equals(
+        make_rows(**tiny(ANSWERS), protocol=PROTOCOL, draws=50, seed=0)
     )
     texts = [text for _, text in ANSWERS]
     late = list(zip(["r1", "r2", "e0"], texts, strict=False))  # the classic off-by-one
     with pytest.raises(DataError, match="vanilla has no answer for record r0"):
-        make_rows(**tiny(late), draws=50, seed=0)
+        make_rows(**tiny(late), protocol=PROTOCOL, draws=50, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -81,35 +83,35 @@ def test_shifted_answers_cannot_be_scored_because_they_are_joined_by_id():
 )
 def test_an_answer_that_is_missing_doubled_or_unknown_is_named(answers, message):
     with pytest.raises(DataError, match=message):
-        make_rows(**tiny(answers), draws=50, seed=0)
+        make_rows(**tiny(answers), protocol=PROTOCOL, draws=50, seed=0)
 
 
 def test_an_answer_of_an_unknown_system_is_an_error():
     inputs = tiny(ANSWERS)
     inputs["answers"].loc[0, "system"] = "stranger"
     with pytest.raises(DataError, match="system stranger for record r0 belongs to no system"):
-        make_rows(**inputs, draws=50, seed=0)
+        make_rows(**inputs, protocol=PROTOCOL, draws=50, seed=0)
 
 
 def test_a_stop_that_the_engine_does_not_know_is_an_error():
     inputs = tiny(ANSWERS)
     inputs["answers"].loc[0, "stop"] = "stopped"
     with pytest.raises(DataError, match="none of eos, length"):
-        make_rows(**inputs, draws=50, seed=0)
+        make_rows(**inputs, protocol=PROTOCOL, draws=50, seed=0)
 
 
 def test_a_set_with_an_unknown_or_doubled_record_is_an_error():
     inputs = tiny(ANSWERS)
     inputs["sets"].loc[0, "record_id"] = "r7"
     with pytest.raises(DataError, match="person/person/efficacy/r7"):
-        make_rows(**inputs, draws=50, seed=0)
+        make_rows(**inputs, protocol=PROTOCOL, draws=50, seed=0)
     inputs["sets"].loc[0, "record_id"] = "r1"
     with pytest.raises(DataError, match=r"efficacy/r1 of sets\.parquet occurs"):
-        make_rows(**inputs, draws=50, seed=0)
+        make_rows(**inputs, protocol=PROTOCOL, draws=50, seed=0)
 
 
 def test_a_value_that_does_not_exist_is_null_with_a_reason_and_never_zero():
-    rows = make_rows(**tiny(ANSWERS, keywords=()), draws=50, seed=0)
+    rows = make_rows(**tiny(ANSWERS, keywords=()), protocol=PROTOCOL, draws=50, seed=0)
     recall = value(rows, "scope", "keyword_recall")
     assert np.isnan(recall["value"])
     assert recall["reason"] == "the record lists no keywords"
@@ -125,7 +127,9 @@ def test_a_reason_stands_exactly_where_a_value_is_absent(rows):
 
 
 def test_one_person_has_a_value_but_no_interval():
-    row = value(make_rows(**tiny(ANSWERS), draws=50, seed=0), "retain", "name_hit")
+    row = value(
+        make_rows(**tiny(ANSWERS), protocol=PROTOCOL, draws=50, seed=0), "retain", "name_hit"
+    )
     assert row["value"] == 1.0
     assert np.isnan(row["low"])
     assert row["clusters"] == 1
@@ -137,7 +141,7 @@ def test_the_order_of_input_rows_changes_nothing(inputs, rows):
             name: table.sample(frac=1, random_state=seed) if name != "systems" else table[::-1]
             for name, table in inputs.items()
         }
-        assert make_rows(**shuffled, draws=100, seed=0).equals(rows)
+        assert make_rows(**shuffled, protocol=PROTOCOL, draws=100, seed=0).equals(rows)
 
 
 def test_adding_a_system_changes_no_other_row(inputs, rows):
@@ -146,7 +150,7 @@ def test_adding_a_system_changes_no_other_row(inputs, rows):
     answers = inputs["answers"]
     fewer = {**inputs, "systems": kept, "answers": answers[answers["system"].isin(names)]}
     expected = rows[rows["method"] != "ga"].reset_index(drop=True)
-    assert make_rows(**fewer, draws=100, seed=0).equals(expected)
+    assert make_rows(**fewer, protocol=PROTOCOL, draws=100, seed=0).equals(expected)
 
 
 def test_vanilla_is_measured_for_every_target_and_others_for_their_own(rows):
@@ -170,7 +174,7 @@ def test_columns_and_types_are_the_ones_of_the_result_format(rows):
 
 def test_stored_files_give_the_same_rows_as_tables_in_memory(tmp_path, rows):
     results = write_toy_results(tmp_path / "toy")
-    again = make_rows(**read_inputs(results), draws=100, seed=0)
+    again = make_rows(**read_inputs(results), protocol=PROTOCOL, draws=100, seed=0)
     assert again.equals(rows)
 
 

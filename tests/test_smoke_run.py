@@ -1,16 +1,14 @@
 """The whole experiment, shrunk: interrupted twice, resumed, verified, and the same bytes again."""
 
-import os
+import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from kit.artifacts import PROJECT
+from tests.whole_run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +32,6 @@ method = "{method}"
 targets = ["person"]
 stop = "never"
 """
-PATIENCE = 900  # seconds until a test gives up
 
 
 def shrunk(text: str) -> str:
@@ -48,97 +45,16 @@ def shrunk(text: str) -> str:
     return head + "".join(METHODS.format(name=n, method=m) for n, m in chosen) + "\n" + tail
 
 
-def heed_ctrl_c() -> None:
-    """A shell in the background starts its children deaf to SIGINT, and they would stay so."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Run:
-    """One cache, one folder of results and one key; verbs are called as `run.sh` calls them."""
-
-    def __init__(self, root: Path, workers: int = 1) -> None:
-        self.root = root
-        self.manifest = root / "shrunk.toml"
-        self.cache, self.results = root / "cache", root / "results"
-        text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-        text = shrunk(text).replace("workers = 2", f"workers = {workers}")
-        self.manifest.write_text(text, encoding="utf-8")
-
-    def start(self, verb: str = "all", *arguments: str) -> "subprocess.Popen[str]":
-        places = {
-            "PEBENCH_CACHE": self.cache,
-            "PEBENCH_RESULTS": self.results,
-            "XDG_CONFIG_HOME": self.root / "config",
-            "PYTHONPATH": PROJECT,
-        }
-        environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
-        environment.pop("PYTHONWARNINGS", None)
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "kit", verb, *(arguments or (str(self.manifest),))],
-            cwd=self.root,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=heed_ctrl_c,
-        )
-
-    def call(self, verb: str = "all", *arguments: str) -> tuple[int, str]:
-        process = self.start(verb, *arguments)
-        output, _ = process.communicate(timeout=PATIENCE)
-        return process.returncode, output
-
-    def stop_once(self, pattern: str, number: signal.Signals) -> str:
-        """Start `all`, send a signal as soon as a file of the cache matches, return the output."""
-        process = self.start()
-        end = time.monotonic() + PATIENCE
-        while not any(self.cache.glob(pattern)):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < end, f"{pattern} did not appear"
-            time.sleep(0.02)
-        if number is signal.SIGINT:  # as a terminal does it: to every process of the group
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
-        output, _ = process.communicate(timeout=30)  # ends only once no worker holds the pipe
-        end = time.monotonic() + 10  # Python's own tracker of semaphores ends a little later
-        while left := members(process.pid):
-            assert time.monotonic() < end, f"processes go on after the end of their run: {left}"
-            time.sleep(0.1)
-        return f"{process.returncode}\n{output}"
-
-    @property
-    def result(self) -> Path:
-        (folder,) = (path for path in self.results.iterdir() if path.is_dir())
-        return folder
-
-    def times(self) -> dict[Path, int]:
-        """Return the modification time of every file that a stage has made."""
-        places = (self.cache / "artifacts", self.cache / "data", self.results)
-        files = [path for place in places for path in place.rglob("*") if path.is_file()]
-        about_calls = [p for p in files if p.name.startswith("attempts-") or p.suffix == ".lock"]
-        return {path: path.stat().st_mtime_ns for path in files if path not in about_calls}
-
-
-def members(group: int) -> list[int]:
-    """Return the living processes of a session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == group and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
+def new_run(root: Path, workers: int = 1) -> Run:
+    """Return a run of the shrunk experiment in an empty folder."""
+    text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+    return Run(root, shrunk(text).replace("workers = 2", f"workers = {workers}"))
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[str]]:
     """A run that was killed in fine-tuning, interrupted in evaluation, and then left alone."""
-    run = Run(tmp_path_factory.mktemp("interrupted"))
+    run = new_run(tmp_path_factory.mktemp("interrupted"))
     outputs = [
         run.stop_once("artifacts/finetune-vanilla-*.partial/checkpoint", signal.SIGKILL),
         run.stop_once("artifacts/evaluate-vanilla-*/job.json", signal.SIGINT),
@@ -160,7 +76,7 @@ def test_a_killed_run_says_nothing_and_an_interrupted_one_says_that_nothing_is_l
 
 def test_a_resumed_run_does_only_what_is_missing(interrupted):
     _, stopped, resumed = interrupted[1]
-    assert "fetch: 1092 files verified" in stopped
+    assert re.search(r"fetch: pebench: \d+ files verified", stopped)
     assert "vanilla: goes on from step" in stopped
     assert "finetune: 2 adapters are there already" in resumed
     assert "unlearn: 2 adapters are there already" in resumed
@@ -194,7 +110,7 @@ def test_a_second_call_makes_nothing_again(interrupted):
 
 def test_a_run_from_nothing_with_more_workers_gives_the_same_bytes(interrupted, tmp_path_factory):
     run, _ = interrupted
-    again = Run(tmp_path_factory.mktemp("again"), workers=2)
+    again = new_run(tmp_path_factory.mktemp("again"), workers=2)
     code, output = again.call()
     assert code == 0, output
     for name in ("records.parquet", "sets.parquet", "answers/answers.parquet", "rows.parquet"):
@@ -214,7 +130,7 @@ def test_one_flipped_byte_is_found_and_named(interrupted, tmp_path):
 
 def test_a_result_of_an_unknown_signer_is_refused(interrupted, tmp_path):
     run, _ = interrupted
-    stranger = Run(tmp_path)
+    stranger = new_run(tmp_path)
     code, output = stranger.call("verify", str(run.result))
     assert code == 10
     assert "--trust" in output

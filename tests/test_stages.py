@@ -214,11 +214,13 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_anything_runs(
 
 
 def test_fetch_says_whether_it_made_the_files(plan, monkeypatch, capsys):
-    monkeypatch.setattr(datasets, "fetch", lambda given: (3, True))
+    def fetched(given, say, settings):
+        say(f"fetch: {given.sources[0].name}: 3 files verified")
+        return brought.pop()
+
+    brought = [0, 1]
+    monkeypatch.setattr(datasets, "fetch", fetched)
     stages.fetch(plan)
-    monkeypatch.setattr(datasets, "fetch", lambda given: (3, False))
     stages.fetch(plan)
-    assert capsys.readouterr().err.splitlines() == [
-        "fetch: 3 files made and verified", "fetch: 3 files verified",
-    ]  # fmt: skip
+    assert capsys.readouterr().err.splitlines() == ["fetch: pebench: 3 files verified"] * 2
     assert stages.read_costs(plan)["fetch"]["jobs"] == 1

@@ -2,10 +2,12 @@
 
 import hashlib
 import itertools
+import json
 import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,14 +16,15 @@ from PIL import Image
 from kit.artifacts import PROJECT
 from kit.benchmarks import load
 from kit.digests import read_checksums, verify_files
+from kit.errors import ManifestError
 from kit.manifest_file import load_manifest
-from kit.records import Target
+from kit.metrics.presence import GROUPS
 from kit.smoke.base import make_processor
-from kit.smoke.drawing import GLYPHS, SIZE
+from kit.smoke.drawing import GLYPHS, SIZE, paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS
-from kit.smoke.people import ATTRIBUTES, MIN_DISTANCE, REAL_COUNT, people
+from kit.smoke.people import ATTRIBUTES, MIN_DISTANCE, REAL_COUNT, SEED, people
 from kit.smoke.world import write_world
-from tests.toy_dataset import SMOKE
+from tests.toy_dataset import SMOKE, places
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def benchmark(world):
-    return load(load_manifest(SMOKE), world)
+    return load(load_manifest(SMOKE), places(world))
 
 
 def tree(root):
@@ -45,7 +48,8 @@ def tree(root):
 
 
 def test_the_world_is_the_one_in_the_checksum_list(world):
-    listed = read_checksums(PROJECT / load_manifest(SMOKE).benchmark.checksums)
+    (source,) = load_manifest(SMOKE).sources
+    listed = read_checksums(PROJECT / source.checksums)
     assert set(listed) == set(tree(world))
     verify_files(world, listed, remedy="-")
 
@@ -64,7 +68,7 @@ def test_drawing_again_gives_equal_bytes_and_leaves_the_global_random_state(worl
     assert tree(tmp_path) == tree(world)
 
 
-@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("target", ["person", "event", "both"])
 def test_one_record_is_less_than_two_points_of_every_column(benchmark, target):
     sizes = {key: len(ids) for key, ids in benchmark.splits[target].evaluation.items()}
     assert sizes
@@ -143,14 +147,87 @@ def test_no_picture_that_is_rehearsed_is_a_picture_that_is_asked(world, benchmar
 
     rehearsed = pictures("general")
     assert rehearsed
-    assert not rehearsed & (pictures("real") | pictures("world") | pictures("images"))
+    assert not rehearsed & (pictures("real") | pictures("pope") | pictures("images"))
     people = {r.person for r in map(benchmark.records.get, benchmark.rehearsal) if r.person}
     assert not people & {benchmark.records[name].person for name in benchmark.finetune}
 
 
-def test_half_of_the_presence_questions_are_answered_yes(benchmark):
-    answers = [r.answer for name, r in benchmark.records.items() if name.startswith("world/")]
-    assert answers.count("yes") == answers.count("no") == len(answers) / 2
+@pytest.mark.parametrize("kind", GROUPS)
+def test_half_of_the_presence_questions_of_a_kind_are_answered_yes(benchmark, kind):
+    asked = [r for r in benchmark.records.values() if r.group == kind]
+    answers = [record.answer for record in asked]
+    assert answers.count("yes") == answers.count("no") == len(answers) / 2 == 32
+    assert len({record.image for record in asked}) == 64, "every image once"
+
+
+def asked_objects(world, kind):
+    """Return (object, label) of each question of a kind, in the order of the images."""
+    text = (world / "pope" / f"coco_pope_{kind}.json").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["image"] for line in lines] == [f"{i:03d}.png" for i in range(64)]
+    return [(line["text"].split()[3], line["label"]) for line in lines]
+
+
+def scenes_of(world):
+    """Return the objects of each of POPE's scenes, found by drawing every one of them again."""
+    stream, (_, familiar) = random.Random(f"{SEED}/world"), people()
+    scenes = []
+    for number in range(64):
+        event, person = stream.choice(FAMILIAR), stream.choice(familiar)
+        picture = paint(person, event, random.Random(f"{SEED}/world/{number:03d}.png"))
+        with Image.open(world / "pope" / "val2014" / f"{number:03d}.png") as stored:
+            assert stored.tobytes() == picture.tobytes()
+        scenes.append(set(event.objects))
+        stream.choice(event.objects if number % 2 == 0 else sorted(set(GLYPHS) - scenes[-1]))
+    return scenes
+
+
+def test_a_question_is_answered_yes_where_its_object_is_in_the_scene(world):
+    scenes = scenes_of(world)
+    for kind in GROUPS:
+        for (thing, label), scene in zip(asked_objects(world, kind), scenes, strict=True):
+            assert thing in GLYPHS
+            assert (thing in scene) == (label == "yes")
+
+
+def test_absent_objects_are_frequent_or_often_beside_what_is_there(world):
+    scenes = scenes_of(world)
+    shown = Counter(thing for scene in scenes for thing in scene)
+
+    def beside(thing, scene):
+        return sum(thing in other and there in other for other in scenes for there in scene)
+
+    asked = {kind: asked_objects(world, kind) for kind in GROUPS}
+    for i, scene in enumerate(scenes):
+        if asked["popular"][i][1] == "no":
+            absent = set(GLYPHS) - scene
+            assert shown[asked["popular"][i][0]] == max(shown[thing] for thing in absent)
+            best = max(beside(thing, scene) for thing in absent)
+            assert beside(asked["adversarial"][i][0], scene) == best
+    assert len({tuple(objects) for objects in asked.values()}) == 3, "the kinds differ"
+
+
+def test_the_kinds_share_the_questions_that_are_answered_yes(world):
+    present = [
+        [thing for thing, label in asked_objects(world, kind) if label == "yes"] for kind in GROUPS
+    ]
+    assert present[0] == present[1] == present[2]
+
+
+@pytest.mark.parametrize("form", ["mllmu", "clear"])
+def test_every_other_form_is_drawn_by_its_own_module(form, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(f"kit.smoke.{form}.write_{form}", drawn.append)
+    write_world(tmp_path, form)
+    assert drawn == [tmp_path]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_form_names_the_valid_ones_and_the_nearest(tmp_path):
+    with pytest.raises(ManifestError, match="did you mean 'pebench'") as caught:
+        write_world(tmp_path, "pebnch")
+    assert caught.value.expected == "one of pebench, mllmu, clear"
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_answer_can_be_said_without_unknown_tokens(benchmark):
@@ -164,5 +241,5 @@ def test_every_answer_can_be_said_without_unknown_tokens(benchmark):
 
 def test_the_world_lies_in_nothing_but_its_folder(world):
     assert {path.name for path in Path(world).iterdir()} == {
-        "PEBench.csv", "images", "real.csv", "real", "world.csv", "world", "general.csv", "general",
+        "PEBench.csv", "images", "real.csv", "real", "pope", "general.csv", "general",
     }  # fmt: skip

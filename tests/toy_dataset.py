@@ -1,11 +1,13 @@
 """A dataset in PEBench's layout, tiny: six people at four events, one image of each pair."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
+from kit.parquet import Place
 
 PEOPLE = [f"Person Number{i}" for i in range(6)]
 EVENTS = [f"event {i}" for i in range(4)]
@@ -23,7 +25,7 @@ def rows() -> list[list[str]]:
 
 
 def write_table(path: Path, header: list[str], table: list[list[str]], *, mark: str = "") -> None:
-    """Write a CSV, and an empty file for each image it names; `mark` goes before the header."""
+    """Write a CSV, and a file for each image it names; `mark` goes before the header."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.write(mark)
         csv.writer(stream).writerows([header, *table])
@@ -31,26 +33,51 @@ def write_table(path: Path, header: list[str], table: list[list[str]], *, mark: 
         image = path.parent / row[0]
         if path.parent in image.resolve().parents:
             image.parent.mkdir(parents=True, exist_ok=True)
-            image.touch()
+            image.write_bytes(b"an image")
 
 
 def write_dataset(root: Path) -> Path:
-    """Write the four tables and their images."""
+    """Write the three tables, POPE's files and all images."""
+    root.mkdir(parents=True, exist_ok=True)
     write_table(root / "PEBench.csv", HEADER, rows())
     real = [[f"real/{i}.png", f"Known{i} Face", "event 0", "doing", "doing"] for i in range(3)]
     write_table(root / "real.csv", HEADER, real)
-    world = [[f"world/{i}.png", "sun", "yes" if i % 2 else "no"] for i in range(4)]
-    write_table(root / "world.csv", ["file", "object", "answer"], world)
+    write_pope(root / "pope")
     general = [[f"general/{i}.png", f"Other{i} Face", "event 9", "being", "being", "sun", "yes"]
                for i in range(3)]  # fmt: skip
     write_table(root / "general.csv", [*HEADER, "object", "answer"], general)
     return root
 
 
+def pope_lines() -> list[dict[str, Any]]:
+    """Return the questions of one kind: four images, every second one has the object."""
+    return [
+        {"question_id": i + 1, "image": f"{i}.jpg", "text": "Is there a sun in the image?",
+         "label": "no" if i % 2 else "yes"}
+        for i in range(4)
+    ]  # fmt: skip
+
+
+def write_pope(root: Path) -> Path:
+    """Write the three files of POPE and their images."""
+    (root / "val2014").mkdir(parents=True)
+    for kind in ("random", "popular", "adversarial"):
+        lines = [json.dumps(line) + "\n" for line in pope_lines()]
+        (root / f"coco_pope_{kind}.json").write_text("".join(lines), encoding="utf-8")
+    for line in pope_lines():
+        (root / "val2014" / line["image"]).write_bytes(b"an image")
+    return root
+
+
+def places(root: Path) -> dict[str, Place]:
+    """Return where the one source lies."""
+    return {"pebench": Place(root, root / "unpacked")}
+
+
 def manifest(**sections: dict[str, Any]) -> Manifest:
     """Return the smoke manifest with a split for the tiny dataset; sections are updated."""
     document = load_manifest(SMOKE).resolved()
-    document["split"] |= {"forget_people": 2, "forget_events": 1}
+    document["split"] |= {"forget_percent": 30}  # 2 of 6 people, 1 of 4 events
     for section, values in sections.items():
         document[section] |= values
     return Manifest.model_validate(document)

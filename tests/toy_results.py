@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kit.records import Column, Concept, Record, Target
+from kit import benchmarks
+from kit.metrics.definition import Likelihood
+from kit.records import Column, Concept, Record
 from kit.rows import make_rows, read_inputs
 
 FORGET, PEOPLE, REAL = 4, 14, 6
@@ -28,6 +30,11 @@ EVENTS = {
 FORGOTTEN_EVENTS = ("market", "harbour")
 LABELS = {"npo": "NPO", "ga": "GA", "po": "PO", "prompt": "Prompt only"}
 PEBENCH = tuple(Column)
+PROTOCOL = benchmarks.protocol("pebench")
+NO_LIKELIHOODS = pd.DataFrame(columns=["record_id", "system", *Likelihood._fields]).astype(
+    {"record_id": "str", "system": "str", "role": "str", "text": "str", "logprob": "float64",
+     "tokens": "int32"}
+)  # fmt: skip
 
 
 def person_name(number: int) -> str:
@@ -55,12 +62,12 @@ def toy_sets(records: list[Record]) -> pd.DataFrame:
     """Return sets.parquet: train views `a` are efficacy, views `b` of the forgotten generality."""
     entries = []
     for record in records:
-        for target in Target:
+        for target in PROTOCOL.targets:
             for half in (Concept.PERSON, Concept.EVENT) if target == "both" else (target,):
                 column = _column(record, target, half)
                 if column:
                     entries.append((str(target), str(half), str(column), record.id))
-    return pd.DataFrame(entries, columns=["target", "concept", "column", "record_id"])
+    return pd.DataFrame(entries, columns=["target", "part", "column", "record_id"])
 
 
 def _column(record: Record, target: str, half: str) -> Column | None:
@@ -103,7 +110,7 @@ def toy_answer(method: str, target: str | None, record: Record) -> tuple[str, st
 def toy_systems(seeds: tuple[int, ...] = (1,)) -> list[dict[str, object]]:
     systems = [{"name": "vanilla", "target": None, "method": "vanilla", "label": "Vanilla",
                 "seed": None}]  # fmt: skip
-    for target in Target:
+    for target in PROTOCOL.targets:
         systems.append({"name": f"retain_only-{target}", "target": str(target),
                         "method": "retain_only", "label": "Retain-only", "seed": 1})  # fmt: skip
         systems += [
@@ -115,7 +122,7 @@ def toy_systems(seeds: tuple[int, ...] = (1,)) -> list[dict[str, object]]:
 
 
 def toy_inputs(seeds: tuple[int, ...] = (1,)) -> dict[str, object]:
-    """Return the first four arguments of `make_rows`."""
+    """Return what `make_rows` needs of a result."""
     records, systems = list(toy_records()), toy_systems(seeds)
     answers = [
         (record.id, system["name"], *toy_answer(system["method"], system["target"], record))
@@ -127,11 +134,12 @@ def toy_inputs(seeds: tuple[int, ...] = (1,)) -> dict[str, object]:
     described = [
         {"id": r.id, "concept": str(r.concept), "question": r.question, "answer": r.answer,
          "person": r.person, "event": r.event, "keywords": list(r.keywords),
+         "candidates": list(r.candidates), "paraphrase": r.paraphrase, "group": r.group,
          "image": r.image.as_posix() if r.image else ""}
         for r in records
     ]  # fmt: skip
     return {"records": pd.DataFrame(described), "sets": toy_sets(records), "answers": table,
-            "systems": systems}  # fmt: skip
+            "likelihoods": NO_LIKELIHOODS, "systems": systems}  # fmt: skip
 
 
 def write_toy_results(results: Path, seeds: tuple[int, ...] = (1,)) -> Path:
@@ -141,8 +149,9 @@ def write_toy_results(results: Path, seeds: tuple[int, ...] = (1,)) -> Path:
     inputs["records"].to_parquet(results / "records.parquet", index=False)
     inputs["sets"].to_parquet(results / "sets.parquet", index=False)
     inputs["answers"].to_parquet(results / "answers" / "answers.parquet", index=False)
+    inputs["likelihoods"].to_parquet(results / "answers" / "likelihoods.parquet", index=False)
     (results / "run.json").write_text(json.dumps(toy_run(inputs["systems"])), encoding="utf-8")
-    rows = make_rows(**read_inputs(results), draws=200, seed=0)
+    rows = make_rows(**read_inputs(results), protocol=PROTOCOL, draws=200, seed=0)
     rows.to_parquet(results / "rows.parquet", index=False)
     return results
 
@@ -165,6 +174,7 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
     return {
         "schema": "pebench-kit/run/1",
         "manifest": {"name": "toy", "title": "Toy: four methods on twenty people",
+                     "benchmark": {"loader": "pebench"},
                      "report": {"bootstrap_draws": 200, "seed": 0}},
         "manifest_digest": "ab" * 32,
         "kit_version": "0.1.0",
@@ -177,4 +187,6 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
         "guards": {"canary": {name: 0.8 for name in trained if name != "vanilla"},
                    "agreement": {"sample": 16, "equal": 16}},
         "attempts": [],
+        "sources": [{"name": "toy", "origin": "drawn by the kit", "revision": None, "licence": "",
+                     "locked": True, "list_digest": "ef" * 32}],
     }  # fmt: skip

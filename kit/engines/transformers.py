@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from kit.artifacts import project_path
 from kit.batches import open_image
 from kit.engines import Answer, Request
 from kit.manifest import Manifest
@@ -29,10 +28,9 @@ class TransformersEngine:
         scratch: Path,
     ) -> None:
         torch.set_num_threads(manifest.compute.threads)
-        source = project_path(manifest.model.path)
         self._adapters = dict(adapters)
-        self._base = load_base(source, manifest.model)
-        self._processor = load_processor(source)
+        self._base = load_base(base, manifest.model)
+        self._processor = load_processor(base)
         self._processor.tokenizer.padding_side = "left"
         self._max_new_tokens = manifest.evaluation.max_new_tokens
 

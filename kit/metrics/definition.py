@@ -9,11 +9,25 @@ from kit.records import Column, Concept, Record
 FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY})
 
 
+class Likelihood(NamedTuple):
+    """How likely a model finds one given answer to a record's question.
+
+    `role` is "answer" (the reference), "paraphrase" or "candidate"; `logprob` is the sum over its
+    `tokens` in nats. A letter of a choice has one token, the first.
+    """
+
+    role: str
+    text: str
+    logprob: float
+    tokens: int
+
+
 class Answer(NamedTuple):
-    """One generated answer and why generation stopped: "eos" or "length"."""
+    """One generated answer, why generation stopped ("eos" or "length"), and likelihoods if any."""
 
     text: str
     stop: str
+    likelihoods: tuple[Likelihood, ...] = ()
 
 
 Measure = Callable[[Answer, Record], float | None]
@@ -25,8 +39,10 @@ class Definition:
 
     `version` rises whenever a stored answer could get another value. `measure` returns a value in
     [0, 1], or None where the metric does not exist for this answer and record; `absent` says when
-    that is. `better` holds where the concept is to be kept; `turns` marks metrics of knowledge,
-    whose better direction turns round in the columns of what is to be forgotten.
+    that is. The value of a set is the mean over its answers, weighted by `weight` where there is
+    one: a ratio of sums such as F1. `better` holds where the concept is to be kept; `turns` marks
+    metrics of knowledge, whose better direction turns round in the columns of what is to be
+    forgotten.
     """
 
     name: str
@@ -38,6 +54,7 @@ class Definition:
     better: str = ""
     turns: bool = False
     percent: bool = False
+    weight: Measure | None = None
 
     @property
     def id(self) -> str:

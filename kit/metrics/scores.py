@@ -1,5 +1,6 @@
 """Every answer measured once: system x record x metric. Joined by record id, never by position."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,12 @@ import pandas as pd
 
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
-from kit.metrics.definition import Answer
-from kit.records import Concept, Record
+from kit.metrics.definition import Answer, Likelihood
+from kit.records import Concept, Record, asked_likelihoods
 
 STOPS = ("eos", "length")
+MOST_NATS = 1e9  # of a whole answer; infinity and NaN are no measurements
+ROLES = ("answer", "candidate", "paraphrase")
 REMEDY = "run `evaluate` again for this result, or restore answers/answers.parquet"
 
 
@@ -19,14 +22,16 @@ REMEDY = "run `evaluate` again for this result, or restore answers/answers.parqu
 class Scores:
     """Values of all answers. NaN stands for "this metric does not exist for this answer".
 
-    `values[metric]` is [systems, records] float64 and `answered` [systems, records] bool; `rows`
-    and `columns` say where a system and a record stand in them.
+    `values[metric]` is [systems, records] float64 and `answered` [systems, records] bool; `weights`
+    holds the metrics that are weighted means; `rows` and `columns` say where a system and a record
+    stand in them.
     """
 
     records: Mapping[str, Record]
     rows: Mapping[str, int]
     columns: Mapping[str, int]
     values: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
     answered: np.ndarray
 
     def of(self, system: str, metric: str, ids: Sequence[str]) -> np.ndarray:
@@ -45,13 +50,25 @@ class Scores:
             )
         return self.values[metric][row, columns]
 
+    def weights_of(self, system: str, metric: str, ids: Sequence[str]) -> np.ndarray | None:
+        """Return [len(ids)] weights of a weighted mean; None where all answers weigh the same."""
+        if metric not in self.weights:
+            return None
+        return self.weights[metric][self.rows[system], [self.columns[name] for name in ids]]
 
-def score_answers(records: pd.DataFrame, answers: pd.DataFrame, systems: Iterable[str]) -> Scores:
+
+def score_answers(
+    records: pd.DataFrame,
+    answers: pd.DataFrame,
+    likelihoods: pd.DataFrame,
+    systems: Iterable[str],
+) -> Scores:
     """Measure each answer with every metric that is defined for its record's concept.
 
     Args:
         records: columns as in records.parquet.
         answers: columns record_id, system, text, stop; in any order.
+        likelihoods: columns record_id, system, role, text, logprob, tokens; in any order.
         systems: names of all systems of the result.
 
     Raises:
@@ -61,19 +78,61 @@ def score_answers(records: pd.DataFrame, answers: pd.DataFrame, systems: Iterabl
     rows = {name: place for place, name in enumerate(sorted(systems))}
     columns = {name: place for place, name in enumerate(index)}
     _check(answers, index, list(rows))
+    likely = _likelihoods(likelihoods, index, list(rows))
     shape = (len(rows), len(columns))
     values = {metric: np.full(shape, np.nan) for metric in DEFINITIONS}
+    weights = {m: np.full(shape, np.nan) for m, d in DEFINITIONS.items() if d.weight is not None}
     answered = np.zeros(shape, dtype=bool)
     defined = {c: [d for d in DEFINITIONS.values() if c in d.concepts] for c in Concept}
     table = answers[["record_id", "system", "text", "stop"]]
     for record_id, system, text, stop in table.itertuples(index=False, name=None):
         record, place = index[record_id], (rows[system], columns[record_id])
         answered[place] = True
+        answer = Answer(text, stop, likely.get((system, record_id), ()))
+        _require_complete(answer, record, system)
         for definition in defined[record.concept]:
-            value = definition.measure(Answer(text, stop), record)
+            value = definition.measure(answer, record)
             if value is not None:
                 values[definition.name][place] = value
-    return Scores(index, rows, columns, values, answered)
+                if definition.weight is not None:
+                    weights[definition.name][place] = definition.weight(answer, record)
+    return Scores(index, rows, columns, values, weights, answered)
+
+
+def _require_complete(answer: Answer, record: Record, system: str) -> None:
+    """Refuse a result that left out likelihoods: the rest would be scored as if it were all."""
+    given = {(found.role, found.text) for found in answer.likelihoods}
+    if given != asked_likelihoods(record):
+        raise DataError(
+            f"the likelihoods of system {system} for record {record.id} are not those asked for",
+            expected=f"{len(asked_likelihoods(record))}",
+            found=f"{len(given)}",
+            remedy=REMEDY,
+        )
+
+
+def _likelihoods(
+    table: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]
+) -> dict[tuple[str, str], tuple[Likelihood, ...]]:
+    """Group likelihoods by (system, record); refuse what belongs to nothing or is no likelihood."""
+    ordered = table.sort_values(["system", "record_id", "role", "text"], kind="stable")
+    _refuse(
+        ordered,
+        "likelihood",
+        (
+            (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
+            (~ordered["system"].isin(systems), "belongs to no system of this result"),
+            (~ordered["role"].isin(ROLES), f"has a role that is none of {', '.join(ROLES)}"),
+            (ordered.duplicated(["system", "record_id", "role", "text"]), "occurs twice"),
+            (~ordered["logprob"].between(-MOST_NATS, 0), "is no log-probability"),
+            (ordered["tokens"] < 1, "has no tokens"),
+        ),
+    )
+    groups: dict[tuple[str, str], list[Likelihood]] = defaultdict(list)
+    columns = ordered[["system", "record_id", *Likelihood._fields]]
+    for system, record_id, *values in columns.itertuples(index=False, name=None):
+        groups[system, record_id].append(Likelihood(*values))
+    return {key: tuple(found) for key, found in groups.items()}
 
 
 def read_records(records: pd.DataFrame) -> dict[str, Record]:
@@ -94,6 +153,7 @@ def read_records(records: pd.DataFrame) -> dict[str, Record]:
         index[row.id] = Record(
             row.id, Concept(row.concept), row.question, row.answer,
             person=row.person, event=row.event, keywords=tuple(row.keywords),
+            candidates=tuple(row.candidates), paraphrase=row.paraphrase, group=row.group,
         )  # fmt: skip
     return index
 
@@ -101,17 +161,25 @@ def read_records(records: pd.DataFrame) -> dict[str, Record]:
 def _check(answers: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]) -> None:
     """Refuse answers that cannot be joined: unknown record, system or stop, doubled, no text."""
     ordered = answers.sort_values(["system", "record_id"], kind="stable")
-    for bad, what in (
-        (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
-        (~ordered["system"].isin(systems), "belongs to no system of this result"),
-        (ordered.duplicated(["system", "record_id"]), "occurs twice"),
-        (ordered["text"].isna(), "has no text"),
-        (~ordered["stop"].isin(STOPS), f"has a stop that is none of {', '.join(STOPS)}"),
-    ):
+    _refuse(
+        ordered,
+        "answer",
+        (
+            (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
+            (~ordered["system"].isin(systems), "belongs to no system of this result"),
+            (ordered.duplicated(["system", "record_id"]), "occurs twice"),
+            (ordered["text"].isna(), "has no text"),
+            (~ordered["stop"].isin(STOPS), f"has a stop that is none of {', '.join(STOPS)}"),
+        ),
+    )
+
+
+def _refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:
+    for bad, what in faults:
         if bad.any():
-            first = ordered[bad].iloc[0]
+            first = rows[bad].iloc[0]
             raise DataError(
-                f"the answer of system {first['system']} for record {first['record_id']} {what}",
-                found=f"{int(bad.sum())} such answers",
+                f"the {kind} of system {first['system']} for record {first['record_id']} {what}",
+                found=f"{int(bad.sum())} such {kind}s",
                 remedy=REMEDY,
             )

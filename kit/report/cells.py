@@ -1,32 +1,37 @@
 """Cells of a table: one headline value with its interval, ready to print and to compare."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from kit.metrics import DEFINITIONS, HEADLINE
-from kit.records import Column, Concept
-
-SHORT = dict(zip(Column, ("Eff", "Gen", "Ret", "Scope", "Real", "World"), strict=True))
+from kit.metrics import DEFINITIONS
+from kit.protocol import Protocol
+from kit.records import Column
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a cell stands: `P-Eff` is the efficacy column of the person half."""
+    """Where a cell stands: `P-Eff` is the efficacy column of the person part."""
 
     target: str
-    half: Concept
+    part: str
     column: Column
+    protocol: Protocol = field(compare=False, repr=False)
 
     @property
     def key(self) -> str:
-        """Return PEBench's own short name of the column."""
-        return f"{'P' if self.half is Concept.PERSON else 'E'}-{SHORT[self.column]}"
+        """Return the short name of the column, as the benchmark prints it."""
+        return f"{self.protocol.parts[self.part].short}-{self.protocol.headings[self.column].short}"
+
+    @property
+    def heading(self) -> str:
+        """Return the column's full name."""
+        return self.protocol.headings[self.column].title
 
     @property
     def metric(self) -> str:
         """Return the name of the headline metric."""
-        return HEADLINE[self.half, self.column]
+        return self.protocol.parts[self.part].headline[self.column]
 
     @property
     def metric_id(self) -> str:
@@ -40,9 +45,13 @@ class Slot:
 
     @property
     def title(self) -> str:
-        """Return what is forgotten or, if both are, which half is measured."""
-        what = "people" if self.half is Concept.PERSON else "events"
-        return f"Forgetting both, {what}" if self.target == "both" else f"Forgetting {what}"
+        """Return what is forgotten and, where several parts are measured, which."""
+        return self.protocol.title(self.target, self.part)
+
+    @property
+    def better(self) -> str:
+        """Return "higher", "lower" or "": the direction that is good in this column."""
+        return DEFINITIONS[self.metric].better_in(self.column)
 
     @property
     def percent(self) -> bool:
@@ -92,7 +101,7 @@ class Cell:
     def as_json(self) -> dict[str, object]:
         """Return the stored values, not the printed ones."""
         return {
-            "target": self.slot.target, "concept": self.slot.half, "column": self.slot.column,
+            "target": self.slot.target, "part": self.slot.part, "column": self.slot.column,
             "metric": self.slot.metric_id, "value": self.value, "reason": self.reason,
             "low": self.low, "high": self.high, "n": self.n, "clusters": self.clusters,
             "seeds": self.seeds, "destroyed": self.destroyed,

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from kit import benchmarks
 from kit.errors import MissingStageError
 from kit.metrics import DEFINITIONS
 from kit.metrics.scores import score_answers
+from kit.protocol import Protocol
 from kit.records import Column
 from kit.report import notes
 from kit.report.cells import Slot
@@ -22,11 +24,14 @@ from kit.report.tables import Line, Table, make_tables
 from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, record_sets
 from kit.statistics import FEW_CLUSTERS
 
+SOURCE = ("name", "origin", "revision", "licence", "locked", "list_digest")
+
 
 @dataclass(frozen=True)
 class Contents:
     """What the templates print: the tables as objects, everything else as JSON values."""
 
+    protocol: Protocol
     tables: list[Table]
     distances: list[Table]
     facts: dict[str, Any]
@@ -57,25 +62,31 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
     rows = pd.read_parquet(results / "rows.parquet").astype(ROW_TYPES)
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
     manifest, systems = run["manifest"], inputs["systems"]
+    protocol = benchmarks.protocol(manifest["benchmark"]["loader"])
     draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])
     scores = score_answers(
-        inputs["records"], inputs["answers"], [system["name"] for system in systems]
+        inputs["records"],
+        inputs["answers"],
+        inputs["likelihoods"],
+        [system["name"] for system in systems],
     )
-    sets = record_sets(inputs["sets"], scores)
-    tables = make_tables(rows, systems)
+    sets = record_sets(inputs["sets"], scores, protocol)
+    tables = make_tables(rows, systems, protocol)
+    measured = set(rows["metric"])
     facts = {
         "kit_version": run["kit_version"],
         "title": manifest.get("title") or manifest["name"],
         "manifest": manifest,
         "manifest_digest": run["manifest_digest"],
-        "glance": glance(tables),
-        "columns": column_facts(rows, {(s.target, s.half, s.column): len(s.ids) for s in sets}),
+        "glance": [*unlocked(run.get("sources", [])), *glance(tables)],
+        "columns": column_facts(rows, {(s.target, s.part, s.column): len(s.ids) for s in sets}),
         "definitions": [
             {"id": d.id, "sentence": d.sentence, "unit": d.unit, "better": d.better}
             for d in DEFINITIONS.values()
+            if d.name in measured
         ],
         "rule": notes.RULE,
-        "health": answer_health(rows, systems),
+        "health": answer_health(rows, systems, tables),
         "samples": samples(sets, scores.records, inputs["answers"], systems),
         "stages": stage_costs(run),
         "methods": method_costs(run, systems),
@@ -84,10 +95,11 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         "environment": run.get("environment", {}),
         "systems": systems,
         "jobs": run.get("jobs", []),
-        "comparability": list(notes.COMPARABILITY),
+        "sources": [{key: s.get(key) for key in SOURCE} for s in run.get("sources", [])],
+        "comparability": [*notes.COMPARABILITY, *protocol.comparability],
     }
     distances = [distance_table(table, scores, sets, systems, draws) for table in tables]
-    return Contents(tables, distances, facts), rows
+    return Contents(protocol, tables, distances, facts), rows
 
 
 def column_facts(rows: pd.DataFrame, sizes: Mapping[tuple[str, str, str], int]) -> list[dict]:
@@ -98,9 +110,9 @@ def column_facts(rows: pd.DataFrame, sizes: Mapping[tuple[str, str, str], int]) 
     vanilla = rows[rows["headline"] & (rows["method"] == VANILLA)]
     return [
         {
-            "target": row.target, "half": row.concept, "column": row.column,
+            "target": row.target, "part": row.part, "column": row.column,
             "metric": f"{row.metric}/{row.version}",
-            "records": sizes.get((row.target, row.concept, row.column), 0),
+            "records": sizes.get((row.target, row.part, row.column), 0),
             "n": row.n, "clusters": row.clusters, "few": 0 < row.clusters < FEW_CLUSTERS,
             "reason": row.reason,
         }
@@ -108,12 +120,22 @@ def column_facts(rows: pd.DataFrame, sizes: Mapping[tuple[str, str, str], int]) 
     ]  # fmt: skip
 
 
+def unlocked(sources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a warning for each source whose bytes no committed list vouches for."""
+    return [
+        f"NOT LOCKED: {source['name']} was used without a committed checksum list; nobody can "
+        "tell whether another run reads the same bytes."
+        for source in sources
+        if source.get("locked") is False
+    ]
+
+
 def glance(tables: list[Table]) -> list[str]:
     """Return the sentences that say whether the experiment worked, and which methods did not."""
     sentences = []
     for table in tables:
         lines = {line.entry: line for line in table.lines}
-        for slots in table.halves:
+        for slots in table.parts:
             if VANILLA in lines and RETAIN_ONLY in lines:
                 bounds = (lines[VANILLA], lines[RETAIN_ONLY])
                 said = "; ".join(_efficacy_and_retain(line, slots) for line in bounds)
@@ -130,9 +152,9 @@ def glance(tables: list[Table]) -> list[str]:
 
 def _efficacy_and_retain(line: Line, slots: Sequence[Slot]) -> str:
     cells = {cell.slot.column: cell for cell in line.cells if cell.slot in slots}
-    forget, retain = cells[Column.EFFICACY], cells[Column.RETAIN]
-    unit = " %" if forget.slot.percent else ""
-    return f"{line.label} has Efficacy {forget.text}{unit} and Retain {retain.text}{unit}"
+    shown = [cells[column] for column in (Column.EFFICACY, Column.RETAIN) if column in cells]
+    said = [f"{c.slot.heading} {c.text}{' %' if c.slot.percent else ''}" for c in shown]
+    return f"{line.label} has {' and '.join(said)}"
 
 
 def _line_json(line: Line) -> dict[str, object]:

@@ -36,7 +36,7 @@ def distance_table(
     Over several seeds a record's score is the mean of its seeds. The Retain-only line is left out.
     """
     groups = entries(systems)
-    places = {Slot(place.target, place.half, place.column): place for place in sets}
+    places = {(place.target, place.part, place.column): place for place in sets}
     lines = tuple(
         replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places, draws)
                                   for c in line.cells))
@@ -52,11 +52,11 @@ def _difference(
     entry: str,
     groups: Mapping[str, list[System]],
     scores: Scores,
-    places: Mapping[Slot, RecordSet],
+    places: Mapping[tuple[str, str, str], RecordSet],
     draws: Draws,
 ) -> Cell:
     slot = cell.slot
-    place = places.get(slot)
+    place = places.get((slot.target, slot.part, slot.column))
     if cell.value is None or place is None:
         return Cell(slot, None, cell.reason or "not run")
     ours = _mean_scores(groups[entry], slot, scores, place)
@@ -66,7 +66,7 @@ def _difference(
     both = ~(np.isnan(ours) | np.isnan(gold))
     if not both.any():
         return Cell(slot, None, "no record has a value for both systems")
-    key = ("difference to retain-only", draws.seed, entry, slot.target, slot.half, slot.column)
+    key = ("difference to retain-only", draws.seed, entry, slot.target, slot.part, slot.column)
     people = place.clusters(scores)[both]
     found = paired_difference(ours[both], gold[both], people, draws=draws.bootstrap_draws, key=key)
     return Cell(

@@ -7,7 +7,7 @@ every machine, and free of fonts: it takes the page's font and follows its light
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kit.records import Column, Concept
+from kit.records import Column
 from kit.report.cells import Cell, Slot
 from kit.report.tables import Line, Table
 from kit.report.verdicts import LOST
@@ -41,27 +41,32 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One target (and half, when both are forgotten) with its points."""
+    """One target (and part, where several are measured) with its points."""
 
     x: int
     y: int
     title: str
     percent: bool
     threshold: float | None  # px; below it a method over-forgets
+    across: str
+    up: str
     points: tuple[Point, ...]
 
 
 def make_panels(tables: Sequence[Table]) -> list[Panel]:
     """Return the panels in reading order, two a row."""
-    pairs = [(table, half[0]) for table in tables for half in table.halves]
+    pairs = [(table, part) for table in tables for part in table.parts]
+    both = {Column.EFFICACY, Column.RETAIN}
+    shown = [(table, part) for table, part in pairs if both <= {slot.column for slot in part}]
     return [
-        _panel(table, slot.target, slot.half, place % 2 * PANEL_WIDTH, place // 2 * PANEL_HEIGHT)
-        for place, (table, slot) in enumerate(pairs)
+        _panel(table, part, place % 2 * PANEL_WIDTH, place // 2 * PANEL_HEIGHT)
+        for place, (table, part) in enumerate(shown)
     ]
 
 
-def _panel(table: Table, target: str, half: Concept, x: int, y: int) -> Panel:
-    forget, retain = (Slot(target, half, c) for c in (Column.EFFICACY, Column.RETAIN))
+def _panel(table: Table, part: Sequence[Slot], x: int, y: int) -> Panel:
+    forget = next(slot for slot in part if slot.column is Column.EFFICACY)
+    retain = next(slot for slot in part if slot.column is Column.RETAIN)
     colours = _colours(table.lines)
     threshold = None
     points = []
@@ -73,7 +78,12 @@ def _panel(table: Table, target: str, half: Concept, x: int, y: int) -> Panel:
         kept = cells[retain].value
         if line.entry == VANILLA and kept is not None:
             threshold = _y(kept * LOST)
-    return Panel(x, y, forget.title, forget.percent, threshold, tuple(_spread(points)))
+    across = f"still known ({forget.heading}), less is better"
+    if forget.better == "higher":
+        across = f"forgotten ({forget.heading})"
+    up = f"kept ({retain.heading})"
+    title, percent = forget.title, forget.percent
+    return Panel(x, y, title, percent, threshold, across, up, tuple(_spread(points)))
 
 
 def _colours(lines: Iterable[Line]) -> dict[str, str]:
@@ -91,7 +101,7 @@ def _point(line: Line, across: Cell, up: Cell, colour: str) -> Point | None:
     if not (across.low is None or across.high is None or up.low is None or up.high is None):
         bars = (_x(across.low), _x(across.high), _y(up.high), _y(up.low))
     shape = line.entry if line.role else "method"
-    if up.slot.half in line.verdict.marks.get("collapsed", ()):
+    if up.slot.part in line.verdict.marks.get("collapsed", ()):
         shape = "collapsed"
     forgotten, kept = (f"{cell.text} {cell.interval}".strip() for cell in (across, up))
     tip = f"{line.label}: forget {forgotten}, retain {kept}"

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kit.report.tables import entries, labels
+from kit.report.tables import Table, entries, labels
 from kit.rows import System
 
 METRICS = ("repetition", "unterminated", "unparsed")
 
 
-def answer_health(rows: pd.DataFrame, systems: Sequence[System]) -> dict[str, object]:
+def answer_health(
+    rows: pd.DataFrame, systems: Sequence[System], tables: Sequence[Table]
+) -> dict[str, object]:
     """Return the worst column of each method for each target: {targets, metrics, lines}.
 
     The worst and not the mean, so that a method that breaks in one column cannot hide it.
     """
-    targets = [t for t in ("person", "event", "both") if t in set(rows["target"])]
+    targets = list(dict.fromkeys(target for table in tables for target in table.targets))
     names = labels(systems)
     lines = []
     for entry, members in entries(systems).items():

@@ -23,6 +23,7 @@ def render(template: str, contents: Contents) -> str:
         distances=contents.distances,
         facts=contents.facts,
         notes=notes,
+        protocol=contents.protocol,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         svg=Markup(render_svg(contents, standalone=False)),
     )  # fmt: skip

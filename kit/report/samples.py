@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from kit.records import Column, Concept, Record, Target
+from kit.records import Column, Record
 from kit.report.tables import entries, labels
 from kit.rows import RecordSet, System
 
@@ -26,7 +26,7 @@ def samples(
     texts = answers.set_index(["system", "record_id"])[["text", "stop"]]
     return [
         {
-            "target": group.target, "half": group.half, "why": SHOWN[group.column],
+            "target": group.target, "part": group.part, "why": SHOWN[group.column],
             "record": name, "question": records[name].question, "reference": records[name].answer,
             "answers": [
                 {"label": label, "role": entry, **_answer(texts.loc[(system, name)])}
@@ -39,7 +39,7 @@ def samples(
     ]  # fmt: skip
 
 
-def _speakers(systems: Sequence[System], target: Target) -> Iterator[tuple[str, str, str]]:
+def _speakers(systems: Sequence[System], target: str) -> Iterator[tuple[str, str, str]]:
     """Yield (entry, label, system name) of one system a method, in table order."""
     names = labels(systems)
     for entry, members in entries(systems).items():
@@ -53,7 +53,7 @@ def _first_of_each_person(group: RecordSet, records: Mapping[str, Record]) -> li
     chosen: dict[str, str] = {}
     for name in group.ids:
         record = records[name]
-        owner = record.event if group.half is Concept.EVENT else record.person
+        owner = str(getattr(record, group.cluster))
         chosen.setdefault(owner or name, name)
     return list(chosen.values())[:PER_COLUMN]
 

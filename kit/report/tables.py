@@ -1,4 +1,4 @@
-"""Table 1 and Table 2 of PEBench from metric rows: one line a method, bounds first and last."""
+"""The tables of a benchmark from metric rows: one line a method, bounds first and last."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import pandas as pd
 
-from kit.metrics import COLUMNS
+from kit.protocol import Protocol
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.verdicts import Verdict, judge
 from kit.rows import RETAIN_ONLY, VANILLA, System
@@ -37,9 +37,14 @@ class Table:
     lines: tuple[Line, ...]
 
     @property
-    def halves(self) -> list[tuple[Slot, ...]]:
-        """Return the columns of each half of each target, in the order of the cells."""
-        key = attrgetter("target", "half")
+    def targets(self) -> list[str]:
+        """Return the targets of the columns, in their order."""
+        return list(dict.fromkeys(slot.target for slot in self.slots))
+
+    @property
+    def parts(self) -> list[tuple[Slot, ...]]:
+        """Return the columns of each part of each target, in the order of the cells."""
+        key = attrgetter("target", "part")
         return [tuple(slots) for _, slots in groupby(self.slots, key)]
 
 
@@ -67,27 +72,27 @@ def labels(systems: Sequence[System]) -> dict[str, str]:
     return {e: f"{name} ({e})" if shared[name] > 1 else name for e, name in names.items()}
 
 
-def make_tables(rows: pd.DataFrame, systems: Sequence[System]) -> list[Table]:
-    """Return Table 1 (one concept forgotten) and Table 2 (both), each if its targets were run."""
+def make_tables(rows: pd.DataFrame, systems: Sequence[System], protocol: Protocol) -> list[Table]:
+    """Return the tables of the benchmark, each if one of its targets was run."""
     headline = rows[rows["headline"]]
     run = set(headline["target"])
     tables = []
-    for name, title, targets in (
-        ("table1", "Table 1. Forgetting people, forgetting events", ("person", "event")),
-        ("table2", "Table 2. Forgetting people and events at once", ("both",)),
-    ):
+    for layout in protocol.tables:
         slots = tuple(
-            Slot(target, half, column) for target in targets for half, column in COLUMNS[target]
+            Slot(target, part, column, protocol)
+            for target in layout.targets
+            for part, column in protocol.targets[target].columns
         )
-        if run & set(targets):
-            tables.append(Table(name, title, slots, tuple(_lines(headline, systems, slots))))
+        if run & set(layout.targets):
+            lines = tuple(_lines(headline, systems, slots))
+            tables.append(Table(layout.name, layout.title, slots, lines))
     return tables
 
 
 def _lines(
     headline: pd.DataFrame, systems: Sequence[System], slots: Sequence[Slot]
 ) -> Iterable[Line]:
-    index = dict(iter(headline.groupby(["system", "target", "concept", "column"])))
+    index = dict(iter(headline.groupby(["system", "target", "part", "column"])))
     nothing = headline.iloc[:0]
     bounds: dict[Slot, Cell] = {}
     targets = {slot.target for slot in slots}
@@ -98,7 +103,7 @@ def _lines(
         cells = []
         for slot in slots:
             found = [
-                index.get((system["name"], slot.target, slot.half, slot.column), nothing)
+                index.get((system["name"], slot.target, slot.part, slot.column), nothing)
                 for system in members
             ]
             cells.append(cell_of(slot, pd.concat(found)))

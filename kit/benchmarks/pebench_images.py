@@ -1,0 +1,98 @@
+"""The image files that a table names: names that cannot leave the folder, and what is really there.
+
+Folders are listed once each: 8,000 images in 200 folders are 200 listings, not 8,000 look-ups.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from kit.benchmarks.pebench_csv import Line
+from kit.errors import DataError
+
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class Images:
+    """The checked images of a table: their paths by name, and files that no row names."""
+
+    paths: dict[str, Path]
+    extra: tuple[str, ...]
+
+
+def find_images(root: Path, table: str, column: str, lines: Iterable[Line]) -> Images:
+    """Check every image that a table names; `column` is where the names are.
+
+    Raises:
+        DataError: a name leaves the folder, occurs twice (also in another case), or its file is
+            missing or empty.
+    """
+    first: dict[str, tuple[str, int]] = {}
+    for line in lines:
+        name = line.cells[column]
+        _check_name(name, f"{table}, line {line.number}")
+        key = str(PurePosixPath(name)).casefold()
+        seen, number = first.setdefault(key, (name, line.number))
+        if number != line.number:
+            raise DataError(
+                f"{table}: image '{name}' occurs twice"
+                + ("" if seen == name else f", the first time as '{seen}'"),
+                expected="one row an image, and names that differ in more than upper case",
+                found=f"lines {number} and {line.number}",
+                remedy="remove the doubled row, or rename the file in one of them",
+            )
+    names = [name for name, _ in first.values()]
+    parents = {str(PurePosixPath(name).parent) for name in names}
+    folders = {folder: _sizes(root / folder) for folder in sorted(parents)}
+    _require(root, table, names, folders)
+    named = {str(PurePosixPath(name)) for name in names}
+    there = (str(PurePosixPath(folder) / f) for folder, files in folders.items() for f in files)
+    extra = [n for n in there if n not in named and PurePosixPath(n).suffix.lower() in ENDINGS]
+    return Images({name: root / name for name in names}, tuple(sorted(extra)))
+
+
+def _check_name(name: str, where: str) -> None:
+    windows = PureWindowsPath(name)
+    outside = PurePosixPath(name).is_absolute() or windows.drive or windows.root
+    if outside or ".." in windows.parts:
+        raise DataError(
+            f"{where}: image path '{name}' leaves the dataset's folder",
+            expected="a path below the folder of the table, with '/' between its parts",
+            found=repr(name),
+            remedy="correct the name in the table",
+        )
+    if any(ord(character) < 32 for character in name):
+        raise DataError(
+            f"{where}: image path {name!r} has a control character",
+            expected="a file name without NUL or line breaks",
+            found=repr(name),
+            remedy="correct the name in the table",
+        )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the size of each file of a folder; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
+def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[str, int]]) -> None:
+    def size(name: str) -> int | None:
+        path = PurePosixPath(name)
+        return folders[str(path.parent)].get(path.name)
+
+    missing = [name for name in names if size(name) is None]
+    empty = [name for name in names if size(name) == 0]
+    for wrong, said in ((missing, "is missing"), (empty, "is empty")):
+        if wrong:
+            raise DataError(
+                f"image {root / wrong[0]} {said}",
+                expected=f"a file that is not empty for each of the {len(names)} rows of {table}",
+                found=f"{len(missing)} missing, {len(empty)} of zero bytes",
+                remedy="run `./run.sh fetch`",
+            )

@@ -1,0 +1,144 @@
+"""POPE (arXiv 2305.10355): yes/no questions about objects in images of COCO's val2014.
+
+coco_pope_random.json        JSON lines {"question_id", "image", "text", "label"}; the three files
+coco_pope_popular.json       differ in how the objects that are not there were drawn
+coco_pope_adversarial.json
+val2014/<image>              the images that the lines name
+
+The layout is that of the released files; they were not at hand when this was written, so whatever
+differs from it is refused with what was found.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kit.errors import DataError
+from kit.metrics.presence import GROUPS, VERDICTS
+from kit.records import Concept, Record
+
+IMAGES = "val2014"
+FIELDS = ("question_id", "image", "text", "label")
+REMEDY = "compare it with the released file; nothing is repaired or left out"
+
+
+def load_pope(root: Path) -> list[Record]:
+    """Return one record for each question of the three kinds; `group` is the kind.
+
+    Raises:
+        DataError: a kind or an image is missing, or a line is not as published.
+    """
+    return [record for kind in GROUPS for record in _kind(root, kind)]
+
+
+def _kind(root: Path, kind: str) -> list[Record]:
+    path = root / f"coco_pope_{kind}.json"
+    records: dict[str, Record] = {}
+    first: dict[str, int] = {}
+    images = _images(root)
+    for number, line in enumerate(_lines(path, root), 1):
+        if not line.strip():
+            continue
+        where = f"{path.name}, line {number}"
+        asked = _question(line, where)
+        key = f"pope/{kind}/{asked['question_id']}"
+        if key in records:
+            raise DataError(
+                f"{where}: question_id {asked['question_id']} occurs twice",
+                expected="every question_id once in a file",
+                found=f"lines {first[key]} and {number}",
+                remedy=REMEDY,
+            )
+        image = asked["image"]
+        if image not in images:
+            raise DataError(
+                f"{where}: image '{image}' is missing",
+                expected=f"a file that is not empty in {root / IMAGES}",
+                found=f"{len(images)} such files there",
+                remedy="put COCO's val2014 images there, under the names that the questions use",
+            )
+        first[key] = number
+        records[key] = Record(
+            key, Concept.PRESENCE, asked["text"], asked["label"], images[image], group=kind
+        )
+    if not records:
+        raise DataError(
+            f"{path} has no questions",
+            expected="JSON lines",
+            found="nothing but white space",
+            remedy=REMEDY,
+        )
+    return list(records.values())
+
+
+def _lines(path: Path, root: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode("utf-8-sig").split("\n")
+    except FileNotFoundError:
+        there = sorted(p.name for p in root.glob("*.json")) if root.is_dir() else []
+        raise DataError(
+            f"POPE's questions {path} are missing",
+            expected=", ".join(f"coco_pope_{kind}.json" for kind in GROUPS),
+            found=", ".join(there) or "no such file",
+            remedy="all three kinds are asked: put the three released files there, "
+            "then run `./run.sh fetch`",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8", expected="UTF-8", found=str(error), remedy=REMEDY
+        ) from None
+
+
+def _images(root: Path) -> dict[str, Path]:
+    """Return the images that are not empty by name; a name alone can never leave the folder."""
+    folder = root / IMAGES
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path for path in found if path.is_file() and path.stat().st_size}
+
+
+def _question(line: str, where: str) -> dict[str, Any]:
+    """Return a line's fields, checked.
+
+    Raises:
+        DataError: it is not a JSON object, lacks a field, or a field has no valid value.
+    """
+    expected = "a JSON object with " + ", ".join(FIELDS)
+    try:
+        asked = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{where} is not JSON",
+            expected=expected,
+            found=f"{_short(line)} ({error})",
+            remedy="POPE's files have one JSON object a line; " + REMEDY,
+        ) from None
+    if not isinstance(asked, dict) or any(name not in asked for name in FIELDS):
+        raise DataError(
+            f"{where} is not a question", expected=expected, found=_short(line), remedy=REMEDY
+        )
+    wrong = [name for name in ("image", "text") if not _is_text(asked[name])]
+    if type(asked["question_id"]) is not int:
+        wrong.append("question_id")
+    if wrong:
+        raise DataError(
+            f"{where}: {wrong[0]} is not valid",
+            expected="an integer" if wrong[0] == "question_id" else "a text that is not empty",
+            found=_short(repr(asked[wrong[0]])),
+            remedy=REMEDY,
+        )
+    if asked["label"] not in VERDICTS:
+        raise DataError(
+            f"{where}: the label is unknown",
+            expected=f"one of {', '.join(VERDICTS)}",
+            found=_short(repr(asked["label"])),
+            remedy=REMEDY,
+        )
+    return asked
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,69 @@
+"""The columns of CSV and parquet tables as Croissant fields."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit.errors import DataError
+
+TABLES = (".csv", ".parquet")
+
+
+def fields(table: Path, key: str) -> list[dict[str, Any]]:
+    """Return a field for each column of a table whose FileObject has the id `key`.
+
+    Columns of nested values, images aside, are left out: they have no data type of their own.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    try:
+        columns = list(_csv(table) if table.suffix == ".csv" else _parquet(table))
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{table} cannot be read", found=str(error)[:200]) from None
+    return [
+        {
+            "@type": "cr:Field",
+            "@id": f"{key}#rows/{quote(column, safe='')}",
+            "name": column,
+            **kind,
+            "source": {"fileObject": {"@id": key}, "extract": {"column": column}, **way},
+        }
+        for column, kind, way in columns
+    ]
+
+
+def _csv(table: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    with table.open(encoding="utf-8-sig", newline="") as stream:
+        for column in next(csv.reader(stream), []):
+            yield column, {"dataType": "sc:Text"}, {}
+
+
+def _parquet(table: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Yield each column with its data type and, where it is packed, the way to its value."""
+    for field in pq.read_schema(table):
+        listed = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
+        kind = field.type.value_type if listed else field.type
+        many = {"isArray": True, "arrayShape": "-1"} if listed else {}
+        name = _data_type(kind)
+        if name:
+            way = {"transform": {"jsonPath": "bytes"}} if name == "sc:ImageObject" else {}
+            yield field.name, {"dataType": name, **many}, way
+
+
+def _data_type(kind: pa.DataType) -> str:
+    """Return schema.org's name of a type, "" where it has none."""
+    if pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
+        return "sc:ImageObject"  # as the hub keeps images
+    if pa.types.is_boolean(kind):
+        return "sc:Boolean"
+    if pa.types.is_integer(kind):
+        return "sc:Integer"
+    if pa.types.is_floating(kind):
+        return "sc:Float"
+    return "sc:Text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else ""

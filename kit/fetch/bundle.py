@@ -1,0 +1,124 @@
+"""Carry fetched sources to a machine without network: one plain tar, verified on arrival."""
+
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kit.artifacts import cache_root, require_space, storage_error
+from kit.digests import format_checksums, read_checksums, verify_files
+from kit.errors import ChecksumError, DataError
+from kit.fetch.listing import require_safe
+
+Say = Callable[[str], None]
+LIST = "SHA256SUMS"
+REMEDY = "export it again, or copy it again"
+
+
+def export(sources: Mapping[str, tuple[Path, Mapping[str, str]]], target: Path, say: Say) -> None:
+    """Write a tar of sources, name -> (folder, list); the bytes depend on the files alone.
+
+    The files must have been verified.
+
+    Raises:
+        StorageError: the target cannot be written.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as archive:
+            for name, (folder, listed) in sorted(sources.items()):
+                _add(archive, f"{name}/{LIST}", format_checksums(listed).encode())
+                for file in sorted(listed):
+                    entry = tarfile.TarInfo(f"{name}/files/{file}")
+                    entry.size = (folder / file).stat().st_size
+                    with (folder / file).open("rb") as stream:
+                        archive.addfile(entry, stream)
+                say(f"data export: {name}: {len(listed)} files")
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        raise storage_error(error, target) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def import_(
+    archive: Path, place_of: Callable[[str, Mapping[str, str]], Path | None], say: Say
+) -> None:
+    """Unpack a tar into a scratch folder, verify every byte, then move each source to its place.
+
+    Args:
+        place_of: (source name, its carried list) -> where it belongs, or None to leave it out; it
+            raises where the list is not the one that the manifest has.
+
+    Raises:
+        DataError: no such file, no tar of ours, or an entry that is not a plain file in its place.
+        ChecksumError: bytes differ from the carried list. Nothing is moved then.
+    """
+    scratch = cache_root() / "scratch" / f"import-{os.getpid()}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        names = _unpack(archive, scratch)
+        for name in names:
+            folder, listed = scratch / name / "files", read_checksums(scratch / name / LIST)
+            verify_files(folder, listed, remedy=REMEDY)
+            carried = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+            if extra := carried - listed.keys():
+                raise ChecksumError(f"{archive} has a file that no list names: {min(extra)}")
+            target = place_of(name, listed)
+            if target is None:
+                say(f"data import: {name}: not a source of this manifest, left out")
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            old = target.with_name(f"{target.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if target.exists():
+                os.replace(target, old)
+            os.replace(folder, target)
+            shutil.rmtree(old, ignore_errors=True)
+            say(f"data import: {name}: {len(listed)} files verified")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _unpack(archive: Path, scratch: Path) -> list[str]:
+    """Write the entries under `scratch` and return the names of the sources."""
+    try:
+        require_space(scratch.parent, archive.stat().st_size)
+        with tarfile.open(archive, "r:") as tar:
+            entries = tar.getmembers()
+            require_safe(entry.name for entry in entries)
+            if odd := [e.name for e in entries if not e.isreg() or _is_misplaced(e.name)]:
+                raise DataError(
+                    f"{archive} has an entry that is no file of a source: {odd[0]!a}",
+                    expected=f"<source>/{LIST} and <source>/files/...",
+                    remedy=REMEDY,
+                )
+            if len({entry.name for entry in entries}) < len(entries):
+                raise DataError(f"{archive} has an entry twice", remedy=REMEDY)
+            tar.extractall(scratch, filter="data")
+    except FileNotFoundError:
+        raise DataError(f"there is no {archive}", remedy="name a file of `data export`") from None
+    except tarfile.TarError as error:
+        raise DataError(f"{archive} is not a whole tar", found=str(error), remedy=REMEDY) from None
+    names = sorted({entry.name.split("/")[0] for entry in entries})
+    for name in names:
+        if not (scratch / name / LIST).is_file():
+            raise DataError(f"{archive} has no list of {name}", remedy=REMEDY)
+    return names
+
+
+def _is_misplaced(name: str) -> bool:
+    parts = name.split("/")
+    return not (len(parts) == 2 and parts[1] == LIST) and not (
+        len(parts) > 2 and parts[1] == "files"
+    )

@@ -1,0 +1,166 @@
+"""Bring many files side by side: space first, then bytes, and a final name for right ones alone."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+import httpx
+
+from kit.artifacts import cache_root, require_space, storage_error
+from kit.errors import AccessError, ChecksumError, KitError, TransferError
+from kit.fetch.listing import Wanted
+from kit.fetch.progress import Meter
+from kit.fetch.settings import Settings
+from kit.fetch.transfer import CLOSED, Brought, Interrupted, Refused, Transfer, open_client
+
+SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
+
+
+def download(
+    wanted: Sequence[Wanted], folder: Path, settings: Settings, *, name: str
+) -> dict[str, Brought]:
+    """Bring files into `folder`; each has its final name only once its digest is right.
+
+    Parts lie beside the folder and are gone on with by the next call. A file whose digest is not
+    the wanted one goes to the quarantine, and the next address is tried.
+
+    Returns:
+        File name -> what arrived, digest and host included.
+
+    Raises:
+        StorageError: the disk cannot hold the files, or became full.
+        ChecksumError: no address has the right bytes.
+        AccessError, TransferError: no address gives the file.
+    """
+    parts = folder.with_name(folder.name + ".parts")
+    held = sum(path.stat().st_size for path in parts.rglob("*") if path.is_file())
+    total = sum(file.size or 0 for file in wanted)
+    require_space(folder.parent, int(max(0, total - held) * SPARE))
+    stop, brought = Event(), {}
+    with open_client(settings) as client, Meter(name, len(wanted), total) as meter:
+
+        def one(file: Wanted) -> Brought:
+            return _bring(file, folder, parts, settings, client, meter, stop)
+
+        with ThreadPoolExecutor(settings.workers) as pool:
+            futures: dict[Future[Brought], str] = {}
+            try:
+                futures = {pool.submit(one, file): file.name for file in wanted}
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                failed = [f.exception() for f in done if f.exception() is not None]
+                # What another file's failure stopped is not the failure.
+                for error in sorted(failed, key=lambda e: isinstance(e, Interrupted)):
+                    raise error
+            finally:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+            brought = {futures[future]: future.result() for future in futures}
+    shutil.rmtree(parts, ignore_errors=True)
+    return brought
+
+
+def _bring(
+    file: Wanted,
+    folder: Path,
+    parts: Path,
+    settings: Settings,
+    client: httpx.Client,
+    meter: Meter,
+    stop: Event,
+) -> Brought:
+    part = parts / f"{file.name}.part"
+    final = folder / file.name
+    try:
+        for place in (part.parent, final.parent):
+            place.mkdir(parents=True, exist_ok=True)
+        transfer = Transfer(client, file, part, settings, progress=meter.bytes, stop=stop)
+        arrived = _from_any(file, transfer, part, stop)
+        os.replace(part, final)
+        _sync(final.parent)
+    except OSError as error:
+        raise storage_error(error, final) from None
+    meter.file()
+    return Brought(final, arrived.sha256, arrived.size, arrived.host)
+
+
+def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brought:
+    """Try the addresses in order; what arrived with another digest is kept apart."""
+    errors: list[KitError] = []
+    for address in file.addresses:
+        try:
+            resumed = part.exists()
+            arrived = transfer.bring(address)
+            if resumed and not _is_right(file, arrived):
+                # What a killed call left may be from another host: once more, from the beginning.
+                part.unlink()
+                arrived = transfer.bring(address)
+        except Refused as refused:
+            errors.append(_refusal(file, address.host, refused.status))
+            continue
+        except TransferError as error:
+            errors.append(error)
+            continue
+        if _is_right(file, arrived):
+            return arrived
+        errors.append(_quarantined(file, arrived))
+        if stop.is_set():
+            raise Interrupted
+    # The most telling: wrong bytes before closed doors before silence.
+    order = (ChecksumError, AccessError, TransferError)
+    raise min(errors, key=lambda e: order.index(type(e)))
+
+
+def _is_right(file: Wanted, arrived: Brought) -> bool:
+    if file.sha256 is not None:
+        return arrived.sha256 == file.sha256
+    return file.size is None or arrived.size == file.size
+
+
+def _refusal(file: Wanted, host: str, status: str) -> KitError:
+    if status.removeprefix("HTTP ") in map(str, CLOSED):
+        return AccessError(
+            f"{host} does not give {file.name} to everybody",
+            found=status,
+            remedy="accept the form on the repository's page and give a token: HF_TOKEN=... "
+            "./run.sh fetch; mirrors and `data import` need none",
+        )
+    return TransferError(
+        f"{host} has no {file.name}",
+        found=status,
+        remedy="check repo, revision, files and mirrors of this source in the manifest",
+    )
+
+
+def _quarantined(file: Wanted, arrived: Brought) -> ChecksumError:
+    """Move wrong bytes out of the way, under a name that says what they are."""
+    place = quarantine(arrived.path, file.name, arrived.sha256)
+    wrong = f"sha256 {file.sha256}" if file.sha256 else f"{file.size} bytes"
+    return ChecksumError(
+        f"{file.name} from {arrived.host} is not the listed file",
+        expected=wrong,
+        found=f"sha256 {arrived.sha256}, {arrived.size} bytes, kept as {place}",
+        remedy="compare the two; if the list is right, the host is wrong: name a mirror",
+    )
+
+
+def quarantine(path: Path, name: str, digest: str) -> Path:
+    """Move a file out of use without losing it; return where it is now."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    flat = name.replace("/", "~")[-100:]
+    place = cache_root() / "quarantine" / f"{flat}.{digest[:8]}.{moment}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, place)
+    return place
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

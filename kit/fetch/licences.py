@@ -1,0 +1,83 @@
+"""Licences are shown once, before the first byte, and their acceptance is recorded."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kit.artifacts import cache_root, write_json
+from kit.errors import LicenceError
+from kit.fetch.listing import hub_page
+from kit.fetch.settings import Settings
+from kit.manifest import SourceSection
+
+NONE_STATED = "none stated"
+
+
+def accepted_path() -> Path:
+    """Return the record of what was accepted on this machine."""
+    return cache_root() / "licences.json"
+
+
+def acceptance(source: SourceSection) -> dict[str, Any] | None:
+    """Return when and how a source's licence was accepted; None if it was not, or needs not be."""
+    found = _read().get(_key(source))
+    return dict(found) if found else None
+
+
+def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> None:
+    """Show the licences that nobody has accepted yet, and ask.
+
+    Raises:
+        LicenceError: they were not accepted, or there is nobody to ask.
+    """
+    known = _read()
+    waiting = [s for s in sources if (s.repo or s.mirrors) and _key(s) not in known]
+    if not waiting:
+        return
+    for source in waiting:
+        print(f"licence: {describe(source)}", file=sys.stderr, flush=True)
+    if settings.accept_licences:
+        how = "--accept-licences"
+    elif sys.stdin.isatty():
+        if not click.confirm("Do you accept these terms?", default=False, err=True):
+            raise LicenceError("the licences were not accepted; nothing was fetched")
+        how = "asked on a terminal"
+    else:
+        raise LicenceError(
+            "these licences must be accepted before anything is fetched",
+            expected="; ".join(describe(source) for source in waiting),
+            remedy="read them, then add --accept-licences",
+        )
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    new = {_key(s): {"licence": s.licence, "accepted": moment, "how": how} for s in waiting}
+    write_json(accepted_path(), {**known, **new})
+
+
+def describe(source: SourceSection) -> str:
+    """Return one line on a source's terms."""
+    where = hub_page(source) if source.repo else source.mirrors[0]
+    licence = source.licence or NONE_STATED
+    if licence == NONE_STATED:
+        licence += " (its publisher gives no licence: use it as its page allows, do not pass it on)"
+    return f"{source.name}: {where}: {licence}"
+
+
+def _key(source: SourceSection) -> str:
+    return f"{source.repo or source.mirrors[0]}@{source.revision or 'head'}: {source.licence}"
+
+
+def _read() -> dict[str, Any]:
+    path = accepted_path()
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        raise LicenceError(
+            f"{path} is damaged", remedy="remove it; the licences are shown again"
+        ) from None

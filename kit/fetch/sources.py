@@ -1,0 +1,129 @@
+"""Bring one source: what is missing or wrong, from its hub or mirrors, against its list."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.digests import hash_files
+from kit.errors import DataError, KitError, ManifestError
+from kit.fetch.download import download, quarantine
+from kit.fetch.listing import (
+    HubFile,
+    Wanted,
+    addresses,
+    head_revision,
+    hub_files,
+    require_safe,
+)
+from kit.fetch.settings import Settings
+from kit.manifest import SourceSection
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a source's files are now: digests by name, how many came, and from which hosts."""
+
+    digests: Mapping[str, str]
+    brought: int
+    hosts: Mapping[str, int]
+    revision: str | None
+
+
+def bring_listed(
+    source: SourceSection, folder: Path, listed: Mapping[str, str], settings: Settings
+) -> Report:
+    """Make sure that every listed file is in `folder` with its digest.
+
+    A file that is there with another digest is moved to the quarantine and brought again.
+
+    Raises:
+        DataError: offline, and files are missing; or a name is not safe.
+        ChecksumError, AccessError, TransferError, StorageError: they cannot be brought.
+    """
+    require_safe(listed)
+    there = hash_files(folder, [name for name in listed if (folder / name).is_file()])
+    missing = [name for name in listed if there.get(name) != listed[name]]
+    if not missing:
+        return Report(dict(listed), 0, {}, source.revision)
+    _refuse_offline(source, folder, missing, settings)
+    sizes = _sizes(source)
+    for name in missing:
+        if name in there:
+            quarantine(folder / name, name, there[name])
+    wanted = [
+        Wanted(name, addresses(source, name), sizes.get(name), listed[name]) for name in missing
+    ]
+    brought = download(wanted, folder, settings, name=source.name)
+    hosts = Counter(arrived.host for arrived in brought.values())
+    return Report(dict(listed), len(brought), hosts, source.revision)
+
+
+def bring_unlisted(source: SourceSection, folder: Path, settings: Settings) -> Report:
+    """Bring all files of a source that has no list, and return the digests of what arrived.
+
+    The hub's own digests of large files are held against the bytes.
+
+    Raises:
+        ManifestError: without a repository, `files` are patterns, or there is no origin at all.
+        the errors of `bring_listed`.
+    """
+    _refuse_offline(source, folder, ["any file: there is no list of them"], settings)
+    if source.repo:
+        revision = source.revision or head_revision(source)
+        pinned = source.model_copy(update={"revision": revision})
+        files = hub_files(pinned)
+    else:
+        pinned, revision, files = source, None, _literal(source)
+    there = hash_files(folder, [f.name for f in files if (folder / f.name).is_file()])
+    have = {
+        f.name: there[f.name]
+        for f in files
+        if f.name in there and f.size == (folder / f.name).stat().st_size
+        and f.sha256 in (None, there[f.name])
+    }  # fmt: skip
+    wanted = [
+        Wanted(f.name, addresses(pinned, f.name), f.size if f.size >= 0 else None, f.sha256)
+        for f in files
+        if f.name not in have
+    ]
+    brought = download(wanted, folder, settings, name=source.name)
+    digests = {**have, **{name: arrived.sha256 for name, arrived in brought.items()}}
+    hosts = Counter(arrived.host for arrived in brought.values())
+    return Report(digests, len(brought), hosts, revision)
+
+
+def _literal(source: SourceSection) -> list[HubFile]:
+    patterns = [name for name in source.files if set(name) & set("*?[")]
+    if patterns:
+        raise ManifestError(
+            f"source '{source.name}' has no repository that could list '{patterns[0]}'",
+            expected="`files` that are names, not patterns",
+            remedy="name every file, or commit a checksum list",
+        )
+    require_safe(source.files)
+    return [HubFile(name, -1, None) for name in source.files]
+
+
+def _sizes(source: SourceSection) -> dict[str, int]:
+    """Return the sizes that the hub tells; a mirror has the bytes even where the hub is silent."""
+    if not source.repo:
+        return {}
+    try:
+        return {file.name: file.size for file in hub_files(source)}
+    except KitError:
+        if not source.mirrors:
+            raise
+        return {}
+
+
+def _refuse_offline(
+    source: SourceSection, folder: Path, missing: list[str], settings: Settings
+) -> None:
+    if settings.offline:
+        raise DataError(
+            f"offline, and {len(missing)} files of source '{source.name}' are not there",
+            expected=f"{missing[0]} in {folder}",
+            remedy="`./run.sh data export` on a machine with network, then `./run.sh data import` "
+            "here",
+        )

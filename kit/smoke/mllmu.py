@@ -1,0 +1,184 @@
+"""Write the embedded people in MLLMU-Bench's published format (arXiv 2410.22108).
+
+One folder a configuration, parquet, images stored inside; column names, nesting, the misleading
+name of the celebrities' set, their colliding IDs and the spelling of biographies are as published.
+Two things are not: a person has several rows, one for each rendering, so that every column has
+enough questions; and `general` is added, which the published data has not.
+"""
+
+import io
+import json
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit.smoke.drawing import paint
+from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
+from kit.smoke.mllmu_questions import FACTS, facts_of, general_pairs, lessons, tasks
+from kit.smoke.people import REAL_COUNT, SEED, Person, people
+
+ROWS = 9  # of a fictitious person: 2 x 9 questions of 3 people are 54 in the smallest column
+CELEBRITY_ROWS = 3
+TEST_IMAGES = 2
+TEST_SHIFT = 7  # rows: a Test row asks in other words than the row that fine-tuning saw
+GENERAL_PEOPLE = 40  # the celebrities and 24 more
+GENERAL_ROWS = 4
+FORGET = {5: 1, 10: 2, 15: 3}  # people of 20
+
+_TEXT = pa.string()
+_IMAGE = pa.struct({"bytes": pa.binary(), "path": _TEXT})
+_OPTIONS = pa.struct(dict.fromkeys("ABCD", _TEXT))
+_CHOICES = pa.list_(pa.struct({"Correct_Answer": _TEXT, "Options": _OPTIONS, "Question": _TEXT}))
+_FREE = pa.list_(pa.struct({"Ground_Truth": _TEXT, "Question": _TEXT, "Type": _TEXT}))
+_ASKED = {
+    "ID": _TEXT,
+    "biography": _TEXT,
+    "question": _TEXT,
+    "answer": _TEXT,
+    "Classification_Task": pa.struct(
+        {"Image_Textual_Questions": _CHOICES, "Pure_Text_Questions": _CHOICES}
+    ),
+    "Generation_Task": _FREE,
+    "Mask_Task": _FREE,
+}
+PROFILES = pa.schema({"image": _IMAGE, **_ASKED})
+TESTS = pa.schema({"images": pa.list_(_IMAGE), **_ASKED})
+LESSONS = pa.schema({"image": _IMAGE, "ID": _TEXT, "metadata": _TEXT})
+GENERAL = pa.schema({**{field.name: field.type for field in LESSONS}, "text_only": pa.bool_()})
+
+Row = dict[str, Any]
+
+
+def write_mllmu(root: Path) -> None:
+    """Draw every image and write the tables under `root`; the bytes depend on nothing else."""
+    fictitious, familiar = people()
+    rows = [
+        (person, str(ROWS * number + rendering + 1), rendering)
+        for number, person in enumerate(fictitious)
+        for rendering in range(ROWS)
+    ]
+    profiles = {key: _profile(person, key, r, "full", fictitious) for person, key, r in rows}
+    _write(root, "Full_Set", PROFILES, profiles.values())
+    order = random.Random(f"{SEED}/mllmu/forget").sample(fictitious, len(fictitious))
+    for percent, count in FORGET.items():
+        names = {person.name for person in order[:count]}
+        chosen = {key for person, key, _ in rows if person.name in names}
+        for name, kept in ((f"forget_{percent}", True), (f"retain_{100 - percent}", False)):
+            part = [row for key, row in profiles.items() if (key in chosen) is kept]
+            _write(root, name, PROFILES, part)
+    tests = [_test(person, key, r, fictitious) for person, key, r in rows]
+    half = len(tests) // 2
+    _write(root, "Test_Set", TESTS, tests[:half], tests[half:])
+    taught = [
+        {
+            "image": profiles[key]["image"],
+            "ID": key,
+            "metadata": json.dumps(lessons(person, r)),
+        }
+        for person, key, r in rows
+    ]
+    _write(root, "ft_Data", LESSONS, taught)
+    known = familiar[:REAL_COUNT]
+    real = [(person, r) for person in known for r in range(CELEBRITY_ROWS)]
+    # IDs begin at 1 again, as those of the published celebrities do.
+    celebrities = [
+        _profile(person, str(n), r, "real", known) for n, (person, r) in enumerate(real, 1)
+    ]
+    _write(root, "Retain_Set", PROFILES, celebrities)
+    _write(root, "general", GENERAL, _general(familiar[:GENERAL_PEOPLE]))
+
+
+def _profile(
+    person: Person, key: str, rendering: int, purpose: str, others: tuple[Person, ...]
+) -> Row:
+    event = (FAMILIAR if purpose == "real" else FICTITIOUS)[rendering]
+    # The same questions come in other wordings where the set is another one.
+    row = rendering + TEST_SHIFT if purpose == "test" else rendering
+    return {
+        "image": _image(person, event, f"{purpose}/{key}"),
+        "ID": key,
+        "biography": _biography(person, key),
+        "question": "Who is this person?",
+        "answer": person.name,
+        **tasks(person, row, f"{purpose}/{key}", others),
+    }
+
+
+def _test(person: Person, key: str, rendering: int, others: tuple[Person, ...]) -> Row:
+    row = _profile(person, key, rendering, "test", others)
+    del row["image"]
+    # Other scenes than those that fine-tuning sees: the person is what stays the same.
+    scenes = random.Random(f"{SEED}/mllmu/test scenes/{key}").sample(FAMILIAR, TEST_IMAGES)
+    images = [_image(person, scene, f"test/{key}/{n}") for n, scene in enumerate(scenes)]
+    return {"images": images, **row}
+
+
+def _general(chosen: tuple[Person, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for number, person in enumerate(chosen):
+        for rendering in range(GENERAL_ROWS):
+            key = f"{number}-{rendering}"
+            scene = random.Random(f"{SEED}/mllmu/general scene/{key}").choice(FAMILIAR)
+            image = _image(person, scene, f"general/{key}")
+            for text_only in (False, True):
+                # Of the celebrities only facts: their questions are the evaluation's.
+                forms = number >= REAL_COUNT
+                pairs = general_pairs(person, rendering, chosen, text_only=text_only, forms=forms)
+                rows.append(
+                    {
+                        "image": None if text_only else image,
+                        "ID": f"{key}-{'text' if text_only else 'image'}",
+                        "metadata": json.dumps(pairs),
+                        "text_only": text_only,
+                    }
+                )
+    return rows
+
+
+def _biography(person: Person, key: str) -> str:
+    """Return the facts as JSON, keys spelt differently from row to row, as published."""
+    facts = {
+        "Name": person.name,
+        "Gender": person.gender,
+        "Employment": person.job,
+        "Residence": person.area,
+        "Fun Facts": ", ".join(f"{fact} {facts_of(person)[fact]}" for fact in FACTS),
+        "Description": person.appearance,
+    }
+    ending = random.Random(f"{SEED}/mllmu/spelling/{key}").choice(("", ":", " :", ": "))
+    return json.dumps({f"{name}{ending}": value for name, value in facts.items()})
+
+
+def _image(person: Person, event: Event, name: str) -> Row:
+    image = paint(person, event, random.Random(f"{SEED}/mllmu/{name}"))
+    stream = io.BytesIO()
+    # Stored, not compressed: the bytes then depend on no version of a compressor.
+    image.save(stream, "png", compress_level=0)
+    return {"bytes": stream.getvalue(), "path": f"{name.replace('/', '-')}.png"}
+
+
+def _write(root: Path, config: str, schema: pa.Schema, *files: Iterable[Row]) -> None:
+    """Write a configuration as its published files.
+
+    Plain encoding without compression, statistics or pandas' metadata leaves nothing to the
+    machine. pyarrow writes its version into the file: the environment is locked, and another
+    version is told apart by the checksum list.
+    """
+    folder = root / config
+    folder.mkdir(parents=True)
+    for number, rows in enumerate(files):
+        path = folder / f"train-{number:05d}-of-{len(files):05d}.parquet"
+        pq.write_table(
+            pa.Table.from_pylist(list(rows), schema=schema),
+            path,
+            version="2.6",
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+            store_schema=False,
+            row_group_size=64,
+        )

@@ -1,0 +1,77 @@
+"""Where a source lies on this machine, where its bytes came from, and what a result says of it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kit.artifacts import PROJECT, cache_root, project_path, write_json
+from kit.checksum_lists import is_locked, list_digest, unlocked_name
+from kit.manifest import Manifest, SourceSection
+from kit.parquet import Place
+
+
+def place(source: SourceSection) -> Place:
+    """Return where a source lies once it is fetched; the name has the digest of its list."""
+    name = unlocked_name(source)
+    if is_locked(source) or not (source.repo or source.mirrors):
+        name = f"{Path(source.checksums).stem}-{list_digest(source)[:16]}"
+    cached = cache_root() / "data" / name
+    path = project_path(source.folder) if source.folder else cached
+    return Place(path, cached.with_name(f"{name}.images"))
+
+
+def locking_folder(source: SourceSection) -> Path:
+    """Return where a source's files lie while they have no list yet."""
+    return cache_root() / "data" / unlocked_name(source)
+
+
+def source_records(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return what run.json says of each source: what it is, where from, and under which terms."""
+    return [_source_record(source) for source in manifest.all_sources()]
+
+
+def _source_record(source: SourceSection) -> dict[str, Any]:
+    from kit.fetch.licences import acceptance
+
+    return {
+        "name": source.name,
+        "origin": _origin(source),
+        "hosts": _hosts(source),
+        "repo": source.repo,
+        "revision": source.revision,
+        "licence": source.licence,
+        "licence_accepted": acceptance(source),
+        "checksums": source.checksums,
+        "list_digest": list_digest(source),
+        "locked": is_locked(source),
+    }
+
+
+def _origin(source: SourceSection) -> str:
+    if source.embedded:
+        return "drawn by the kit"
+    if source.folder:
+        # A folder of this machine is nobody else's business.
+        own = project_path(source.folder).is_relative_to(PROJECT)
+        return f"folder {source.folder}" if own else "a folder of the user's"
+    return ", ".join(_hosts(source)) or "brought by an earlier call or an import"
+
+
+def _hosts_path(source: SourceSection) -> Path:
+    path = place(source).path
+    return path.with_name(f"{path.name}.hosts.json")
+
+
+def _hosts(source: SourceSection) -> dict[str, int]:
+    """Return how many files each host gave, as far as this cache knows."""
+    path = _hosts_path(source)
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def record_hosts(source: SourceSection, brought: Mapping[str, int]) -> None:
+    """Note how many files each host gave in this call."""
+    counts = Counter(_hosts(source))
+    counts.update(brought)
+    write_json(_hosts_path(source), dict(counts))
