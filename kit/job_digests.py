@@ -6,9 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from kit import methods
-from kit.artifacts import PROJECT
+from kit.artifacts import PROJECT, project_path
 from kit.checksum_lists import list_digest
-from kit.digests import sha256_value, source_digest
+from kit.digests import sha256_file, sha256_value, source_digest
 from kit.manifest import Manifest
 
 DATA_CODE = ("records.py", "streams.py", "parquet.py", "metrics/words.py")
@@ -48,7 +48,7 @@ def likelihoods_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=16)
 def loader_sources(loader: str) -> tuple[str, ...]:
-    """Return the files of a benchmark's loader below kit/: its own and those that it imports."""
+    """Return the files of a loader below kit/: its own, those it imports, its published tables."""
     found, waiting = set(), [loader]
     while waiting:
         name = waiting.pop()
@@ -56,7 +56,8 @@ def loader_sources(loader: str) -> tuple[str, ...]:
             found.add(name)
             text = (PROJECT / "kit" / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
             waiting += re.findall(r"^\s*from kit\.benchmarks\.(\w+) import", text, re.MULTILINE)
-    return tuple(f"benchmarks/{name}.py" for name in sorted(found))
+    tables = (path.name for path in (PROJECT / "kit" / "benchmarks").glob(f"{loader}_*.json"))
+    return tuple(f"benchmarks/{name}" for name in (*(f"{n}.py" for n in sorted(found)), *tables))
 
 
 def _digest(manifest: Manifest, code: tuple[str, ...], inputs: dict[str, Any]) -> str:
@@ -65,6 +66,7 @@ def _digest(manifest: Manifest, code: tuple[str, ...], inputs: dict[str, Any]) -
             "benchmark": manifest.benchmark.model_dump(),
             "data": {source.name: list_digest(source) for source in manifest.sources},
             "split": manifest.split.model_dump(),
+            "ids": sha256_file(project_path(manifest.split.ids)) if manifest.split.ids else None,
             "model": manifest.model.model_dump(exclude={"source"}),
             "base": list_digest(manifest.model.source),
             "threads": manifest.compute.threads,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kit import benchmarks, methods
-from kit.artifacts import Artifact
+from kit.artifacts import Artifact, project_path
 from kit.errors import ManifestError
 from kit.job_digests import answers_digest, likelihoods_digest, training_digest
 from kit.manifest import Manifest, MethodSection, TrainingSection
@@ -98,6 +98,11 @@ def require_names(manifest: Manifest) -> dict[str, methods.Method]:
         ManifestError: one of them does not exist.
     """
     _require_targets(manifest)
+    if manifest.split.ids and not project_path(manifest.split.ids).is_file():
+        raise ManifestError(
+            f"split.ids: {manifest.split.ids} does not exist",
+            remedy="name a list of manifests/splits/, or leave it out to draw by seed",
+        )
     return {
         entry.name: methods.build(entry.method, dict(entry.options), f"method '{entry.name}'")
         for entry in manifest.methods

@@ -9,12 +9,13 @@ from kit.adapters import merge
 from kit.batches import Batcher
 from kit.errors import ModelError
 from kit.likelihood import answer_distribution
-from kit.manifest import ModelSection
+from kit.manifest import ModelSection, SourceSection
 from kit.models import add_adapter, export_base, load_adapter, save_adapter
 
 torch.set_num_threads(1)
 LANGUAGE = r".*\.language_model\.layers\.\d+\..*_proj"
-SECTION = ModelSection(path="-", checksums="-", compute_dtype="float32", lora_modules=LANGUAGE)
+NOWHERE = SourceSection(name="base", folder="-", checksums="-")
+SECTION = ModelSection(source=NOWHERE, compute_dtype="float32", lora_modules=LANGUAGE)
 
 
 @pytest.fixture(scope="module")

@@ -231,7 +231,9 @@ def test_another_percentage_lists_the_published_ones(tmp_path, percent):
     ],
 )
 def test_a_wrong_option_is_refused_with_what_is_right(tmp_path, options, said):
-    error = fails(tmp_path, lambda made: None, "benchmark", ManifestError, benchmark={"options": options})
+    error = fails(
+        tmp_path, lambda made: None, "benchmark", ManifestError, benchmark={"options": options}
+    )
     assert said in str(error)
 
 
@@ -276,3 +278,9 @@ def test_an_image_that_is_asked_about_is_never_rehearsed(tmp_path):
         "general/.*row 0, image",
         finetune={"rehearsal": 0.2},
     )
+
+
+def test_other_row_counts_than_the_published_are_noted_and_no_error(tmp_path):
+    notes = loaded(tmp_path / "data").notes
+    assert "forget_10 has 2 rows; published are 50." in notes
+    assert len(notes) == 5

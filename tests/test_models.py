@@ -12,7 +12,7 @@ from kit.adapters import concatenate
 from kit.batches import Batcher
 from kit.errors import ModelError
 from kit.likelihood import answer_distribution, mean_kl
-from kit.manifest import ModelSection, TrainingSection
+from kit.manifest import ModelSection, SourceSection, TrainingSection
 from kit.methods import Step, build, live
 from kit.models import (
     adapter_state,
@@ -29,10 +29,12 @@ from kit.training import train
 torch.set_num_threads(1)
 LANGUAGE = r".*\.language_model\.layers\.\d+\..*_proj"
 
+NOWHERE = SourceSection(name="base", folder="-", checksums="-")
+
 
 @pytest.fixture(scope="module")
 def section():
-    return ModelSection(path="-", checksums="-", compute_dtype="float32", lora_modules=LANGUAGE)
+    return ModelSection(source=NOWHERE, compute_dtype="float32", lora_modules=LANGUAGE)
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.manifest import Manifest
+from kit.manifest_file import load_manifest
 from kit.plan import Plan, make_plan
 from kit.plan_view import render
 from tests.toy_dataset import manifest
@@ -150,6 +152,12 @@ def test_a_checksum_list_that_is_missing_is_an_error_before_anything_runs(docume
         plan_of(document)
 
 
+def test_a_split_list_that_is_missing_is_an_error_before_anything_runs(document):
+    document["split"]["ids"] = "manifests/splits/nothing.json"
+    with pytest.raises(ManifestError, match=r"split\.ids: .*nothing\.json does not exist"):
+        plan_of(document)
+
+
 def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     plan = plan_of(document)
@@ -162,3 +170,10 @@ def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatc
     assert next(line for line in again if line not in lines).split() == [
         "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,", "seed", "1",
     ]  # fmt: skip
+
+
+def test_targets_that_keep_the_same_records_share_one_retain_only_model():
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "clear-smoke.toml"))
+    assert [job.name for job in plan.finetune] == ["vanilla", "retain_only"]
+    (shared,) = [system for system in plan.systems if system.method == "retain_only"]
+    assert shared.target is None, "it is measured for every target"

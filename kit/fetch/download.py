@@ -12,7 +12,7 @@ import httpx
 
 from kit.artifacts import cache_root, require_space, storage_error
 from kit.errors import AccessError, ChecksumError, KitError, TransferError
-from kit.fetch.listing import Wanted
+from kit.fetch.listing import Address, Wanted
 from kit.fetch.progress import Meter
 from kit.fetch.settings import Settings
 from kit.fetch.transfer import CLOSED, Brought, Interrupted, Refused, Transfer, open_client
@@ -99,7 +99,7 @@ def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brou
                 part.unlink()
                 arrived = transfer.bring(address)
         except Refused as refused:
-            errors.append(_refusal(file, address.host, refused.status))
+            errors.append(_refusal(file, address, refused.status))
             continue
         except TransferError as error:
             errors.append(error)
@@ -120,13 +120,14 @@ def _is_right(file: Wanted, arrived: Brought) -> bool:
     return file.size is None or arrived.size == file.size
 
 
-def _refusal(file: Wanted, host: str, status: str) -> KitError:
+def _refusal(file: Wanted, address: Address, status: str) -> KitError:
+    host = address.host
     if status.removeprefix("HTTP ") in map(str, CLOSED):
         return AccessError(
             f"{host} does not give {file.name} to everybody",
             found=status,
-            remedy="accept the form on the repository's page and give a token: HF_TOKEN=... "
-            "./run.sh fetch; mirrors and `data import` need none",
+            remedy=f"accept the form at {address.page or host} with your own account, then give a "
+            "token of it: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)",
         )
     return TransferError(
         f"{host} has no {file.name}",

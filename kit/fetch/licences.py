@@ -25,6 +25,8 @@ def accepted_path() -> Path:
 
 def acceptance(source: SourceSection) -> dict[str, Any] | None:
     """Return when and how a source's licence was accepted; None if it was not, or needs not be."""
+    if not (source.repo or source.mirrors):
+        return None
     found = _read().get(_key(source))
     return dict(found) if found else None
 

@@ -26,11 +26,15 @@ HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a file can be had: `host` names it to people, `headers` go with the request."""
+    """Where a file can be had: `host` names it to people, `headers` go with the request.
+
+    `page` is where a person can accept the form of a host that asks who wants its files.
+    """
 
     host: str
     url: str
     headers: Mapping[str, str]
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def addresses(source: SourceSection, name: str) -> tuple[Address, ...]:
             endpoint=endpoint(),
         )  # fmt: skip
         headers = build_hf_headers(library_name="pebench-kit")
-        found.append(Address(endpoint(), url, headers))
+        found.append(Address(endpoint(), url, headers, hub_page(source)))
     for mirror in source.mirrors:
         base = mirror.rstrip("/")
         found.append(Address(base, f"{base}/{quote(name)}", {}))

@@ -10,7 +10,7 @@ import random
 from typing import Any
 
 from kit.benchmarks.mllmu_profiles import questions
-from kit.benchmarks.mllmu_protocol import IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu_protocol import CHOICE, IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.mllmu_questions import prompt
 from kit.benchmarks.pebench import PERSON_QUESTION
 from kit.smoke.people import SEED, Person
@@ -98,6 +98,9 @@ def general_pairs(
     asked = tasks(person, row, f"general/{person.name}/{row}", others)
     modality = TEXT_QUESTION if text_only else IMAGE_QUESTION
     kept = [one for one in questions(asked, "general") if one.modality == modality]
+    # One choice of five: they are long, and letters are what this base learns last.
+    choices = [one for one in kept if one.kind == CHOICE]
+    kept = [one for one in kept if one.kind != CHOICE] + [choices[row % len(choices)]]
     return taught + [{"Question": prompt(one), "Answer": one.answer} for one in kept]
 
 
@@ -128,21 +131,25 @@ def _values(fact: str, others: tuple[Person, ...]) -> set[str]:
 
 
 def _free(person: Person, row: int, forms: tuple[str, ...]) -> list[dict[str, str]]:
-    """Two questions of each type; the rows of a person take all facts in all wordings in turn."""
+    """Two questions of each type: a picture is asked for its name, a name for all facts in turn.
+
+    Within a person's rows no wording of a fact comes twice, so that no text question does.
+    """
     facts = facts_of(person)
     asked = []
-    for said, who in (("Image_Textual", ANYBODY), ("Pure_Text", person.name)):
-        for number in range(FREE * row, FREE * row + FREE):
-            wording, index = divmod(number, len(FACTS))
-            fact = FACTS[index]
-            asked.append(
-                {
-                    "Ground_Truth": facts[fact],
-                    "Question": _worded(forms, wording, fact, who),
-                    "Type": said,
-                }
-            )
+    for number in range(FREE * row, FREE * row + FREE):
+        asked.append(_question(forms, number, "name", ANYBODY, facts, "Image_Textual"))
+    for number in range(FREE * row, FREE * row + FREE):
+        wording, index = divmod(number, len(FACTS))
+        asked.append(_question(forms, wording, FACTS[index], person.name, facts, "Pure_Text"))
     return asked
+
+
+def _question(
+    forms: tuple[str, ...], wording: int, fact: str, who: str, facts: dict[str, str], said: str
+) -> dict[str, str]:
+    question = _worded(forms, wording, fact, who)
+    return {"Ground_Truth": facts[fact], "Question": question, "Type": said}
 
 
 def _pair(forms: tuple[str, ...], row: int, fact: str, who: str, answer: str) -> dict[str, str]:

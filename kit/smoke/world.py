@@ -137,11 +137,11 @@ def _most(counts: Counter[str], scene: frozenset[str]) -> str:
 
 
 def _beside(scenes: list[frozenset[str]], scene: frozenset[str]) -> Counter[str]:
-    """Count how often each object stands beside each object of a scene, over all scenes."""
+    """Count how often each object stands beside what a scene shows, over all scenes."""
     found: Counter[str] = Counter()
     for other in scenes:
         for thing in other:
-            found[thing] += len(scene & other - {thing})
+            found[thing] += len(scene & other)
     return found
 
 
