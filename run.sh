@@ -11,7 +11,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$project/docker/requirements.cpu.lock
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify keygen'
-verbs+=' clean smoke-base'
+verbs+=' bench clean smoke-base'
 
 # Packages are compiled when first imported, which is faster than all at once: so let Python write
 # what it compiled. In a read-only folder it goes on without, silently.
@@ -92,6 +92,10 @@ main() {
     cd "$project"
     export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis
     exec "$env/bin/python" -P -m pytest -o cache_dir="$cache/pytest" "${@:2}"
+  fi
+  if [[ $verb == bench && ${2:-} != --help ]]; then
+    cd "$project"
+    exec "$env/bin/python" -P -m tests.bench "${@:2}"
   fi
   # -P: a file of the current folder must not shadow a package.
   exec "$env/bin/python" -P -m kit "$@"

@@ -42,8 +42,8 @@ def list_of(source: SourceSection) -> Path:
     remedy = "restore it from the repository; nothing runs on unverified bytes"
     if source.repo or source.mirrors:
         remedy = (
-            "`./run.sh lock` makes and commits to it; to run without, once: "
-            "./run.sh fetch MANIFEST --allow-unlocked (the result will say so)"
+            "`./run.sh lock MANIFEST` makes it where the hub is reachable; to run without it: "
+            "`./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
         )
     raise ManifestError(f"checksum list {source.checksums} does not exist", remedy=remedy)
 

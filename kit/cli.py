@@ -203,6 +203,12 @@ def keygen(force: bool) -> None:
 
 
 @verbs.command()
+def bench() -> None:
+    """Measure this machine (./run.sh bench hashing, ./run.sh bench reading)."""
+    raise click.UsageError("measure with ./run.sh bench")
+
+
+@verbs.command()
 def clean() -> None:
     """Remove what can be made again, never results or keys (./run.sh clean [--dry-run])."""
     raise click.UsageError("clean the caches with ./run.sh clean")

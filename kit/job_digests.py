@@ -56,7 +56,8 @@ def loader_sources(loader: str) -> tuple[str, ...]:
             found.add(name)
             text = (PROJECT / "kit" / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
             waiting += re.findall(r"^\s*from kit\.benchmarks\.(\w+) import", text, re.MULTILINE)
-    tables = (path.name for path in (PROJECT / "kit" / "benchmarks").glob(f"{loader}_*.json"))
+    folder = PROJECT / "kit" / "benchmarks"
+    tables = sorted(path.name for path in folder.glob(f"{loader}_*.json"))
     return tuple(f"benchmarks/{name}" for name in (*(f"{n}.py" for n in sorted(found)), *tables))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import tomllib
 
 import pytest
@@ -14,7 +15,16 @@ from kit.benchmarks.pebench_csv import read_lines
 from kit.benchmarks.pebench_table import published, published_keywords, read_pictures
 from kit.errors import DataError
 from kit.manifest import Columns
-from tests.toy_dataset import EVENTS, HEADER, manifest, places, rows, write_dataset, write_table
+from tests.toy_dataset import (
+    EVENTS,
+    HEADER,
+    PEOPLE,
+    manifest,
+    places,
+    rows,
+    write_dataset,
+    write_table,
+)
 
 OTHER_HEADER = ["Image Path", "person_name", "event", "caption", "keywords"]
 MAPPED = {"file": "Image Path", "person": "person_name", "description": "caption"}
@@ -186,6 +196,39 @@ def test_a_blank_cell_names_its_line_and_column(root, column, blank):
     assert "keywords" in error.what if column == 4 else HEADER[column] in error.expected
 
 
+@pytest.mark.parametrize("place", [b"Person Number0", b"doing event 0", b"name"])
+def test_a_nul_anywhere_names_its_line(root, place):
+    rewritten(root, lambda data: data.replace(place, b"a\0b", 1))
+    number = 1 if place == b"name" else 2
+    assert f"line {number}: a NUL character" in refused(root).what
+
+
+def test_utf_16_without_a_mark_says_how_to_convert_it(root):
+    rewritten(root, lambda data: data.decode().encode("utf-16-le"))
+    error = refused(root)
+    assert "a NUL character" in error.what
+    assert "iconv -f UTF-16LE" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("column", "other", "line"),
+    [(1, PEOPLE[0].upper(), 3), (2, "EVENT 0", 6), (2, "event-0", 6)],
+)
+def test_one_name_in_two_spellings_names_both_lines(root, column, other, line):
+    table = rows()
+    table[0][column] = other
+    error = refused(replaced(root, table=table))
+    assert f"'{other}' and '{rows()[0][column]}'" in error.what
+    assert error.found == f"lines 2 and {line}"
+
+
+def test_people_whose_names_differ_in_a_hyphen_are_two(root):
+    table = [[row[0], row[1].replace("Person Number1", "Person-Number0"), *row[2:]]
+             for row in rows()]  # fmt: skip
+    people = {record.person for record in loaded(replaced(root, table=table)).records.values()}
+    assert {"Person-Number0", "Person Number0"} <= people
+
+
 def test_a_row_of_another_length_names_its_line(root):
     assert "line 5: an empty" in refused(replaced(root, table=[*rows()[:3], rows()[3][:2]])).what
     long = [*rows()[:3], [*rows()[3], "more"]]
@@ -212,10 +255,35 @@ def test_an_image_path_may_not_leave_the_dataset(root, name):
     assert "leaves the dataset's folder" in error.what
 
 
-def test_a_nul_in_a_name_is_an_error_and_no_traceback(root):
+def test_a_control_character_in_a_name_is_an_error_and_no_traceback(root):
     first = rows()[0][0]
-    rewritten(root, lambda data: data.replace(first.encode(), b"images/a\0b.png", 1))
+    rewritten(root, lambda data: data.replace(first.encode(), b"images/a\x01b.png", 1))
     assert "control character" in refused(root).what
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_a_missing_image(root):
+    first = rows()[0][0]
+    name = "/".join(["a" * 300] * 3) + ".png"
+    rewritten(root, lambda data: data.replace(first.encode(), name.encode(), 1))
+    assert "is missing" in refused(root).what
+
+
+def test_a_folder_that_is_not_there_is_missing_images(root):
+    shutil.rmtree(root / "images" / PEOPLE[0])
+    assert refused(root).found == "4 missing, 0 of zero bytes"
+
+
+def test_a_folder_of_images_without_a_row_is_an_unknown_person(root):
+    for name in ("Nobody Known", ".hidden", "No Images"):
+        (root / "images" / name).mkdir()
+    assert loaded(root).notes == ()
+    (root / "images" / ".hidden" / "0.png").write_bytes(b"an image")
+    (root / "images" / "No Images" / "list.txt").write_bytes(b"no image")
+    assert loaded(root).notes == ()
+    (root / "images" / "Nobody Known" / "0.JPG").write_bytes(b"an image")
+    error = refused(root)
+    assert f"no row for the images in {root / 'images' / 'Nobody Known'}" in error.what
+    assert error.found == "1 folders of images without a row: images/Nobody Known"
 
 
 def test_names_that_differ_in_upper_case_alone_are_refused(root):
@@ -295,7 +363,8 @@ def test_without_a_column_they_are_those_of_the_published_table(root, columns):
 
 
 def test_an_event_that_the_published_table_has_not_names_the_nearest(root):
-    table = [*published_rows()[:1], [*published_rows()[1][:2], "park joging", "x"]]
+    table = published_rows()
+    table[1] = [*table[1][:2], "park joging", "x"]
     error = refused(replaced(root, HEADER[:4], table))
     assert "line 3: no keywords for the event 'park joging'" in error.what
     assert error.remedy == "did you mean 'park jogging'?"
@@ -320,7 +389,9 @@ def test_the_published_table_has_forty_events_with_keywords_and_says_where_it_is
 
 # --- any table --------------------------------------------------------------------------------
 
-CELLS = st.text(max_size=12) | st.sampled_from(['"', '""', "a,b", "x\ny", "\r", "\r\n", ";", "\t"])
+CELLS = st.text(max_size=12) | st.sampled_from(
+    ["\0", '"', '""', "a,b", "x\ny", "\r", "\r\n", ";", "\t"]
+)
 TABLES = st.lists(st.lists(CELLS, min_size=5, max_size=5), min_size=1, max_size=6)
 
 
@@ -332,6 +403,7 @@ def test_what_a_csv_writer_writes_is_read_back_or_refused(tmp_path_factory, tabl
     blank = any(not cell.strip() for row in table for cell in row)
     # A line break of the other kind is not quoted by every writer, and then is refused.
     bare = quoting == csv.QUOTE_MINIMAL and any("\r" in c for row in table for c in row)
+    nul = any("\0" in cell for row in table for cell in row)
     lines, refusal = None, None
     try:
         lines = read_lines(path, Columns(), HEADER)
@@ -339,9 +411,10 @@ def test_what_a_csv_writer_writes_is_read_back_or_refused(tmp_path_factory, tabl
         refusal = error
     if refusal is None:
         assert not blank
+        assert not nul
         assert [list(line.cells.values()) for line in lines] == table
     else:
-        assert blank or bare, str(refusal)
+        assert blank or bare or nul, str(refusal)
 
 
 @given(TABLES)

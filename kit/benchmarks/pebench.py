@@ -10,15 +10,15 @@ the events' Real column then has no records, and a note says so.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
+from kit.benchmarks.pebench_counts import check_counts, check_options, expected_events
 from kit.benchmarks.pebench_protocol import LAYOUT
 from kit.benchmarks.pebench_splits import Sets, forgotten_of, split_of
 from kit.benchmarks.pebench_table import (
     EVENT_QUESTION,
     PERSON_QUESTION,
     PRESENCE_QUESTION,
-    check_counts,
-    note_of,
     presence_records,
     read_pictures,
     records_of,
@@ -48,8 +48,15 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
             list that `split.ids` names does not fit.
     """
     root = places[SOURCE].path
-    pictures, extra = read_pictures(root / "PEBench.csv", manifest.benchmark.columns)
-    check_counts(pictures, manifest.benchmark.options)
+    options = manifest.benchmark.options
+    check_options(options)
+    pictures, notes = read_pictures(
+        root / "PEBench.csv",
+        manifest.benchmark.columns,
+        by_person=True,
+        expected=partial(expected_events, options),
+    )
+    check_counts(pictures, options, notes)
     forgotten = forgotten_of(pictures, manifest)
     fictitious = records_of(pictures, SOURCE)
     real = _real(places)
@@ -62,7 +69,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         tuple(record.id for record in fictitious),
         {target: split_of(target, sets, manifest) for target in manifest.targets},
         tuple(record.id for record in general),
-        (*note_of(extra), *forgotten.notes, *((NO_EVENTS,) if FACES in places else ())),
+        (*notes, *forgotten.notes, *((NO_EVENTS,) if FACES in places else ())),
     )
 
 

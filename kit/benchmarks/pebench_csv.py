@@ -7,7 +7,7 @@ and the remedy: a guess would become someone's result.
 import codecs
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,12 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
         needed: columns that must be there and have a value in every row.
 
     Raises:
-        DataError: the file is missing, has another encoding or delimiter, a broken quote, a row of
-            another length, a blank cell, a doubled column, no rows, or lacks a needed column.
+        DataError: the file is missing, has another encoding or delimiter, a NUL, a broken quote,
+            a row of another length, a blank cell, a doubled column or no rows, or lacks a needed
+            column.
     """
     text = _decode(path)
+    _require_text(path, text)
     _require_commas(path, text, needed)
     header, rows = _parse(path, text)
     if any(name not in header for name in needed):
@@ -57,6 +59,28 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
             remedy="run `./run.sh fetch`",
         )
     return [_line(path.name, header, number, row, needed) for number, row in rows]
+
+
+def require_one_spelling(
+    table: str, column: str, lines: Iterable[Line], key: Callable[[str], str]
+) -> None:
+    """Check that names with equal keys are equal: a reader takes them for one, a count for two.
+
+    Raises:
+        DataError: two names differ and their keys do not.
+    """
+    first: dict[str, tuple[str, int]] = {}
+    for line in lines:
+        name = line.cells[column].strip()
+        seen, number = first.setdefault(key(name), (name, line.number))
+        if seen != name:
+            raise DataError(
+                f"{table}: '{seen}' and '{name}' in the column '{column}' are one name in two "
+                "spellings",
+                expected="names that differ in more than upper case and hyphens",
+                found=f"lines {number} and {line.number}",
+                remedy="write both in the same way, or tell them apart",
+            )
 
 
 def _line(
@@ -104,6 +128,18 @@ def _decode(path: Path) -> str:
             remedy=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{path.name}' > utf8.csv "
             "(name the encoding that it really has), and list its new checksum",
         ) from None
+
+
+def _require_text(path: Path, text: str) -> None:
+    if "\0" in text:
+        place = text.index("\0")
+        raise DataError(
+            f"{path.name}, line {text.count(chr(10), 0, place) + 1}: a NUL character",
+            expected="text",
+            found=f"{text.count(chr(0))} of them, the first after {place} characters",
+            remedy="a damaged table: fetch it again; or UTF-16 without a byte-order mark: convert "
+            f"it, iconv -f UTF-16LE -t UTF-8 '{path.name}' > utf8.csv",
+        )
 
 
 def _require_commas(path: Path, text: str, needed: Sequence[str]) -> None:

@@ -3,8 +3,9 @@
 Folders are listed once each: 8,000 images in 200 folders are 200 listings, not 8,000 look-ups.
 """
 
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -12,6 +13,8 @@ from kit.benchmarks.pebench_csv import Line
 from kit.errors import DataError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+EXAMPLES = 3
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,17 @@ class Images:
     extra: tuple[str, ...]
 
 
-def find_images(root: Path, table: str, column: str, lines: Iterable[Line]) -> Images:
+def find_images(
+    root: Path, table: str, column: str, lines: Iterable[Line], *, by_person: bool = False
+) -> Images:
     """Check every image that a table names; `column` is where the names are.
+
+    Args:
+        by_person: folders of images beside those of the table are people, and must have rows too.
 
     Raises:
         DataError: a name leaves the folder, occurs twice (also in another case), or its file is
-            missing or empty.
+            missing or empty; with `by_person`, a folder of images has no row.
     """
     first: dict[str, tuple[str, int]] = {}
     for line in lines:
@@ -47,6 +55,8 @@ def find_images(root: Path, table: str, column: str, lines: Iterable[Line]) -> I
     parents = {str(PurePosixPath(name).parent) for name in names}
     folders = {folder: _sizes(root / folder) for folder in sorted(parents)}
     _require(root, table, names, folders)
+    if by_person:
+        _require_rows(root, table, folders)
     named = {str(PurePosixPath(name)) for name in names}
     there = (str(PurePosixPath(folder) / f) for folder, files in folders.items() for f in files)
     extra = [n for n in there if n not in named and PurePosixPath(n).suffix.lower() in ENDINGS]
@@ -77,7 +87,9 @@ def _sizes(folder: Path) -> dict[str, int]:
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
         return {}
 
 
@@ -96,3 +108,26 @@ def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[s
                 found=f"{len(missing)} missing, {len(empty)} of zero bytes",
                 remedy="run `./run.sh fetch`",
             )
+
+
+def _require_rows(root: Path, table: str, folders: Collection[str]) -> None:
+    """Check that every folder of images beside those of the table has a row: nobody is unknown."""
+    unknown = []
+    for above in sorted({str(PurePosixPath(folder).parent) for folder in folders if folder != "."}):
+        with os.scandir(root / above) as entries:
+            beside = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+        names = [str(PurePosixPath(above) / name) for name in beside]
+        unknown += [n for n in names if n not in folders and _has_images(root / n)]
+    if unknown:
+        raise DataError(
+            f"{table} has no row for the images in {root / min(unknown)}",
+            expected="a row for each person who has a folder",
+            found=f"{len(unknown)} folders of images without a row: "
+            + ", ".join(sorted(unknown)[:EXAMPLES]),
+            remedy="add the rows, or leave the folder out of the source's `files`",
+        )
+
+
+def _has_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(PurePosixPath(entry.name).suffix.lower() in ENDINGS for entry in entries)

@@ -8,15 +8,15 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kit.benchmarks.pebench_csv import Line, read_lines
+from kit.benchmarks.pebench_csv import Line, read_lines, require_one_spelling
 from kit.benchmarks.pebench_images import find_images
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 from kit.manifest import Columns
 from kit.records import Concept, Record
 
@@ -24,7 +24,6 @@ PERSON_QUESTION = "Who is this person?"
 EVENT_QUESTION = "Describe the scene in detail."  # the query printed in the paper's Figure 3
 PRESENCE_QUESTION = "Is there a {object} in the image?"  # POPE's form
 EVENTS = Path(__file__).with_name("pebench_events.json")
-COUNTED = ("people", "events")  # what `[benchmark] options` may count
 EXAMPLES = 3
 
 
@@ -46,15 +45,22 @@ class Picture:
 
 
 def read_pictures(
-    path: Path, mapped: Columns | None = None
+    path: Path,
+    mapped: Columns | None = None,
+    *,
+    by_person: bool = False,
+    expected: Callable[[Sequence[str]], frozenset[str] | None] = lambda events: None,
 ) -> tuple[list[Picture], tuple[str, ...]]:
-    """Read a table and check its images; return its pictures and the images that it does not name.
+    """Read a table and check its images; return its pictures, and notes of what is left out.
 
     Args:
         mapped: what the manifest says of its columns; None where it cannot map them.
+        by_person: every folder of images beside those of the table is a person's, and has rows.
+        expected: which of the table's events count, as `plain` writes them; None for all.
 
     Raises:
-        DataError: as for `read_lines` and `find_images`; or an event has no keywords anywhere.
+        DataError: as for `read_lines` and `find_images`; a person or an event is spelt in two
+            ways; or an event has no keywords anywhere.
     """
     columns = mapped or Columns()
     fields = [columns.file, columns.person, columns.event, columns.description]
@@ -62,17 +68,41 @@ def read_pictures(
     default = columns.keywords in ("", Columns().keywords)
     lines = read_lines(path, mapped, fields if default else [*fields, columns.keywords])
     own = columns.keywords in lines[0].cells
-    found = find_images(path.parent, path.name, columns.file, lines)
-    pictures = []
-    for line in lines:
-        cells = {name: cell.strip() for name, cell in line.cells.items()}
-        name, event = line.cells[columns.file], cells[columns.event]
-        words = _split(cells[columns.keywords]) if own else published_keywords(event)
-        if not words:
-            raise _no_keywords(path, line, columns, own)
-        texts = (cells[columns.person], event, cells[columns.description])
-        pictures.append(Picture(name, found.paths[name], *texts, words))
-    return pictures, found.extra
+    found = find_images(path.parent, path.name, columns.file, lines, by_person=by_person)
+    kept = expected([line.cells[columns.event] for line in lines])
+    left = [line for line in lines if kept and plain(line.cells[columns.event]) not in kept]
+    lines = [line for line in lines if not kept or plain(line.cells[columns.event]) in kept]
+    require_one_spelling(path.name, columns.person, lines, str.casefold)
+    require_one_spelling(path.name, columns.event, lines, plain)
+    pictures = [_picture(path, line, columns, own, found.paths) for line in lines]
+    return pictures, _notes(found.extra, Counter(line.cells[columns.event] for line in left))
+
+
+def _picture(
+    path: Path, line: Line, columns: Columns, own: bool, images: Mapping[str, Path]
+) -> Picture:
+    cells = {name: cell.strip() for name, cell in line.cells.items()}
+    name, event = line.cells[columns.file], cells[columns.event]
+    words = _split(cells[columns.keywords]) if own else published_keywords(event)
+    if not words:
+        raise _no_keywords(path, line, columns, own)
+    texts = (cells[columns.person], event, cells[columns.description])
+    return Picture(name, images[name], *texts, words)
+
+
+def _notes(extra: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
+    """Return the notes of images that no row names and of rows of other events; none of nothing."""
+    notes = []
+    if extra:
+        notes.append(
+            f"{len(extra)} images that no row of the table names are left out: {few(extra)}"
+        )
+    if left:
+        shown = few([f"{event} ({count})" for event, count in sorted(left.items())])
+        notes.append(
+            f"{left.total()} rows of events that the paper does not list are left out: {shown}"
+        )
+    return tuple(notes)
 
 
 def records_of(pictures: Iterable[Picture], prefix: str) -> list[Record]:
@@ -133,51 +163,9 @@ def plain(event: str) -> str:
     return " ".join(re.sub(r"[-_]", " ", event).casefold().split())
 
 
-def note_of(extra: Sequence[str]) -> tuple[str, ...]:
-    """Return the note that images are left out; none if there are none."""
-    if not extra:
-        return ()
-    few = ", ".join(extra[:EXAMPLES])
-    more = ", ..." if len(extra) > EXAMPLES else ""
-    return (f"{len(extra)} images that no row of the table names are left out: {few}{more}",)
-
-
-def check_counts(pictures: Sequence[Picture], options: Mapping[str, Any]) -> None:
-    """Hold the numbers of people and events against `[benchmark] options`, where it gives them.
-
-    Raises:
-        ManifestError: an option does not exist or is no number of people or events.
-        DataError: a number differs.
-    """
-    for name, value in options.items():
-        if name not in COUNTED:
-            near = difflib.get_close_matches(name, COUNTED, n=1)
-            raise ManifestError(
-                f"PEBench has no benchmark option '{name}'",
-                expected=f"one of {', '.join(COUNTED)}",
-                found=name,
-                remedy=f"did you mean '{near[0]}'?" if near else "remove it",
-            )
-        if type(value) is not int or value < 1:
-            raise ManifestError(
-                f"benchmark.options.{name} is not valid",
-                expected="a number, 1 or more",
-                found=repr(value),
-                remedy="say how many the dataset has, or leave the option out",
-            )
-    rows = {
-        "people": Counter(picture.person for picture in pictures),
-        "events": Counter(picture.event for picture in pictures),
-    }
-    for name, expected in options.items():
-        if len(rows[name]) != expected:
-            rare = sorted(rows[name].items(), key=lambda item: (item[1], item[0]))[:EXAMPLES]
-            raise DataError(
-                f"the table has {len(rows[name])} {name}, not {expected}",
-                expected=f"{expected} {name}, as benchmark.options.{name} says",
-                found="with the fewest images: " + ", ".join(f"{n} ({c})" for n, c in rare),
-                remedy="correct the names in the table, or the number in the manifest",
-            )
+def few(names: Sequence[str]) -> str:
+    """Return the first names of many, for a message."""
+    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
 
 
 def _split(cell: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ coco_pope_popular.json       differ in how the objects that are not there were d
 coco_pope_adversarial.json
 val2014/<image>              the images that the lines name
 
-The layout is that of the released files; they were not at hand when this was written, so whatever
-differs from it is refused with what was found.
+The layout is that of the released files, github.com/AoiDragon/POPE at 08d957b, output/coco: 3,000
+questions of each kind about the same 500 images. Whatever differs from it is refused.
 """
 
 import json
