@@ -83,7 +83,7 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
         present = file.schema_arrow
         if missing := [name for name in needed if name not in present.names]:
             raise DataError(
-                f"{table.name} has no column '{missing[0]}'",
+                f"{table.parent.name}/{table.name} has no column '{missing[0]}'",
                 expected=", ".join(needed),
                 found=", ".join(present.names),
                 remedy="this is not the published format, or not the pinned revision",

@@ -16,7 +16,7 @@ from kit.errors import MissingStageError
 from kit.records import Column
 from kit.report import write_report
 from kit.report.cells import Cell, Slot, cell_of
-from kit.report.contents import read_contents
+from kit.report.contents import at_chance, read_contents
 from kit.report.figure import make_panels
 from kit.report.pages import markdown_cell, seconds
 from kit.report.tables import entry_of, labels
@@ -279,6 +279,16 @@ def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
     vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "real")}
     cells = [Cell(slot("retain"), 0.1), Cell(slot("real"), 0.1)]
     assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_a_column_in_which_vanilla_is_at_chance_is_named():
+    known, guessed = slot("world"), slot("world", part="event")
+    cells = [
+        Cell(known, 0.9, low=0.8, high=1.0),
+        Cell(guessed, 0.55, low=0.45, high=0.65),
+        Cell(slot("retain"), 0.0, low=0.0, high=0.0),  # a name has no chance level
+    ]
+    assert at_chance(cells) == ["E-World"]
 
 
 def test_a_source_that_no_list_vouches_for_is_said_first(copy):

@@ -15,12 +15,13 @@ from kit.metrics.scores import score_answers
 from kit.protocol import Protocol
 from kit.records import Column
 from kit.report import notes
-from kit.report.cells import Slot
+from kit.report.cells import Cell, Slot
 from kit.report.costs import method_costs, stage_costs
 from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
+from kit.report.verdicts import CHANCE
 from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, record_sets
 from kit.statistics import FEW_CLUSTERS
 
@@ -147,7 +148,22 @@ def glance(tables: list[Table]) -> list[str]:
                 f"{table.title.split('.')[0]}, marked {mark}: {len(marked)} of {len(methods)} "
                 f"methods{': ' if marked else ''}{'; '.join(marked)}."
             )
+        if blind := at_chance(lines[VANILLA].cells if VANILLA in lines else ()):
+            sentences.append(
+                f"{table.title.split('.')[0]}: Vanilla is not above chance in {', '.join(blind)}: "
+                "nothing was known there, so these columns say nothing about forgetting."
+            )
     return sentences
+
+
+def at_chance(cells: Sequence[Cell]) -> list[str]:
+    """Return the columns with a known chance level in which a system is not clearly above it."""
+    floors = [(cell, CHANCE.get(cell.slot.metric)) for cell in cells]
+    return [
+        cell.slot.key
+        for cell, floor in floors
+        if floor is not None and cell.low is not None and cell.low <= floor
+    ]
 
 
 def _efficacy_and_retain(line: Line, slots: Sequence[Slot]) -> str:

@@ -1,9 +1,10 @@
 """What the embedded MLLMU-Bench asks and teaches: facts of a person, in few, short words.
 
 The base of the small experiment is tiny, so all forms share their words, and answers are the bare
-values, which are words that the base was taught to say: LoRA cannot teach it others, because the
-output weights of tokens that it never said are equal but for 0.3 % of their cosine. A form has
-five wordings, so that a person can be asked the same fact in different words.
+values, which are words that the base was taught to say. LoRA on its layers hardly teaches it
+others: the output weights of tokens that it never said are nearly the same vector (mean cosine
+0.997). That holds for the letters of choices, too. A form has five wordings, so that a person can
+be asked the same fact in different words.
 """
 
 import random
@@ -131,25 +132,16 @@ def _values(fact: str, others: tuple[Person, ...]) -> set[str]:
 
 
 def _free(person: Person, row: int, forms: tuple[str, ...]) -> list[dict[str, str]]:
-    """Two questions of each type: a picture is asked for its name, a name for all facts in turn.
-
-    Within a person's rows no wording of a fact comes twice, so that no text question does.
-    """
+    """Two questions of each type; the rows of a person take all facts in all wordings in turn."""
     facts = facts_of(person)
     asked = []
-    for number in range(FREE * row, FREE * row + FREE):
-        asked.append(_question(forms, number, "name", ANYBODY, facts, "Image_Textual"))
-    for number in range(FREE * row, FREE * row + FREE):
-        wording, index = divmod(number, len(FACTS))
-        asked.append(_question(forms, wording, FACTS[index], person.name, facts, "Pure_Text"))
+    for said, who in (("Image_Textual", ANYBODY), ("Pure_Text", person.name)):
+        for number in range(FREE * row, FREE * row + FREE):
+            wording, index = divmod(number, len(FACTS))
+            fact = FACTS[index]
+            question = _worded(forms, wording, fact, who)
+            asked.append({"Ground_Truth": facts[fact], "Question": question, "Type": said})
     return asked
-
-
-def _question(
-    forms: tuple[str, ...], wording: int, fact: str, who: str, facts: dict[str, str], said: str
-) -> dict[str, str]:
-    question = _worded(forms, wording, fact, who)
-    return {"Ground_Truth": facts[fact], "Question": question, "Type": said}
 
 
 def _pair(forms: tuple[str, ...], row: int, fact: str, who: str, answer: str) -> dict[str, str]:
