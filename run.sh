@@ -51,7 +51,7 @@ clean() {  # remove what can be made again; results and keys are never in these 
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
     fail 7 "$cache is not a folder that the kit made" 'CACHEDIR.TAG in it' '' \
       'look what is in it and remove by hand what you do not need'
-  for name in env data artifacts scratch vllm locks pytest hypothesis describe; do
+  for name in env data artifacts scratch vllm locks pytest hypothesis describe quarantine; do
     path=$cache/$name
     [[ -e $path ]] || continue
     found=yes

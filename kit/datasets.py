@@ -4,6 +4,7 @@ A source is a set of files with one checksum list. Wherever its bytes come from,
 only after each has been held against that list.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,10 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
 
             folder = place(source).path
             report = bring_unlisted(source, folder, settings)
-            write_bytes(local_list(source), format_checksums(report.digests).encode())
+            _adopt_list(source, report.digests)
             record_hosts(source, report.hosts)
-            say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock")
+            at = f", at revision {report.revision}" if report.revision else ""
+            say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock{at}")
 
 
 def fetch(manifest: Manifest, say: Say, settings: Settings = DEFAULT) -> int:
@@ -99,7 +101,7 @@ def carried(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
 def import_target(manifest: Manifest) -> Callable[[str, Mapping[str, str]], Path | None]:
     """Return where each source of an import belongs; the list it carries must be the manifest's.
 
-    A source without a committed list takes the carried one.
+    A source without a list, committed or of an earlier fetch, takes the carried one.
     """
     sources = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
 
@@ -107,18 +109,27 @@ def import_target(manifest: Manifest) -> Callable[[str, Mapping[str, str]], Path
         source = sources.get(name)
         if source is None:
             return None
-        if is_locked(source) and read_checksums(list_of(source)) != listed:
+        known = is_locked(source) or local_list(source).is_file()
+        if known and read_checksums(list_of(source)) != listed:
             raise ChecksumError(
-                f"the imported source '{name}' is not the one of {source.checksums}",
-                expected="the files and digests of the committed list",
+                f"the imported source '{name}' is not the one of {list_of(source)}",
+                expected="the files and digests of that list",
                 found=f"a list of {len(listed)} files",
-                remedy="export it from the same version of the project",
+                remedy="export it from the same version of the project"
+                if is_locked(source)
+                else "remove that list, if the imported files are to replace those that are there",
             )
-        if not is_locked(source):
-            write_bytes(local_list(source), format_checksums(listed).encode())
+        if not known:
+            _adopt_list(source, listed)
         return place(source).path
 
     return target
+
+
+def _adopt_list(source: SourceSection, digests: Mapping[str, str]) -> None:
+    """Let what arrived be the list of an unlocked source; images of older tables go."""
+    shutil.rmtree(place(source).images, ignore_errors=True)
+    write_bytes(local_list(source), format_checksums(digests).encode())
 
 
 def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
@@ -181,8 +192,9 @@ def _about_the_base(manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        found = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
-        raise ModelError(error.what, **found) from None
+        raise ModelError(
+            error.what, expected=error.expected, found=error.found, remedy=error.remedy
+        ) from None
 
 
 def _remedy(source: SourceSection) -> str:

@@ -8,6 +8,7 @@ file can be told to misbehave: see `Fault`. Requests and sent bytes are counted.
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -78,8 +79,7 @@ class Hub:
             pass
 
         Handler.hub = hub
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.mirror = f"{self.url}/mirror"
 
@@ -140,6 +140,14 @@ class Hub:
         return [h for method, path, h in self.requests if method == "GET" and part in path]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that was killed
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     hub: Hub
@@ -192,9 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {"X-Linked-Size": str(len(data)), "X-Linked-ETag": f'"{_sha256(data)}"'}
         self._answer(302, headers)
 
-    def _file(
-        self, data: bytes | None, key: str, headers: dict[str, str] | None = None
-    ) -> None:
+    def _file(self, data: bytes | None, key: str, headers: dict[str, str] | None = None) -> None:
         fault = self.hub.fault(key)
         if fault.status != 200:
             return self._answer(fault.status, fault.headers)

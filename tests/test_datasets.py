@@ -20,6 +20,20 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
+def changed(section, **values):
+    return section.model_copy(update=values)
+
+
+def data_folder(manifest) -> Path:
+    return datasets.places(manifest)["pebench"].path
+
+
+def fetch(manifest) -> tuple[int, list[str]]:
+    """Return how many sources were brought, and what was said."""
+    said = []
+    return datasets.fetch(manifest, said.append), said
+
+
 def listing(folder: Path, target: Path) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     digests = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
@@ -30,7 +44,7 @@ def listing(folder: Path, target: Path) -> None:
 def drawn(monkeypatch):
     """What the drawing program draws; a test may change it."""
     files = dict(FILES)
-    monkeypatch.setattr("kit.smoke.world.write_world", lambda folder: write(folder, files))
+    monkeypatch.setattr("kit.smoke.world.write_world", lambda folder, form: write(folder, files))
     return files
 
 
@@ -42,19 +56,18 @@ def embedded(tmp_path, monkeypatch, drawn):
     listing(tmp_path / "source", tmp_path / "data.sha256")
     write(tmp_path / "base", {"config.json": b"{}", "model.safetensors": b"weights"})
     listing(tmp_path / "base", tmp_path / "base.sha256")
-    return manifest(
-        benchmark={"checksums": str(tmp_path / "data.sha256")},
-        model={"path": str(tmp_path / "base"), "checksums": str(tmp_path / "base.sha256")},
-    )
+    made = manifest()
+    data = changed(made.sources[0], checksums=str(tmp_path / "data.sha256"))
+    base = changed(made.model.source, folder=str(tmp_path / "base"),
+                   checksums=str(tmp_path / "base.sha256"))  # fmt: skip
+    return changed(made, sources=(data,), model=changed(made.model, source=base))
 
 
 @pytest.fixture
 def external(embedded, tmp_path):
     """The same, where the user has brought the dataset."""
-    section = embedded.benchmark.model_copy(
-        update={"source": "folder", "folder": str(tmp_path / "source")}
-    )
-    return embedded.model_copy(update={"benchmark": section})
+    own = changed(embedded.sources[0], embedded=None, folder=str(tmp_path / "source"))
+    return changed(embedded, sources=(own,))
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -63,27 +76,27 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_embedded_dataset_is_drawn_once(embedded):
-    assert datasets.fetch(embedded) == (3, True)
-    assert content(datasets.data_folder(embedded)) == FILES
-    assert datasets.fetch(embedded) == (3, False)
+    assert fetch(embedded)[0] == 1
+    assert content(data_folder(embedded)) == FILES
+    assert fetch(embedded)[0] == 0
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "removed"])
 def test_a_damaged_file_is_restored(embedded, damage):
-    datasets.fetch(embedded)
-    image = datasets.data_folder(embedded) / "images/Ada Sato/00.png"
+    fetch(embedded)
+    image = data_folder(embedded) / "images/Ada Sato/00.png"
     if damage == "removed":
         image.unlink()
     else:
         image.write_bytes(b"b picture" if damage == "flipped" else b"a pic")
-    assert datasets.fetch(embedded) == (3, True)
-    assert content(datasets.data_folder(embedded)) == FILES
+    assert fetch(embedded)[0] == 1
+    assert content(data_folder(embedded)) == FILES
 
 
 def test_what_a_killed_drawing_left_is_not_used(embedded):
-    folder = datasets.data_folder(embedded)
+    folder = data_folder(embedded)
     write(folder.with_name(folder.name + ".partial"), {"PEBench.csv": b"half", "stray": b""})
-    datasets.fetch(embedded)
+    fetch(embedded)
     assert content(folder) == FILES
 
 
@@ -96,28 +109,28 @@ def test_a_drawing_that_is_not_the_listed_one_is_refused_and_leaves_nothing(
     else:
         del drawn["world.csv"]
     with pytest.raises((ChecksumError, DataError), match=r"world\.csv") as caught:
-        datasets.fetch(embedded)
+        fetch(embedded)
     assert "locked environment" in str(caught.value)
-    assert list(datasets.data_folder(embedded).parent.iterdir()) == []
+    assert list(data_folder(embedded).parent.glob("data-*")) == []
 
 
 def test_a_disk_without_room_is_refused_before_the_drawing(embedded, monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(StorageError, match="too little room"):
-        datasets.fetch(embedded)
+        fetch(embedded)
 
 
 def test_a_dataset_that_the_user_brought_is_verified_and_never_changed(external, tmp_path):
-    assert datasets.fetch(external) == (3, False)
+    assert fetch(external)[0] == 0
     (tmp_path / "source" / "world.csv").write_bytes(b"y")
     with pytest.raises(ChecksumError, match=r"world\.csv"):
-        datasets.fetch(external)
+        fetch(external)
     assert (tmp_path / "source" / "world.csv").read_bytes() == b"y"
     os.unlink(tmp_path / "source" / "world.csv")
     with pytest.raises(DataError, match=r"world\.csv is missing") as caught:
-        datasets.fetch(external)
-    assert "put the dataset into" in str(caught.value)
+        fetch(external)
+    assert f"put the files into {tmp_path / 'source'}" in str(caught.value)
 
 
 def test_a_stage_that_is_called_before_fetch_says_so(embedded):
@@ -127,15 +140,15 @@ def test_a_stage_that_is_called_before_fetch_says_so(embedded):
 
 
 def test_a_stage_never_works_on_other_bytes(embedded):
-    datasets.fetch(embedded)
+    fetch(embedded)
     datasets.require(embedded)
-    (datasets.data_folder(embedded) / "world.csv").write_bytes(b"y")
+    (data_folder(embedded) / "world.csv").write_bytes(b"y")
     with pytest.raises(ChecksumError, match=r"world\.csv") as caught:
         datasets.require(embedded)
     assert "./run.sh fetch" in str(caught.value)
 
 
-@pytest.mark.parametrize("use", [datasets.fetch, datasets.require])
+@pytest.mark.parametrize("use", [fetch, datasets.require])
 def test_damaged_and_missing_weights_are_different_errors(embedded, tmp_path, use):
     weights = tmp_path / "base" / "model.safetensors"
     weights.write_bytes(b"weightz")
@@ -155,11 +168,11 @@ def test_a_list_without_weights_proves_nothing_and_is_refused(embedded, tmp_path
     (tmp_path / "base" / "model.safetensors").unlink()
     listing(tmp_path / "base", tmp_path / "base.sha256")
     with pytest.raises(ModelError, match="lists no weights"):
-        datasets.fetch(embedded)
+        fetch(embedded)
 
 
 def test_a_list_that_was_edited_is_refused(embedded, tmp_path):
     path = tmp_path / "data.sha256"
     path.write_text("z" + path.read_text()[1:], encoding="utf-8")
     with pytest.raises(ChecksumError, match="not a checksum line"):
-        datasets.fetch(embedded)
+        fetch(embedded)

@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from kit.errors import AccessError, ChecksumError, DataError, KitError, StorageE
 from kit.fetch.settings import Settings
 from kit.fetch.sources import bring_listed, bring_unlisted
 from tests.fetching import FILES, QUICK, content, digests, pattern, source
-from tests.hub_server import LARGE, Fault
+from tests.hub_server import LARGE, PIECE, Fault
 
-pytest_plugins = ["tests.fetching"]
+pytest_plugins = ["tests.hub_fixtures"]
 
-LARGEST = "data/train.parquet"
+LARGEST = "data/train.shard"
 SMALL = "README.md"
 
 
@@ -87,6 +88,16 @@ def test_a_cut_transfer_goes_on_where_it_stopped(fetch, hub):
     assert 0 < int(re.findall(r"\d+", ranges[0])[0]) <= 150_000
 
 
+def test_a_long_wait_is_announced(fetch, hub, capsys, monkeypatch):
+    waited = []
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds=None: waited.append(seconds))
+    fault = Fault(status=429, headers={"Retry-After": "300"}, times=1)
+    hub.spoil(LARGEST, fault)
+    fetch(settings=Settings(workers=1, attempts=2))
+    assert 300 in waited
+    assert f"{LARGEST} from {hub.url}: HTTP 429; again in 300 s" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured(fetch, hub, status):
     hub.spoil(LARGEST, Fault(status=status, headers={"Retry-After": "1"}, times=1))
@@ -149,7 +160,9 @@ def test_a_corrupt_file_of_the_right_size_goes_to_the_quarantine(
     wrong = FILES[name][:-1] + bytes([FILES[name][-1] ^ 1])
     assert kept.read_bytes() == wrong
     found = hashlib.sha256(wrong).hexdigest()
-    assert re.fullmatch(rf"{re.escape(name.replace('/', '~'))}\.{found[:8]}\.\d{{8}}T\d+", kept.name)
+    assert re.fullmatch(
+        rf"{re.escape(name.replace('/', '~'))}\.{found[:8]}\.\d{{8}}T\d+", kept.name
+    )
     for part in (name, digests(FILES)[name], found, str(kept), "remedy", hub.url):
         assert part in str(caught.value)
 
@@ -159,7 +172,7 @@ def test_a_part_that_was_damaged_is_brought_again_from_its_beginning(fetch, hub,
     hub.spoil(LARGEST, Fault(status=500))
     with pytest.raises(TransferError):
         fetch()
-    (part,) = folder.with_name("toy.parts").rglob("*.parquet.part")
+    (part,) = folder.with_name("toy.parts").rglob("*.shard.part")
     part.write_bytes(b"\0" * part.stat().st_size)
     hub.heal()
     fetch()
@@ -220,7 +233,9 @@ def test_a_hub_that_nobody_answers_for_is_a_transfer_error(fetch, monkeypatch):
     assert "remedy" in str(caught.value)
 
 
-@pytest.mark.parametrize(("kind", "page"), [("dataset", "/datasets/owner/toy"), ("model", "/owner/toy")])
+@pytest.mark.parametrize(
+    ("kind", "page"), [("dataset", "/datasets/owner/toy"), ("model", "/owner/toy")]
+)
 def test_a_gated_repository_names_its_page_and_the_token(fetch, hub, folder, kind, page):
     hub.repos["owner/toy"].token = "hf_secret"
     with pytest.raises(AccessError) as caught:
@@ -287,11 +302,13 @@ def test_names_that_could_be_written_elsewhere_are_refused(
     fetch, hub, folder, files, listed, tmp_path
 ):
     hub.add("owner/toy", files)
+    call = (
+        partial(fetch, files)
+        if listed
+        else partial(bring_unlisted, source(tmp_path), folder, QUICK)
+    )
     with pytest.raises(DataError) as caught:
-        if listed:
-            fetch(files)
-        else:
-            bring_unlisted(source(tmp_path), folder, QUICK)
+        call()
     assert "remedy" in str(caught.value)
     assert "\x1b" not in str(caught.value)
     assert hub.sent == 0
@@ -300,7 +317,7 @@ def test_names_that_could_be_written_elsewhere_are_refused(
 
 
 def test_patterns_choose_and_a_pattern_for_nothing_is_an_error(hub, folder, tmp_path):
-    report = bring_unlisted(source(tmp_path, files=("data/*.parquet",)), folder, QUICK)
+    report = bring_unlisted(source(tmp_path, files=("data/*.shard",)), folder, QUICK)
     assert set(content(folder)) == {LARGEST} == set(report.digests)
     with pytest.raises(DataError, match="matches") as caught:
         bring_unlisted(source(tmp_path, files=("*.csv",)), folder, QUICK)
@@ -373,7 +390,7 @@ def test_a_disk_that_fills_up_is_named_and_what_arrived_is_kept(fetch, hub, fold
 
     def opened(path, mode="r", *args, **kwargs):
         stream = written(path, mode, *args, **kwargs)
-        return Full(stream) if path.name.endswith("parquet.part") and "a" in mode else stream
+        return Full(stream) if path.name.endswith("shard.part") and "a" in mode else stream
 
     monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(StorageError, match="the disk is full") as caught:
@@ -426,4 +443,5 @@ def test_one_failure_stops_the_others_and_loses_nothing(fetch, hub, folder):
     hub.heal()
     fetch(many)
     assert content(folder) == many
-    assert already + hub.sent < sum(map(len, many.values())) * 1.1
+    lost = 2 * QUICK.workers * PIECE  # on the way when the others were stopped
+    assert already + hub.sent <= sum(map(len, many.values())) + lost

@@ -68,26 +68,40 @@ def import_(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         names = _unpack(archive, scratch)
-        for name in names:
-            folder, listed = scratch / name / "files", read_checksums(scratch / name / LIST)
-            verify_files(folder, listed, remedy=REMEDY)
-            carried = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-            if extra := carried - listed.keys():
-                raise ChecksumError(f"{archive} has a file that no list names: {min(extra)}")
+        lists = {name: _verified(archive, scratch / name) for name in names}
+        for name, listed in lists.items():
             target = place_of(name, listed)
             if target is None:
                 say(f"data import: {name}: not a source of this manifest, left out")
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            old = target.with_name(f"{target.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            if target.exists():
-                os.replace(target, old)
-            os.replace(folder, target)
-            shutil.rmtree(old, ignore_errors=True)
+            _move(scratch / name / "files", target)
             say(f"data import: {name}: {len(listed)} files verified")
+    except OSError as error:
+        raise storage_error(error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _verified(archive: Path, unpacked: Path) -> dict[str, str]:
+    """Return the carried list of a source whose files are exactly those that it names."""
+    folder, listed = unpacked / "files", read_checksums(unpacked / LIST)
+    require_safe(listed)
+    verify_files(folder, listed, remedy=REMEDY)
+    carried = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    if extra := carried - listed.keys():
+        raise ChecksumError(f"{archive} has a file that no list names: {min(extra)}", remedy=REMEDY)
+    return listed
+
+
+def _move(folder: Path, target: Path) -> None:
+    """Put a verified folder into its place; what was there is gone only then."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    old = target.with_name(f"{target.name}.old")
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(target, old)
+    os.replace(folder, target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _unpack(archive: Path, scratch: Path) -> list[str]:
@@ -97,7 +111,9 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
         with tarfile.open(archive, "r:") as tar:
             entries = tar.getmembers()
             require_safe(entry.name for entry in entries)
-            if odd := [e.name for e in entries if not e.isreg() or _is_misplaced(e.name)]:
+            if odd := [
+                e.name for e in entries if not e.isreg() or e.issparse() or _is_misplaced(e.name)
+            ]:
                 raise DataError(
                     f"{archive} has an entry that is no file of a source: {odd[0]!a}",
                     expected=f"<source>/{LIST} and <source>/files/...",

@@ -15,7 +15,15 @@ from kit.errors import AccessError, ChecksumError, KitError, TransferError
 from kit.fetch.listing import Address, Wanted
 from kit.fetch.progress import Meter
 from kit.fetch.settings import Settings
-from kit.fetch.transfer import CLOSED, Brought, Interrupted, Refused, Transfer, open_client
+from kit.fetch.transfer import (
+    CLOSED,
+    Brought,
+    Interrupted,
+    Refused,
+    Transfer,
+    git_blob,
+    open_client,
+)
 
 SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
 
@@ -51,7 +59,7 @@ def download(
             try:
                 futures = {pool.submit(one, file): file.name for file in wanted}
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                failed = [f.exception() for f in done if f.exception() is not None]
+                failed = [error for future in done if (error := future.exception())]
                 # What another file's failure stopped is not the failure.
                 for error in sorted(failed, key=lambda e: isinstance(e, Interrupted)):
                     raise error
@@ -117,6 +125,8 @@ def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brou
 def _is_right(file: Wanted, arrived: Brought) -> bool:
     if file.sha256 is not None:
         return arrived.sha256 == file.sha256
+    if file.blob is not None:
+        return git_blob(arrived.path) == file.blob
     return file.size is None or arrived.size == file.size
 
 
@@ -139,7 +149,8 @@ def _refusal(file: Wanted, address: Address, status: str) -> KitError:
 def _quarantined(file: Wanted, arrived: Brought) -> ChecksumError:
     """Move wrong bytes out of the way, under a name that says what they are."""
     place = quarantine(arrived.path, file.name, arrived.sha256)
-    wrong = f"sha256 {file.sha256}" if file.sha256 else f"{file.size} bytes"
+    known = (("sha256", file.sha256), ("git blob", file.blob), ("bytes", file.size))
+    wrong = next((f"{kind} {value}" for kind, value in known if value is not None), None)
     return ChecksumError(
         f"{file.name} from {arrived.host} is not the listed file",
         expected=wrong,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-import httpx
+import httpx2  # what huggingface_hub speaks
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers
 
 from kit.errors import AccessError, DataError, TransferError
@@ -39,21 +40,26 @@ class Address:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to bring. Unknown: `size` in bytes and `sha256`, the listed or the hub's digest."""
+    """A file to bring, and what is known of it: bytes, the listed or the hub's digest.
+
+    `blob` is git's name of its bytes, which the hub tells where it tells no SHA-256.
+    """
 
     name: str
     addresses: tuple[Address, ...]
     size: int | None = None
     sha256: str | None = None
+    blob: str | None = None
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """What the hub says of a file; `sha256` only of large files, which it keeps in LFS."""
+    """What the hub says of a file: `sha256` of a large one, which it keeps in LFS, else `blob`."""
 
     name: str
     size: int
     sha256: str | None
+    blob: str | None = None
 
 
 def endpoint() -> str:
@@ -90,10 +96,11 @@ def hub_files(source: SourceSection) -> list[HubFile]:
         entries = HfApi(endpoint=endpoint()).list_repo_tree(
             str(source.repo), recursive=True, revision=source.revision, repo_type=source.repo_type
         )
-        # A folder has no size.
-        tree = [entry for entry in entries if hasattr(entry, "size")]
+        tree = [entry for entry in entries if isinstance(entry, RepoFile)]  # and no folder
     chosen = [
-        HubFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
+        HubFile(entry.path, entry.size, entry.lfs.sha256, None)
+        if entry.lfs
+        else HubFile(entry.path, entry.size, None, entry.blob_id)
         for entry in tree
         if any(fnmatchcase(entry.path, pattern) for pattern in source.files)
     ]
@@ -112,7 +119,8 @@ def require_safe(names: Iterable[str]) -> None:
     """Refuse names that could be written outside a folder, or over each other.
 
     Raises:
-        DataError: a name is absolute, climbs, or differs from another only by letter case.
+        DataError: a name is absolute, climbs, is also a folder, or differs from another, or a
+            folder from a folder, only by letter case.
     """
     listed = list(names)
     for name in listed:
@@ -122,7 +130,13 @@ def require_safe(names: Iterable[str]) -> None:
                     f"file name {name!a} is not safe: {fault}",
                     remedy="do not use this source; tell its publisher",
                 )
-    for first, second in case_collisions(listed):
+    folders = {name[:end] for name in listed for end, sign in enumerate(name) if sign == "/"}
+    if both := folders.intersection(listed):
+        raise DataError(
+            f"{min(both)!a} is the name of a file and of a folder",
+            remedy="do not use this source; tell its publisher",
+        )
+    for first, second in case_collisions([*listed, *folders]):
         raise DataError(
             f"file names {first!a} and {second!a} differ only by letter case",
             expected="names that every file system keeps apart",
@@ -174,7 +188,8 @@ def _explained(source: SourceSection) -> Iterator[None]:
             f"the hub has no {source.repo}, or shows it to nobody without a token",
             remedy=f"look at {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch",
         ) from None
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    # ValueError: an answer that is no JSON, as of a network that wants a login first.
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             raise gated(source, f"HTTP {status}") from None

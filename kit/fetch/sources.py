@@ -1,7 +1,7 @@
 """Bring one source: what is missing or wrong, from its hub or mirrors, against its list."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from kit.fetch.listing import (
     require_safe,
 )
 from kit.fetch.settings import Settings
+from kit.fetch.transfer import git_blob
 from kit.manifest import SourceSection
+
+NAMED = 20  # files in one message
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,9 @@ def bring_unlisted(source: SourceSection, folder: Path, settings: Settings) -> R
         files = hub_files(pinned)
     else:
         pinned, revision, files = source, None, _literal(source)
-    there = hash_files(folder, [f.name for f in files if (folder / f.name).is_file()])
-    have = {
-        f.name: there[f.name]
-        for f in files
-        if f.name in there and f.size == (folder / f.name).stat().st_size
-        and f.sha256 in (None, there[f.name])
-    }  # fmt: skip
+    have = _still_right(folder, files)
     wanted = [
-        Wanted(f.name, addresses(pinned, f.name), f.size if f.size >= 0 else None, f.sha256)
+        Wanted(f.name, addresses(pinned, f.name), f.size if f.size >= 0 else None, f.sha256, f.blob)
         for f in files
         if f.name not in have
     ]
@@ -91,6 +88,24 @@ def bring_unlisted(source: SourceSection, folder: Path, settings: Settings) -> R
     digests = {**have, **{name: arrived.sha256 for name, arrived in brought.items()}}
     hosts = Counter(arrived.host for arrived in brought.values())
     return Report(digests, len(brought), hosts, revision)
+
+
+def _still_right(folder: Path, files: Sequence[HubFile]) -> dict[str, str]:
+    """Return the SHA-256 of what is there and as the hub says; move the rest out of the way.
+
+    A mirror says nothing: its files are there since an earlier call brought them whole.
+    """
+    present = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    there, told = hash_files(folder, sorted(present)), {file.name: file for file in files}
+    right = {}
+    for name, digest in there.items():
+        file = told.get(name)
+        blob = git_blob(folder / name) if file and file.blob else None
+        if file and file.sha256 in (None, digest) and file.blob == blob:
+            right[name] = digest
+        else:
+            quarantine(folder / name, name, digest)
+    return right
 
 
 def _literal(source: SourceSection) -> list[HubFile]:
@@ -121,9 +136,10 @@ def _refuse_offline(
     source: SourceSection, folder: Path, missing: list[str], settings: Settings
 ) -> None:
     if settings.offline:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise DataError(
-            f"offline, and {len(missing)} files of source '{source.name}' are not there",
-            expected=f"{missing[0]} in {folder}",
+            f"offline, and {len(missing)} files of source '{source.name}' are not there or wrong",
+            expected=f"in {folder}: {', '.join(missing[:NAMED])}{more}",
             remedy="`./run.sh data export` on a machine with network, then `./run.sh data import` "
             "here",
         )

@@ -1,0 +1,172 @@
+"""Locking: a checksum list of what arrived and of nothing else, or the list as it was."""
+
+import subprocess
+
+import pytest
+
+from kit.digests import read_checksums
+from kit.errors import AccessError, ChecksumError, KitError, LicenceError, ManifestError
+from kit.fetch.locking import check, lock
+from kit.fetch.settings import Settings
+from kit.fetch.sources import bring_listed
+from kit.source_records import place
+from tests.fetching import FILES, QUICK, commit_list, content, digests, source
+from tests.hub_server import OTHER_REVISION, REVISION, Fault
+from tests.toy_dataset import manifest
+
+pytest_plugins = ["tests.hub_fixtures"]
+
+ACCEPTED = Settings(**{**vars(QUICK), "accept_licences": True})
+LARGEST = "data/train.shard"
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Return the smoke manifest whose data is the toy source."""
+
+    def made(**changes):
+        return manifest().model_copy(update={"sources": (source(tmp_path, **changes),)})
+
+    return made
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+def test_a_list_is_written_that_sha256sum_understands(hub, experiment, said, tmp_path):
+    lock(experiment(), ACCEPTED, said.append)
+    assert read_checksums(tmp_path / "toy.sha256") == digests(FILES)
+    where = place(experiment().sources[0]).path
+    command = ["sha256sum", "-c", "--strict", str(tmp_path / "toy.sha256")]
+    assert subprocess.run(command, cwd=where, capture_output=True).returncode == 0
+    assert "3 files" in said[0]
+
+
+def test_what_was_locked_is_not_brought_again(hub, experiment, said, tmp_path):
+    lock(experiment(), ACCEPTED, said.append)
+    hub.heal()
+    wanted = experiment().sources[0]
+    listed = read_checksums(tmp_path / "toy.sha256")
+    assert bring_listed(wanted, place(wanted).path, listed, QUICK).brought == 0
+    assert hub.sent == 0
+
+
+def test_an_unpinned_source_is_resolved_and_the_line_for_the_manifest_is_said(
+    hub, experiment, said, tmp_path
+):
+    lock(experiment(revision=None), ACCEPTED, said.append)
+    assert any(f'revision = "{REVISION}"' in line for line in said)
+    assert read_checksums(tmp_path / "toy.sha256") == digests(FILES)
+    # What is pinned now must not move, whatever the head does.
+    assert not [path for _, path, _ in hub.requests if "/main/" in path]
+    hub.heal()
+    pinned = experiment().sources[0]
+    where = place(pinned).path
+    assert bring_listed(pinned, where, digests(FILES), QUICK).brought == 0
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_bytes_that_the_hubs_own_digest_denies_are_not_listed(
+    hub, experiment, said, tmp_path, name
+):
+    hub.spoil(name, Fault(flip=True))
+    commit_list(tmp_path, {"before": b"x"})
+    before = (tmp_path / "toy.sha256").read_bytes()
+    with pytest.raises(ChecksumError) as caught:
+        lock(experiment(), ACCEPTED, said.append)
+    assert name in str(caught.value)
+    assert (tmp_path / "toy.sha256").read_bytes() == before
+    assert said == []
+
+
+def test_a_digest_in_the_metadata_that_no_byte_has_is_an_error(hub, experiment, said, tmp_path):
+    hub.repos["owner/toy"].told[LARGEST] = {"sha256": "0" * 64}
+    with pytest.raises(ChecksumError, match="0000"):
+        lock(experiment(), ACCEPTED, said.append)
+    assert not (tmp_path / "toy.sha256").exists()
+
+
+def test_a_revision_that_is_not_there_is_an_error(hub, experiment, said, tmp_path):
+    with pytest.raises(KitError, match=OTHER_REVISION):
+        lock(experiment(revision=OTHER_REVISION), ACCEPTED, said.append)
+    assert not (tmp_path / "toy.sha256").exists()
+
+
+def test_nothing_is_brought_before_the_licence_is_accepted(hub, experiment, said, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(LicenceError, match="MIT"):
+        lock(experiment(), QUICK, said.append)
+    assert hub.requests == []
+
+
+def test_a_gated_source_names_its_page(hub, experiment, said):
+    hub.repos["owner/toy"].token = "hf_secret"
+    with pytest.raises(AccessError, match="datasets/owner/toy"):
+        lock(experiment(), ACCEPTED, said.append)
+
+
+def test_a_source_that_is_not_from_a_hub_cannot_be_locked(hub, said):
+    with pytest.raises(ManifestError, match="no source"):
+        lock(manifest(), ACCEPTED, said.append)
+
+
+def test_one_source_can_be_chosen_and_a_misspelt_one_is_named(hub, experiment, said, tmp_path):
+    hub.add("owner/base", {"model.safetensors": b"weights"})
+    base = source(tmp_path, name="base", repo="owner/base", repo_type="model",
+                  checksums=str(tmp_path / "base.sha256"))  # fmt: skip
+    both = experiment()
+    both = both.model_copy(update={"model": both.model.model_copy(update={"source": base})})
+    lock(both, ACCEPTED, said.append, only="base")
+    assert read_checksums(tmp_path / "base.sha256") == digests({"model.safetensors": b"weights"})
+    assert not (tmp_path / "toy.sha256").exists()
+    with pytest.raises(ManifestError, match="bass") as caught:
+        lock(both, ACCEPTED, said.append, only="bass")
+    assert "toy, base" in str(caught.value)
+
+
+def test_a_check_brings_no_file(hub, experiment, said, tmp_path):
+    commit_list(tmp_path)
+    check(experiment(), said.append)
+    assert hub.sent == 0
+    assert "3 files agree, 2 of them by digest" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ({**FILES, LARGEST: b"other"}, f"{LARGEST} has another digest"),
+        ({**FILES, "more.bin": b"x"}, "more.bin is not in the repository"),
+        ({k: v for k, v in FILES.items() if k != "README.md"}, "README.md is not listed"),
+    ],
+)
+def test_a_check_names_what_differs(hub, experiment, said, tmp_path, listed, found):
+    commit_list(tmp_path, listed)
+    with pytest.raises(ChecksumError) as caught:
+        check(experiment(), said.append)
+    assert found in str(caught.value)
+    assert "remedy" in str(caught.value)
+
+
+def test_a_check_of_what_is_not_locked_is_an_error(hub, experiment, said, tmp_path):
+    with pytest.raises(ManifestError, match="not locked"):
+        check(experiment(), said.append)
+    commit_list(tmp_path)
+    with pytest.raises(ManifestError, match="no revision") as caught:
+        check(experiment(revision=None), said.append)
+    assert REVISION in str(caught.value), "the commit to pin"
+
+
+def test_a_lock_after_a_killed_one_leaves_nothing_of_another_revision(
+    hub, experiment, said, tmp_path
+):
+    """The unpinned head moved: a file that it no longer has must not lie among the data."""
+    hub.spoil(LARGEST, Fault(status=404))
+    with pytest.raises(KitError):
+        lock(experiment(revision=None), ACCEPTED, said.append)
+    hub.heal()
+    now = {"README.md": b"what this was\n"[:13], LARGEST: FILES[LARGEST]}
+    hub.add("owner/toy", now)
+    lock(experiment(revision=None), ACCEPTED, said.append)
+    assert content(place(experiment().sources[0]).path) == now
