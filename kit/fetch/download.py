@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
-import httpx
+import httpx2
 
 from kit.artifacts import cache_root, require_space, storage_error
+from kit.digests import sha256_bytes
 from kit.errors import AccessError, ChecksumError, KitError, TransferError
 from kit.fetch.listing import Address, Wanted
 from kit.fetch.progress import Meter
@@ -25,6 +26,7 @@ from kit.fetch.transfer import (
     open_client,
 )
 
+LONGEST = 50  # letters of a file's name in a name made of it; 4 bytes each leave room for more
 SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
 
 
@@ -76,11 +78,11 @@ def _bring(
     folder: Path,
     parts: Path,
     settings: Settings,
-    client: httpx.Client,
+    client: httpx2.Client,
     meter: Meter,
     stop: Event,
 ) -> Brought:
-    part = parts / f"{file.name}.part"
+    part = parts / part_name(file.name)
     final = folder / file.name
     try:
         for place in (part.parent, final.parent):
@@ -93,6 +95,11 @@ def _bring(
         raise storage_error(error, final) from None
     meter.file()
     return Brought(final, arrived.sha256, arrived.size, arrived.host)
+
+
+def part_name(name: str) -> str:
+    """Return the name of a file's part: flat, since a part may be called as another's folder."""
+    return f"{sha256_bytes(name.encode())[:16]}-{name.rpartition('/')[2][-LONGEST:]}.part"
 
 
 def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brought:
@@ -162,7 +169,7 @@ def _quarantined(file: Wanted, arrived: Brought) -> ChecksumError:
 def quarantine(path: Path, name: str, digest: str) -> Path:
     """Move a file out of use without losing it; return where it is now."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    flat = name.replace("/", "~")[-100:]
+    flat = name.replace("/", "~")[-LONGEST:]
     place = cache_root() / "quarantine" / f"{flat}.{digest[:8]}.{moment}"
     place.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, place)

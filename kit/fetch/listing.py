@@ -1,13 +1,14 @@
 """Which files a source has, how large they are, and where each can be had."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-import httpx2  # what huggingface_hub speaks
+import httpx2
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -119,10 +120,15 @@ def require_safe(names: Iterable[str]) -> None:
     """Refuse names that could be written outside a folder, or over each other.
 
     Raises:
-        DataError: a name is absolute, climbs, is also a folder, or differs from another, or a
-            folder from a folder, only by letter case.
+        DataError: a name is absolute, climbs, is there twice, is also a folder, or differs from
+            another, or a folder from a folder, only by letter case.
     """
     listed = list(names)
+    if twice := [name for name, times in Counter(listed).items() if times > 1]:
+        raise DataError(
+            f"file name {twice[0]!a} is there twice",
+            remedy="do not use this source; tell its publisher",
+        )
     for name in listed:
         for part in name.split("/"):
             if fault := name_fault(part):

@@ -116,8 +116,8 @@ def _literal(source: SourceSection) -> list[HubFile]:
             expected="`files` that are names, not patterns",
             remedy="name every file, or commit a checksum list",
         )
-    require_safe(source.files)
-    return [HubFile(name, -1, None) for name in source.files]
+    require_safe(dict.fromkeys(source.files))
+    return [HubFile(name, -1, None) for name in dict.fromkeys(source.files)]
 
 
 def _sizes(source: SourceSection) -> dict[str, int]:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event
 
-import httpx
+import httpx2
 
 from kit.digests import CHUNK
 from kit.errors import TransferError
@@ -52,7 +52,7 @@ class Transfer:
 
     def __init__(
         self,
-        client: httpx.Client,
+        client: httpx2.Client,
         wanted: Wanted,
         part: Path,
         settings: Settings,
@@ -79,7 +79,7 @@ class Transfer:
                 return self._attempt(address)
             except _Again as again:
                 found, wait = again.reason, again.wait
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 found, wait = type(error).__name__, None
             failures = 1 if self._held() > before else failures + 1
             if failures < self._settings.attempts:
@@ -99,19 +99,21 @@ class Transfer:
             headers["Range"] = f"bytes={held}-"
         with self._client.stream("GET", address.url, headers=headers) as answer:
             status = answer.status_code
-            if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and held:
+            if status == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE and held:
                 return self._whole_already(hasher.hexdigest(), held, address)
             if status in AGAIN:
                 raise _Again(f"HTTP {status}", retry_after(answer))
-            if status not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+            if status not in (httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT):
                 raise Refused(f"HTTP {status}")
             version = _Version.of(answer, address.host)
-            if status == httpx.codes.PARTIAL_CONTENT:
+            if status == httpx2.codes.PARTIAL_CONTENT:
                 if not self._goes_on(answer, version, held):
                     self._part.unlink(missing_ok=True)
                     raise _Again("another file than before", 0.0)
             else:  # from the beginning, whatever was asked for
                 hasher, held = hashlib.sha256(), 0
+                # First, or a kill here would leave old bytes that pass for the new version's.
+                self._part.unlink(missing_ok=True)
                 self._begun.write_text(json.dumps(asdict(version)), encoding="utf-8")
             with self._part.open("ab") as stream:
                 stream.truncate(held)
@@ -124,7 +126,8 @@ class Transfer:
                         raise Interrupted
                 stream.flush()
                 os.fsync(stream.fileno())
-        if self._wanted.size is not None and held < self._wanted.size:
+        listed = self._wanted.sha256 == hasher.hexdigest()  # then a wrong size does not matter
+        if self._wanted.size is not None and held < self._wanted.size and not listed:
             raise _Again(f"{held} of {self._wanted.size} bytes")
         return Brought(self._part, hasher.hexdigest(), held, address.host)
 
@@ -147,7 +150,7 @@ class Transfer:
                     held += len(chunk)
         return hasher, held
 
-    def _goes_on(self, answer: httpx.Response, version: "_Version", held: int) -> bool:
+    def _goes_on(self, answer: httpx2.Response, version: "_Version", held: int) -> bool:
         """Say whether the rest that a host sends belongs to what is there."""
         if not answer.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
             return False
@@ -187,12 +190,12 @@ class _Version:
     total: int | None
 
     @classmethod
-    def of(cls, answer: httpx.Response, host: str) -> "_Version":
+    def of(cls, answer: httpx2.Response, host: str) -> "_Version":
         # The hub says it where it redirects to another host.
         linked = [hop.headers["X-Linked-ETag"] for hop in answer.history
                   if "X-Linked-ETag" in hop.headers]  # fmt: skip
         etag = answer.headers.get("ETag") or answer.headers.get("Last-Modified", "")
-        partial = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        partial = answer.status_code == httpx2.codes.PARTIAL_CONTENT
         name = "Content-Range" if partial else "Content-Length"
         total = answer.headers.get(name, "").rpartition("/")[2]
         return cls(host, linked[0] if linked else etag, int(total) if total.isdigit() else None)
@@ -211,7 +214,7 @@ class _Again(Exception):
         super().__init__(reason)
 
 
-def retry_after(answer: httpx.Response) -> float | None:
+def retry_after(answer: httpx2.Response) -> float | None:
     """Return how many seconds the Retry-After header, a number or a date, asks to wait."""
     value = answer.headers.get("Retry-After", "")
     if value.isdigit():
@@ -231,7 +234,7 @@ def git_blob(path: Path) -> str:
     return hasher.hexdigest()
 
 
-def open_client(settings: Settings) -> httpx.Client:
+def open_client(settings: Settings) -> httpx2.Client:
     """Return a client that follows redirects and gives up on a host that is silent."""
-    limits = httpx.Limits(max_connections=settings.workers)
-    return httpx.Client(follow_redirects=True, timeout=settings.silence, limits=limits)
+    limits = httpx2.Limits(max_connections=settings.workers)
+    return httpx2.Client(follow_redirects=True, timeout=settings.silence, limits=limits)
