@@ -98,14 +98,17 @@ def carried(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
     return {s.name: (place(s).path, read_checksums(list_of(s))) for s in outside}
 
 
-def import_target(manifest: Manifest) -> Callable[[str, Mapping[str, str]], Path | None]:
+def import_target(
+    manifest: Manifest,
+) -> Callable[[str, Mapping[str, str]], tuple[Path, Callable[[], None]] | None]:
     """Return where each source of an import belongs; the list it carries must be the manifest's.
 
-    A source without a list, committed or of an earlier fetch, takes the carried one.
+    A source without a list, committed or of an earlier fetch, takes the carried one, once the files
+    are there: the second value is called then.
     """
     sources = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
 
-    def target(name: str, listed: Mapping[str, str]) -> Path | None:
+    def target(name: str, listed: Mapping[str, str]) -> tuple[Path, Callable[[], None]] | None:
         source = sources.get(name)
         if source is None:
             return None
@@ -119,9 +122,12 @@ def import_target(manifest: Manifest) -> Callable[[str, Mapping[str, str]], Path
                 if is_locked(source)
                 else "remove that list, if the imported files are to replace those that are there",
             )
-        if not known:
-            _adopt_list(source, listed)
-        return place(source).path
+
+        def settle() -> None:
+            if not known:
+                _adopt_list(source, listed)
+
+        return place(source).path, settle
 
     return target
 

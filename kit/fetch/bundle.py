@@ -13,6 +13,7 @@ from kit.errors import ChecksumError, DataError
 from kit.fetch.listing import require_safe
 
 Say = Callable[[str], None]
+Place = tuple[Path, Callable[[], None]]
 LIST = "SHA256SUMS"
 REMEDY = "export it again, or copy it again"
 
@@ -52,30 +53,34 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def import_(
-    archive: Path, place_of: Callable[[str, Mapping[str, str]], Path | None], say: Say
+    archive: Path, place_of: Callable[[str, Mapping[str, str]], Place | None], say: Say
 ) -> None:
     """Unpack a tar into a scratch folder, verify every byte, then move each source to its place.
 
     Args:
-        place_of: (source name, its carried list) -> where it belongs, or None to leave it out; it
-            raises where the list is not the one that the manifest has.
+        place_of: (source name, its carried list) -> where it belongs and what is to be called once
+            it is there, or None to leave it out; it changes nothing, and raises where the list is
+            not the one that the manifest has.
 
     Raises:
         DataError: no such file, no tar of ours, or an entry that is not a plain file in its place.
-        ChecksumError: bytes differ from the carried list. Nothing is moved then.
+        ChecksumError: bytes differ from the carried list, or that from the manifest's. No source is
+            moved then.
     """
     scratch = cache_root() / "scratch" / f"import-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         names = _unpack(archive, scratch)
         lists = {name: _verified(archive, scratch / name) for name in names}
-        for name, listed in lists.items():
-            target = place_of(name, listed)
-            if target is None:
+        there = {name: place_of(name, listed) for name, listed in lists.items()}
+        for name, found in there.items():
+            if found is None:
                 say(f"data import: {name}: not a source of this manifest, left out")
                 continue
+            target, settle = found
             _move(scratch / name / "files", target)
-            say(f"data import: {name}: {len(listed)} files verified")
+            settle()
+            say(f"data import: {name}: {len(lists[name])} files verified")
     except OSError as error:
         raise storage_error(error) from None
     finally:
@@ -119,8 +124,6 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
                     expected=f"<source>/{LIST} and <source>/files/...",
                     remedy=REMEDY,
                 )
-            if len({entry.name for entry in entries}) < len(entries):
-                raise DataError(f"{archive} has an entry twice", remedy=REMEDY)
             tar.extractall(scratch, filter="data")
     except FileNotFoundError:
         raise DataError(f"there is no {archive}", remedy="name a file of `data export`") from None

@@ -99,7 +99,7 @@ class Transfer:
             headers["Range"] = f"bytes={held}-"
         with self._client.stream("GET", address.url, headers=headers) as answer:
             status = answer.status_code
-            if status == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE and held:
+            if status == httpx2.codes.RANGE_NOT_SATISFIABLE and held:
                 return self._whole_already(hasher.hexdigest(), held, address)
             if status in AGAIN:
                 raise _Again(f"HTTP {status}", retry_after(answer))
