@@ -17,7 +17,7 @@ from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.manifest import Manifest, SourceSection
 from kit.parquet import Place, unpack
-from kit.source_records import place, record_hosts
+from kit.source_records import place, record_origin
 
 Say = Callable[[str], None]
 REMEDY = "run `./run.sh fetch`: it restores what differs or says where to get it"
@@ -72,7 +72,7 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
             folder = place(source).path
             report = bring_unlisted(source, folder, settings)
             _adopt_list(source, report.digests)
-            record_hosts(source, report.hosts)
+            record_origin(source, report.hosts, report.revision)
             at = f", at revision {report.revision}" if report.revision else ""
             say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock{at}")
 
@@ -149,7 +149,7 @@ def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
 
         report = bring_listed(source, here.path, listed, settings)
         if report.brought:
-            record_hosts(source, report.hosts)
+            record_origin(source, report.hosts, report.revision)
             brought = 1
     images = unpack(here)
     unpacked = f", {images} images unpacked" if images else ""

@@ -38,9 +38,9 @@ def _source_record(source: SourceSection) -> dict[str, Any]:
     return {
         "name": source.name,
         "origin": _origin(source),
-        "hosts": _hosts(source),
+        "hosts": _history(source)["hosts"],
         "repo": source.repo,
-        "revision": source.revision,
+        "revision": source.revision or _history(source)["revision"],
         "licence": source.licence,
         "licence_accepted": acceptance(source),
         "checksums": source.checksums,
@@ -56,22 +56,23 @@ def _origin(source: SourceSection) -> str:
         # A folder of this machine is nobody else's business.
         own = project_path(source.folder).is_relative_to(PROJECT)
         return f"folder {source.folder}" if own else "a folder of the user's"
-    return ", ".join(_hosts(source)) or "brought by an earlier call or an import"
+    return ", ".join(_history(source)["hosts"]) or "brought by an earlier call or an import"
 
 
-def _hosts_path(source: SourceSection) -> Path:
+def _history_path(source: SourceSection) -> Path:
     path = place(source).path
-    return path.with_name(f"{path.name}.hosts.json")
+    return path.with_name(f"{path.name}.origin.json")
 
 
-def _hosts(source: SourceSection) -> dict[str, int]:
-    """Return how many files each host gave, as far as this cache knows."""
-    path = _hosts_path(source)
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+def _history(source: SourceSection) -> dict[str, Any]:
+    """Return the hosts and the revision of a source's files, as far as this cache knows."""
+    path = _history_path(source)
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {"hosts": {}, "revision": None, **found}
 
 
-def record_hosts(source: SourceSection, brought: Mapping[str, int]) -> None:
-    """Note how many files each host gave in this call."""
-    counts = Counter(_hosts(source))
-    counts.update(brought)
-    write_json(_hosts_path(source), dict(counts))
+def record_origin(source: SourceSection, hosts: Mapping[str, int], revision: str | None) -> None:
+    """Note how many files each host gave in this call, and at which revision."""
+    counts = Counter(_history(source)["hosts"])
+    counts.update(hosts)
+    write_json(_history_path(source), {"hosts": dict(counts), "revision": revision})

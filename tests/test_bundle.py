@@ -171,6 +171,23 @@ def test_two_sources_come_together_or_not_at_all(experiment, elsewhere, tmp_path
     assert content(elsewhere) == {}
 
 
+@pytest.mark.parametrize("locked", [True, False])
+def test_no_source_is_moved_where_another_is_not_the_committed_one(
+    experiment, elsewhere, tmp_path, locked
+):
+    if not locked:
+        (tmp_path / "toy.sha256").unlink()
+    (tmp_path / "zoo").mkdir()
+    commit_list(tmp_path / "zoo", {"README.md": b"the committed one"})
+    zoo = source(tmp_path / "zoo", name="zoo")
+    both = experiment.model_copy(update={"sources": (*experiment.sources, zoo)})
+    other = entries({"README.md": b"another one"})
+    other = {name.replace("toy/", "zoo/"): data for name, data in other.items()}
+    with pytest.raises(ChecksumError, match="zoo"):
+        bring(both, pack(tmp_path / "bad.tar", {**entries(), **other}))
+    assert content(elsewhere) == {}
+
+
 def test_an_import_repairs_what_is_damaged(experiment, elsewhere, tmp_path):
     where = place(experiment.sources[0]).path
     write(where, {"README.md": b"damaged", "stray": b"x"})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kit.digests import (
     canonical_json,
     format_checksums,
+    hash_files,
     read_checksums,
     sha256_bytes,
     sha256_file,
@@ -128,6 +129,37 @@ def test_the_digest_of_a_file_is_that_of_its_bytes_at_every_chunk_border(tmp_pat
     data = bytes(size)
     (tmp_path / "file").write_bytes(data)
     assert sha256_file(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+@given(
+    st.dictionaries(st.text("aZ ü#'", min_size=1, max_size=9), st.binary(max_size=99), max_size=9),
+    st.integers(1, 4),
+)
+@settings(deadline=None)
+def test_many_files_have_the_digests_of_each_in_the_order_that_was_asked_for(
+    tmp_path_factory, files, workers
+):
+    root = tmp_path_factory.getbasetemp() / "many"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    for name, data in files.items():
+        (root / name).write_bytes(data)
+    found = hash_files(root, iter(files), workers=workers)
+    assert list(found.items()) == [(name, sha256_file(root / name)) for name in files]
+
+
+def test_the_order_of_many_files_does_not_depend_on_which_is_done_first(tmp_path):
+    names = ["large", *(f"small {number}" for number in range(6))]
+    for name in names:
+        (tmp_path / name).write_bytes(bytes(5_000_000 if name == "large" else 1))
+    assert list(hash_files(tmp_path, names, workers=4)) == names
+    assert list(hash_files(tmp_path, reversed(names), workers=4)) == names[::-1]
+
+
+def test_one_file_of_many_that_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / "there").write_bytes(b"x")
+    with pytest.raises(FileNotFoundError, match="gone"):
+        hash_files(tmp_path, ["there", "gone"])
 
 
 @given(st.dictionaries(st.text(), values))
