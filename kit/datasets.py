@@ -17,7 +17,7 @@ from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.manifest import Manifest, SourceSection
 from kit.parquet import Place, unpack
-from kit.source_records import place, record_origin
+from kit.source_records import known_revision, place, record_origin
 
 Say = Callable[[str], None]
 REMEDY = "run `./run.sh fetch`: it restores what differs or says where to get it"
@@ -147,7 +147,9 @@ def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
     else:
         from kit.fetch.sources import bring_listed
 
-        report = bring_listed(source, here.path, listed, settings)
+        # The head may have moved since; its files are not those of the list.
+        pinned = source.model_copy(update={"revision": known_revision(source)})
+        report = bring_listed(pinned, here.path, listed, settings)
         if report.brought:
             record_origin(source, report.hosts, report.revision)
             brought = 1

@@ -40,7 +40,7 @@ def _source_record(source: SourceSection) -> dict[str, Any]:
         "origin": _origin(source),
         "hosts": _history(source)["hosts"],
         "repo": source.repo,
-        "revision": source.revision or _history(source)["revision"],
+        "revision": known_revision(source),
         "licence": source.licence,
         "licence_accepted": acceptance(source),
         "checksums": source.checksums,
@@ -57,6 +57,12 @@ def _origin(source: SourceSection) -> str:
         own = project_path(source.folder).is_relative_to(PROJECT)
         return f"folder {source.folder}" if own else "a folder of the user's"
     return ", ".join(_history(source)["hosts"]) or "brought by an earlier call or an import"
+
+
+def known_revision(source: SourceSection) -> str | None:
+    """Return the pinned commit, or that which an unpinned source was brought at."""
+    revision = source.revision or _history(source)["revision"]
+    return str(revision) if revision else None
 
 
 def _history_path(source: SourceSection) -> Path:

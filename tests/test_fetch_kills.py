@@ -35,20 +35,25 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen:
 
 
 def test_a_fetch_killed_at_half_brings_only_the_other_half(slow_hub, tmp_path):
-    total = sum(map(len, FILES.values()))
+    # As many files as workers: at half none is whole, and a fetch that begins them anew is seen.
+    files = {f"half-{number}.bin": pattern(2_000_000, number) for number in range(2)}
+    slow_hub.add("owner/toy", files)
+    commit_list(tmp_path, files)
+    total = sum(map(len, files.values()))
     child = start(tmp_path)
     while slow_hub.sent < total / 2:
         assert child.poll() is None, "it ended before half of the bytes"
         time.sleep(0.002)
     child.kill()
     child.communicate()
+    assert not list((tmp_path / "toy").rglob("*.bin")), "a file was whole: nothing to go on with"
     time.sleep(0.1)  # what the server still had on the way
     slow_hub.heal()
     slow_hub.pace = 0.0
     again = start(tmp_path)
     again.communicate()
     assert again.returncode == 0
-    assert content(tmp_path / "toy") == FILES
+    assert content(tmp_path / "toy") == files
     assert slow_hub.sent <= 0.55 * total
 
 

@@ -18,7 +18,7 @@ from kit.fetch.licences import accepted_path
 from kit.fetch.settings import Settings
 from kit.source_records import place, source_records
 from tests.fetching import FILES, QUICK, commit_list, content, digests, source
-from tests.hub_server import REVISION, Fault
+from tests.hub_server import OTHER_REVISION, REVISION, Fault
 from tests.toy_dataset import manifest
 
 pytest_plugins = ["tests.hub_fixtures"]
@@ -242,6 +242,23 @@ def test_an_unpinned_source_says_which_revision_it_got(hub, experiment):
     said = []
     bring(experiment(revision=None), UNLOCKED, said.append)
     assert any(f"WITHOUT a lock, at revision {REVISION}" in line for line in said)
+
+
+def test_an_unpinned_source_stays_at_its_commit_when_it_is_repaired(hub, experiment):
+    moving = experiment(revision=None)
+    bring(moving, UNLOCKED)
+    (place(moving.sources[0]).path / "README.md").write_bytes(b"damaged")
+    hub.repos["owner/toy"].revision = OTHER_REVISION
+    hub.repos["owner/toy"].files["README.md"] = b"of the new head"
+    hub.heal()
+    with pytest.raises(DataError, match=REVISION):  # this hub has no past; it is asked for it
+        bring(moving, ACCEPTED)
+    assert not [path for _, path, _ in hub.requests if "/main" in path]
+    hub.add("owner/toy", FILES)
+    bring(moving, ACCEPTED)
+    assert content(place(moving.sources[0]).path) == FILES
+    (record,) = [r for r in source_records(moving) if r["name"] == "toy"]
+    assert record["revision"] == REVISION
 
 
 def test_another_request_has_another_unlocked_list(hub, experiment):

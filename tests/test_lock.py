@@ -53,6 +53,15 @@ def test_what_was_locked_is_not_brought_again(hub, experiment, said, tmp_path):
     assert hub.sent == 0
 
 
+def test_a_second_lock_leaves_one_copy_of_the_files(hub, experiment, said, tmp_path):
+    lock(experiment(), ACCEPTED, said.append)
+    where = place(experiment().sources[0]).path
+    (where / "README.md").write_bytes(b"damaged since")
+    lock(experiment(), ACCEPTED, said.append)
+    assert [path for path in where.parent.iterdir() if path.is_dir()] == [where]
+    assert content(where) == FILES
+
+
 def test_an_unpinned_source_is_resolved_and_the_line_for_the_manifest_is_said(
     hub, experiment, said, tmp_path
 ):

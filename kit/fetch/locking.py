@@ -1,6 +1,7 @@
 """Checksum lists: written after every byte was brought and hashed, or held against the hub."""
 
 import os
+import shutil
 from collections.abc import Callable
 
 from kit.artifacts import project_path, write_bytes
@@ -49,8 +50,9 @@ def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None =
         report = bring_unlisted(source, folder, settings)
         target = project_path(source.checksums)
         write_bytes(target, format_checksums(report.digests).encode())
-        if not place(source).path.exists():  # the next fetch has nothing to bring
-            os.replace(folder, place(source).path)
+        # The next fetch has nothing to bring, and an earlier lock's copy of the same files goes.
+        shutil.rmtree(place(source).path, ignore_errors=True)
+        os.replace(folder, place(source).path)
         say(f"lock: {source.name}: {len(report.digests)} files listed in {source.checksums}")
         if source.repo and source.revision is None:
             say(f'lock: put this line into source {source.name}: revision = "{report.revision}"')
