@@ -14,6 +14,7 @@ from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_
 from kit.attempts import read_attempts
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks import protocol as protocol_of
+from kit.checksum_lists import is_locked
 from kit.datasets import places
 from kit.digests import sha256_value, source_digest
 from kit.errors import MissingStageError
@@ -95,6 +96,8 @@ def _inputs_digest(plan: Plan) -> str:
             "answers": [system.answers.digest for system in plan.systems],
             "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
             "adapters": [job.artifact.digest for job in plan.jobs()],
+            # A list that was committed since makes the result's warning untrue.
+            "locked": [is_locked(source) for source in plan.manifest.all_sources()],
             "code": source_digest(PROJECT, code),
         }
     )

@@ -16,7 +16,7 @@ from kit.embedded import draw
 from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.manifest import Manifest, SourceSection
-from kit.parquet import Place, unpack
+from kit.parquet import Place, require_images, unpack
 from kit.source_records import known_revision, place, record_origin
 
 Say = Callable[[str], None]
@@ -172,6 +172,7 @@ def require(manifest: Manifest) -> None:
         if not here.path.is_dir():
             raise MissingStageError("the data is not there", expected=str(here.path), remedy=REMEDY)
         verify_files(here.path, read_checksums(list_of(source)), remedy=REMEDY)
+        require_images(here)
 
 
 def verify_base(manifest: Manifest) -> None:

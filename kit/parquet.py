@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from kit.errors import DataError
+from kit.digests import hash_files
+from kit.errors import ChecksumError, DataError
 
 INDEX = "index.parquet"
 BATCH = 32  # rows; a row may hold an image of some MB
@@ -103,12 +104,12 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
 def unpack(place: Place) -> int:
     """Write the images of all parquet tables under `place.path`; return how many files there are.
 
-    The folder appears whole or not at all; one that is there is kept.
+    The folder appears whole or not at all; one that is there and right is kept.
 
     Raises:
         DataError: a table is damaged, or an image is empty or of no known format.
     """
-    if (place.images / INDEX).is_file():
+    if (place.images / INDEX).is_file() and not wrong_images(place):
         return sum(1 for _ in place.images.glob("??/*"))
     partial = place.images.with_name(place.images.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -127,6 +128,28 @@ def unpack(place: Place) -> int:
     shutil.rmtree(place.images, ignore_errors=True)
     os.replace(partial, place.images)
     return len({entry[-1] for entry in entries})
+
+
+def wrong_images(place: Place) -> list[Path]:
+    """Return the unpacked images whose bytes are no longer those that they are named after."""
+    names = sorted(p.relative_to(place.images).as_posix() for p in place.images.glob("??/*"))
+    found = hash_files(place.images, names)
+    return [place.images / n for n in names if not found[n].startswith(Path(n).stem)]
+
+
+def require_images(place: Place) -> None:
+    """Prove that the unpacked images are what was in the verified tables.
+
+    Raises:
+        ChecksumError: one of them has changed.
+    """
+    if wrong := wrong_images(place):
+        raise ChecksumError(
+            f"checksum mismatch: {wrong[0]}",
+            expected="the bytes that the file is named after",
+            found=f"{len(wrong)} changed images",
+            remedy=REMEDY,
+        )
 
 
 def _images(table: Path) -> Iterator[tuple[str, int, int, bytes]]:

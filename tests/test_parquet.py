@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from kit import parquet
-from kit.errors import DataError
-from kit.parquet import INDEX, Place, read_rows, unpack
+from kit.errors import ChecksumError, DataError
+from kit.parquet import INDEX, Place, read_rows, require_images, unpack
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
@@ -88,6 +88,20 @@ def test_what_is_unpacked_is_not_unpacked_again(place):
     before = place.image(table, "image", 0).stat().st_mtime_ns
     assert unpack(place) == 1
     assert place.image(table, "image", 0).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"another picture"])
+def test_an_unpacked_image_that_changed_is_found_and_made_again(place, damage):
+    table = write(table_of(place), [cell(png(1)), cell(png(2))], ["Ada", "Bo"])
+    unpack(place)
+    require_images(place)
+    image = place.image(table, "image", 1)
+    image.write_bytes(damage)
+    with pytest.raises(ChecksumError, match=image.name):
+        require_images(place)
+    assert unpack(place) == 2
+    assert image.read_bytes() == png(2)
+    require_images(place)
 
 
 def test_unpacking_that_was_stopped_leaves_nothing_under_the_final_name(place, monkeypatch):
