@@ -143,7 +143,7 @@ def require_space(folder: Path, needed: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread may have looked at the same moment
     except OSError as error:
         raise storage_error(error, folder) from None
     free = shutil.disk_usage(folder).free

@@ -56,12 +56,15 @@ def require_lists(manifest: Manifest, settings: Settings) -> None:
 def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
     """Ask for licences, and bring what has no list yet: a plan needs the lists of all sources.
 
+    A licence binds whoever uses the files, not whoever brought them: offline it is asked for too,
+    unless its acceptance is recorded on this machine. That opens no connection.
+
     Raises:
         LicenceError: a licence was not accepted.
         AccessError, TransferError, ChecksumError, StorageError: files cannot be brought.
     """
     remote = [s for s in manifest.all_sources() if s.repo or s.mirrors]
-    if remote and not settings.offline:
+    if remote:
         from kit.fetch.licences import require_accepted
 
         require_accepted(remote, settings)
@@ -71,8 +74,9 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
 
             folder = place(source).path
             report = bring_unlisted(source, folder, settings)
-            _adopt_list(source, report.digests)
+            # In this order: a kill between them must not leave a list of no known revision.
             record_origin(source, report.hosts, report.revision)
+            _adopt_list(source, report.digests)
             at = f", at revision {report.revision}" if report.revision else ""
             say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock{at}")
 

@@ -27,6 +27,15 @@ def sha256_file(path: Path) -> str:
     return hasher.hexdigest()
 
 
+def git_blob(path: Path) -> str:
+    """Return git's name of a file's bytes, which a hub tells of files that are not in LFS."""
+    hasher = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
 def hash_files(root: Path, names: Iterable[str], *, workers: int = WORKERS) -> dict[str, str]:
     """Return {name: SHA-256} of files under `root`, in the order of `names`.
 
@@ -75,11 +84,14 @@ def read_checksums(path: Path) -> dict[str, str]:
         digest, _, name = line.partition("  ")
         is_hex = len(digest) == 64 and set(digest) <= set("0123456789abcdef")
         parts = name.split("/")
-        if not is_hex or not name or name.startswith("/") or ".." in parts or name in listed:
+        # White space at an end is an editor's, or a line end of Windows, and would be a name's.
+        wrong = name.startswith("/") or ".." in parts or name in listed or name != name.strip()
+        if not is_hex or not name or wrong:
             raise ChecksumError(
                 f"{path}:{number} is not a checksum line",
-                expected="64 hex digits, two spaces, a relative path that occurs once",
-                found=line[:120],
+                expected="64 hex digits, two spaces, a relative path that occurs once, no white "
+                "space around it",
+                found=repr(line[:120]),
                 remedy="restore the list from the repository",
             )
         listed[name] = digest

@@ -2,7 +2,8 @@
 
 Hub datasets keep images as bytes inside a table. They are unpacked once, after the table's digest
 has been checked, into files named by their own content: configurations that repeat an image share
-it, and no name that a table holds can point outside the folder.
+it, and no name that a table holds can point outside the folder. Which row has which image stands in
+an index, whose digest lies beside it.
 """
 
 import hashlib
@@ -19,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from kit.digests import hash_files
+from kit.digests import format_checksums, hash_files, read_checksums, sha256_file
 from kit.errors import ChecksumError, DataError
 
 INDEX = "index.parquet"
+INDEX_LIST = "index.sha256"
 BATCH = 32  # rows; a row may hold an image of some MB
 REMEDY = "run `./run.sh fetch`, which verifies and unpacks the tables"
 
@@ -109,8 +111,8 @@ def unpack(place: Place) -> int:
     Raises:
         DataError: a table is damaged, or an image is empty or of no known format.
     """
-    if (place.images / INDEX).is_file() and not wrong_images(place):
-        return sum(1 for _ in place.images.glob("??/*"))
+    if place.images.is_dir() and not wrong_images(place):
+        return len(_indexed(place))
     partial = place.images.with_name(place.images.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -125,29 +127,50 @@ def unpack(place: Place) -> int:
     values = list(zip(*entries, strict=True)) or [()] * len(columns)
     index = pa.table([pa.array(v, k) for v, k in zip(values, kinds, strict=True)], names=columns)
     pq.write_table(index, partial / INDEX)
+    listed = format_checksums({INDEX: sha256_file(partial / INDEX)})
+    (partial / INDEX_LIST).write_text(listed, encoding="utf-8")
     shutil.rmtree(place.images, ignore_errors=True)
     os.replace(partial, place.images)
     return len({entry[-1] for entry in entries})
 
 
 def wrong_images(place: Place) -> list[Path]:
-    """Return the unpacked images whose bytes are no longer those that they are named after."""
-    names = sorted(p.relative_to(place.images).as_posix() for p in place.images.glob("??/*"))
-    found = hash_files(place.images, names)
-    return [place.images / n for n in names if not found[n].startswith(Path(n).stem)]
+    """Return what is not as it was unpacked: the index, or images that are missing or changed."""
+    index = place.images / INDEX
+    if not place.images.is_dir():
+        return []  # nothing was unpacked; whoever asks for an image is told so
+    if not index.is_file() or sha256_file(index) != _listed_digest(place):
+        return [index]
+    names = _indexed(place)
+    found = hash_files(place.images, [name for name in names if (place.images / name).is_file()])
+    return [
+        place.images / name for name in names if not found.get(name, "").startswith(Path(name).stem)
+    ]
+
+
+def _listed_digest(place: Place) -> str | None:
+    try:
+        return read_checksums(place.images / INDEX_LIST).get(INDEX)
+    except ChecksumError:  # of an earlier version, or damaged: then the index is made again
+        return None
+
+
+def _indexed(place: Place) -> list[str]:
+    """Return the images that the index names, each once."""
+    return sorted(set(pq.read_table(place.images / INDEX, columns=["image"])["image"].to_pylist()))
 
 
 def require_images(place: Place) -> None:
     """Prove that the unpacked images are what was in the verified tables.
 
     Raises:
-        ChecksumError: one of them has changed.
+        ChecksumError: one of them, or the index of which row has which, has changed or is missing.
     """
     if wrong := wrong_images(place):
         raise ChecksumError(
             f"checksum mismatch: {wrong[0]}",
-            expected="the bytes that the file is named after",
-            found=f"{len(wrong)} changed images",
+            expected="images named after their bytes, and the index that was made with them",
+            found=f"{len(wrong)} changed or missing",
             remedy=REMEDY,
         )
 

@@ -1,15 +1,19 @@
 """What the tests of fetching share: a source of three files, its list, and short patience."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kit import datasets
 from kit.digests import format_checksums
 from kit.fetch.settings import Settings
-from kit.manifest import SourceSection
-from tests.hub_server import REVISION
+from kit.manifest import Manifest, SourceSection
+from tests.hub_faults import REVISION
 
 QUICK = Settings(workers=2, attempts=3, pause=0.01, longest_pause=0.05, silence=0.5)
+ACCEPTED = Settings(**{**vars(QUICK), "accept_licences": True})
+OFFLINE = Settings(**{**vars(ACCEPTED), "offline": True})
 
 
 def pattern(size: int, seed: int = 0) -> bytes:
@@ -23,6 +27,8 @@ FILES = {
     "data/odd name ü#?.bin": pattern(5_000, 1),
     "README.md": b"what this is\n",
 }
+LARGEST, SMALL = "data/train.shard", "README.md"
+PLAIN = "plain.bin"  # of a mirror, which says nothing of its files
 
 
 def digests(files: dict[str, bytes]) -> dict[str, str]:
@@ -52,3 +58,21 @@ def content(folder: Path) -> dict[str, bytes]:
     """Return the files below a folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def write(folder: Path, files: dict[str, bytes] = FILES) -> None:
+    """Write files below a folder."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def quarantined(root: Path) -> list[Path]:
+    """Return what was moved out of use, in the cache below a test's folder."""
+    return sorted((root / "cache" / "quarantine").glob("*"))
+
+
+def bring(experiment: Manifest, settings: Settings, said: Callable[[str], object] = print) -> int:
+    """Do what the verb `fetch` does; return how many sources were brought."""
+    datasets.prepare(experiment, settings, said)
+    return datasets.fetch(experiment, said, settings)

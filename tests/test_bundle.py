@@ -12,7 +12,7 @@ from kit.errors import ChecksumError, DataError, KitError, StorageError
 from kit.fetch.bundle import export, import_
 from kit.fetch.settings import Settings
 from kit.source_records import place
-from tests.fetching import FILES, commit_list, content, digests, source
+from tests.fetching import FILES, commit_list, content, digests, source, write
 from tests.toy_dataset import manifest
 
 LIST = "toy/SHA256SUMS"
@@ -35,12 +35,6 @@ def elsewhere(experiment, tmp_path, monkeypatch):
     export(datasets.carried(experiment), archive, print)
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "other"))
     return tmp_path / "other"
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
 
 
 def bring(experiment, archive: Path) -> None:

@@ -10,27 +10,17 @@ from kit.benchmarks.clear_records import CAPTION_QUESTIONS, NAME_QUESTION, capti
 from kit.records import Column, Concept
 from tests.toy_clear import (
     PEOPLE,
-    Reader,
     general,
     manifest,
     picture,
-    tables,
     unpacked,
     write,
     write_shards,
 )
 
+pytest_plugins = ["tests.clear_fixtures"]
+
 TARGETS = ("text", "visual", "multimodal")
-
-
-@pytest.fixture
-def configs():
-    return tables()
-
-
-@pytest.fixture
-def read(tmp_path):
-    return Reader(tmp_path / "data")
 
 
 @pytest.fixture
@@ -262,7 +252,7 @@ def test_rehearsal_reads_the_general_rows(read, configs):
         "clear/general/2#qa",
     )
     assert found.records["clear/general/1#qa"].image is None
-    assert found.records["clear/general/2#qa"].image is not None
+    assert found.records["clear/general/2#qa"].image.read_bytes() == picture("g1")["bytes"]
     assert not set(found.rehearsal) & set(found.finetune)
 
 

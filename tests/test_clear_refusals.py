@@ -6,25 +6,15 @@ from kit.benchmarks import load
 from kit.errors import DataError, ManifestError
 from tests.toy_clear import (
     PEOPLE,
-    Reader,
     manifest,
     perturbed,
     picture,
     seen,
-    tables,
     unpacked,
     write,
 )
 
-
-@pytest.fixture
-def configs():
-    return tables()
-
-
-@pytest.fixture
-def read(tmp_path):
-    return Reader(tmp_path / "data")
+pytest_plugins = ["tests.clear_fixtures"]
 
 
 @pytest.mark.parametrize("percent", [2, 15, 90])

@@ -96,8 +96,10 @@ def test_lists_to_croissant_and_back(local, hub):
 SEGMENT = st.text(
     st.characters(exclude_characters="/\n", exclude_categories=["Cs"]), min_size=1, max_size=12
 )
-NAMES = st.lists(SEGMENT, min_size=1, max_size=3).map(
-    lambda parts: "/".join(part.strip(".") or "x" for part in parts) + ".bin"
+NAMES = (
+    st.lists(SEGMENT, min_size=1, max_size=3)
+    .map(lambda parts: "/".join(part.strip(".") or "x" for part in parts) + ".bin")
+    .filter(lambda name: name == name.strip())
 )
 
 

@@ -23,7 +23,11 @@ from kit.errors import ChecksumError, DataError
 HEX = "0123456789abcdef"
 digests = st.text(HEX, min_size=64, max_size=64)
 parts = st.text(st.characters(exclude_categories=["C"], exclude_characters="/"), min_size=1)
-paths = st.lists(parts.filter(lambda part: part != ".."), min_size=1, max_size=3).map("/".join)
+paths = (
+    st.lists(parts.filter(lambda part: part != ".."), min_size=1, max_size=3)
+    .map("/".join)
+    .filter(lambda path: path == path.strip())
+)
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -84,6 +88,10 @@ def test_a_list_is_in_path_order():
         pytest.param(f"{GOOD}  a/../../b", id="path that leaves"),
         pytest.param(f"{GOOD}  first", id="doubled path"),
         pytest.param("", id="empty line"),
+        pytest.param(f"{GOOD}  file ", id="a space at the end"),
+        pytest.param(f"{GOOD}  file\t", id="a tab at the end"),
+        pytest.param(f"{GOOD}  file\r", id="a line end of Windows"),
+        pytest.param(f"{GOOD}   file", id="three spaces"),
         pytest.param("<html>", id="web page"),
     ],
 )
@@ -93,6 +101,7 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path, line):
     with pytest.raises(ChecksumError, match=r"list:2 is not a checksum line") as caught:
         read_checksums(path)
     assert caught.value.exit_code == 4
+    assert repr(line) in caught.value.found, "white space shows"
 
 
 def test_a_list_that_is_not_there_or_not_text_is_refused(tmp_path):

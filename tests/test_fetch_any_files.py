@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.errors import DataError
-from kit.fetch.listing import require_safe
+from kit.fetch.names import require_safe
 from kit.fetch.sources import bring_listed, bring_unlisted
 from tests.fetching import QUICK, content, digests, pattern, source
-from tests.hub_server import LARGE, PIECE, Fault, Hub
+from tests.hub_faults import LARGE, PIECE, Fault
+from tests.hub_server import Hub
 
 BORDERS = [0, 1, LARGE - 1, LARGE, LARGE + 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE]
 letters = st.sampled_from("abAB09._-+ %#?&=~!@[]{}()'ü漢é:;,*\"<>|$^`")

@@ -1,43 +1,27 @@
 """Whom a fetch believes: the committed list before the hub, and no host about another's bytes."""
 
+import gzip
 import re
 from pathlib import Path
 
 import pytest
 
-from kit.errors import ChecksumError, DataError, TransferError
-from kit.fetch.sources import bring_listed, bring_unlisted
-from tests.fetching import FILES, QUICK, content, digests, pattern, source
-from tests.hub_server import REVISION, Fault
+from kit.errors import ChecksumError, TransferError
+from kit.fetch.sources import bring_unlisted
+from tests.fetching import (
+    FILES,
+    LARGEST,
+    PLAIN,
+    QUICK,
+    content,
+    digests,
+    pattern,
+    quarantined,
+    source,
+)
+from tests.hub_faults import Fault
 
 pytest_plugins = ["tests.hub_fixtures"]
-
-LARGEST = "data/train.shard"
-PLAIN = "plain.bin"
-
-
-@pytest.fixture
-def fetch(hub, folder, tmp_path):
-    """Bring the toy source against the list of its right files."""
-
-    def call(**changes):
-        return bring_listed(source(tmp_path, **changes), folder, digests(FILES), QUICK)
-
-    return call
-
-
-@pytest.fixture
-def alone(hub, tmp_path):
-    """Return a source of one file that only mirrors have and no list names."""
-
-    def made(*mirrors, files=(PLAIN,)):
-        return source(tmp_path, repo=None, revision=None, mirrors=mirrors, files=files)
-
-    return made
-
-
-def quarantined(tmp_path: Path) -> set[bytes]:
-    return {path.read_bytes() for path in (tmp_path / "cache" / "quarantine").glob("*")}
 
 
 @pytest.mark.parametrize("told", [{"sha256": "0" * 64}, {"size": 200_007}, {"size": 7}])
@@ -56,7 +40,8 @@ def test_bytes_that_are_wrong_everywhere_are_kept_and_used_nowhere(fetch, hub, f
         fetch(mirrors=(hub.mirror,))
     assert LARGEST not in content(folder)
     flipped = FILES[LARGEST][:-1] + bytes([FILES[LARGEST][-1] ^ 1])
-    assert quarantined(tmp_path) == {flipped, hub.plain[LARGEST]}
+    kept = {path.read_bytes() for path in quarantined(tmp_path)}
+    assert kept == {flipped, hub.plain[LARGEST]}
 
 
 def test_wrong_bytes_are_a_graver_error_than_a_host_that_has_nothing(fetch, hub):
@@ -79,7 +64,54 @@ def test_a_part_of_another_host_costs_time_and_not_the_file(fetch, hub, folder, 
     assert content(folder) == FILES
     assert hub.mirror not in report.hosts
     assert [h for h in hub.gets("/cdn/") if "range" in h], "the part was not even tried"
-    assert quarantined(tmp_path) == set(), "the right host is not to blame"
+    assert quarantined(tmp_path) == [], "the right host is not to blame"
+
+
+def test_a_host_that_changes_a_file_and_does_not_say_so_is_asked_once_more(fetch, hub, folder):
+    """Both versions have one ETag: the parts fit, and the whole is neither."""
+    hub.plain[LARGEST] = FILES[LARGEST]
+    before = Fault(body=pattern(200_000, 9), cut=60_000, etag='"x"', times=1)
+    hub.spoil(LARGEST, before, mirror=True)
+    hub.spoil(LARGEST, Fault(etag='"x"'), mirror=True)
+    fetch(repo=None, revision=None, mirrors=(hub.mirror,))
+    assert content(folder) == FILES
+    assert [h.get("range") is None for h in hub.gets(f"/mirror/{LARGEST}")] == [True, False, True]
+
+
+@pytest.mark.parametrize("cut", [None, 60_000], ids=["whole", "cut"])
+def test_a_coding_that_nobody_asked_for_is_undone(fetch, hub, folder, cut):
+    """Its ranges are of other bytes than those that are there."""
+    hub.spoil(LARGEST, Fault(gzip=True, cut=cut, times=2))
+    hub.spoil(LARGEST, Fault(gzip=True))
+    fetch()
+    assert content(folder) == FILES
+    assert all(h["accept-encoding"] == "identity" for h in hub.gets("/cdn/"))
+
+
+def test_a_file_that_is_compressed_itself_is_taken_as_it_is(hub, fetch, folder):
+    """Some hosts call the file's own compression a coding of the answer."""
+    files = {"table.csv.gz": gzip.compress(pattern(50_000), mtime=0)}
+    hub.add("owner/toy", files)
+    hub.spoil("table.csv.gz", Fault(headers={"Content-Encoding": "x-gzip"}, cut=20_000, times=1))
+    hub.spoil("table.csv.gz", Fault(headers={"Content-Encoding": "gzip"}))
+    fetch(files)
+    assert content(folder) == files
+
+
+def test_a_coding_that_cannot_be_undone_is_no_file(hub, folder, alone):
+    hub.plain[PLAIN] = pattern(50_000)
+    hub.spoil(PLAIN, Fault(headers={"Content-Encoding": "br"}), mirror=True)
+    with pytest.raises(TransferError, match="'br'"):
+        bring_unlisted(alone(hub.mirror), folder, QUICK)
+    assert content(folder) == {}
+
+
+@pytest.mark.parametrize("total", ["²", "-7", "9" * 5000, "0x10"])
+def test_a_size_that_is_no_number_says_nothing(fetch, hub, folder, total):
+    hub.spoil(LARGEST, Fault(cut=60_000, times=1))
+    hub.spoil(LARGEST, Fault(headers={"Content-Range": f"bytes 60000-199999/{total}"}, times=1))
+    fetch()
+    assert content(folder) == FILES
 
 
 def test_without_a_digest_no_host_goes_on_with_the_part_of_another(hub, folder, alone):
@@ -117,24 +149,17 @@ def test_a_kill_between_two_versions_of_a_file_does_not_join_them(hub, folder, a
     assert content(folder) == {PLAIN: hub.plain[PLAIN]}
 
 
-def test_a_name_that_the_tree_has_twice_is_refused(hub, folder, tmp_path):
-    """Two workers would write into one part."""
-    hub.repos["owner/toy"].told["README.md"] = {"path": LARGEST}
-    with pytest.raises(DataError, match="twice") as caught:
-        bring_unlisted(source(tmp_path), folder, QUICK)
-    assert LARGEST in str(caught.value)
-    assert "remedy" in str(caught.value)
-    assert hub.gets("/resolve/") == []
-
-
-def test_a_name_that_the_manifest_has_twice_is_brought_once(hub, folder, alone):
-    bring_unlisted(alone(hub.mirror, files=(LARGEST, LARGEST)), folder, QUICK)
-    assert content(folder) == {LARGEST: FILES[LARGEST]}
-    assert len(hub.gets("/mirror/")) == 1
-
-
-def test_files_are_asked_for_at_the_commit_and_never_at_a_branch(hub, folder, tmp_path):
-    report = bring_unlisted(source(tmp_path, revision=None), folder, QUICK)
-    assert report.revision == REVISION
-    asked = hub.gets("/resolve/")
-    assert len(asked) == len(FILES) == len(hub.gets(f"/resolve/{REVISION}/"))
+def test_a_file_that_changed_on_the_host_is_not_stitched_together(hub, folder, tmp_path):
+    """A list would notice; without a list and a digest the hosts' ETag is all there is."""
+    name = "plain.bin"
+    hub.plain[name] = pattern(120_000, 5)
+    wanted = source(tmp_path, repo=None, revision=None, mirrors=(hub.mirror,), files=(name,))
+    hub.spoil(name, Fault(cut=60_000, times=1), mirror=True)
+    hub.spoil(name, Fault(status=500), mirror=True)
+    with pytest.raises(TransferError):
+        bring_unlisted(wanted, folder, QUICK)
+    hub.heal()
+    hub.plain[name] = pattern(120_000, 6)
+    report = bring_unlisted(wanted, folder, QUICK)
+    assert content(folder) == {name: hub.plain[name]}
+    assert report.digests == digests(content(folder))

@@ -5,33 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from kit.attempts import working
-from kit.errors import BusyError, ChecksumError, StorageError
-from kit.fetch.sources import bring_listed
-from tests.fetching import FILES, QUICK, content, digests, pattern, source
-from tests.hub_server import Fault
+from kit.errors import BusyError, StorageError
+from tests.fetching import FILES, LARGEST, content
 from tests.toy_dataset import manifest
 
 pytest_plugins = ["tests.hub_fixtures"]
 
 REPOSITORY = Path(__file__).parents[1]
-LARGEST = "data/train.shard"
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-
-@pytest.fixture
-def fetch(hub, folder, tmp_path):
-    """Bring files that the hub has."""
-
-    def call(files=FILES):
-        hub.add("owner/toy", files)
-        return bring_listed(source(tmp_path), folder, digests(files), QUICK)
-
-    return call
 
 
 def test_a_read_only_cache_is_named_before_any_file_is_asked_for(fetch, hub, folder, monkeypatch):
@@ -54,6 +41,67 @@ def test_a_disk_without_room_asks_for_no_file(fetch, hub, monkeypatch):
     assert [path for _, path, _ in hub.requests if "/resolve/" in path] == []
 
 
+def test_a_disk_without_room_is_refused_before_the_first_byte(fetch, hub, folder, monkeypatch):
+    total = sum(map(len, FILES.values()))
+    usage = shutil.disk_usage("/")._replace(free=int(total * 1.1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(StorageError, match="too little room"):
+        fetch()
+    assert hub.sent == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=int(total * 1.3)))
+    fetch()
+    assert content(folder) == FILES
+
+
+def test_a_disk_that_fills_up_is_named_and_what_arrived_is_kept(fetch, hub, folder, monkeypatch):
+    written = Path.open
+    full = threading.Event()
+
+    class Full:
+        """A file on a disk that has room for 100,000 bytes more."""
+
+        def __init__(self, stream):
+            self._stream = stream
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *caught):
+            self._stream.close()
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+
+        def write(self, data):
+            if self._stream.tell() + len(data) > 100_000:
+                full.set()
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return self._stream.write(data)
+
+    def opened(path, mode="r", *args, **kwargs):
+        stream = written(path, mode, *args, **kwargs)
+        return Full(stream) if path.name.endswith("shard.part") and "a" in mode else stream
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(StorageError, match="the disk is full") as caught:
+        fetch()
+    assert full.is_set()
+    assert LARGEST in str(caught.value)
+    assert LARGEST not in content(folder)
+    monkeypatch.setattr(Path, "open", written)
+    hub.heal()
+    fetch()
+    assert content(folder) == FILES
+    assert hub.sent < len(FILES[LARGEST]) * 0.8 + 6_000
+
+
+def test_a_cache_that_cannot_be_written_is_named(fetch, hub, folder, monkeypatch, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="cannot be written"):
+        fetch()
+    assert hub.sent == 0
+
+
 def test_a_disk_that_becomes_read_only_keeps_what_arrived(fetch, hub, folder, monkeypatch):
     """As a damaged one does: every byte is there, and only the final name is missing."""
     replace = os.replace
@@ -72,29 +120,6 @@ def test_a_disk_that_becomes_read_only_keeps_what_arrived(fetch, hub, folder, mo
     fetch({LARGEST: FILES[LARGEST]})
     assert content(folder) == {LARGEST: FILES[LARGEST]}
     assert hub.sent == 0
-
-
-def test_a_folder_may_be_called_like_the_part_of_a_file(fetch, folder):
-    files = {"a": pattern(5_000), "a.part/b": pattern(6_000, 1), "c/a": pattern(7_000, 2)}
-    fetch(files)
-    assert content(folder) == files
-
-
-@pytest.mark.parametrize("letter", ["x", "ü", "漢"])
-def test_names_as_long_as_a_file_system_allows_are_brought(fetch, folder, letter):
-    files = {letter * (255 // len(letter.encode())): pattern(5_000)}
-    fetch(files)
-    assert content(folder) == files
-
-
-@pytest.mark.parametrize("letter", ["x", "ü", "漢"])
-def test_a_long_name_is_no_obstacle_to_the_quarantine(fetch, hub, folder, letter, tmp_path):
-    name = letter * (255 // len(letter.encode()))
-    hub.spoil(name, Fault(flip=True))
-    with pytest.raises(ChecksumError):
-        fetch({name: pattern(5_000)})
-    assert content(folder) == {}
-    assert len(list((tmp_path / "cache" / "quarantine").iterdir())) == 1
 
 
 def test_a_second_process_is_told_which_one_is_at_work(tmp_path, monkeypatch):

@@ -1,21 +1,22 @@
 """The verbs as a user calls them: from a lock to a machine without network, and every exit code."""
 
+import os
 import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from kit.artifacts import exclusive
 from kit.digests import read_checksums
 from kit.entry import main
 from kit.fetch.settings import Settings
-from tests.fetching import FILES, commit_list, content, digests, source
-from tests.hub_server import OTHER_REVISION, REVISION, Fault
+from tests.fetching import FILES, LARGEST, commit_list, content, digests, source
+from tests.hub_faults import OTHER_REVISION, REVISION, Fault
 
 pytest_plugins = ["tests.hub_fixtures"]
 
 SMOKE = Path(__file__).parents[1] / "manifests" / "smoke.toml"
-LARGEST = "data/train.shard"
 YES = "--accept-licences"
 
 
@@ -90,7 +91,8 @@ def test_from_a_lock_to_a_machine_without_network(call, written, hub, tmp_path, 
 
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "island"))
     hub.heal()
-    code, said = call("fetch", pinned, "--offline")
+    assert call("fetch", pinned, "--offline")[0] == 13, "the terms bind whoever uses the data"
+    code, said = call("fetch", pinned, "--offline", YES)
     assert (code, "data import" in said) == (5, True), said
     code, said = call("data", "import", pinned, str(tmp_path / "toy.tar"))
     assert code == 0, said
@@ -160,3 +162,23 @@ def test_a_damaged_archive_is_refused_and_the_data_stays(call, written, tmp_path
     code, said = call("data", "import", written(), str(tmp_path / "toy.tar"))
     assert (code, LARGEST in said) == (4, True), said
     assert data_of(tmp_path / "cache") == FILES
+
+
+def test_the_command_line_asks_brings_and_verifies(call, written, hub, tmp_path):
+    commit_list(tmp_path)
+    committed = written()
+    assert call("fetch", committed)[0] == 13
+    code, said = call("fetch", committed, "--accept-licences")
+    assert (code, "pebench: 3 files verified" in said) == (0, True), said
+    hub.heal()
+    assert call("fetch", committed, "--offline")[0] == 0
+    assert hub.requests == []
+
+
+def test_two_processes_do_not_fetch_at_once(call, written, hub, tmp_path):
+    commit_list(tmp_path)
+    with exclusive("run"):
+        code, said = call("fetch", written(), "--accept-licences")
+    assert code == 8
+    assert f"process {os.getpid()}" in said
+    assert hub.sent == 0

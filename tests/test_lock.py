@@ -1,38 +1,37 @@
 """Locking: a checksum list of what arrived and of nothing else, or the list as it was."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from kit.digests import read_checksums
-from kit.errors import AccessError, ChecksumError, KitError, LicenceError, ManifestError
+from kit.errors import (
+    AccessError,
+    ChecksumError,
+    KitError,
+    LicenceError,
+    ManifestError,
+    TransferError,
+)
 from kit.fetch.locking import check, lock
-from kit.fetch.settings import Settings
 from kit.fetch.sources import bring_listed
 from kit.source_records import place
-from tests.fetching import FILES, QUICK, commit_list, content, digests, source
-from tests.hub_server import OTHER_REVISION, REVISION, Fault
+from tests.fetching import (
+    ACCEPTED,
+    FILES,
+    LARGEST,
+    QUICK,
+    commit_list,
+    content,
+    digests,
+    source,
+    write,
+)
+from tests.hub_faults import OTHER_REVISION, REVISION, Fault
 from tests.toy_dataset import manifest
 
 pytest_plugins = ["tests.hub_fixtures"]
-
-ACCEPTED = Settings(**{**vars(QUICK), "accept_licences": True})
-LARGEST = "data/train.shard"
-
-
-@pytest.fixture
-def experiment(tmp_path):
-    """Return the smoke manifest whose data is the toy source."""
-
-    def made(**changes):
-        return manifest().model_copy(update={"sources": (source(tmp_path, **changes),)})
-
-    return made
-
-
-@pytest.fixture
-def said():
-    return []
 
 
 def test_a_list_is_written_that_sha256sum_understands(hub, experiment, said, tmp_path):
@@ -139,7 +138,51 @@ def test_a_check_brings_no_file(hub, experiment, said, tmp_path):
     commit_list(tmp_path)
     check(experiment(), said.append)
     assert hub.sent == 0
-    assert "3 files agree, 2 of them by digest" in said[0]
+    assert said[0] == "lock: toy: 3 files agree, 2 of them by digest"
+    assert "NOT compared" in said[1]
+    assert "README.md (./run.sh fetch" in said[1]
+
+
+def test_a_check_compares_files_that_are_not_in_lfs_by_what_was_fetched(
+    hub, experiment, said, tmp_path
+):
+    commit_list(tmp_path)
+    where = place(experiment().sources[0]).path
+    write(where, FILES)
+    check(experiment(), said.append)
+    assert said == ["lock: toy: 3 files agree, 3 of them by digest"]
+    hub.repos["owner/toy"].files["README.md"] = b"what that is\n"
+    with pytest.raises(ChecksumError, match=r"README\.md is another file"):
+        check(experiment(), said.append)
+    (where / "README.md").write_bytes(b"what that is\n")
+    said.clear()
+    check(experiment(), said.append)
+    assert "README.md" in said[1], "bytes that are not the listed ones say nothing of the list"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(status=429, headers={"Retry-After": "0"}), Fault(status=503), Fault(cut=0),
+     Fault(stall=30)],
+    ids="429 503 cut stalled".split(),
+)  # fmt: skip
+@pytest.mark.parametrize("answer", ["api:head", "api:tree"])
+def test_a_hub_that_fails_twice_is_asked_again(hub, experiment, said, tmp_path, fault, answer):
+    hub.spoil(answer, replace(fault, times=2))
+    lock(experiment(revision=None), ACCEPTED, said.append)
+    assert read_checksums(tmp_path / "toy.sha256") == digests(FILES)
+
+
+def test_a_hub_that_goes_on_failing_is_asked_as_often_as_any_host(hub, experiment, said):
+    hub.spoil("api:head", Fault(status=503))
+    with pytest.raises(TransferError, match="HTTP 503"):
+        lock(experiment(revision=None), ACCEPTED, said.append)
+    assert len([path for _, path, _ in hub.requests if path.startswith("/api")]) == 3
+    hub.heal()
+    hub.spoil("api:head", Fault(status=403))
+    with pytest.raises(AccessError):
+        lock(experiment(revision=None), ACCEPTED, said.append)
+    assert len(hub.requests) == 1, "a closed door does not open by knocking"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kit import parquet
 from kit.errors import ChecksumError, DataError
-from kit.parquet import INDEX, Place, read_rows, require_images, unpack
+from kit.parquet import INDEX, INDEX_LIST, Place, read_rows, require_images, unpack
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
@@ -102,6 +102,46 @@ def test_an_unpacked_image_that_changed_is_found_and_made_again(place, damage):
     assert unpack(place) == 2
     assert image.read_bytes() == png(2)
     require_images(place)
+
+
+def other_index(place):
+    """An index that is whole, and gives every row the image of another."""
+    table = pq.read_table(place.images / INDEX)
+    images = table["image"].to_pylist()[::-1]
+    turned = table.set_column(table.column_names.index("image"), "image", pa.array(images))
+    pq.write_table(turned, place.images / INDEX)
+
+
+def cut_index(place):
+    (place.images / INDEX).write_bytes((place.images / INDEX).read_bytes()[:50])
+
+
+def index_without_a_digest(place):
+    (place.images / INDEX_LIST).unlink()
+
+
+def no_index(place):
+    (place.images / INDEX).unlink()
+
+
+def no_image(place):
+    next(place.images.glob("??/*")).unlink()
+
+
+@pytest.mark.parametrize(
+    "damage", [other_index, cut_index, index_without_a_digest, no_index, no_image]
+)
+def test_an_index_that_changed_or_an_image_that_is_gone_is_found_and_made_again(place, damage):
+    table = write(table_of(place), [cell(png(1)), cell(png(2))], ["Ada", "Bo"])
+    unpack(place)
+    damage(place)
+    with pytest.raises(ChecksumError, match="checksum mismatch") as caught:
+        require_images(place)
+    assert "./run.sh fetch" in caught.value.remedy
+    assert unpack(place) == 2
+    require_images(place)
+    again = Place(place.path, place.images)
+    assert [again.image(table, "image", row).read_bytes() for row in (0, 1)] == [png(1), png(2)]
 
 
 def test_unpacking_that_was_stopped_leaves_nothing_under_the_final_name(place, monkeypatch):

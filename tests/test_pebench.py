@@ -14,6 +14,7 @@ from tests.toy_dataset import (
     EVENTS,
     HEADER,
     PEOPLE,
+    loaded,
     manifest,
     places,
     rows,
@@ -22,21 +23,14 @@ from tests.toy_dataset import (
     write_table,
 )
 
+pytest_plugins = ["tests.pebench_fixtures"]
+
 TARGETS = ["person", "event", "both"]
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_dataset(tmp_path)
 
 
 @pytest.fixture
 def benchmark(root):
     return loaded(root)
-
-
-def loaded(root, **sections):
-    return load(manifest(**sections), places(root))
 
 
 def test_an_image_becomes_a_person_record_and_an_event_record(benchmark):

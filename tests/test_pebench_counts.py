@@ -2,32 +2,21 @@
 
 import pytest
 
-from kit.benchmarks import load
 from kit.benchmarks.pebench_table import published
-from kit.errors import DataError
 from tests.toy_dataset import (
     EVENTS,
     HEADER,
     PEOPLE,
-    manifest,
-    places,
+    loaded,
+    refused,
+    replaced,
     rows,
-    write_dataset,
-    write_table,
 )
+
+pytest_plugins = ["tests.pebench_fixtures"]
 
 COUNTED = {"options": {"people": 6, "events": 4}}
 LISTED = ["Park-Jogging", "media_interview", "city walk", "snowshoeing"]
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_dataset(tmp_path)
-
-
-def replaced(root, table, header=HEADER):
-    write_table(root / "PEBench.csv", header, table)
-    return root
 
 
 def listed_rows():
@@ -38,16 +27,6 @@ def listed_rows():
 def portraits():
     """Return a row a person that is at no event of the paper."""
     return [[f"images/{p}/41.png", p, "reference portrait", "a face", "face"] for p in PEOPLE]
-
-
-def loaded(root, **sections):
-    return load(manifest(**sections), places(root))
-
-
-def refused(root, **sections):
-    with pytest.raises(DataError) as caught:
-        loaded(root, **sections)
-    return caught.value
 
 
 @pytest.mark.parametrize("columns", [5, 4])

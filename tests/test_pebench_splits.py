@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from kit.benchmarks import load
 from kit.benchmarks.pebench_ids import COUNTS, IDS, draw_ids, read_ids, write_ids
 from kit.benchmarks.pebench_splits import forgotten_of
 from kit.benchmarks.pebench_table import Picture, published
 from kit.errors import DataError, ManifestError
 from kit.manifest_file import load_manifest
-from tests.toy_dataset import EVENTS, HEADER, PEOPLE, SMOKE, manifest, places, rows, write_table
-from tests.toy_dataset import write_dataset as write_toy
+from tests.toy_dataset import EVENTS, HEADER, PEOPLE, SMOKE, loaded, rows, write_table
+
+pytest_plugins = ["tests.pebench_fixtures"]
 
 NAMES = [f"Person {i:03d}" for i in range(200)]
 ALL_EVENTS = list(published()["keywords"])
@@ -137,19 +137,13 @@ def written(path, change):
     return path
 
 
-@pytest.fixture
-def root(tmp_path):
-    return write_toy(tmp_path / "data")
-
-
-def loaded(root, path, percent=30):
-    split = {"ids": str(path), "forget_percent": percent}
-    return load(manifest(split=split), places(root))
+def with_list(root, path, percent=30):
+    return loaded(root, split={"ids": str(path), "forget_percent": percent})
 
 
 def test_a_list_decides_what_is_forgotten_and_nothing_else(root, tmp_path):
     path = written(tmp_path / "list.json", lambda document: None)
-    listed, drawn = loaded(root, path), load(manifest(), places(root))
+    listed, drawn = with_list(root, path), loaded(root)
     assert listed.records == drawn.records
     records = [listed.records[name] for name in listed.splits["both"].forget]
     assert {r.person for r in records if r.concept == "person"} == {PEOPLE[1], PEOPLE[4]}
@@ -178,7 +172,7 @@ def test_a_list_decides_what_is_forgotten_and_nothing_else(root, tmp_path):
 def test_a_list_that_does_not_fit_is_refused(root, tmp_path, change, what, found):
     path = written(tmp_path / "list.json", change)
     with pytest.raises(ManifestError, match=what) as caught:
-        loaded(root, path)
+        with_list(root, path)
     assert str(path) in caught.value.what
     assert caught.value.expected
     assert caught.value.remedy
@@ -189,7 +183,7 @@ def test_a_list_that_does_not_fit_is_refused(root, tmp_path, change, what, found
 def test_an_unknown_event_names_the_nearest(root, tmp_path):
     path = written(tmp_path / "list.json", lambda d: d["percent"]["30"].update(events=["evnt 2"]))
     with pytest.raises(ManifestError) as caught:
-        loaded(root, path)
+        with_list(root, path)
     assert "'event 2'" in caught.value.expected
 
 
@@ -197,12 +191,12 @@ def test_an_unknown_event_names_the_nearest(root, tmp_path):
 def test_a_file_that_is_no_list_is_refused(root, tmp_path, text):
     (tmp_path / "list.json").write_text(text, encoding="utf-8")
     with pytest.raises(ManifestError, match=r"cannot be read|no such list"):
-        loaded(root, tmp_path / "list.json")
+        with_list(root, tmp_path / "list.json")
 
 
 def test_a_missing_file_is_refused(root, tmp_path):
     with pytest.raises(ManifestError, match="cannot be read"):
-        loaded(root, tmp_path / "list.json")
+        with_list(root, tmp_path / "list.json")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +210,6 @@ def test_a_list_needs_one_folder_a_person(root, tmp_path, row):
     path = written(tmp_path / "list.json", lambda document: None)
     write_table(root / "PEBench.csv", HEADER, [*rows(), row])
     with pytest.raises(DataError, match="people and folders do not match") as caught:
-        loaded(root, path)
+        with_list(root, path)
     assert PEOPLE[1] in str(caught.value)
-    assert load(manifest(), places(root)), "without a list the folders do not matter"
+    assert loaded(root), "without a list the folders do not matter"

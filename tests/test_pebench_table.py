@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.benchmarks import load
 from kit.benchmarks.pebench_columns import columns_block
 from kit.benchmarks.pebench_csv import read_lines
 from kit.benchmarks.pebench_table import published, published_keywords, read_pictures
@@ -19,25 +18,17 @@ from tests.toy_dataset import (
     EVENTS,
     HEADER,
     PEOPLE,
-    manifest,
-    places,
+    loaded,
+    refused,
+    replaced,
     rows,
-    write_dataset,
     write_table,
 )
 
+pytest_plugins = ["tests.pebench_fixtures"]
+
 OTHER_HEADER = ["Image Path", "person_name", "event", "caption", "keywords"]
 MAPPED = {"file": "Image Path", "person": "person_name", "description": "caption"}
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_dataset(tmp_path)
-
-
-def replaced(root, header=HEADER, table=None, mark=""):
-    write_table(root / "PEBench.csv", header, rows() if table is None else table, mark=mark)
-    return root
 
 
 def rewritten(root, change):
@@ -46,32 +37,18 @@ def rewritten(root, change):
     return root
 
 
-def loaded(root, **sections):
-    return load(manifest(**sections), places(root))
-
-
-def refused(root, **sections):
-    with pytest.raises(DataError) as caught:
-        loaded(root, **sections)
-    error = caught.value
-    assert error.expected, "says what was expected"
-    assert error.found is not None, "says what was found"
-    assert error.remedy, "says what to do"
-    return error
-
-
 # --- the file ---------------------------------------------------------------------------------
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column(root):
     expected = loaded(root)
-    assert loaded(replaced(root, mark="\ufeff")) == expected
+    assert loaded(replaced(root, rows(), mark="\ufeff")) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_a_table_of_utf_16_with_a_mark_is_read(root, encoding):
     table = [[*row[:3], "größer", row[4]] for row in rows()]
-    expected = loaded(replaced(root, table=table))
+    expected = loaded(replaced(root, table))
     rewritten(root, lambda data: ("\ufeff" + data.decode()).encode(encoding))
     assert loaded(root) == expected
 
@@ -114,11 +91,11 @@ def test_the_line_of_a_row_behind_a_text_of_several_lines_is_the_line_of_the_fil
     table = rows()
     table[0][3] = "first\nsecond\nthird"
     table[2][3] = ""
-    assert "line 6: an empty" in refused(replaced(root, table=table)).what
+    assert "line 6: an empty" in refused(replaced(root, table)).what
 
 
 def test_a_table_without_rows_or_without_anything_is_an_error(root):
-    assert "no rows" in refused(replaced(root, table=[])).what
+    assert "no rows" in refused(replaced(root, [])).what
     rewritten(root, lambda data: b"")
     assert "an empty file" in refused(root).found
 
@@ -129,8 +106,8 @@ def test_a_table_without_rows_or_without_anything_is_an_error(root):
 def test_a_missing_column_prints_the_real_ones_three_rows_and_the_block_to_write(root):
     table = rows()
     table[1][3] = "x" * 500
-    expected = loaded(replaced(root, table=table))
-    error = refused(replaced(root, OTHER_HEADER, table))
+    expected = loaded(replaced(root, table))
+    error = refused(replaced(root, table, OTHER_HEADER))
     assert "has no column 'file'" in error.what
     real, *samples = error.found.splitlines()
     assert real == ", ".join(OTHER_HEADER)
@@ -173,13 +150,13 @@ def test_no_column_is_guessed_for_two_fields():
 
 def test_the_manifest_maps_columns_of_other_names(root):
     expected = loaded(root)
-    replaced(root, OTHER_HEADER)
+    replaced(root, rows(), OTHER_HEADER)
     assert loaded(root, benchmark={"columns": MAPPED}) == expected
 
 
 def test_a_doubled_column_is_refused(root):
     table = [[*row, "x"] for row in rows()]
-    assert "the column 'event' 2 times" in refused(replaced(root, [*HEADER, "event"], table)).what
+    assert "the column 'event' 2 times" in refused(replaced(root, table, [*HEADER, "event"])).what
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\u00a0"])
@@ -217,7 +194,7 @@ def test_utf_16_without_a_mark_says_how_to_convert_it(root):
 def test_one_name_in_two_spellings_names_both_lines(root, column, other, line):
     table = rows()
     table[0][column] = other
-    error = refused(replaced(root, table=table))
+    error = refused(replaced(root, table))
     assert f"'{other}' and '{rows()[0][column]}'" in error.what
     assert error.found == f"lines 2 and {line}"
 
@@ -225,14 +202,14 @@ def test_one_name_in_two_spellings_names_both_lines(root, column, other, line):
 def test_people_whose_names_differ_in_a_hyphen_are_two(root):
     table = [[row[0], row[1].replace("Person Number1", "Person-Number0"), *row[2:]]
              for row in rows()]  # fmt: skip
-    people = {record.person for record in loaded(replaced(root, table=table)).records.values()}
+    people = {record.person for record in loaded(replaced(root, table)).records.values()}
     assert {"Person-Number0", "Person Number0"} <= people
 
 
 def test_a_row_of_another_length_names_its_line(root):
-    assert "line 5: an empty" in refused(replaced(root, table=[*rows()[:3], rows()[3][:2]])).what
+    assert "line 5: an empty" in refused(replaced(root, [*rows()[:3], rows()[3][:2]])).what
     long = [*rows()[:3], [*rows()[3], "more"]]
-    error = refused(replaced(root, table=long))
+    error = refused(replaced(root, long))
     assert "line 5: more cells than columns" in error.what
     assert error.found.startswith("6:")
 
@@ -241,7 +218,7 @@ def test_a_row_of_another_length_names_its_line(root):
 
 
 def with_name(root, name):
-    return replaced(root, table=[[name, *rows()[0][1:]], *rows()[1:]])
+    return replaced(root, [[name, *rows()[0][1:]], *rows()[1:]])
 
 
 @pytest.mark.parametrize(
@@ -288,7 +265,7 @@ def test_a_folder_of_images_without_a_row_is_an_unknown_person(root):
 
 def test_names_that_differ_in_upper_case_alone_are_refused(root):
     table = [*rows(), [rows()[2][0].upper(), *rows()[2][1:]]]
-    error = refused(replaced(root, table=table))
+    error = refused(replaced(root, table))
     assert "occurs twice" in error.what
     assert rows()[2][0] in error.what
     assert error.found == "lines 4 and 26"
@@ -296,7 +273,7 @@ def test_names_that_differ_in_upper_case_alone_are_refused(root):
 
 @pytest.mark.parametrize("again", [rows()[3][0], f"./{rows()[3][0]}"])
 def test_the_same_image_twice_names_both_lines(root, again):
-    error = refused(replaced(root, table=[*rows(), [again, *rows()[3][1:]]]))
+    error = refused(replaced(root, [*rows(), [again, *rows()[3][1:]]]))
     assert "images/Person Number0/3.png" in error.what
     assert error.found == "lines 5 and 26"
 
@@ -341,12 +318,12 @@ def keywords_of(benchmark, event):
 )  # fmt: skip
 def test_keywords_are_separated_by_semicolons_or_commas(root, cell, expected):
     table = [[*row[:4], cell] for row in rows()]
-    assert keywords_of(loaded(replaced(root, table=table)), EVENTS[0]) == {expected}
+    assert keywords_of(loaded(replaced(root, table)), EVENTS[0]) == {expected}
 
 
 def test_a_cell_of_separators_alone_has_no_keywords(root):
     table = [[*row[:4], ";; ;"] for row in rows()]
-    assert "line 2: no keywords for the event" in refused(replaced(root, table=table)).what
+    assert "line 2: no keywords for the event" in refused(replaced(root, table)).what
 
 
 def published_rows():
@@ -356,7 +333,7 @@ def published_rows():
 
 @pytest.mark.parametrize("columns", [{}, {"keywords": ""}])
 def test_without_a_column_they_are_those_of_the_published_table(root, columns):
-    replaced(root, HEADER[:4], published_rows())
+    replaced(root, published_rows(), HEADER[:4])
     found = loaded(root, benchmark={"columns": columns})
     assert keywords_of(found, "Park-Jogging") == {tuple(published()["keywords"]["park jogging"])}
     assert keywords_of(found, "media_interview") == {published_keywords("media interview")}
@@ -365,13 +342,13 @@ def test_without_a_column_they_are_those_of_the_published_table(root, columns):
 def test_an_event_that_the_published_table_has_not_names_the_nearest(root):
     table = published_rows()
     table[1] = [*table[1][:2], "park joging", "x"]
-    error = refused(replaced(root, HEADER[:4], table))
+    error = refused(replaced(root, table, HEADER[:4]))
     assert "line 3: no keywords for the event 'park joging'" in error.what
     assert error.remedy == "did you mean 'park jogging'?"
 
 
 def test_a_column_of_keywords_that_the_manifest_maps_has_to_be_there(root):
-    replaced(root, HEADER[:4], published_rows())
+    replaced(root, published_rows(), HEADER[:4])
     error = refused(root, benchmark={"columns": {"keywords": "tags"}})
     assert "no column 'tags'" in error.what
 

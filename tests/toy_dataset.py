@@ -5,9 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kit.benchmarks import load
+from kit.errors import DataError
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
 from kit.parquet import Place
+from kit.records import Benchmark
 
 PEOPLE = [f"Person Number{i}" for i in range(6)]
 EVENTS = [f"event {i}" for i in range(4)]
@@ -72,6 +77,30 @@ def write_pope(root: Path) -> Path:
 def places(root: Path) -> dict[str, Place]:
     """Return where the one source lies."""
     return {"pebench": Place(root, root / "unpacked")}
+
+
+def loaded(root: Path, **sections: dict[str, Any]) -> Benchmark:
+    """Return what the loader makes of a dataset."""
+    return load(manifest(**sections), places(root))
+
+
+def replaced(
+    root: Path, table: list[list[str]], header: list[str] = HEADER, *, mark: str = ""
+) -> Path:
+    """Write another PEBench.csv, and files for the images that it names; return the dataset."""
+    write_table(root / "PEBench.csv", header, table, mark=mark)
+    return root
+
+
+def refused(root: Path, **sections: dict[str, Any]) -> DataError:
+    """Return the error of a dataset that the loader refuses; it must be a whole one."""
+    with pytest.raises(DataError) as caught:
+        loaded(root, **sections)
+    error = caught.value
+    assert error.expected, "says what was expected"
+    assert error.found is not None, "says what was found"
+    assert error.remedy, "says what to do"
+    return error
 
 
 def manifest(**sections: dict[str, Any]) -> Manifest:

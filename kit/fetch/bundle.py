@@ -10,7 +10,7 @@ from pathlib import Path
 from kit.artifacts import cache_root, require_space, storage_error
 from kit.digests import format_checksums, read_checksums, verify_files
 from kit.errors import ChecksumError, DataError
-from kit.fetch.listing import require_safe
+from kit.fetch.names import require_safe
 
 Say = Callable[[str], None]
 Place = tuple[Path, Callable[[], None]]

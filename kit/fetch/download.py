@@ -11,23 +11,22 @@ from threading import Event
 import httpx2
 
 from kit.artifacts import cache_root, require_space, storage_error
-from kit.digests import sha256_bytes
+from kit.digests import git_blob, sha256_bytes
 from kit.errors import AccessError, ChecksumError, KitError, TransferError
 from kit.fetch.listing import Address, Wanted
 from kit.fetch.progress import Meter
-from kit.fetch.settings import Settings
+from kit.fetch.settings import SPARE, Settings
 from kit.fetch.transfer import (
     CLOSED,
     Brought,
     Interrupted,
     Refused,
+    TooLong,
     Transfer,
-    git_blob,
     open_client,
 )
 
 LONGEST = 50  # letters of a file's name in a name made of it; 4 bytes each leave room for more
-SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
 
 
 def download(
@@ -107,14 +106,13 @@ def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brou
     errors: list[KitError] = []
     for address in file.addresses:
         try:
-            resumed = part.exists()
-            arrived = transfer.bring(address)
-            if resumed and not _is_right(file, arrived):
-                # What a killed call left may be from another host: once more, from the beginning.
-                part.unlink()
-                arrived = transfer.bring(address)
+            arrived = _from_one(file, transfer, part, address)
         except Refused as refused:
             errors.append(_refusal(file, address, refused.status))
+            continue
+        except TooLong as too_long:
+            part.unlink(missing_ok=True)
+            errors.append(_longer(file, address, too_long.limit))
             continue
         except TransferError as error:
             errors.append(error)
@@ -127,6 +125,22 @@ def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brou
     # The most telling: wrong bytes before closed doors before silence.
     order = (ChecksumError, AccessError, TransferError)
     raise min(errors, key=lambda e: order.index(type(e)))
+
+
+def _from_one(file: Wanted, transfer: Transfer, part: Path, address: Address) -> Brought:
+    """Bring a file; one that was joined and is wrong is brought once more, from its beginning.
+
+    What was there may be from another host, or the host has changed the file and not said so.
+    """
+    try:
+        arrived = transfer.bring(address)
+        if _is_right(file, arrived) or not arrived.joined:
+            return arrived
+    except TooLong as too_long:
+        if not too_long.joined:
+            raise
+    part.unlink(missing_ok=True)
+    return transfer.bring(address)
 
 
 def _is_right(file: Wanted, arrived: Brought) -> bool:
@@ -150,6 +164,15 @@ def _refusal(file: Wanted, address: Address, status: str) -> KitError:
         f"{host} has no {file.name}",
         found=status,
         remedy="check repo, revision, files and mirrors of this source in the manifest",
+    )
+
+
+def _longer(file: Wanted, address: Address, limit: int) -> ChecksumError:
+    return ChecksumError(
+        f"{file.name} from {address.host} is longer than the file can be",
+        expected=f"at most {limit} bytes",
+        found="more; stopped there, and nothing is kept of it",
+        remedy="the host is wrong: name a mirror",
     )
 
 

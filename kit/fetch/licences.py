@@ -11,7 +11,7 @@ import click
 
 from kit.artifacts import cache_root, write_json
 from kit.errors import LicenceError
-from kit.fetch.listing import hub_page
+from kit.fetch.hub import hub_page
 from kit.fetch.settings import Settings
 from kit.manifest import SourceSection
 

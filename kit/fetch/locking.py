@@ -2,14 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from kit.artifacts import project_path, write_bytes
-from kit.digests import format_checksums, read_checksums
+from kit.digests import format_checksums, git_blob, hash_files, read_checksums
 from kit.errors import ChecksumError, ManifestError
+from kit.fetch.hub import HubFile, head_revision, hub_files
 from kit.fetch.licences import require_accepted
-from kit.fetch.listing import head_revision, hub_files
-from kit.fetch.settings import Settings
+from kit.fetch.names import some_of
+from kit.fetch.settings import DEFAULT, Settings
 from kit.fetch.sources import bring_unlisted
 from kit.manifest import Manifest, SourceSection
 from kit.source_records import locking_folder, place
@@ -58,32 +60,37 @@ def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None =
             say(f'lock: put this line into source {source.name}: revision = "{report.revision}"')
 
 
-def check(manifest: Manifest, say: Say, *, only: str | None = None) -> None:
-    """Hold committed lists against what the hub says, without bringing large files.
+def check(
+    manifest: Manifest, say: Say, settings: Settings = DEFAULT, *, only: str | None = None
+) -> None:
+    """Hold committed lists against what the hub says, without bringing any file.
+
+    Of a file that is not in LFS the hub says git's name alone, which follows from the bytes: it is
+    compared where they are fetched, and where they are not, that is said.
 
     Raises:
         ChecksumError: a list misses a file, has one too many, or another digest.
         ManifestError: a list or a revision is missing.
     """
     for source in lockable(manifest, only):
-        path = project_path(source.checksums)
-        if not path.is_file() or (source.repo and source.revision is None):
-            lacking = "no revision" if path.is_file() else f"no list {source.checksums}"
-            found = f" (the hub's head is {head_revision(source)})" if source.repo else ""
-            raise ManifestError(
-                f"source '{source.name}' is not locked: it has {lacking}{found}",
-                remedy="./run.sh lock",
-            )
+        _require_locked(source, settings)
         if not source.repo:
             say(f"lock: {source.name}: mirrors say nothing of their files; fetch verifies them")
             continue
-        listed, hub = read_checksums(path), {file.name: file for file in hub_files(source)}
+        listed = read_checksums(project_path(source.checksums))
+        hub = {file.name: file for file in hub_files(source, settings)}
+        here = _git_blobs(place(source).path, listed, hub)
         faults = [f"{name} is not in the repository" for name in sorted(listed.keys() - hub.keys())]
         faults += [f"{name} is not listed" for name in sorted(hub.keys() - listed.keys())]
         faults += [
             f"{name} has another digest in the repository"
             for name, file in hub.items()
             if file.sha256 and listed.get(name, file.sha256) != file.sha256
+        ]
+        faults += [
+            f"{name} is another file in the repository (git blob {hub[name].blob}, here {blob})"
+            for name, blob in here.items()
+            if blob != hub[name].blob
         ]
         if faults:
             raise ChecksumError(
@@ -92,5 +99,34 @@ def check(manifest: Manifest, say: Say, *, only: str | None = None) -> None:
                 found=f"{len(faults)} differences: {'; '.join(faults[:3])}",
                 remedy="./run.sh lock, then look at what changed before you commit it",
             )
-        known = sum(1 for file in hub.values() if file.sha256)
+        open_ = [name for name, file in hub.items() if not file.sha256 and name not in here]
+        known = len(listed) - len(open_)
         say(f"lock: {source.name}: {len(listed)} files agree, {known} of them by digest")
+        if open_:
+            say(
+                f"lock: {source.name}: NOT compared, because the hub says git's name alone and the "
+                f"listed bytes are not here: {some_of(open_)} (./run.sh fetch, then check again)"
+            )
+
+
+def _require_locked(source: SourceSection, settings: Settings) -> None:
+    path = project_path(source.checksums)
+    if path.is_file() and (source.revision or not source.repo):
+        return
+    lacking = "no revision" if path.is_file() else f"no list {source.checksums}"
+    found = f" (the hub's head is {head_revision(source, settings)})" if source.repo else ""
+    raise ManifestError(
+        f"source '{source.name}' is not locked: it has {lacking}{found}",
+        remedy="./run.sh lock",
+    )
+
+
+def _git_blobs(
+    folder: Path, listed: Mapping[str, str], hub: Mapping[str, HubFile]
+) -> dict[str, str]:
+    """Return git's names of the fetched files that are as the list says and not in LFS."""
+    small = [
+        name for name in listed if name in hub and hub[name].blob and (folder / name).is_file()
+    ]
+    there = hash_files(folder, small)
+    return {name: git_blob(folder / name) for name in small if there[name] == listed[name]}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
+
 
 @dataclass(frozen=True)
 class Settings:

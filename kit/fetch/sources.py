@@ -5,22 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.digests import hash_files
+from kit.digests import git_blob, hash_files
 from kit.errors import DataError, KitError, ManifestError
 from kit.fetch.download import download, quarantine
-from kit.fetch.listing import (
-    HubFile,
-    Wanted,
-    addresses,
-    head_revision,
-    hub_files,
-    require_safe,
-)
+from kit.fetch.hub import HubFile, head_revision, hub_files
+from kit.fetch.listing import Wanted, addresses
+from kit.fetch.names import require_safe, some_of
 from kit.fetch.settings import Settings
-from kit.fetch.transfer import git_blob
 from kit.manifest import SourceSection
-
-NAMED = 20  # files in one message
 
 
 @dataclass(frozen=True)
@@ -50,7 +42,7 @@ def bring_listed(
     if not missing:
         return Report(dict(listed), 0, {}, source.revision)
     _refuse_offline(source, folder, missing, settings)
-    sizes = _sizes(source)
+    sizes = _sizes(source, settings)
     for name in missing:
         if name in there:
             quarantine(folder / name, name, there[name])
@@ -73,9 +65,9 @@ def bring_unlisted(source: SourceSection, folder: Path, settings: Settings) -> R
     """
     _refuse_offline(source, folder, ["any file: there is no list of them"], settings)
     if source.repo:
-        revision = source.revision or head_revision(source)
+        revision = source.revision or head_revision(source, settings)
         pinned = source.model_copy(update={"revision": revision})
-        files = hub_files(pinned)
+        files = hub_files(pinned, settings)
     else:
         pinned, revision, files = source, None, _literal(source)
     have = _still_right(folder, files)
@@ -120,12 +112,12 @@ def _literal(source: SourceSection) -> list[HubFile]:
     return [HubFile(name, -1, None) for name in dict.fromkeys(source.files)]
 
 
-def _sizes(source: SourceSection) -> dict[str, int]:
+def _sizes(source: SourceSection, settings: Settings) -> dict[str, int]:
     """Return the sizes that the hub tells; a mirror has the bytes even where the hub is silent."""
     if not source.repo:
         return {}
     try:
-        return {file.name: file.size for file in hub_files(source)}
+        return {file.name: file.size for file in hub_files(source, settings)}
     except KitError:
         if not source.mirrors:
             raise
@@ -136,10 +128,9 @@ def _refuse_offline(
     source: SourceSection, folder: Path, missing: list[str], settings: Settings
 ) -> None:
     if settings.offline:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise DataError(
             f"offline, and {len(missing)} files of source '{source.name}' are not there or wrong",
-            expected=f"in {folder}: {', '.join(missing[:NAMED])}{more}",
+            expected=f"in {folder}: {some_of(missing)}",
             remedy="`./run.sh data export` on a machine with network, then `./run.sh data import` "
             "here",
         )

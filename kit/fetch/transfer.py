@@ -1,38 +1,38 @@
 """Bring one file: streamed, hashed on the way, gone on with where it was cut off."""
 
 import hashlib
-import json
-import os
-import sys
+import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 import httpx2
 
-from kit.digests import CHUNK
+from kit.artifacts import require_space
 from kit.errors import TransferError
 from kit.fetch.listing import Address, Wanted
-from kit.fetch.settings import Settings
+from kit.fetch.part import Part
+from kit.fetch.patience import AGAIN, Again, next_pause, retry_after
+from kit.fetch.settings import SPARE, Settings
+from kit.fetch.version import DECODED, Version, coding, file_bytes, told_by_the_first_host
 
-AGAIN = (408, 425, 429, 500, 502, 503, 504)  # of the statuses, those that may pass
 CLOSED = (401, 403)
-LONGEST_ASKED = 600.0  # seconds that a host may ask to be left alone; then it is tried again
-WORTH_A_LINE = 5.0  # seconds of waiting
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Brought:
-    """A file as it arrived in `path`: its digest, its size in bytes, and the host it is from."""
+    """A file as it arrived in `path`: its digest, its size in bytes, and the host it is from.
+
+    `joined` says that its beginning was there before the last answer.
+    """
 
     path: Path
     sha256: str
     size: int
     host: str
+    joined: bool = False
 
 
 class Refused(Exception):
@@ -41,6 +41,14 @@ class Refused(Exception):
     def __init__(self, status: str) -> None:
         self.status = status
         super().__init__(status)
+
+
+class TooLong(Exception):
+    """A host sends, or says that it will send, more bytes than the file can have."""
+
+    def __init__(self, limit: int, *, joined: bool) -> None:
+        self.limit, self.joined = limit, joined
+        super().__init__(limit)
 
 
 class Interrupted(Exception):
@@ -60,8 +68,7 @@ class Transfer:
         progress: Progress,
         stop: Event,
     ) -> None:
-        self._client, self._wanted, self._part = client, wanted, part
-        self._begun = part.with_name(f"{part.name}.from")
+        self._client, self._wanted, self._part = client, wanted, Part(part)
         self._settings, self._progress, self._stop = settings, progress, stop
 
     def bring(self, address: Address) -> Brought:
@@ -69,19 +76,21 @@ class Transfer:
 
         Raises:
             Refused: the host does not have it or does not give it.
-            TransferError: the host failed too often in a row.
+            TooLong: the host sends more than the file can have.
+            TransferError: the host failed too often in a row, or gives no way to know the end.
             Interrupted: `stop` was set.
         """
-        failures, found = 0, ""
+        failures, found, furthest = 0, "", self._part.held
         while failures < self._settings.attempts:
-            before = self._held()
             try:
                 return self._attempt(address)
-            except _Again as again:
+            except Again as again:
                 found, wait = again.reason, again.wait
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 found, wait = type(error).__name__, None
-            failures = 1 if self._held() > before else failures + 1
+            # Against the furthest: a host without Range, cut now early now late, makes no progress.
+            failures = 1 if self._part.held > furthest else failures + 1
+            furthest = max(furthest, self._part.held)
             if failures < self._settings.attempts:
                 self._pause(failures, wait, f"{self._wanted.name} from {address.host}: {found}")
         raise TransferError(
@@ -91,9 +100,12 @@ class Transfer:
         )
 
     def _attempt(self, address: Address) -> Brought:
-        hasher, held = self._resume()
-        if held and held == self._wanted.size and self._wanted.sha256 in (None, hasher.hexdigest()):
-            return Brought(self._part, hasher.hexdigest(), held, self._host() or address.host)
+        size, listed = self._wanted.size, self._wanted.sha256
+        if size is not None and self._part.held > size:
+            self._part.drop()  # more than the whole file is of no use
+        hasher, held = self._part.hashed(), self._part.held
+        if held and held == size and listed in (None, hasher.hexdigest()):
+            return self._there(hasher.hexdigest(), held, address)
         headers = {**address.headers, "Accept-Encoding": "identity"}
         if held:
             headers["Range"] = f"bytes={held}-"
@@ -101,137 +113,101 @@ class Transfer:
             status = answer.status_code
             if status == httpx2.codes.RANGE_NOT_SATISFIABLE and held:
                 return self._whole_already(hasher.hexdigest(), held, address)
-            if status in AGAIN:
-                raise _Again(f"HTTP {status}", retry_after(answer))
-            if status not in (httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT):
-                raise Refused(f"HTTP {status}")
-            version = _Version.of(answer, address.host)
-            if status == httpx2.codes.PARTIAL_CONTENT:
-                if not self._goes_on(answer, version, held):
-                    self._part.unlink(missing_ok=True)
-                    raise _Again("another file than before", 0.0)
-            else:  # from the beginning, whatever was asked for
+            self._require_file(answer, address)
+            version = Version.of(answer, address.host, self._wanted.name)
+            limit = self._limit(answer, address, version)
+            if version.total is not None and version.total > limit:
+                raise TooLong(limit, joined=held > 0)
+            partial = status == httpx2.codes.PARTIAL_CONTENT
+            if partial and not self._goes_on(answer, version, held):
+                self._part.drop()
+                raise Again("another file than before", 0.0)
+            if not partial or not held:  # from the beginning, whatever was asked for
                 hasher, held = hashlib.sha256(), 0
-                # First, or a kill here would leave old bytes that pass for the new version's.
-                self._part.unlink(missing_ok=True)
-                self._begun.write_text(json.dumps(asdict(version)), encoding="utf-8")
-            with self._part.open("ab") as stream:
-                stream.truncate(held)
-                for chunk in answer.iter_bytes():
-                    stream.write(chunk)
-                    hasher.update(chunk)
-                    held += len(chunk)
-                    self._progress(len(chunk))
-                    if self._stop.is_set():
-                        raise Interrupted
-                stream.flush()
-                os.fsync(stream.fileno())
-        listed = self._wanted.sha256 == hasher.hexdigest()  # then a wrong size does not matter
-        if self._wanted.size is not None and held < self._wanted.size and not listed:
-            raise _Again(f"{held} of {self._wanted.size} bytes")
-        return Brought(self._part, hasher.hexdigest(), held, address.host)
+                self._part.begin(version)
+            there = self._write(answer, hasher, held, limit)
+        # A size that the tree has wrong does not matter where the digest is the listed one.
+        whole = version.total if size is None else size
+        if whole is not None and there < whole and listed != hasher.hexdigest():
+            raise Again(f"{there} of {whole} bytes")
+        return Brought(self._part.path, hasher.hexdigest(), there, address.host, joined=held > 0)
+
+    def _write(
+        self, answer: httpx2.Response, hasher: "hashlib._Hash", held: int, limit: int
+    ) -> int:
+        """Append what arrives to the first `held` bytes; return how many there are then."""
+
+        def arrived(there: int, chunk: bytes) -> None:
+            if there > limit:
+                raise TooLong(limit, joined=held > 0)
+            if self._stop.is_set():
+                raise Interrupted
+            hasher.update(chunk)
+            self._progress(len(chunk))
+
+        return self._part.append(held, file_bytes(answer, self._wanted.name), arrived)
+
+    def _require_file(self, answer: httpx2.Response, address: Address) -> None:
+        """Refuse an answer that is not a file, or one whose end could not be told from a cut."""
+        if answer.status_code in AGAIN:
+            raise Again(f"HTTP {answer.status_code}", retry_after(answer))
+        if answer.status_code not in (httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT):
+            raise Refused(f"HTTP {answer.status_code}")
+        if (named := coding(answer, self._wanted.name)) not in ("", *DECODED):
+            raise Refused(f"a copy in the coding {named!a}, which was not asked for")
+        known = (self._wanted.size, self._wanted.sha256, self._wanted.blob)
+        said = answer.headers.keys() & {"content-length", "content-range", "transfer-encoding"}
+        if not said and all(value is None for value in known):
+            raise TransferError(
+                f"{address.host} does not say how large {self._wanted.name} is",
+                expected="its size or its digest, of the host, the hub or a checksum list",
+                remedy="name a mirror that states sizes, or commit a checksum list",
+            )
+
+    def _limit(self, answer: httpx2.Response, address: Address, version: Version) -> int:
+        """Return how many bytes the file can have; a host could fill the disk otherwise.
+
+        That is the size that the hub's tree tells. Where there is a list, the hub itself may
+        correct its tree with the file, since the digest decides; a mirror may not.
+        """
+        told, folder = self._wanted.size, self._part.path.parent
+        if told is None and version.total is not None:
+            require_space(folder, int((version.total - self._part.held) * SPARE))
+            return version.total
+        room = int((shutil.disk_usage(folder).free + self._part.held) / SPARE)
+        if told is None:
+            return room
+        corrected = told_by_the_first_host(answer) if address.page and self._wanted.sha256 else 0
+        return max(told, min(corrected, room))
+
+    def _there(self, digest: str, held: int, address: Address) -> Brought:
+        begun = self._part.version
+        host = begun.host if begun else address.host
+        return Brought(self._part.path, digest, held, host, joined=True)
 
     def _whole_already(self, digest: str, held: int, address: Address) -> Brought:
         """A killed call may have had everything but the rename; anything else begins anew."""
         if digest == self._wanted.sha256 or held == self._wanted.size:
-            return Brought(self._part, digest, held, address.host)
-        self._part.unlink()
-        raise _Again("HTTP 416")
+            return Brought(self._part.path, digest, held, address.host, joined=True)
+        self._part.drop()
+        raise Again("HTTP 416")
 
-    def _resume(self) -> tuple["hashlib._Hash", int]:
-        """Return the hash of what is there; more than the whole file is of no use."""
-        hasher, held = hashlib.sha256(), 0
-        if self._wanted.size is not None and self._held() > self._wanted.size:
-            self._part.unlink()
-        if self._part.exists():
-            with self._part.open("rb") as stream:
-                while chunk := stream.read(CHUNK):
-                    hasher.update(chunk)
-                    held += len(chunk)
-        return hasher, held
-
-    def _goes_on(self, answer: httpx2.Response, version: "_Version", held: int) -> bool:
+    def _goes_on(self, answer: httpx2.Response, version: Version, held: int) -> bool:
         """Say whether the rest that a host sends belongs to what is there."""
+        if coding(answer, self._wanted.name):  # a range of other bytes than those that are there
+            return False
         if not answer.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
             return False
-        begun = self._version()
+        if not held:
+            return True
+        begun = self._part.version
         if begun is None or begun.host != version.host:
             return self._wanted.sha256 is not None  # the digest of the whole decides
         return begun.agrees(version) and bool(version.etag or self._wanted.sha256)
 
-    def _version(self) -> "_Version | None":
-        try:
-            return _Version(**json.loads(self._begun.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):  # not there, or cut off by a kill
-            return None
-
-    def _host(self) -> str:
-        begun = self._version()
-        return begun.host if begun else ""
-
-    def _held(self) -> int:
-        return self._part.stat().st_size if self._part.exists() else 0
-
     def _pause(self, failures: int, asked: float | None, why: str) -> None:
-        doubled = min(self._settings.pause * 2 ** (failures - 1), self._settings.longest_pause)
-        seconds = doubled if asked is None else min(asked, LONGEST_ASKED)
-        if seconds >= WORTH_A_LINE:
-            print(f"fetch: {why}; again in {seconds:.0f} s", file=sys.stderr, flush=True)
-        if self._stop.wait(seconds):
+        if self._stop.wait(next_pause(self._settings, failures, asked, why)):
             raise Interrupted
-
-
-@dataclass(frozen=True)
-class _Version:
-    """Which version of a file a host sends; `total` is its size in bytes, None if it is silent."""
-
-    host: str
-    etag: str
-    total: int | None
-
-    @classmethod
-    def of(cls, answer: httpx2.Response, host: str) -> "_Version":
-        # The hub says it where it redirects to another host.
-        linked = [hop.headers["X-Linked-ETag"] for hop in answer.history
-                  if "X-Linked-ETag" in hop.headers]  # fmt: skip
-        etag = answer.headers.get("ETag") or answer.headers.get("Last-Modified", "")
-        partial = answer.status_code == httpx2.codes.PARTIAL_CONTENT
-        name = "Content-Range" if partial else "Content-Length"
-        total = answer.headers.get(name, "").rpartition("/")[2]
-        return cls(host, linked[0] if linked else etag, int(total) if total.isdigit() else None)
-
-    def agrees(self, other: "_Version") -> bool:
-        return self.etag == other.etag and (
-            None in (self.total, other.total) or self.total == other.total
-        )
-
-
-class _Again(Exception):
-    """A failure that may pass; `wait` is how long the host asks to be left alone, in seconds."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        self.reason, self.wait = reason, wait
-        super().__init__(reason)
-
-
-def retry_after(answer: httpx2.Response) -> float | None:
-    """Return how many seconds the Retry-After header, a number or a date, asks to wait."""
-    value = answer.headers.get("Retry-After", "")
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
-def git_blob(path: Path) -> str:
-    """Return git's name of a file's bytes, which the hub tells of small files."""
-    hasher = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            hasher.update(chunk)
-    return hasher.hexdigest()
 
 
 def open_client(settings: Settings) -> httpx2.Client:
