@@ -87,34 +87,59 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
     return text if text.endswith(end) else text + end
 
 
+@dataclass(frozen=True)
+class Prompts:
+    """Inputs of one forward pass over prompts alone, left-padded: [B, P]."""
+
+    record_ids: tuple[str, ...]
+    inputs: dict[str, Tensor]
+
+
 class Batcher:
     """Turns records into batches with one processor; what a record was turned into is kept."""
 
     def __init__(self, processor: Any, device: torch.device, kept: int = 2048) -> None:
         self._processor, self._device = processor, device
+        self._pad = processor.tokenizer.pad_token_id
         self._prompt = lru_cache(maxsize=kept)(self._encode_prompt)
         self._answer = lru_cache(maxsize=kept)(self._encode_answer)
 
     def __call__(self, records: Sequence[Record]) -> Batch:
         """Return one batch; image inputs are concatenated in record order."""
         prompts = [self._prompt(record.image, record.question) for record in records]
-        answers = [
-            self._answer(record.question, record.answer, record.image is not None)
-            for record in records
-        ]
+        answers = [self.answer_tokens(record, record.answer) for record in records]
         rows = [ids + answer for (ids, _), answer in zip(prompts, answers, strict=True)]
-        pad = self._processor.tokenizer.pad_token_id
-        ids, attention = _left_padded(rows, pad)
-        answer_ids, answer_mask = _left_padded(answers, pad)
-        inputs = {"input_ids": ids, "attention_mask": attention}
-        for name in sorted({name for _, images in prompts for name in images}):
-            inputs[name] = torch.cat([images[name] for _, images in prompts if name in images])
+        answer_ids, answer_mask = _padded(answers, self._pad)
         return Batch(
             tuple(record.id for record in records),
-            {name: tensor.to(self._device) for name, tensor in inputs.items()},
+            self._inputs(rows, [images for _, images in prompts]),
             answer_ids.to(self._device),
             answer_mask.to(self._device, torch.float32),
         )
+
+    def prompts(self, records: Sequence[Record]) -> Prompts:
+        """Return the same prompts without answers, for answers that share them."""
+        prompts = [self._prompt(record.image, record.question) for record in records]
+        inputs = self._inputs([ids for ids, _ in prompts], [images for _, images in prompts])
+        return Prompts(tuple(record.id for record in records), inputs)
+
+    def answer_tokens(self, record: Record, answer: str) -> list[int]:
+        """Return the tokens of `answer` to the record's question, end token included."""
+        return self._answer(record.question, answer, record.image is not None)
+
+    def answers(self, rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+        """Return tokens [B, T] and mask [B, T] of answers, left-aligned to follow prompts."""
+        ids, mask = _padded(rows, self._pad, right=True)
+        return ids.to(self._device), mask.to(self._device)
+
+    def _inputs(
+        self, rows: list[list[int]], images: Sequence[dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        ids, attention = _padded(rows, self._pad)
+        inputs = {"input_ids": ids, "attention_mask": attention}
+        for name in sorted({name for one in images for name in one}):
+            inputs[name] = torch.cat([one[name] for one in images if name in one])
+        return {name: tensor.to(self._device) for name, tensor in inputs.items()}
 
     def _encode_prompt(
         self, path: Path | None, question: str
@@ -142,11 +167,13 @@ class Batcher:
         return list(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _left_padded(rows: list[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+def _padded(rows: Sequence[list[int]], pad: int, *, right: bool = False) -> tuple[Tensor, Tensor]:
+    """Return tokens and mask, [B, longest]; padding is on the left unless `right`."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     for index, row in enumerate(rows):
-        ids[index, width - len(row) :] = torch.tensor(row)
-        mask[index, width - len(row) :] = 1
+        place = slice(0, len(row)) if right else slice(width - len(row), width)
+        ids[index, place] = torch.tensor(row)
+        mask[index, place] = 1
     return ids, mask

@@ -5,11 +5,14 @@ batch (`kit.batches`), so the model computes logits for the last positions alone
 and padding positions never enter a loss.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
-from kit.batches import Batch
+from kit.batches import Batch, Prompts
 
 
 def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
@@ -50,3 +53,46 @@ def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
     """
     per_token = kl_div(policy, reference, log_target=True, reduction="none").sum(dim=-1)
     return (per_token * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A model that has read prompts and is ready to be given answers to them.
+
+    `first` [B, V] are the log-probabilities of the token that follows each prompt.
+    """
+
+    first: Tensor
+    mask: Tensor
+    cache: Any
+
+
+def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
+    """Run the model over prompts and images once, whatever the number of answers to come."""
+    found = model(**prompts.inputs, logits_to_keep=1, use_cache=True)
+    first = log_softmax(found.logits[:, -1].float(), dim=-1)
+    return Prompted(first, prompts.inputs["attention_mask"], found.past_key_values)
+
+
+def continuation_logprob(
+    model: torch.nn.Module, prompted: Prompted, ids: Tensor, mask: Tensor
+) -> Tensor:
+    """Return log pi(y) of one answer to each of the prompts, [B], in nats.
+
+    Args:
+        ids: tokens of the answers, left-aligned, [B, T].
+        mask: 1 on answer and end tokens, 0 on padding, [B, T].
+
+    The cache is as before when this returns: other answers can follow.
+    """
+    logprobs = prompted.first.unsqueeze(1)
+    if ids.shape[1] > 1:
+        logits = model(
+            input_ids=ids[:, :-1],
+            attention_mask=torch.cat([prompted.mask, mask[:, :-1]], dim=1),
+            past_key_values=prompted.cache,
+            use_cache=True,
+        ).logits
+        prompted.cache.crop(1 - ids.shape[1])  # as many as were added
+        logprobs = torch.cat([logprobs, log_softmax(logits.float(), dim=-1)], dim=1)
+    return (logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1) * mask).sum(dim=1)

@@ -1,29 +1,29 @@
 """Likelihoods of given answers: one teacher-forced pass of the 4-bit base with stacked adapters.
 
 What is measured is said by the records: the letters of a choice, or the reference answer, its
-paraphrase and wrong answers. All answers of a record are given to the same question, and where they
-stand in a sequence is decided by `kit.batches` alone. Runs in a process of its own, as engines do.
+paraphrase and wrong answers. All answers of a record are given to the same prompt, which the model
+reads once: with an image it is most of a sequence. Runs in a process of its own, as engines do.
 """
 
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor
 
-from kit.batches import Batch, Batcher
+from kit.batches import Batcher
 from kit.benchmarks import load as load_benchmark
 from kit.datasets import base_folder, places
 from kit.engines.transformers import BATCH
 from kit.errors import GuardError, ModelError
-from kit.likelihood import answer_distribution, sequence_logprob
+from kit.likelihood import continuation_logprob, read_prompts
 from kit.models import device, load_adapter, load_base, load_processor
 from kit.plan import Plan, System
 from kit.questions import asked_records
@@ -40,11 +40,42 @@ LETTER = "candidate"
 
 
 @dataclass(frozen=True)
-class Given:
-    """An answer that is given to the model: `record.answer`, to `record.question`."""
+class Said:
+    """An answer that is given to the model, as tokens with the end token."""
 
     role: str
+    text: str
+    tokens: list[int]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is measured of a record: letters by their first token, and whole texts."""
+
     record: Record
+    letters: dict[str, int]
+    texts: tuple[Said, ...]
+
+    @classmethod
+    def of(cls, record: Record, batcher: Batcher) -> Self:
+        """Encode what a record asks for.
+
+        Raises:
+            ModelError: two letters of a choice begin with the same token.
+        """
+        lettered = record.concept is Concept.CHOICE and record.candidates
+        said = [
+            Said(role, text, batcher.answer_tokens(record, text))
+            for role, text in asked_likelihoods(record)
+            if not (lettered and role == LETTER)
+        ]
+        texts = tuple(sorted(said, key=lambda one: (len(one.tokens), one.role, one.text)))
+        return cls(record, first_tokens(batcher, record) if lettered else {}, texts)
+
+    @property
+    def longest(self) -> int:
+        """The tokens of the longest text, or 0."""
+        return len(self.texts[-1].tokens) if self.texts else 0
 
 
 @dataclass(frozen=True)
@@ -84,83 +115,57 @@ def score_systems(plan: Plan, names: Sequence[str]) -> int:
 def measure(model: torch.nn.Module, batcher: Batcher, records: Sequence[Record]) -> list[Measured]:
     """Measure every answer that the records ask for; the order of the records changes nothing.
 
-    Letters are measured by their first token, all of a record in one forward pass; other answers
-    by all of their tokens and the end token.
+    Prompt and image are read once for all answers to them. Letters are measured by their first
+    token, which stands in that pass already; other answers by all of their tokens and the end
+    token, those of a record one after the other.
 
     Raises:
         ModelError: two letters of a choice begin with the same token.
     """
-    choices, texts = [], []
-    for record in records:
-        lettered = record.concept is Concept.CHOICE and record.candidates
-        if lettered:
-            # Whichever letter is given: what is read is predicted before it.
-            choices.append(Given(LETTER, replace(record, answer=record.candidates[0])))
-        texts += [
-            Given(role, replace(record, answer=text))
-            for role, text in asked_likelihoods(record)
-            if not (lettered and role == LETTER)
-        ]
     measured: list[Measured] = []
     with torch.no_grad():
-        for score, given in ((_letters, choices), (_texts, texts)):
-            for chunk in _chunks(given):
-                measured += _split(score, model, batcher, chunk)
+        for chunk in _chunks([Asked.of(record, batcher) for record in records]):
+            prompted = read_prompts(model, batcher.prompts([asked.record for asked in chunk]))
+            for asked, row in zip(chunk, prompted.first, strict=True):
+                measured += [
+                    Measured(asked.record.id, LETTER, letter, row[token].item(), 1)
+                    for letter, token in asked.letters.items()
+                ]
+            for given in zip(*(asked.texts for asked in chunk), strict=True):
+                ids, mask = batcher.answers([said.tokens for said in given])
+                sums = continuation_logprob(model, prompted, ids, mask).tolist()
+                measured += [
+                    Measured(asked.record.id, said.role, said.text, logprob, len(said.tokens))
+                    for asked, said, logprob in zip(chunk, given, sums, strict=True)
+                ]
     return measured
 
 
-def _chunks(given: list[Given]) -> Iterator[list[Given]]:
-    """Yield answers of similar length together; those of one record share its encoded image."""
-    longest: dict[str, int] = {}
-    for answer in given:
-        said = len(answer.record.question) + len(answer.record.answer)
-        longest[answer.record.id] = max(said, longest.get(answer.record.id, 0))
+def _chunks(asked: list[Asked]) -> Iterator[list[Asked]]:
+    """Yield records with equally many texts together, prompts of similar length beside each other.
+
+    Answers are sorted by length, so that the longest of a record meets the longest of the others.
+    """
+    wanted = [one for one in asked if one.letters or one.texts]
     ordered = sorted(
-        given,
+        wanted,
         key=lambda a: (
-            a.record.image is None, longest[a.record.id], a.record.id, a.role, a.record.answer
+            len(a.texts), a.record.image is None, len(a.record.question), a.longest, a.record.id
         ),
     )  # fmt: skip
-    for start in range(0, len(ordered), BATCH):
-        yield ordered[start : start + BATCH]
+    for _, alike in groupby(ordered, key=lambda a: len(a.texts)):
+        chunk: list[Asked] = []
+        for one in alike:
+            if chunk and (len(chunk) == BATCH or _positions([*chunk, one]) > POSITIONS):
+                yield chunk
+                chunk = []
+            chunk.append(one)
+        yield chunk
 
 
-Score = Callable[[Tensor, Batch, Batcher, list[Given]], list[Measured]]
-
-
-def _split(
-    score: Score, model: torch.nn.Module, batcher: Batcher, given: list[Given]
-) -> list[Measured]:
-    """Score answers in one batch, or in halves where their distributions would take much memory."""
-    batch = batcher([answer.record for answer in given])
-    if batch.answer_ids.numel() > POSITIONS and len(given) > 1:
-        half = len(given) // 2
-        parts = (given[:half], given[half:])
-        return [one for part in parts for one in _split(score, model, batcher, part)]
-    return score(answer_distribution(model, batch), batch, batcher, given)
-
-
-def _texts(
-    distribution: Tensor, batch: Batch, batcher: Batcher, given: list[Given]
-) -> list[Measured]:
-    sums = sequence_logprob(distribution, batch).tolist()
-    tokens = batch.answer_mask.sum(dim=1).int().tolist()
-    return [
-        Measured(answer.record.id, answer.role, answer.record.answer, logprob, count)
-        for answer, logprob, count in zip(given, sums, tokens, strict=True)
-    ]
-
-
-def _letters(
-    distribution: Tensor, batch: Batch, batcher: Batcher, given: list[Given]
-) -> list[Measured]:
-    rows = torch.arange(len(given), device=distribution.device)
-    firsts = distribution[rows, _starts(batch)]
-    return [
-        Measured(answer.record.id, LETTER, letter, firsts[row, token].item(), 1)
-        for row, answer in enumerate(given)
-        for letter, token in first_tokens(batcher, answer.record).items()
-    ]
+def _positions(chunk: list[Asked]) -> int:
+    """Return the answer positions of the largest pass of a chunk, padding included."""
+    return len(chunk) * max(one.longest for one in chunk)
 
 
 def first_tokens(batcher: Batcher, record: Record) -> dict[str, int]:
@@ -169,21 +174,15 @@ def first_tokens(batcher: Batcher, record: Record) -> dict[str, int]:
     Raises:
         ModelError: two candidates share it: no distribution over tokens tells them apart.
     """
-    batch = batcher([replace(record, answer=letter) for letter in record.candidates])
-    ids = batch.answer_ids.gather(1, _starts(batch).unsqueeze(1)).squeeze(1).tolist()
-    if len(set(ids)) < len(set(record.candidates)):
+    firsts = {letter: batcher.answer_tokens(record, letter)[0] for letter in record.candidates}
+    if len(set(firsts.values())) < len(firsts):
         raise ModelError(
             f"options of {record.id} begin with the same token",
             expected=f"another first token for each of {', '.join(record.candidates)}",
-            found=", ".join(map(str, ids)),
+            found=", ".join(map(str, firsts.values())),
             remedy="with this tokenizer, read letters from the generated answers instead",
         )
-    return dict(zip(record.candidates, ids, strict=True))
-
-
-def _starts(batch: Batch) -> Tensor:
-    """Return [B], where each answer begins: answers are right-aligned and without gaps."""
-    return batch.answer_mask.shape[1] - batch.answer_mask.sum(dim=1).long()
+    return firsts
 
 
 def publish(system: System, measured: Sequence[Measured]) -> None:

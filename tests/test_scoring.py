@@ -100,16 +100,17 @@ def test_letters_are_read_where_the_prompt_ends(model, batcher, processor, asked
 
 
 def test_all_letters_of_a_record_come_from_one_row_of_one_pass(model, batcher, asked, monkeypatch):
-    rows = []
-    forward = scoring.answer_distribution
+    read = []
+    forward = scoring.read_prompts
 
-    def counted(policy, batch):
-        rows.extend(batch.record_ids)
-        return forward(policy, batch)
+    def counted(policy, prompts):
+        read.extend(prompts.record_ids)
+        return forward(policy, prompts)
 
-    monkeypatch.setattr(scoring, "answer_distribution", counted)
+    monkeypatch.setattr(scoring, "read_prompts", counted)
+    monkeypatch.setattr(scoring, "continuation_logprob", None)
     scoring.measure(model, batcher, [asked[0], asked[3]])
-    assert sorted(rows) == ["choice", "choice-text"]
+    assert sorted(read) == ["choice", "choice-text"]
 
 
 def test_a_letter_does_not_depend_on_which_one_is_right_or_first(model, batcher, asked):
@@ -153,43 +154,49 @@ def test_an_answer_does_not_depend_on_its_company_or_on_the_order(model, batcher
     assert len({round(logprob, 3) for logprob, _ in alone.values()}) > len(alone) / 2
 
 
-def test_a_batch_that_would_take_too_much_memory_is_halved(model, batcher, asked, monkeypatch):
+def test_a_batch_that_would_take_too_much_memory_is_parted(model, batcher, asked, monkeypatch):
     whole = values(model, batcher, asked)
     sizes = []
-    forward = scoring.answer_distribution
+    forward = scoring.continuation_logprob
 
-    def watched(policy, batch):
-        sizes.append(batch.answer_ids.numel())
-        return forward(policy, batch)
+    def watched(policy, prompted, ids, mask):
+        sizes.append(tuple(ids.shape))
+        return forward(policy, prompted, ids, mask)
 
-    monkeypatch.setattr(scoring, "answer_distribution", watched)
-    monkeypatch.setattr(scoring, "POSITIONS", 30)
-    parts = values(model, batcher, asked)
-    assert len(sizes) > 2
-    assert max(sizes) <= 30
-    assert parts.keys() == whole.keys()
-    assert all(parts[key][0] == pytest.approx(whole[key][0], abs=1e-4) for key in whole)
+    monkeypatch.setattr(scoring, "continuation_logprob", watched)
+    many = [replace(asked[1], id=f"fact-{number}") for number in range(6)]
+    length = max(count for key, (_, count) in whole.items() if key[0] == "fact")
+    monkeypatch.setattr(scoring, "POSITIONS", 2 * length)
+    parts = values(model, batcher, many)
+    assert {rows for rows, _ in sizes} == {2}
+    assert max(width for _, width in sizes) == length
+    for key, (logprob, _) in parts.items():
+        assert logprob == pytest.approx(whole["fact", *key[1:]][0], abs=1e-4)
 
 
-def test_all_answers_of_a_record_are_given_to_the_same_prompt(model, batcher, asked, monkeypatch):
+def test_a_prompt_is_read_once_and_all_its_answers_are_given_to_it(
+    model, batcher, asked, monkeypatch
+):
     """The released code of one benchmark asks another question for each perturbed answer."""
-    prompts = {}
-    forward = scoring.answer_distribution
+    read, given = [], []
+    reads, gives = scoring.read_prompts, scoring.continuation_logprob
 
-    def watched(policy, batch):
-        lengths = batch.answer_mask.sum(dim=1).int().tolist()
-        ids, seen = batch.inputs["input_ids"], batch.inputs["attention_mask"].bool()
-        for row, (name, length) in enumerate(zip(batch.record_ids, lengths, strict=True)):
-            kept = ids[row][seen[row]].tolist()[:-length]
-            prompts.setdefault(name, []).append(kept)
-        return forward(policy, batch)
+    def reading(policy, prompts):
+        read.extend(prompts.record_ids)
+        return reads(policy, prompts)
 
-    monkeypatch.setattr(scoring, "answer_distribution", watched)
+    def giving(policy, prompted, ids, mask):
+        given.append(prompted)
+        before = prompted.cache.get_seq_length()
+        found = gives(policy, prompted, ids, mask)
+        assert prompted.cache.get_seq_length() == before == prompted.mask.shape[1]
+        return found
+
+    monkeypatch.setattr(scoring, "read_prompts", reading)
+    monkeypatch.setattr(scoring, "continuation_logprob", giving)
     scoring.measure(model, batcher, asked)
-    assert len(prompts["fact"]) == 5
-    assert all(all(one == found[0] for one in found) for found in prompts.values())
-    (first, *_), (other, *_) = prompts["fact"], prompts["name"]
-    assert first != other
+    assert sorted(read) == sorted(record.id for record in asked)
+    assert len(given) == 5 + 4 + 3, "fact has five texts, its twin four, name three"
 
 
 def test_an_image_counts_for_its_own_record_alone(model, batcher, asked, pictures):
