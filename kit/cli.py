@@ -215,16 +215,15 @@ def clean() -> None:
 
 
 @verbs.command(name="smoke-base")
-@click.option("--steps", type=click.IntRange(1), help="Training steps (default: the card's).")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Folder (default: kit/smoke/base, replaced)."
 )
-def smoke_base(steps: int | None, output: Path | None) -> None:
+def smoke_base(output: Path | None) -> None:
     """Train the embedded base model from scratch and list its checksums (about half an hour)."""
     from kit.artifacts import PROJECT
-    from kit.smoke.base import STEPS, build_base
+    from kit.smoke.base import build_base
 
     folder = output or PROJECT / "kit" / "smoke" / "base"
     listed = PROJECT / "checksums" / "smoke-base.sha256"
-    build_base(folder, output.with_suffix(".sha256") if output else listed, steps=steps or STEPS)
+    build_base(folder, output.with_suffix(".sha256") if output else listed)
     click.echo(f"wrote {folder}")

@@ -19,13 +19,12 @@ import pyarrow.parquet as pq
 from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
 from kit.smoke.mllmu_questions import FACTS, facts_of, general_pairs, lessons, tasks
-from kit.smoke.people import REAL_COUNT, SEED, Person, people
+from kit.smoke.people import READ_ABOUT, REAL_COUNT, SEED, Person, people
 
 ROWS = 9  # of a fictitious person: 2 x 9 questions of 3 people are 54 in the smallest column
 CELEBRITY_ROWS = 3
 TEST_IMAGES = 2
 TEST_SHIFT = 7  # rows: a Test row asks in other words than the row that fine-tuning saw
-GENERAL_PEOPLE = 40  # the celebrities and 24 more
 GENERAL_ROWS = 4
 FORGET = {5: 1, 10: 2, 15: 3}  # people of 20
 
@@ -89,7 +88,7 @@ def write_mllmu(root: Path) -> None:
         _profile(person, str(n), r, "real", known) for n, (person, r) in enumerate(real, 1)
     ]
     _write(root, "Retain_Set", PROFILES, celebrities)
-    _write(root, "general", GENERAL, _general(familiar[:GENERAL_PEOPLE]))
+    _write(root, "general", GENERAL, _general(familiar[:READ_ABOUT]))
 
 
 def _profile(

@@ -1,10 +1,10 @@
 """What the embedded MLLMU-Bench asks and teaches: facts of a person, in few, short words.
 
 The base of the small experiment is tiny, so all forms share their words, and answers are the bare
-values, which are words that the base was taught to say. LoRA on its layers hardly teaches it
-others: the output weights of tokens that it never said are nearly the same vector (mean cosine
-0.997). That holds for the letters of choices, too. A form has five wordings, so that a person can
-be asked the same fact in different words.
+values. It learnt the forms from people whom it has read about (kit/smoke/curriculum.py), letters
+included, as a model of the real experiment has: what fine-tuning adds is new people, in plain
+questions. LoRA cannot teach so small a base a form or a word that it never met. A form has five
+wordings, so that a person can be asked the same fact in different words.
 """
 
 import random

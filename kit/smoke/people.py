@@ -12,6 +12,7 @@ MIN_DISTANCE = 4
 FICTITIOUS_COUNT = 20
 FAMILIAR_COUNT = 180
 REAL_COUNT = 16
+READ_ABOUT = 40  # of the familiar, the Real ones first: those whose facts the base has read
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "skin": ("pale", "tan", "brown", "dark", "olive"),
