@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # ./run.sh VERB [MANIFEST] [options]: build the environment once, then run one verb in it.
+# ./run.sh --runner docker|podman|apptainer VERB ...: the same in a container.
 #
 # Needs x86-64 Linux, Bash and Python 3.11 (or uv). What it reads from the environment:
 #   PEBENCH_CACHE  where everything goes that can be made again (default: .cache beside this script)
@@ -8,10 +9,10 @@ set -euo pipefail
 shopt -s nullglob
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
-lock=$project/docker/requirements.cpu.lock
+lock=$project/docker/requirements.cpu.lock python_version=3.11
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
-verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify keygen'
-verbs+=' bench clean smoke-base'
+verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify'
+verbs+=' rescore compare keygen bench clean smoke-base image'
 
 # Packages are compiled when first imported, which is faster than all at once: so let Python write
 # what it compiled. In a read-only folder it goes on without, silently.
@@ -19,20 +20,15 @@ unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PEBENCH_CACHE=$cache PYTHONNOUSERSITE=1 TOKENIZERS_PARALLELISM=false OMP_WAIT_POLICY=PASSIVE
 export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 ANONYMIZED_TELEMETRY=False
 export VLLM_NO_USAGE_STATS=1 VLLM_DO_NOT_TRACK=1
+# On a CPU, vLLM has torch compile one function, which counts; that would need a C++ compiler.
+[[ -n ${CUDA_HOME:-} ]] || export TORCHDYNAMO_DISABLE=1
 
-say() { printf '%s\n' "$*" >&2; }
-
-fail() {  # EXIT_CODE WHAT EXPECTED FOUND REMEDY: the form and the codes of kit/errors.py
-  say "error: $2"
-  [[ -z $3 ]] || say "  expected: $3"
-  [[ -z $4 ]] || say "  found: $4"
-  say "  remedy: $5"
-  exit "$1"
-}
+# shellcheck source=docker/messages.sh
+source "$project/docker/messages.sh"
 
 overview() {
   cat <<END
-usage: ./run.sh VERB [MANIFEST] [options]
+usage: ./run.sh [--runner venv|docker|podman|apptainer] VERB [MANIFEST] [options]
 
 PEBench reproducibility kit: from a manifest (default: manifests/smoke.toml) to a signed table.
 verbs: $verbs
@@ -43,15 +39,19 @@ hash (some minutes, 1 GB to download, 6 GB of free disk), in $cache/env.
 END
 }
 
-clean() {  # remove what can be made again; results and keys are never in these folders
+clean() { # remove what can be made again; results and keys are never in these folders
   local name path dry='' found=''
-  [[ ${1:-} != --dry-run ]] || { dry='would be '; shift; }
+  [[ ${1:-} != --dry-run ]] || {
+    dry='would be '
+    shift
+  }
   (($# == 0)) ||
     fail 2 "clean has no option $1" '--dry-run or nothing' '' './run.sh clean --dry-run'
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
     fail 7 "$cache is not a folder that the kit made" 'CACHEDIR.TAG in it' '' \
       'look what is in it and remove by hand what you do not need'
-  for name in env data artifacts scratch vllm locks pytest hypothesis describe quarantine; do
+  for name in env data artifacts scratch vllm locks pytest hypothesis describe quarantine \
+    image tools tmp; do
     path=$cache/$name
     [[ -e $path ]] || continue
     found=yes
@@ -64,7 +64,23 @@ clean() {  # remove what can be made again; results and keys are never in these 
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
 main() {
-  local digest verb
+  local digest verb runner=venv arguments=("$@")
+  # shellcheck source=docker/runner.sh
+  source "$project/docker/runner.sh"
+  choose_runner "$@"
+  set -- "${arguments[@]}"
+  if [[ ${1:-} == image ]]; then
+    # shellcheck source=docker/image.sh
+    source "$project/docker/image.sh"
+    image_verb "${@:2}"
+    exit
+  fi
+  [[ $runner == venv ]] || run_in_container "$@"
+  if [[ -d $project/image ]]; then # in an image, where nothing else can be written
+    export HOME=$cache/home TMPDIR=$cache/tmp
+    mkdir -p "$HOME" "$TMPDIR" 2>/dev/null || true
+  fi
+
   [[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
   digest=$(sha256sum <"$lock")
   digest=${digest:0:12}
@@ -73,13 +89,22 @@ main() {
   verb=${1:---help}
   case $verb in
     --help | -h)
-      is_complete || { overview; exit; }
-      set -- --help ;;
+      is_complete || {
+        overview
+        exit
+      }
+      set -- --help
+      ;;
     clean)
-      [[ ${2:-} == --help ]] || { clean "${@:2}"; exit; } ;;
+      [[ ${2:-} == --help ]] || {
+        clean "${@:2}"
+        exit
+      }
+      ;;
     *)
       is_complete || [[ $verb == -* || " $verbs " == *" $verb "* ]] ||
-        fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help' ;;
+        fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help'
+      ;;
   esac
 
   if ! is_complete; then
@@ -101,4 +126,4 @@ main() {
   exec "$env/bin/python" -P -m kit "$@"
 }
 
-main "$@"  # the last line, so that an edit of this file cannot change a call that is under way
+main "$@" # the last line, so that an edit of this file cannot change a call that is under way

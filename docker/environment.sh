@@ -1,25 +1,28 @@
-# shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project are set by run.sh
-# Build the virtual environment $env from $lock. Sourced by run.sh, and only where it is not there.
+# shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project, python_version: run.sh
+# Build the virtual environment $env from $lock. Sourced by run.sh, only where it is not there, and by
+# image_environment.sh.
 #
 # A virtual environment cannot be moved, so it is built in its final place; `.complete` is written
 # last, and nothing uses a folder without it. One build at a time holds the lock file.
 
-find_python() {  # print a Python 3.11 that can make virtual environments
+find_python() { # print a Python of $python_version that can make virtual environments
   local name version found=''
-  for name in python3.11 python3 python; do
+  for name in "python$python_version" python3 python; do
     version=$("$name" -c 'import sys; print(sys.version.split()[0])' 2>/dev/null) || version=missing
     found+="${found:+, }$name $version"
-    [[ $version == 3.11.* ]] || continue
+    [[ $version == "$python_version".* ]] || continue
     "$name" -c 'import ensurepip, venv' 2>/dev/null && command -v "$name" && return
     found+=' without venv'
   done
   if command -v uv >/dev/null; then
-    say "environment: no usable Python 3.11 ($found); asking uv for one"
-    UV_PYTHON_INSTALL_BIN=0 uv python install 3.11 >&2 && uv python find --no-project 3.11 && return
+    say "environment: no usable Python $python_version ($found); asking uv for one"
+    UV_PYTHON_INSTALL_BIN=0 uv python install "$python_version" >&2 &&
+      uv python find --no-project "$python_version" && return
     found+=', uv could not install it'
   fi
-  fail 3 'no usable Python 3.11' 'Python 3.11 with venv: the locked packages are for it' "$found" \
-    'install python3.11 and python3.11-venv, or uv (it brings Python itself), then call again'
+  fail 3 "no usable Python $python_version" \
+    "Python $python_version with venv: the locked packages are for it" "$found" \
+    "install python$python_version and python$python_version-venv, or uv (it brings Python itself)"
 }
 
 # Copy pip's output to the log and say how far it is: on a terminal one line that is updated,
@@ -30,12 +33,12 @@ show_progress() {
   while true; do
     if IFS= read -r -t 1 line; then
       printf '%s\n' "$line" >>"$env/build.log"
-    elif (($? <= 128)); then  # above 128 it was the timeout, below the end of the output
+    elif (($? <= 128)); then # above 128 it was the timeout, below the end of the output
       break
     fi
     ((SECONDS >= next)) || continue
     next=$((SECONDS + step))
-    installed=("$env"/lib/python3.11/site-packages/*.dist-info)
+    installed=("$env"/lib/python"$python_version"/site-packages/*.dist-info)
     text="environment: found $(grep -c '^Collecting ' "$env/build.log" || true) of $total packages"
     text+=", installed $((${#installed[@]} < total ? ${#installed[@]} : total))"
     if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else say "$text"; fi
@@ -43,13 +46,13 @@ show_progress() {
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
 
-pip_install() {  # hashes are always checked; nothing is fetched that the lock does not name
+pip_install() { # hashes are always checked; nothing is fetched that the lock does not name
   TMPDIR=$env/tmp PIP_USER=0 "$env/bin/python" -m pip install --require-hashes --no-deps \
     --no-build-isolation --no-compile --progress-bar off --disable-pip-version-check "$@" 2>&1 |
     show_progress
 }
 
-only() {  # write the lock's entry of package $1 to a file of its own and print the file's name
+only() { # write the lock's entry of package $1 to a file of its own and print the file's name
   local file=$env/tmp/$1.lock
   awk -v name="$1==" '/^[A-Za-z0-9]/ { keep = index($0, name) == 1 } keep' "$lock" >"$file"
   printf '%s' "$file"
@@ -66,10 +69,11 @@ install_packages() {
     pip_install -r "$(only torch)" --extra-index-url https://download.pytorch.org/whl/cpu || return
   }
   pip_install -r "$lock" || return
-  cp "$project"/docker/cpu_site/*.p* "$env/lib/python3.11/site-packages/"
+  [[ $lock == *.gpu.lock ]] ||
+    cp "$project"/docker/cpu_site/*.p* "$env/lib/python$python_version/site-packages/"
 }
 
-claim_cache() {  # mark a new or empty folder as ours: clean removes nothing from any other
+claim_cache() { # mark a new or empty folder as ours: clean removes nothing from any other
   mkdir -p "$cache" || return
   [[ -n $(ls -A "$cache") ]] ||
     echo 'Signature: 8a477f597d28d172789f06886806bc55' >"$cache/CACHEDIR.TAG" || return
@@ -86,7 +90,10 @@ build_environment() {
   if ! { claim_cache && exec 9>>"$cache/locks/env-$digest"; } 2>/dev/null; then
     fail 7 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
   fi
-  flock --nonblock 9 || { say 'environment: another process builds it; waiting'; flock 9; }
+  flock --nonblock 9 || {
+    say 'environment: another process builds it; waiting'
+    flock 9
+  }
   if is_complete; then
     exec 9>&-
     return

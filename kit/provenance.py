@@ -3,6 +3,7 @@
 No host name, user name, path, address or environment secret is read here.
 """
 
+import json
 import platform
 from importlib.metadata import distributions
 from pathlib import Path
@@ -12,23 +13,36 @@ from kit.artifacts import PROJECT
 from kit.digests import sha256_file
 from kit.manifest import Manifest
 
-LOCK = PROJECT / "docker" / "requirements.cpu.lock"
+# What `./run.sh image build` wrote into the image; elsewhere the folder is not there.
+IMAGE = PROJECT / "image"
+TOLD = ("target", "base_image", "revision", "apt_snapshot", "sbom_digest")
 
 
 def environment(manifest: Manifest) -> dict[str, Any]:
-    """Return Python, packages, processor and thread count as JSON."""
+    """Return Python, packages, processor and thread count as JSON, and of which image, if any."""
+    image = _image()
+    lock = image.get("lock", "docker/requirements.cpu.lock")
+    if image:
+        image["sbom_digest"] = image["records"]["sbom.cdx.json"]
     return {
+        **{f"image_{name}": value for name, value in image.items() if name in TOLD},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
         "torch_threads": manifest.compute.threads,
-        "lock_digest": sha256_file(LOCK),
+        "lock_digest": sha256_file(PROJECT / lock),
         "packages": {
             name: package.version
             for package in sorted(distributions(), key=lambda d: str(d.name).lower())
             if (name := str(package.name).lower())
         },
     }
+
+
+def _image() -> dict[str, Any]:
+    """Return the inputs of the image that this runs in, or nothing."""
+    path = IMAGE / "inputs.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def _cpu() -> str:

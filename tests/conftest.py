@@ -9,6 +9,15 @@ from kit.signing import sign
 from tests.signed_result import KEY, copy_of, write_result
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Building an image takes half an hour: it is done where it is asked for by name."""
+    if "container" not in config.option.markexpr:
+        skip = pytest.mark.skip(reason="builds an image: ./run.sh test -m container")
+        for item in items:
+            if item.get_closest_marker("container"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signed result; never to be changed."""

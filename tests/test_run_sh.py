@@ -19,7 +19,11 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PROGRAMS = ["run.sh", ".ci/run", "docker/lock.sh"]
+PROGRAMS = [
+    "run.sh", ".ci/run", "docker/lock.sh", "docker/image_system.sh", "docker/image_environment.sh",
+    "docker/image_project.sh",
+]  # fmt: skip
+SOURCED = [f"docker/{name}.sh" for name in ("messages", "environment", "runner", "image")]
 STAND_IN = """
 import json, os, sys
 import tiny
@@ -37,7 +41,8 @@ class Project:
         (root / "kit").mkdir()
         self.wheels.mkdir()
         shutil.copy(REPOSITORY / "run.sh", root)
-        shutil.copy(REPOSITORY / "docker/environment.sh", root / "docker")
+        for script in (REPOSITORY / "docker").glob("*.sh"):
+            shutil.copy(script, root / "docker")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)
         wheel = self.wheels / "tiny-1.0-py3-none-any.whl"
@@ -101,7 +106,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_shellcheck_finds_nothing() -> None:
     shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
-    command = [shellcheck, "--external-sources", *PROGRAMS, "docker/environment.sh"]
+    command = [shellcheck, "--external-sources", *PROGRAMS, *SOURCED]
     checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 

@@ -1,0 +1,68 @@
+"""Checks before the work: what is needed, what is there, and what to do where they differ."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from kit.doctor.check import Check
+from kit.doctor.machine import examine_machine
+from kit.doctor.needs import Needs, needs_of
+from kit.doctor.packages import examine_packages
+from kit.doctor.places import examine_places
+from kit.doctor.readings import Readings, read_machine
+from kit.errors import KitError
+from kit.manifest import Manifest
+
+
+def examine(manifest: Path, readings: Readings | None = None) -> list[Check]:
+    """Run every check; none of them changes anything.
+
+    Args:
+        manifest: decides how much is needed; a broken one is a failed check itself.
+        readings: what the machine has, read from it if not given.
+    """
+    found = readings or read_machine()
+    loaded, inputs = _inputs(manifest)
+    needs = needs_of(loaded) if loaded else Needs()
+    return [
+        *examine_machine(found, needs),
+        *examine_packages(found),
+        *examine_places(found, needs),
+        *inputs,
+    ]
+
+
+def render(checks: list[Check], *, as_json: bool) -> str:
+    """Return the checks as lines or as JSON."""
+    if as_json:
+        return json.dumps([asdict(check) for check in checks], indent=1)
+    lines = []
+    for check in checks:
+        lines.append(f"{'FAIL' if check.failed else 'ok  '}  {check.name}: {check.found}")
+        if check.remedy:
+            lines.append(f"      remedy: {check.remedy}")
+    return "\n".join(lines)
+
+
+def exit_code(checks: list[Check]) -> int:
+    """Return 0, or the exit code of the first check that failed (kit/errors.py has the list)."""
+    return next((check.exit_code for check in checks if check.failed), 0)
+
+
+def _inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
+    """Load the manifest and check what it reads; a failed check in the place of an error."""
+    from kit.datasets import verify_base
+    from kit.manifest_file import load_manifest
+    from kit.plan import make_plan
+
+    loaded, checks = None, []
+    try:
+        loaded = load_manifest(path)
+        plan = make_plan(loaded)
+        checks.append(Check("manifest", f"{loaded.name}, {len(plan.systems)} systems"))
+        verify_base(loaded)
+        checks.append(Check("base weights", "every file has its listed digest"))
+    except KitError as error:
+        remedy = error.remedy or "see the line above"
+        checks.append(Check("inputs", error.what, True, remedy, error.exit_code))
+    return loaded, checks

