@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kit.claim_commands import compare, rescore
 from kit.data_commands import data, fetch, fetched, lock, with_fetch_flags, with_manifest
 from kit.errors import ManifestError
+from kit.signature_commands import keygen, sign, verify
 
 if TYPE_CHECKING:
     from kit.plan import Plan
@@ -97,13 +99,13 @@ def test() -> None:
 @with_manifest
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(manifest: Path, as_json: bool) -> None:
-    """Check Python, packages, disk, memory and files; each line has its remedy."""
-    from kit.doctor import examine, render
+    """Check machine, GPU, packages, disk and files; what is wrong has its remedy beside it."""
+    from kit.doctor import examine, exit_code, render
 
     checks = examine(manifest)
     click.echo(render(checks, as_json=as_json))
-    if any(check.failed for check in checks):
-        sys.exit(3)
+    if code := exit_code(checks):
+        sys.exit(code)
 
 
 @verbs.command()
@@ -155,51 +157,8 @@ def report(manifest: Path) -> None:
     click.echo(f"report: {folder / 'report' / 'report.html'}")
 
 
-@verbs.command()
-@click.argument("result", default=DEFAULT)
-def sign(result: str) -> None:
-    """Sign a result (a folder, or the manifest it was made from) with the runner key."""
-    from kit.keys import runner_key
-    from kit.result_folder import find_result
-    from kit.signing import sign as sign_result
-
-    folder = find_result(result)
-    envelope = sign_result(folder, key=runner_key(outside=_kept_out(folder)))
-    click.echo(f"signed: {envelope}")
-
-
-@verbs.command()
-@click.argument("result", default=DEFAULT)
-@click.option(
-    "--trust", type=click.Path(path_type=Path), help="A public key to trust (PEM or ssh line)."
-)
-def verify(result: str, trust: Path | None) -> None:
-    """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
-    from kit.result_folder import find_result
-    from kit.trust import trusted_keys
-    from kit.verification import describe
-    from kit.verification import verify as verify_result
-
-    click.echo(describe(verify_result(find_result(result), trusted=trusted_keys(trust))))
-
-
-def _kept_out(folder: Path) -> list[Path]:
-    from kit.artifacts import PROJECT
-
-    return [PROJECT, folder]
-
-
-@verbs.command()
-@click.option("--force", is_flag=True, help="Replace the key that is there.")
-def keygen(force: bool) -> None:
-    """Make the runner key (Ed25519, mode 0600, outside project and results)."""
-    from kit.artifacts import PROJECT
-    from kit.keys import fingerprint, key_folder, public_line
-    from kit.keys import keygen as make_key
-
-    public, made = make_key(force=force, outside=[PROJECT])
-    click.echo(f"{'made' if made else 'kept'} the runner key in {key_folder()}")
-    click.echo(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
+for command in (sign, verify, rescore, compare, keygen):
+    verbs.add_command(command)
 
 
 @verbs.command()
@@ -227,3 +186,9 @@ def smoke_base(output: Path | None) -> None:
     listed = PROJECT / "checksums" / "smoke-base.sha256"
     build_base(folder, output.with_suffix(".sha256") if output else listed)
     click.echo(f"wrote {folder}")
+
+
+@verbs.command()
+def image() -> None:
+    """Build or export the container image (./run.sh image --help)."""
+    raise click.UsageError("build the image with ./run.sh image")

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit import __version__
-from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_json
+from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_bytes, write_json
 from kit.attempts import read_attempts
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks import protocol as protocol_of
 from kit.checksum_lists import is_locked
+from kit.claims_file import CLAIMS, to_json
 from kit.datasets import places
 from kit.digests import sha256_value, source_digest
 from kit.errors import MissingStageError
@@ -23,13 +24,13 @@ from kit.job_digests import loader_sources
 from kit.plan import Plan
 from kit.provenance import environment
 from kit.report import write_report
-from kit.rows import make_rows, read_inputs
+from kit.rows import measure, read_inputs, rows_of
 from kit.source_records import source_records
 from kit.stages import canaries, guard_path, read_costs
 from kit.tables import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SCHEMAS, SETS
+from kit.verdicts import judge_claims
 
 RESULT_BYTES = 100_000_000
-SIGNATURES = ("SHA256SUMS", "manifest.intoto.json")
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json", "losses.jsonl")
 
 
@@ -60,13 +61,12 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     for job in plan.jobs():
         _copy_adapter(job.artifact, partial / "adapters" / job.name)
     write_json(partial / "run.json", _run(plan, inputs))
-    rows = make_rows(
-        **read_inputs(partial),
-        protocol=protocol_of(plan.manifest.benchmark.loader),
-        draws=plan.manifest.report.bootstrap_draws,
-        seed=plan.manifest.report.seed,
-    )
+    settings = plan.manifest.report
+    measured = measure(**read_inputs(partial), protocol=protocol_of(plan.manifest.benchmark.loader))
+    rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
     _write(rows, partial, ROWS)
+    verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
+    write_bytes(partial / CLAIMS, to_json(verdicts))
     write_report(partial)
     _replace(partial, folder)
     return folder, True
@@ -86,6 +86,7 @@ def _inputs_digest(plan: Plan) -> str:
     )
     named = (
         "rows", "statistics", "tables", "evaluation_tables", "records", "protocol", "collection",
+        "claims", "verdicts", "claims_file",
     )  # fmt: skip
     code += [f"kit/{name}.py" for name in named]
     # What a table shows and says is part of the loader.

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kit.claims import MOST, ClaimSection
 from kit.digests import sha256_value
+from kit.disclosure import public_path, public_source
 
 Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
 Positive = Field(gt=0)
@@ -176,10 +178,20 @@ class Manifest(_Section):
     evaluation: EvaluationSection
     report: ReportSection = ReportSection()
     compute: ComputeSection
+    claims: tuple[ClaimSection, ...] = Field((), max_length=MOST)
 
     def resolved(self) -> dict[str, Any]:
-        """Return every value, defaults included, as JSON."""
-        return self.model_dump(mode="json")
+        """Return every value, defaults included, as JSON that may be published.
+
+        Folders of this machine and secrets in addresses decide nothing: their bytes are named by
+        the checksum lists.
+        """
+        said = self.model_dump(mode="json")
+        said["sources"] = [public_source(source) for source in said["sources"]]
+        said["model"]["source"] = public_source(said["model"]["source"])
+        ids = said["split"]["ids"]
+        said["split"]["ids"] = ids and public_path(ids)
+        return said
 
     def all_sources(self) -> tuple[SourceSection, ...]:
         """Return everything that is fetched: the data, then the base model."""

@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from kit.artifacts import PROJECT
+from kit.claim_names import require_claims
+from kit.claims import ClaimSection
 from kit.errors import ManifestError
 from kit.manifest import Manifest, MethodSection, SourceSection
 
-LISTS = {"methods": MethodSection, "sources": SourceSection}
+LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -54,6 +56,7 @@ def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise _explain(errors[0], document, origin) from None
     _check_names(manifest, origin)
+    require_claims(manifest, origin)
     return manifest
 
 

@@ -19,20 +19,20 @@ SHOWN = 160  # characters of a differing line
 
 
 def compare_report(
-    run: bytes, tables: Mapping[str, pd.DataFrame], signed: Mapping[str, bytes]
+    files: Mapping[str, bytes], tables: Mapping[str, pd.DataFrame], signed: Mapping[str, bytes]
 ) -> None:
     """Compare the signed report, byte for byte, with the one that follows from `tables`.
 
     Args:
-        run: run.json.
-        tables: {path in the result: table}, the four of `kit.tables`.
+        files: {path in the result: bytes} of run.json and, where there is one, claims.json.
+        tables: {path in the result: table}, those of `kit.tables`.
         signed: {path in the result: bytes} of everything under report/.
 
     Raises:
         VerificationError: a page differs, is missing, or does not belong to a report.
         StorageError: there is no room for temporary files.
     """
-    made = _report_of(run, tables)
+    made = _report_of(files, tables)
     differences = [
         f"{show(name)}: {_difference(signed.get(name), made.get(name))}"
         for name in sorted(signed.keys() | made.keys())
@@ -48,12 +48,13 @@ def compare_report(
         )
 
 
-def _report_of(run: bytes, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+def _report_of(files: Mapping[str, bytes], tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Return the files of the report, made in a folder that holds the verified bytes only."""
     try:
         with tempfile.TemporaryDirectory(prefix="pebench-verify-") as folder:
             results = Path(folder)
-            (results / "run.json").write_bytes(run)
+            for name, data in files.items():
+                (results / name).write_bytes(data)
             for name, table in tables.items():
                 (results / name).parent.mkdir(exist_ok=True)
                 table.to_parquet(results / name, index=False)

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from kit.errors import DataError, MissingStageError
 from kit.metrics import DEFINITIONS, Definition
@@ -78,6 +79,15 @@ class RecordSet:
         return np.unique(keys, return_inverse=True)[1]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The values of all answers of a result, and the columns that they are reported in."""
+
+    scores: Scores
+    groups: Sequence[RecordSet]
+    systems: Sequence[System]
+
+
 def read_inputs(results: Path) -> Inputs:
     """Read what `make_rows` needs from a result folder.
 
@@ -91,12 +101,18 @@ def read_inputs(results: Path) -> Inputs:
             )
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
     return {
-        "records": pd.read_parquet(results / "records.parquet"),
-        "sets": pd.read_parquet(results / "sets.parquet"),
-        "answers": pd.read_parquet(results / "answers" / "answers.parquet"),
-        "likelihoods": pd.read_parquet(results / "answers" / "likelihoods.parquet"),
+        "records": read_parquet(results / "records.parquet"),
+        "sets": read_parquet(results / "sets.parquet"),
+        "answers": read_parquet(results / "answers" / "answers.parquet"),
+        "likelihoods": read_parquet(results / "answers" / "likelihoods.parquet"),
         "systems": run["systems"],
     }
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return a stored table."""
+    # pandas' own reader takes Arrow's machinery for folders of tables along, 8 MB of it.
+    return pq.ParquetFile(path).read(use_threads=False).to_pandas(use_threads=False)
 
 
 def make_rows(
@@ -127,15 +143,33 @@ def make_rows(
     Raises:
         DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
     """
+    measured = measure(records, sets, answers, likelihoods, systems, protocol=protocol)
+    return rows_of(measured, draws=draws, seed=seed)
+
+
+def measure(
+    records: pd.DataFrame,
+    sets: pd.DataFrame,
+    answers: pd.DataFrame,
+    likelihoods: pd.DataFrame,
+    systems: Sequence[System],
+    *,
+    protocol: Protocol,
+) -> Measured:
+    """Give every answer its values; arguments and errors as for `make_rows`."""
     names = [system["name"] for system in systems]
     scores = score_answers(records, answers, likelihoods, names)
-    groups = record_sets(sets, scores, protocol)
+    return Measured(scores, record_sets(sets, scores, protocol), systems)
+
+
+def rows_of(measured: Measured, *, draws: int, seed: int) -> pd.DataFrame:
+    """Return the rows of measured answers, as `make_rows` does."""
     rows = [
         row
-        for system in sorted(systems, key=lambda system: system["name"])
-        for group in groups
+        for system in sorted(measured.systems, key=lambda system: system["name"])
+        for group in measured.groups
         if system["target"] in (None, group.target)
-        for row in _set_rows(system, group, scores, draws, seed)
+        for row in _set_rows(system, group, measured.scores, draws, seed)
     ]
     return pd.DataFrame(rows, columns=list(ROW_TYPES)).astype(ROW_TYPES)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import PROJECT
+from tests.canaries import MARK, leaks
 from tests.whole_run import Run
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,20 @@ method = "{method}"
 targets = ["person"]
 stop = "never"
 """
+CLAIMS = """
+[[claims]]
+id = "C1"
+text = "NPO forgets more than GD."
+kind = "difference"
+target = "person"
+part = "person"
+column = "efficacy"
+metric = "forget_rate/1"
+system = "npo"
+other = "gd"
+direction = "higher"
+margin = 0.5
+"""
 
 
 def shrunk(text: str) -> str:
@@ -40,7 +55,7 @@ def shrunk(text: str) -> str:
     for old, new in FEWER.items():
         assert head.count(old) + rest.count(old) >= 1, f"the manifest no longer says {old!r}"
         head, rest = head.replace(old, new, 1), rest.replace(old, new)
-    tail = "[evaluation]" + rest.partition("[evaluation]")[2]
+    tail = "[evaluation]" + rest.partition("[evaluation]")[2].partition("[[claims]]")[0] + CLAIMS
     chosen = {"gd": "grad_diff", "npo": "npo"}.items()
     return head + "".join(METHODS.format(name=n, method=m) for n, m in chosen) + "\n" + tail
 
@@ -89,6 +104,11 @@ def test_the_result_of_an_interrupted_run_verifies(interrupted):
     code, output = run.call("verify", str(run.result))
     assert code == 0
     assert "signed by runner" in output
+
+
+def test_nothing_of_the_machine_reached_the_result(interrupted):
+    run, _ = interrupted
+    assert leaks(run.result, [MARK, str(run.root), str(PROJECT), str(Path.home()) + "/"]) == []
 
 
 def test_progress_is_the_kits_own_words_alone(interrupted):

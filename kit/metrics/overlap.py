@@ -1,6 +1,8 @@
 """How much of a reference text an answer shares: ROUGE and BLEU, as the benchmarks compute them."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,11 +53,29 @@ def bleu(answer: Answer, record: Record) -> float | None:
     return _bleu(answer.text, record.answer) if record.answer.split() else None
 
 
+@contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Import nltk as where scipy is not installed.
+
+    nltk takes scipy, where it is there, for significance tests that nothing here calls: 60 MB and
+    a second, which a verifier on a laptop should not spend.
+    """
+    absent = "scipy" not in sys.modules
+    if absent:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["scipy"]
+
+
 @cache
 def _scorer(kind: str) -> "RougeScorer":
     # Imported on first use: rouge_score brings nltk, a second that `--help` should not wait for.
-    from rouge_score.rouge_scorer import RougeScorer
-    from rouge_score.tokenize import tokenize
+    with _without_scipy():
+        from rouge_score.rouge_scorer import RougeScorer
+        from rouge_score.tokenize import tokenize
 
     class StemmingTokenizer:
         """rouge_score's own tokens with its own stemmer, each word stemmed once (4 x faster)."""
@@ -70,7 +90,8 @@ def _scorer(kind: str) -> "RougeScorer":
 
 @cache
 def _stem() -> Callable[[str], str]:
-    from nltk.stem.porter import PorterStemmer
+    with _without_scipy():
+        from nltk.stem.porter import PorterStemmer
 
     return lru_cache(maxsize=1 << 16)(PorterStemmer().stem)
 
@@ -94,7 +115,8 @@ def _rouge(kind: str, text: str, reference: str) -> tuple[float, float] | None:
 
 @lru_cache(maxsize=1 << 16)
 def _bleu(text: str, reference: str) -> float:
-    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+    with _without_scipy():
+        from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
     smoothing = SmoothingFunction().method1
     return float(sentence_bleu([reference.split()], text.split(), smoothing_function=smoothing))

@@ -50,6 +50,10 @@ class Scores:
             )
         return self.values[metric][row, columns]
 
+    def has(self, system: str, ids: Sequence[str]) -> bool:
+        """Say whether a system has answered all of `ids`."""
+        return bool(self.answered[self.rows[system], [self.columns[name] for name in ids]].all())
+
     def weights_of(self, system: str, metric: str, ids: Sequence[str]) -> np.ndarray | None:
         """Return [len(ids)] weights of a weighted mean; None where all answers weigh the same."""
         if metric not in self.weights:
@@ -80,7 +84,10 @@ def score_answers(
     _check(answers, index, list(rows))
     likely = _likelihoods(likelihoods, index, list(rows))
     shape = (len(rows), len(columns))
-    values = {metric: np.full(shape, np.nan) for metric in DEFINITIONS}
+    asked = {record.concept for record in index.values()}
+    nothing = np.full(shape, np.nan)  # one for all metrics that no record of this result has
+    values = {m: np.full(shape, np.nan) if d.concepts & asked else nothing
+              for m, d in DEFINITIONS.items()}  # fmt: skip
     weights = {m: np.full(shape, np.nan) for m, d in DEFINITIONS.items() if d.weight is not None}
     answered = np.zeros(shape, dtype=bool)
     defined = {c: [d for d in DEFINITIONS.values() if c in d.concepts] for c in Concept}

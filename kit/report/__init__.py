@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kit.digests import canonical_json
+from kit.report.claims import claims_csv
 from kit.report.contents import read_contents
 from kit.report.pages import render, render_svg, table_csv
 
@@ -12,8 +13,9 @@ __all__ = ["write_report"]
 def write_report(results: Path) -> list[Path]:
     """Write `results`/report and return its files, sorted.
 
-    Reads run.json, rows.parquet and the answers; imports neither torch nor vllm. The same inputs
-    give the same bytes: nothing in a report depends on the clock, the machine or the folder.
+    Reads run.json, claims.json, rows.parquet and the answers; imports neither torch nor vllm. The
+    same inputs give the same bytes: nothing in a report depends on the clock, the machine or the
+    folder.
 
     Raises:
         MissingStageError: `evaluate` has not finished for this result.
@@ -28,6 +30,8 @@ def write_report(results: Path) -> list[Path]:
         "rows.csv": rows.to_csv(index=False, lineterminator="\n"),
     }
     texts |= {f"{table.name}.csv": table_csv(table) for table in contents.tables}
+    if contents.facts["claims"]:
+        texts["claims.csv"] = claims_csv(contents.facts["claims"])
     folder = results / "report"
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():

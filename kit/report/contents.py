@@ -16,13 +16,14 @@ from kit.protocol import Protocol
 from kit.records import Column
 from kit.report import notes
 from kit.report.cells import Cell, Slot
+from kit.report.claims import read_claims
 from kit.report.costs import method_costs, stage_costs
 from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
 from kit.report.verdicts import CHANCE
-from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, record_sets
+from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, read_parquet, record_sets
 from kit.statistics import FEW_CLUSTERS
 
 SOURCE = ("name", "origin", "revision", "licence", "locked", "list_digest")
@@ -60,7 +61,7 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
             f"{results / 'rows.parquet'} does not exist",
             remedy="run `evaluate` for this manifest first",
         )
-    rows = pd.read_parquet(results / "rows.parquet").astype(ROW_TYPES)
+    rows = read_parquet(results / "rows.parquet").astype(ROW_TYPES)
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
     manifest, systems = run["manifest"], inputs["systems"]
     protocol = benchmarks.protocol(manifest["benchmark"]["loader"])
@@ -80,6 +81,7 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         "manifest": manifest,
         "manifest_digest": run["manifest_digest"],
         "glance": [*unlocked(run.get("sources", [])), *glance(tables)],
+        "claims": read_claims(results),
         "columns": column_facts(rows, {(s.target, s.part, s.column): len(s.ids) for s in sets}),
         "definitions": [
             {"id": d.id, "sentence": d.sentence, "unit": d.unit, "better": d.better}

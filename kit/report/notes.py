@@ -1,9 +1,10 @@
 """The sentences of a report that do not depend on its numbers."""
 
+from kit.report.claims import HOW
 from kit.report.verdicts import RULE
 from kit.statistics import FEW_CLUSTERS_NOTE
 
-__all__ = ["COMPARABILITY", "FEW_CLUSTERS_NOTE", "INTERVALS", "READING", "RULE"]
+__all__ = ["COMPARABILITY", "FEW_CLUSTERS_NOTE", "HOW", "INTERVALS", "READING", "RULE"]
 
 READING = (
     "Vanilla has learnt everything and forgot "

@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from kit.report import figure, notes
+from kit.report.claims import printed
 from kit.report.contents import Contents
 from kit.report.tables import Table
 
@@ -22,6 +23,7 @@ def render(template: str, contents: Contents) -> str:
         tables=contents.tables,
         distances=contents.distances,
         facts=contents.facts,
+        claims=[printed(entry) for entry in contents.facts["claims"]],
         notes=notes,
         protocol=contents.protocol,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),

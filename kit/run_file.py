@@ -1,0 +1,102 @@
+"""run.json as its readers need it: of our schema, and with a manifest that its digest fits."""
+
+from collections.abc import Mapping
+
+from kit import benchmarks
+from kit.digests import sha256_value
+from kit.errors import KitError
+from kit.protocol import Protocol
+from kit.rows import System
+from kit.strict_json import parse_json
+from kit.tables import unusable
+
+RUN = "run.json"
+SCHEMA = "pebench-kit/run/1"
+MAX_DRAWS = 20_000
+
+
+def read_run(data: bytes) -> dict[str, object]:
+    """Return the content of run.json.
+
+    Raises:
+        VerificationError: it is no run.json of our schema, or its manifest has another digest.
+    """
+    try:
+        run = parse_json(data)
+    except ValueError as error:
+        raise unusable(RUN, error) from None
+    if not isinstance(run, dict):
+        raise unusable(RUN, "not a JSON object")
+    if run.get("schema") != SCHEMA:
+        raise unusable(RUN, f"its schema is {run.get('schema')!r}, not {SCHEMA!r}")
+    if run.get("manifest_digest") != sha256_value(run.get("manifest")):
+        raise unusable(RUN, "manifest_digest is not the digest of its manifest")
+    return run
+
+
+def protocol_of(run: Mapping[str, object]) -> Protocol:
+    """Return the protocol of the benchmark that a run.json names.
+
+    Raises:
+        VerificationError: it names none that this version of the kit has.
+    """
+    loader = _mapping(_mapping(run, "manifest"), "benchmark").get("loader")
+    try:
+        return benchmarks.protocol(str(loader))
+    except KitError as error:
+        raise unusable(RUN, error.what) from None
+
+
+def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:
+    """Return (bootstrap draws, seed) of the intervals.
+
+    Raises:
+        VerificationError: they are missing, or ask for endless work.
+    """
+    settings = _mapping(_mapping(run, "manifest"), "report")
+    draws = _count(settings, "bootstrap_draws", 1, MAX_DRAWS)
+    return draws, _count(settings, "seed", 0, 2**63 - 1)
+
+
+def systems_of(run: Mapping[str, object], protocol: Protocol) -> list[System]:
+    """Return the systems that a run.json lists.
+
+    Raises:
+        VerificationError: they are no list of systems, or one name occurs twice.
+    """
+    systems = run.get("systems")
+    if (
+        not isinstance(systems, list)
+        or not systems
+        or not all(_is_system(system, protocol) for system in systems)
+    ):
+        raise unusable(RUN, "its systems are not a list of name, target, method, label and seed")
+    names = [system["name"] for system in systems]
+    if len(set(names)) != len(names):
+        raise unusable(RUN, "it names a system twice")
+    return systems
+
+
+def _is_system(value: object, protocol: Protocol) -> bool:
+    if not isinstance(value, dict) or not value.keys() >= {"target", "seed"}:
+        return False
+    seed = value["seed"]
+    return (
+        all(isinstance(value.get(name), str) for name in ("name", "method", "label"))
+        and value["target"] in (None, *protocol.targets)
+        and (seed is None or (type(seed) is int and abs(seed) < 2**63))
+    )
+
+
+def _mapping(value: Mapping[str, object], name: str) -> dict[str, object]:
+    part = value.get(name)
+    if not isinstance(part, dict):
+        raise unusable(RUN, f"{name} is missing")
+    return part
+
+
+def _count(report: Mapping[str, object], name: str, least: int, most: int) -> int:
+    number = report.get(name)
+    if type(number) is not int or not least <= number <= most:
+        raise unusable(RUN, f"manifest.report.{name} is {number!r}, not in {least}..{most}")
+    return number
