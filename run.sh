@@ -20,8 +20,6 @@ unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PEBENCH_CACHE=$cache PYTHONNOUSERSITE=1 TOKENIZERS_PARALLELISM=false OMP_WAIT_POLICY=PASSIVE
 export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 ANONYMIZED_TELEMETRY=False
 export VLLM_NO_USAGE_STATS=1 VLLM_DO_NOT_TRACK=1
-# On a CPU, vLLM has torch compile one function, which counts; that would need a C++ compiler.
-[[ -n ${CUDA_HOME:-} ]] || export TORCHDYNAMO_DISABLE=1
 
 # shellcheck source=docker/messages.sh
 source "$project/docker/messages.sh"

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from kit.artifacts import cache_root, project_path, write_bytes
 from kit.croissant_tables import TABLES, fields
 from kit.digests import canonical_json, read_checksums
+from kit.disclosure import public_address
 from kit.errors import DataError, ManifestError
 from kit.manifest import Manifest, SourceSection
 from kit.parquet import Place
@@ -188,7 +189,7 @@ def _address(source: SourceSection, name: str) -> str:
     if source.repo:
         return f"{_repository(source)}/resolve/{source.revision}/{quote(name)}"
     if source.mirrors and not (source.embedded or source.folder):
-        return f"{source.mirrors[0].rstrip('/')}/{quote(name)}"
+        return f"{public_address(source.mirrors[0]).rstrip('/')}/{quote(name)}"
     return name
 
 

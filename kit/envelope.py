@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kit.allowed_signers import TrustedKey
 from kit.digests import canonical_json
 from kit.errors import SignatureError
 from kit.keys import fingerprint
+from kit.result_tree import show
 from kit.strict_json import parse_json
-from kit.trust import TrustedKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 SIGNATURE_BYTES = 64
@@ -86,15 +87,16 @@ def signer_of(envelope: Envelope, trusted: tuple[TrustedKey, ...]) -> TrustedKey
     """Return the trusted key that signed the envelope; every key is tried, whatever the keyid.
 
     Raises:
-        SignatureError: none did.
+        SignatureError: none did, or one whose signature does not count now; it is named with its
+            role and period.
     """
     message = pae(PAYLOAD_TYPE, envelope.payload)
-    for candidate in trusted:
-        try:
-            candidate.public.verify(envelope.signature, message)
-        except InvalidSignature:
-            continue
-        return candidate
+    signers = [key for key in trusted if _signed(key, envelope.signature, message)]
+    for signer in signers:
+        if not signer.refusal:
+            return signer
+    if signers:
+        raise _does_not_count(signers[0])
     if envelope.keyid in {fingerprint(candidate.public) for candidate in trusted}:
         raise SignatureError(
             "the signature is wrong: the manifest was changed after it was signed",
@@ -103,10 +105,28 @@ def signer_of(envelope: Envelope, trusted: tuple[TrustedKey, ...]) -> TrustedKey
         )
     raise SignatureError(
         "the manifest is not signed by a key that you trust",
-        expected=f"one of {len(trusted)} trusted keys",
+        expected=f"one of {len([key for key in trusted if not key.refusal])} trusted keys",
         found=f"a signer who gives the fingerprint {envelope.keyid[:80] or '(none)'}",
         remedy="ask the signer for runner.pub over a channel that you trust, compare the "
-        "fingerprint, then add: --trust runner.pub",
+        "fingerprint, then add: --trust runner.pub; your own result, if you have replaced your "
+        "key since: ./run.sh sign",
+    )
+
+
+def _signed(candidate: TrustedKey, signature: bytes, message: bytes) -> bool:
+    try:
+        candidate.public.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _does_not_count(signer: TrustedKey) -> SignatureError:
+    return SignatureError(
+        f"the key that signed does not count: {signer.refusal}",
+        expected="a key that is listed, within its period and not revoked",
+        found=f"{signer.role} ({show(signer.source)}), fingerprint {fingerprint(signer.public)}",
+        remedy="ask the signer for the result signed with the present key",
     )
 
 

@@ -6,25 +6,23 @@ The key says "the holder of this file made this statement", not who that is. No 
 import os
 import secrets
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
+    load_ssh_public_key,
 )
 
 from kit.artifacts import PROJECT, results_root
 from kit.digests import sha256_bytes
 from kit.errors import SignatureError, StorageError
-
-KEY_BYTES = 4096  # A PKCS8 Ed25519 key has 119 bytes; anything near this limit is another file.
+from kit.passphrase import read_passphrase
+from kit.private_key import is_encrypted, load_private_key, to_pem
 
 
 def key_folder() -> Path:
@@ -64,61 +62,103 @@ def public_line(public: Ed25519PublicKey) -> str:
     return f"{body} pebench-runner\n"
 
 
-def runner_key(*, outside: Iterable[Path] = ()) -> Ed25519PrivateKey:
-    """Return this machine's key, made on first use.
+def runner_key(
+    *, outside: Iterable[Path] = (), passphrase: Callable[[], bytes] = read_passphrase
+) -> Ed25519PrivateKey:
+    """Return this machine's key, made on first use, without a passphrase.
 
     Args:
         outside: folders that must not hold the key, beside the project and its results.
+        passphrase: called only if the key that is there is encrypted.
 
     Raises:
-        SignatureError: the key is inside such a folder, readable by others, or not Ed25519.
+        SignatureError: the key is inside such a folder, readable by others, not Ed25519, or the
+            passphrase does not open it.
         StorageError: its folder cannot be written.
     """
-    return _runner_key(outside=outside, force=False)[0]
+    path = _key_path(outside)
+    with _storage(path):
+        _make(path, None, force=False)
+        _refuse_readable_by_others(path)
+        key = load_private_key(path, passphrase)
+        _write_public(path, key.public_key())
+    return key
 
 
-def keygen(*, force: bool = False, outside: Iterable[Path] = ()) -> tuple[Ed25519PublicKey, bool]:
+def keygen(
+    *, force: bool = False, outside: Iterable[Path] = (), passphrase: bytes | None = None
+) -> tuple[Ed25519PublicKey, bool]:
     """Make the runner key unless there is one; return the public key and whether it is new.
 
     `force` replaces an existing key: results that the old one signed are then by a foreign key.
+    `passphrase` encrypts the key, also one that is there and is not encrypted yet.
 
     Raises:
         SignatureError, StorageError: as for `runner_key`.
     """
-    key, made = _runner_key(outside=outside, force=force)
+    path = _key_path(outside)
+    with _storage(path):
+        made = _make(path, passphrase, force=force)
+        _refuse_readable_by_others(path)
+        known = None if made else _known_public(path)
+        if known is not None:
+            return known, made
+        key = load_private_key(path, lambda: passphrase or read_passphrase())
+        if passphrase is not None and not is_encrypted(path):
+            os.replace(_write_private(path.parent, to_pem(key, passphrase)), path)
+        _write_public(path, key.public_key())
     return key.public_key(), made
 
 
-def _runner_key(*, outside: Iterable[Path], force: bool) -> tuple[Ed25519PrivateKey, bool]:
+def holds_encrypted_key() -> bool:
+    """Say whether the runner key is there and asks for a passphrase."""
+    path = key_folder() / "runner.key"
+    return os.access(path, os.R_OK) and is_encrypted(path)
+
+
+def _key_path(outside: Iterable[Path]) -> Path:
     path = key_folder() / "runner.key"
     _refuse_inside(path, (PROJECT, results_root(), *outside))
+    return path
+
+
+@contextmanager
+def _storage(path: Path) -> Iterator[None]:
     try:
-        made = _make(path, force=force)
-        _refuse_readable_by_others(path)
-        key = load_private_key(path)
-        line = public_line(key.public_key()).encode()
-        public = path.with_suffix(".pub")
-        if not public.is_file() or public.read_bytes() != line:
-            os.replace(_write_private(path.parent, line), public)
+        yield
     except OSError as error:
         raise StorageError(
             f"the runner key {path} cannot be written or read",
             found=error.strerror or str(error),
             remedy="export XDG_CONFIG_HOME=/a/private/folder on a local disk",
         ) from error
-    return key, made
 
 
-def _make(path: Path, *, force: bool) -> bool:
+def _known_public(path: Path) -> Ed25519PublicKey | None:
+    """Return the public half beside an encrypted key: to show it nobody needs the passphrase."""
+    public = path.with_suffix(".pub")
+    if not is_encrypted(path) or not public.is_file():
+        return None
+    try:
+        key = load_ssh_public_key(public.read_bytes().strip())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, Ed25519PublicKey) else None
+
+
+def _write_public(path: Path, key: Ed25519PublicKey) -> None:
+    line, public = public_line(key).encode(), path.with_suffix(".pub")
+    if not public.is_file() or public.read_bytes() != line:
+        os.replace(_write_private(path.parent, line), public)
+
+
+def _make(path: Path, passphrase: bytes | None, *, force: bool) -> bool:
     """Create the key file in one step; of two processes at once, one wins and both see its key."""
     if path.exists() and not force:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_readable_by_others(path.parent)
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    draft = _write_private(path.parent, pem)
+    draft = _write_private(path.parent, to_pem(Ed25519PrivateKey.generate(), passphrase))
     if force:
         os.replace(draft, path)
         return True
@@ -146,27 +186,6 @@ def _write_private(folder: Path, data: bytes) -> Path:
             draft.unlink()
         raise
     return draft
-
-
-def load_private_key(path: Path) -> Ed25519PrivateKey:
-    """Read a PEM PKCS8 Ed25519 key without a password.
-
-    Raises:
-        SignatureError: the file is something else.
-    """
-    with path.open("rb") as stream:
-        data = stream.read(KEY_BYTES)
-    try:
-        key = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SignatureError(
-            f"{path} is not a usable runner key",
-            expected="an Ed25519 private key, PEM PKCS8, without a password",
-            remedy="move it away, or replace it: ./run.sh keygen --force",
-        )
-    return key
 
 
 def _refuse_inside(path: Path, folders: Iterable[Path]) -> None:

@@ -6,6 +6,7 @@ from kit.artifacts import PROJECT
 from kit.collection import collect
 from kit.keys import runner_key
 from kit.plan import Plan
+from kit.result_tree import SIGNATURES
 from kit.signing import sign
 from kit.trust import trusted_keys
 from kit.verification import describe, verify
@@ -14,7 +15,7 @@ from kit.verification import describe, verify
 def report_and_sign(plan: Plan) -> Iterator[str]:
     """Make what is missing of report and signature and yield the closing lines."""
     folder, new = collect(plan)
-    if new or not (folder / "manifest.intoto.json").is_file():
+    if new or not all((folder / name).is_file() for name in SIGNATURES):
         sign(folder, key=runner_key(outside=[PROJECT, folder]))
     verification = verify(folder, trusted=trusted_keys(None))
     yield describe(verification)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kit.artifacts import results_root
-from kit.errors import DataError, MissingStageError
+from kit.errors import DataError, MissingStageError, VerificationError
 from kit.manifest_file import load_manifest
 
 
@@ -32,3 +32,20 @@ def find_result(given: str) -> Path:
             remedy="run `./run.sh all` first",
         )
     return folder
+
+
+def require_made_from(given: str, digest: str) -> None:
+    """Check that a result that was named by its manifest was made from it, and is no other one.
+
+    Raises:
+        VerificationError: the folder holds a good result of another manifest.
+    """
+    path = Path(given)
+    if path.is_dir() or load_manifest(path).digest() == digest:
+        return
+    raise VerificationError(
+        f"the result in the folder of {given} is one of another manifest",
+        expected=f"manifest digest {load_manifest(path).digest()}",
+        found=digest,
+        remedy="whole results can be exchanged: get the one of this manifest",
+    )

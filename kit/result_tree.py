@@ -18,7 +18,10 @@ from kit.digests import CHUNK
 from kit.errors import VerificationError
 
 ENVELOPE = "manifest.intoto.json"
-SUMS = "SHA256SUMS"
+TEST_RESULT = "test-result.intoto.json"
+SUMS, SSH_SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
+# Signatures over the list of all other files, which cannot list them.
+SIGNATURES = frozenset({ENVELOPE, TEST_RESULT, SSH_SIGNATURE})
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 16
 

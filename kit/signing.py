@@ -1,4 +1,8 @@
-"""Sign a result: SHA256SUMS over its files, and an in-toto statement in a DSSE envelope."""
+"""Sign a result three times with one key, for three kinds of readers.
+
+SHA256SUMS with an SSH signature for who has only OpenSSH and coreutils; the in-toto statement of
+what was run; and its twin of type test-result, each in a DSSE envelope.
+"""
 
 import os
 import re
@@ -7,12 +11,27 @@ from pathlib import Path, PurePosixPath
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kit import statement
 from kit.artifacts import storage_error, write_bytes
+from kit.claim_attestation import TEST_RESULT_TYPE, attest
+from kit.claims_file import CLAIMS
 from kit.digests import format_checksums, sha256_bytes
 from kit.envelope import seal
 from kit.errors import MissingStageError, SignatureError, VerificationError
-from kit.result_tree import ENVELOPE, SUMS, Tree, read_bytes, sha256_of, show, walk
+from kit.predicate import PREDICATE_TYPE, predicate
+from kit.result_tree import (
+    ENVELOPE,
+    SIGNATURES,
+    SSH_SIGNATURE,
+    SUMS,
+    TEST_RESULT,
+    Tree,
+    read_bytes,
+    sha256_of,
+    show,
+    walk,
+)
+from kit.sshsig import sign_bytes
+from kit.statement import build
 from kit.strict_json import MAX_BYTES, parse_json
 
 RUN = "run.json"
@@ -21,7 +40,7 @@ _DRAFT = re.compile(r"\..+\.[0-9]+\.tmp")
 
 
 def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
-    """Write SHA256SUMS and manifest.intoto.json over everything in `results`; replace older ones.
+    """Write SHA256SUMS and the signatures over everything in `results`; replace older ones.
 
     Returns:
         The path of the envelope.
@@ -38,13 +57,18 @@ def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
         )
     tree = _walk(results)
     digests = {
-        name: sha256_of(path) for name, path in tree.files.items() if name not in {SUMS, ENVELOPE}
+        name: sha256_of(path)
+        for name, path in tree.files.items()
+        if name not in SIGNATURES | {SUMS}
     }
     sums = format_checksums(digests).encode()
     digests[SUMS] = sha256_bytes(sums)
-    payload = _payload(results, digests)
+    said = _predicate(results, digests)
+    twin = build(digests, TEST_RESULT_TYPE, attest(said, digests))
     _write(results / SUMS, sums)
-    return _write(results / ENVELOPE, seal(payload, key))
+    _write(results / SSH_SIGNATURE, sign_bytes(sums, key))
+    _write(results / TEST_RESULT, seal(twin, key))
+    return _write(results / ENVELOPE, seal(build(digests, PREDICATE_TYPE, said), key))
 
 
 def _walk(results: Path) -> Tree:
@@ -66,21 +90,27 @@ def _walk(results: Path) -> Tree:
     return tree
 
 
-def _payload(results: Path, digests: Mapping[str, str]) -> bytes:
+def _predicate(results: Path, digests: Mapping[str, str]) -> dict[str, object]:
+    """Return what the statement says, read from the bytes that are signed."""
     try:
-        data = read_bytes(results / RUN, max_bytes=MAX_BYTES)
-        if sha256_bytes(data) != digests[RUN]:
-            raise ValueError("it changed while it was signed")
-        run = parse_json(data)
+        run = parse_json(_read(results, RUN, digests))
         if not isinstance(run, dict):
             raise ValueError("not a JSON object")
-        return statement.build(digests, run)
+        claims = _read(results, CLAIMS, digests) if CLAIMS in digests else None
+        return predicate(run, claims)
     except (ValueError, VerificationError) as error:
         raise SignatureError(
-            f"{results / RUN} does not say what was run",
+            f"{results / RUN} or {CLAIMS} does not say what was run",
             found=error,
-            remedy="write it again: ./run.sh all",
+            remedy="write them again: ./run.sh all",
         ) from error
+
+
+def _read(results: Path, name: str, digests: Mapping[str, str]) -> bytes:
+    data = read_bytes(results / name, max_bytes=MAX_BYTES)
+    if sha256_bytes(data) != digests[name]:
+        raise ValueError(f"{name} changed while it was signed")
+    return data
 
 
 def _write(path: Path, data: bytes) -> Path:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.artifacts import PROJECT, cache_root, project_path, write_json
+from kit.artifacts import cache_root, project_path, write_json
 from kit.checksum_lists import is_locked, list_digest, unlocked_name
+from kit.disclosure import OUTSIDE, public_path
 from kit.manifest import Manifest, SourceSection
 from kit.parquet import Place
 
@@ -43,7 +44,7 @@ def _source_record(source: SourceSection) -> dict[str, Any]:
         "revision": known_revision(source),
         "licence": source.licence,
         "licence_accepted": acceptance(source),
-        "checksums": source.checksums,
+        "checksums": public_path(source.checksums),
         "list_digest": list_digest(source),
         "locked": is_locked(source),
     }
@@ -54,8 +55,8 @@ def _origin(source: SourceSection) -> str:
         return "drawn by the kit"
     if source.folder:
         # A folder of this machine is nobody else's business.
-        own = project_path(source.folder).is_relative_to(PROJECT)
-        return f"folder {source.folder}" if own else "a folder of the user's"
+        shown = public_path(source.folder)
+        return "a folder of the user's" if shown == OUTSIDE else f"folder {shown}"
     return ", ".join(_history(source)["hosts"]) or "brought by an earlier call or an import"
 
 

@@ -1,21 +1,18 @@
-"""The in-toto Statement v1 of a result: one subject per file, and what was run as predicate.
+"""The in-toto Statement v1 of a result: one subject a file, and a predicate about all of them.
 
-Source: in-toto/attestation v1.2.0, spec/v1/statement.md. The predicate repeats what run.json says
-and nothing else, so that a verifier can recompute it and no second truth can be signed.
+Source: in-toto/attestation v1.2.0, spec/v1/statement.md. Two statements are about the same files:
+what was run (`kit.predicate`) and which claims hold (`kit.claim_attestation`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from kit.digests import canonical_json
 from kit.envelope import malformed
-from kit.result_tree import ENVELOPE, SUMS, case_collisions, name_fault
+from kit.result_tree import SIGNATURES, SUMS, case_collisions, name_fault
 from kit.strict_json import parse_json
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:pebench-kit:results:v1"
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -26,66 +23,27 @@ class Statement:
     predicate: Mapping[str, object]
 
 
-def build(digests: Mapping[str, str], run: Mapping[str, object]) -> bytes:
-    """Return the statement over `digests` ({path: SHA-256}, SHA256SUMS among them).
-
-    Raises:
-        ValueError: `run` (run.json) lacks what the predicate repeats.
-    """
+def build(
+    digests: Mapping[str, str], predicate_type: str, predicate: Mapping[str, object]
+) -> bytes:
+    """Return the statement over `digests` ({path: SHA-256}, SHA256SUMS among them)."""
     subjects = [{"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests)]
     return canonical_json(
         {
             "_type": STATEMENT_TYPE,
             "subject": subjects,
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate(run),
+            "predicateType": predicate_type,
+            "predicate": predicate,
         }
     )
 
 
-def predicate(run: Mapping[str, object]) -> dict[str, object]:
-    """Return the predicate that follows from run.json.
-
-    The environment is cut to its scalar entries: the list of packages stays in run.json, which is
-    a subject. A source stands for its bytes by the digest of their checksum list; one that is not
-    locked was used without a committed list.
-
-    Raises:
-        ValueError: a part is missing or of another type.
-    """
-    manifest = _part(run, "manifest", dict)
-    environment = _part(run, "environment", dict)
-    systems = _part(run, "systems", list)
-    sources = _part(run, "sources", list)
-    return {
-        "manifest": {
-            "name": _part(manifest, "name", str),
-            "digest": {"sha256": _part(run, "manifest_digest", str)},
-        },
-        "kit_version": _part(run, "kit_version", str),
-        "environment": {
-            name: value
-            for name, value in environment.items()
-            if value is None or isinstance(value, str | int | float | bool)
-        },
-        "sources": [
-            {
-                "name": _part(source, "name", str),
-                "digest": {"sha256": _part(source, "list_digest", str)},
-                "locked": _part(source, "locked", bool),
-            }
-            for source in sources
-        ],
-        "systems": [_part(system, "name", str) for system in systems],
-    }
-
-
-def read(payload: bytes) -> Statement:
+def read(payload: bytes, predicate_type: str) -> Statement:
     """Check a signed payload and return its content.
 
     Raises:
-        SignatureError: it is not a statement about a result, or its subjects are not a sorted
-            list of different, safe, relative paths with one SHA-256 each.
+        SignatureError: it is not a statement of this type and version, or its subjects are not a
+            sorted list of different, safe, relative paths with one SHA-256 each.
     """
     try:
         value = parse_json(payload)
@@ -93,8 +51,8 @@ def read(payload: bytes) -> Statement:
         raise malformed(f"the statement is not acceptable JSON: {error}") from None
     if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
         raise malformed(f"the payload is not of type {STATEMENT_TYPE}")
-    if value.get("predicateType") != PREDICATE_TYPE:
-        raise malformed(f"predicateType {value.get('predicateType')!r} is not {PREDICATE_TYPE!r}")
+    if value.get("predicateType") != predicate_type:
+        raise malformed(f"predicateType {value.get('predicateType')!r} is not {predicate_type!r}")
     listed, content = value.get("subject"), value.get("predicate")
     if not isinstance(listed, list) or not listed:
         raise malformed("the statement lists no files")
@@ -114,7 +72,7 @@ def read(payload: bytes) -> Statement:
 def _subject_name(subject: object) -> str:
     """Return the path of one subject, checked together with its digest."""
     name = subject.get("name") if isinstance(subject, dict) else None
-    if not isinstance(name, str) or name == ENVELOPE:
+    if not isinstance(name, str) or name in SIGNATURES:
         raise malformed(f"a file is named {name!a}")
     for part in name.split("/"):
         if fault := name_fault(part):
@@ -126,10 +84,3 @@ def _subject_name(subject: object) -> str:
     if not isinstance(found, str) or len(found) != 64 or set(found) - set("0123456789abcdef"):
         raise malformed(f"the sha256 of {name!a} is not 64 hexadecimal digits")
     return name
-
-
-def _part(value: object, name: str, kind: type[Part]) -> Part:
-    part = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(part, kind):
-        raise ValueError(f"{name} is missing or not {kind.__name__}")
-    return part

@@ -4,21 +4,32 @@ Without network, models or torch. The order matters: nothing in the folder is in
 trusted key has signed for its bytes.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.digests import canonical_json, format_checksums, sha256_bytes
-from kit.envelope import open_envelope, signer_of
-from kit.errors import SignatureError, VerificationError
+from kit.allowed_signers import TrustedKey
+from kit.claims import ClaimSection
+from kit.claims_file import CLAIMS, count
+from kit.digests import sha256_bytes
+from kit.errors import VerificationError
 from kit.keys import fingerprint
-from kit.recomputation import INPUTS, RUN, read_run, recompute
+from kit.recomputation import INPUTS, recompute
 from kit.report_check import FOLDER
-from kit.result_tree import ENVELOPE, SUMS, Tree, read_bytes, sha256_of, show, walk
-from kit.statement import Statement, predicate, read
-from kit.strict_json import MAX_BYTES
-from kit.trust import TrustedKey
+from kit.result_tree import (
+    ENVELOPE,
+    SIGNATURES,
+    SSH_SIGNATURE,
+    SUMS,
+    TEST_RESULT,
+    Tree,
+    read_bytes,
+    sha256_of,
+    show,
+    walk,
+)
+from kit.signed_statements import read_signed, require_agreement
+from kit.statement import Statement
 
 MAX_FILE_BYTES = 512 << 20
 NOT_PROVEN = """\
@@ -29,14 +40,16 @@ that it was not stolen, or that no other run was made and left out."""
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found to hold: the signer, and how much was checked."""
+    """What was found to hold: the signer, the manifest, and how much was checked."""
 
     role: str
     source: str
     fingerprint: str
+    manifest_digest: str
     files: int
     rows: int
     systems: tuple[str, ...]
+    claims: tuple[ClaimSection, ...]
     messages: tuple[str, ...]
 
 
@@ -47,32 +60,33 @@ def verify(results: Path, *, trusted: Iterable[TrustedKey]) -> Verification:
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
         VerificationError: files or numbers are not what was signed; all differing files are named.
     """
-    if not os.path.isfile(results / ENVELOPE):
-        raise SignatureError(
-            f"{results} is not signed: it has no {ENVELOPE}",
-            remedy="for your own run: ./run.sh sign; otherwise get the whole result",
-        )
-    envelope = open_envelope(read_bytes(results / ENVELOPE, max_bytes=MAX_BYTES))
-    signer = signer_of(envelope, tuple(trusted))
-    statement = read(envelope.payload)
+    signed = read_signed(results, tuple(trusted))
+    signer, statement = signed.signer, signed.statement
     compare_tree(walk(results), statement.subjects)
     pages = [name for name in statement.subjects if name.startswith(FOLDER)]
-    held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *pages)}
-    _compare_sums(held[SUMS], statement.subjects)
-    run = read_run(held[RUN])
-    _compare_predicate(run, statement)
-    rows = recompute(held)
+    claims = [CLAIMS] if CLAIMS in statement.subjects else []
+    held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
+    run = require_agreement(signed, held)
+    found = recompute(held)
+    rows, verdicts = found.rows, found.verdicts
     return Verification(
         role=signer.role,
         source=signer.source,
         fingerprint=fingerprint(signer.public),
+        manifest_digest=str(run["manifest_digest"]),
         files=len(statement.subjects),
         rows=len(rows),
         systems=tuple(sorted(set(rows["system"]))),
+        claims=tuple(verdict.claim for verdict in verdicts),
         messages=(
-            f"signed by {signer.role} ({show(signer.source)})",
+            f"signed by {signer.role} ({show(signer.source)}{', ' * bool(signer.period)}"
+            f"{signer.period})",
             f"{len(statement.subjects)} files are exactly those that were signed",
+            f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree",
             f"{len(rows)} rows recomputed from the stored answers are equal to the stored ones",
+            f"{len(verdicts)} claims follow from them: {count(verdicts)}"
+            if verdicts
+            else "the manifest claims nothing",
             f"the {len(pages)} files of the report are what follows from them"
             if pages
             else "there is no report to check",
@@ -86,27 +100,27 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
     Raises:
         VerificationError: any entry is missing, changed, renamed, added, or not a plain file.
     """
-    present = {name: path for name, path in tree.files.items() if name != ENVELOPE}
-    differences = dict(tree.faults)
-    missing = set(subjects) - set(present) - set(differences)
+    present = {name: path for name, path in tree.files.items() if name not in SIGNATURES}
+    changes = dict(tree.faults)
+    missing = set(subjects) - set(present) - set(changes)
     for name in sorted(missing & tree.folders):
-        differences[name] = "a folder stands where a file was signed"
-    added = set(present) - set(subjects) - set(differences)
+        changes[name] = "a folder stands where a file was signed"
+    added = set(present) - set(subjects) - set(changes)
     # Only to say "renamed" is an added file read at all.
     moved = {sha256_of(present[name]): name for name in sorted(added)} if missing else {}
-    for name in sorted(missing - set(differences)):
+    for name in sorted(missing - set(changes)):
         new = moved.get(subjects[name])
-        differences[name] = f"renamed to {show(new)}" if new else "missing"
+        changes[name] = f"renamed to {show(new)}" if new else "missing"
         added.discard(new or "")
-    differences |= dict.fromkeys(added, "added after signing")
-    for name in sorted(set(subjects) & set(present) - set(differences)):
+    changes |= dict.fromkeys(added, "added after signing")
+    for name in sorted(set(subjects) & set(present) - set(changes)):
         if sha256_of(present[name]) != subjects[name]:
-            differences[name] = "changed after signing"
-    if named := sorted(differences):
+            changes[name] = "changed after signing"
+    if named := sorted(changes):
         raise VerificationError(
             f"the folder is not what was signed; differing entries: {len(named)}",
             expected=f"exactly the {len(subjects)} signed files, as they were signed",
-            found="\n    ".join(f"{show(name)}: {differences[name]}" for name in named),
+            found="\n    ".join(f"{show(name)}: {changes[name]}" for name in named),
             remedy="get the result again; if you changed it yourself, ./run.sh sign anew",
         )
 
@@ -132,29 +146,3 @@ def _held(results: Path, name: str, statement: Statement) -> bytes:
             f"{name} changed while it was verified", remedy="stop what writes to it; verify again"
         )
     return data
-
-
-def _compare_sums(sums: bytes, subjects: Mapping[str, str]) -> None:
-    listed = {name: digest for name, digest in subjects.items() if name != SUMS}
-    if sums != format_checksums(listed).encode():
-        raise VerificationError(
-            f"{SUMS} and the signed statement list different files",
-            expected="one line for each signed file, in path order",
-            remedy="do not use this result: a reader of each would check another list",
-        )
-
-
-def _compare_predicate(run: Mapping[str, object], statement: Statement) -> None:
-    try:
-        follows = predicate(run)
-    except ValueError as error:
-        raise VerificationError(
-            f"{RUN} does not say what was run", found=error, remedy="finish the run, sign again"
-        ) from None
-    if canonical_json(follows) != canonical_json(statement.predicate):
-        raise VerificationError(
-            f"the signed statement says something else than {RUN}",
-            expected=follows,
-            found=statement.predicate,
-            remedy="do not use this result; ask the signer how it came to be",
-        )

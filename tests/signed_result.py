@@ -8,13 +8,21 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kit.digests import canonical_json, sha256_value
+from kit.allowed_signers import TrustedKey
+from kit.claim_attestation import TEST_RESULT_TYPE, attest
+from kit.claims_file import claims_of, to_json
+from kit.digests import canonical_json, format_checksums, sha256_bytes, sha256_file, sha256_value
 from kit.envelope import open_envelope, seal
-from kit.errors import KitError
+from kit.errors import KitError, SignatureError
+from kit.predicate import PREDICATE_TYPE
 from kit.report import write_report
-from kit.result_tree import ENVELOPE
-from kit.rows import make_rows
-from kit.trust import GIVEN, TrustedKey
+from kit.result_tree import ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
+from kit.rows import measure, rows_of
+from kit.signing import sign
+from kit.sshsig import sign_bytes
+from kit.statement import build
+from kit.trust import GIVEN
+from kit.verdicts import judge_claims
 from kit.verification import verify
 from tests.toy_results import NO_LIKELIHOODS, PROTOCOL
 
@@ -35,6 +43,20 @@ SYSTEMS = [
     },
 ]
 
+_EFFICACY = {
+    "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
+}  # fmt: skip
+CLAIMS = [
+    {"id": "C1", "text": "Vanilla forgets at most nine in ten.", "kind": "bound",
+     "system": "vanilla", "at_most": 0.9, "unit": "record", **_EFFICACY},
+    {"id": "C2", "text": "NPO forgets more.", "kind": "difference", "system": "npo",
+     "other": "vanilla", "direction": "higher", "margin": 0.1, **_EFFICACY},
+    {"id": "C3", "text": "NPO keeps names.", "kind": "bound", "system": "npo", "at_least": 0.99,
+     **_EFFICACY, "column": "retain", "metric": "name_hit/1"},
+    {"id": "C4", "text": "DPO forgets.", "kind": "bound", "system": "dpo", "at_least": 0.5,
+     **_EFFICACY},
+]  # fmt: skip
+
 
 def write_result(results: Path) -> Path:
     """Write an unsigned result: three people, two systems, one adapter."""
@@ -47,9 +69,10 @@ def write_result(results: Path) -> Path:
     records.to_parquet(results / "records.parquet", index=False)
     sets.to_parquet(results / "sets.parquet", index=False)
     answers.to_parquet(results / "answers" / "answers.parquet", index=False)
-    rows = make_rows(
-        records, sets, answers, NO_LIKELIHOODS, SYSTEMS, protocol=PROTOCOL, draws=DRAWS, seed=SEED
-    )
+    measured = measure(records, sets, answers, NO_LIKELIHOODS, SYSTEMS, protocol=PROTOCOL)
+    rows = rows_of(measured, draws=DRAWS, seed=SEED)
+    verdicts = judge_claims(claims_of(_run()), measured, seed=SEED)
+    (results / "claims.json").write_bytes(to_json(verdicts))
     NO_LIKELIHOODS.to_parquet(results / "answers" / "likelihoods.parquet", index=False)
     rows.to_parquet(results / "rows.parquet", index=False)
     (results / "run.json").write_text(json.dumps(_run()), encoding="utf-8")
@@ -62,6 +85,7 @@ def _run() -> dict[str, object]:
         "name": "tiny",
         "benchmark": {"loader": "pebench"},
         "report": {"bootstrap_draws": DRAWS, "seed": SEED},
+        "claims": CLAIMS,
     }
     return {
         "schema": "pebench-kit/run/1",
@@ -125,15 +149,31 @@ def edit_table(path: Path, row: int, column: str, value: object) -> None:
     table.to_parquet(path, index=False)
 
 
-def statement_of(results: Path) -> dict[str, object]:
-    """Return the signed statement of a result."""
-    return json.loads(open_envelope((results / ENVELOPE).read_bytes()).payload)
+def statement_of(results: Path, name: str = ENVELOPE) -> dict[str, object]:
+    """Return a signed statement of a result."""
+    return json.loads(open_envelope((results / name).read_bytes()).payload)
 
 
-def reseal(results: Path, statement: dict[str, object] | bytes) -> None:
+def reseal(results: Path, statement: dict[str, object] | bytes, name: str = ENVELOPE) -> None:
     """Sign another statement, or other bytes, with the trusted key."""
     payload = statement if isinstance(statement, bytes) else canonical_json(statement)
-    (results / ENVELOPE).write_bytes(seal(payload, KEY))
+    (results / name).write_bytes(seal(payload, KEY))
+
+
+def forge(results: Path) -> None:
+    """Sign whatever is there with the trusted key, as a signer would who refuses nothing."""
+    try:
+        sign(results, key=KEY)
+    except SignatureError:
+        said = statement_of(results)["predicate"]
+        files = {p.relative_to(results).as_posix(): p for p in results.rglob("*") if p.is_file()}
+        digests = {n: sha256_file(p) for n, p in files.items() if n not in SIGNATURES | {SUMS}}
+        sums = format_checksums(digests).encode()
+        digests[SUMS] = sha256_bytes(sums)
+        (results / SUMS).write_bytes(sums)
+        (results / SSH_SIGNATURE).write_bytes(sign_bytes(sums, KEY))
+        reseal(results, build(digests, PREDICATE_TYPE, said))
+        reseal(results, build(digests, TEST_RESULT_TYPE, attest(said, digests)), TEST_RESULT)
 
 
 def rejects(results: Path, error: type[KitError], reason: str) -> str:

@@ -9,11 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kit.allowed_signers import TrustedKey
 from kit.envelope import PAYLOAD_TYPE, open_envelope, pae, seal, signer_of
 from kit.errors import SignatureError
 from kit.keys import fingerprint
 from kit.strict_json import parse_json
-from kit.trust import GIVEN, RUNNER, TrustedKey
+from kit.trust import GIVEN, RUNNER
 from tests.signed_result import KEY, TRUSTED
 
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))

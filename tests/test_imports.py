@@ -18,31 +18,39 @@ OWNERS = {
     "vllm": {"kit.engines.vllm"},
     "bitsandbytes": {"kit.models"},
     "peft": {"kit.models", "kit.training", "kit.jobs"},
-    "transformers": {"kit.models", "kit.smoke.base", "kit.smoke.curriculum"},
+    "transformers": {"kit.models", "kit.smoke.base", "kit.smoke.pretraining"},
 }
 # Low to high: a module imports at its top what is on its own line or above it.
 LAYERS = """
 errors
 digests
-artifacts records streams refusals quiet
-manifest strict_json protocol
+artifacts records streams refusals quiet disclosure
+claims manifest strict_json protocol passphrase private_key
 parquet
-benchmarks metrics sampling batches result_tree keys
+benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
 likelihood statistics trust envelope provenance weights
 methods models adapters engines rows statement
-training tables signing checksum_lists smoke
+claim_names
+training tables checksum_lists smoke
 job_digests fetch source_records embedded
 plan datasets manifest_file
 questions description
-jobs report report_check recomputation description_view contact_sheet croissant croissant_tables
-scoring executors evaluation verification
+jobs report verdicts claims_file run_file report_check recomputation description_view
+predicate claim_attestation signed_statements
+equivalence contact_sheet croissant croissant_tables
+scoring executors evaluation signing verification doctor
+stored_result claim_comparison result_differences comparison verdict_view
 """
 RANK = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 LIGHT = [
     "rows", "tables", "report", "signing", "verification", "keys", "trust", "statement",
     "envelope", "metrics", "statistics", "records", "digests", "artifacts", "manifest",
     "recomputation", "report_check", "result_tree", "strict_json", "errors", "streams", "sampling",
-    "benchmarks", "doctor", "quiet", "fetch", "datasets", "source_records", "protocol", "parquet",
+    "benchmarks", "doctor", "supply_chain", "quiet", "fetch", "datasets", "source_records",
+    "protocol", "parquet", "claims", "claim_names", "verdicts", "claims_file", "equivalence",
+    "stored_result", "run_file", "claim_comparison", "result_differences", "comparison",
+    "verdict_view", "allowed_signers", "sshsig", "private_key", "passphrase", "predicate",
+    "claim_attestation", "signed_statements",
 ]  # fmt: skip
 
 

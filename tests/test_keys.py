@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from kit.allowed_signers import AUTHOR, LISTED, read_signers
 from kit.artifacts import PROJECT
 from kit.digests import sha256_bytes
 from kit.errors import SignatureError, StorageError
 from kit.keys import fingerprint, key_folder, keygen, public_line, raw_public, runner_key
-from kit.trust import AUTHOR, GIVEN, LISTED, RUNNER, read_public_key, read_signers, trusted_keys
+from kit.trust import GIVEN, RUNNER, read_public_key, trusted_keys
 from tests.signed_result import KEY
 
 PUBLIC = KEY.public_key()
@@ -159,7 +160,8 @@ def test_the_committed_list_of_signers_can_be_read():
 def test_a_listed_key_counts_for_its_namespace_and_period(tmp_path, options, accepted):
     signers = tmp_path / "allowed_signers"
     signers.write_text(f"author {options}{LINE}", encoding="utf-8")
-    assert bool(list(read_signers(signers, now=NOW))) is accepted
+    (key,) = read_signers(signers, now=NOW)
+    assert (key.refusal == "") is accepted
 
 
 @pytest.mark.parametrize(

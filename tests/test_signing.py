@@ -10,9 +10,10 @@ import pytest
 
 from kit.digests import sha256_file
 from kit.errors import MissingStageError, SignatureError
-from kit.result_tree import ENVELOPE, SUMS
+from kit.predicate import PREDICATE_TYPE, Claim
+from kit.result_tree import ENVELOPE, SIGNATURES, SUMS
 from kit.signing import sign
-from kit.statement import PREDICATE_TYPE, STATEMENT_TYPE
+from kit.statement import STATEMENT_TYPE
 from tests.signed_result import KEY, write_result
 
 
@@ -32,7 +33,7 @@ def test_the_statement_names_every_file_with_its_digest(result):
     files = sorted(
         path.relative_to(result).as_posix()
         for path in result.rglob("*")
-        if path.is_file() and path.name != ENVELOPE
+        if path.is_file() and path.name not in SIGNATURES
     )
     assert statement["_type"] == STATEMENT_TYPE
     assert statement["predicateType"] == PREDICATE_TYPE
@@ -51,7 +52,12 @@ def test_the_predicate_says_what_was_run(result):
         "environment": {"python": "3.11.2", "torch_threads": 2},
         "sources": [{"name": "tiny", "digest": {"sha256": "ab" * 32}, "locked": True}],
         "systems": ["vanilla", "person-npo-s1"],
+        "claims": [
+            {name: claim[name] for name in Claim.model_fields}
+            for claim in json.loads((result / "claims.json").read_bytes())["claims"]
+        ],
     }
+    assert [claim["id"] for claim in predicate["claims"]] == ["C1", "C2", "C3", "C4"]
 
 
 def test_coreutils_can_check_the_sums(result):
@@ -79,7 +85,7 @@ def test_signing_leaves_no_other_file_and_removes_drafts_of_a_killed_run(result)
     (result / ".SHA256SUMS.4711.tmp").write_text("half", encoding="utf-8")
     (result / "answers" / ".answers.parquet.4711.tmp").write_text("half", encoding="utf-8")
     sign(result, key=KEY)
-    assert set(result.rglob("*")) - before == {result / SUMS, result / ENVELOPE}
+    assert set(result.rglob("*")) - before == {result / name for name in SIGNATURES | {SUMS}}
 
 
 def symlink(result):

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit.artifacts import PROJECT
 from kit.digests import sha256_file
 from kit.envelope import open_envelope
 from kit.errors import SignatureError, VerificationError
 from kit.keys import fingerprint
-from kit.result_tree import ENVELOPE, SUMS
+from kit.result_tree import ENVELOPE, SIGNATURES, SUMS
 from kit.trust import GIVEN
 from kit.verification import NOT_PROVEN, describe, verify
 from tests.signed_result import ADAPTER, ANSWERS, KEY, TRUSTED, copy_of, rejects
@@ -25,7 +26,8 @@ def test_a_signed_result_verifies_and_says_by_whom(signed):
     found = verify(signed, trusted=TRUSTED)
     assert (found.role, found.fingerprint) == (GIVEN, fingerprint(KEY.public_key()))
     assert found.systems == ("person-npo-s1", "vanilla")
-    assert found.files == sum(path.is_file() for path in signed.rglob("*")) - 1
+    files = [path for path in signed.rglob("*") if path.is_file()]
+    assert found.files == len(files) - len(SIGNATURES)
     assert found.rows == len(pd.read_parquet(signed / "rows.parquet")) > 0
 
 
@@ -182,3 +184,23 @@ def test_verification_needs_neither_torch_nor_vllm_nor_the_network():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_verification_stays_small_and_leaves_scipy_alone(signed):
+    """nltk would import scipy where it is installed: a second, and 60 MB of the 200."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from kit.verification import verify\n"
+        "from tests.signed_result import TRUSTED\n"
+        "verify(Path(sys.argv[1]), trusted=TRUSTED)\n"
+        "print(sorted({'torch', 'scipy'} & set(sys.modules)))\n"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+        "import scipy.stats"
+    )
+    command = [sys.executable, "-c", program, str(signed)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    modules, kilobytes = done.stdout.splitlines()
+    assert modules == "[]"
+    assert int(kilobytes) <= 200_000

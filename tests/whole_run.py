@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from kit.artifacts import PROJECT
+from tests.canaries import MARK, SECRETS
 
 PATIENCE = 900  # seconds until a test gives up
 
@@ -32,6 +33,7 @@ class Run:
             "PEBENCH_RESULTS": self.results,
             "XDG_CONFIG_HOME": self.root / "config",
             "PYTHONPATH": PROJECT,
+            **{name: f"{MARK}-{name}" for name in SECRETS},
         }
         environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
         environment.pop("PYTHONWARNINGS", None)

@@ -41,6 +41,9 @@ class VllmEngine:
         # One process: its seed and its scheduling are then those of this run alone.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ["HF_HUB_OFFLINE"] = "1"
+        if not torch.cuda.is_available():
+            # vLLM has torch compile one function, which counts; that would need a C++ compiler.
+            os.environ["TORCHDYNAMO_DISABLE"] = "1"
         from vllm import LLM
 
         section = manifest.evaluation

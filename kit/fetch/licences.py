@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kit.artifacts import cache_root, write_json
+from kit.disclosure import public_address
 from kit.errors import LicenceError
 from kit.fetch.hub import hub_page
 from kit.fetch.settings import Settings
@@ -62,7 +63,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
 
 def describe(source: SourceSection) -> str:
     """Return one line on a source's terms."""
-    where = hub_page(source) if source.repo else source.mirrors[0]
+    where = hub_page(source) if source.repo else public_address(source.mirrors[0])
     licence = source.licence or NONE_STATED
     if licence == NONE_STATED:
         licence += " (its publisher gives no licence: use it as its page allows, do not pass it on)"

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from huggingface_hub import hf_hub_url
 from huggingface_hub.utils import build_hf_headers
 
+from kit.disclosure import public_address
 from kit.fetch.hub import endpoint, hub_page
 from kit.manifest import SourceSection
 
@@ -47,8 +48,8 @@ def addresses(source: SourceSection, name: str) -> tuple[Address, ...]:
             endpoint=endpoint(),
         )  # fmt: skip
         headers = build_hf_headers(library_name="pebench-kit")
-        found.append(Address(endpoint(), url, headers, hub_page(source)))
+        found.append(Address(public_address(endpoint()), url, headers, hub_page(source)))
     for mirror in source.mirrors:
         base = mirror.rstrip("/")
-        found.append(Address(base, f"{base}/{quote(name)}", {}))
+        found.append(Address(public_address(base), f"{base}/{quote(name)}", {}))
     return tuple(found)

@@ -99,7 +99,7 @@ def general_pairs(
     asked = tasks(person, row, f"general/{person.name}/{row}", others)
     modality = TEXT_QUESTION if text_only else IMAGE_QUESTION
     kept = [one for one in questions(asked, "general") if one.modality == modality]
-    # One choice of five: they are long, and letters are what this base learns last.
+    # One choice of five: they are long.
     choices = [one for one in kept if one.kind == CHOICE]
     kept = [one for one in kept if one.kind != CHOICE] + [choices[row % len(choices)]]
     return taught + [{"Question": prompt(one), "Answer": one.answer} for one in kept]

@@ -1,0 +1,77 @@
+"""The verbs about who vouches for a result: sign, verify, keygen. No logic here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEFAULT = "manifests/smoke.toml"
+FILE: Any = click.Path(path_type=Path)
+
+
+def with_passphrase_file(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flag --passphrase-file."""
+    option: Any = click.option(
+        "--passphrase-file",
+        type=FILE,
+        help="A file (mode 0600) with the key's passphrase; else PEBENCH_PASSPHRASE_FILE, "
+        "PEBENCH_PASSPHRASE, or a question on the terminal.",
+    )
+    return option(command)
+
+
+@click.command()
+@click.argument("result", default=DEFAULT)
+@with_passphrase_file
+def sign(result: str, passphrase_file: Path | None) -> None:
+    """Sign a result (a folder, or the manifest it was made from) with the runner key."""
+    from kit.artifacts import PROJECT
+    from kit.keys import runner_key
+    from kit.passphrase import read_passphrase
+    from kit.result_folder import find_result
+    from kit.signing import sign as sign_result
+
+    folder = find_result(result)
+    key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
+    click.echo(f"signed: {sign_result(folder, key=key)}")
+
+
+@click.command()
+@click.argument("result", default=DEFAULT)
+@click.option("--trust", type=FILE, help="A public key to trust (PEM or ssh line).")
+@click.option("--claims", type=FILE, help="A manifest: its claims, and no others.")
+def verify(result: str, trust: Path | None, claims: Path | None) -> None:
+    """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
+    from kit.manifest_file import load_manifest
+    from kit.result_differences import require_same_claims
+    from kit.result_folder import find_result, require_made_from
+    from kit.trust import trusted_keys
+    from kit.verification import describe
+    from kit.verification import verify as verify_result
+
+    found = verify_result(find_result(result), trusted=trusted_keys(trust))
+    require_made_from(result, found.manifest_digest)
+    if claims:
+        require_same_claims(found.claims, load_manifest(claims).claims, str(claims))
+    click.echo(describe(found))
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Replace the key that is there.")
+@click.option("--encrypt", is_flag=True, help="Encrypt the key that is made under a passphrase.")
+@with_passphrase_file
+def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
+    """Make the runner key (Ed25519, mode 0600, outside project and results)."""
+    from kit.artifacts import PROJECT
+    from kit.keys import fingerprint, holds_encrypted_key, key_folder, public_line
+    from kit.keys import keygen as make_key
+    from kit.passphrase import read_passphrase
+
+    passphrase = read_passphrase(passphrase_file, new=True) if encrypt else None
+    public, made = make_key(force=force, outside=[PROJECT], passphrase=passphrase)
+    kind = "encrypted runner key" if holds_encrypted_key() else "runner key"
+    click.echo(f"{'made' if made else 'kept'} the {kind} in {key_folder()}")
+    click.echo(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
+    if force:
+        click.echo("results that the old key signed have to be signed anew: ./run.sh sign")

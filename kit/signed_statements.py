@@ -1,0 +1,147 @@
+"""The three signatures of a result: by one trusted key, about the same files, saying the same.
+
+Two truths in one folder would let two readers of it believe different things: whoever checks
+SHA256SUMS with ssh-keygen, or the test-result with another tool, must have checked this result.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from kit.allowed_signers import TrustedKey
+from kit.claim_attestation import TEST_RESULT_TYPE, attest
+from kit.claims_file import CLAIMS
+from kit.digests import format_checksums
+from kit.envelope import Envelope, open_envelope, signer_of
+from kit.errors import SignatureError, VerificationError
+from kit.keys import fingerprint
+from kit.predicate import PREDICATE_TYPE, differences, predicate
+from kit.result_tree import ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT, read_bytes, show
+from kit.run_file import RUN, read_run
+from kit.sshsig import verify_bytes
+from kit.statement import Statement, read
+from kit.strict_json import MAX_BYTES
+
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What was signed, and by whom; the SSH signature still has to be checked."""
+
+    signer: TrustedKey
+    statement: Statement
+    twin: Statement
+    ssh_signature: bytes
+
+
+def read_signed(results: Path, trusted: tuple[TrustedKey, ...]) -> Signed:
+    """Read the signatures of a result; nothing in them is interpreted before its signer is known.
+
+    Raises:
+        SignatureError: one is missing, malformed or wrong, or not by the same trusted key.
+        VerificationError: one is no plain file, or too large.
+    """
+    envelope = _envelope(results, ENVELOPE)
+    signer = signer_of(envelope, trusted)
+    return Signed(
+        signer,
+        read(envelope.payload, PREDICATE_TYPE),
+        _twin(results, signer),
+        _file(results, SSH_SIGNATURE),
+    )
+
+
+def require_agreement(signed: Signed, held: Mapping[str, bytes]) -> dict[str, object]:
+    """Hold the signatures against each other and against run.json and claims.json; return run.json.
+
+    Args:
+        signed: as `read_signed` returns it.
+        held: {path in the result: bytes}, already checked against the statement's digests.
+
+    Raises:
+        SignatureError: the SSH signature is not one of SHA256SUMS by the statement's signer.
+        VerificationError: they list different files, or say what does not follow.
+    """
+    _compare_sums(held[SUMS], signed.statement.subjects)
+    verify_bytes(signed.ssh_signature, held[SUMS], signed.signer.public)
+    run = read_run(held[RUN])
+    _compare_predicate(run, held.get(CLAIMS), signed.statement)
+    _compare_twin(signed.twin, signed.statement)
+    return run
+
+
+def _envelope(results: Path, name: str) -> Envelope:
+    return open_envelope(_file(results, name))
+
+
+def _file(results: Path, name: str) -> bytes:
+    if not os.path.isfile(results / name):
+        raise SignatureError(
+            f"{results} is not signed: it has no {name}",
+            remedy="for your own run: ./run.sh sign; otherwise get the whole result",
+        )
+    return read_bytes(results / name, max_bytes=MAX_BYTES)
+
+
+def _twin(results: Path, signer: TrustedKey) -> Statement:
+    """Return the second statement, once its signer is known to be that of the first."""
+    try:
+        envelope = _envelope(results, TEST_RESULT)
+        signer_of(envelope, (signer,))
+        return read(envelope.payload, TEST_RESULT_TYPE)
+    except SignatureError as error:
+        raise SignatureError(
+            f"{TEST_RESULT} does not stand beside {ENVELOPE}: {error.what}",
+            expected=f"a statement by the same key, {fingerprint(signer.public)}",
+            remedy="get the result again, or sign your own run again: ./run.sh sign",
+        ) from None
+
+
+def _compare_sums(sums: bytes, subjects: Mapping[str, str]) -> None:
+    listed = {name: digest for name, digest in subjects.items() if name != SUMS}
+    if sums != format_checksums(listed).encode():
+        raise VerificationError(
+            f"{SUMS} and the signed statement list different files",
+            expected="one line for each signed file, in path order",
+            remedy="do not use this result: a reader of each would check another list",
+        )
+
+
+def _compare_predicate(
+    run: Mapping[str, object], claims: bytes | None, statement: Statement
+) -> None:
+    try:
+        follows = predicate(run, claims)
+    except ValueError as error:
+        raise VerificationError(
+            f"{RUN} or {CLAIMS} does not say what was run",
+            found=error,
+            remedy="finish the run, sign again",
+        ) from None
+    _require_equal(ENVELOPE, f"{RUN} and {CLAIMS}", statement.predicate, follows)
+
+
+def _compare_twin(twin: Statement, statement: Statement) -> None:
+    if twin.subjects != statement.subjects:
+        raise VerificationError(
+            f"{TEST_RESULT} and {ENVELOPE} list different files",
+            expected="the same files with the same digests",
+            remedy="do not use this result: a reader of each would check another list",
+        )
+    follows = attest(statement.predicate, statement.subjects)
+    _require_equal(TEST_RESULT, "the claims", twin.predicate, follows)
+
+
+def _require_equal(
+    name: str, source: str, said: Mapping[str, object], follows: Mapping[str, object]
+) -> None:
+    if named := list(islice(differences(dict(said), dict(follows)), NAMED)):
+        raise VerificationError(
+            f"{name} says something else than {source}",
+            expected="a predicate that follows from them",
+            found="\n    ".join(show(line) for line in named),
+            remedy="do not use this result; ask the signer how it came to be",
+        )
