@@ -105,6 +105,13 @@ main() {
       ;;
   esac
 
+  if ! is_complete && [[ -z ${PEBENCH_ENV:-} && ' verify rescore compare ' == *" $verb "* ]]; then
+    # Whoever only checks a result needs no torch.
+    lock=$project/docker/requirements.verify.lock
+    digest=$(sha256sum <"$lock")
+    digest=${digest:0:12}
+    env=$cache/env/verify-$digest
+  fi
   if ! is_complete; then
     # shellcheck source=docker/environment.sh
     source "$project/docker/environment.sh"

@@ -62,15 +62,28 @@ install_packages() {
   "$python" -m venv "$env" >>"$env/build.log" 2>&1 || return
   # setuptools before all: one package (rouge-score) is published as source and built with it.
   pip_install -r "$(only setuptools)" || return
-  # torch apart: its CPU build may be on PyTorch's own index alone, which is asked for nothing else.
+  [[ $lock == *.verify.lock ]] || install_torch || return
+  pip_install -r "$lock" || return
+  case $lock in
+    *.cpu.lock) cp "$project"/docker/cpu_site/*.p* "$env/lib/python$python_version/site-packages/" ;;
+    *.verify.lock) remove_unused ;;
+  esac
+}
+
+install_torch() {
+  # Apart: its CPU build may be on PyTorch's own index alone, which is asked for nothing else.
   pip_install -r "$(only torch)" || {
     grep -q 'No matching distribution found for torch' "$env/build.log" || return
     say "environment: the configured package index has no torch+cpu; asking PyTorch's"
-    pip_install -r "$(only torch)" --extra-index-url https://download.pytorch.org/whl/cpu || return
+    pip_install -r "$(only torch)" --extra-index-url https://download.pytorch.org/whl/cpu
   }
-  pip_install -r "$lock" || return
-  [[ $lock == *.gpu.lock ]] ||
-    cp "$project"/docker/cpu_site/*.p* "$env/lib/python$python_version/site-packages/"
+}
+
+remove_unused() { # of the slim environment: packages' own tests, headers, and a server of tables
+  local site=$env/lib/python$python_version/site-packages
+  rm -rf "$site"/{pandas,pyarrow}/tests "$site"/numpy/{,*/}tests "$site"/pyarrow/{include,src} \
+    "$site"/pyarrow/*flight* "$site"/{pip,setuptools,pkg_resources,_distutils_hack} \
+    "$site"/{pip,setuptools}-*.dist-info "$site"/distutils-precedence.pth
 }
 
 claim_cache() { # mark a new or empty folder as ours: clean removes nothing from any other

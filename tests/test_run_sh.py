@@ -59,6 +59,7 @@ class Project:
     def lock(self, digest: str) -> None:
         text = f"tiny==1.0 --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
+        (self.root / "docker/requirements.verify.lock").write_text(f"# slim\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start run.sh without HOME and from another folder; pip sees the local wheel alone."""
@@ -154,6 +155,23 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
+
+
+@pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
+def test_who_only_checks_gets_the_slim_environment(project: Project, verb: str) -> None:
+    first = project.run(verb, "a result")
+    assert json.loads(first.stdout)["argv"] == [verb, "a result"]
+    (slim,) = project.environments()
+    assert slim.name.startswith("verify-")
+    assert "installing" not in project.run(verb, "a result").stderr
+    assert project.environments() == [slim]
+    assert not list(slim.glob("lib/python*/site-packages/pip"))
+
+
+def test_the_whole_environment_serves_for_checking_too(built: Project) -> None:
+    before = built.environments()
+    assert built.run("verify", "a result").returncode == 0
+    assert built.environments() == before
 
 
 def test_a_finished_environment_from_elsewhere_is_used(built: Project, project: Project) -> None:

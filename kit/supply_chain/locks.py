@@ -9,7 +9,8 @@ from kit.errors import EnvironmentFault
 PLATFORMS = ("cpu", "gpu")
 ENTRY = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w,.-]+\])?==(\S+)")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-MARK = re.compile(r"#\s*(cpu|gpu|uv|tools)\s*$")
+MARK = re.compile(r"#\s*(cpu|gpu|uv|tools|verify)\s*$")
+SECTION = re.compile(r"#\s*---\s*(\w+)")
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,17 @@ def read_lock(path: Path) -> list[Package]:
 
 
 def required(path: Path, platform: str) -> list[Package]:
-    """Return what requirements.in asks for in one lock; unmarked lines are for cpu and gpu."""
-    found = []
-    unmarked = platform if platform in PLATFORMS else ""
+    """Return what requirements.in asks for in one lock.
+
+    Unmarked lines are for cpu and gpu, and those of the section `verify` for that lock as well.
+    """
+    found, section = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
+        if heading := SECTION.match(line):
+            section = heading[1]
         mark = MARK.search(line)
-        if (entry := ENTRY.match(line)) and platform == (mark[1] if mark else unmarked):
+        meant = {mark[1]} if mark else {*PLATFORMS, section}
+        if (entry := ENTRY.match(line)) and platform in meant:
             found.append(Package(entry[1], entry[2]))
     return found
 
