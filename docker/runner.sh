@@ -60,7 +60,10 @@ source_digest() { # of what an image holds and is not mounted over: 12 digits
 image_name() { printf 'localhost/pebench-kit:%s-%s' "$1" "$(source_digest)"; } # TARGET
 
 needs_gpu() { # MANIFEST: the real experiments compute in bfloat16, the small ones in float32
-  grep -qsE '^compute_dtype *= *"bfloat16"' "$1" "$project/$1"
+  local file=$1 base
+  [[ -r $file ]] || file=$project/$1
+  base=$(sed -n 's/^extends *= *"\([^"]*\)".*/\1/p' "$file" 2>/dev/null)
+  grep -qsE '^compute_dtype *= *"bfloat16"' "$file" ${base:+"$(dirname -- "$file")/$base"}
 }
 
 has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }

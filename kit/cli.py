@@ -163,7 +163,7 @@ for command in (sign, verify, rescore, compare, keygen):
 
 @verbs.command()
 def bench() -> None:
-    """Measure this machine (./run.sh bench hashing, ./run.sh bench reading)."""
+    """Measure this machine (./run.sh bench hashing, reading or likelihood)."""
     raise click.UsageError("measure with ./run.sh bench")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from kit.digests import sha256_value, source_digest
 from kit.errors import MissingStageError
 from kit.evaluation_tables import records_frame, sets_frame
 from kit.job_digests import loader_sources
-from kit.plan import Plan
+from kit.plan import Job, Plan
 from kit.provenance import environment
 from kit.report import write_report
 from kit.rows import measure, read_inputs, rows_of
@@ -58,7 +59,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     likelihoods = [pq.read_table(path / "likelihoods.parquet") for path in scored]
     keys = ["system", "record_id", "role", "text"]
     _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
-    for job in plan.jobs():
+    for job in kept_jobs(plan):
         _copy_adapter(job.artifact, partial / "adapters" / job.name)
     write_json(partial / "run.json", _run(plan, inputs))
     settings = plan.manifest.report
@@ -134,6 +135,20 @@ def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
     table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
     # Without pandas' own notes a file's bytes follow from its values alone.
     pq.write_table(table.replace_schema_metadata(None), folder / name)
+
+
+def kept_jobs(plan: Plan) -> Iterator[Job]:
+    """Yield the jobs whose adapters the result holds."""
+    manifest = plan.manifest
+    claimed = {
+        (claim.other_target or claim.target if name == claim.other else claim.target, name)
+        for claim in manifest.claims
+        for name in (claim.system, claim.other)
+    }
+    for job in plan.jobs():
+        named = job.entry is None or (job.target, job.entry.name) in claimed
+        if manifest.report.adapters == "all" or (named and job.seed == manifest.seeds[0]):
+            yield job
 
 
 def _copy_adapter(artifact: Artifact, target: Path) -> None:

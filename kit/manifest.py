@@ -148,10 +148,14 @@ class EvaluationSection(_Section):
 
 
 class ReportSection(_Section):
-    """Intervals: bootstrap over people."""
+    """Intervals: bootstrap over people; and which adapters a result holds, all or the claimed.
+
+    "claimed" are vanilla, retain-only and, of the first seed, those that a claim names.
+    """
 
     bootstrap_draws: int = Field(1000, ge=100)
     seed: int = 0
+    adapters: Literal["all", "claimed"] = "all"
 
 
 class ComputeSection(_Section):

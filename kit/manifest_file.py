@@ -14,18 +14,36 @@ from kit.claims import ClaimSection
 from kit.errors import ManifestError
 from kit.manifest import Manifest, MethodSection, SourceSection
 
+EXTENDS = "extends"
 LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
 
 
 def load_manifest(path: Path) -> Manifest:
     """Read and validate a manifest; a relative path may start here or at the project's root.
 
+    One that begins with `extends = "other.toml"` says only what differs from the other.
+
     Raises:
         ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
+    document = _read(path)
+    if (named := document.pop(EXTENDS, None)) is not None:
+        base = _read(path.parent / named) if isinstance(named, str) else {}
+        if not base or EXTENDS in base:
+            raise ManifestError(
+                f"{path}: `{EXTENDS}` is not valid",
+                expected="the name of a manifest beside this one that extends no other",
+                found=repr(named),
+                remedy="write the whole manifest, or extend another",
+            )
+        document = _merged(base, document)
+    return parse_manifest(document, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         raise ManifestError(
@@ -44,7 +62,15 @@ def load_manifest(path: Path) -> Manifest:
             found=error.strerror,
             remedy="name a file of manifests/",
         ) from None
-    return parse_manifest(document, str(path))
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with its tables changed key by key; lists and values are replaced whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
 
 
 def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:

@@ -279,3 +279,27 @@ def test_what_a_result_stores_is_the_manifest_again():
 def test_a_manifest_cannot_be_changed_after_it_was_validated():
     with pytest.raises(ValueError, match="frozen"):
         load_manifest(SMOKE).compute.threads = 8
+
+
+def test_a_manifest_that_extends_another_says_only_what_differs(tmp_path):
+    (tmp_path / "base.toml").write_bytes(SMOKE.read_bytes())
+    short = tmp_path / "short.toml"
+    short.write_text(
+        'extends = "base.toml"\nname = "short"\nseeds = [2, 3]\n[finetune]\nsteps = 7\n'
+        '[report]\nadapters = "claimed"\n'
+    )
+    whole, found = load_manifest(SMOKE), load_manifest(short)
+    assert (found.name, found.seeds, found.finetune.steps) == ("short", (2, 3), 7)
+    assert found.finetune.rank == whole.finetune.rank
+    assert found.report.adapters == "claimed"
+    assert (found.unlearn, found.methods, found.claims) == (
+        whole.unlearn, whole.methods, whole.claims,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("named", ['"nothing.toml"', '"short.toml"', "3", '""'])
+def test_what_cannot_be_extended_is_named(tmp_path, named):
+    short = tmp_path / "short.toml"
+    short.write_text(f'extends = {named}\nname = "short"\n')
+    with pytest.raises(ManifestError, match=r"nothing.toml does not exist|`extends` is not|read"):
+        load_manifest(short)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kit.artifacts import PROJECT
+from kit.collection import kept_jobs
 from kit.errors import ManifestError
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
@@ -177,3 +178,18 @@ def test_targets_that_keep_the_same_records_share_one_retain_only_model():
     assert [job.name for job in plan.finetune] == ["vanilla", "retain_only"]
     (shared,) = [system for system in plan.systems if system.method == "retain_only"]
     assert shared.target is None, "it is measured for every target"
+
+
+def test_a_result_may_hold_the_adapters_that_its_claims_rest_on_and_no_others():
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "smoke-reference.toml"))
+    assert len(list(plan.jobs())) == 4 + 3 * 23
+    kept = [job.name for job in kept_jobs(plan)]
+    assert {"vanilla", "retain_only-person", "person-npo-s1", "both-npo-s1"} <= set(kept)
+    assert not [name for name in kept if name.endswith(("-s2", "-s3"))]
+    named = {claim.system for claim in plan.manifest.claims}
+    named |= {claim.other for claim in plan.manifest.claims}
+    assert {job.entry.name for job in kept_jobs(plan) if job.entry} == named - {
+        "vanilla", "retain_only", None,
+    }  # fmt: skip
+    whole = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    assert list(kept_jobs(whole)) == list(whole.jobs())
