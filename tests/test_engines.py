@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kit.artifacts import PROJECT
-from kit.engines import Answer, Request, image_major
+from kit.engines import Answer, Request, image_major, spoken
 from kit.executors.local import isolated
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
@@ -115,3 +115,16 @@ def test_requests_are_ordered_by_image_so_that_it_is_processed_once():
     asked = [Request(str(n), s, "", i) for s in "ab" for n, i in enumerate((two, one))]
     images = [request.image for request in image_major(asked)]
     assert images == [one, one, two, two]
+
+
+@pytest.mark.parametrize(
+    ("decoded", "said"),
+    [
+        (" Ada Sato ", "Ada Sato"),
+        (" Ada \ufffd", "Ada"),
+        ("Ada\ufffd Sato", "Ada\ufffd Sato"),
+        ("\ufffd", ""),
+    ],
+)
+def test_a_character_that_the_limit_cut_in_two_is_no_part_of_an_answer(decoded, said):
+    assert spoken(decoded) == said

@@ -179,6 +179,34 @@ def test_one_system_that_was_served_wrongly_fails_even_where_few_answers_may_dif
         evaluation.agreement(plan)
 
 
+@pytest.mark.parametrize(("differing", "passes"), [(1, True), (2, False)])
+def test_of_three_answers_of_a_system_one_may_differ_by_a_near_tie(
+    world, benchmark, monkeypatch, differing, passes
+):
+    answered(world, monkeypatch)
+    plan = make_plan(smoke(evaluation={"agreement_minimum": 0.5}))
+    for old, new in zip(world.systems, plan.systems, strict=True):
+        if old.answers.path != new.answers.path:
+            old.answers.path.rename(new.answers.path)
+    every = evaluation._compared
+    monkeypatch.setattr(evaluation, "_compared", lambda *given: every(*given)[:3])
+    system = named(plan, "event-npo-s1")
+    frame = stored(system)
+    wrong = evaluation._compared(plan, system, benchmark)[:differing]
+    frame.loc[frame["record_id"].isin(wrong), "text"] = "somebody else"
+    answers = [Answer(*row) for row in frame.itertuples(index=False)]
+    evaluation.write_answers(
+        [Answer(a.record_id, a.system, a.text, a.tokens, a.stop) for a in answers],
+        system.answers.path / "answers.parquet",
+    )
+    if passes:
+        found = evaluation.agreement(plan)
+        assert found["equal"] == found["sample"] - differing
+    else:
+        with pytest.raises(GuardError, match="event-npo-s1"):
+            evaluation.agreement(plan)
+
+
 def test_a_sampled_answer_that_the_second_engine_leaves_out_is_an_error(world, monkeypatch):
     answered(world, monkeypatch)
     serve(monkeypatch, world, lost=1)

@@ -29,6 +29,15 @@ class Answer:
     stop: str
 
 
+def spoken(text: str) -> str:
+    """Return a decoded answer without the space around it, and without a character cut in two.
+
+    An answer that ends at its limit may end within a character of several tokens: one engine
+    decodes what is there of it to U+FFFD, the other leaves it out.
+    """
+    return text.rstrip("\ufffd").strip()
+
+
 def complete(requests: Iterable[Request], answers: Sequence[Answer]) -> Sequence[Answer]:
     """Return the answers once it is sure that every request has exactly one.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from kit.batches import open_image
-from kit.engines import Answer, Request
+from kit.engines import Answer, Request, spoken
 from kit.manifest import Manifest
 from kit.models import device, load_adapter, load_base, load_processor
 
@@ -79,5 +79,5 @@ def _answer(request: Request, ids: list[int], tokenizer: object) -> Answer:
     ids = ids[: ids.index(end) + 1] if ended else ids
     text = tokenizer.decode(ids, skip_special_tokens=True)  # type: ignore[attr-defined]
     return Answer(
-        request.record_id, request.system, text.strip(), len(ids), "eos" if ended else "length"
+        request.record_id, request.system, spoken(text), len(ids), "eos" if ended else "length"
     )

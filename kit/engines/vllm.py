@@ -13,7 +13,7 @@ from typing import Any
 
 from kit.artifacts import cache_root
 from kit.batches import open_image
-from kit.engines import Answer, Request, image_major
+from kit.engines import Answer, Request, image_major, spoken
 from kit.manifest import Manifest
 
 LIKELIEST = 20  # first tokens whose log-probabilities the canary sees
@@ -84,7 +84,7 @@ class VllmEngine:
             Answer(
                 request.record_id,
                 request.system,
-                output.text.strip(),
+                spoken(output.text),
                 len(output.token_ids),
                 "eos" if output.finish_reason == "stop" else "length",
             )
