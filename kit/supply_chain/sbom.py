@@ -58,7 +58,7 @@ def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
         "externalReferences": [
             {
                 "type": "distribution",
-                "url": f"https://pypi.org/project/{package.key}/",
+                "url": identity,
                 "hashes": [{"alg": "SHA-256", "content": digest} for digest in package.sha256],
             }
         ],
