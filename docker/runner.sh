@@ -14,7 +14,8 @@ usage: ./run.sh --runner venv|docker|podman|apptainer [options] VERB [MANIFEST] 
   --shm-size SIZE  size of /dev/shm (docker, podman; default: 1g, with a GPU 8g)
 
 `./run.sh image build` makes the image. From the environment: PEBENCH_CACHE, PEBENCH_RESULTS,
-XDG_CONFIG_HOME (the key), HF_TOKEN and the proxy variables have their usual meaning.
+XDG_CONFIG_HOME (the key), PEBENCH_PASSPHRASE and PEBENCH_PASSPHRASE_FILE (of an encrypted key), HF_TOKEN
+and the proxy variables have their usual meaning.
 END
 }
 
@@ -165,7 +166,12 @@ mount_places() { # VERB
     verify) [[ ! -d $keys/pebench ]] || mount "$keys/pebench" /keys/pebench ro ;;
   esac
   options+=(--env "PEBENCH_RESULTS=$results" --env "PEBENCH_CACHE=$cache" --env XDG_CONFIG_HOME=/keys)
-  for name in HF_TOKEN http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+  if [[ -n ${PEBENCH_PASSPHRASE_FILE:-} ]]; then
+    mount_argument "$PEBENCH_PASSPHRASE_FILE" ro
+    options+=(--env "PEBENCH_PASSPHRASE_FILE=$translated")
+  fi
+  for name in HF_TOKEN PEBENCH_PASSPHRASE http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY \
+    NO_PROXY; do
     # By name alone: a value on the command line could be read by everybody on the machine.
     [[ -z ${!name:-} ]] || case $runner in
       apptainer) export "APPTAINERENV_$name=${!name}" ;;

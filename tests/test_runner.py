@@ -177,6 +177,19 @@ def test_a_token_reaches_the_container_by_name_alone(place):
     assert not any("hf_secret" in argument for argument in command)
 
 
+def test_a_passphrase_reaches_the_container_by_name_or_as_its_file(place):
+    file = place.root.parent / "passphrase"
+    file.write_text("secret words")
+    command = place.command(
+        "--runner", "docker", "sign", PEBENCH_PASSPHRASE="secret words",
+        PEBENCH_PASSPHRASE_FILE=str(file),
+    )  # fmt: skip
+    assert "PEBENCH_PASSPHRASE" in command
+    assert f"type=bind,source={file},target={file},readonly" in command
+    assert f"PEBENCH_PASSPHRASE_FILE={file}" in command
+    assert not any("secret words" in argument for argument in command)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
