@@ -4,15 +4,16 @@ Without network, models or torch. The order matters: nothing in the folder is in
 trusted key has signed for its bytes.
 """
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kit.allowed_signers import TrustedKey
 from kit.claims import ClaimSection
 from kit.claims_file import CLAIMS, count
 from kit.digests import sha256_bytes
-from kit.errors import VerificationError
+from kit.errors import KitError, VerificationError
 from kit.keys import fingerprint
 from kit.recomputation import INPUTS, recompute
 from kit.report_check import FOLDER
@@ -131,6 +132,20 @@ def describe(verification: Verification) -> str:
     lines.append(f"    {len(verification.systems)} systems were evaluated")
     lines.append(f"    key: sha256 {verification.fingerprint}")
     return "\n".join([*lines, NOT_PROVEN])
+
+
+def accepted_json(verification: Verification) -> str:
+    """Return what was found to hold, for programs."""
+    claims = [claim.id for claim in verification.claims]
+    said = {"verified": True, **asdict(verification), "claims": claims, "not_proven": NOT_PROVEN}
+    return json.dumps(said, indent=2)
+
+
+def refused_json(error: KitError) -> str:
+    """Return why a result is refused, for programs; `code` is the exit code."""
+    parts = {name: getattr(error, name) for name in ("what", "expected", "found", "remedy")}
+    said = {name: None if value is None else str(value) for name, value in parts.items()}
+    return json.dumps({"verified": False, "code": error.exit_code, **said}, indent=2)
 
 
 def _held(results: Path, name: str, statement: Statement) -> bytes:

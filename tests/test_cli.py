@@ -1,5 +1,6 @@
 """The command line as its user meets it: one message, a remedy, an exit code, no traceback."""
 
+import json
 import os
 import re
 import signal
@@ -11,8 +12,9 @@ import pytest
 from kit import cli, entry, errors
 from kit.artifacts import PROJECT
 from kit.errors import KitError
+from kit.keys import public_line
 from kit.quiet import quieten
-from tests.signed_result import copy_of
+from tests.signed_result import KEY, copy_of
 
 
 @pytest.fixture(autouse=True)
@@ -194,6 +196,24 @@ def test_a_signature_by_an_unknown_key_is_refused_until_it_is_trusted(call, sign
     code, said = call("verify", result, "--trust", tmp_path / "nothing.pub")
     assert code == 10
     assert "nothing.pub cannot be read" in said
+
+
+def test_a_verification_can_be_read_by_a_program(signed, tmp_path, capsys):
+    key = tmp_path / "key.pub"
+    key.write_text(public_line(KEY.public_key()))
+    entry.main(["verify", str(signed), "--trust", str(key), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["verified"] is True
+    assert found["role"] == "given key"
+    assert found["rows"] > 0
+    assert "vouches for itself" in found["not_proven"]
+    result = copy_of(signed, tmp_path)
+    (result / "run.json").write_text("{}")
+    with pytest.raises(SystemExit) as ended:
+        entry.main(["verify", str(result), "--trust", str(key), "--json"])
+    refused = json.loads(capsys.readouterr().out)
+    assert (refused["verified"], refused["code"]) == (False, 1) == (False, ended.value.code)
+    assert "run.json: changed after signing" in refused["found"]
 
 
 def test_keygen_keeps_the_key_that_is_there(call):
