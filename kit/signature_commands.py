@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from kit.verification import Verification
+    from kit.verification import Policy, Verification
 
 DEFAULT = "manifests/smoke.toml"
 FILE: Any = click.Path(path_type=Path)
@@ -44,14 +44,22 @@ def sign(result: str, passphrase_file: Path | None) -> None:
 @click.argument("result", default=DEFAULT)
 @click.option("--trust", type=FILE, help="A public key to trust (PEM or ssh line).")
 @click.option("--claims", type=FILE, help="A manifest: its claims, and no others.")
+@click.option(
+    "--policy",
+    type=click.Choice(["strict", "integrity"]),
+    default="strict",
+    help="integrity: signature and files alone, no number is recomputed.",
+)
 @click.option("--json", "machine", is_flag=True, help="Print JSON, of a refusal as well.")
-def verify(result: str, trust: Path | None, claims: Path | None, machine: bool) -> None:
+def verify(
+    result: str, trust: Path | None, claims: Path | None, policy: "Policy", machine: bool
+) -> None:
     """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
     from kit.errors import KitError
     from kit.verification import accepted_json, describe, refused_json
 
     try:
-        found = _verified(result, trust, claims)
+        found = _verified(result, trust, claims, policy)
     except KitError as error:
         if machine:
             click.echo(refused_json(error))
@@ -59,14 +67,16 @@ def verify(result: str, trust: Path | None, claims: Path | None, machine: bool) 
     click.echo(accepted_json(found) if machine else describe(found))
 
 
-def _verified(result: str, trust: Path | None, claims: Path | None) -> "Verification":
+def _verified(
+    result: str, trust: Path | None, claims: Path | None, policy: "Policy"
+) -> "Verification":
     from kit.manifest_file import load_manifest
     from kit.result_differences import require_same_claims
     from kit.result_folder import find_result, require_made_from
     from kit.trust import trusted_keys
     from kit.verification import verify as verify_result
 
-    found = verify_result(find_result(result), trusted=trusted_keys(trust))
+    found = verify_result(find_result(result), trusted=trusted_keys(trust), policy=policy)
     require_made_from(result, found.manifest_digest)
     if claims:
         require_same_claims(found.claims, load_manifest(claims).claims, str(claims))

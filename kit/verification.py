@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from kit.allowed_signers import TrustedKey
 from kit.claims import ClaimSection
-from kit.claims_file import CLAIMS, count
+from kit.claims_file import CLAIMS, claims_of, count
 from kit.digests import sha256_bytes
 from kit.errors import KitError, VerificationError
 from kit.keys import fingerprint
-from kit.recomputation import INPUTS, recompute
+from kit.recomputation import INPUTS, Recomputed, recompute
 from kit.report_check import FOLDER
 from kit.result_tree import (
     ENVELOPE,
@@ -33,6 +34,8 @@ from kit.signed_statements import read_signed, require_agreement
 from kit.statement import Statement
 
 MAX_FILE_BYTES = 512 << 20
+Policy = Literal["strict", "integrity"]
+NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
 NOT_PROVEN = """\
 What this does not prove: that the answers came from running the kit on the stated data and
 models (a run on one's own machine vouches for itself), when it was signed, who holds the key or
@@ -46,6 +49,7 @@ class Verification:
     role: str
     source: str
     fingerprint: str
+    policy: Policy
     manifest_digest: str
     files: int
     rows: int
@@ -54,8 +58,13 @@ class Verification:
     messages: tuple[str, ...]
 
 
-def verify(results: Path, *, trusted: Iterable[TrustedKey]) -> Verification:
-    """Check signature, statement, every file, and that rows and tables follow from the answers.
+def verify(
+    results: Path, *, trusted: Iterable[TrustedKey], policy: Policy = "strict"
+) -> Verification:
+    """Check signature, statement and every file; with `strict`, that all numbers follow as well.
+
+    `integrity` recomputes nothing, and says so: for a result whose metrics this version of the kit
+    no longer computes. Whoever signed may then have written any number.
 
     Raises:
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
@@ -68,30 +77,37 @@ def verify(results: Path, *, trusted: Iterable[TrustedKey]) -> Verification:
     claims = [CLAIMS] if CLAIMS in statement.subjects else []
     held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
     run = require_agreement(signed, held)
-    found = recompute(held)
-    rows, verdicts = found.rows, found.verdicts
+    period = f", {signer.period}" if signer.period else ""
+    found = recompute(held) if policy == "strict" else None
     return Verification(
         role=signer.role,
         source=signer.source,
         fingerprint=fingerprint(signer.public),
+        policy=policy,
         manifest_digest=str(run["manifest_digest"]),
         files=len(statement.subjects),
-        rows=len(rows),
-        systems=tuple(sorted(set(rows["system"]))),
-        claims=tuple(verdict.claim for verdict in verdicts),
+        rows=len(found.rows) if found else 0,
+        systems=tuple(sorted(set(found.rows["system"]))) if found else (),
+        claims=claims_of(run),
         messages=(
-            f"signed by {signer.role} ({show(signer.source)}{', ' * bool(signer.period)}"
-            f"{signer.period})",
+            f"signed by {signer.role} ({show(signer.source)}{period})",
             f"{len(statement.subjects)} files are exactly those that were signed",
             f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree",
-            f"{len(rows)} rows recomputed from the stored answers are equal to the stored ones",
-            f"{len(verdicts)} claims follow from them: {count(verdicts)}"
-            if verdicts
-            else "the manifest claims nothing",
-            f"the {len(pages)} files of the report are what follows from them"
-            if pages
-            else "there is no report to check",
+            *(_followed(found, len(pages)) if found else (NOT_RECOMPUTED,)),
         ),
+    )
+
+
+def _followed(found: Recomputed, pages: int) -> tuple[str, ...]:
+    """Return what was recomputed and found equal."""
+    return (
+        f"{len(found.rows)} rows recomputed from the stored answers are equal to the stored ones",
+        f"{len(found.verdicts)} claims follow from them: {count(found.verdicts)}"
+        if found.verdicts
+        else "the manifest claims nothing",
+        f"the {pages} files of the report are what follows from them"
+        if pages
+        else "there is no report to check",
     )
 
 
@@ -129,7 +145,8 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
 def describe(verification: Verification) -> str:
     """Return a short text for people; it ends with what a signature does not prove."""
     lines = [f"ok  {message}" for message in verification.messages]
-    lines.append(f"    {len(verification.systems)} systems were evaluated")
+    if verification.systems:
+        lines.append(f"    {len(verification.systems)} systems were evaluated")
     lines.append(f"    key: sha256 {verification.fingerprint}")
     return "\n".join([*lines, NOT_PROVEN])
 

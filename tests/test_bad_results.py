@@ -5,6 +5,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from tests.signed_result import (
     KEY,
     TRUSTED,
     copy_of,
+    edit_table,
     forge,
     reseal,
     statement_of,
@@ -228,6 +230,20 @@ def test_a_forger_of_stored_values_is_refused_or_right_and_never_crashes_the_ver
     forge(result)
     with suppress(VerificationError):
         verify(result, trusted=TRUSTED)
+
+
+def test_the_policy_integrity_takes_the_signers_word_for_numbers_and_says_so(damaged):
+    rows = pd.read_parquet(damaged / "rows.parquet")
+    edit_table(damaged / "rows.parquet", rows["low"].first_valid_index(), "value", 0.123)
+    forge(damaged)
+    with pytest.raises(VerificationError):
+        verify(damaged, trusted=TRUSTED)
+    found = verify(damaged, trusted=TRUSTED, policy="integrity")
+    assert (found.rows, found.systems) == (0, ())
+    assert found.messages[-1] == "numbers and verdicts were NOT recomputed (policy integrity)"
+    (damaged / "rows.parquet").write_bytes(b"")
+    with pytest.raises(VerificationError, match="not what was signed"):
+        verify(damaged, trusted=TRUSTED, policy="integrity")
 
 
 def test_a_good_result_of_another_manifest_is_not_taken_for_this_one(damaged, monkeypatch):
