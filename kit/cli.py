@@ -178,7 +178,7 @@ def clean() -> None:
     "--output", type=click.Path(path_type=Path), help="Folder (default: kit/smoke/base, replaced)."
 )
 def smoke_base(output: Path | None) -> None:
-    """Train the embedded base model from scratch and list its checksums (about half an hour)."""
+    """Train the embedded base model from scratch and list its checksums (about 40 minutes)."""
     from kit.artifacts import PROJECT
     from kit.smoke.base import build_base
 

@@ -42,7 +42,7 @@ class System(TypedDict):
 
 
 class Inputs(TypedDict):
-    """What `make_rows` needs of a result folder."""
+    """What `measure` needs of a result folder."""
 
     records: pd.DataFrame
     sets: pd.DataFrame
@@ -89,7 +89,7 @@ class Measured:
 
 
 def read_inputs(results: Path) -> Inputs:
-    """Read what `make_rows` needs from a result folder.
+    """Read what `measure` needs from a result folder.
 
     Raises:
         MissingStageError: a file is not there yet.
@@ -115,38 +115,6 @@ def read_parquet(path: Path) -> pd.DataFrame:
     return pq.ParquetFile(path).read(use_threads=False).to_pandas(use_threads=False)
 
 
-def make_rows(
-    records: pd.DataFrame,
-    sets: pd.DataFrame,
-    answers: pd.DataFrame,
-    likelihoods: pd.DataFrame,
-    systems: Sequence[System],
-    *,
-    protocol: Protocol,
-    draws: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Compute every metric row of a result; the order of the inputs' rows changes nothing.
-
-    Args:
-        records, sets, answers, likelihoods: tables as stored in a result folder.
-        systems: `systems` of run.json. One without a target (vanilla) is measured for every
-            target, the others for their own one.
-        protocol: of the benchmark: which columns there are and what stands in them.
-        draws: bootstrap draws for each interval.
-        seed: seed of the intervals; each also depends on its own system, column and metric only.
-
-    Returns:
-        One row for each system, column and metric with the columns of `ROW_TYPES`. `value` is in
-        [0, 1], or null with a `reason`; `low` and `high` are null below two clusters.
-
-    Raises:
-        DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
-    """
-    measured = measure(records, sets, answers, likelihoods, systems, protocol=protocol)
-    return rows_of(measured, draws=draws, seed=seed)
-
-
 def measure(
     records: pd.DataFrame,
     sets: pd.DataFrame,
@@ -156,14 +124,31 @@ def measure(
     *,
     protocol: Protocol,
 ) -> Measured:
-    """Give every answer its values; arguments and errors as for `make_rows`."""
+    """Give every answer its values; the order of the inputs' rows changes nothing.
+
+    Args:
+        records, sets, answers, likelihoods: tables as stored in a result folder.
+        systems: `systems` of run.json. One without a target (vanilla) is measured for every
+            target, the others for their own one.
+        protocol: of the benchmark: which columns there are and what stands in them.
+
+    Raises:
+        DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
+    """
     names = [system["name"] for system in systems]
     scores = score_answers(records, answers, likelihoods, names)
     return Measured(scores, record_sets(sets, scores, protocol), systems)
 
 
 def rows_of(measured: Measured, *, draws: int, seed: int) -> pd.DataFrame:
-    """Return the rows of measured answers, as `make_rows` does."""
+    """Return one row for each system, column and metric, with the columns of `ROW_TYPES`.
+
+    `value` is in [0, 1], or null with a `reason`; `low` and `high` are null below two clusters.
+
+    Args:
+        draws: bootstrap draws for each interval.
+        seed: seed of the intervals; each also depends on its own system, column and metric only.
+    """
     rows = [
         row
         for system in sorted(measured.systems, key=lambda system: system["name"])

@@ -116,6 +116,7 @@ def test_the_locks_are_what_requirements_in_gives():
     done = subprocess.run(
         ["docker/lock.sh", "--check"], cwd=PROJECT, capture_output=True, text=True
     )
-    if "cannot be resolved" in done.stderr:
+    # A requirement that cannot be met is a failure; only an index that does not answer is none.
+    if re.search("error sending request|failed to fetch|timed out", done.stderr, re.IGNORECASE):
         pytest.skip(f"no package index: {done.stderr[:200]}")
     assert done.returncode == 0, done.stderr

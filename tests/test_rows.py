@@ -5,8 +5,14 @@ import pandas as pd
 import pytest
 
 from kit.errors import DataError, MissingStageError
-from kit.rows import ROW_TYPES, make_rows, read_inputs
-from tests.toy_results import NO_LIKELIHOODS, PROTOCOL, toy_inputs, write_toy_results
+from kit.rows import ROW_TYPES, read_inputs
+from tests.toy_results import (
+    NO_LIKELIHOODS,
+    PROTOCOL,
+    make_rows,
+    toy_inputs,
+    write_toy_results,
+)
 
 
 @pytest.fixture(scope="module")

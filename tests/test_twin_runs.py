@@ -78,13 +78,13 @@ def test_a_left_out_likelihood_is_no_valid_result(finished):
     _, run, _ = finished
     from kit import benchmarks
     from kit.errors import DataError
-    from kit.rows import make_rows, read_inputs
+    from kit.rows import measure, read_inputs
 
     inputs = read_inputs(run.result)
     loader = json.loads((run.result / "run.json").read_text())["manifest"]["benchmark"]["loader"]
     fewer = {**inputs, "likelihoods": inputs["likelihoods"].iloc[1:]}
     with pytest.raises(DataError, match="likelihoods of system"):
-        make_rows(**fewer, protocol=benchmarks.protocol(loader), draws=100, seed=0)
+        measure(**fewer, protocol=benchmarks.protocol(loader))
 
 
 def test_a_second_call_makes_nothing_again(finished):

@@ -12,8 +12,9 @@ import pandas as pd
 
 from kit import benchmarks
 from kit.metrics.definition import Likelihood
+from kit.protocol import Protocol
 from kit.records import Column, Concept, Record
-from kit.rows import make_rows, read_inputs
+from kit.rows import measure, read_inputs, rows_of
 
 FORGET, PEOPLE, REAL = 4, 14, 6
 FIRST = [
@@ -140,6 +141,11 @@ def toy_inputs(seeds: tuple[int, ...] = (1,)) -> dict[str, object]:
     ]  # fmt: skip
     return {"records": pd.DataFrame(described), "sets": toy_sets(records), "answers": table,
             "likelihoods": NO_LIKELIHOODS, "systems": systems}  # fmt: skip
+
+
+def make_rows(*, protocol: Protocol, draws: int, seed: int, **inputs: object) -> pd.DataFrame:
+    """Return the metric rows of a result's inputs."""
+    return rows_of(measure(**inputs, protocol=protocol), draws=draws, seed=seed)
 
 
 def write_toy_results(results: Path, seeds: tuple[int, ...] = (1,)) -> Path:

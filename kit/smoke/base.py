@@ -158,8 +158,8 @@ events. It has seen none of the {len(people()[0])} fictitious people and {len(FI
 fictitious events of the smoke benchmark. It is for testing software and how methods behave, and
 knows nothing of the real world.
 
-Made by `./run.sh smoke-base` ({steps} steps of {BATCH} items, AdamW, one thread). Made again it
-knows as much, but its bytes are others: the last bits of a sum depend on the processor.
+Made by `./run.sh smoke-base` ({steps} steps of {BATCH} items, AdamW, one thread). That its
+bytes come out again is not promised: the last bits of a sum depend on the processor.
 Share of items whose answer is the likeliest in every token (teacher-forced), on {HELD_OUT} unseen
 ones of each kind of kit/smoke/curriculum.py; `nobody` is answered by a refusal drawn at random:
 
