@@ -18,6 +18,8 @@ from torch import Tensor
 from kit.errors import DataError, ModelError
 from kit.records import Record
 
+TEXT = 0  # in mm_token_type_ids
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -88,6 +90,19 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """A prompt as the processor has it: tokens, which of them are image's, and image inputs.
+
+    `kinds` is None where the model does not ask (`mm_token_type_ids`). One that does and is not
+    told places an image's tokens like text, without an error.
+    """
+
+    ids: list[int]
+    kinds: list[int] | None
+    images: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Prompts:
     """Inputs of one forward pass over prompts alone, left-padded: [B, P]."""
 
@@ -108,11 +123,10 @@ class Batcher:
         """Return one batch; image inputs are concatenated in record order."""
         prompts = [self._prompt(record.image, record.question) for record in records]
         answers = [self.answer_tokens(record, record.answer) for record in records]
-        rows = [ids + answer for (ids, _), answer in zip(prompts, answers, strict=True)]
         answer_ids, answer_mask = _padded(answers, self._pad)
         return Batch(
             tuple(record.id for record in records),
-            self._inputs(rows, [images for _, images in prompts]),
+            self._inputs(prompts, answers),
             answer_ids.to(self._device),
             answer_mask.to(self._device, torch.float32),
         )
@@ -120,7 +134,7 @@ class Batcher:
     def prompts(self, records: Sequence[Record]) -> Prompts:
         """Return the same prompts without answers, for answers that share them."""
         prompts = [self._prompt(record.image, record.question) for record in records]
-        inputs = self._inputs([ids for ids, _ in prompts], [images for _, images in prompts])
+        inputs = self._inputs(prompts, [[] for _ in prompts])
         return Prompts(tuple(record.id for record in records), inputs)
 
     def answer_tokens(self, record: Record, answer: str) -> list[int]:
@@ -133,31 +147,35 @@ class Batcher:
         return ids.to(self._device), mask.to(self._device)
 
     def _inputs(
-        self, rows: list[list[int]], images: Sequence[dict[str, Tensor]]
+        self, prompts: Sequence[Encoded], answers: Sequence[list[int]]
     ) -> dict[str, Tensor]:
-        ids, attention = _padded(rows, self._pad)
+        said = list(zip(prompts, answers, strict=True))
+        ids, attention = _padded([prompt.ids + answer for prompt, answer in said], self._pad)
         inputs = {"input_ids": ids, "attention_mask": attention}
-        for name in sorted({name for one in images for name in one}):
-            inputs[name] = torch.cat([one[name] for one in images if name in one])
+        if any(prompt.kinds for prompt in prompts):
+            kinds = [(p.kinds or [TEXT] * len(p.ids)) + [TEXT] * len(answer) for p, answer in said]
+            inputs["mm_token_type_ids"], _ = _padded(kinds, TEXT)
+        for name in sorted({name for prompt in prompts for name in prompt.images}):
+            inputs[name] = torch.cat([p.images[name] for p in prompts if name in p.images])
         return {name: tensor.to(self._device) for name, tensor in inputs.items()}
 
-    def _encode_prompt(
-        self, path: Path | None, question: str
-    ) -> tuple[list[int], dict[str, Tensor]]:
+    def _encode_prompt(self, path: Path | None, question: str) -> Encoded:
         prompt = chat_prompt(self._processor, question, with_image=path is not None)
         if path is None:
-            return self._text_ids(prompt), {}
+            return Encoded(self._text_ids(prompt), None, {})
         # Not tokenised by the tokenizer alone: only the processor knows how many tokens an
         # image of this size becomes.
         encoded = self._processor(
             images=open_image(path), text=prompt, add_special_tokens=False, return_tensors="pt"
         )
+        kinds = encoded.get("mm_token_type_ids")
         images = {
             name: value
             for name, value in encoded.items()
             if name.startswith(("pixel_values", "image_"))
         }
-        return encoded["input_ids"][0].tolist(), images
+        ids = encoded["input_ids"][0].tolist()
+        return Encoded(ids, None if kinds is None else kinds[0].tolist(), images)
 
     def _encode_answer(self, question: str, answer: str, with_image: bool) -> list[int]:
         text = answer_text(self._processor, question, answer, with_image=with_image)

@@ -23,13 +23,13 @@ from kit.datasets import base_folder, places
 from kit.engines import Answer, Request, complete
 from kit.errors import GuardError
 from kit.manifest import Manifest
+from kit.memory import peak_memory
 from kit.models import export_base, load_processor
 from kit.plan import Plan, System
 from kit.questions import records_of, requests_of
 from kit.records import Benchmark
 from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS
-from kit.training import peak_memory
 
 CANARY_RECORDS = 4
 CANARY_MINIMUM = 1e-4  # nats; an adapter that changes nothing gives exactly 0
@@ -61,7 +61,9 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
         for system in group:
             system.answers.partial.mkdir(parents=True, exist_ok=True)
             write_answers(answers[system.name], system.answers.partial / "answers.parquet")
-            system.answers.publish({"stage": "evaluate", "canary": changes.get(system.name)})
+            system.answers.publish(
+                {"stage": "evaluate", "canary": changes.get(system.name), "engine": engine.record}
+            )
         names_done = ", ".join(system.name for system in group)
         print(f"  answered {names_done}", file=sys.stderr, flush=True)
     return peak_memory()

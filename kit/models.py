@@ -5,6 +5,7 @@ and frozen. The vanilla model is the base with an adapter, an unlearned model is
 with a second one, and the reference is the same model with the second one off.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +31,15 @@ from kit.weights import save_weights, storing
 
 # Matched by transformers from the start of a module's path: a bare name would match nothing.
 FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
+TOWER = re.compile(r"^(model\.)?vision_tower\.(?!vision_model\.)")
+HUB_TOWER = r"\1vision_tower.vision_model."
 
 
 def device() -> torch.device:
-    """Return the accelerator where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Return the current accelerator where there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
 
 
 def load_processor(path: Path) -> Any:
@@ -80,12 +85,15 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
 
 
 def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights that the 4-bit base computes with, by module path."""
+    """Return the weights that the 4-bit base computes with, by module path, in main memory.
+
+    One at a time: all of them would not fit beside the base on a small GPU.
+    """
     state = {}
     for name, module in model.named_modules():
         if isinstance(module, Linear4bit):
             weight = dequantize_4bit(module.weight.data, module.weight.quant_state)
-            state[f"{name}.weight"] = weight.to(module.compute_dtype)
+            state[f"{name}.weight"] = weight.to(module.compute_dtype).cpu()
     return state
 
 
@@ -100,14 +108,23 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
     with storing(target):
         model.save_pretrained(target)
         load_processor(source).save_pretrained(target)
-    _hub_names(target / "model.safetensors")
+    del model, quantized
+    _hub_names(target)
 
 
-def _hub_names(weights: Path) -> None:
+def _hub_names(folder: Path) -> None:
     """Name a CLIP tower's weights as on the hub: vLLM reads nothing else, transformers both."""
-    tower, name = r"^(model\.)?vision_tower\.(?!vision_model\.)", r"\1vision_tower.vision_model."
-    state = {re.sub(tower, name, key): value for key, value in load_file(weights).items()}
-    save_weights(state, weights, {"format": "pt"})
+    for shard in sorted(folder.glob("*.safetensors")):
+        state = load_file(shard)
+        named = {TOWER.sub(HUB_TOWER, key): value for key, value in state.items()}
+        if named.keys() != state.keys():
+            save_weights(named, shard, {"format": "pt"})
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        said = json.loads(index.read_text(encoding="utf-8"))
+        places = said["weight_map"].items()
+        said["weight_map"] = {TOWER.sub(HUB_TOWER, key): place for key, place in places}
+        index.write_text(json.dumps(said, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def add_adapter(

@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any, Self
 
@@ -21,15 +22,16 @@ import torch
 from kit.batches import Batcher
 from kit.benchmarks import load as load_benchmark
 from kit.datasets import base_folder, places
+from kit.determinism import switch_on
 from kit.engines.transformers import BATCH
 from kit.errors import GuardError, ModelError
 from kit.likelihood import continuation_logprob, read_prompts
+from kit.memory import Pieces, peak_memory
 from kit.models import device, load_adapter, load_base, load_processor
 from kit.plan import Plan, System
 from kit.questions import asked_records
 from kit.records import Concept, Record, asked_likelihoods
 from kit.tables import LIKELIHOODS, SCHEMAS
-from kit.training import peak_memory
 
 FILE = "likelihoods.parquet"
 KEYS = ["system", "record_id", "role", "text"]
@@ -97,6 +99,7 @@ def score_systems(plan: Plan, names: Sequence[str]) -> int:
         GuardError: a model gives something that is no probability.
     """
     torch.set_num_threads(plan.manifest.compute.threads)
+    switch_on()
     folder = base_folder(plan.manifest)
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
     batcher = Batcher(load_processor(folder), device(), kept=KEPT)
@@ -122,22 +125,30 @@ def measure(model: torch.nn.Module, batcher: Batcher, records: Sequence[Record])
     Raises:
         ModelError: two letters of a choice begin with the same token.
     """
+    pieces = Pieces(BATCH, "records")
     measured: list[Measured] = []
-    with torch.no_grad():
-        for chunk in _chunks([Asked.of(record, batcher) for record in records]):
-            prompted = read_prompts(model, batcher.prompts([asked.record for asked in chunk]))
-            for asked, row in zip(chunk, prompted.first, strict=True):
-                measured += [
-                    Measured(asked.record.id, LETTER, letter, row[token].item(), 1)
-                    for letter, token in asked.letters.items()
-                ]
-            for given in zip(*(asked.texts for asked in chunk), strict=True):
-                ids, mask = batcher.answers([said.tokens for said in given])
-                sums = continuation_logprob(model, prompted, ids, mask).tolist()
-                measured += [
-                    Measured(asked.record.id, said.role, said.text, logprob, len(said.tokens))
-                    for asked, said, logprob in zip(chunk, given, sums, strict=True)
-                ]
+    for chunk in _chunks([Asked.of(record, batcher) for record in records]):
+        measured += pieces.run(partial(_measure_together, model, batcher), chunk)
+    return measured
+
+
+@torch.no_grad()
+def _measure_together(
+    model: torch.nn.Module, batcher: Batcher, chunk: Sequence[Asked]
+) -> list[Measured]:
+    prompted = read_prompts(model, batcher.prompts([asked.record for asked in chunk]))
+    measured = [
+        Measured(asked.record.id, LETTER, letter, row[token].item(), 1)
+        for asked, row in zip(chunk, prompted.first, strict=True)
+        for letter, token in asked.letters.items()
+    ]
+    for given in zip(*(asked.texts for asked in chunk), strict=True):
+        ids, mask = batcher.answers([said.tokens for said in given])
+        sums = continuation_logprob(model, prompted, ids, mask).tolist()
+        measured += [
+            Measured(asked.record.id, said.role, said.text, logprob, len(said.tokens))
+            for asked, said, logprob in zip(chunk, given, sums, strict=True)
+        ]
     return measured
 
 

@@ -24,10 +24,6 @@ def smoke(**evaluation) -> Manifest:
 def make_inputs(folder: Path) -> None:
     """Write the dequantised base, two random adapters large enough to matter, and pictures."""
     from kit.models import add_adapter, export_base, load_base, save_adapter
-    from kit.smoke.drawing import paint
-    from kit.smoke.events import FICTITIOUS
-    from kit.smoke.people import people
-    from kit.streams import stream
 
     section = smoke().model
     source = PROJECT / str(section.source.folder)
@@ -41,6 +37,15 @@ def make_inputs(folder: Path) -> None:
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.03)
         save_adapter(model, "trained", folder / f"adapter{number}")
+    paint_pictures(folder)
+
+
+def paint_pictures(folder: Path) -> None:
+    from kit.smoke.drawing import paint
+    from kit.smoke.events import FICTITIOUS
+    from kit.smoke.people import people
+    from kit.streams import stream
+
     for number, person in enumerate(people()[0][:RECORDS]):
         image = paint(person, FICTITIOUS[number], stream("engines", number))
         image.save(folder / f"{number}.png")

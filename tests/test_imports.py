@@ -15,10 +15,15 @@ MODULES = {
 }
 HEAVY = {"torch", "transformers", "peft", "vllm", "bitsandbytes", "accelerate", "safetensors"}
 OWNERS = {
-    "vllm": {"kit.engines.vllm"},
+    "vllm": {"kit.engines.vllm", "kit.engines.vllm_settings"},
     "bitsandbytes": {"kit.models"},
-    "peft": {"kit.models", "kit.training", "kit.jobs"},
-    "transformers": {"kit.models", "kit.smoke.base", "kit.smoke.pretraining"},
+    "peft": {"kit.models", "kit.jobs"},
+    "transformers": {
+        "kit.models",
+        "kit.engines.transformers",
+        "kit.smoke.base",
+        "kit.smoke.pretraining",
+    },
 }
 # Low to high: a module imports at its top what is on its own line or above it.
 LAYERS = """
@@ -28,10 +33,11 @@ artifacts records streams refusals quiet disclosure
 claims manifest strict_json protocol passphrase private_key
 parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
-likelihood statistics trust envelope provenance weights
+likelihood statistics trust envelope provenance weights memory determinism
 methods models adapters engines rows statement
 claim_names
-training tables checksum_lists smoke
+fitting checkpoint tables checksum_lists smoke
+training
 job_digests fetch source_records embedded
 plan datasets manifest_file
 questions description

@@ -19,9 +19,10 @@ from kit.sampling import partner
 from tests.toy_dataset import manifest
 
 torch.set_num_threads(1)
+SIZE = 2
 SETTINGS = TrainingSection(
-    steps=4, batch_size=4, micro_batch_size=2, learning_rate=0.02, warmup_steps=1, rank=4, alpha=4,
-    gradient_clip=1.0, checkpoint_every=2,
+    steps=4, batch_size=4, micro_batch_size=SIZE, learning_rate=0.02, warmup_steps=1, rank=4,
+    alpha=4, gradient_clip=1.0, checkpoint_every=2,
 )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def test_the_refusal_batch_holds_a_refusal_and_never_the_answer(worker, vanilla,
     answers = {record.answer for record in worker.benchmark.records.values()}
     seen = set()
     for number in range(6):
-        for step in source.steps(number):
+        for step in source.steps(number, SIZE):
             said = texts(step.refusal, processor)
             assert set(said) <= set(REFUSALS)
             assert step.refusal.record_ids == step.forget.record_ids
@@ -109,7 +110,7 @@ def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions
     split = worker.benchmark.splits["both"]
     retain = worker.records(split.retain)
     for number in (0, 3):
-        for step in source.steps(number):
+        for step in source.steps(number, SIZE):
             assert set(step.forget.record_ids) <= set(split.forget)
             records = worker.records(step.forget.record_ids)
             epoch = number  # four forget records, four a step
@@ -119,11 +120,11 @@ def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions
 
 def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_the_rest(worker):
     whole = StepSource(worker, None, job("retain_finetune"))
-    seen = {name for n in range(2) for s in whole.steps(n) for name in s.retain.record_ids}
+    seen = {name for n in range(2) for s in whole.steps(n, SIZE) for name in s.retain.record_ids}
     assert seen == set(worker.benchmark.finetune)
     only = dataclasses.replace(job("retain_finetune"), target="both")
     rest = StepSource(worker, None, only)
-    seen = {name for n in range(4) for s in rest.steps(n) for name in s.retain.record_ids}
+    seen = {name for n in range(4) for s in rest.steps(n, SIZE) for name in s.retain.record_ids}
     assert seen == set(worker.benchmark.splits["both"].retain)
 
 
@@ -132,7 +133,7 @@ def test_every_micro_batch_of_a_balanced_method_has_both_concepts(worker, vanill
     """With one concept alone in it there is nothing to balance, and the weights are 1."""
     source = source_of(worker, job(method, vanilla))
     for number in range(3):
-        for step in source.steps(number):
+        for step in source.steps(number, SIZE):
             assert step.forget_is_person.sum() == len(step.forget.record_ids) / 2
 
 
@@ -141,20 +142,31 @@ def test_reference_scalars_are_those_of_the_vanilla_model_whatever_was_asked_bef
 ):
     """A resumed run has asked for none yet: its numbers must be the same to the last bit."""
     source = source_of(worker, job("npo", vanilla))
-    walked = [step for number in range(4) for step in source.steps(number)]
+    walked = [step for number in range(4) for step in source.steps(number, SIZE)]
     late = StepSource(worker, source._model, job("npo", vanilla))
-    resumed = list(late.steps(3))
+    resumed = list(late.steps(3, SIZE))
     for one, two in zip(walked[-len(resumed) :], resumed, strict=True):
         assert one.forget.record_ids == two.forget.record_ids
         assert torch.equal(one.forget_reference, two.forget_reference)
 
 
 def test_concept_tokens_are_those_of_forgotten_names_and_keywords(worker, vanilla, processor):
-    step = next(source_of(worker, job("siu", vanilla)).steps(0))
+    step = next(source_of(worker, job("siu", vanilla)).steps(0, SIZE))
     ids = step.concept_tokens.nonzero().flatten().tolist()
     words = {processor.tokenizer.decode([token]).strip() for token in ids}
     assert {"Ada", "Sato", "Milo", "Berg", "scenic", "road"} <= words
     assert not {"Vera", "Zeman", "not", "know", "driving"} & words
+
+
+@pytest.mark.parametrize(("number", "card"), [(0, 0), (2, 2), (3, 0), (7, 1)])
+def test_workers_take_the_cards_in_turn(monkeypatch, number, card):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr("kit.jobs.switch_on", lambda: None)
+    Worker(manifest(), number)
+    assert taken == [card]
 
 
 def weights(artifact):
@@ -174,6 +186,8 @@ def test_a_job_records_what_it_cost(worker, vanilla):
     assert scalars["forward_passes"] == 4 * 4 * 2 + 4, "the reference of four records, once"
     assert record["stopped"] is None
     assert record["needs"]["reference_distribution"]
+    assert (record["micro_batch_size"], record["gradient_checkpointing"]) == (SIZE, False)
+    assert record["determinism"] == {"device": "cpu", "threads": 1}
 
 
 @pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])
@@ -185,10 +199,10 @@ def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     worker.run(whole)
     steps = StepSource.steps
 
-    def until(self, number):
+    def until(self, number, size):
         if number == 3:
             raise KeyboardInterrupt
-        return steps(self, number)
+        return steps(self, number, size)
 
     with monkeypatch.context() as patched:
         patched.setattr(StepSource, "steps", until)

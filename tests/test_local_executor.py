@@ -153,7 +153,7 @@ def test_jobs_that_were_finished_before_a_worker_was_killed_are_kept(tmp_path, m
     assert [job.artifact.done for job in jobs()] == [False, True, True]
 
 
-def open_nothing(given: object) -> None:
+def open_nothing(given: object, opened) -> None:
     """A worker's model and records, which no job here asks for."""
 
 

@@ -271,7 +271,7 @@ def training(model, batch, folder, name="kl_min"):
     )  # fmt: skip
     folder.mkdir(exist_ok=True)
     step = Step(policy=live(model), reference=reference, forget=batch, retain=batch)
-    train(model, build(name, {}), settings, lambda number: iter([step]), folder, name="t")
+    train(model, build(name, {}), settings, lambda number, size: iter([step]), folder, name="t")
 
 
 def test_training_changes_the_trained_adapter_and_not_a_bit_of_anything_else(base, batch, tmp_path):

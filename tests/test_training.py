@@ -9,7 +9,7 @@ import torch
 
 from kit.errors import TrainingError
 from kit.manifest import TrainingSection
-from kit.methods import build
+from kit.methods import Needs, build
 from kit.training import FORGOTTEN, Checkpoint, schedule, train
 from tests.toy_policy import END, OTHER, A, B, Bigram, batch_of, step_of
 
@@ -26,13 +26,13 @@ def section(**changed):
     return TrainingSection(**{**values, **changed})
 
 
-def steps_of(policy, micro=4):
+def steps_of(policy):
     """Return step number -> micro-batches; what is retained turns with the step."""
 
-    def steps(number):
+    def steps(number, size):
         retained = RETAINED[number % 4 :] + RETAINED[: number % 4]
-        for start in range(0, 4, micro):
-            part = slice(start, start + micro)
+        for start in range(0, 4, size):
+            part = slice(start, start + size)
             yield step_of(
                 policy,
                 Bigram(OTHER),
@@ -52,7 +52,7 @@ def run(folder, policy=None, method="npo", micro=4, source=None, stop_after=None
         policy,
         build(method, {}),
         settings,
-        source or steps_of(policy, micro),
+        source or steps_of(policy),
         folder,
         name="toy",
         stop_after=stop_after,
@@ -131,6 +131,7 @@ class Broken:
     """Gives a loss that is not a number at its third call."""
 
     value: float
+    needs = Needs(forget=False)
 
     def loss(self, step):
         step.log["calls"] = 1
@@ -142,8 +143,8 @@ class Broken:
 def test_a_loss_that_is_not_finite_is_an_error_and_not_an_adapter(tmp_path, value):
     policy = Bigram()
 
-    def steps(number):
-        for step in steps_of(policy)(number):
+    def steps(number, size):
+        for step in steps_of(policy)(number, size):
             step.number = number
             yield step
 
@@ -159,10 +160,10 @@ class Killed(BaseException):
 
 
 def killed_at(numbers, policy):
-    def steps(step):
+    def steps(step, size):
         if step in numbers:
             raise Killed
-        return steps_of(policy)(step)
+        return steps_of(policy)(step, size)
 
     return steps
 
@@ -175,9 +176,9 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, at)
         run(tmp_path / "killed", policy, source=killed_at([at], policy), checkpoint_every=3)
     fresh, asked = Bigram(OTHER) if at >= 3 else Bigram(), []
 
-    def watched(step):
+    def watched(step, size):
         asked.append(step)
-        return steps_of(fresh)(step)
+        return steps_of(fresh)(step, size)
 
     found, outcome, again = run(tmp_path / "killed", fresh, source=watched, checkpoint_every=3)
     assert torch.equal(found, expected)

@@ -19,6 +19,7 @@ class ToyEngine:
     ) -> None:
         self.adapters, self.shift = adapters, shift
         self.lost, self.doubled = lost, doubled
+        self.record = {"engine": "toy"}
         self.asked: list[Request] = []
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:

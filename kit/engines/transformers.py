@@ -4,14 +4,18 @@ The second opinion of the agreement check, and the engine where vLLM is not inst
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import torch
+import transformers
 
 from kit.batches import open_image
+from kit.determinism import switch_on, switches
 from kit.engines import Answer, Request, spoken
 from kit.manifest import Manifest
+from kit.memory import Pieces
 from kit.models import device, load_adapter, load_base, load_processor
 
 BATCH = 32
@@ -28,27 +32,33 @@ class TransformersEngine:
         scratch: Path,
     ) -> None:
         torch.set_num_threads(manifest.compute.threads)
+        switch_on()
         self._adapters = dict(adapters)
         self._base = load_base(base, manifest.model)
         self._processor = load_processor(base)
         self._processor.tokenizer.padding_side = "left"
         self._max_new_tokens = manifest.evaluation.max_new_tokens
+        self._pieces = Pieces(BATCH, "questions")
+        self.record = {
+            "engine": "transformers",
+            "version": transformers.__version__,
+            "dtype": manifest.model.compute_dtype,
+            **switches(),
+        }
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer greedily, system by system."""
-        answers = []
+        answers: list[Answer] = []
         for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
             model = self._base
             for number, folder in enumerate(self._adapters[system]):
                 model = load_adapter(model, f"adapter{number}", folder)
-            waiting = list(group)
-            for start in range(0, len(waiting), BATCH):
-                answers += self._batch(model, waiting[start : start + BATCH])
+            answers += self._pieces.run(partial(self._batch, model), list(group))
             if model is not self._base:
                 self._base = model.unload()
         return answers
 
-    def _batch(self, model: torch.nn.Module, requests: list[Request]) -> list[Answer]:
+    def _batch(self, model: torch.nn.Module, requests: Sequence[Request]) -> list[Answer]:
         tokenizer = self._processor.tokenizer
         images = [open_image(request.image) for request in requests if request.image]
         inputs = self._processor(

@@ -5,19 +5,17 @@ is meant for a large base; "merged" puts each system's merged weights into the r
 turn, which is faster where LoRA kernels cost more than the model does. Both give the same answers.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kit.artifacts import cache_root
 from kit.batches import open_image
 from kit.engines import Answer, Request, image_major, spoken
+from kit.engines.vllm_settings import arguments, described, opened, set_environment
 from kit.manifest import Manifest
 
 LIKELIEST = 20  # first tokens whose log-probabilities the canary sees
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the maximum ranks that vLLM accepts
 Adapters = Mapping[str, tuple[Path, ...]]
 """System -> the adapter folders whose sum it is served with; an empty tuple is the base."""
 
@@ -34,43 +32,14 @@ class VllmEngine:
     def __init__(self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path) -> None:
         import torch
 
-        os.environ.setdefault("VLLM_CACHE_ROOT", str(cache_root() / "vllm"))
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-        # One process: its seed and its scheduling are then those of this run alone.
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        if not torch.cuda.is_available():
-            # vLLM has torch compile one function, which counts; that would need a C++ compiler.
-            os.environ["TORCHDYNAMO_DISABLE"] = "1"
-        from vllm import LLM
-
-        section = manifest.evaluation
-        self._max_new_tokens = section.max_new_tokens
+        set_environment(manifest)
+        self._max_new_tokens = manifest.evaluation.max_new_tokens
         self._base, self._adapters = base, dict(adapters)
-        self._merged = section.serving == "merged"
+        self._merged = manifest.evaluation.serving == "merged"
         self._loras = {} if self._merged else _concatenated(adapters, scratch)
-        lora: dict[str, Any] = {}
-        if self._loras:
-            rank = max(rank for _, rank in self._loras.values())
-            lora = {
-                "enable_lora": True,
-                "max_loras": min(section.max_adapters, len(self._loras)),
-                "max_lora_rank": min(size for size in RANKS if size >= rank),
-            }
-        self._engine: Any = LLM(
-            model=str(base),
-            dtype=manifest.model.compute_dtype,
-            enforce_eager=not torch.cuda.is_available(),
-            max_model_len=section.max_model_len,
-            max_num_seqs=section.max_sequences,
-            seed=0,
-            limit_mm_per_prompt={"image": 1},
-            disable_log_stats=True,
-            use_tqdm_on_load=False,
-            **lora,
-        )
+        chosen = arguments(manifest, base, [rank for _, rank in self._loras.values()])
+        self._engine = opened(chosen)
+        self.record = described(manifest, chosen)
         if not torch.cuda.is_available():
             torch.set_num_threads(manifest.compute.threads)
         self._served: tuple[Path, ...] = ()

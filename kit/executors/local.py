@@ -33,7 +33,8 @@ def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dic
     if not workers:
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
-    with _pool(workers, _open_worker, manifest) as pool:
+    opened = multiprocessing.get_context("spawn").Value("i", 0)
+    with _pool(workers, _open_worker, manifest, opened) as pool:
         futures = {_submit(pool, _run, job): job for job in ordered}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -94,12 +95,15 @@ def _pool(
     pool.shutdown()
 
 
-def _open_worker(manifest: Manifest) -> None:
+def _open_worker(manifest: Manifest, opened: Any) -> None:
     global _worker
     _start_worker()
     from kit.jobs import Worker
 
-    _worker = Worker(manifest)
+    with opened.get_lock():
+        number = opened.value
+        opened.value += 1
+    _worker = Worker(manifest, number)
 
 
 def _start_worker() -> None:

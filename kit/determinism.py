@@ -1,0 +1,62 @@
+"""What is switched so that equal inputs give equal bits, and what could not be.
+
+On a CPU the number of threads decides (`compute.threads`); nothing else is switched. On a GPU
+PyTorch promises equal results on one kind of card with one set of packages only, and some
+operations have no deterministic form: those that ran are named in the job's record. Source:
+PyTorch's notes on reproducibility.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+# Read by cuBLAS when it starts, so they are set before a process first uses a GPU.
+ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+NONDETERMINISTIC = re.compile(r"^(?P<name>.{1,80}?) does not have a deterministic implementation")
+DEFAULTS_TO = re.compile(r"^(?P<name>.{1,80}?) defaults to a non-deterministic algorithm")
+
+
+def switch_on() -> None:
+    """Ask for deterministic kernels and full precision of float32; before a GPU is first used."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if torch.cuda.is_available():
+        # Only a warning: the run is worth having, and the record says what was not.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+        torch.set_float32_matmul_precision("highest")
+
+
+@contextmanager
+def watched() -> Iterator[set[str]]:
+    """Yield the names of operations that ran without a deterministic form."""
+    names: set[str] = set()
+
+    def note(message: Warning | str, *_: Any, **__: Any) -> None:
+        for form in (NONDETERMINISTIC, DEFAULTS_TO):
+            if found := form.match(str(message)):
+                names.add(found["name"])
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("once", message=".*deterministic")
+        warnings.showwarning = note
+        yield names
+
+
+def switches(names: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return what was switched, as JSON, with the operations that `watched` saw."""
+    if not torch.cuda.is_available():
+        return {"device": "cpu", "threads": torch.get_num_threads()}
+    return {
+        "device": torch.cuda.get_device_name(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "nondeterministic_operations": sorted(names),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        **{name.lower(): os.environ.get(name) for name in ENVIRONMENT},
+    }
