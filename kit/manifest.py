@@ -138,7 +138,11 @@ class MethodSection(_Section):
 
 
 class EvaluationSection(_Section):
-    """Greedy generation; `max_new_tokens` bounds every answer of every system alike."""
+    """Greedy generation; `max_new_tokens` bounds every answer of every system alike.
+
+    `agreement_*` say how far a second engine must give the same answers. They decide no answer, so
+    changing them asks nothing again.
+    """
 
     engine: Literal["vllm", "transformers"]
     serving: Literal["adapters", "merged"] = Field(
@@ -152,7 +156,18 @@ class EvaluationSection(_Section):
         False, description="vLLM's beta of answers that do not depend on their company; slower"
     )
     agreement_sample: int = Field(gt=0, description="answers compared between two engines")
-    agreement_minimum: float = Field(0.99, ge=0, le=1)
+    agreement_minimum: float = Field(0.99, ge=0, le=1, description="share of them that is equal")
+    agreement_of_each: float = Field(
+        0.75, ge=0, le=1, description="the same of one system's few, of which one may always differ"
+    )
+    agreement_words: int = Field(
+        0, ge=0, description="first words that are compared; 0: whole answers"
+    )
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides answers: everything but how they are checked."""
+        values = self.model_dump(mode="json").items()
+        return {name: value for name, value in values if not name.startswith("agreement_")}
 
 
 class ReportSection(_Section):

@@ -194,7 +194,7 @@ def _systems(
             "targets": manifest.targets if target is None else [target],
             "instruction": instruction,
         }
-        served = {"serving": serving.digest, "evaluation": manifest.evaluation.model_dump()}
+        served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
         answers = Artifact("evaluate", name, answers_digest(manifest, {**asked, **served}))
         likelihoods = None
         if (

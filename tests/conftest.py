@@ -8,14 +8,21 @@ import pytest
 from kit.signing import sign
 from tests.signed_result import KEY, copy_of, write_result
 
+# What is done only where it is asked for by name (`-m`), and why not otherwise.
+ASKED_FOR = {
+    "container": "builds an image: ./run.sh test -m container",
+    "gpu": "needs a GPU: ./run.sh test -m gpu",
+}
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Building an image takes half an hour: it is done where it is asked for by name."""
-    if "container" not in config.option.markexpr:
-        skip = pytest.mark.skip(reason="builds an image: ./run.sh test -m container")
-        for item in items:
-            if item.get_closest_marker("container"):
-                item.add_marker(skip)
+    """Skip by name what takes half an hour or a device that most machines have not."""
+    for marker, reason in ASKED_FOR.items():
+        if marker not in config.option.markexpr:
+            skip = pytest.mark.skip(reason=reason)
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

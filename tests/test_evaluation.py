@@ -9,6 +9,7 @@ from kit.engines import Answer, Request, complete
 from kit.errors import GuardError
 from kit.parquet import Place
 from kit.plan import make_plan
+from kit.stages import guard_path
 from kit.streams import sample
 from tests.toy_dataset import manifest, write_dataset
 from tests.toy_engine import ToyEngine
@@ -170,13 +171,38 @@ def test_one_system_that_was_served_wrongly_fails_even_where_few_answers_may_dif
 ):
     answered(world, monkeypatch)
     plan = make_plan(smoke(evaluation={"agreement_minimum": 0.5}))
-    for old, new in zip(world.systems, plan.systems, strict=True):
-        if old.answers.path != new.answers.path:
-            old.answers.path.rename(new.answers.path)
+    assert [s.answers for s in plan.systems] == [s.answers for s in world.systems]
     evaluation.agreement(plan)
     change(named(plan, "event-npo-s1"), 1.0)
     with pytest.raises(GuardError, match="event-npo-s1"):
         evaluation.agreement(plan)
+
+
+@pytest.mark.parametrize(("words", "passes"), [(0, False), (2, True), (3, False)])
+def test_answers_that_part_late_agree_where_the_manifest_compares_first_words(
+    world, monkeypatch, words, passes
+):
+    answered(world, monkeypatch)
+    plan = make_plan(smoke(evaluation={"agreement_words": words}))
+    for system in plan.systems:
+        frame = stored(system)
+        frame["text"] = [f"{' '.join(text.split()[:2])} later" for text in frame["text"]]
+        answers = [Answer(*row) for row in frame.itertuples(index=False)]
+        evaluation.write_answers(answers, system.answers.path / "answers.parquet")
+    if passes:
+        assert evaluation.agreement(plan)["equal"] >= 60
+    else:
+        with pytest.raises(GuardError, match="the two engines disagree") as caught:
+            evaluation.agreement(plan)
+        assert "agreement_words" in caught.value.remedy
+
+
+def test_how_answers_are_checked_decides_no_answer():
+    before = make_plan(smoke())
+    checked = {"agreement_sample": 7, "agreement_minimum": 0.1, "agreement_words": 2}
+    after = make_plan(smoke(evaluation=checked))
+    assert [s.answers.digest for s in after.systems] == [s.answers.digest for s in before.systems]
+    assert guard_path(after) != guard_path(before), "but they are checked again"
 
 
 @pytest.mark.parametrize(("differing", "passes"), [(1, True), (2, False)])
@@ -185,9 +211,7 @@ def test_of_three_answers_of_a_system_one_may_differ_by_a_near_tie(
 ):
     answered(world, monkeypatch)
     plan = make_plan(smoke(evaluation={"agreement_minimum": 0.5}))
-    for old, new in zip(world.systems, plan.systems, strict=True):
-        if old.answers.path != new.answers.path:
-            old.answers.path.rename(new.answers.path)
+    assert [s.answers for s in plan.systems] == [s.answers for s in world.systems]
     every = evaluation._compared
     monkeypatch.setattr(evaluation, "_compared", lambda *given: every(*given)[:3])
     system = named(plan, "event-npo-s1")

@@ -9,6 +9,7 @@ def main() -> None:
     """Run the benchmark that is named."""
     there = sorted(p.stem for p in Path(__file__).parent.glob("[a-z]*.py"))
     name, *rest = sys.argv[1:] or [""]
+    name = name.removeprefix("--")  # `bench --gpu` is `bench gpu`
     if name not in there:
         sys.exit(f"error: no benchmark '{name}'\n  expected: one of {', '.join(there)}")
     sys.argv = [name, *rest]

@@ -1,0 +1,91 @@
+"""README's table of resources, from what `./run.sh bench --gpu` measured.
+
+    ./run.sh bench resources [FILE]
+
+FILE becomes the committed reference (tests/bench/resources.json); without it, README is brought up
+to date with the reference that is there. Without a reference README says that nothing is measured.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from kit.artifacts import PROJECT
+
+REFERENCE = PROJECT / "tests" / "bench" / "resources.json"
+BEGIN, END = "<!-- resources: by ./run.sh bench resources -->", "<!-- /resources -->"
+NOTHING = """Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models
+of real sizes with random weights, and `./run.sh bench resources FILE` puts its table here."""
+HEADER = (
+    "| base | what | batch | at once | seconds a step | peak of GPU memory |",
+    "|---|---|---|---|---|---|",
+)
+NAMES = {"llava": "LLaVA 1.5 7B", "qwen": "Qwen2.5-VL 7B"}
+
+
+def main() -> int:
+    """Adopt a measurement and rewrite README's table; 1 if the file is not one of full scale."""
+    if len(sys.argv) > 1:
+        text = Path(sys.argv[1]).read_text(encoding="utf-8")
+        measured = json.loads(text)
+        if not measured or any(one["scale"] != "full" for one in measured.values()):
+            print(f"error: {sys.argv[1]} is not a measurement at full scale", file=sys.stderr)
+            return 1
+        REFERENCE.write_text(text, encoding="utf-8")
+    readme = PROJECT / "README.md"
+    readme.write_text(inserted(readme.read_text(encoding="utf-8"), reference()), encoding="utf-8")
+    print("README.md is up to date")
+    return 0
+
+
+def reference() -> dict[str, Any]:
+    """Return the committed measurement by family; empty where there is none."""
+    return dict(json.loads(REFERENCE.read_text(encoding="utf-8"))) if REFERENCE.is_file() else {}
+
+
+def inserted(readme: str, measured: dict[str, Any]) -> str:
+    """Return README with the table between its two marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(measured)}\n{END}{after}"
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Return the table as Markdown; bytes are shown in GB of 10^9."""
+    if not measured:
+        return NOTHING
+    lines = [_machine(measured), "", *HEADER]
+    for family, one in sorted(measured.items()):
+        for name, job in one["jobs"].items():
+            what = "fine-tuning" if job["method"] == "retain_finetune" else job["method"]
+            if name.startswith("retain_only"):
+                continue  # the same work as the vanilla model
+            again = ", recomputing" if job["gradient_checkpointing"] else ""
+            lines.append(
+                f"| {NAMES[family]} | {what} | {job['records_per_step']} | "
+                f"{job['micro_batch_size']}{again} | {job['seconds_per_step']:.2f} | "
+                f"{_gb(job['peak_memory_bytes'])} |"
+            )
+        found = one["evaluation"]
+        what = f"{found['answers']} answers of {found['systems']} systems"
+        lines.append(
+            f"| {NAMES[family]} | {what} | | | {found['seconds']:.0f} in all | "
+            f"{_gb(found['peak_memory_bytes'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _machine(measured: dict[str, Any]) -> str:
+    one = next(iter(measured.values()))
+    cards = sorted({card["name"] for found in measured.values() for card in found["devices"]})
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(one["packages"].items()))
+    return f"On {', '.join(cards) or 'no GPU'} with {versions} (`./run.sh bench --gpu`):"
+
+
+def _gb(count: int | None) -> str:
+    return "unknown" if count is None else f"{count / 1e9:.1f} GB"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

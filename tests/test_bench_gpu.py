@@ -1,0 +1,83 @@
+"""The measurement of real sizes works before somebody rents a GPU; README shows its table."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from kit.artifacts import PROJECT
+from tests.bench import resources
+
+MEASURED = {
+    "llava": {
+        "scale": "full",
+        "devices": [{"name": "Card X", "memory": 80, "driver": "580.1", "capability": "9.0"}],
+        "packages": {"torch": "2.13.0", "vllm": "0.32.0"},
+        "jobs": {
+            "vanilla": {
+                "method": "retain_finetune", "seconds_per_step": 1.234, "records_per_step": 16,
+                "micro_batch_size": 8, "gradient_checkpointing": False,
+                "peak_memory_bytes": 21_440_000_000,
+            },
+            "retain_only-person": {"method": "retain_finetune"},
+            "person-npo-s1": {
+                "method": "npo", "seconds_per_step": 2.0, "records_per_step": 16,
+                "micro_batch_size": 1, "gradient_checkpointing": True, "peak_memory_bytes": None,
+            },
+        },
+        "evaluation": {
+            "systems": 10, "answers": 5000, "seconds": 61.7, "peak_memory_bytes": 70_000_000_000,
+        },
+    }
+}  # fmt: skip
+
+
+def test_readme_shows_the_committed_measurement_or_says_that_there_is_none():
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert readme == resources.inserted(readme, resources.reference())
+    assert ("Not yet measured" in readme) == (not resources.REFERENCE.exists())
+
+
+def test_the_table_shows_what_was_measured():
+    lines = resources.table(MEASURED).splitlines()
+    assert lines[0] == "On Card X with torch 2.13.0, vllm 0.32.0 (`./run.sh bench --gpu`):"
+    assert "| LLaVA 1.5 7B | fine-tuning | 16 | 8 | 1.23 | 21.4 GB |" in lines
+    assert "| LLaVA 1.5 7B | npo | 16 | 1, recomputing | 2.00 | unknown |" in lines
+    assert lines[-1].endswith("| 62 in all | 70.0 GB |")
+    assert len(lines) == 4 + 3, "retain-only is the same work as vanilla"
+
+
+def test_a_measurement_of_tiny_models_never_becomes_the_reference(tmp_path, monkeypatch, capsys):
+    tiny = {"llava": {**MEASURED["llava"], "scale": "tiny"}}
+    (tmp_path / "tiny.json").write_text(json.dumps(tiny))
+    monkeypatch.setattr(sys, "argv", ["resources", str(tmp_path / "tiny.json")])
+    assert resources.main() == 1
+    assert "not a measurement at full scale" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_stage_runs_on_a_random_base_in_bfloat16(tmp_path):
+    """The smallest LLaVA in the place of the 7B one, all else as on a GPU."""
+    asked = ["--gpu", "--scale", "tiny", "--family", "llava", "--output", tmp_path / "found.json"]
+    command = [sys.executable, "-m", "tests.bench", *map(str, asked)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())["llava"]
+    assert {job["method"] for job in found["jobs"].values()} == {
+        "retain_finetune", "npo", "kl_min", "balanced_grad_diff",
+    }  # fmt: skip
+    assert all(job["seconds_per_step"] > 0 for job in found["jobs"].values())
+    assert {job["micro_batch_size"] for job in found["jobs"].values()} == {16}
+    assert found["evaluation"]["engine"]["dtype"] == "bfloat16"
+    assert found["evaluation"]["answers"] > 1000
+    assert found["evaluation"]["agreement"]["sample"] >= 40
+
+
+def test_full_scale_without_a_gpu_is_refused_before_anything_is_written(tmp_path):
+    command = [sys.executable, "-m", "tests.bench", "--gpu", "--output", str(tmp_path / "f.json")]
+    env = {"PATH": str(tmp_path), "PYTHONPATH": "."}
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=env)
+    assert done.returncode == 3
+    assert "no GPU is visible" in done.stderr
+    assert not (tmp_path / "f.json").exists()
