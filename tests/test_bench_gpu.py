@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from transformers import AutoModelForImageTextToText
 
 from kit.artifacts import PROJECT
 from tests.bench import resources
+from tests.bench.random_models import real_size
 
 MEASURED = {
     "llava": {
@@ -54,6 +57,16 @@ def test_a_measurement_of_tiny_models_never_becomes_the_reference(tmp_path, monk
     monkeypatch.setattr(sys, "argv", ["resources", str(tmp_path / "tiny.json")])
     assert resources.main() == 1
     assert "not a measurement at full scale" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters"), [("llava", 7_063_427_072), ("qwen", 8_292_166_656)]
+)
+def test_the_models_have_the_published_number_of_parameters(family, parameters):
+    """As the hub counts them in the published weights."""
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(real_size(family))
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
 @pytest.mark.slow

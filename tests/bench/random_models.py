@@ -54,8 +54,7 @@ PIXELS = {"full": 1024 * 1024, "tiny": 56 * 56}  # Qwen's images are enlarged to
 
 def write_random_base(folder: Path, family: str, scale: str) -> int:
     """Write model and processor as the hub publishes them; return the bytes of the weights."""
-    sizes = (SIZES if scale == "full" else TINY)[family]
-    processor, config = (_llava if family == "llava" else _qwen)(sizes, PIXELS[scale])
+    processor, config = _described(family, scale)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
     config.architectures = [type(model).__name__]
@@ -63,6 +62,16 @@ def write_random_base(folder: Path, family: str, scale: str) -> int:
     config.save_pretrained(folder)
     processor.save_pretrained(folder)
     return _write_weights(model, folder)
+
+
+def real_size(family: str) -> Any:
+    """Return the configuration of the published model."""
+    return _described(family, "full")[1]
+
+
+def _described(family: str, scale: str) -> tuple[Any, Any]:
+    sizes = (SIZES if scale == "full" else TINY)[family]
+    return (_llava if family == "llava" else _qwen)(sizes, PIXELS[scale])
 
 
 def _write_weights(model: torch.nn.Module, folder: Path) -> int:

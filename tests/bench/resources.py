@@ -15,8 +15,9 @@ from kit.artifacts import PROJECT
 
 REFERENCE = PROJECT / "tests" / "bench" / "resources.json"
 BEGIN, END = "<!-- resources: by ./run.sh bench resources -->", "<!-- /resources -->"
-NOTHING = """Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models
-of real sizes with random weights, and `./run.sh bench resources FILE` puts its table here."""
+NOTHING = """\
+Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models of real
+sizes with random weights, and `./run.sh bench resources FILE` puts its table here."""
 HEADER = (
     "| base | what | batch | at once | seconds a step | peak of GPU memory |",
     "|---|---|---|---|---|---|",
