@@ -8,6 +8,7 @@ sum to the base's weights instead.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -19,6 +20,11 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 
 
+def rank_of(folders: Sequence[Path]) -> int:
+    """Return the rank of the adapters' concatenation."""
+    return sum(int(_config(folder)["r"]) for folder in folders)
+
+
 def concatenate(folders: Sequence[Path], target: Path) -> int:
     """Write the sum of the adapters in `folders` to `target`; return its rank.
 
@@ -26,7 +32,7 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
         ModelError: the adapters do not sit on the same modules.
     """
     states = [load_file(folder / WEIGHTS) for folder in folders]
-    configs = [json.loads((folder / CONFIG).read_text(encoding="utf-8")) for folder in folders]
+    configs = [_config(folder) for folder in folders]
     names = set(states[0])
     if any(set(state) != names for state in states[1:]):
         raise ModelError("adapters to concatenate sit on different modules", found=str(folders[-1]))
@@ -39,7 +45,7 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
         else:
             scaled = [part * scale for part, scale in zip(parts, scales, strict=True)]
             whole[name] = torch.cat(scaled, dim=1).contiguous()
-    rank = sum(config["r"] for config in configs)
+    rank = rank_of(folders)
     target.mkdir(parents=True, exist_ok=True)
     save_weights(whole, target / WEIGHTS)
     # The modules of the stored adapters are an expression; engines want the names it matched.
@@ -61,7 +67,7 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
     merged: dict[str, torch.Tensor] = {}
     for folder in folders:
         state = load_file(folder / WEIGHTS)
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = _config(folder)
         scale = config["lora_alpha"] / config["r"]
         for name in sorted(name for name in state if ".lora_A." in name):
             place = by_tail.get(_tail(name.replace(".lora_A.", ".")))
@@ -71,6 +77,10 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
             start = merged.get(place, weights[place])
             merged[place] = start + delta.to(start.dtype)
     return merged
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
 
 
 def _tail(name: str) -> str:

@@ -16,9 +16,11 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from kit.errors import DataError, ModelError
+from kit.recent import Recent
 from kit.records import Record
 
 TEXT = 0  # in mm_token_type_ids
+ROOM = 1_000_000_000  # bytes of encoded prompts that are kept; one of a large image takes 25 MB
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ class Encoded:
     kinds: list[int] | None
     images: dict[str, Tensor]
 
+    def bytes(self) -> int:
+        """About what it takes in memory."""
+        return 64 * len(self.ids) + sum(tensor.nbytes for tensor in self.images.values())
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -113,11 +119,11 @@ class Prompts:
 class Batcher:
     """Turns records into batches with one processor; what a record was turned into is kept."""
 
-    def __init__(self, processor: Any, device: torch.device, kept: int = 2048) -> None:
+    def __init__(self, processor: Any, device: torch.device, room: int = ROOM) -> None:
         self._processor, self._device = processor, device
         self._pad = processor.tokenizer.pad_token_id
-        self._prompt = lru_cache(maxsize=kept)(self._encode_prompt)
-        self._answer = lru_cache(maxsize=kept)(self._encode_answer)
+        self._prompt = Recent(self._encode_prompt, Encoded.bytes, room)
+        self._answer = lru_cache(maxsize=2048)(self._encode_answer)
 
     def __call__(self, records: Sequence[Record]) -> Batch:
         """Return one batch; image inputs are concatenated in record order."""

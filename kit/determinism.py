@@ -28,6 +28,8 @@ def switch_on() -> None:
     if torch.cuda.is_available():
         # Only a warning: the run is worth having, and the record says what was not.
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # It would fill every new tensor; what is read before it is written is a bug elsewhere.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = False
         torch.set_float32_matmul_precision("highest")
 

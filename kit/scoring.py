@@ -37,7 +37,6 @@ FILE = "likelihoods.parquet"
 KEYS = ["system", "record_id", "role", "text"]
 DECIMALS = 6
 POSITIONS = 2048  # answer positions of a batch: each holds one float for every token there is
-KEPT = 2 * BATCH  # encoded prompts; one with a large image is some MB
 LETTER = "candidate"
 
 
@@ -102,7 +101,7 @@ def score_systems(plan: Plan, names: Sequence[str]) -> int:
     switch_on()
     folder = base_folder(plan.manifest)
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
-    batcher = Batcher(load_processor(folder), device(), kept=KEPT)
+    batcher = Batcher(load_processor(folder), device())
     base: Any = load_base(folder, plan.manifest.model)
     for system in (system for system in plan.systems if system.name in names):
         model = base

@@ -29,7 +29,7 @@ OWNERS = {
 LAYERS = """
 errors
 digests
-artifacts records streams refusals quiet disclosure
+artifacts records streams refusals quiet disclosure recent
 claims manifest strict_json protocol passphrase private_key
 parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers

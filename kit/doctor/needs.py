@@ -8,6 +8,9 @@ from kit.manifest import Manifest
 SEVEN_BILLION = 14_100_000_000
 SERVING = 1.3  # times the weights: vLLM's own allocations beside them
 CACHE_AND_ADAPTERS = 4_000_000_000  # keys and values of the sequences under way, LoRA adapters
+# float32 LoRA on all linear layers of Llama 7B: 32 layers of 4 x (4096 + 4096) and 3 x (4096 +
+# 11008) values for each rank.
+ADAPTER_OF_RANK_1 = 10_000_000
 MEBIBYTE = 1 << 20
 
 
@@ -33,10 +36,17 @@ def needs_of(manifest: Manifest) -> Needs:
         gpu=True,
         gpu_memory=int(weights * SERVING) + CACHE_AND_ADAPTERS,
         memory=2 * weights,  # loaded once, and once more while it is dequantised
-        disk=4 * weights,  # as published, dequantised, images, adapters
+        disk=3 * weights + adapters(manifest),  # as published, dequantised, and images
         shared_memory=1024 * MEBIBYTE,
         processes=1024,
     )
+
+
+def adapters(manifest: Manifest) -> int:
+    """Return the bytes of all adapters, in the cache and in the result."""
+    trained = sum(len(entry.targets) for entry in manifest.methods) * len(manifest.seeds)
+    ranks = trained * manifest.unlearn.rank + (1 + len(manifest.targets)) * manifest.finetune.rank
+    return ranks * ADAPTER_OF_RANK_1 * (2 if manifest.report.adapters == "all" else 1)
 
 
 def _weights(manifest: Manifest) -> int:

@@ -5,16 +5,22 @@ is meant for a large base; "merged" puts each system's merged weights into the r
 turn, which is faster where LoRA kernels cost more than the model does. Both give the same answers.
 """
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
+from kit.adapters import concatenate, merge, rank_of
 from kit.batches import open_image
 from kit.engines import Answer, Request, image_major, spoken
 from kit.engines.vllm_settings import arguments, described, opened, set_environment
 from kit.manifest import Manifest
 
+AT_ONCE = 4096  # questions handed to the engine together: their images are in memory
 LIKELIEST = 20  # first tokens whose log-probabilities the canary sees
 Adapters = Mapping[str, tuple[Path, ...]]
 """System -> the adapter folders whose sum it is served with; an empty tuple is the base."""
@@ -36,8 +42,10 @@ class VllmEngine:
         self._max_new_tokens = manifest.evaluation.max_new_tokens
         self._base, self._adapters = base, dict(adapters)
         self._merged = manifest.evaluation.serving == "merged"
-        self._loras = {} if self._merged else _concatenated(adapters, scratch)
-        chosen = arguments(manifest, base, [rank for _, rank in self._loras.values()])
+        self._scratch = scratch
+        adapted = [] if self._merged else [name for name in adapters if adapters[name]]
+        self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
+        chosen = arguments(manifest, base, [rank_of(adapters[name]) for name in adapted])
         self._engine = opened(chosen)
         self.record = described(manifest, chosen)
         if not torch.cuda.is_available():
@@ -79,8 +87,9 @@ class VllmEngine:
         done: list[tuple[Request, Any]] = []
         if not self._merged:
             # Not in one batch: on a CPU a request without an adapter is given another's there.
-            bare = [request for request in requests if request.system not in self._loras]
-            adapted = [request for request in requests if request.system in self._loras]
+            bare = [request for request in requests if request.system not in self._numbers]
+            adapted = [request for request in requests if request.system in self._numbers]
+            self._concatenate({request.system for request in adapted})
             for group in (bare, adapted):
                 done += self._generate(image_major(group), sampling) if group else []
             return done
@@ -90,21 +99,32 @@ class VllmEngine:
         return done
 
     def _generate(self, requests: list[Request], sampling: Any) -> list[tuple[Request, Any]]:
-        outputs = self._engine.generate(
-            [_prompt(request) for request in requests],
-            sampling,
-            lora_request=[self._lora(request.system) for request in requests],
-            use_tqdm=False,
-        )
-        answered = [output.outputs[0] for output in outputs]
-        return list(zip(requests, answered, strict=True))
+        done: list[tuple[Request, Any]] = []
+        for start in range(0, len(requests), AT_ONCE):
+            asked = requests[start : start + AT_ONCE]
+            image = lru_cache(maxsize=None)(open_image)  # one image for all systems
+            outputs = self._engine.generate(
+                [_prompt(request, image) for request in asked],
+                sampling,
+                lora_request=[self._lora(request.system) for request in asked],
+                use_tqdm=False,
+            )
+            done += zip(asked, (output.outputs[0] for output in outputs), strict=True)
+        return done
+
+    def _concatenate(self, systems: set[str]) -> None:
+        """Keep on disk what is served now: all adapters of a large base would fill it."""
+        for folder in self._scratch.iterdir():
+            if folder.name not in systems:
+                shutil.rmtree(folder)
+        for system in sorted(systems):
+            if not (self._scratch / system).exists():
+                concatenate(self._adapters[system], self._scratch / system)
 
     def _serve_merged(self, folders: tuple[Path, ...]) -> None:
         if folders == self._served:
             return
         from safetensors.torch import load_file
-
-        from kit.adapters import merge
 
         weights: dict[str, Any] = {}
         for shard in sorted(self._base.glob("*.safetensors")):
@@ -120,26 +140,14 @@ class VllmEngine:
         self._served = folders
 
     def _lora(self, system: str) -> Any:
-        if system not in self._loras:
+        if system not in self._numbers:
             return None
         from vllm.lora.request import LoRARequest
 
-        folder, _ = self._loras[system]
-        return LoRARequest(system, 1 + sorted(self._loras).index(system), str(folder))
+        return LoRARequest(system, self._numbers[system], str(self._scratch / system))
 
 
-def _concatenated(adapters: Adapters, scratch: Path) -> dict[str, tuple[Path, int]]:
-    from kit.adapters import concatenate
-
-    return {
-        system: (scratch / system, concatenate(folders, scratch / system))
-        for system, folders in adapters.items()
-        if folders
-    }
-
-
-def _prompt(request: Request) -> dict[str, Any]:
+def _prompt(request: Request, image: Callable[[Path], Image]) -> dict[str, Any]:
     if request.image is None:
         return {"prompt": request.prompt}
-    image = open_image(request.image)
-    return {"prompt": request.prompt, "multi_modal_data": {"image": image}}
+    return {"prompt": request.prompt, "multi_modal_data": {"image": image(request.image)}}
