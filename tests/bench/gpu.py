@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import stages
-from kit.artifacts import PROJECT, results_root
+from kit.artifacts import PROJECT, cache_root, results_root
 from kit.digests import format_checksums, hash_files
 from kit.doctor.readings import gpus
 from kit.manifest import Manifest
@@ -53,9 +53,11 @@ def main() -> int:
         return 3
     output = asked.output or results_root() / "bench-gpu.json"
     families = [asked.family] if asked.family else list(FAMILIES)
+    scratch = asked.scratch or cache_root() / "bench"  # not /tmp: in a container that is memory
+    scratch.mkdir(parents=True, exist_ok=True)
     measured = {}
     for family in families:
-        with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
             os.environ["PEBENCH_CACHE"] = str(Path(folder) / "cache")
             measured[family] = measure(Path(folder), family, asked.scale)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--family", choices=FAMILIES, help="default: both, one after the other")
     parser.add_argument("--scale", choices=("full", "tiny"), default="full")
     parser.add_argument("--output", type=Path, help="default: bench-gpu.json among the results")
-    parser.add_argument("--scratch", type=Path, help="a folder with 60 GB free; default: /tmp")
+    parser.add_argument("--scratch", type=Path, help="60 GB are needed; default: the cache")
     return parser.parse_args()
 
 
