@@ -113,9 +113,12 @@ class FinetuneSection(TrainingSection):
 
     `rehearsal` is the share of general records in every batch: without it a small base forgets
     what it knew before (the Real and World columns of the vanilla model would be meaningless).
+    `seed` is the first of the manifest's seeds unless it is given: with it, unlearning can be
+    tried with other seeds from the same vanilla model.
     """
 
     rehearsal: float = Field(0.0, ge=0, lt=1)
+    seed: int | None = None
 
 
 class UnlearnSection(TrainingSection):

