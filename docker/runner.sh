@@ -24,6 +24,8 @@ choose_runner() { # ARGUMENTS...: sets runner and its options; what is left goes
   local name value
   while (($# > 0)); do
     name=${1%%=*}
+    # After `plan` it is the image of a job, and the verb's own option.
+    [[ $name != --image || ${arguments[0]:-} != plan ]] || name=''
     case $name in
       --runner | --image | --memory | --shm-size)
         if [[ $1 == *=* ]]; then

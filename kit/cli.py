@@ -12,6 +12,7 @@ import click
 from kit.claim_commands import compare, rescore
 from kit.data_commands import data, fetch, fetched, lock, with_fetch_flags, with_manifest
 from kit.errors import ManifestError
+from kit.plan_command import plan
 from kit.signature_commands import keygen, sign, verify
 
 if TYPE_CHECKING:
@@ -108,16 +109,7 @@ def doctor(manifest: Path, as_json: bool) -> None:
         sys.exit(code)
 
 
-@verbs.command()
-@with_manifest
-def plan(manifest: Path) -> None:
-    """Print every job that the manifest implies and whether it is done; run nothing."""
-    from kit.plan_view import render
-
-    click.echo(render(_plan(manifest)))
-
-
-for command in (fetch, lock, data):
+for command in (plan, fetch, lock, data):
     verbs.add_command(command)
 
 

@@ -5,11 +5,13 @@ No host name, user name, path, address or environment secret is read here.
 
 import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from kit.artifacts import PROJECT
+from kit.cards import gpus
 from kit.digests import sha256_file
 from kit.manifest import Manifest
 
@@ -21,7 +23,6 @@ TOLD = ("target", "base_image", "revision", "apt_snapshot", "sbom_digest")
 def environment(manifest: Manifest) -> dict[str, Any]:
     """Return Python, packages, processor and thread count as JSON, and of which image, if any."""
     image = _image()
-    lock = image.get("lock", "docker/requirements.cpu.lock")
     if image:
         image["sbom_digest"] = image["records"]["sbom.cdx.json"]
     return {
@@ -29,14 +30,20 @@ def environment(manifest: Manifest) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
+        "gpus": [asdict(card) for card in gpus()],
         "torch_threads": manifest.compute.threads,
-        "lock_digest": sha256_file(PROJECT / lock),
+        "lock_digest": sha256_file(lock_path()),
         "packages": {
             name: package.version
             for package in sorted(distributions(), key=lambda d: str(d.name).lower())
             if (name := str(package.name).lower())
         },
     }
+
+
+def lock_path() -> Path:
+    """Return the lock that this environment was installed from."""
+    return PROJECT / str(_image().get("lock", "docker/requirements.cpu.lock"))
 
 
 def _image() -> dict[str, Any]:

@@ -29,8 +29,8 @@ OWNERS = {
 LAYERS = """
 errors
 digests
-artifacts records streams refusals quiet disclosure recent
-claims manifest strict_json protocol passphrase private_key
+artifacts records streams refusals quiet disclosure recent cards
+claims manifest strict_json protocol passphrase private_key supply_chain
 parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
 likelihood statistics trust envelope provenance weights memory determinism
@@ -41,11 +41,12 @@ training
 job_digests fetch source_records embedded
 plan datasets manifest_file
 questions description
-jobs report verdicts claims_file run_file report_check recomputation description_view
-predicate claim_attestation signed_statements
+jobs report verdicts claims_file run_file report_check recomputation description_view ro_crate
+predicate claim_attestation signed_statements result_metadata metadata_check
 equivalence contact_sheet croissant croissant_tables
 scoring executors evaluation signing verification doctor
 stored_result claim_comparison result_differences comparison verdict_view
+launch
 """
 RANK = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 LIGHT = [
@@ -56,7 +57,7 @@ LIGHT = [
     "protocol", "parquet", "claims", "claim_names", "verdicts", "claims_file", "equivalence",
     "stored_result", "run_file", "claim_comparison", "result_differences", "comparison",
     "verdict_view", "allowed_signers", "sshsig", "private_key", "passphrase", "predicate",
-    "claim_attestation", "signed_statements",
+    "claim_attestation", "signed_statements", "ro_crate", "result_metadata", "metadata_check",
 ]  # fmt: skip
 
 

@@ -11,29 +11,18 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from kit.artifacts import PROJECT
+from kit.cards import Gpu, gpus
 
-QUERY = "name,driver_version,compute_cap,memory.total"
 UNLIMITED = 1 << 60  # version 1 says "no limit" with a number that no machine has
 # vLLM for CPUs is linked against it, and no wheel brings it: without it an engine fails late.
 LIBRARIES = ("libnuma.so.1",)
 # A volume that nobody named: docker and podman remove it with its container.
 ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """One card, as nvidia-smi describes it."""
-
-    name: str
-    driver: str
-    capability: str
-    memory: int
 
 
 @dataclass(frozen=True)
@@ -109,21 +98,6 @@ def mounts(text: str) -> dict[str, Mount]:
         target = target.replace("\\040", " ")
         found[target] = Mount("ro" in options, bool(ANONYMOUS.search(root)))
     return found
-
-
-def gpus() -> tuple[Gpu, ...]:
-    """Return the visible GPUs; none where nvidia-smi is missing or finds no driver."""
-    asked = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    found = []
-    for line in said.splitlines():
-        fields = [part.strip() for part in line.split(",")]
-        if len(fields) == 4 and fields[3].isdigit():
-            found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3]) << 20))
-    return tuple(found)
 
 
 def _target() -> str:

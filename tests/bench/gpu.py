@@ -20,8 +20,8 @@ from typing import Any
 
 from kit import stages
 from kit.artifacts import PROJECT, cache_root, results_root
+from kit.cards import gpus
 from kit.digests import format_checksums, hash_files
-from kit.doctor.readings import gpus
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest, parse_manifest
 from kit.plan import Job, Plan, make_plan

@@ -23,7 +23,7 @@ from transformers import (
 from kit.smoke.base import TEMPLATE, make_processor
 from tests.toy_qwen import make_qwen_config, make_qwen_processor
 
-SHARD_BYTES = 4_000_000_000
+SHARD_BYTES = {"full": 4_000_000_000, "tiny": 400_000}  # several files either way
 SPREAD = 0.02  # transformers' initial scale
 FAMILIES = ("llava", "qwen")
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
@@ -61,7 +61,7 @@ def write_random_base(folder: Path, family: str, scale: str) -> int:
     config.dtype = torch.bfloat16
     config.save_pretrained(folder)
     processor.save_pretrained(folder)
-    return _write_weights(model, folder)
+    return _write_weights(model, folder, SHARD_BYTES[scale])
 
 
 def real_size(family: str) -> Any:
@@ -74,7 +74,7 @@ def _described(family: str, scale: str) -> tuple[Any, Any]:
     return (_llava if family == "llava" else _qwen)(sizes, PIXELS[scale])
 
 
-def _write_weights(model: torch.nn.Module, folder: Path) -> int:
+def _write_weights(model: torch.nn.Module, folder: Path, most: int) -> int:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     generator = torch.Generator(device).manual_seed(1)
     shard: dict[str, torch.Tensor] = {}
@@ -89,7 +89,7 @@ def _write_weights(model: torch.nn.Module, folder: Path) -> int:
         shard[name] = value.cpu()
         held += value.nbytes
         total += value.nbytes
-        if held > SHARD_BYTES:
+        if held > most:
             _write_shard(shard, places, folder)
             shard, held = {}, 0
     _write_shard(shard, places, folder)

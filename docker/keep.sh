@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# keep.sh FOLDER COMMAND...: run a command of the kit on a machine that may go away at any moment.
+#
+# What is finished (adapters, answers), the last checkpoints and the results are copied to FOLDER, which
+# outlives the machine, every PEBENCH_KEEP_SECONDS (300) and at the end; before the command, what FOLDER
+# holds is copied here. Not kept is what is soon there again: data and weights, the base for serving.
+#
+# FOLDER may be a mounted bucket: files are written from beginning to end and then renamed, and job.json,
+# by which an artifact counts as complete, comes after the artifact's other files.
+set -euo pipefail
+shopt -s nullglob
+
+project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd -P)
+# shellcheck source=docker/messages.sh
+source "$project/docker/messages.sh"
+(($# > 1)) || fail 2 'keep.sh has no folder or no command' 'keep.sh FOLDER COMMAND...' '' \
+  'docker/keep.sh /mnt/bucket ./run.sh all'
+store=$(readlink -m -- "$1")
+shift
+artifacts=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")/artifacts
+results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
+
+put() { # FILE TARGET: unless TARGET is as new
+  [[ $1 -nt $2 ]] || return 0
+  mkdir -p -- "${2%/*}" && cp -- "$1" "$2.part" && mv -f -- "$2.part" "$2"
+}
+
+put_artifact() { # FOLDER TARGET
+  local file
+  [[ ! -e $2/job.json ]] || return 0 # its name is the digest of all that decides it
+  while IFS= read -r -d '' file; do
+    put "$1/$file" "$2/$file" || return
+  done < <(cd -- "$1" && find . -type f ! -path ./job.json ! -name '*.part' -printf '%P\0')
+  put "$1/job.json" "$2/job.json"
+}
+
+put_all() { # FROM TO: artifacts, checkpoints, the logs of attempts and costs
+  local path name
+  for path in "$1"/*/job.json; do
+    path=${path%/*}
+    name=${path##*/}
+    [[ $name == evaluate-serving-base-* ]] || put_artifact "$path" "$2/$name" || return
+    rm -rf -- "${2:?}/$name.partial" # its checkpoint
+  done
+  for path in "$1"/*.partial/checkpoint "$1"/*.json "$1"/*.jsonl; do
+    name=${path#"$1"/}
+    [[ -e $2/${name%.partial/checkpoint}/job.json ]] || put "$path" "$2/$name" || return
+  done
+}
+
+put_results() {
+  local folder name
+  for folder in "$results"/*/; do
+    name=$(basename -- "$folder")
+    ! diff -qr -- "$folder" "$store/results/$name" >/dev/null 2>&1 || continue
+    rm -rf -- "$store/results/$name"
+    mkdir -p -- "$store/results" && cp -R -- "$folder" "$store/results/$name" || return
+  done
+}
+
+[[ -d $store && -w $store ]] || fail 7 "$store cannot be written" 'a folder that outlives this machine' \
+  '' 'mount it first'
+mkdir -p -- "$artifacts"
+put_all "$store/artifacts" "$artifacts" || fail 7 "what $store holds cannot be copied to $artifacts" '' \
+  'the lines above' 'free some space, then call again'
+
+"$@" &
+command=$! signalled=''
+trap 'signalled=yes; kill -TERM "$command" 2>/dev/null || true' INT TERM
+(
+  trap - INT
+  trap 'kill $! 2>/dev/null; exit' TERM # after a copy that is under way
+  while kill -0 $$ 2>/dev/null; do
+    sleep "${PEBENCH_KEEP_SECONDS:-300}" &
+    wait $!
+    put_all "$artifacts" "$store/artifacts" || say "keep: cannot copy to $store; trying again"
+  done
+) &
+keeper=$!
+
+code=0
+wait "$command" || code=$?
+while [[ -n $signalled ]]; do # that ended the wait, not the command
+  code=0 signalled=''
+  wait "$command" || code=$?
+done
+kill "$keeper"
+wait "$keeper" || true
+if ! { put_all "$artifacts" "$store/artifacts" && put_results; }; then
+  ((code > 0)) || fail 7 "the work cannot be copied to $store" '' 'the lines above' \
+    'free some space there, then call again: nothing is made twice'
+  say "keep: the work cannot be copied to $store"
+fi
+exit "$code"
