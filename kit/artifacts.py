@@ -97,8 +97,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write readable JSON atomically; NaN is refused (ValueError)."""
+    write_bytes(path, readable_json(value))
+
+
+def readable_json(value: object) -> bytes:
+    """Return what `write_json` writes: sorted, indented, equal for equal values."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    return (text + "\n").encode()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from kit.job_digests import loader_sources
 from kit.plan import Job, Plan
 from kit.provenance import environment
 from kit.report import write_report
+from kit.result_metadata import write_metadata
+from kit.ro_crate import CRATE
 from kit.rows import measure, read_inputs, rows_of
 from kit.source_records import source_records
 from kit.stages import canaries, guard_path, read_costs
@@ -69,6 +72,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
     write_bytes(partial / CLAIMS, to_json(verdicts))
     write_report(partial)
+    write_metadata(partial)
     _replace(partial, folder)
     return folder, True
 
@@ -81,13 +85,13 @@ def _inputs_digest(plan: Plan) -> str:
         )
     code = sorted(
         path.relative_to(PROJECT).as_posix()
-        for part in ("metrics", "report")
+        for part in ("metrics", "report", "supply_chain")
         for path in (PROJECT / "kit" / part).rglob("*")
         if path.suffix in (".py", ".j2")
     )
     named = (
         "rows", "statistics", "tables", "evaluation_tables", "records", "protocol", "collection",
-        "claims", "verdicts", "claims_file",
+        "claims", "verdicts", "claims_file", "result_metadata", "ro_crate",
     )  # fmt: skip
     code += [f"kit/{name}.py" for name in named]
     # What a table shows and says is part of the loader.
@@ -111,7 +115,7 @@ def _made_of(folder: Path, inputs: str) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     same = isinstance(run, dict) and run.get("inputs_digest") == inputs
-    return same and (folder / "report").is_dir()
+    return same and (folder / CRATE).is_file()
 
 
 def _replace(partial: Path, folder: Path) -> None:
@@ -146,8 +150,10 @@ def kept_jobs(plan: Plan) -> Iterator[Job]:
         for name in (claim.system, claim.other)
     }
     for job in plan.jobs():
-        named = job.entry is None or (job.target, job.entry.name) in claimed
-        if manifest.report.adapters == "all" or (named and job.seed == manifest.seeds[0]):
+        first = job.entry is None or (
+            job.seed == manifest.seeds[0] and (job.target, job.entry.name) in claimed
+        )
+        if first or manifest.report.adapters == "all":
             yield job
 
 
@@ -167,6 +173,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
         "manifest": plan.manifest.resolved(),
         "manifest_digest": plan.manifest.digest(),
         "inputs_digest": inputs,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "sources": source_records(plan.manifest),
         "environment": environment(plan.manifest),
         "systems": [
@@ -179,6 +186,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
             }
             for system in plan.systems
         ],
+        "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),
         "guards": {"canary": canaries(plan.systems), "agreement": guard},
@@ -188,6 +196,9 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
 
 def _job(artifact: Artifact) -> dict[str, Any]:
     record = artifact.job()
-    names = ("stage", "seconds", "steps", "stopped", "peak_memory_bytes", "forward_passes", "needs")
+    names = (
+        "stage", "seconds", "steps", "stopped", "peak_memory_bytes", "forward_passes", "needs",
+        "micro_batch_size", "gradient_checkpointing", "determinism",
+    )  # fmt: skip
     kept = {name: record.get(name) for name in names}
     return {"name": artifact.name, "digest": artifact.digest, **kept}

@@ -34,7 +34,7 @@ def compare_report(
     """
     made = _report_of(files, tables)
     differences = [
-        f"{show(name)}: {_difference(signed.get(name), made.get(name))}"
+        f"{show(name)}: {difference(signed.get(name), made.get(name))}"
         for name in sorted(signed.keys() | made.keys())
         if signed.get(name) != made.get(name)
     ]
@@ -68,7 +68,8 @@ def _report_of(files: Mapping[str, bytes], tables: Mapping[str, pd.DataFrame]) -
         raise unusable("run.json", f"the report stops at {error!r}") from error
 
 
-def _difference(signed: bytes | None, made: bytes | None) -> str:
+def difference(signed: bytes | None, made: bytes | None) -> str:
+    """Return where a signed text is not the one that was made again, in one line."""
     if signed is None:
         return "missing"
     if made is None:

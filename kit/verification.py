@@ -16,7 +16,8 @@ from kit.claims_file import CLAIMS, claims_of, count
 from kit.digests import sha256_bytes
 from kit.errors import KitError, VerificationError
 from kit.keys import fingerprint
-from kit.recomputation import INPUTS, Recomputed, recompute
+from kit.metadata_check import compare_metadata, metadata_files
+from kit.recomputation import INPUTS, recompute
 from kit.report_check import FOLDER
 from kit.result_tree import (
     ENVELOPE,
@@ -78,7 +79,9 @@ def verify(
     held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
     run = require_agreement(signed, held)
     period = f", {signer.period}" if signer.period else ""
-    found = recompute(held) if policy == "strict" else None
+    found = _recomputed(held) if policy == "strict" else None
+    del held  # one part of a result in memory at a time
+    described = _described(results, statement, run) if found else NOT_RECOMPUTED
     return Verification(
         role=signer.role,
         source=signer.source,
@@ -86,29 +89,49 @@ def verify(
         policy=policy,
         manifest_digest=str(run["manifest_digest"]),
         files=len(statement.subjects),
-        rows=len(found.rows) if found else 0,
-        systems=tuple(sorted(set(found.rows["system"]))) if found else (),
+        rows=found.rows if found else 0,
+        systems=found.systems if found else (),
         claims=claims_of(run),
         messages=(
             f"signed by {signer.role} ({show(signer.source)}{period})",
             f"{len(statement.subjects)} files are exactly those that were signed",
             f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree",
-            *(_followed(found, len(pages)) if found else (NOT_RECOMPUTED,)),
+            *(found.messages if found else ()),
+            described,
         ),
     )
 
 
-def _followed(found: Recomputed, pages: int) -> tuple[str, ...]:
-    """Return what was recomputed and found equal."""
-    return (
-        f"{len(found.rows)} rows recomputed from the stored answers are equal to the stored ones",
-        f"{len(found.verdicts)} claims follow from them: {count(found.verdicts)}"
-        if found.verdicts
+@dataclass(frozen=True)
+class _Followed:
+    """What was recomputed from the answers and found equal; without the tables, to free them."""
+
+    rows: int
+    systems: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+def _recomputed(held: Mapping[str, bytes]) -> _Followed:
+    found = recompute(held)
+    rows, verdicts = found.rows, found.verdicts
+    pages = sum(name.startswith(FOLDER) for name in held)
+    messages = (
+        f"{len(rows)} rows recomputed from the stored answers are equal to the stored ones",
+        f"{len(verdicts)} claims follow from them: {count(verdicts)}"
+        if verdicts
         else "the manifest claims nothing",
         f"the {pages} files of the report are what follows from them"
         if pages
         else "there is no report to check",
     )
+    return _Followed(len(rows), tuple(sorted(set(rows["system"]))), messages)
+
+
+def _described(results: Path, statement: Statement, run: Mapping[str, object]) -> str:
+    names = metadata_files(statement.subjects)
+    held = {name: _held(results, name, statement) for name in names}
+    compare_metadata(run, held, statement.subjects)
+    return f"RO-Crate, SBOM and model cards, {len(names)} files, say what run.json and these say"
 
 
 def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ from kit.envelope import seal
 from kit.result_tree import ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT
 from kit.signing import sign
 from kit.sshsig import sign_bytes
+from kit.supply_chain.environment import BILL
 from kit.tables import SCHEMAS
 from tests.signed_result import (
     ADAPTER,
@@ -255,6 +256,28 @@ def content(name: str, data: bytes) -> Mutation:
 
     def mutate(result: Path) -> None:
         (result / name).write_bytes(data)
+        forge(result)
+
+    return mutate
+
+
+def signed_again(change: Mutation) -> Mutation:
+    """Do what `change` does and sign."""
+
+    def mutate(result: Path) -> None:
+        change(result)
+        forge(result)
+
+    return mutate
+
+
+def bill(change: Callable[[list], object]) -> Mutation:
+    """Change the SBOM's components and sign."""
+
+    def mutate(result: Path) -> None:
+        value = json.loads((result / BILL).read_bytes())
+        change(value["components"])
+        (result / BILL).write_text(json.dumps(value), encoding="utf-8")
         forge(result)
 
     return mutate

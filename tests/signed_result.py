@@ -16,6 +16,7 @@ from kit.envelope import open_envelope, seal
 from kit.errors import KitError, SignatureError
 from kit.predicate import PREDICATE_TYPE
 from kit.report import write_report
+from kit.result_metadata import write_metadata
 from kit.result_tree import ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
 from kit.rows import measure, rows_of
 from kit.signing import sign
@@ -31,6 +32,7 @@ TRUSTED = (TrustedKey(KEY.public_key(), GIVEN, "signer.pub"),)
 DRAWS, SEED = 100, 7
 ANSWERS = "answers/answers.parquet"
 ADAPTER = "adapters/person-npo-s1/adapter_model.safetensors"
+CARD = "adapters/person-npo-s1/card.json"
 
 SYSTEMS = [
     {"name": "vanilla", "target": None, "method": "vanilla", "label": "Vanilla", "seed": None},
@@ -42,6 +44,19 @@ SYSTEMS = [
         "seed": 1,
     },
 ]
+
+ADAPTER_FACTS = {
+    "name": "person-npo-s1",
+    "stage": "unlearn",
+    "target": "person",
+    "seed": 1,
+    "steps": 30,
+    "stopped": "forget loss above log V",
+    "seconds": 12.5,
+    "needs": {"forget": True, "retain": True, "reference_scalars": True, "refusals": False,
+              "training": True},
+    "digest": "cd" * 32,
+}  # fmt: skip
 
 _EFFICACY = {
     "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
@@ -64,7 +79,7 @@ def write_result(results: Path) -> Path:
     adapter = results / "adapters" / "person-npo-s1"
     adapter.mkdir(parents=True)
     (adapter / "adapter_model.safetensors").write_bytes(bytes(64))
-    (adapter / "card.json").write_text('{"method": "npo"}\n', encoding="utf-8")
+    (results / CARD).write_text(json.dumps(ADAPTER_FACTS), encoding="utf-8")
     records, sets, answers = _tables()
     records.to_parquet(results / "records.parquet", index=False)
     sets.to_parquet(results / "sets.parquet", index=False)
@@ -77,6 +92,7 @@ def write_result(results: Path) -> Path:
     rows.to_parquet(results / "rows.parquet", index=False)
     (results / "run.json").write_text(json.dumps(_run()), encoding="utf-8")
     write_report(results)
+    write_metadata(results)
     return results
 
 
@@ -86,7 +102,14 @@ def _run() -> dict[str, object]:
         "benchmark": {"loader": "pebench"},
         "report": {"bootstrap_draws": DRAWS, "seed": SEED},
         "claims": CLAIMS,
-    }
+        "methods": [{"name": "npo", "label": "NPO", "method": "npo", "options": {"beta": 0.2},
+                     "steps": 40, "learning_rate": None, "stop": None}],
+        "model": {"source": {"name": "base", "repo": "org/base", "repo_type": "model"},
+                  "quantization": "nf4", "lora_modules": r".*\.(k|v)_proj"},
+        "sources": [{"name": "tiny", "repo": None, "repo_type": "dataset"}],
+        "split": {"seed": 3, "forget_percent": 5},
+        "unlearn": {"steps": 60, "batch_size": 16, "stop": "uniform", "checkpoint_every": 10},
+    }  # fmt: skip
     return {
         "schema": "pebench-kit/run/1",
         "manifest": manifest,
@@ -97,9 +120,23 @@ def _run() -> dict[str, object]:
         "stages": [],
         "jobs": [],
         "guards": {"canary": {}, "agreement": {"sample": 4, "equal": 4}},
-        "attempts": [],
-        "sources": [{"name": "tiny", "locked": True, "list_digest": "ab" * 32}],
-    }
+        "attempts": [
+            {"event": "started", "utc": "2026-01-02T03:04:05+00:00", "verb": "all"},
+            {"event": "cut off", "line": "{"},
+            {"event": "started", "utc": "2026-01-02T04:00:00+00:00", "verb": "all"},
+        ],
+        "written": "2026-01-02T04:05:06+00:00",
+        "sources": [
+            _source("tiny", origin="drawn by the kit"),
+            _source("base", repo="org/base", revision="c0" * 20, licence="none stated",
+                    origin="https://hub.example.org"),
+        ],
+    }  # fmt: skip
+
+
+def _source(name: str, **told: object) -> dict[str, object]:
+    unsaid = {"repo": None, "revision": None, "licence": "", "hosts": {}}
+    return {"name": name, "locked": True, "list_digest": "ab" * 32, **unsaid, **told}
 
 
 def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

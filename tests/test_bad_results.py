@@ -14,13 +14,16 @@ from kit.errors import KitError, SignatureError, VerificationError
 from kit.keys import public_line
 from kit.result_folder import require_made_from
 from kit.result_tree import ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT
+from kit.ro_crate import CRATE
 from kit.sshsig import NAMESPACE
+from kit.supply_chain.environment import BILL
 from kit.trust import trusted_keys
 from kit.verification import verify
 from tests import mutations as m
 from tests.signed_result import (
     ADAPTER,
     ANSWERS,
+    CARD,
     KEY,
     TRUSTED,
     copy_of,
@@ -31,6 +34,7 @@ from tests.signed_result import (
 )
 
 ROWS = "rows.parquet"
+README = "adapters/person-npo-s1/README.md"
 DEEP = b'{"schema":' + b"[" * 5000 + b"]" * 5000 + b"}"
 
 FILES = {
@@ -131,7 +135,46 @@ FORGED = {
     "empty parquet": (m.content(ROWS, b""), 1, "rows.parquet cannot be used"),
     "parquet bomb": (m.parquet_bomb, 1, "bytes when unpacked, of"),
 }  # fmt: skip
-CASES = FILES | SIGNATURES | STATEMENTS | FORGED
+METADATA = {
+    "crate flipped": (m.flip(CRATE), 1, "ro-crate-metadata.json: changed after signing"),
+    "crate edited": (m.text(CRATE, '"softwareVersion": "0.1.0"', '"softwareVersion": "9"'), 1,
+                     "ro-crate-metadata.json does not follow from run.json(.|\n)*"
+                     "softwareVersion is '9', but '0.1.0' follows"),
+    "entity of the crate twice": (m.text(CRATE, '"#manifest"', '"#terms"'), 1, "does not follow"),
+    "crate in other words": (m.text(CRATE, "{\n", "{"), 1, "does not follow(.|\n)*line 1 is"),
+    "crate removed": (m.signed_again(m.remove(CRATE)), 1, "has no ro-crate-metadata.json"),
+    "crate empty": (m.content(CRATE, b""), 1, "ro-crate-metadata.json cannot be used"),
+    "time of the run edited": (m.text("run.json", '"2026-01-02T04:05:06', '"2025-01-02T04:05:06'),
+                               1, "ro-crate-metadata.json does not follow from run.json"),
+    "weights replaced": (m.signed_again(m.flip(ADAPTER)), 1,
+                         "ro-crate(.|\n)*model.safetensors.sha256 is '.*', but '.*' follows"),
+    "file added and signed": (m.signed_again(m.add("notes.txt")), 1,
+                              "ro-crate(.|\n)*does not follow(.|\n)*notes.txt is not in it"),
+    "file signed away": (m.signed_again(m.remove(ADAPTER)), 1,
+                         "ro-crate(.|\n)*adapter_model.safetensors is in it, but not in"),
+    "card edited": (m.text(README, "NPO", "Ours"), 1,
+                    "README.md does not follow from .*card.json and run.json(.|\n)*'.*Ours"),
+    "card removed": (m.signed_again(m.remove(README)), 1, "has no adapters/.*/README.md"),
+    "facts of the card edited": (m.text(CARD, '"steps": 30', '"steps": 40'), 1,
+                                 "README.md does not follow from .*card.json and run.json"),
+    "facts of the card removed": (m.signed_again(m.remove(CARD)), 1,
+                                  "has no adapters/.*/card.json"),
+    "facts of the card of another": (m.text(CARD, "person-npo-s1", "person-ga-s1"), 1,
+                                     "card.json or run.json cannot be used(.|\n)*person-ga-s1"),
+    "no facts in the card": (m.content(CARD, b"[]"), 1, "card.json or run.json cannot be used"),
+    "SBOM flipped": (m.flip(BILL), 1, "environment.cdx.json: changed after signing"),
+    "SBOM removed": (m.signed_again(m.remove(BILL)), 1, "has no environment.cdx.json"),
+    "SBOM of another version": (m.text(BILL, '"version": "2.3.5"', '"version": "2.3.4"'), 1,
+                                "not the SBOM(.|\n)*numpy: 2.3.4, run.json has 2.3.5"),
+    "package left out of SBOM": (m.bill(lambda c: c.pop()), 1, "numpy: missing, run.json has 2"),
+    "package added to SBOM": (m.bill(lambda c: c.append({"name": "x", "version": "1"})), 1,
+                              "x: 1, run.json has none"),
+    "package told otherwise": (m.bill(lambda c: c[1].update(purl="pkg:pypi/other@1")), 1,
+                               "described in another way"),
+    "head of SBOM edited": (m.text(BILL, "CycloneDX", "Cyclone"), 1, "its head or its serial"),
+    "no SBOM": (m.content(BILL, b"[]"), 1, "no CycloneDX document"),
+}  # fmt: skip
+CASES = FILES | SIGNATURES | STATEMENTS | FORGED | METADATA
 
 
 def test_there_are_enough_ways():
@@ -220,7 +263,7 @@ def test_no_changed_statement_verifies_although_a_trusted_key_signed_it(
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), name=st.sampled_from(["run.json", "claims.json"]))
+@given(data=st.data(), name=st.sampled_from(["run.json", "claims.json", CARD, BILL, CRATE]))
 def test_a_forger_of_stored_values_is_refused_or_right_and_never_crashes_the_verifier(
     signed, tmp_path_factory, data, name
 ):
@@ -244,6 +287,17 @@ def test_the_policy_integrity_takes_the_signers_word_for_numbers_and_says_so(dam
     (damaged / "rows.parquet").write_bytes(b"")
     with pytest.raises(VerificationError, match="not what was signed"):
         verify(damaged, trusted=TRUSTED, policy="integrity")
+
+
+def test_a_result_of_an_older_kit_is_told_how_it_can_still_be_verified(damaged):
+    for name in (CRATE, BILL, README):
+        (damaged / name).unlink()
+    forge(damaged)
+    with pytest.raises(VerificationError, match=r"has no .*README.md, nor 2 more") as caught:
+        verify(damaged, trusted=TRUSTED)
+    assert "of an older version" in caught.value.remedy
+    assert "--policy integrity" in caught.value.remedy
+    assert verify(damaged, trusted=TRUSTED, policy="integrity").files > 0
 
 
 def test_a_good_result_of_another_manifest_is_not_taken_for_this_one(damaged, monkeypatch):

@@ -14,6 +14,7 @@ from kit.errors import VerificationError
 from kit.recomputation import rescore
 from kit.report import write_report
 from kit.result_differences import require_same_claims
+from kit.result_metadata import write_metadata
 from kit.signing import sign
 from kit.stored_result import read_result
 from kit.verification import describe, verify
@@ -151,6 +152,7 @@ def test_a_result_from_before_claims_verifies_and_says_so(damaged):
     missing(damaged)
     (damaged / "report" / "claims.csv").unlink()
     write_report(damaged)
+    write_metadata(damaged)
     sign(damaged, key=KEY)
     assert "the manifest claims nothing" in describe(verify(damaged, trusted=TRUSTED))
 

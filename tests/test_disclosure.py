@@ -21,9 +21,11 @@ from kit.evaluation_tables import records_frame
 from kit.fetch.listing import addresses
 from kit.manifest import Manifest
 from kit.plan import make_plan
+from kit.ro_crate import CRATE
 from kit.signing import sign
 from kit.source_records import place, record_origin
 from kit.stages import guard_path, timed
+from kit.supply_chain.environment import BILL
 from kit.tables import ANSWERS, LIKELIHOODS, SCHEMAS
 from kit.verification import verify
 from tests.canaries import MARK, PROXIES, SECRETS, leaks
@@ -75,7 +77,8 @@ def pretend(plan) -> None:
         job.artifact.partial.mkdir(parents=True)
         for name in ("adapter_model.safetensors", "adapter_config.json", "losses.jsonl"):
             (job.artifact.partial / name).write_text("{}", encoding="utf-8")
-        job.artifact.publish({"stage": job.stage, "steps": 1, "seconds": 1.0, "stopped": None})
+        told = {"stage": job.stage, "seed": job.seed, "target": job.target, "needs": {}}
+        job.artifact.publish({**told, "steps": 1, "seconds": 1.0, "stopped": None})
     for system in plan.systems:
         texts = {"record_id": records, "system": system.name, "text": "yes", "tokens": 1}
         answers = pa.Table.from_pandas(
@@ -94,7 +97,7 @@ def pretend(plan) -> None:
 def publish_table(artifact, table, name) -> None:
     artifact.partial.mkdir(parents=True)
     pq.write_table(table, artifact.partial / Path(name).name)
-    artifact.publish({"canary": 0.5})
+    artifact.publish({"canary": 0.5, "engine": {"engine": "toy"}})
 
 
 @pytest.fixture
@@ -113,6 +116,9 @@ def result(planted):
 def test_nothing_of_the_machine_reaches_a_signed_result(result, tmp_path):
     assert leaks(result, [MARK, str(tmp_path), str(Path.home()), str(PROJECT)]) == []
     assert len(list(result.rglob("*.parquet"))) == 5
+    assert (result / CRATE).is_file()
+    assert (result / BILL).is_file()
+    assert list(result.glob("adapters/*/README.md"))
     verify(result, trusted=TRUSTED)
 
 

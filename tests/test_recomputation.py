@@ -10,6 +10,7 @@ import pytest
 from kit.digests import canonical_json, sha256_bytes
 from kit.errors import VerificationError
 from kit.report import write_report
+from kit.result_metadata import write_metadata
 from kit.signing import sign
 from kit.verification import describe, verify
 from tests.signed_result import ANSWERS, KEY, TRUSTED, edit_json, edit_table, rejects
@@ -184,6 +185,7 @@ def test_an_interval_may_differ_in_its_last_decimal_and_no_more(damaged):
     for shift in (1e-12, 1e-9):
         edit_table(damaged / "rows.parquet", row, "low", rows["low"][row] + shift)
         write_report(damaged)
+        write_metadata(damaged)
         sign(damaged, key=KEY)
         if shift == 1e-12:
             verify(damaged, trusted=TRUSTED)
@@ -193,6 +195,7 @@ def test_an_interval_may_differ_in_its_last_decimal_and_no_more(damaged):
 
 def test_a_result_without_a_report_says_so(damaged):
     shutil.rmtree(damaged / "report")
+    write_metadata(damaged)
     sign(damaged, key=KEY)
     assert "no report to check" in describe(verify(damaged, trusted=TRUSTED))
 

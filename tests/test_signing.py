@@ -50,7 +50,10 @@ def test_the_predicate_says_what_was_run(result):
         "manifest": {"name": "tiny", "digest": {"sha256": run["manifest_digest"]}},
         "kit_version": "0.1.0",
         "environment": {"python": "3.11.2", "torch_threads": 2},
-        "sources": [{"name": "tiny", "digest": {"sha256": "ab" * 32}, "locked": True}],
+        "sources": [
+            {"name": name, "digest": {"sha256": "ab" * 32}, "locked": True}
+            for name in ("tiny", "base")
+        ],
         "systems": ["vanilla", "person-npo-s1"],
         "claims": [
             {name: claim[name] for name in Claim.model_fields}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import PROJECT
+from kit.supply_chain.environment import BILL
 from tests.canaries import MARK, leaks
 from tests.whole_run import Run
 
@@ -133,7 +134,10 @@ def test_a_run_from_nothing_with_more_workers_gives_the_same_bytes(interrupted, 
     again = new_run(tmp_path_factory.mktemp("again"), workers=2)
     code, output = again.call()
     assert code == 0, output
-    for name in ("records.parquet", "sets.parquet", "answers/answers.parquet", "rows.parquet"):
+    names = ["records.parquet", "sets.parquet", "answers/answers.parquet", "rows.parquet", BILL]
+    names += [str(card.relative_to(run.result)) for card in run.result.glob("adapters/*/README.md")]
+    assert len(names) == 9
+    for name in names:
         assert (again.result / name).read_bytes() == (run.result / name).read_bytes(), name
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -19,7 +20,8 @@ NOT_RECORDED = "-"
 
 def render(template: str, contents: Contents) -> str:
     """Return one page; HTML is escaped by Jinja2, Markdown through the `cell` filter."""
-    return _environment().get_template(template).render(
+    return page(
+        template,
         tables=contents.tables,
         distances=contents.distances,
         facts=contents.facts,
@@ -28,12 +30,22 @@ def render(template: str, contents: Contents) -> str:
         protocol=contents.protocol,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         svg=Markup(render_svg(contents, standalone=False)),
-    )  # fmt: skip
+    )
+
+
+def page(template: str, **values: object) -> str:
+    """Return a template filled with values.
+
+    Raises:
+        jinja2.TemplateError: the template asks for a value that is not there.
+    """
+    return _environment().get_template(template).render(**values)
 
 
 def render_svg(contents: Contents, *, standalone: bool) -> str:
     """Return the trade-off figure; a standalone file also declares its namespace."""
-    return _environment().get_template("forget_retain.svg.j2").render(
+    return page(
+        "forget_retain.svg.j2",
         panels=figure.make_panels(contents.tables),
         ticks=figure.axis_ticks,
         standalone=standalone,
@@ -52,6 +64,7 @@ def table_csv(table: Table) -> str:
     return stream.getvalue()
 
 
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -63,6 +76,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "cell": markdown_cell,
+        "code": markdown_code,
         "seconds": seconds,
         "mebibytes": lambda value: _number(value, 2**20, "{:,.0f}"),
         "count": lambda value: _number(value, 1, "{:,.0f}"),
@@ -75,6 +89,12 @@ def markdown_cell(text: object) -> str:
     """Return text that cannot end a cell or a line, nor start markup, in a Markdown table."""
     flat = " ".join(str(text).split())
     return "".join("\\" + c if c in "\\`*_<>|[]#" else c for c in flat)
+
+
+def markdown_code(text: object) -> str:
+    """Return text as a code span of a Markdown table, which cannot end it or its cell."""
+    flat = " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")
+    return f"`{flat}`"
 
 
 def seconds(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What an image is made of, and how that is said: locks, licences, SBOM, provenance.
+"""What an image or a run is made of, and how that is said: locks, licences, SBOMs, provenance.
 
-Nothing here is needed to run an experiment; nothing outside the standard library and click is used.
+Nothing outside the standard library and click is used.
 """

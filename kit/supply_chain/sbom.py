@@ -1,12 +1,13 @@
 """The image's bill of materials, CycloneDX 1.6 JSON: locked packages and the system's.
 
-The same inputs give the same bytes: the serial number follows from the lock, the time is
+The same inputs give the same bytes: the serial number follows from the components, the time is
 SOURCE_DATE_EPOCH.
 """
 
 import re
 import subprocess
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,25 +26,42 @@ def bill_of_materials(
     epoch: int,
 ) -> dict[str, Any]:
     """Return the CycloneDX document of an image."""
-    stated = {Package(row.package, row.version).key: row for row in licences}
-    components = [_component(package, stated.get(package.key)) for package in packages] + system
+    found = [*components(packages, licences, excluded=True), *system]
+    subject = {"type": "container", "bom-ref": f"image:{name}", "name": name, "version": revision}
+    made = document(found, name, subject)
+    moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made["metadata"]["timestamp"] = moment
+    return made
+
+
+def document(
+    components: list[dict[str, Any]], name: str, subject: dict[str, str]
+) -> dict[str, Any]:
+    """Return the CycloneDX document of components that belong to `subject`, without a time."""
     serial = uuid.uuid5(uuid.NAMESPACE_URL, f"pebench:{name}:{sha256_value(components)}")
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{serial}",
         "version": 1,
-        "metadata": {
-            "timestamp": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "component": {
-                "type": "container",
-                "bom-ref": f"image:{name}",
-                "name": name,
-                "version": revision,
-            },
-        },
+        "metadata": {"component": subject},
         "components": components,
     }
+
+
+def components(
+    packages: Iterable[Package], licences: Iterable[Licence], *, excluded: bool = False
+) -> list[dict[str, Any]]:
+    """Return a component for each package; `excluded` says so of those that are not installed."""
+    stated = {Package(row.package, row.version).key: row for row in licences}
+    found = []
+    for package in packages:
+        licence = stated.get(package.key)
+        component = _component(package, licence)
+        if licence is None and excluded:
+            component["scope"] = "excluded"
+        found.append(component)
+    return found
 
 
 def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
@@ -54,20 +72,14 @@ def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
         "name": package.name,
         "version": package.version,
         "purl": identity,
-        # A release has a file for each platform: any of these bytes may have been installed.
-        "externalReferences": [
-            {
-                "type": "distribution",
-                "url": identity,
-                "hashes": [{"alg": "SHA-256", "content": digest} for digest in package.sha256],
-            }
-        ],
     }
-    if licence is None:
-        found["scope"] = "excluded"
-    elif licence.is_expression:
+    if package.sha256:
+        # A release has a file for each platform: any of these bytes may have been installed.
+        hashes = [{"alg": "SHA-256", "content": digest} for digest in package.sha256]
+        found["externalReferences"] = [{"type": "distribution", "url": identity, "hashes": hashes}]
+    if licence is not None and licence.is_expression:
         found["licenses"] = [{"expression": licence.stated}]
-    elif licence.stated != UNKNOWN:
+    elif licence is not None and licence.stated != UNKNOWN:
         found["licenses"] = [{"license": {"name": licence.stated}}]
     if licence is not None and licence.restricted:
         found["properties"] = [{"name": "pebench:redistributable", "value": "no"}]
