@@ -190,8 +190,12 @@ choose_target() { # ARGUMENTS...: sets target and gpu
   target=cpu gpu=''
   ! has_gpu || gpu=yes
   ! needs_gpu "$manifest" || target=gpu
+  case " $* " in # what measures or tests a GPU, whatever the manifest
+    *' --scale tiny '*) ;;
+    ' bench --gpu '* | ' bench gpu '* | ' test '*'-m gpu '*) target=gpu manifest=$1 ;;
+  esac
   case $1 in
-    all | finetune | unlearn | evaluate)
+    all | finetune | unlearn | evaluate | bench | test)
       [[ $target == cpu || -n $gpu ]] || fail 3 "$manifest needs a GPU, and none is visible" \
         'nvidia-smi lists a GPU' 'none' 'run it on a machine with an NVIDIA GPU and its driver'
       ;;

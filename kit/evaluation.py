@@ -32,6 +32,7 @@ from kit.streams import sample
 from kit.tables import ANSWERS, SCHEMAS
 
 CANARY_RECORDS = 4
+FEWEST_COMPARED = 8  # answers of each system: of three, two near ties would condemn a system
 CANARY_MINIMUM = 1e-4  # nats; an adapter that changes nothing gives exactly 0
 
 
@@ -157,6 +158,7 @@ def _compared(plan: Plan, system: System, benchmark: Benchmark) -> list[str]:
     On those a system differs from vanilla: one that was served another's weights is seen.
     """
     share = math.ceil(plan.manifest.evaluation.agreement_sample / len(plan.systems))
+    share = max(share, FEWEST_COMPARED)
     ids = {record.id for record in records_of(system, benchmark)}
     targets = [system.target] if system.target else list(benchmark.splits)
     forget = {name for target in targets for name in benchmark.splits[target].forget} & ids

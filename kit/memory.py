@@ -10,6 +10,7 @@ import torch
 
 from kit.errors import EnvironmentFault
 
+SAID = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -18,8 +19,8 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory does not suffice, on a GPU or a CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # torch has no class of its own for the CPU's allocator.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # The CPU's allocator, the driver and cuBLAS have no class of their own for it.
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in SAID)
 
 
 def release() -> None:

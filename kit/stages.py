@@ -9,6 +9,7 @@ from typing import Any
 
 from kit import datasets
 from kit.artifacts import cache_root, require_space, write_json
+from kit.cards import visible
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.executors.local import isolated, run_jobs, scatter
@@ -155,6 +156,8 @@ def _answer(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
     # Merged weights are served one system at a time: several engines share the systems.
     merged = plan.manifest.evaluation.serving == "merged"
     workers = plan.manifest.compute.workers if merged else 1
+    # An engine takes a card's memory for itself.
+    workers = min(workers, len(visible()) or workers)
     _share(evaluation.answer_systems, plan, systems, workers, cost, lambda s: s.answers.done)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from kit.checkpoint import Checkpoint
+from kit.determinism import backward, whichever_way
 from kit.errors import TrainingError
 from kit.fitting import Fitting
 from kit.manifest import TrainingSection
@@ -69,24 +70,31 @@ def train(
     fitting = Fitting(
         model, settings, name, whole=method.needs.concept_balance, resumed=state.get("fitting")
     )
-    started = last_report = time.monotonic()
     if first:
         print(f"  {name}: goes on from step {first}", file=sys.stderr, flush=True)
     stopped = None
     model.train()
 
     def descend(step: int, size: int) -> tuple[list[Step], dict[str, float]]:
+        optimizer.zero_grad(set_to_none=True)
         micro = list(steps_of(step, size))
         return micro, _descend(method, micro, name)
 
+    def once(size: int) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        _once(method, next(steps_of(first, size)))
+
     if torch.cuda.is_available():
-        fitting.measure(GpuMeter(), lambda size: _once(method, next(steps_of(first, size))))
+        fitting.measure(GpuMeter(), lambda size: whichever_way(partial(once, size)))
         optimizer.zero_grad(set_to_none=True)
         torch.cuda.reset_peak_memory_stats()
+    started = last_report = time.monotonic()
     for step in range(first, settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * schedule(step, settings)
-        micro, values = fitting.run(partial(descend, step))
+        micro, values = fitting.run(
+            lambda size, step=step: whichever_way(partial(descend, step, size))
+        )
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -126,7 +134,7 @@ def schedule(step: int, settings: TrainingSection) -> float:
 
 def _once(method: Method, part: Step) -> None:
     """Forward and backward through one micro-batch, to see what it takes."""
-    method.loss(part).backward()
+    backward(method.loss(part))
 
 
 def _descend(method: Method, micro: list[Step], name: str) -> dict[str, float]:
@@ -139,7 +147,7 @@ def _descend(method: Method, micro: list[Step], name: str) -> dict[str, float]:
                 f"{name}: the loss is {float(loss.detach())}",
                 remedy="lower learning_rate, or stop earlier (stop = 'uniform')",
             )
-        (loss / len(micro)).backward()
+        backward(loss / len(micro))
         for key, value in {"loss": float(loss.detach()), **part.log}.items():
             totals[key] = totals.get(key, 0.0) + value / len(micro)
     return {key: round(value, 6) for key, value in totals.items()}

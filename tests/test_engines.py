@@ -133,3 +133,25 @@ def test_requests_are_ordered_by_image_so_that_it_is_processed_once():
 )
 def test_a_character_that_the_limit_cut_in_two_is_no_part_of_an_answer(decoded, said):
     assert spoken(decoded) == said
+
+
+def test_published_settings_of_generation_change_no_decoding(inputs, tmp_path):
+    """Qwen2.5-VL's ask for a penalty for repetition, which vLLM is never given."""
+    import json
+    import shutil
+
+    from kit.engines.transformers import TransformersEngine
+    from kit.models import load_processor
+
+    folder = tmp_path / "base"
+    shutil.copytree(inputs / "base", folder)
+    settings = json.loads((folder / "generation_config.json").read_text())
+    published = {**settings, "repetition_penalty": 9.0, "eos_token_id": [2, 4]}
+    (folder / "generation_config.json").write_text(json.dumps(published))
+    asked = [r for r in requests(inputs, load_processor(folder)) if r.system == "base"]
+    said = []
+    for base in (inputs / "base", folder):
+        engine = TransformersEngine(smoke(), base, {"base": ()}, tmp_path)
+        said.append([answer.text for answer in engine.answer(asked)])
+    assert said[0] == said[1]
+    assert engine._ends == [2, 4]

@@ -40,6 +40,12 @@ class Roomy(Bigram):
     def gradient_checkpointing_disable(self):
         self.checkpointing = False
 
+    def get_base_model(self):
+        return self
+
+    def disable_input_require_grads(self):
+        pass
+
 
 @pytest.mark.parametrize(("room", "fits"), [(3, 2), (2, 2), (1, 1)])
 def test_out_of_memory_halves_the_micro_batch_and_trains_on_the_same_batch(
@@ -196,6 +202,19 @@ def test_what_is_decided_already_is_not_measured(given):
     assert fitting.size == given.get("micro_batch_size", 12 if "whole" in given else 3)
 
 
+def hooks(model):
+    return sum(len(module._forward_hooks) for module in model.modules())
+
+
+def test_recomputing_sends_no_gradient_through_the_frozen_vision_tower(tiny_base):
+    section_ = ModelSection(source=NOWHERE, compute_dtype="float32", lora_modules=LANGUAGE)
+    model = add_adapter(load_base(tiny_base, section_), "t", modules=LANGUAGE, rank=4, alpha=4)
+    fitting = Fitting(model, section(gradient_checkpointing="always"), "toy")
+    assert fitting.checkpointing
+    tower = model.get_base_model().model.vision_tower.train()
+    assert not tower(torch.zeros(1, 3, 64, 64)).last_hidden_state.requires_grad
+
+
 @pytest.mark.parametrize("always", [True, False])
 def test_gradient_checkpointing_changes_no_bit_of_a_gradient(
     tiny_base, processor, records, tmp_path, always
@@ -209,6 +228,8 @@ def test_gradient_checkpointing_changes_no_bit_of_a_gradient(
         model = add_adapter(
             load_base(tiny_base, section_), "trained", modules=LANGUAGE, rank=4, alpha=4
         )
+        live(model)(batch)  # transformers adds hooks of its own in the first pass
+        before = hooks(model)
         step = Step(live(model), live(model), retain=batch)
         settings = section(steps=2, gradient_checkpointing=setting)
         outcome = train(
@@ -217,6 +238,7 @@ def test_gradient_checkpointing_changes_no_bit_of_a_gradient(
         )  # fmt: skip
         assert outcome.gradient_checkpointing == (setting == "always")
         assert not any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
+        assert hooks(model) == before, "they would stay for the next job"
         states.append({n: p.clone() for n, p in model.named_parameters() if p.requires_grad})
     one, two = states
     assert all(torch.equal(one[name], two[name]) for name in one)

@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from kit import jobs
 from kit.artifacts import Artifact
 from kit.batches import Batcher
+from kit.errors import EnvironmentFault
 from kit.jobs import TRAINED, VANILLA, StepSource, Worker
 from kit.manifest import TrainingSection
 from kit.methods import build
@@ -158,15 +160,14 @@ def test_concept_tokens_are_those_of_forgotten_names_and_keywords(worker, vanill
     assert not {"Vera", "Zeman", "not", "know", "driving"} & words
 
 
-@pytest.mark.parametrize(("number", "card"), [(0, 0), (2, 2), (3, 0), (7, 1)])
-def test_workers_take_the_cards_in_turn(monkeypatch, number, card):
-    taken = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    monkeypatch.setattr("kit.jobs.switch_on", lambda: None)
-    Worker(manifest(), number)
-    assert taken == [card]
+def test_a_large_base_is_not_trained_on_a_cpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "base_folder", lambda _: tmp_path)
+    (tmp_path / "model-00001.safetensors").write_bytes(b"0" * 1000)
+    Worker(manifest())
+    monkeypatch.setattr(jobs, "LARGEST_ON_A_CPU", 999)
+    with pytest.raises(EnvironmentFault, match="not trained on a CPU") as caught:
+        Worker(manifest())
+    assert "--runner docker" in caught.value.remedy
 
 
 def weights(artifact):

@@ -153,7 +153,7 @@ def test_jobs_that_were_finished_before_a_worker_was_killed_are_kept(tmp_path, m
     assert [job.artifact.done for job in jobs()] == [False, True, True]
 
 
-def open_nothing(given: object, opened) -> None:
+def open_nothing(given: object) -> None:
     """A worker's model and records, which no job here asks for."""
 
 
@@ -188,3 +188,21 @@ def test_no_worker_outlives_a_run_that_ends_however(tmp_path, number):
     assert until(lambda: not any(map(alive, workers)))
     assert "leaked semaphore" not in said
     assert said.count("Traceback") <= 1, "workers must not print theirs, too"
+
+
+def seen(folder: Path, number: int) -> str:
+    """Return which cards this process sees; each waits for the other, so that there are two."""
+    (folder / str(number)).touch()
+    until(lambda: len(list(folder.iterdir())) == 2)
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"), [("4,7", {"4", "7"}), ("4", {"4"}), ("", {""}), (None, {"all"})]
+)
+def test_processes_side_by_side_take_the_cards_in_turn(tmp_path, monkeypatch, cards, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if cards is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", cards)
+    assert set(scatter(seen, [(tmp_path, 0), (tmp_path, 1)])) == expected
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == cards, "this process sees what it saw"

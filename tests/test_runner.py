@@ -161,6 +161,26 @@ def test_a_manifest_for_a_gpu_takes_the_gpu_image_and_stops_where_there_is_none(
     assert refused.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["bench", "--gpu"], "gpu"),
+        (["bench", "--gpu", "--family", "qwen"], "gpu"),
+        (["bench", "--gpu", "--scale", "tiny"], "cpu"),
+        (["bench", "hashing"], "cpu"),
+        (["test", "-m", "gpu"], "gpu"),
+        (["test", "tests/test_keys.py"], "cpu"),
+    ],
+)
+def test_what_measures_or_tests_a_gpu_takes_the_gpu_image(place, arguments, target):
+    if target == "gpu":
+        assert place.call("--runner", "docker", *arguments).returncode == 3, "there is none yet"
+    make_program(place.tools / "nvidia-smi", "#!/bin/sh\nexit 0\n")
+    command = place.command("--runner", "docker", *arguments)
+    (image,) = [part for part in command if part.startswith("localhost/pebench-kit:")]
+    assert image.startswith(f"localhost/pebench-kit:{target}-")
+
+
 def test_apptainer_has_binds_and_no_home(place):
     image = place.root / "kit.sif"
     image.touch()

@@ -72,6 +72,12 @@ def _gpu(found: Readings, needs: Needs) -> Iterator[Check]:
         yield _driver(best, found.cuda)
     if needs.gpu:
         yield judge(
+            "torch on the gpu",
+            f"CUDA {found.cuda}" if found.cuda else "this environment's torch is for CPUs alone",
+            wrong=not found.cuda,
+            remedy="use the gpu image: ./run.sh --runner docker (or podman, apptainer)",
+        )
+        yield judge(
             "compute capability",
             best.capability,
             wrong=_numbers(best.capability) < CAPABILITY,

@@ -39,6 +39,18 @@ class TransformersEngine:
         self._processor.tokenizer.padding_side = "left"
         self._max_new_tokens = manifest.evaluation.max_new_tokens
         self._pieces = Pieces(BATCH, "questions")
+        tokenizer = self._processor.tokenizer
+        # As vLLM does: every end of the published settings ends an answer, and nothing else of them
+        # counts (Qwen's penalty for repetition would make this another decoding).
+        published = self._base.generation_config.eos_token_id
+        ends = published if isinstance(published, list) else [published]
+        self._ends = sorted({*ends, tokenizer.eos_token_id} - {None})
+        self._greedy = transformers.GenerationConfig(
+            do_sample=False,
+            max_new_tokens=self._max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=self._ends,
+        )
         self.record = {
             "engine": "transformers",
             "version": transformers.__version__,
@@ -69,24 +81,18 @@ class TransformersEngine:
             return_tensors="pt",
         ).to(device())
         with torch.no_grad():
-            whole = model.generate(
-                **inputs,
-                do_sample=False,
-                max_new_tokens=self._max_new_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
+            whole = model.generate(**inputs, generation_config=self._greedy)
         generated = whole[:, inputs["input_ids"].shape[1] :].tolist()
         return [
-            _answer(request, ids, tokenizer)
+            _answer(request, ids, tokenizer, self._ends)
             for request, ids in zip(requests, generated, strict=True)
         ]
 
 
-def _answer(request: Request, ids: list[int], tokenizer: object) -> Answer:
-    end = tokenizer.eos_token_id  # type: ignore[attr-defined]
-    ended = end in ids
-    ids = ids[: ids.index(end) + 1] if ended else ids
+def _answer(request: Request, ids: list[int], tokenizer: object, ends: list[int]) -> Answer:
+    end = next((place for place, token in enumerate(ids) if token in ends), None)
+    ended = end is not None
+    ids = ids if end is None else ids[: end + 1]
     text = tokenizer.decode(ids, skip_special_tokens=True)  # type: ignore[attr-defined]
     return Answer(
         request.record_id, request.system, spoken(text), len(ids), "eos" if ended else "length"

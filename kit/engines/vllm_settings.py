@@ -9,7 +9,7 @@ from kit.errors import EnvironmentFault
 from kit.manifest import Manifest
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the maximum ranks that vLLM accepts
-MOST = 0.9  # of a GPU's memory: vLLM's own default
+MOST = 0.9  # of a GPU's memory
 FREE = 0.95  # of what is free there: other programs grow
 INVARIANT = (8, 0)  # compute capability; vLLM 0.32, "Batch invariance", hardware requirements
 DESCRIBED = ("dtype", "enforce_eager", "max_model_len", "max_num_seqs", "gpu_memory_utilization")

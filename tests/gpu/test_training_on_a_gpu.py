@@ -43,7 +43,7 @@ def trained(folder, records, out, **changed):
     settings = section(**{"steps": 4, "micro_batch_size": 4, **changed})
     with watched() as odd:
         outcome = train(model, build("retain_finetune", {}), settings, steps, out, name="t")
-    weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+    weights = {n: p.detach().cpu() for n, p in model.named_parameters() if p.requires_grad}
     return weights, outcome, odd
 
 
