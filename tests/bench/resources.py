@@ -19,7 +19,7 @@ NOTHING = """\
 Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models of real
 sizes with random weights, and `./run.sh bench resources FILE` puts its table here."""
 HEADER = (
-    "| base | what | batch | at once | seconds a step | peak of GPU memory |",
+    "| base | what | batch | at once | seconds a step, the first included | peak of GPU memory |",
     "|---|---|---|---|---|---|",
 )
 NAMES = {"llava": "LLaVA 1.5 7B", "qwen": "Qwen2.5-VL 7B"}
