@@ -16,7 +16,7 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Needs:
-    """In bytes; the defaults are the small experiments' (measured: 4.8 GB of memory)."""
+    """In bytes; the defaults are the small experiments' (measured: 5.0 GB of memory)."""
 
     gpu: bool = False
     gpu_memory: int = 0
