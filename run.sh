@@ -61,6 +61,21 @@ clean() { # remove what can be made again; results and keys are never in these f
 
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
+choose_slim_environment() { # VERB [WORD...]: whoever only checks a result needs no torch
+  local slim='' word
+  is_complete || [[ ' verify rescore compare ' != *" $1 "* ]] || slim=verify
+  if [[ $1 == sign || $1 == verify ]]; then # Sigstore's client is in no other environment
+    for word in "${@:2}"; do
+      [[ $word != --keyless && $word != --identity && $word != --identity=* ]] || slim=keyless
+    done
+  fi
+  [[ -n $slim ]] || return 0
+  lock=$project/docker/requirements.$slim.lock
+  digest=$(sha256sum <"$lock")
+  digest=${digest:0:12}
+  env=$cache/env/$slim-$digest
+}
+
 main() {
   local digest verb runner=venv arguments=("$@")
   # shellcheck source=docker/runner.sh
@@ -105,13 +120,7 @@ main() {
       ;;
   esac
 
-  if ! is_complete && [[ -z ${PEBENCH_ENV:-} && ' verify rescore compare ' == *" $verb "* ]]; then
-    # Whoever only checks a result needs no torch.
-    lock=$project/docker/requirements.verify.lock
-    digest=$(sha256sum <"$lock")
-    digest=${digest:0:12}
-    env=$cache/env/verify-$digest
-  fi
+  [[ -n ${PEBENCH_ENV:-} ]] || choose_slim_environment "$verb" "${@:2}"
   if ! is_complete; then
     # shellcheck source=docker/environment.sh
     source "$project/docker/environment.sh"

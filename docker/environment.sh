@@ -62,11 +62,11 @@ install_packages() {
   "$python" -m venv "$env" >>"$env/build.log" 2>&1 || return
   # setuptools before all: one package (rouge-score) is published as source and built with it.
   pip_install -r "$(only setuptools)" || return
-  [[ $lock == *.verify.lock ]] || install_torch || return
+  [[ $lock == *.verify.lock || $lock == *.keyless.lock ]] || install_torch || return
   pip_install -r "$lock" || return
   case $lock in
     *.cpu.lock) cp "$project"/docker/cpu_site/*.p* "$env/lib/python$python_version/site-packages/" ;;
-    *.verify.lock) remove_unused ;;
+    *.verify.lock | *.keyless.lock) remove_unused ;;
   esac
 }
 

@@ -7,15 +7,15 @@
 #   docker/lock.sh --check                    proves that the locks are what requirements.in gives
 #   docker/lock.sh cpu --check                that one lock is
 #
-# Platforms: cpu, gpu, uv (which brings a Python to an image build), tools (linters of the tests) and
-# verify (the slim environment, with the versions of the cpu lock).
+# Platforms: cpu, gpu, uv (which brings a Python to an image build), tools (linters of the tests),
+# verify (the slim environment, with the versions of the cpu lock) and keyless (the same with sigstore).
 # Needs uv and pip. Prints nothing of this machine (index addresses, paths) into the lock. A lock is
 # replaced whole, after everything worked. Exit codes are README.md's.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$here/messages.sh"
-usage='docker/lock.sh cpu|gpu|uv|tools|verify [--check | options of uv pip compile], or docker/lock.sh --check'
+usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless [--check | options of uv pip compile], or docker/lock.sh --check'
 
 choose() { # the Python of a platform, and what is left out of its lock
   # Left out, because nothing that the kit runs imports them: torchaudio and torchcodec are CUDA
@@ -28,8 +28,8 @@ choose() { # the Python of a platform, and what is left out of its lock
       excluded=(torchaudio torchcodec triton numba llvmlite fastapi-cli fastapi-cloud-cli)
       ;;
     gpu) python=3.12 excluded=(torchaudio torchcodec fastapi-cli fastapi-cloud-cli) ;;
-    uv | tools | verify) python=3.11 excluded=() ;;
-    *) fail 2 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools or verify' '' "$usage" ;;
+    uv | tools | verify | keyless) python=3.11 excluded=() ;;
+    *) fail 2 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools, verify or keyless' '' "$usage" ;;
   esac
 }
 
@@ -51,13 +51,17 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
   cd "$work/$platform"
   # A line without a mark is for the experiment, so for cpu and gpu, and for verify in its section.
   awk -v platform="$platform" '/^# ---/ { slim = ($3 == "verify:") }
-    /# (cpu|gpu|uv|tools|verify)$/ { if ($NF == platform) print; next }
-    platform == "cpu" || platform == "gpu" || (platform == "verify" && slim)' \
+    /# (cpu|gpu|uv|tools|verify|keyless)$/ { if ($NF == platform) print; next }
+    platform == "cpu" || platform == "gpu" ||
+      ((platform == "verify" || platform == "keyless") && slim)' \
     "$here/requirements.in" >requirements.in
   printf '%s\n' "${excluded[@]}" >excluded.in
   [[ $platform != cpu ]] || bring_torch || return
   # A reviewer verifies with the versions that the result was made with.
-  [[ $platform != verify ]] || lock=$here/requirements.cpu.lock
+  case $platform in
+    verify) lock=$here/requirements.cpu.lock ;;
+    keyless) grep -o '^[A-Za-z0-9].*==[^ ]*' "$here/requirements.verify.lock" >>requirements.in ;;
+  esac
   [[ ! -f $lock ]] || cp "$lock" out.lock
   # rouge-score and jsonpath-rw (of mlcroissant) are published as source only; both are pure Python.
   uv pip compile requirements.in --output-file out.lock --quiet --no-header --generate-hashes \
@@ -83,7 +87,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 command -v uv >/dev/null || fail 3 'uv is not installed' 'uv on the PATH' '' 'pip install uv'
 if [[ ${1:-} == --check ]]; then
-  for platform in cpu gpu uv tools verify; do check "$platform"; done
+  for platform in cpu gpu uv tools verify keyless; do check "$platform"; done
 elif [[ ${2:-} == --check ]]; then
   check "$1"
 else

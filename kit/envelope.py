@@ -62,11 +62,8 @@ def open_envelope(data: bytes) -> Envelope:
         value = parse_json(data)
     except ValueError as error:
         raise malformed(f"not acceptable JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise malformed("not a JSON object")
-    if value.get("payloadType") != PAYLOAD_TYPE:
-        raise malformed(f"payloadType {value.get('payloadType')!r} is not {PAYLOAD_TYPE!r}")
-    signatures = value.get("signatures")
+    payload = payload_of(value)
+    signatures = value.get("signatures") if isinstance(value, dict) else None
     if not isinstance(signatures, list) or not signatures:
         raise malformed("it carries no signature")
     # One statement, one signer: a second signature that nobody checks would only look like more.
@@ -77,10 +74,23 @@ def open_envelope(data: bytes) -> Envelope:
         raise malformed(f"a signature of {len(signature)} bytes; Ed25519 has {SIGNATURE_BYTES}")
     keyid = signatures[0].get("keyid", "")
     return Envelope(
-        payload=_decode(value.get("payload"), "payload"),
+        payload=payload,
         signature=signature,
         keyid=keyid if isinstance(keyid, str) and keyid.isprintable() else "",
     )
+
+
+def payload_of(envelope: object) -> bytes:
+    """Return the bytes of the statement in an envelope that was parsed, whoever signed it.
+
+    Raises:
+        SignatureError: it is no envelope of our payload type.
+    """
+    if not isinstance(envelope, dict):
+        raise malformed("not a JSON object")
+    if envelope.get("payloadType") != PAYLOAD_TYPE:
+        raise malformed(f"payloadType {envelope.get('payloadType')!r} is not {PAYLOAD_TYPE!r}")
+    return _decode(envelope.get("payload"), "payload")
 
 
 def signer_of(envelope: Envelope, trusted: tuple[TrustedKey, ...]) -> TrustedKey:

@@ -20,8 +20,11 @@ from kit.errors import VerificationError
 ENVELOPE = "manifest.intoto.json"
 TEST_RESULT = "test-result.intoto.json"
 SUMS, SSH_SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
-# Signatures over the list of all other files, which cannot list them.
+# The three signatures of a key, and a bundle beside them in which an identity signs the same.
 SIGNATURES = frozenset({ENVELOPE, TEST_RESULT, SSH_SIGNATURE})
+BUNDLE = "manifest.sigstore.json"
+# They are over the list of all other files, which cannot list them.
+SIGNING_FILES = SIGNATURES | {BUNDLE}
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 16
 

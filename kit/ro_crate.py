@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kit.claims_file import CLAIMS
-from kit.result_tree import SIGNATURES, SUMS
+from kit.result_tree import SIGNING_FILES, SUMS
 from kit.run_file import RUN
 from kit.supply_chain.environment import BILL
 from kit.tables import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
@@ -23,7 +23,7 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 CONTEXT = [f"{SPECIFICATION}/context", {"sha256": "http://schema.org/sha256"}]
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
 ROOT, ACTION, KIT, MANIFEST, TERMS = "./", "#run", "urn:pebench-kit:kit", "#manifest", "#terms"
-UNLISTED = {CRATE, SUMS, *SIGNATURES}
+UNLISTED = {CRATE, SUMS, *SIGNING_FILES}
 HUB = "https://huggingface.co"
 FORMATS = {
     ".csv": "text/csv",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from kit.keyless import Identity
     from kit.verification import Policy, Verification
 
 DEFAULT = "manifests/smoke.toml"
@@ -24,20 +25,78 @@ def with_passphrase_file(command: Callable[..., None]) -> Callable[..., None]:
     return option(command)
 
 
+def with_identity(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags --identity, --issuer and --trust-config."""
+    options: list[Any] = [
+        click.option("--identity", metavar="NAME", help="Who signs, or must have signed, keyless."),
+        click.option("--issuer", metavar="URL", help="The provider that vouches for the identity."),
+        click.option("--trust-config", type=FILE, help="Another Sigstore than the public one."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _identity(name: str | None, issuer: str | None, trust_config: Path | None) -> "Identity | None":
+    from kit.keyless import Identity
+
+    if name and issuer:
+        return Identity(name, issuer, trust_config)
+    if name is None and issuer is None and trust_config is None:
+        return None
+    raise click.UsageError(
+        "--identity and --issuer go together: anybody can have a name at some provider"
+    )
+
+
 @click.command()
 @click.argument("result", default=DEFAULT)
 @with_passphrase_file
-def sign(result: str, passphrase_file: Path | None) -> None:
-    """Sign a result (a folder, or the manifest it was made from) with the runner key."""
+@click.option("--keyless", is_flag=True, help="Let --identity sign as well; PUBLISHES it for ever.")
+@with_identity
+@click.option("--identity-token", type=FILE, help="A file with its token; else a browser is asked.")
+def sign(
+    result: str,
+    passphrase_file: Path | None,
+    keyless: bool,
+    identity: str | None,
+    issuer: str | None,
+    trust_config: Path | None,
+    identity_token: Path | None,
+) -> None:
+    """Sign a result (a folder, or the manifest it was made from) with the runner key.
+
+    With --keyless, --identity and --issuer an identity signs it as well, through Sigstore, whose
+    log shows the identity (often an e-mail address), the time and the statement's digest to all.
+    """
     from kit.artifacts import PROJECT
+    from kit.keyless import require_sigstore
     from kit.keys import runner_key
     from kit.passphrase import read_passphrase
     from kit.result_folder import find_result
+    from kit.result_tree import BUNDLE
     from kit.signing import sign as sign_result
 
+    who = _identity(identity, issuer, trust_config)
+    if keyless != (who is not None) or (identity_token and not keyless):
+        raise click.UsageError("a keyless signature needs all of --keyless, --identity, --issuer")
+    if keyless:
+        require_sigstore()
     folder = find_result(result)
+    had_bundle = (folder / BUNDLE).is_file()
     key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
     click.echo(f"signed: {sign_result(folder, key=key)}")
+    if had_bundle and not (folder / BUNDLE).is_file():
+        click.echo(f"removed {BUNDLE}: it was over another statement")
+    if who is not None:
+        _publish(folder, who, identity_token)
+
+
+def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
+    from kit.keyless_signing import sign_keyless
+
+    click.echo(f"publishing {who}, the time and the statement's digest in Sigstore's log", err=True)
+    click.echo(f"signed: {sign_keyless(folder, who, token)}")
 
 
 @click.command()
@@ -50,16 +109,28 @@ def sign(result: str, passphrase_file: Path | None) -> None:
     default="strict",
     help="integrity: signature and files alone, no number is recomputed.",
 )
+@with_identity
 @click.option("--json", "machine", is_flag=True, help="Print JSON, of a refusal as well.")
 def verify(
-    result: str, trust: Path | None, claims: Path | None, policy: "Policy", machine: bool
+    result: str,
+    trust: Path | None,
+    claims: Path | None,
+    policy: "Policy",
+    identity: str | None,
+    issuer: str | None,
+    trust_config: Path | None,
+    machine: bool,
 ) -> None:
-    """Check signature, files and numbers of a result (a folder, or the manifest it is of)."""
+    """Check signature, files and numbers of a result (a folder, or the manifest it is of).
+
+    With --identity and --issuer that identity must have signed, and no key has to be known.
+    """
     from kit.errors import KitError
     from kit.verification import accepted_json, describe, refused_json
 
     try:
-        found = _verified(result, trust, claims, policy)
+        who = _identity(identity, issuer, trust_config)
+        found = _verified(result, trust, claims, policy, who)
     except KitError as error:
         if machine:
             click.echo(refused_json(error))
@@ -68,7 +139,11 @@ def verify(
 
 
 def _verified(
-    result: str, trust: Path | None, claims: Path | None, policy: "Policy"
+    result: str,
+    trust: Path | None,
+    claims: Path | None,
+    policy: "Policy",
+    identity: "Identity | None",
 ) -> "Verification":
     from kit.manifest_file import load_manifest
     from kit.result_differences import require_same_claims
@@ -76,7 +151,9 @@ def _verified(
     from kit.trust import trusted_keys
     from kit.verification import verify as verify_result
 
-    found = verify_result(find_result(result), trusted=trusted_keys(trust), policy=policy)
+    found = verify_result(
+        find_result(result), trusted=trusted_keys(trust), policy=policy, identity=identity
+    )
     require_made_from(result, found.manifest_digest)
     if claims:
         require_same_claims(found.claims, load_manifest(claims).claims, str(claims))

@@ -10,47 +10,66 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from kit.allowed_signers import TrustedKey
+from kit.allowed_signers import REVOKED, TrustedKey
 from kit.claim_attestation import TEST_RESULT_TYPE, attest
 from kit.claims_file import CLAIMS
 from kit.digests import format_checksums
 from kit.envelope import Envelope, open_envelope, signer_of
 from kit.errors import SignatureError, VerificationError
-from kit.keys import fingerprint
+from kit.keyless import Identity, statement_in, vouch
+from kit.keys import fingerprint, raw_public
 from kit.predicate import PREDICATE_TYPE, differences, predicate
-from kit.result_tree import ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT, read_bytes, show
+from kit.result_tree import BUNDLE, ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT, read_bytes, show
 from kit.run_file import RUN, read_run
-from kit.sshsig import verify_bytes
+from kit.sshsig import key_of, verify_bytes
 from kit.statement import Statement, read
 from kit.strict_json import MAX_BYTES
 
+IDENTITY = "identity"
 NAMED = 5
 
 
 @dataclass(frozen=True)
 class Signed:
-    """What was signed, and by whom; the SSH signature still has to be checked."""
+    """What was signed, and by whom; the SSH signature still has to be checked.
+
+    `bundle` says whether an identity has signed as well, be it checked or not.
+    """
 
     signer: TrustedKey
     statement: Statement
     twin: Statement
     ssh_signature: bytes
+    bundle: bool
 
 
-def read_signed(results: Path, trusted: tuple[TrustedKey, ...]) -> Signed:
+def read_signed(
+    results: Path, trusted: tuple[TrustedKey, ...], identity: Identity | None = None
+) -> Signed:
     """Read the signatures of a result; nothing in them is interpreted before its signer is known.
 
+    Args:
+        results: the folder.
+        trusted: the known keys.
+        identity: who must have signed, where an identity is trusted and not a key.
+
     Raises:
+        EnvironmentFault: there is an identity to check, and no sigstore.
         SignatureError: one is missing, malformed or wrong, or not by the same trusted key.
         VerificationError: one is no plain file, or too large.
     """
     envelope = _envelope(results, ENVELOPE)
+    ssh_signature = _file(results, SSH_SIGNATURE)
+    bundle = _bundle(results, envelope.payload)
+    if identity is not None:
+        trusted = (_vouched_key(bundle, envelope.payload, ssh_signature, identity, trusted),)
     signer = signer_of(envelope, trusted)
     return Signed(
         signer,
         read(envelope.payload, PREDICATE_TYPE),
         _twin(results, signer),
-        _file(results, SSH_SIGNATURE),
+        ssh_signature,
+        bundle is not None,
     )
 
 
@@ -71,6 +90,45 @@ def require_agreement(signed: Signed, held: Mapping[str, bytes]) -> dict[str, ob
     _compare_predicate(run, held.get(CLAIMS), signed.statement)
     _compare_twin(signed.twin, signed.statement)
     return run
+
+
+def _bundle(results: Path, statement: bytes) -> bytes | None:
+    """Return the keyless signature, if there is one; of another statement it is never let pass."""
+    if not os.path.lexists(results / BUNDLE):
+        return None
+    bundle = read_bytes(results / BUNDLE, max_bytes=MAX_BYTES)
+    if statement_in(bundle) != statement:
+        raise SignatureError(
+            f"{BUNDLE} and {ENVELOPE} hold different statements",
+            expected="one statement, signed by a key and by an identity",
+            remedy="get the result again; of your own run: ./run.sh sign, then sign --keyless",
+        )
+    return bundle
+
+
+def _vouched_key(
+    bundle: bytes | None,
+    statement: bytes,
+    ssh_signature: bytes,
+    identity: Identity,
+    trusted: tuple[TrustedKey, ...],
+) -> TrustedKey:
+    """Return the key that made the other signatures, in the name of the identity.
+
+    The identity has signed the statement. So whatever key stands beside it can only repeat it; one
+    that was revoked is refused all the same.
+    """
+    if bundle is None:
+        raise SignatureError(
+            f"no identity has signed this result: it has no {BUNDLE}",
+            expected=f"a signature by {identity}",
+            remedy="ask the signer for ./run.sh sign --keyless, or trust the key: --trust FILE",
+        )
+    said = vouch(bundle, statement, identity)
+    public = key_of(ssh_signature)
+    revoked = (key for key in trusted if key.role == REVOKED)
+    same = (key for key in revoked if raw_public(key.public) == raw_public(public))
+    return next(same, TrustedKey(public, IDENTITY, said))
 
 
 def _envelope(results: Path, name: str) -> Envelope:

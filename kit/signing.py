@@ -17,10 +17,12 @@ from kit.claims_file import CLAIMS
 from kit.digests import format_checksums, sha256_bytes
 from kit.envelope import seal
 from kit.errors import MissingStageError, SignatureError, VerificationError
+from kit.keyless import statement_in
 from kit.predicate import PREDICATE_TYPE, predicate
 from kit.result_tree import (
+    BUNDLE,
     ENVELOPE,
-    SIGNATURES,
+    SIGNING_FILES,
     SSH_SIGNATURE,
     SUMS,
     TEST_RESULT,
@@ -42,6 +44,9 @@ _DRAFT = re.compile(r"\..+\.[0-9]+\.tmp")
 def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
     """Write SHA256SUMS and the signatures over everything in `results`; replace older ones.
 
+    A keyless signature beside them stays where it is over the same statement, and is removed where
+    it is not: it would be refused with the whole result.
+
     Returns:
         The path of the envelope.
 
@@ -59,7 +64,7 @@ def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
     digests = {
         name: sha256_of(path)
         for name, path in tree.files.items()
-        if name not in SIGNATURES | {SUMS}
+        if name not in SIGNING_FILES | {SUMS}
     }
     sums = format_checksums(digests).encode()
     digests[SUMS] = sha256_bytes(sums)
@@ -68,7 +73,23 @@ def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
     _write(results / SUMS, sums)
     _write(results / SSH_SIGNATURE, sign_bytes(sums, key))
     _write(results / TEST_RESULT, seal(twin, key))
-    return _write(results / ENVELOPE, seal(build(digests, PREDICATE_TYPE, said), key))
+    statement = build(digests, PREDICATE_TYPE, said)
+    _remove_bundle_of_another(results / BUNDLE, statement)
+    return _write(results / ENVELOPE, seal(statement, key))
+
+
+def _remove_bundle_of_another(bundle: Path, statement: bytes) -> None:
+    if not bundle.is_file():
+        return
+    try:
+        if statement_in(read_bytes(bundle, max_bytes=MAX_BYTES)) == statement:
+            return
+    except SignatureError:
+        pass  # not one at all
+    try:
+        bundle.unlink()
+    except OSError as error:
+        raise storage_error(error, bundle) from error
 
 
 def _walk(results: Path) -> Tree:

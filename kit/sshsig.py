@@ -54,6 +54,18 @@ def verify_bytes(
         raise _refused("it is wrong: the list was changed after it was signed") from None
 
 
+def key_of(signature: bytes) -> Ed25519PublicKey:
+    """Return the key that a signature names; whether that key made it, `verify_bytes` says.
+
+    Raises:
+        SignatureError: the file is no SSH signature by an Ed25519 key.
+    """
+    try:
+        return Ed25519PublicKey.from_public_bytes(_parse(signature)[0])
+    except ValueError as error:
+        raise _refused(f"its key cannot be used: {error}") from None
+
+
 def _signed(message: bytes, namespace: bytes, hashed: bytes) -> bytes:
     """Return what is signed: not the message, but its hash with the purpose of the signature."""
     digest = hashlib.new(hashed.decode(), message).digest()

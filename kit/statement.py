@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kit.digests import canonical_json
 from kit.envelope import malformed
-from kit.result_tree import SIGNATURES, SUMS, case_collisions, name_fault
+from kit.result_tree import SIGNING_FILES, SUMS, case_collisions, name_fault
 from kit.strict_json import parse_json
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -72,7 +72,7 @@ def read(payload: bytes, predicate_type: str) -> Statement:
 def _subject_name(subject: object) -> str:
     """Return the path of one subject, checked together with its digest."""
     name = subject.get("name") if isinstance(subject, dict) else None
-    if not isinstance(name, str) or name in SIGNATURES:
+    if not isinstance(name, str) or name in SIGNING_FILES:
         raise malformed(f"a file is named {name!a}")
     for part in name.split("/"):
         if fault := name_fault(part):

@@ -15,13 +15,15 @@ from kit.claims import ClaimSection
 from kit.claims_file import CLAIMS, claims_of, count
 from kit.digests import sha256_bytes
 from kit.errors import KitError, VerificationError
+from kit.keyless import Identity
 from kit.keys import fingerprint
 from kit.metadata_check import compare_metadata, metadata_files
 from kit.recomputation import INPUTS, recompute
 from kit.report_check import FOLDER
 from kit.result_tree import (
+    BUNDLE,
     ENVELOPE,
-    SIGNATURES,
+    SIGNING_FILES,
     SSH_SIGNATURE,
     SUMS,
     TEST_RESULT,
@@ -31,7 +33,7 @@ from kit.result_tree import (
     show,
     walk,
 )
-from kit.signed_statements import read_signed, require_agreement
+from kit.signed_statements import IDENTITY, Signed, read_signed, require_agreement
 from kit.statement import Statement
 
 MAX_FILE_BYTES = 512 << 20
@@ -41,6 +43,10 @@ NOT_PROVEN = """\
 What this does not prove: that the answers came from running the kit on the stated data and
 models (a run on one's own machine vouches for itself), when it was signed, who holds the key or
 that it was not stolen, or that no other run was made and left out."""
+NOT_PROVEN_OF_AN_IDENTITY = """\
+What this does not prove: that the answers came from running the kit on the stated data and
+models (a run on one's own machine vouches for itself), that nobody else could act as this identity,
+who holds the key beside it, or that no other run was made and left out."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +66,30 @@ class Verification:
 
 
 def verify(
-    results: Path, *, trusted: Iterable[TrustedKey], policy: Policy = "strict"
+    results: Path,
+    *,
+    trusted: Iterable[TrustedKey],
+    policy: Policy = "strict",
+    identity: Identity | None = None,
 ) -> Verification:
     """Check signature, statement and every file; with `strict`, that all numbers follow as well.
 
     `integrity` recomputes nothing, and says so: for a result whose metrics this version of the kit
-    no longer computes. Whoever signed may then have written any number.
+    no longer computes. Whoever signed may then have written any number. With `identity` it must
+    have signed, and no key has to be known.
 
     Raises:
+        EnvironmentFault: there is an identity to check, and no sigstore.
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
         VerificationError: files or numbers are not what was signed; all differing files are named.
     """
-    signed = read_signed(results, tuple(trusted))
+    signed = read_signed(results, tuple(trusted), identity)
     signer, statement = signed.signer, signed.statement
     compare_tree(walk(results), statement.subjects)
     pages = [name for name in statement.subjects if name.startswith(FOLDER)]
     claims = [CLAIMS] if CLAIMS in statement.subjects else []
     held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
     run = require_agreement(signed, held)
-    period = f", {signer.period}" if signer.period else ""
     found = _recomputed(held) if policy == "strict" else None
     del held  # one part of a result in memory at a time
     described = _described(results, statement, run) if found else NOT_RECOMPUTED
@@ -93,13 +104,22 @@ def verify(
         systems=found.systems if found else (),
         claims=claims_of(run),
         messages=(
-            f"signed by {signer.role} ({show(signer.source)}{period})",
+            _who(signed),
             f"{len(statement.subjects)} files are exactly those that were signed",
             f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree",
             *(found.messages if found else ()),
             described,
         ),
     )
+
+
+def _who(signed: Signed) -> str:
+    signer = signed.signer
+    period = f", {signer.period}" if signer.period else ""
+    said = f"signed by {signer.role} ({show(signer.source)}{period})"
+    if signed.bundle and signer.role != IDENTITY:
+        return f"{said}; {BUNDLE} was NOT checked (--identity, --issuer)"
+    return said
 
 
 @dataclass(frozen=True)
@@ -140,7 +160,7 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
     Raises:
         VerificationError: any entry is missing, changed, renamed, added, or not a plain file.
     """
-    present = {name: path for name, path in tree.files.items() if name not in SIGNATURES}
+    present = {name: path for name, path in tree.files.items() if name not in SIGNING_FILES}
     changes = dict(tree.faults)
     missing = set(subjects) - set(present) - set(changes)
     for name in sorted(missing & tree.folders):
@@ -171,13 +191,18 @@ def describe(verification: Verification) -> str:
     if verification.systems:
         lines.append(f"    {len(verification.systems)} systems were evaluated")
     lines.append(f"    key: sha256 {verification.fingerprint}")
-    return "\n".join([*lines, NOT_PROVEN])
+    return "\n".join([*lines, _not_proven(verification)])
+
+
+def _not_proven(verification: Verification) -> str:
+    return NOT_PROVEN_OF_AN_IDENTITY if verification.role == IDENTITY else NOT_PROVEN
 
 
 def accepted_json(verification: Verification) -> str:
     """Return what was found to hold, for programs."""
     claims = [claim.id for claim in verification.claims]
-    said = {"verified": True, **asdict(verification), "claims": claims, "not_proven": NOT_PROVEN}
+    said = {"verified": True, **asdict(verification), "claims": claims}
+    said["not_proven"] = _not_proven(verification)
     return json.dumps(said, indent=2)
 
 

@@ -17,6 +17,7 @@ HEAVY = {"torch", "transformers", "peft", "vllm", "bitsandbytes", "accelerate", 
 OWNERS = {
     "vllm": {"kit.engines.vllm", "kit.engines.vllm_settings"},
     "bitsandbytes": {"kit.models"},
+    "sigstore": {"kit.keyless", "kit.keyless_signing"},
     "peft": {"kit.models", "kit.jobs"},
     "transformers": {
         "kit.models",
@@ -33,7 +34,7 @@ artifacts records streams refusals quiet disclosure recent cards
 claims manifest strict_json protocol passphrase private_key supply_chain
 parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
-likelihood statistics trust envelope provenance weights memory determinism
+likelihood statistics trust envelope keyless provenance weights memory determinism
 methods models adapters engines rows statement
 claim_names
 fitting checkpoint tables checksum_lists smoke
@@ -44,7 +45,7 @@ questions description
 jobs report verdicts claims_file run_file report_check recomputation description_view ro_crate
 predicate claim_attestation signed_statements result_metadata metadata_check
 equivalence contact_sheet croissant croissant_tables
-scoring executors evaluation signing verification doctor
+scoring executors evaluation signing verification doctor keyless_signing
 stored_result claim_comparison result_differences comparison verdict_view
 launch
 """
@@ -58,6 +59,7 @@ LIGHT = [
     "stored_result", "run_file", "claim_comparison", "result_differences", "comparison",
     "verdict_view", "allowed_signers", "sshsig", "private_key", "passphrase", "predicate",
     "claim_attestation", "signed_statements", "ro_crate", "result_metadata", "metadata_check",
+    "keyless", "keyless_signing",
 ]  # fmt: skip
 
 

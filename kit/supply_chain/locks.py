@@ -7,9 +7,10 @@ from pathlib import Path
 from kit.errors import EnvironmentFault
 
 PLATFORMS = ("cpu", "gpu")
+SLIM = ("verify", "keyless")
 ENTRY = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w,.-]+\])?==(\S+)")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-MARK = re.compile(r"#\s*(cpu|gpu|uv|tools|verify)\s*$")
+MARK = re.compile(r"#\s*(cpu|gpu|uv|tools|verify|keyless)\s*$")
 SECTION = re.compile(r"#\s*---\s*(\w+)")
 
 
@@ -59,14 +60,15 @@ def read_lock(path: Path) -> list[Package]:
 def required(path: Path, platform: str) -> list[Package]:
     """Return what requirements.in asks for in one lock.
 
-    Unmarked lines are for cpu and gpu, and those of the section `verify` for that lock as well.
+    Unmarked lines are for cpu and gpu, those of the section `verify` for the slim locks as well.
     """
     found, section = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if heading := SECTION.match(line):
             section = heading[1]
         mark = MARK.search(line)
-        meant = {mark[1]} if mark else {*PLATFORMS, section}
+        slim = SLIM if section == "verify" else ()
+        meant = {mark[1]} if mark else {*PLATFORMS, *slim}
         if (entry := ENTRY.match(line)) and platform in meant:
             found.append(Package(entry[1], entry[2]))
     return found

@@ -1,0 +1,99 @@
+"""What is published in somebody's name, and what is not: `./run.sh sign --keyless`."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kit.result_tree import BUNDLE
+from tests.keyless_environment import ALICE, ISSUER, WHO, keyless_kit, keyless_python, publish
+from tests.sigstore_instance import Instance, token
+
+pytest_plugins = ["tests.keyless_fixtures"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "alice"
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (token("bob@example.org", ISSUER), "the identity token is for somebody else"),
+        (token(ALICE, "https://evil.example.org"), "the identity token is for somebody else"),
+        (token(ALICE, ISSUER, seconds=-60), "there is no usable identity token"),
+        (token(ALICE, ISSUER, audience="a shop"), "there is no usable identity token"),
+        ("no token", "there is no usable identity token"),
+        ("", "there is no usable identity token"),
+    ],
+    ids=["somebody", "provider", "expired", "audience", "text", "empty"],
+)
+def test_nothing_is_published_with_another_token(damaged, config, instance, home, raw, reason):
+    posted = len(instance.posted)
+    done = publish(damaged, config, home, raw=raw)
+    assert done.returncode == 10
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(instance.posted) == posted
+    assert not (damaged / BUNDLE).exists()
+
+
+@pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v1/log/entries"])
+def test_where_sigstore_fails_the_keys_signature_stays_and_it_is_said(
+    damaged, config, instance, home, path
+):
+    instance.down = path
+    try:
+        done = publish(damaged, config, home)
+    finally:
+        instance.down = ""
+    assert done.returncode == 10
+    assert "Sigstore did not sign: the result has the signatures of the key alone" in done.stderr
+    assert not (damaged / BUNDLE).exists()
+    assert keyless_kit("verify", str(damaged), home=home).returncode == 0
+
+
+@pytest.mark.parametrize("service", ["certificate_log", "log", "authority"])
+def test_a_service_that_is_not_the_one_of_the_trust_config_is_not_believed(damaged, home, service):
+    keyless_python()
+    with Instance() as turned:
+        home.mkdir()
+        config = turned.trust_config(home / "config.json")
+        setattr(turned, service, ec.generate_private_key(ec.SECP256R1()))
+        done = publish(damaged, config, home)
+    assert done.returncode == 10
+    assert "Traceback" not in done.stderr
+    assert not (damaged / BUNDLE).exists()
+
+
+def test_a_signature_that_was_logged_after_the_certificate_ended_is_not_believed(damaged, home):
+    keyless_python()
+    with Instance() as late:
+        home.mkdir()
+        late.delay = 3600
+        done = publish(damaged, late.trust_config(home / "config.json"), home)
+    assert done.returncode == 10
+    assert "cannot be accepted" in done.stderr
+    assert not (damaged / BUNDLE).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sign", "--keyless"],
+        ["sign", "--keyless", "--identity", ALICE],
+        ["sign", "--keyless", "--issuer", ISSUER],
+        ["sign", *WHO],
+        ["sign", "--identity-token", "x"],
+        ["verify", "--identity", ALICE],
+        ["verify", "--issuer", ISSUER],
+        ["verify", "--identity", "", "--issuer", ISSUER],
+        ["verify", "--trust-config", "x"],
+    ],
+)
+def test_an_identity_is_stated_whole_or_not_at_all(signed, tmp_path, words):
+    keyless_python()
+    done = keyless_kit(words[0], str(signed), *words[1:], home=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Usage" in done.stderr or "expected" in done.stderr
