@@ -98,7 +98,7 @@ require_matching_lock() { # every line of requirements.in is in the lock, with t
   while read -r name; do
     grep -qiE "^${name//+/\\+}( |$)" "$lock" || missing+=" $name"
   done < <(awk -v platform="$target" '
-    /# (cpu|gpu|uv|tools)$/ && $NF != platform { next }
+    /^[A-Za-z0-9].*# [a-z]+$/ && $NF != platform { next }
     /^[A-Za-z0-9]/ {  # a lock has names as PEP 503 normalises them
       split($1, part, "=="); sub(/\[.*/, "", part[1]); gsub(/[-_.]+/, "-", part[1])
       print part[1] "==" part[2]

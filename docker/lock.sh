@@ -51,7 +51,7 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
   cd "$work/$platform"
   # A line without a mark is for the experiment, so for cpu and gpu, and for verify in its section.
   awk -v platform="$platform" '/^# ---/ { slim = ($3 == "verify:") }
-    /# (cpu|gpu|uv|tools|verify|keyless)$/ { if ($NF == platform) print; next }
+    /^[A-Za-z0-9].*# [a-z]+$/ { if ($NF == platform) print; next }
     platform == "cpu" || platform == "gpu" ||
       ((platform == "verify" || platform == "keyless") && slim)' \
     "$here/requirements.in" >requirements.in

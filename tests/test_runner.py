@@ -301,6 +301,15 @@ def test_a_lock_that_does_not_match_requirements_stops_before_the_build(place):
     assert "remedy: docker/lock.sh cpu" in refused.stderr
 
 
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_the_committed_locks_match_and_let_a_build_begin(place, target):
+    for file in (REPOSITORY / "docker").glob("requirements.*"):
+        shutil.copy(file, place.root / "docker")
+    given = ["--base-image", "m@sha256:ab", "--apt-snapshot", "20260101T000000Z"]
+    said = place.call("image", "build", target, "--builder", "podman", *given).stderr
+    assert (place.cache / f"image/build-{target}.log").is_file(), said
+
+
 def test_a_builder_that_does_not_answer_is_named(place):
     refused = place.call("image", "build", "--builder", "docker", FAILS="version")
     assert refused.returncode == 3

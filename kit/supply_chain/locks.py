@@ -10,7 +10,7 @@ PLATFORMS = ("cpu", "gpu")
 SLIM = ("verify", "keyless")
 ENTRY = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w,.-]+\])?==(\S+)")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-MARK = re.compile(r"#\s*(cpu|gpu|uv|tools|verify|keyless)\s*$")
+MARK = re.compile(r"^\w.*#\s*([a-z]+)\s*$")
 SECTION = re.compile(r"#\s*---\s*(\w+)")
 
 
