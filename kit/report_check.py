@@ -12,27 +12,33 @@ from kit.artifacts import storage_error
 from kit.errors import KitError, VerificationError
 from kit.report import write_report
 from kit.result_tree import show
-from kit.tables import unusable
+from kit.rows import Measured
+from kit.tables import ROWS, unusable
 
 FOLDER = "report/"
 SHOWN = 160  # characters of a differing line
 
 
 def compare_report(
-    files: Mapping[str, bytes], tables: Mapping[str, pd.DataFrame], signed: Mapping[str, bytes]
+    files: Mapping[str, bytes],
+    rows: pd.DataFrame,
+    measured: Measured,
+    signed: Mapping[str, bytes],
 ) -> None:
-    """Compare the signed report, byte for byte, with the one that follows from `tables`.
+    """Compare the signed report, byte for byte, with the one that follows from what was verified.
 
     Args:
         files: {path in the result: bytes} of run.json and, where there is one, claims.json.
-        tables: {path in the result: table}, those of `kit.tables`.
+        rows: the verified rows.
+        measured: the answers that they follow from; to read and measure them once more would
+            take as much memory again.
         signed: {path in the result: bytes} of everything under report/.
 
     Raises:
         VerificationError: a page differs, is missing, or does not belong to a report.
         StorageError: there is no room for temporary files.
     """
-    made = _report_of(files, tables)
+    made = _report_of(files, rows, measured)
     differences = [
         f"{show(name)}: {difference(signed.get(name), made.get(name))}"
         for name in sorted(signed.keys() | made.keys())
@@ -48,17 +54,19 @@ def compare_report(
         )
 
 
-def _report_of(files: Mapping[str, bytes], tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+def _report_of(
+    files: Mapping[str, bytes], rows: pd.DataFrame, measured: Measured
+) -> dict[str, bytes]:
     """Return the files of the report, made in a folder that holds the verified bytes only."""
     try:
         with tempfile.TemporaryDirectory(prefix="pebench-verify-") as folder:
             results = Path(folder)
             for name, data in files.items():
                 (results / name).write_bytes(data)
-            for name, table in tables.items():
-                (results / name).parent.mkdir(exist_ok=True)
-                table.to_parquet(results / name, index=False)
-            return {FOLDER + path.name: path.read_bytes() for path in write_report(results)}
+            rows.to_parquet(results / ROWS, index=False)
+            return {
+                FOLDER + path.name: path.read_bytes() for path in write_report(results, measured)
+            }
     except KitError as error:
         raise VerificationError("the report cannot be made again", found=error.what) from error
     except OSError as error:

@@ -81,11 +81,12 @@ class RecordSet:
 
 @dataclass(frozen=True)
 class Measured:
-    """The values of all answers of a result, and the columns that they are reported in."""
+    """The answers of a result, their values, and the columns that they are reported in."""
 
     scores: Scores
     groups: Sequence[RecordSet]
     systems: Sequence[System]
+    answers: pd.DataFrame
 
 
 def read_inputs(results: Path) -> Inputs:
@@ -137,7 +138,7 @@ def measure(
     """
     names = [system["name"] for system in systems]
     scores = score_answers(records, answers, likelihoods, names)
-    return Measured(scores, record_sets(sets, scores, protocol), systems)
+    return Measured(scores, record_sets(sets, scores, protocol), systems, answers)
 
 
 def rows_of(measured: Measured, *, draws: int, seed: int) -> pd.DataFrame:
@@ -149,14 +150,14 @@ def rows_of(measured: Measured, *, draws: int, seed: int) -> pd.DataFrame:
         draws: bootstrap draws for each interval.
         seed: seed of the intervals; each also depends on its own system, column and metric only.
     """
-    rows = [
-        row
+    rows = (
+        tuple(row[name] for name in ROW_TYPES)
         for system in sorted(measured.systems, key=lambda system: system["name"])
         for group in measured.groups
         if system["target"] in (None, group.target)
         for row in _set_rows(system, group, measured.scores, draws, seed)
-    ]
-    return pd.DataFrame(rows, columns=list(ROW_TYPES)).astype(ROW_TYPES)
+    )
+    return pd.DataFrame(list(rows), columns=list(ROW_TYPES)).astype(ROW_TYPES)
 
 
 def record_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> list[RecordSet]:

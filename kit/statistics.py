@@ -147,7 +147,9 @@ def _dirichlet_sums(
 def _gamma(stream: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
     """Return [draws] sums of `terms` standard exponential draws, from raw bits as `_resample`."""
     raw = np.asarray(stream.random_raw(draws * terms)).reshape(terms, draws)
-    uniform: np.ndarray = ((raw >> np.uint64(11)) + 0.5) * 2.0**-53
+    raw >>= np.uint64(11)  # in place: these are the largest arrays of a verification
+    uniform: np.ndarray = raw + 0.5
+    uniform *= 2.0**-53
     total: np.ndarray = -np.log(uniform.prod(axis=0))
     return total
 

@@ -1,6 +1,8 @@
 """Each metric against values worked out by hand, and the traits a reader must know of."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -125,6 +127,27 @@ def test_stemming_each_word_once_changes_no_rouge_value():
     plain = RougeScorer(["rougeL"], use_stemmer=True).score(reference, answer)["rougeL"]
     assert rouge_l_recall(say(answer), what(reference)) == plain.recall
     assert rouge_l_f1(say(answer), what(reference)) == plain.fmeasure
+
+
+def test_whole_nltk_gives_the_same_values_and_can_be_imported_before_and_after():
+    """ROUGE and BLEU import single modules of nltk; a process that has all of it uses those."""
+    program = (
+        "import sys\n"
+        "from kit.metrics.overlap import _bleu, _rouge\n"
+        "if sys.argv[1] == 'before': import nltk\n"
+        "texts = 'She happily flies kites, twice!', 'He was flying a kite happily.'\n"
+        "print(*(_rouge(kind, *texts) for kind in ('rouge1', 'rougeL')), _bleu(*texts))\n"
+        "import nltk\n"
+        "print(nltk.stem.porter.PorterStemmer().stem('kites'), nltk.translate.bleu_score.__name__)"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program, when], capture_output=True, text=True, check=True
+        ).stdout
+        for when in ("before", "after")
+    }
+    assert len(said) == 1
+    assert said.pop().endswith("kite nltk.translate.bleu_score\n")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The committed reference: signed by an author, small, and what another run comes out as."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,22 @@ def test_it_is_whole_follows_from_its_answers_and_is_signed_by_an_author():
     assert found.role == "author"
     assert found.manifest_digest == load_manifest(MANIFEST).digest()
     assert len(found.claims) == len(load_manifest(SMOKE).claims)
+
+
+def test_to_verify_it_takes_less_than_230_megabytes():
+    """Its 81,192 answers are six times those of a run of smoke.toml, and are held once."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from kit.trust import trusted_keys\n"
+        "from kit.verification import verify\n"
+        "verify(Path(sys.argv[1]), trusted=trusted_keys())\n"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+    )
+    command = [sys.executable, "-c", program, str(REFERENCE)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) * 1024 < 230_000_000
 
 
 def test_it_is_small_enough_to_be_cloned_with_the_project():

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING
 
 from kit.metrics.definition import Answer
@@ -54,26 +55,30 @@ def bleu(answer: Answer, record: Record) -> float | None:
 
 
 @contextmanager
-def _without_scipy() -> Iterator[None]:
-    """Import nltk as where scipy is not installed.
+def _nltk_in_parts() -> Iterator[None]:
+    """Import single modules of nltk without what its packages import for their users.
 
-    nltk takes scipy, where it is there, for significance tests that nothing here calls: 60 MB and
-    a second, which a verifier on a laptop should not spend.
+    The stemmer is four files, BLEU four more. `import nltk` runs 240 that nothing here calls, and
+    scipy where it is installed: 17 MB, 75 MB with scipy, which a verifier on a laptop should not
+    spend. Within, the packages are empty and lead to the same files; afterwards they are gone, so
+    that whoever imports nltk elsewhere gets the whole of it.
     """
-    absent = "scipy" not in sys.modules
-    if absent:
-        sys.modules["scipy"] = None  # type: ignore[assignment]
+    if "nltk" in sys.modules or find_spec("nltk") is None:
+        yield
+        return
     try:
+        for package in ("nltk", "nltk.stem", "nltk.translate"):
+            sys.modules[package] = module_from_spec(find_spec(package))
         yield
     finally:
-        if absent:
-            del sys.modules["scipy"]
+        for name in [name for name in sys.modules if name.split(".")[0] == "nltk"]:
+            del sys.modules[name]
 
 
 @cache
 def _scorer(kind: str) -> "RougeScorer":
-    # Imported on first use: rouge_score brings nltk, a second that `--help` should not wait for.
-    with _without_scipy():
+    # Imported on first use: `--help` should not wait for it.
+    with _nltk_in_parts():
         from rouge_score.rouge_scorer import RougeScorer
         from rouge_score.tokenize import tokenize
 
@@ -90,10 +95,10 @@ def _scorer(kind: str) -> "RougeScorer":
 
 @cache
 def _stem() -> Callable[[str], str]:
-    with _without_scipy():
-        from nltk.stem.porter import PorterStemmer
+    with _nltk_in_parts():
+        from rouge_score.tokenizers import porter  # nltk's, which rouge_score holds already
 
-    return lru_cache(maxsize=1 << 16)(PorterStemmer().stem)
+    return lru_cache(maxsize=1 << 16)(porter.PorterStemmer().stem)
 
 
 def _f1(kind: str, answer: Answer, record: Record) -> float | None:
@@ -113,10 +118,14 @@ def _rouge(kind: str, text: str, reference: str) -> tuple[float, float] | None:
     return float(score.recall), float(score.fmeasure)
 
 
-@lru_cache(maxsize=1 << 16)
-def _bleu(text: str, reference: str) -> float:
-    with _without_scipy():
+@cache
+def _smoothed_bleu() -> Callable[..., float]:
+    with _nltk_in_parts():
         from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-    smoothing = SmoothingFunction().method1
-    return float(sentence_bleu([reference.split()], text.split(), smoothing_function=smoothing))
+    return partial(sentence_bleu, smoothing_function=SmoothingFunction().method1)
+
+
+@lru_cache(maxsize=1 << 16)
+def _bleu(text: str, reference: str) -> float:
+    return float(_smoothed_bleu()([reference.split()], text.split()))

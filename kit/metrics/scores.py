@@ -22,14 +22,17 @@ REMEDY = "run `evaluate` again for this result, or restore answers/answers.parqu
 class Scores:
     """Values of all answers. NaN stands for "this metric does not exist for this answer".
 
-    `values[metric]` is [systems, records] float64 and `answered` [systems, records] bool; `weights`
-    holds the metrics that are weighted means; `rows` and `columns` say where a system and a record
-    stand in them.
+    `answered` is [systems, records] bool; `rows` and `columns` say where a system and a record
+    stand in it. `values[metric]` is [systems, records of its concepts + 1] float64: most metrics
+    exist for few of the records. `places[concepts]` is [records] and says in which of these columns
+    each stands; all others share the last one, which is NaN. `weights`, of the same shapes, holds
+    the metrics that are weighted means.
     """
 
     records: Mapping[str, Record]
     rows: Mapping[str, int]
     columns: Mapping[str, int]
+    places: Mapping[frozenset[Concept], np.ndarray]
     values: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
     answered: np.ndarray
@@ -48,7 +51,7 @@ class Scores:
                 expected="one answer for each record of its sets",
                 remedy=REMEDY,
             )
-        return self.values[metric][row, columns]
+        return self.values[metric][row, self._places(metric, ids)]
 
     def has(self, system: str, ids: Sequence[str]) -> bool:
         """Say whether a system has answered all of `ids`."""
@@ -58,7 +61,11 @@ class Scores:
         """Return [len(ids)] weights of a weighted mean; None where all answers weigh the same."""
         if metric not in self.weights:
             return None
-        return self.weights[metric][self.rows[system], [self.columns[name] for name in ids]]
+        return self.weights[metric][self.rows[system], self._places(metric, ids)]
+
+    def _places(self, metric: str, ids: Sequence[str]) -> np.ndarray:
+        columns = [self.columns[name] for name in ids]
+        return self.places[DEFINITIONS[metric].concepts][columns]
 
 
 def score_answers(
@@ -83,27 +90,31 @@ def score_answers(
     columns = {name: place for place, name in enumerate(index)}
     _check(answers, index, list(rows))
     likely = _likelihoods(likelihoods, index, list(rows))
-    shape = (len(rows), len(columns))
-    asked = {record.concept for record in index.values()}
-    nothing = np.full(shape, np.nan)  # one for all metrics that no record of this result has
-    values = {m: np.full(shape, np.nan) if d.concepts & asked else nothing
-              for m, d in DEFINITIONS.items()}  # fmt: skip
-    weights = {m: np.full(shape, np.nan) for m, d in DEFINITIONS.items() if d.weight is not None}
-    answered = np.zeros(shape, dtype=bool)
+    answered = np.zeros((len(rows), len(columns)), dtype=bool)
+    own = {d.concepts: _of_concepts(index, d.concepts) for d in DEFINITIONS.values()}
+    places = {c: np.where(mask, np.cumsum(mask) - 1, mask.sum()) for c, mask in own.items()}
+    shapes = {m: (len(rows), own[d.concepts].sum() + 1) for m, d in DEFINITIONS.items()}
+    values = {m: np.full(shape, np.nan) for m, shape in shapes.items()}
+    weights = {m: np.full(shapes[m], np.nan) for m, d in DEFINITIONS.items() if d.weight}
     defined = {c: [d for d in DEFINITIONS.values() if c in d.concepts] for c in Concept}
     table = answers[["record_id", "system", "text", "stop"]]
     for record_id, system, text, stop in table.itertuples(index=False, name=None):
-        record, place = index[record_id], (rows[system], columns[record_id])
-        answered[place] = True
+        record, row, column = index[record_id], rows[system], columns[record_id]
+        answered[row, column] = True
         answer = Answer(text, stop, likely.get((system, record_id), ()))
         _require_complete(answer, record, system)
         for definition in defined[record.concept]:
             value = definition.measure(answer, record)
             if value is not None:
+                place = row, places[definition.concepts][column]
                 values[definition.name][place] = value
                 if definition.weight is not None:
                     weights[definition.name][place] = definition.weight(answer, record)
-    return Scores(index, rows, columns, values, weights, answered)
+    return Scores(index, rows, columns, places, values, weights, answered)
+
+
+def _of_concepts(records: Mapping[str, Record], concepts: frozenset[Concept]) -> np.ndarray:
+    return np.array([record.concept in concepts for record in records.values()], dtype=bool)
 
 
 def _require_complete(answer: Answer, record: Record, system: str) -> None:

@@ -11,7 +11,6 @@ import pandas as pd
 from kit import benchmarks
 from kit.errors import MissingStageError
 from kit.metrics import DEFINITIONS
-from kit.metrics.scores import score_answers
 from kit.protocol import Protocol
 from kit.records import Column
 from kit.report import notes
@@ -23,7 +22,7 @@ from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
 from kit.report.verdicts import CHANCE
-from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, read_inputs, read_parquet, record_sets
+from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, Measured, measure, read_inputs, read_parquet
 from kit.statistics import FEW_CLUSTERS
 
 SOURCE = ("name", "origin", "revision", "licence", "locked", "list_digest")
@@ -48,14 +47,18 @@ class Contents:
         }
 
 
-def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
+def read_contents(results: Path, measured: Measured | None = None) -> tuple[Contents, pd.DataFrame]:
     """Return the report's contents and the rows they rest on.
+
+    Args:
+        results: the result folder.
+        measured: its answers and their values; without them they are read and measured here.
 
     Raises:
         MissingStageError: run.json, the answers or the rows are not there.
         DataError: the answers do not fit the records and sets.
     """
-    inputs = read_inputs(results)
+    inputs = read_inputs(results) if measured is None else None
     if not (results / "rows.parquet").is_file():
         raise MissingStageError(
             f"{results / 'rows.parquet'} does not exist",
@@ -63,18 +66,14 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         )
     rows = read_parquet(results / "rows.parquet").astype(ROW_TYPES)
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
-    manifest, systems = run["manifest"], inputs["systems"]
+    manifest, systems = run["manifest"], run["systems"]
     protocol = benchmarks.protocol(manifest["benchmark"]["loader"])
     draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])
-    scores = score_answers(
-        inputs["records"],
-        inputs["answers"],
-        inputs["likelihoods"],
-        [system["name"] for system in systems],
-    )
-    sets = record_sets(inputs["sets"], scores, protocol)
+    if inputs is not None:
+        measured = measure(**inputs, protocol=protocol)
+    scores, sets = measured.scores, measured.groups
     tables = make_tables(rows, systems, protocol)
-    measured = set(rows["metric"])
+    used = set(rows["metric"])
     facts = {
         "kit_version": run["kit_version"],
         "title": manifest.get("title") or manifest["name"],
@@ -86,11 +85,11 @@ def read_contents(results: Path) -> tuple[Contents, pd.DataFrame]:
         "definitions": [
             {"id": d.id, "sentence": d.sentence, "unit": d.unit, "better": d.better}
             for d in DEFINITIONS.values()
-            if d.name in measured
+            if d.name in used
         ],
         "rule": notes.RULE,
         "health": answer_health(rows, systems, tables),
-        "samples": samples(sets, scores.records, inputs["answers"], systems),
+        "samples": samples(sets, scores.records, measured.answers, systems),
         "stages": stage_costs(run),
         "methods": method_costs(run, systems),
         "guards": run.get("guards", {}),

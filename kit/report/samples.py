@@ -23,7 +23,13 @@ def samples(
 
     The choice is by record id, never by what was answered. Of several seeds the first is shown.
     """
-    texts = answers.set_index(["system", "record_id"])[["text", "stop"]]
+    chosen = {
+        (group.target, group.part, group.column): _first_of_each_person(group, records)
+        for group in sets
+        if group.column in SHOWN
+    }
+    shown = answers[answers["record_id"].isin(set().union(*chosen.values()))]
+    texts = shown.set_index(["system", "record_id"])[["text", "stop"]]
     return [
         {
             "target": group.target, "part": group.part, "why": SHOWN[group.column],
@@ -35,7 +41,7 @@ def samples(
         }
         for group in sets
         if group.column in SHOWN
-        for name in _first_of_each_person(group, records)
+        for name in chosen[group.target, group.part, group.column]
     ]  # fmt: skip
 
 

@@ -92,8 +92,8 @@ def make_tables(rows: pd.DataFrame, systems: Sequence[System], protocol: Protoco
 def _lines(
     headline: pd.DataFrame, systems: Sequence[System], slots: Sequence[Slot]
 ) -> Iterable[Line]:
-    index = dict(iter(headline.groupby(["system", "target", "part", "column"])))
-    nothing = headline.iloc[:0]
+    # Places, not the rows themselves: a table of its own for each cell would take 20 kB.
+    places = headline.groupby(["system", "target", "part", "column"]).indices
     bounds: dict[Slot, Cell] = {}
     targets = {slot.target for slot in slots}
     names = labels(systems)
@@ -103,10 +103,11 @@ def _lines(
         cells = []
         for slot in slots:
             found = [
-                index.get((system["name"], slot.target, slot.part, slot.column), nothing)
+                place
                 for system in members
+                for place in places.get((system["name"], slot.target, slot.part, slot.column), ())
             ]
-            cells.append(cell_of(slot, pd.concat(found)))
+            cells.append(cell_of(slot, headline.iloc[found]))
         if entry == VANILLA:
             bounds = {cell.slot: cell for cell in cells}
         role = ROLES.get(entry, "")
