@@ -32,6 +32,7 @@ MEASURED = {
         "evaluation": {
             "systems": 10, "answers": 5000, "seconds": 61.7, "peak_memory_bytes": 70_000_000_000,
         },
+        "answers_per_second": {"engine": 41.26, "loop": 1.04},
     }
 }  # fmt: skip
 
@@ -47,8 +48,9 @@ def test_the_table_shows_what_was_measured():
     assert lines[0] == "On Card X with torch 2.13.0, vllm 0.32.0 (`./run.sh bench --gpu`):"
     assert "| LLaVA 1.5 7B | fine-tuning | 16 | 8 | 1.23 | 21.4 GB |" in lines
     assert "| LLaVA 1.5 7B | npo | 16 | 1, recomputing | 2.00 | unknown |" in lines
-    assert lines[-1].endswith("| 62 in all | 70.0 GB |")
-    assert len(lines) == 4 + 3, "retain-only is the same work as vanilla"
+    assert lines[6].endswith("| 62 in all | 70.0 GB |")
+    assert lines[7] == "", "retain-only is the same work as vanilla"
+    assert "41.3 answers a second in the engine, 1.0 one question at a time" in lines[8]
 
 
 def test_a_measurement_of_tiny_models_never_becomes_the_reference(tmp_path, monkeypatch, capsys):
@@ -85,6 +87,8 @@ def test_every_stage_runs_on_a_random_base_in_bfloat16(tmp_path):
     assert found["evaluation"]["engine"]["dtype"] == "bfloat16"
     assert found["evaluation"]["answers"] > 1000
     assert found["evaluation"]["agreement"]["sample"] >= 40
+    assert set(found["answers_per_second"]) == {"engine", "loop"}
+    assert all(rate > 0 for rate in found["answers_per_second"].values())
 
 
 def test_full_scale_without_a_gpu_is_refused_before_anything_is_written(tmp_path):

@@ -74,7 +74,16 @@ def table(measured: dict[str, Any]) -> str:
             f"| {NAMES[family]} | {what} | | | {found['seconds']:.0f} in all | "
             f"{_gb(found['peak_memory_bytes'])} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *map(_rates, sorted(measured.items()))])
+
+
+def _rates(of_family: tuple[str, dict[str, Any]]) -> str:
+    family, one = of_family
+    found = one["answers_per_second"]
+    return (
+        f"{NAMES[family]}: {found['engine']:.1f} answers a second in the engine, "
+        f"{found['loop']:.1f} one question at a time (`generate`), both once loaded."
+    )
 
 
 def _machine(measured: dict[str, Any]) -> str:
