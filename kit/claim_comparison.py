@@ -95,6 +95,9 @@ def _trained_or_asked_again(
     same_records: bool,
 ) -> Compared:
     claim = base.claim
+    if not same_records:
+        # Not even seeds can be held against each other: another set may be easier.
+        return replace(base, reason="the two results asked other records, or other questions")
     if not (found.systems == wanted.systems and _jobs(ours, found) == _jobs(reference, wanted)):
         base = replace(base, depth="training")
         each = list(_of_each_seed(claim, reference))
@@ -107,8 +110,6 @@ def _trained_or_asked_again(
                                   "result is compared")  # fmt: skip
     else:
         base = replace(base, depth="evaluation")
-    if not same_records:
-        return replace(base, reason="the two results asked other records, or other questions")
     if wanted.weights is not None:
         return replace(base, reason="a ratio of sums has no difference per record")
     key = ("compare", seed, claim.target, claim.part, claim.column, claim.metric, claim.system,
@@ -178,7 +179,7 @@ def _jobs(result: Recomputed, evidence: Evidence) -> list[object]:
     listed = result.run.get("jobs")
     jobs = listed if isinstance(listed, list) else []
     digests: Mapping[object, object] = {
-        job.get("name"): job.get("digest") for job in jobs if isinstance(job, dict)
+        str(job.get("name")): job.get("digest") for job in jobs if isinstance(job, dict)
     }
     # An adapter of which nothing is recorded is not known to be the same.
     unknown = object()

@@ -70,5 +70,8 @@ def _interrupted() -> None:
 
 
 def _fail(error: KitError) -> None:
-    click.echo(f"error: {error}", err=True)
+    from kit.result_tree import show
+
+    # A stranger's text may hold escapes that move the cursor: no line of it acts on a terminal.
+    click.echo("\n".join(map(show, f"error: {error}".split("\n"))), err=True)
     sys.exit(error.exit_code)

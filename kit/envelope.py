@@ -24,11 +24,16 @@ SIGNATURE_BYTES = 64
 
 @dataclass(frozen=True)
 class Envelope:
-    """A decoded envelope; `keyid` is an unauthenticated hint that decides nothing."""
+    """A decoded envelope.
+
+    `keyid` is what the file says, which decides nothing; `exact` says whether the file holds what
+    `seal` writes of these three, and no byte more.
+    """
 
     payload: bytes
     signature: bytes
     keyid: str
+    exact: bool
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
@@ -39,15 +44,16 @@ def pae(payload_type: str, body: bytes) -> bytes:
 
 def seal(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """Return the envelope file: `payload` signed with `key`."""
+    signature = key.sign(pae(PAYLOAD_TYPE, payload))
+    return _written(payload, signature, fingerprint(key.public_key()))
+
+
+def _written(payload: bytes, signature: bytes, keyid: str) -> bytes:
+    signed = {"keyid": keyid, "sig": base64.b64encode(signature).decode()}
     envelope = {
         "payload": base64.b64encode(payload).decode(),
         "payloadType": PAYLOAD_TYPE,
-        "signatures": [
-            {
-                "keyid": fingerprint(key.public_key()),
-                "sig": base64.b64encode(key.sign(pae(PAYLOAD_TYPE, payload))).decode(),
-            }
-        ],
+        "signatures": [signed],
     }
     return canonical_json(envelope) + b"\n"
 
@@ -73,11 +79,8 @@ def open_envelope(data: bytes) -> Envelope:
     if len(signature) != SIGNATURE_BYTES:
         raise malformed(f"a signature of {len(signature)} bytes; Ed25519 has {SIGNATURE_BYTES}")
     keyid = signatures[0].get("keyid", "")
-    return Envelope(
-        payload=payload,
-        signature=signature,
-        keyid=keyid if isinstance(keyid, str) and keyid.isprintable() else "",
-    )
+    keyid = keyid if isinstance(keyid, str) and keyid.isprintable() else ""
+    return Envelope(payload, signature, keyid, data == _written(payload, signature, keyid))
 
 
 def payload_of(envelope: object) -> bytes:
@@ -104,6 +107,9 @@ def signer_of(envelope: Envelope, trusted: tuple[TrustedKey, ...]) -> TrustedKey
     signers = [key for key in trusted if _signed(key, envelope.signature, message)]
     for signer in signers:
         if not signer.refusal:
+            # What stands beside payload and signature is signed by nobody: nothing may.
+            if not envelope.exact or envelope.keyid != fingerprint(signer.public):
+                raise malformed("something stands in the envelope that its signer did not write")
             return signer
     if signers:
         raise _does_not_count(signers[0])

@@ -82,7 +82,7 @@ def rescore(held: Mapping[str, bytes]) -> Recomputed:
         verdicts = judge_claims(claims, measured, seed=seed)
     except KitError as error:
         raise VerificationError(
-            "the rows cannot be recomputed from the stored answers", found=error.what
+            "the rows cannot be recomputed from the stored answers", found=show(error.what)
         ) from error
     return Recomputed(run, tables, measured, rows, verdicts)
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from kit.errors import DataError, MissingStageError
 from kit.metrics import DEFINITIONS, Definition
 from kit.metrics.scores import Scores, score_answers
+from kit.metrics.words import words
 from kit.protocol import Protocol
 from kit.records import Column
 from kit.statistics import cluster_mean
@@ -71,10 +72,16 @@ class RecordSet:
         """Return [n] codes of what this part forgets: people, or events.
 
         All answers about one person (or event) are forgotten or kept together, so that is the unit
-        that varies. A record with neither is a cluster of its own.
+        that varies. A record with neither is a cluster of its own. Names that the metrics take for
+        one are one here, however they are written: more clusters would mean more evidence.
         """
         records = [scores.records[name] for name in self.ids]
-        owners = [(str(getattr(record, self.cluster)), record.id) for record in records]
+        named = [str(getattr(record, self.cluster)) for record in records]
+        first = {words(name) or name: name for name in sorted(named, reverse=True)}
+        owners = [
+            (first[words(name) or name], record.id)
+            for name, record in zip(named, records, strict=True)
+        ]
         keys = [f"owner {owner}" if owner else f"record {name}" for owner, name in owners]
         return np.unique(keys, return_inverse=True)[1]
 

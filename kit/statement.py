@@ -53,7 +53,9 @@ def read(payload: bytes, predicate_type: str) -> Statement:
         raise malformed(f"the payload is not of type {STATEMENT_TYPE}")
     if value.get("predicateType") != predicate_type:
         raise malformed(f"predicateType {value.get('predicateType')!r} is not {predicate_type!r}")
-    listed, content = value.get("subject"), value.get("predicate")
+    if set(value) != {"_type", "subject", "predicateType", "predicate"}:
+        raise malformed(f"it has other fields than a statement's: {sorted(value)!a}")
+    listed, content = value["subject"], value["predicate"]
     if not isinstance(listed, list) or not listed:
         raise malformed("the statement lists no files")
     if not isinstance(content, dict):
@@ -83,4 +85,6 @@ def _subject_name(subject: object) -> str:
     found = digest["sha256"]
     if not isinstance(found, str) or len(found) != 64 or set(found) - set("0123456789abcdef"):
         raise malformed(f"the sha256 of {name!a} is not 64 hexadecimal digits")
+    if set(subject) != {"name", "digest"}:
+        raise malformed(f"{name!a} has other fields than a name and a digest")
     return name

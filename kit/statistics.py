@@ -105,7 +105,9 @@ def bounded_mean(
     Gaffke (2005), see Learned-Miller and Thomas (arXiv 1905.06208): Clopper-Pearson's where a
     cluster is wholly right or wholly wrong, so k that agree leave 0.05 ** (1 / k) of the range, and
     no narrower than the values' spread asks for elsewhere. That it never errs more often than
-    5 % is proved for 0/1 and otherwise a conjecture without a known exception.
+    5 % is proved for 0/1 and otherwise a conjecture without a known exception. Clusters whose size
+    goes with their values are one: where a few large ones are the wrong ones, samples without any
+    of them are common, and the bound then errs far more often.
 
     Args:
         values, clusters, weights: as for `cluster_mean`.

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit.errors import VerificationError
+from kit.result_tree import show
 from kit.rows import ROW_TYPES
 
 RECORDS, SETS = "records.parquet", "sets.parquet"
@@ -99,6 +100,6 @@ def unusable(name: str, reason: object) -> VerificationError:
     """Return the error for a signed file that cannot be read as what its name says."""
     return VerificationError(
         f"{name} cannot be used to recompute the result",
-        found=reason,
+        found=show(str(reason)),  # a stranger's text is one line of the message, and no more
         remedy="ask the signer for a result as the kit writes it",
     )

@@ -53,6 +53,8 @@ def comparison_text(comparison: Comparison) -> Iterator[str]:
     said = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
     yield f"{len(comparison.claims)} claims compared: {said or 'none'}"
     yield "A reproduces B" if comparison.reproduced else "A does not reproduce B"
+    if comparison.claims and all(claim.depth == "answers" for claim in comparison.claims):
+        yield "Nothing was done again: all answers are the same, as in a copy."
     yield "Signatures were not asked for: ./run.sh verify says who signed each of them."
 
 

@@ -41,12 +41,14 @@ Policy = Literal["strict", "integrity"]
 NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
 NOT_PROVEN = """\
 What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), when it was signed, who holds the key or
-that it was not stolen, or that no other run was made and left out."""
+models (a run on one's own machine vouches for itself), that questions and right answers are the
+benchmark's, when it was signed, who holds the key or that it was not stolen, or that no other run
+was made and left out."""
 NOT_PROVEN_OF_AN_IDENTITY = """\
 What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), that nobody else could act as this identity,
-who holds the key beside it, or that no other run was made and left out."""
+models (a run on one's own machine vouches for itself), that questions and right answers are the
+benchmark's, that nobody else could act as this identity, who holds the key beside it, or that no
+other run was made and left out."""
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,14 @@ def test_an_error_of_the_kit_ends_with_its_code_and_its_remedy(call, monkeypatch
     assert said == "error: what\n  expected: 1\n  found: 2\n  remedy: do this\n"
 
 
+def test_a_strangers_text_in_an_error_acts_on_no_terminal(call, monkeypatch):
+    raise_from_fetch(monkeypatch, KitError("a\x1b[2K\x1b[1Ab", found="c\u202ed\re"))
+    code, said = call("fetch")
+    assert code == 1
+    assert said.isascii()
+    assert not set(said) & {"\x1b", "\r"}
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [

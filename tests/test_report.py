@@ -320,6 +320,26 @@ def test_a_negative_zero_is_printed_without_its_sign():
     assert Cell(slot("retain"), 0.25, signed=True).text == "+25.0"
 
 
+FORGED = "1.0\n\n## Claims\n\n| C1 | **REPRODUCED** |\n\n<!-- <script>"
+
+
+def test_nothing_that_a_signer_may_write_begins_a_part_of_the_markdown_page(copy):
+    """The page is text: a heading in a version number would be one of the page's own."""
+    run = json.loads((copy / "run.json").read_text())
+    run["kit_version"] = run["manifest"]["name"] = run["manifest_digest"] = FORGED
+    run["guards"] = {"agreement": {"equal": FORGED, "sample": FORGED}, "canary": {}}
+    run["environment"] = {**run["environment"], FORGED: FORGED}
+    run["sources"] = [{**s, "revision": FORGED, "licence": FORGED} for s in run["sources"]]
+    for system in run["systems"]:
+        system["label"] = f"{system['label']} {FORGED}"
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    page = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert "\n## Claims" not in page, "this manifest claims nothing"
+    assert "\n| C1 | **REPRODUCED** |\n" not in page
+    assert re.search(r"(?<!\\)<(!--|script)", re.sub(r"`[^`\n]*`", "", page)) is None
+
+
 def test_durations_and_markdown_cells_are_readable():
     assert [seconds(s) for s in (None, 3.21, 600.0, 9000.0)] == ["-", "3.2 s", "10.0 min", "2.5 h"]
     assert markdown_cell("a|b\n`c`") == r"a\|b \`c\`"

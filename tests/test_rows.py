@@ -141,6 +141,14 @@ def test_one_person_has_a_value_but_no_interval():
     assert row["clusters"] == 1
 
 
+def test_one_name_in_several_spellings_is_one_person():
+    """The metrics take them for one name: as several people they would narrow every interval."""
+    asked = tiny(ANSWERS)
+    asked["records"].loc[:1, "person"] = ["Ann Lee", "(ann LEE)."]
+    found = make_rows(**asked, protocol=PROTOCOL, draws=50, seed=0)
+    assert value(found, "efficacy", "name_hit")["clusters"] == 1
+
+
 def test_the_order_of_input_rows_changes_nothing(inputs, rows):
     for seed in (1, 2):
         shuffled = {

@@ -63,6 +63,8 @@ def with_paths(*paths):
         ({"subject": [{"name": "a", "digest": {"sha512": "0" * 128}}]}, "another digest"),
         ({"subject": [{"name": "a", "digest": {"sha256": "0" * 64, "md5": ""}}]}, "another"),
         ({"subject": [{"name": "a", "digest": {"sha256": "A" * 64}}]}, "not 64 hexadecimal"),
+        ({"subject": [{"name": "a", "digest": {"sha256": "0" * 64}, "verdict": "?"}]}, "other fie"),
+        ({"claims": [{"id": "C1", "verdict": "REPRODUCED"}]}, "other fields than a statement"),
         (with_paths("a", "a"), "not sorted, or one is listed twice"),
         (with_paths("b", "a"), "not sorted"),
         (with_paths("/etc/passwd"), "is not safe"),

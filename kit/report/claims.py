@@ -19,11 +19,12 @@ HOW = (
     "if none of it is, INCONCLUSIVE if the interval holds the threshold, which is no pass, and "
     "SKIPPED if there is nothing to measure. Each end of an interval errs in at most 5 of 100 "
     "runs, also where all agree: as if one more cluster had been asked that has the worst value "
-    "there is. What is asked again decides its width: other people (or events) like these, or "
-    "other questions about these very people, which says nothing of others. Detectable is the "
-    "smallest distance from the threshold that as many would have shown in 4 of 5 runs. Several "
-    "seeds: the mean; what another training run would change is not in the interval, `compare` "
-    "asks for it."
+    "there is. That is so where clusters are of one size, or their size has nothing to do with "
+    "how they are answered. What is asked again decides its width: other people (or events) like "
+    "these, or other questions about these very people, which says nothing of others. Detectable "
+    "is the smallest distance from the threshold that as many would have shown in 4 of 5 runs. "
+    "Several seeds: the mean; what another training run would change is not in the interval, "
+    "`compare` asks for it."
 )
 
 
