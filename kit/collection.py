@@ -201,4 +201,5 @@ def _job(artifact: Artifact) -> dict[str, Any]:
         "micro_batch_size", "gradient_checkpointing", "determinism",
     )  # fmt: skip
     kept = {name: record.get(name) for name in names}
-    return {"name": artifact.name, "digest": artifact.digest, **kept}
+    lost = {"lost": record["lost"]} if "lost" in record else {}  # only of a job that was killed
+    return {"name": artifact.name, "digest": artifact.digest, **kept, **lost}

@@ -18,7 +18,7 @@ DATA_CODE = (
 MODEL_CODE = ("batches.py", "recent.py", "likelihood.py", "models.py", "refusals.py", "weights.py")
 TRAINING_CODE = (
     "sampling.py", "training.py", "fitting.py", "memory.py", "checkpoint.py", "determinism.py",
-    "jobs.py", "methods/__init__.py",
+    "job_costs.py", "jobs.py", "methods/__init__.py",
 )  # fmt: skip
 EVALUATION_CODE = (
     "batches.py", "recent.py", "adapters.py", "questions.py", "evaluation.py",

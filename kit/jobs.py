@@ -16,6 +16,7 @@ from kit.cards import gpus
 from kit.datasets import base_folder, places
 from kit.determinism import switch_on, switches, watched
 from kit.errors import EnvironmentFault
+from kit.job_costs import Journal, Passes
 from kit.likelihood import answer_distribution, sequence_logprob
 from kit.manifest import Manifest
 from kit.methods import Needs, Step
@@ -96,18 +97,23 @@ class Worker:
                 folder,
                 name=job.name,
                 stop_after=source.forget_count if job.governed else None,
+                passes=source.passes,
             )
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
+        journal = Journal(folder, source.passes)
+        lost = journal.lost(outcome.steps)
         record = {
             "stage": job.stage,
             "seed": job.seed,
             "target": job.target,
             "needs": dataclasses.asdict(job.method.needs),
-            "forward_passes": source.forward_passes,
+            "forward_passes": source.passes.total,
             **dataclasses.asdict(outcome),
             "determinism": switches(nondeterministic),
+            **({"lost": lost} if lost else {}),
         }
+        journal.remove()  # not before: a kill until here makes it all lost work
         job.artifact.publish(record)
         return record
 
@@ -135,11 +141,7 @@ class StepSource:
         assert job.method is not None
         self._worker, self._model, self._job = worker, model, job
         self._needs: Needs = job.method.needs
-        self._scalars: dict[tuple[str, str], float] = {}
-        # Of one record each, with or without gradient: by step, because an attempt that did not fit
-        # into memory is made again, and once for all steps.
-        self._passes: dict[int, int] = {}
-        self._passes_before, self._number = 0, 0
+        self.passes = Passes()
         seed = job.seed
         if job.target is None:
             forget: tuple[Record, ...] = ()
@@ -163,11 +165,6 @@ class StepSource:
             self._retain_pool = Mixed(self._retain_pool, general, share)
         self._concept_tokens = self._tokens_of(forget) if self._needs.single_image else None
 
-    @property
-    def forward_passes(self) -> int:
-        """How many records went through the model in all."""
-        return self._passes_before + sum(self._passes.values())
-
     @cached_property
     def vocabulary(self) -> int:
         """How many tokens the model chooses from."""
@@ -175,7 +172,7 @@ class StepSource:
 
     def steps(self, number: int, size: int) -> Iterator[Step]:
         """Yield one optimisation step's micro-batches of `size` records."""
-        self._passes[number], self._number = 0, number
+        self.passes.begin(number)
         pool = self._forget if self._needs.forget else self._retain_pool
         drawn = pool.take(number, self._job.settings.batch_size)
         for start in range(0, len(drawn), size):
@@ -212,28 +209,28 @@ class StepSource:
         return step
 
     def _policy(self, batch: Batch) -> torch.Tensor:
-        self._passes[self._number] += len(batch.record_ids)
+        self.passes.count(len(batch.record_ids))
         return answer_distribution(self._model, batch)
 
     def _reference(self, batch: Batch) -> torch.Tensor:
-        self._passes[self._number] += len(batch.record_ids)
+        self.passes.count(len(batch.record_ids))
         with without(self._model, TRAINED):
             return answer_distribution(self._model, batch)
 
     def _reference_scalars(self, records: list[Record]) -> torch.Tensor:
         """Return log pi_0(y) of each record's answer, [B]; each pair is computed once.
 
-        Each record alone: the last bits depend on what is in the batch, and a resumed run would ask
-        for the same pair in other company.
+        Each record alone: the last bits depend on what is in the batch, and a resumed run asks for
+        the pairs that its checkpoint does not hold yet in other company.
         """
+        scalars = self.passes.scalars
         for record in records:
-            if (record.id, record.answer) not in self._scalars:
+            if (record.id, record.answer) not in scalars:
                 batch = self._worker.batcher([record])
-                self._passes_before += 1
                 with without(self._model, TRAINED):
                     value = sequence_logprob(answer_distribution(self._model, batch), batch)
-                self._scalars[record.id, record.answer] = value.item()
-        return torch.tensor([self._scalars[r.id, r.answer] for r in records], device=device())
+                scalars[record.id, record.answer] = value.item()
+        return torch.tensor([scalars[r.id, r.answer] for r in records], device=device())
 
     def _tokens_of(self, forget: tuple[Record, ...]) -> torch.Tensor:
         tokenizer = self._worker.processor.tokenizer

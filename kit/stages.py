@@ -25,40 +25,45 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+class StageCost:
+    """What a stage has cost: `jobs` and the peak so far, added to what interrupted calls did."""
+
+    def __init__(self, plan: Plan, stage: str) -> None:
+        self.jobs, self.jobs_skipped = 0, 0
+        self.peak_memory_bytes: int | None = None
+        self._plan, self._stage, self._started = plan, stage, time.monotonic()
+        self._before = read_costs(plan).get(stage)
+
+    def keep(self) -> None:
+        """Write it down: a call that is killed after this has no time to do so."""
+        before = self._before or {"jobs": 0, "seconds": 0.0, "peak_memory_bytes": None}
+        peaks = [p for p in (before["peak_memory_bytes"], self.peak_memory_bytes) if p]
+        cost = {
+            "stage": self._stage,
+            "jobs": before["jobs"] + self.jobs,
+            "jobs_skipped": before.get("jobs_skipped", self.jobs_skipped),
+            "peak_memory_bytes": max(peaks, default=None),
+            "seconds": round(before["seconds"] + time.monotonic() - self._started, 3),
+        }
+        write_json(costs_path(self._plan), {**read_costs(self._plan), self._stage: cost})
+
+
 @contextmanager
-def timed(plan: Plan, stage: str) -> Iterator[dict[str, Any]]:
-    """Record what a stage cost; a stage that had nothing to do leaves the record alone."""
-    started = time.monotonic()
-    cost: dict[str, Any] = {"stage": stage, "jobs": 0, "jobs_skipped": 0, "peak_memory_bytes": None}
+def timed(plan: Plan, stage: str) -> Iterator[StageCost]:
+    """Record what a stage cost; a stage that had nothing to do leaves the record alone.
+
+    A stage that was interrupted and resumed cost the sum of its parts; one that was killed, what it
+    had cost when it last wrote it down.
+    """
+    cost = StageCost(plan, stage)
     try:
         yield cost
     except BaseException:  # an interrupted stage has its cost, too
         with suppress(OSError):  # the disk may be what failed
-            _record(plan, stage, cost, started)
+            cost.keep()
         raise
-    if cost["jobs"]:
-        _record(plan, stage, cost, started)
-
-
-def _record(plan: Plan, stage: str, cost: dict[str, Any], started: float) -> None:
-    cost["seconds"] = round(time.monotonic() - started, 3)
-    costs = read_costs(plan)
-    costs[stage] = _added(costs.get(stage), cost)
-    write_json(costs_path(plan), costs)
-
-
-def _added(before: dict[str, Any] | None, cost: dict[str, Any]) -> dict[str, Any]:
-    """A stage that was interrupted and resumed cost the sum of its parts."""
-    if before is None:
-        return cost
-    peaks = [p for p in (before["peak_memory_bytes"], cost["peak_memory_bytes"]) if p]
-    return {
-        **cost,
-        "jobs": before["jobs"] + cost["jobs"],
-        "jobs_skipped": before["jobs_skipped"],
-        "seconds": round(before["seconds"] + cost["seconds"], 3),
-        "peak_memory_bytes": max(peaks, default=None),
-    }
+    if cost.jobs:
+        cost.keep()
 
 
 def costs_path(plan: Plan) -> Any:
@@ -81,7 +86,7 @@ def read_costs(plan: Plan) -> dict[str, dict[str, Any]]:
 def fetch(plan: Plan, settings: Settings = DEFAULT) -> None:
     """Bring data and weights; verify every byte."""
     with timed(plan, "fetch") as cost:
-        cost["jobs"] = datasets.fetch(plan.manifest, say, settings)
+        cost.jobs = datasets.fetch(plan.manifest, say, settings)
 
 
 def finetune(plan: Plan) -> None:
@@ -108,16 +113,17 @@ def _train(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> None:
     require_space(cache_root() / "artifacts", ADAPTER_BYTES)
     say(f"{stage}: {len(waiting)} of {len(jobs)} adapters to train")
     with timed(plan, stage) as cost:
-        cost["jobs_skipped"] = len(jobs) - len(waiting)
+        cost.jobs_skipped = len(jobs) - len(waiting)
         # Closed on Ctrl-C, wherever it comes: the workers must not outlive the loop.
         with closing(run_jobs(plan.manifest, waiting)) as finished:
             for job, record in finished:
-                cost["jobs"] += 1
-                peaks = (cost["peak_memory_bytes"], record["peak_memory_bytes"])
-                cost["peak_memory_bytes"] = max((p for p in peaks if p), default=None)
+                cost.jobs += 1
+                peaks = (cost.peak_memory_bytes, record["peak_memory_bytes"])
+                cost.peak_memory_bytes = max((p for p in peaks if p), default=None)
+                cost.keep()
                 stopped = f", stopped: {record['stopped']}" if record["stopped"] else ""
                 say(
-                    f"  [{cost['jobs']}/{len(waiting)}] {job.name}: {record['steps']} steps, "
+                    f"  [{cost.jobs}/{len(waiting)}] {job.name}: {record['steps']} steps, "
                     f"{record['seconds']:.0f} s{stopped}"
                 )
 
@@ -139,7 +145,7 @@ def evaluate(plan: Plan) -> None:
         return
     with timed(plan, "evaluate") as cost:
         missing = len(unanswered) + len(unscored)
-        cost["jobs_skipped"] = len(plan.systems) + len(scored) - missing
+        cost.jobs_skipped = len(plan.systems) + len(scored) - missing
         if unanswered:
             _answer(plan, unanswered, cost)
         if unscored:
@@ -148,7 +154,7 @@ def evaluate(plan: Plan) -> None:
             _compare(plan)
 
 
-def _answer(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
+def _answer(plan: Plan, systems: list[System], cost: StageCost) -> None:
     from kit import evaluation
 
     say(f"evaluate: {len(systems)} of {len(plan.systems)} systems to answer")
@@ -161,7 +167,7 @@ def _answer(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
     _share(evaluation.answer_systems, plan, systems, workers, cost, lambda s: s.answers.done)
 
 
-def _score(plan: Plan, systems: list[System], cost: dict[str, Any]) -> None:
+def _score(plan: Plan, systems: list[System], cost: StageCost) -> None:
     from kit import scoring
 
     say(
@@ -180,7 +186,7 @@ def _share(
     plan: Plan,
     systems: list[System],
     workers: int,
-    cost: dict[str, Any],
+    cost: StageCost,
     done: Callable[[System], bool],
 ) -> None:
     """Deal systems out to processes; add what got done, also before an error, and the peak."""
@@ -188,9 +194,9 @@ def _share(
     shares = min(workers, len(names))
     try:
         peaks = scatter(work, [(plan, names[n::shares]) for n in range(shares)])
-        cost["peak_memory_bytes"] = max(*peaks, cost["peak_memory_bytes"] or 0)
+        cost.peak_memory_bytes = max(*peaks, cost.peak_memory_bytes or 0)
     finally:
-        cost["jobs"] += sum(map(done, systems))
+        cost.jobs += sum(map(done, systems))
 
 
 def _compare(plan: Plan) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from kit.checkpoint import Checkpoint
 from kit.determinism import backward, whichever_way
 from kit.errors import TrainingError
 from kit.fitting import Fitting
+from kit.job_costs import Journal, Passes
 from kit.manifest import TrainingSection
 from kit.memory import GpuMeter
 from kit.methods import Method, Step
@@ -25,10 +27,11 @@ FORGOTTEN = 0.95  # share of log V; each record counts at most as a uniform gues
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training run cost and how it ended."""
+    """What a training run cost and how it ended, with the attempts that a kill cut short."""
 
     steps: int
     seconds: float
+    """Of all attempts, each up to the checkpoint that the next one went on from."""
     stopped: str | None
     peak_memory_bytes: int | None
     """Of the GPU; None on a CPU, where a process's peak belongs to all jobs that it ran."""
@@ -45,16 +48,19 @@ def train(
     *,
     name: str,
     stop_after: int | None = None,
+    passes: Passes | None = None,
 ) -> Outcome:
     """Optimise the trainable adapter in place.
 
     Args:
         steps_of: (step number, size) -> its micro-batches of that size, in order; together they
             are one batch.
-        folder: receives losses.jsonl and, when asked for, a checkpoint to resume from.
+        folder: receives losses.jsonl, the journal of steps, which stays until the adapter is
+            whole, and, when asked for, a checkpoint to resume from.
         stop_after: number of forget records. Once all of them have been seen and their mean loss
             is `FORGOTTEN` of a uniform guess's, training stops: going on would damage the model
             rather than make it forget. None: never.
+        passes: what `steps_of` counts; goes on with a resumed run.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -65,8 +71,12 @@ def train(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     checkpoint = Checkpoint(folder, model, optimizer)
+    passes = passes or Passes()
     first, state = checkpoint.resume()
     log, forgotten, spent = state["log"], state["forgotten"], state["seconds"]
+    if first:
+        passes.resume(state["passes"])
+    journal = Journal(folder, passes)
     fitting = Fitting(
         model, settings, name, whole=method.needs.concept_balance, resumed=state.get("fitting")
     )
@@ -89,6 +99,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         torch.cuda.reset_peak_memory_stats()
     started = last_report = time.monotonic()
+    journal.begin()
     for step in range(first, settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * schedule(step, settings)
@@ -101,15 +112,16 @@ def train(
         log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
         for part in micro:
             forgotten |= part.forgotten
+        journal.note(step + 1)
         if stop_after and len(forgotten) >= stop_after:
             share = sum(forgotten.values()) / len(forgotten)
             if share > FORGOTTEN:
                 stopped = f"mean forget loss reached {share:.0%} of a uniform guess's"
                 break
         if settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0:
-            seconds = spent + time.monotonic() - started
-            state = {"log": log, "forgotten": forgotten, "seconds": seconds}
-            checkpoint.save(step + 1, {**state, "fitting": fitting.state()})
+            state |= {"passes": passes.state(), "fitting": fitting.state()}
+            state |= {"seconds": spent + time.monotonic() - started, "peak": _peak(state)}
+            checkpoint.save(step + 1, state)
         if time.monotonic() - last_report > REPORT_SECONDS:
             last_report = time.monotonic()
             _report(name, step + 1, settings.steps, values["loss"], started, first)
@@ -120,8 +132,7 @@ def train(
     lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in log)
     (folder / "losses.jsonl").write_text(lines, encoding="utf-8")
     seconds = spent + time.monotonic() - started
-    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
-    return Outcome(len(log), round(seconds, 3), stopped, peak, **settled)
+    return Outcome(len(log), round(seconds, 3), stopped, _peak(state), **settled)
 
 
 def schedule(step: int, settings: TrainingSection) -> float:
@@ -130,6 +141,13 @@ def schedule(step: int, settings: TrainingSection) -> float:
         return (step + 1) / settings.warmup_steps
     rest = max(1, settings.steps - settings.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * (step - settings.warmup_steps) / rest))
+
+
+def _peak(resumed: dict[str, Any]) -> int | None:
+    """Return the peak of GPU memory in bytes, of the attempts before this one as well."""
+    if not torch.cuda.is_available():
+        return None
+    return max(torch.cuda.max_memory_allocated(), resumed.get("peak") or 0)
 
 
 def _once(method: Method, part: Step) -> None:

@@ -89,7 +89,7 @@ def pretend(plan) -> None:
             publish_table(system.likelihoods, SCHEMAS[LIKELIHOODS].empty_table(), LIKELIHOODS)
     write_json(guard_path(plan), {"sample": 1, "equal": 1})
     with timed(plan, "evaluate") as cost:
-        cost["jobs"] = 1
+        cost.jobs = 1
     with pytest.raises(OSError, match=MARK), attempt(plan.manifest, "all"):
         raise OSError(2, "gone", f"/home/{MARK}user/secret")
 

@@ -37,7 +37,7 @@ benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
 likelihood statistics trust envelope keyless provenance weights memory determinism
 methods models adapters engines rows statement
 claim_names
-fitting checkpoint tables checksum_lists smoke
+fitting checkpoint job_costs tables checksum_lists smoke
 training
 job_digests fetch source_records embedded
 plan datasets manifest_file

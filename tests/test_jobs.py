@@ -191,6 +191,47 @@ def test_a_job_records_what_it_cost(worker, vanilla):
     assert record["determinism"] == {"device": "cpu", "threads": 1}
 
 
+def kill(worker, job, at, monkeypatch):
+    """Run a job that is killed before step `at`, counted from 0."""
+    steps = StepSource.steps
+
+    def until(self, number, size):
+        if number == at:
+            raise KeyboardInterrupt
+        return steps(self, number, size)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StepSource, "steps", until)
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(job)
+
+
+@pytest.mark.parametrize("method", ["npo", "dpo", "siu"])
+def test_a_job_killed_and_resumed_costs_what_an_uninterrupted_one_does_and_names_what_was_lost(
+    worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
+):
+    whole = worker.run(job(method, vanilla))
+    killed = dataclasses.replace(job(method, vanilla), artifact=Artifact("killed", "k", "1" * 64))
+    computed, distribution = [], jobs.answer_distribution
+
+    def counted(model, batch):
+        computed.append(len(batch.record_ids))
+        return distribution(model, batch)
+
+    monkeypatch.setattr(jobs, "answer_distribution", counted)
+    for at in (1, 3):  # before the first checkpoint, and a step after it
+        kill(new_worker(tiny_base, processor, pictures), killed, at, monkeypatch)
+    resumed = new_worker(tiny_base, processor, pictures).run(killed)
+    same = resumed.keys() - {"seconds", "lost"}
+    assert {name: resumed[name] for name in same} == {
+        name: whole[name] for name in whole if name != "seconds"
+    }
+    assert "lost" not in whole, "a job that nobody interrupted says nothing of it"
+    assert resumed["lost"]["steps"] == 2
+    assert resumed["forward_passes"] + resumed["lost"]["forward_passes"] == sum(computed)
+    assert not (killed.artifact.path / "steps.jsonl").exists()
+
+
 @pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])
 def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
@@ -198,17 +239,7 @@ def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     whole = job(method, vanilla)
     killed = dataclasses.replace(whole, artifact=Artifact("killed", whole.name, "1" * 64))
     worker.run(whole)
-    steps = StepSource.steps
-
-    def until(self, number, size):
-        if number == 3:
-            raise KeyboardInterrupt
-        return steps(self, number, size)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(StepSource, "steps", until)
-        with pytest.raises(KeyboardInterrupt):
-            new_worker(tiny_base, processor, pictures).run(killed)
+    kill(new_worker(tiny_base, processor, pictures), killed, 3, monkeypatch)
     assert (killed.artifact.partial / "checkpoint").is_file()
     assert not killed.artifact.done
     new_worker(tiny_base, processor, pictures).run(killed)

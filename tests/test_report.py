@@ -73,6 +73,23 @@ def test_a_report_written_twice_has_the_same_bytes(results, tmp_path):
         assert (elsewhere / "report" / name).read_bytes() == first, name
 
 
+def test_work_lost_to_an_interruption_is_named_beside_the_cost_that_methods_are_compared_by(
+    copy, html, markdown
+):
+    run = json.loads((copy / "run.json").read_text())
+    job = next(job for job in run["jobs"] if "-ga-" in job["name"])
+    job["lost"] = {"steps": 12, "seconds": 3.25, "forward_passes": 1920}
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    said = f"{job['name']}: 12 steps, 1,920 forward passes, 3.2 s"
+    for name, before in (("report.html", html), ("report.md", markdown)):
+        text = (copy / "report" / name).read_text(encoding="utf-8")
+        assert said in text
+        assert "done again" not in before
+        rows = {line for line in before.splitlines() if line.startswith(("<tr><th>", "| "))}
+        assert rows <= set(text.splitlines()), "and the sums are as they were"
+
+
 @pytest.mark.parametrize("name", ["report.html", "forget_retain.svg"])
 def test_a_page_requests_nothing_from_anywhere(results, name):
     text = (results / "report" / name).read_text(encoding="utf-8")

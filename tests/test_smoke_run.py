@@ -1,6 +1,5 @@
 """The whole experiment, shrunk: interrupted twice, resumed, verified, and the same bytes again."""
 
-import json
 import re
 import shutil
 import signal
@@ -138,12 +137,15 @@ def test_a_run_from_nothing_with_more_workers_gives_the_same_bytes(interrupted, 
     names = ["records.parquet", "sets.parquet", "answers/answers.parquet", "rows.parquet", BILL]
     for name in names:
         assert (again.result / name).read_bytes() == (run.result / name).read_bytes(), name
+    costs = [
+        {job["name"]: (job["steps"], job["forward_passes"]) for job in each.record()["jobs"]}
+        for each in (run, again)
+    ]
+    assert costs[0] == costs[1], "a job that was killed and went on costs what another one does"
     cards = sorted(path.relative_to(run.result) for path in run.result.glob("adapters/*/README.md"))
     assert len(cards) == 4
-    digests = [
-        json.loads((each.result / "run.json").read_bytes())["manifest_digest"]
-        for each in (run, again)
-    ]  # the number of workers is part of the manifest
+    # The number of workers is part of the manifest.
+    digests = [each.record()["manifest_digest"] for each in (run, again)]
     for card in cards:
         text = (run.result / card).read_text(encoding="utf-8").replace(*digests)
         assert (again.result / card).read_text(encoding="utf-8") == text, card

@@ -6,6 +6,7 @@ import pytest
 
 from kit import datasets, stages
 from kit.attempts import attempt, attempts_path, read_attempts, working
+from kit.collection import _job
 from kit.errors import BusyError, EnvironmentFault, MissingStageError, StorageError
 from kit.plan import make_plan
 from tests.toy_dataset import manifest
@@ -126,7 +127,7 @@ def test_a_guard_that_has_not_passed_is_asked_again_without_new_answers(plan, en
 
 def spend(plan, stage, jobs, error=None):
     with stages.timed(plan, stage) as cost:
-        cost["jobs"] = jobs
+        cost.jobs = jobs
         if error:
             raise error
 
@@ -139,6 +140,30 @@ def test_a_stage_that_was_interrupted_and_resumed_cost_the_sum_of_its_parts(plan
     costs = stages.read_costs(plan)
     assert costs["unlearn"]["jobs"] == 5
     assert list(costs) == ["fetch", "unlearn"], "in the order of the stages"
+
+
+def test_a_stage_that_is_killed_has_cost_what_its_finished_adapters_did(plan, monkeypatch):
+    """SIGKILL runs no line of Python: what is to be known after it is on disk before."""
+    known = []
+
+    def run_jobs(settings, jobs):
+        for job in jobs:
+            known.append(stages.read_costs(plan).get("finetune", {}).get("jobs", 0))
+            yield job, {"steps": 3, "seconds": 1.0, "stopped": None, "peak_memory_bytes": 7}
+
+    monkeypatch.setattr(stages, "run_jobs", run_jobs)
+    stages.finetune(plan)
+    assert known == list(range(len(plan.finetune)))
+    assert stages.read_costs(plan)["finetune"]["jobs"] == len(plan.finetune), "and none twice"
+
+
+def test_work_that_was_lost_is_in_the_record_of_the_run_and_nothing_where_none_was(plan):
+    one, two = plan.finetune[:2]
+    lost = {"steps": 2, "seconds": 1.5, "forward_passes": 64}
+    make(one.artifact, stage="finetune")
+    make(two.artifact, stage="finetune", lost=lost)
+    assert "lost" not in _job(one.artifact)
+    assert _job(two.artifact)["lost"] == lost
 
 
 def test_a_stage_that_had_nothing_to_do_costs_nothing(plan):

@@ -3,11 +3,17 @@
 import json
 from dataclasses import dataclass
 from math import cos, log, pi
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
+from kit import job_costs, training
+from kit.checkpoint import FORMAT
 from kit.errors import TrainingError
+from kit.job_costs import Journal, Passes
 from kit.manifest import TrainingSection
 from kit.methods import Needs, build
 from kit.training import FORGOTTEN, Checkpoint, schedule, train
@@ -204,9 +210,119 @@ def test_a_run_killed_after_its_last_checkpoint_trains_no_further(tmp_path, monk
     assert (outcome.steps, again) == (6, lines)
 
 
-def test_a_finished_run_leaves_no_checkpoint(tmp_path):
+def test_a_finished_run_leaves_no_checkpoint_and_its_journal_to_the_job(tmp_path):
     run(tmp_path, checkpoint_every=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["losses.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.jsonl", "steps.jsonl"]
+
+
+@pytest.fixture
+def second_a_step(monkeypatch):
+    """A clock that each step moves by a second; returns a wrapper of a source of steps."""
+    now = [0.0]
+    for module in (training, job_costs):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def timed(source):
+        def steps(step, size):
+            found = source(step, size)
+            now[0] += 1.0
+            return found
+
+        return steps
+
+    return timed
+
+
+@pytest.mark.parametrize(
+    ("kills", "lost"),
+    [
+        ([], None),
+        ([2], 2),  # before the first checkpoint
+        ([3], None),  # at it
+        ([5], 2),
+        ([1, 2, 4, 5], 1 + 2 + 1 + 2),
+    ],
+)
+def test_seconds_are_those_of_the_steps_that_count_and_the_lost_ones_are_told_apart(
+    tmp_path, second_a_step, kills, lost
+):
+    for at in kills:
+        policy = Bigram()
+        source = second_a_step(killed_at([at], policy))
+        with pytest.raises(Killed):
+            run(tmp_path, policy, source=source, checkpoint_every=3)
+    policy = Bigram()
+    source = second_a_step(steps_of(policy))
+    _, outcome, _ = run(tmp_path, policy, source=source, checkpoint_every=3)
+    assert (outcome.steps, outcome.seconds) == (6, 6.0)
+    told = Journal(tmp_path, Passes()).lost(outcome.steps)
+    assert told == (lost and {"steps": lost, "seconds": float(lost), "forward_passes": 0})
+
+
+def test_a_line_that_a_kill_has_cut_spoils_no_other(tmp_path):
+    passes = Passes()
+    journal = Journal(tmp_path, passes)
+    for step, records in ((1, 8), (2, 8)):
+        passes.begin(step)
+        passes.count(records)
+        journal.note(step)
+    with (tmp_path / "steps.jsonl").open("a") as stream:
+        stream.write("\n[3, 0.0")
+    resumed = Passes()
+    again = Journal(tmp_path, resumed)
+    resumed.begin(2)
+    resumed.count(8)
+    again.note(2)
+    lost = again.lost(2)
+    assert (lost["steps"], lost["forward_passes"]) == (1, 8)
+
+
+def test_the_peak_of_a_gpu_is_that_of_all_attempts(tmp_path, monkeypatch):
+    peak = [0]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peak[0])
+    policy = Bigram()
+    peak[0] = 9000
+    with pytest.raises(Killed):
+        run(tmp_path, policy, source=killed_at([4], policy), checkpoint_every=3)
+    peak[0] = 5000
+    _, outcome, _ = run(tmp_path, checkpoint_every=3)
+    assert outcome.peak_memory_bytes == 9000
+
+
+def without_format(path):
+    """Make a checkpoint what older code wrote: without a format and without the passes."""
+    with safe_open(path, "pt") as stream:
+        state = json.loads(stream.metadata()["state"])
+    state.pop("passes", None)
+    save_file(load_file(path), path, {"step": "3", "state": json.dumps(state)})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        without_format,
+        lambda path: path.write_bytes(path.read_bytes()[:-10]),
+        lambda path: path.write_bytes(b""),
+        lambda path: save_file({"other": torch.ones(1)}, path, {"format": FORMAT, "step": "3"}),
+    ],
+    ids=["of older code", "cut off", "empty", "of another adapter"],
+)
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_the_job_begins_anew(
+    tmp_path, spoil, capsys
+):
+    expected, _, lines = run(tmp_path / "whole")
+    policy = Bigram()
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", policy, source=killed_at([4], policy), checkpoint_every=3)
+    spoil(tmp_path / "killed" / "checkpoint")
+    found, outcome, again = run(tmp_path / "killed", checkpoint_every=3)
+    assert "beginning anew" in capsys.readouterr().err
+    assert torch.equal(found, expected)
+    assert again == lines
+    lost = Journal(tmp_path / "killed", Passes()).lost(outcome.steps)
+    assert lost["steps"] == 4, "what went before is on record as lost"
 
 
 def test_only_what_asks_for_gradients_is_trained(tmp_path):

@@ -1,11 +1,13 @@
 """A whole run in processes of its own: the verbs as `run.sh` calls them, stopped when asked."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from kit.artifacts import PROJECT
 from tests.canaries import MARK, SECRETS
@@ -76,6 +78,10 @@ class Run:
     def result(self) -> Path:
         (folder,) = (path for path in self.results.iterdir() if path.is_dir())
         return folder
+
+    def record(self) -> dict[str, Any]:
+        """Return run.json."""
+        return dict(json.loads((self.result / "run.json").read_bytes()))
 
     def times(self) -> dict[Path, int]:
         """Return the modification time of every file that a stage has made."""

@@ -27,13 +27,15 @@ def stage_costs(run: Run) -> list[dict[str, object]]:
 def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]:
     """Return one line a method: the sum over its systems' training jobs, memory as the largest.
 
-    A method without a job, such as a prompt, has None throughout.
+    A method without a job, such as a prompt, has None throughout. Where an interrupted job had to
+    do steps again, `lost` says in words what those had taken besides.
     """
     jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING}
     names = labels(systems)
     lines = []
     for entry, members in entries(systems).items():
         mine = [jobs[system["name"]] for system in members if system["name"] in jobs]
+        lost = sorted(f"{job['name']}: {_lost(job['lost'])}" for job in mine if job.get("lost"))
         lines.append(
             {
                 "entry": entry,
@@ -47,9 +49,17 @@ def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]
                 "stopped": sorted(
                     f"{job['name']}: {job['stopped']}" for job in mine if job.get("stopped")
                 ),
+                **({"lost": lost} if lost else {}),
             }
         )
     return lines
+
+
+def _lost(spent: Run) -> str:
+    return (
+        f"{spent['steps']:,} steps, {spent['forward_passes']:,} forward passes, "
+        f"{spent['seconds']:.1f} s"
+    )
 
 
 def _known(jobs: Sequence[Run], key: str) -> list[float]:

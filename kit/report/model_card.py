@@ -1,7 +1,7 @@
 """The model card of an adapter: a function of its card.json and of run.json, equal byte for byte.
 
-Durations and counts that depend on how often a run was interrupted stay out of it, so that two runs
-of one manifest have the same cards.
+Durations and what was lost when a run was interrupted stay out of it, so that two runs of one
+manifest have the same cards.
 """
 
 import json
