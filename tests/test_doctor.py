@@ -3,17 +3,20 @@
 import dataclasses
 import json
 import os
+from itertools import pairwise
 
 import pytest
 
 from kit.artifacts import PROJECT
+from kit.batches import ROOM
 from kit.doctor import examine, exit_code, render
 from kit.doctor.check import Check
 from kit.doctor.machine import examine_machine
-from kit.doctor.needs import Needs, needs_of
+from kit.doctor.needs import PROMPTS, SEVEN_BILLION, SPARE, WORKER, Needs, needs_of
 from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
 from kit.doctor.readings import Gpu, Mount, Readings, gpus, limit, mounts
+from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
 
 SMOKE = PROJECT / "manifests/smoke.toml"
@@ -75,10 +78,55 @@ def test_a_system_library_that_no_wheel_brings_is_asked_for():
 
 def test_a_manifest_without_a_gpu_asks_for_none():
     assert failed(changed(gpus=(), shared_memory=64 << 20), Needs()) == {}
-    assert needs_of(load_manifest(SMOKE)) == Needs()
+    small = needs_of(load_manifest(SMOKE))
+    assert small == Needs(memory=small.memory)
+    assert small.memory == pytest.approx(Needs().memory, rel=0.05), "two workers, as measured"
     asked = needs_of(load_manifest(PROJECT / "manifests/pebench.toml"))
     assert asked.gpu
     assert 20e9 < asked.gpu_memory < 24e9
+
+
+def with_workers(name: str, workers: int, **evaluation: object) -> Manifest:
+    loaded = load_manifest(PROJECT / f"manifests/{name}.toml")
+    return loaded.model_copy(
+        update={
+            "compute": loaded.compute.model_copy(update={"workers": workers}),
+            "evaluation": loaded.evaluation.model_copy(update=evaluation),
+        }
+    )
+
+
+# Sums of Pss at their peak: small experiments of three, and the whole one of two workers.
+@pytest.mark.parametrize(
+    ("workers", "measured"), [(1, 2.37e9), (2, 4.06e9), (3, 5.84e9), (2, 5.0e9)]
+)
+def test_the_memory_that_was_measured_is_asked_for_and_not_twice_as_much(workers, measured):
+    assert measured < needs_of(with_workers("smoke", workers)).memory < 2 * measured
+
+
+def test_a_machine_that_holds_two_workers_is_told_that_it_does_not_hold_four():
+    usable = changed(memory=7_000_000_000)
+    assert not failed(usable, needs_of(with_workers("smoke", 2)))
+    wrong = failed(usable, needs_of(with_workers("smoke", 4)))
+    assert list(wrong) == ["memory"]
+    assert wrong["memory"].remedy == "12 GB are needed: lower compute.workers in the manifest"
+
+
+def test_each_worker_of_a_large_base_reads_it_and_one_alone_writes_it_for_serving():
+    asked = [needs_of(with_workers("pebench", n)).memory for n in (1, 2, 3, 4, 5)]
+    assert asked[0] > 2 * SEVEN_BILLION, "dequantised, and the model that it is put into"
+    steps = [more - less for less, more in pairwise(asked)]
+    assert steps[1] == pytest.approx(SEVEN_BILLION + PROMPTS + SPARE * WORKER)
+    assert steps[1:] == pytest.approx(steps[1:2] * 3), "every further one adds the same"
+
+
+def test_merged_weights_are_held_by_every_engine_and_adapters_are_served_by_one():
+    of_adapters, merged = (
+        needs_of(with_workers("pebench", 4, serving=serving)).memory
+        for serving in ("adapters", "merged")
+    )
+    assert merged - of_adapters > 4 * (SEVEN_BILLION / 2)
+    assert PROMPTS == ROOM, "needs.py is read without torch and states it again"
 
 
 def test_the_largest_of_several_gpus_decides():

@@ -1,5 +1,6 @@
 """plan --emit: what goes into a job, what is refused, and that nothing can leave its quotes."""
 
+import re
 import string
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from kit.artifacts import PROJECT
 from kit.cli import verbs
+from kit.doctor import needs
 from kit.errors import LicenceError, ManifestError
 from kit.launch.job import seconds_of
 from kit.launch.quoting import block, comment, yaml
@@ -49,6 +51,25 @@ def test_the_work_that_is_left_is_the_plan_s(form):
     assert f"to do: {adapters} adapters ({steps} optimisation steps), {systems}" in render(plan)
     said = emit(form)
     assert f"{adapters} adapters ({steps} optimisation steps), {systems} systems" in said
+
+
+@pytest.mark.parametrize(
+    ("form", "asked"),
+    [
+        ("slurm", r"--mem=(\d+)M"),
+        ("k8s", r"limits:\s+memory: (\d+)Mi"),
+        ("sky", r"memory: (\d+)\+"),
+    ],
+)
+def test_each_worker_more_asks_for_the_memory_of_one_more(form, asked, project):
+    path, found = project / "manifests/mine.toml", []
+    for workers in (1, 2, 4):
+        path.write_text(smoke_text().replace("workers = 2", f"workers = {workers}"))
+        size = int(re.search(asked, emit(form, path))[1])
+        found.append(size * (1 << 30 if form == "sky" else 1 << 20))
+    assert found[0] >= needs.SPARE * (needs.PARENT + needs.ENGINE)
+    assert found[1] - found[0] == pytest.approx(needs.SPARE * needs.ENGINE, abs=1 << 30)
+    assert found[2] - found[1] == pytest.approx(2 * needs.SPARE * needs.ENGINE, abs=1 << 30)
 
 
 @pytest.mark.parametrize("form", FORMS)
