@@ -1,8 +1,7 @@
-"""PEBench's CSV and image folders: what is read, and what every wrong file says."""
+"""PEBench's CSV: what is read, and what every wrong file says."""
 
 import csv
 import io
-import shutil
 import tomllib
 
 import pytest
@@ -11,16 +10,16 @@ from hypothesis import strategies as st
 
 from kit.benchmarks.pebench_columns import columns_block
 from kit.benchmarks.pebench_csv import read_lines
-from kit.benchmarks.pebench_table import published, published_keywords, read_pictures
+from kit.benchmarks.pebench_table import read_pictures
 from kit.errors import DataError
 from kit.manifest import Columns
 from tests.toy_dataset import (
-    EVENTS,
     HEADER,
     PEOPLE,
     loaded,
     refused,
     replaced,
+    rewritten,
     rows,
     write_table,
 )
@@ -29,15 +28,6 @@ pytest_plugins = ["tests.pebench_fixtures"]
 
 OTHER_HEADER = ["Image Path", "person_name", "event", "caption", "keywords"]
 MAPPED = {"file": "Image Path", "person": "person_name", "description": "caption"}
-
-
-def rewritten(root, change):
-    path = root / "PEBench.csv"
-    path.write_bytes(change(path.read_bytes()))
-    return root
-
-
-# --- the file ---------------------------------------------------------------------------------
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column(root):
@@ -213,158 +203,6 @@ def test_a_row_of_another_length_names_its_line(root):
     assert "line 5: more cells than columns" in error.what
     assert error.found.startswith("6:")
 
-
-# --- the images -------------------------------------------------------------------------------
-
-
-def with_name(root, name):
-    return replaced(root, [[name, *rows()[0][1:]], *rows()[1:]])
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../outside.png", "images/../../outside.png", "/etc/passwd", "C:/x.png", "..\\x.png",
-     "\\\\server\\x.png"],
-)  # fmt: skip
-def test_an_image_path_may_not_leave_the_dataset(root, name):
-    error = refused(with_name(root, name))
-    assert "line 2: image path" in error.what
-    assert "leaves the dataset's folder" in error.what
-
-
-def test_a_control_character_in_a_name_is_an_error_and_no_traceback(root):
-    first = rows()[0][0]
-    rewritten(root, lambda data: data.replace(first.encode(), b"images/a\x01b.png", 1))
-    assert "control character" in refused(root).what
-
-
-def test_a_name_that_is_too_long_for_the_disk_is_a_missing_image(root):
-    first = rows()[0][0]
-    name = "/".join(["a" * 300] * 3) + ".png"
-    rewritten(root, lambda data: data.replace(first.encode(), name.encode(), 1))
-    assert "is missing" in refused(root).what
-
-
-def test_a_folder_that_is_not_there_is_missing_images(root):
-    shutil.rmtree(root / "images" / PEOPLE[0])
-    assert refused(root).found == "4 missing, 0 of zero bytes"
-
-
-def test_a_folder_of_images_without_a_row_is_an_unknown_person(root):
-    for name in ("Nobody Known", ".hidden", "No Images"):
-        (root / "images" / name).mkdir()
-    assert loaded(root).notes == ()
-    (root / "images" / ".hidden" / "0.png").write_bytes(b"an image")
-    (root / "images" / "No Images" / "list.txt").write_bytes(b"no image")
-    assert loaded(root).notes == ()
-    (root / "images" / "Nobody Known" / "0.JPG").write_bytes(b"an image")
-    error = refused(root)
-    assert f"no row for the images in {root / 'images' / 'Nobody Known'}" in error.what
-    assert error.found == "1 folders of images without a row: images/Nobody Known"
-
-
-def test_names_that_differ_in_upper_case_alone_are_refused(root):
-    table = [*rows(), [rows()[2][0].upper(), *rows()[2][1:]]]
-    error = refused(replaced(root, table))
-    assert "occurs twice" in error.what
-    assert rows()[2][0] in error.what
-    assert error.found == "lines 4 and 26"
-
-
-@pytest.mark.parametrize("again", [rows()[3][0], f"./{rows()[3][0]}"])
-def test_the_same_image_twice_names_both_lines(root, again):
-    error = refused(replaced(root, [*rows(), [again, *rows()[3][1:]]]))
-    assert "images/Person Number0/3.png" in error.what
-    assert error.found == "lines 5 and 26"
-
-
-def test_missing_images_are_counted_and_the_first_is_named(root):
-    gone = [root / rows()[i][0] for i in (5, 6)]
-    for path in gone:
-        path.unlink()
-    (root / rows()[1][0]).write_bytes(b"")
-    error = refused(root)
-    assert f"image {gone[0]} is missing" in error.what
-    assert error.found == "2 missing, 1 of zero bytes"
-    assert "fetch" in error.remedy
-
-
-def test_an_empty_image_is_named(root):
-    (root / rows()[1][0]).write_bytes(b"")
-    error = refused(root)
-    assert f"image {root / rows()[1][0]} is empty" in error.what
-    assert error.found == "0 missing, 1 of zero bytes"
-
-
-def test_a_folder_of_the_name_of_an_image_is_no_image(root):
-    path = root / rows()[1][0]
-    path.unlink()
-    path.mkdir()
-    assert "is missing" in refused(root).what
-
-
-# --- keywords ---------------------------------------------------------------------------------
-
-
-def keywords_of(benchmark, event):
-    own = [benchmark.records[name] for name in benchmark.finetune]
-    return {r.keywords for r in own if r.event == event and r.keywords}
-
-
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [("a; b ;c", ("a", "b", "c")), ("a, b,c", ("a", "b", "c")), ("a, b; c", ("a, b", "c")),
-     ("one", ("one",))],
-)  # fmt: skip
-def test_keywords_are_separated_by_semicolons_or_commas(root, cell, expected):
-    table = [[*row[:4], cell] for row in rows()]
-    assert keywords_of(loaded(replaced(root, table)), EVENTS[0]) == {expected}
-
-
-def test_a_cell_of_separators_alone_has_no_keywords(root):
-    table = [[*row[:4], ";; ;"] for row in rows()]
-    assert "line 2: no keywords for the event" in refused(replaced(root, table)).what
-
-
-def published_rows():
-    names = ["Park-Jogging", "media_interview", "city walk", "snowshoeing"]
-    return [[*row[:2], names[EVENTS.index(row[2])], row[3]] for row in rows()]
-
-
-@pytest.mark.parametrize("columns", [{}, {"keywords": ""}])
-def test_without_a_column_they_are_those_of_the_published_table(root, columns):
-    replaced(root, published_rows(), HEADER[:4])
-    found = loaded(root, benchmark={"columns": columns})
-    assert keywords_of(found, "Park-Jogging") == {tuple(published()["keywords"]["park jogging"])}
-    assert keywords_of(found, "media_interview") == {published_keywords("media interview")}
-
-
-def test_an_event_that_the_published_table_has_not_names_the_nearest(root):
-    table = published_rows()
-    table[1] = [*table[1][:2], "park joging", "x"]
-    error = refused(replaced(root, table, HEADER[:4]))
-    assert "line 3: no keywords for the event 'park joging'" in error.what
-    assert error.remedy == "did you mean 'park jogging'?"
-
-
-def test_a_column_of_keywords_that_the_manifest_maps_has_to_be_there(root):
-    replaced(root, published_rows(), HEADER[:4])
-    error = refused(root, benchmark={"columns": {"keywords": "tags"}})
-    assert "no column 'tags'" in error.what
-
-
-def test_the_published_table_has_forty_events_with_keywords_and_says_where_it_is_from():
-    keywords = published()["keywords"]
-    assert len(keywords) == 40
-    assert all(len(words) == 10 for words in keywords.values())
-    assert {"CC BY 4.0", "2503.12545"} <= {
-        word for word in ("CC BY 4.0", "2503.12545") if word in published()["about"]
-    }
-    assert set(published()) == {"about", "keywords", "near_duplicates"}, "no descriptions"
-    assert len(published_keywords("grocery shopping")) == 9, "it prints 'shopping' twice"
-
-
-# --- any table --------------------------------------------------------------------------------
 
 CELLS = st.text(max_size=12) | st.sampled_from(
     ["\0", '"', '""', "a,b", "x\ny", "\r", "\r\n", ";", "\t"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,13 @@ def places(root: Path) -> dict[str, Place]:
 def loaded(root: Path, **sections: dict[str, Any]) -> Benchmark:
     """Return what the loader makes of a dataset."""
     return load(manifest(**sections), places(root))
+
+
+def rewritten(root: Path, change: Callable[[bytes], bytes]) -> Path:
+    """Change the bytes of PEBench.csv; return the dataset."""
+    path = root / "PEBench.csv"
+    path.write_bytes(change(path.read_bytes()))
+    return root
 
 
 def replaced(
