@@ -18,6 +18,7 @@ from kit.report.model_card import CARD, FOLDER, README, model_card
 from kit.report_check import difference
 from kit.result_tree import show
 from kit.ro_crate import CRATE, ro_crate
+from kit.run_agreement import planned_by, require_card_of_job
 from kit.run_file import RUN
 from kit.strict_json import parse_json
 from kit.supply_chain.environment import BILL, bill_faults
@@ -53,22 +54,24 @@ def metadata_files(names: Iterable[str]) -> list[str]:
 def compare_metadata(
     run: Mapping[str, Any], held: Mapping[str, bytes], digests: Mapping[str, str]
 ) -> None:
-    """Compare crate and cards, byte for byte, with those that follow; the SBOM with run.json.
+    """Compare crate and cards, byte for byte, with those that follow; with run.json what does not.
 
     Args:
-        run: the content of run.json.
+        run: the content of run.json, whose jobs are those of its manifest.
         held: {path in the result: bytes} of `metadata_files`.
         digests: {path in the result: SHA-256} of all signed files.
 
     Raises:
         VerificationError: one of them says something else, or cannot be made again.
     """
+    planned = planned_by(run)
     for name in (name for name in held if name.endswith(f"/{CARD}")):
         card, page = _parsed(held[name], name), name.removesuffix(CARD) + README
         text = _made(partial(model_card, card, run), f"{name} or {RUN}")
         if held[page] != text.encode():
             fault = difference(held[page], text.encode())
             raise _does_not_follow(page, f"{name} and {RUN}", [fault])
+        require_card_of_job(card, name.split("/")[1], run, planned)
     bill = _parsed(held[BILL], BILL)
     if faults := _made(lambda: list(bill_faults(bill, run)), RUN):
         raise VerificationError(

@@ -13,6 +13,7 @@ from kit.artifacts import Artifact, project_path
 from kit.errors import ManifestError
 from kit.job_digests import answers_digest, likelihoods_digest, training_digest
 from kit.manifest import Manifest, MethodSection, TrainingSection
+from kit.planned_systems import FINETUNE, UNTRAINED, Design, planned_adapters, planned_systems
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,11 @@ def _require_targets(manifest: Manifest) -> None:
 
 
 def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
-    seed = manifest.seeds[0] if manifest.finetune.seed is None else manifest.finetune.seed
-    named: list[tuple[str, str | None]] = [("vanilla", None)]
-    if benchmarks.protocol(manifest.benchmark.loader).one_retain_set:
-        named.append(("retain_only", manifest.targets[0]))
-    else:
-        named += [(f"retain_only-{target}", target) for target in manifest.targets]
+    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    design = Design.model_validate(manifest)
+    planned = planned_adapters(design, one_retain_set=protocol.one_retain_set)
     jobs = []
-    for name, target in named:
+    for name, target, seed in ((p.name, p.target, p.seed) for p in planned if p.stage == FINETUNE):
         inputs = {
             "settings": manifest.finetune.model_dump(exclude={"seed"}),
             "target": target,
@@ -181,7 +179,6 @@ def _systems(
     unlearn: tuple[Job, ...],
     serving: Artifact,
 ) -> tuple[System, ...]:
-    vanilla = finetune[0].artifact
     protocol = benchmarks.protocol(manifest.benchmark.loader)
 
     def system(
@@ -206,25 +203,14 @@ def _systems(
             name, target, method, label, seed, adapters, answers, likelihoods, instruction
         )
 
-    rows = [system("vanilla", None, "vanilla", "Vanilla", None, (vanilla,))]
-    trained = {job.name: job for job in unlearn}
-    for target in manifest.targets:
-        for entry in manifest.methods:
-            if target not in entry.targets:
-                continue
-            for seed in manifest.seeds:
-                name = f"{target}-{entry.name}-s{seed}"
-                if name in trained:
-                    adapters = (vanilla, trained[name].artifact)
-                    rows.append(system(name, target, entry.method, entry.label, seed, adapters))
-                elif seed == manifest.seeds[0]:  # nothing is trained, so seeds would be equal
-                    said = str(getattr(built[entry.name], "instruction", ""))
-                    rows.append(
-                        system(name, target, entry.method, entry.label, seed, (vanilla,), said)
-                    )
-    for job in finetune[1:]:
-        target_of = None if protocol.one_retain_set else job.target
-        rows.append(
-            system(job.name, target_of, "retain_only", "Retain-only", None, (job.artifact,))
+    made = {job.name: job.artifact for job in (*finetune, *unlearn)}
+    design = Design.model_validate(manifest)
+    return tuple(
+        system(
+            planned.name, planned.target, planned.method, planned.label, planned.seed,
+            tuple(made[name] for name in planned.adapters),
+            str(getattr(built.get(planned.entry or ""), "instruction", ""))
+            if planned.method in UNTRAINED else "",
         )
-    return tuple(rows)
+        for planned in planned_systems(design, one_retain_set=protocol.one_retain_set)
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,3 +169,34 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def show(path: str) -> str:
     """Return a path as one printable line, with escapes for what a terminal would act on."""
     return path if path.isprintable() else ascii(path)
+
+
+def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
+    """Hold a folder against {path: SHA-256}; `tree` is consumed.
+
+    Raises:
+        VerificationError: any entry is missing, changed, renamed, added, or not a plain file.
+    """
+    present = {name: path for name, path in tree.files.items() if name not in SIGNING_FILES}
+    changes = dict(tree.faults)
+    missing = set(subjects) - set(present) - set(changes)
+    for name in sorted(missing & tree.folders):
+        changes[name] = "a folder stands where a file was signed"
+    added = set(present) - set(subjects) - set(changes)
+    # Only to say "renamed" is an added file read at all.
+    moved = {sha256_of(present[name]): name for name in sorted(added)} if missing else {}
+    for name in sorted(missing - set(changes)):
+        new = moved.get(subjects[name])
+        changes[name] = f"renamed to {show(new)}" if new else "missing"
+        added.discard(new or "")
+    changes |= dict.fromkeys(added, "added after signing")
+    for name in sorted(set(subjects) & set(present) - set(changes)):
+        if sha256_of(present[name]) != subjects[name]:
+            changes[name] = "changed after signing"
+    if named := sorted(changes):
+        raise VerificationError(
+            f"the folder is not what was signed; differing entries: {len(named)}",
+            expected=f"exactly the {len(subjects)} signed files, as they were signed",
+            found="\n    ".join(f"{show(name)}: {changes[name]}" for name in named),
+            remedy="get the result again; if you changed it yourself, ./run.sh sign anew",
+        )

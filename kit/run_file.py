@@ -12,7 +12,7 @@ from kit.tables import unusable
 
 RUN = "run.json"
 SCHEMA = "pebench-kit/run/1"
-MAX_DRAWS = 20_000
+MIN_DRAWS, MAX_DRAWS = 100, 20_000  # fewer say nothing of an interval's ends
 
 
 def read_run(data: bytes) -> dict[str, object]:
@@ -51,10 +51,10 @@ def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:
     """Return (bootstrap draws, seed) of the intervals.
 
     Raises:
-        VerificationError: they are missing, or ask for endless work.
+        VerificationError: they are missing, or ask for too few draws or for endless work.
     """
     settings = _mapping(_mapping(run, "manifest"), "report")
-    draws = _count(settings, "bootstrap_draws", 1, MAX_DRAWS)
+    draws = _count(settings, "bootstrap_draws", MIN_DRAWS, MAX_DRAWS)
     return draws, _count(settings, "seed", 0, 2**63 - 1)
 
 

@@ -23,18 +23,18 @@ from kit.report_check import FOLDER
 from kit.result_tree import (
     BUNDLE,
     ENVELOPE,
-    SIGNING_FILES,
     SSH_SIGNATURE,
     SUMS,
     TEST_RESULT,
-    Tree,
+    compare_tree,
     read_bytes,
-    sha256_of,
     show,
     walk,
 )
+from kit.run_agreement import require_as_planned, require_two_sides
 from kit.signed_statements import IDENTITY, Signed, read_signed, require_agreement
 from kit.statement import Statement
+from kit.tables import SETS
 
 MAX_FILE_BYTES = 512 << 20
 Policy = Literal["strict", "integrity"]
@@ -74,7 +74,10 @@ def verify(
     policy: Policy = "strict",
     identity: Identity | None = None,
 ) -> Verification:
-    """Check signature, statement and every file; with `strict`, that all numbers follow as well.
+    """Check signature, statement and every file; with `strict`, that all else follows as well.
+
+    Numbers and pages follow from the answers, and systems, sources, jobs and files from the
+    manifest.
 
     `integrity` recomputes nothing, and says so: for a result whose metrics this version of the kit
     no longer computes. Whoever signed may then have written any number. With `identity` it must
@@ -92,7 +95,7 @@ def verify(
     claims = [CLAIMS] if CLAIMS in statement.subjects else []
     held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
     run = require_agreement(signed, held)
-    found = _recomputed(held) if policy == "strict" else None
+    found = _recomputed(held, statement.subjects) if policy == "strict" else None
     del held  # one part of a result in memory at a time
     described = _described(results, statement, run) if found else NOT_RECOMPUTED
     return Verification(
@@ -133,8 +136,10 @@ class _Followed:
     messages: tuple[str, ...]
 
 
-def _recomputed(held: Mapping[str, bytes]) -> _Followed:
+def _recomputed(held: Mapping[str, bytes], subjects: Mapping[str, str]) -> _Followed:
     found = recompute(held)
+    require_two_sides(found.tables[SETS])
+    require_as_planned(found.run, subjects)
     rows, verdicts = found.rows, found.verdicts
     pages = sum(name.startswith(FOLDER) for name in held)
     messages = (
@@ -142,9 +147,7 @@ def _recomputed(held: Mapping[str, bytes]) -> _Followed:
         f"{len(verdicts)} claims follow from them: {count(verdicts)}"
         if verdicts
         else "the manifest claims nothing",
-        f"the {pages} files of the report are what follows from them"
-        if pages
-        else "there is no report to check",
+        f"the {pages} files of the report are what follows from them",
     )
     return _Followed(len(rows), tuple(sorted(set(rows["system"]))), messages)
 
@@ -156,42 +159,13 @@ def _described(results: Path, statement: Statement, run: Mapping[str, object]) -
     return f"RO-Crate, SBOM and model cards, {len(names)} files, say what run.json and these say"
 
 
-def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
-    """Hold a folder against {path: SHA-256}; `tree` is consumed.
-
-    Raises:
-        VerificationError: any entry is missing, changed, renamed, added, or not a plain file.
-    """
-    present = {name: path for name, path in tree.files.items() if name not in SIGNING_FILES}
-    changes = dict(tree.faults)
-    missing = set(subjects) - set(present) - set(changes)
-    for name in sorted(missing & tree.folders):
-        changes[name] = "a folder stands where a file was signed"
-    added = set(present) - set(subjects) - set(changes)
-    # Only to say "renamed" is an added file read at all.
-    moved = {sha256_of(present[name]): name for name in sorted(added)} if missing else {}
-    for name in sorted(missing - set(changes)):
-        new = moved.get(subjects[name])
-        changes[name] = f"renamed to {show(new)}" if new else "missing"
-        added.discard(new or "")
-    changes |= dict.fromkeys(added, "added after signing")
-    for name in sorted(set(subjects) & set(present) - set(changes)):
-        if sha256_of(present[name]) != subjects[name]:
-            changes[name] = "changed after signing"
-    if named := sorted(changes):
-        raise VerificationError(
-            f"the folder is not what was signed; differing entries: {len(named)}",
-            expected=f"exactly the {len(subjects)} signed files, as they were signed",
-            found="\n    ".join(f"{show(name)}: {changes[name]}" for name in named),
-            remedy="get the result again; if you changed it yourself, ./run.sh sign anew",
-        )
-
-
 def describe(verification: Verification) -> str:
     """Return a short text for people; it ends with what a signature does not prove."""
     lines = [f"ok  {message}" for message in verification.messages]
     if verification.systems:
-        lines.append(f"    {len(verification.systems)} systems were evaluated")
+        lines.append(
+            f"    {len(verification.systems)} systems were evaluated, all that the manifest names"
+        )
     lines.append(f"    key: sha256 {verification.fingerprint}")
     return "\n".join([*lines, _not_proven(verification)])
 

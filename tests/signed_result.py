@@ -18,7 +18,7 @@ from kit.predicate import PREDICATE_TYPE
 from kit.report import write_report
 from kit.result_metadata import write_metadata
 from kit.result_tree import ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
-from kit.rows import measure, rows_of
+from kit.rows import measure, read_inputs, rows_of
 from kit.signing import sign
 from kit.sshsig import sign_bytes
 from kit.statement import build
@@ -43,7 +43,9 @@ SYSTEMS = [
         "label": "NPO",
         "seed": 1,
     },
-]
+    {"name": "retain_only-person", "target": "person", "method": "retain_only",
+     "label": "Retain-only", "seed": None},
+]  # fmt: skip
 
 ADAPTER_FACTS = {
     "name": "person-npo-s1",
@@ -58,6 +60,7 @@ ADAPTER_FACTS = {
     "digest": "cd" * 32,
 }  # fmt: skip
 
+JOB = ("name", "stage", "digest", "seconds", "steps", "stopped", "needs")
 _EFFICACY = {
     "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
 }  # fmt: skip
@@ -74,7 +77,7 @@ CLAIMS = [
 
 
 def write_result(results: Path) -> Path:
-    """Write an unsigned result: three people, two systems, one adapter."""
+    """Write an unsigned result: three people, three systems, the adapter of one."""
     (results / "answers").mkdir(parents=True)
     adapter = results / "adapters" / "person-npo-s1"
     adapter.mkdir(parents=True)
@@ -84,13 +87,20 @@ def write_result(results: Path) -> Path:
     records.to_parquet(results / "records.parquet", index=False)
     sets.to_parquet(results / "sets.parquet", index=False)
     answers.to_parquet(results / "answers" / "answers.parquet", index=False)
-    measured = measure(records, sets, answers, NO_LIKELIHOODS, SYSTEMS, protocol=PROTOCOL)
-    rows = rows_of(measured, draws=DRAWS, seed=SEED)
-    verdicts = judge_claims(claims_of(_run()), measured, seed=SEED)
-    (results / "claims.json").write_bytes(to_json(verdicts))
     NO_LIKELIHOODS.to_parquet(results / "answers" / "likelihoods.parquet", index=False)
-    rows.to_parquet(results / "rows.parquet", index=False)
     (results / "run.json").write_text(json.dumps(_run()), encoding="utf-8")
+    return remake(results)
+
+
+def remake(results: Path) -> Path:
+    """Write all that follows from run.json, records and answers, as the kit does."""
+    run = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    measured = measure(**read_inputs(results), protocol=PROTOCOL)
+    settings = run["manifest"]["report"]
+    rows = rows_of(measured, draws=settings["bootstrap_draws"], seed=settings["seed"])
+    rows.to_parquet(results / "rows.parquet", index=False)
+    verdicts = judge_claims(claims_of(run), measured, seed=settings["seed"])
+    (results / "claims.json").write_bytes(to_json(verdicts))
     write_report(results)
     write_metadata(results)
     return results
@@ -99,10 +109,14 @@ def write_result(results: Path) -> Path:
 def _run() -> dict[str, object]:
     manifest = {
         "name": "tiny",
+        "seeds": [1],
+        "targets": ["person"],
         "benchmark": {"loader": "pebench"},
+        "finetune": {"seed": None},
         "report": {"bootstrap_draws": DRAWS, "seed": SEED},
         "claims": CLAIMS,
-        "methods": [{"name": "npo", "label": "NPO", "method": "npo", "options": {"beta": 0.2},
+        "methods": [{"name": "npo", "label": "NPO", "method": "npo", "targets": ["person"],
+                     "options": {"beta": 0.2},
                      "steps": 40, "learning_rate": None, "stop": None}],
         "model": {"source": {"name": "base", "repo": "org/base", "repo_type": "model"},
                   "quantization": "nf4", "lora_modules": r".*\.(k|v)_proj"},
@@ -118,7 +132,12 @@ def _run() -> dict[str, object]:
         "environment": {"python": "3.11.2", "torch_threads": 2, "packages": {"numpy": "2.3.5"}},
         "systems": SYSTEMS,
         "stages": [],
-        "jobs": [],
+        "jobs": [
+            {"name": "vanilla", "stage": "finetune", "digest": "ab" * 32, "seconds": 40.0},
+            {"name": "retain_only-person", "stage": "finetune", "digest": "bc" * 32,
+             "seconds": 40.0},
+            {name: ADAPTER_FACTS[name] for name in JOB},
+        ],
         "guards": {"canary": {}, "agreement": {"sample": 4, "equal": 4}},
         "attempts": [
             {"event": "started", "utc": "2026-01-02T03:04:05+00:00", "verb": "all"},

@@ -36,13 +36,15 @@ parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
 likelihood statistics trust envelope keyless provenance weights memory determinism
 methods models adapters engines rows statement
-claim_names
+claim_names planned_systems
 fitting checkpoint job_costs tables checksum_lists smoke
 training
 job_digests fetch source_records embedded
 plan datasets manifest_file
 questions description
 jobs report verdicts claims_file run_file report_check recomputation description_view ro_crate
+result_files
+run_agreement
 predicate claim_attestation signed_statements result_metadata metadata_check
 equivalence contact_sheet croissant croissant_tables
 scoring executors evaluation signing verification doctor keyless_signing
@@ -59,7 +61,7 @@ LIGHT = [
     "stored_result", "run_file", "claim_comparison", "result_differences", "comparison",
     "verdict_view", "allowed_signers", "sshsig", "private_key", "passphrase", "predicate",
     "claim_attestation", "signed_statements", "ro_crate", "result_metadata", "metadata_check",
-    "keyless", "keyless_signing",
+    "keyless", "keyless_signing", "planned_systems", "result_files", "run_agreement",
 ]  # fmt: skip
 
 

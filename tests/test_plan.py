@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kit import methods
 from kit.artifacts import PROJECT
 from kit.collection import kept_jobs
 from kit.errors import ManifestError
@@ -11,6 +12,8 @@ from kit.manifest import Manifest
 from kit.manifest_file import load_manifest
 from kit.plan import Plan, make_plan
 from kit.plan_view import render
+from kit.planned_systems import UNTRAINED
+from kit.run_agreement import planned_by
 from tests.toy_dataset import manifest
 
 
@@ -201,3 +204,24 @@ def test_other_seeds_of_unlearning_start_from_the_same_vanilla_model():
     assert [j.artifact.digest for j in one.finetune] == [j.artifact.digest for j in many.finetune]
     assert one.systems[0].answers.digest == many.systems[0].answers.digest
     assert not {j.artifact.digest for j in one.unlearn} & {j.artifact.digest for j in many.unlearn}
+
+
+def test_the_verifier_knows_which_methods_train_nothing():
+    untrained = {name for name in methods.names() if not methods.build(name, {}).needs.training}
+    assert untrained == UNTRAINED
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "manifests").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_a_verifier_expects_of_a_manifest_what_is_planned(path, monkeypatch):
+    monkeypatch.setattr("kit.job_digests.list_digest", lambda source: "ab" * 32)  # not all locked
+    manifest = load_manifest(path)
+    plan, planned = make_plan(manifest), planned_by({"manifest": manifest.resolved()})
+    told = ("name", "target", "method", "label", "seed")
+    assert planned.systems == [{name: getattr(s, name) for name in told} for s in plan.systems]
+    assert [vars(adapter) for adapter in planned.adapters.values()] == [
+        {"stage": job.stage, "name": job.name, "target": job.target, "seed": job.seed}
+        for job in plan.jobs()
+    ]
+    assert planned.sources == [source.name for source in manifest.all_sources()]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 
 import pandas as pd
 import pytest
@@ -12,7 +11,7 @@ from kit.errors import VerificationError
 from kit.report import write_report
 from kit.result_metadata import write_metadata
 from kit.signing import sign
-from kit.verification import describe, verify
+from kit.verification import verify
 from tests.signed_result import ANSWERS, KEY, TRUSTED, edit_json, edit_table, rejects
 
 
@@ -191,13 +190,6 @@ def test_an_interval_may_differ_in_its_last_decimal_and_no_more(damaged):
             verify(damaged, trusted=TRUSTED)
         else:
             rejects(damaged, VerificationError, f"row {row} .*: low is")
-
-
-def test_a_result_without_a_report_says_so(damaged):
-    shutil.rmtree(damaged / "report")
-    write_metadata(damaged)
-    sign(damaged, key=KEY)
-    assert "no report to check" in describe(verify(damaged, trusted=TRUSTED))
 
 
 @pytest.mark.parametrize(

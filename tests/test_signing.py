@@ -54,7 +54,7 @@ def test_the_predicate_says_what_was_run(result):
             {"name": name, "digest": {"sha256": "ab" * 32}, "locked": True}
             for name in ("tiny", "base")
         ],
-        "systems": ["vanilla", "person-npo-s1"],
+        "systems": ["vanilla", "person-npo-s1", "retain_only-person"],
         "claims": [
             {name: claim[name] for name in Claim.model_fields}
             for claim in json.loads((result / "claims.json").read_bytes())["claims"]

@@ -25,7 +25,7 @@ from tests.signed_result import ADAPTER, ANSWERS, KEY, TRUSTED, copy_of, rejects
 def test_a_signed_result_verifies_and_says_by_whom(signed):
     found = verify(signed, trusted=TRUSTED)
     assert (found.role, found.fingerprint) == (GIVEN, fingerprint(KEY.public_key()))
-    assert found.systems == ("person-npo-s1", "vanilla")
+    assert found.systems == ("person-npo-s1", "retain_only-person", "vanilla")
     files = [path for path in signed.rglob("*") if path.is_file()]
     assert found.files == len(files) - len(SIGNATURES)
     assert found.rows == len(pd.read_parquet(signed / "rows.parquet")) > 0
