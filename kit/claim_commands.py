@@ -22,17 +22,20 @@ def as_json(command: Callable[..., None]) -> Callable[..., None]:
 def rescore(result: str, machine: bool) -> None:
     """Recompute rows and claims of a result (a folder, or its manifest) from its answers."""
     from kit.errors import VerificationError
+    from kit.memory_limit import guarded
     from kit.recomputation import compare_stored
     from kit.recomputation import rescore as rescore_result
     from kit.result_folder import find_result
     from kit.stored_result import read_result
     from kit.verdict_view import claims_json, claims_table
 
-    held = read_result(find_result(result))
-    found = rescore_result(held)
+    with guarded():
+        held = read_result(find_result(result))
+        found = rescore_result(held)
     fault = None
     try:
-        compare_stored(held, found)
+        with guarded():
+            compare_stored(held, found)
     except VerificationError as error:
         fault = error
     if machine:
@@ -57,11 +60,14 @@ def compare(result: str, reference: str, machine: bool) -> None:
     Each is a folder, or the manifest that a result was made from. The claims are the reference's.
     """
     from kit.comparison import compare as compare_results
+    from kit.memory_limit import guarded
     from kit.result_folder import find_result
     from kit.stored_result import read_result
     from kit.verdict_view import comparison_json, comparison_text
 
-    found = compare_results(*(read_result(find_result(each)) for each in (result, reference)))
+    with guarded():
+        folders = [find_result(each) for each in (result, reference)]
+        found = compare_results(*(read_result(folder, pages=False) for folder in folders))
     if machine:
         click.echo(comparison_json(found))
     else:

@@ -4,6 +4,7 @@ A claim is data of the manifest. Jobs do not depend on it, so that a changed mar
 again; the signed result does, so that a changed margin or a dropped claim shows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -114,5 +115,5 @@ def claim_fault(claim: ClaimSection) -> str | None:
 
 def doubled_ids(claims: Sequence[ClaimSection]) -> list[str]:
     """Return the ids that occur more than once, sorted."""
-    ids = [claim.id for claim in claims]
-    return sorted({name for name in ids if ids.count(name) > 1})
+    times = Counter(claim.id for claim in claims)
+    return sorted(name for name in times if times[name] > 1)

@@ -47,7 +47,7 @@ def compare(ours: Mapping[str, bytes], reference: Mapping[str, bytes]) -> Compar
 
 
 def _held(who: str, files: Mapping[str, bytes]) -> Recomputed:
-    # Pages are not compared; `rescore` and `verify` ask whether they follow.
+    # Pages are not compared, nor need they be read; `rescore` and `verify` ask whether they follow.
     numbers = {name: data for name, data in files.items() if not name.startswith(FOLDER)}
     try:
         return recompute(numbers)

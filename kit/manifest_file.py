@@ -55,6 +55,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ManifestError(
             f"{path} is not a TOML file", found=error, remedy="compare with manifests/smoke.toml"
         ) from None
+    except RecursionError:
+        raise ManifestError(
+            f"{path} is nested too deeply to be read", remedy="compare with manifests/smoke.toml"
+        ) from None
     except OSError as error:
         raise ManifestError(
             f"manifest {path} cannot be read",

@@ -100,7 +100,9 @@ def _made(make: Callable[[], Made], name: str) -> Made:
         return make()
     except KitError as error:
         raise unusable(name, error.what) from error
-    except (LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
+    except (
+        ArithmeticError, LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError,
+    ) as error:  # fmt: skip
         raise unusable(name, f"what describes the result stops at {error!r}") from error
 
 

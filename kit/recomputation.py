@@ -14,9 +14,11 @@ import pyarrow as pa
 from kit.claims_file import CLAIMS, claims_of, compare_claims
 from kit.errors import KitError, VerificationError
 from kit.report_check import FOLDER, compare_report
+from kit.result_limits import require_sane_draws, require_sane_size, require_sane_systems
 from kit.result_tree import show
 from kit.rows import ROW_TYPES, Measured, measure, rows_of
 from kit.run_file import RUN, interval_settings, protocol_of, read_run, systems_of
+from kit.table_reading import read_table
 from kit.tables import (
     ANSWERS,
     LIKELIHOODS,
@@ -24,7 +26,6 @@ from kit.tables import (
     ROWS,
     SCHEMAS,
     SETS,
-    read_table,
     unusable,
 )
 from kit.verdicts import Verdict, judge_claims
@@ -66,7 +67,8 @@ def rescore(held: Mapping[str, bytes]) -> Recomputed:
     """Compute rows and verdicts from the answers alone; what else is stored is not looked at.
 
     Raises:
-        VerificationError: a table cannot be read as what it should be.
+        VerificationError: a table cannot be read as what it should be, or is larger than those of
+            any honest result.
     """
     # Arrow's own allocator would keep 20 MB that it no longer needs.
     pa.set_memory_pool(pa.system_memory_pool())
@@ -74,12 +76,17 @@ def rescore(held: Mapping[str, bytes]) -> Recomputed:
     draws, seed = interval_settings(run)
     protocol = protocol_of(run)
     systems = systems_of(run, protocol)
+    require_sane_systems(run, systems)
     claims = claims_of(run)
     tables = {name: _full_table(held[name], name) for name in INPUTS[1:-1]}
+    require_sane_size(len(systems), len(tables[RECORDS]))
     try:
         measured = measure(*tables.values(), systems, protocol=protocol)
+        require_sane_draws(measured, claims, draws)
         rows = rows_of(measured, draws=draws, seed=seed)
         verdicts = judge_claims(claims, measured, seed=seed)
+    except VerificationError:
+        raise
     except KitError as error:
         raise VerificationError(
             "the rows cannot be recomputed from the stored answers", found=show(error.what)

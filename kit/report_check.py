@@ -71,7 +71,9 @@ def _report_of(
         raise VerificationError("the report cannot be made again", found=error.what) from error
     except OSError as error:
         raise storage_error(error) from error
-    except (LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
+    except (
+        ArithmeticError, LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError,
+    ) as error:  # fmt: skip
         # run.json has many parts that only the report reads; one of them is not what it should be.
         raise unusable("run.json", f"the report stops at {error!r}") from error
 

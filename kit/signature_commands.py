@@ -126,11 +126,13 @@ def verify(
     With --identity and --issuer that identity must have signed, and no key has to be known.
     """
     from kit.errors import KitError
+    from kit.memory_limit import guarded
     from kit.verification import accepted_json, describe, refused_json
 
+    who = _identity(identity, issuer, trust_config)
     try:
-        who = _identity(identity, issuer, trust_config)
-        found = _verified(result, trust, claims, policy, who)
+        with guarded():
+            found = _verified(result, trust, claims, policy, who)
     except KitError as error:
         if machine:
             click.echo(refused_json(error))

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ VERDICT_ERROR = 0.05
 VERDICT_DRAWS = 10_000
 VERDICT_DECIMALS = 6
 CHUNK = 32  # clusters drawn at once: memory does not grow with them, nor does a product vanish
+RESAMPLED = 1 << 20  # indices drawn at once, some 40 MB: memory grows with clusters, not draws
 # Sums of floats differ in the last digits between processors; stored values must not.
 DECIMALS = 12
 
@@ -64,9 +66,11 @@ def cluster_mean(
     sums, counts = _per_cluster(values, weights, clusters)
     low = high = None
     if len(sums) > 1:
-        chosen = _resample(len(sums), draws, key)
-        means = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
-        low, high = _interval(means)
+        means = [
+            sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
+            for chosen in _resample(len(sums), draws, key)
+        ]
+        low, high = _interval(np.concatenate(means))
     value = np.average(values, weights=weights)
     return Estimate(_stored(value), len(values), len(sums), low, high)
 
@@ -194,14 +198,20 @@ def _per_cluster(
     return np.bincount(codes, weights=values * weights), np.bincount(codes, weights=weights)
 
 
-def _resample(clusters: int, draws: int, key: tuple[object, ...]) -> np.ndarray:
-    """Return [draws, clusters] indices, uniform with replacement, a function of `key` alone.
+def _resample(clusters: int, draws: int, key: tuple[object, ...]) -> Iterator[np.ndarray]:
+    """Yield [some draws, clusters] indices, uniform with replacement, a function of `key` alone.
+
+    How many draws come at once changes none of them: they are taken from one stream in order.
 
     Raw 64-bit draws of PCG64, because numpy keeps them equal between versions, which it does not
     promise for `Generator.integers`. The bias of the multiply-shift is below 2**-20.
     """
-    raw = _stream(key).random_raw(draws * clusters)
-    return ((raw >> 32) * clusters >> 32).astype(np.intp).reshape(draws, clusters)
+    stream = _stream(key)
+    at_once = max(1, RESAMPLED // clusters)
+    for start in range(0, draws, at_once):
+        some = min(at_once, draws - start)
+        raw = np.asarray(stream.random_raw(some * clusters))
+        yield ((raw >> 32) * clusters >> 32).astype(np.intp).reshape(some, clusters)
 
 
 def _stream(key: tuple[object, ...]) -> np.random.PCG64:

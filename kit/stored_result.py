@@ -6,13 +6,16 @@ from kit.claims_file import CLAIMS
 from kit.errors import MissingStageError
 from kit.recomputation import INPUTS
 from kit.report_check import FOLDER
+from kit.result_limits import most_bytes, require_small_report
 from kit.result_tree import read_bytes
 
-MAX_FILE_BYTES = 512 << 20
 
-
-def read_result(folder: Path) -> dict[str, bytes]:
+def read_result(folder: Path, *, pages: bool = True) -> dict[str, bytes]:
     """Return {path in the result: bytes} of what `kit.recomputation` needs.
+
+    Args:
+        folder: the result.
+        pages: whether the pages of its report are read as well, to be held against the rest.
 
     Raises:
         MissingStageError: the result has no answers or rows.
@@ -25,9 +28,11 @@ def read_result(folder: Path) -> dict[str, bytes]:
                 expected=f"a whole result: {', '.join(INPUTS)}",
                 remedy="./run.sh all makes one; of somebody else's, get the whole folder",
             )
-    pages = folder / FOLDER.rstrip("/")
-    report = [path for path in sorted(pages.iterdir()) if path.is_file()] if pages.is_dir() else []
-    names = [*INPUTS, *(FOLDER + path.name for path in report)]
+    report = folder / FOLDER.rstrip("/")
+    there = sorted(report.iterdir()) if pages and report.is_dir() else []
+    found = [path for path in there if path.is_file()]
+    require_small_report(path.stat().st_size for path in found)
+    names = [*INPUTS, *(FOLDER + path.name for path in found)]
     if (folder / CLAIMS).is_file():
         names.append(CLAIMS)
-    return {name: read_bytes(folder / name, max_bytes=MAX_FILE_BYTES) for name in names}
+    return {name: read_bytes(folder / name, max_bytes=most_bytes(name)) for name in names}

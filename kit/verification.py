@@ -20,6 +20,7 @@ from kit.keys import fingerprint
 from kit.metadata_check import compare_metadata, metadata_files
 from kit.recomputation import INPUTS, recompute
 from kit.report_check import FOLDER
+from kit.result_limits import most_bytes, require_small_report
 from kit.result_tree import (
     BUNDLE,
     ENVELOPE,
@@ -36,7 +37,6 @@ from kit.signed_statements import IDENTITY, Signed, read_signed, require_agreeme
 from kit.statement import Statement
 from kit.tables import SETS
 
-MAX_FILE_BYTES = 512 << 20
 Policy = Literal["strict", "integrity"]
 NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
 NOT_PROVEN = """\
@@ -93,6 +93,7 @@ def verify(
     compare_tree(walk(results), statement.subjects)
     pages = [name for name in statement.subjects if name.startswith(FOLDER)]
     claims = [CLAIMS] if CLAIMS in statement.subjects else []
+    require_small_report((results / name).stat().st_size for name in pages)
     held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
     run = require_agreement(signed, held)
     found = _recomputed(held, statement.subjects) if policy == "strict" else None
@@ -196,7 +197,7 @@ def _held(results: Path, name: str, statement: Statement) -> bytes:
             f"the signed result has no {name}, so that its numbers cannot be recomputed",
             remedy="finish the run, then ./run.sh sign",
         )
-    data = read_bytes(results / name, max_bytes=MAX_FILE_BYTES)
+    data = read_bytes(results / name, max_bytes=most_bytes(name))
     if sha256_bytes(data) != statement.subjects[name]:
         raise VerificationError(
             f"{name} changed while it was verified", remedy="stop what writes to it; verify again"

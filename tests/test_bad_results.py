@@ -119,7 +119,7 @@ FORGED = {
     "overflow in JSON": (m.text("claims.json", "null", "1e999"), 1, "1e999 is not a finite"),
     "doubled key": (m.content("run.json", b'{"schema":1,"schema":2}'), 1, "occurs twice"),
     "deep JSON": (m.content("run.json", DEEP), 1, "run.json cannot be used(.|\n)*nested"),
-    "huge JSON": (m.content("run.json", b" " * (17 << 20) + b"{}"), 1, "larger than"),
+    "huge JSON": (m.content("run.json", b" " * (17 << 20) + b"{}"), 1, "too large"),
     "not UTF-8": (m.content("run.json", b'{"a":"\xff"}'), 1, "run.json cannot be used"),
     "claim dropped": (m.claims(lambda c: c.pop(1)), 1, "claim C2 is missing"),
     "claim added": (m.claims(lambda c: c.append({**c[0], "id": "C9"})), 1, "claim C9 is none"),

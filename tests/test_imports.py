@@ -34,16 +34,16 @@ artifacts records streams refusals quiet disclosure recent cards
 claims manifest strict_json protocol passphrase private_key supply_chain
 parquet
 benchmarks metrics sampling batches result_tree keys sshsig allowed_signers
-likelihood statistics trust envelope keyless provenance weights memory determinism
+likelihood statistics trust envelope keyless provenance weights memory determinism memory_limit
 methods models adapters engines rows statement
 claim_names planned_systems
 fitting checkpoint job_costs tables checksum_lists smoke
-training
+training table_reading
 job_digests fetch source_records embedded
 plan datasets manifest_file
 questions description
-jobs report verdicts claims_file run_file report_check recomputation description_view ro_crate
-result_files
+jobs report verdicts claims_file run_file report_check result_limits recomputation ro_crate
+description_view result_files
 run_agreement
 predicate claim_attestation signed_statements result_metadata metadata_check
 equivalence contact_sheet croissant croissant_tables
@@ -62,6 +62,7 @@ LIGHT = [
     "verdict_view", "allowed_signers", "sshsig", "private_key", "passphrase", "predicate",
     "claim_attestation", "signed_statements", "ro_crate", "result_metadata", "metadata_check",
     "keyless", "keyless_signing", "planned_systems", "result_files", "run_agreement",
+    "memory_limit", "result_limits", "table_reading",
 ]  # fmt: skip
 
 

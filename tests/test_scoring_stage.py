@@ -21,7 +21,8 @@ from kit.protocol import Protocol
 from kit.questions import asked_records, records_of
 from kit.records import Benchmark, Column, Concept, Record, Split, by_id
 from kit.scoring import Measured
-from kit.tables import LIKELIHOODS, SCHEMAS, read_table
+from kit.table_reading import read_table
+from kit.tables import LIKELIHOODS, SCHEMAS
 from tests.toy_dataset import SMOKE
 
 torch.set_num_threads(1)

@@ -37,9 +37,10 @@ def distance_table(
     """
     groups = entries(systems)
     places = {(place.target, place.part, place.column): place for place in sets}
+    gold = _Gold(groups.get(RETAIN_ONLY, []), scores)
     lines = tuple(
-        replace(line, cells=tuple(_difference(c, line.entry, groups, scores, places, draws)
-                                  for c in line.cells))
+        replace(line, cells=tuple(_difference(cell, line.entry, groups, gold, places, draws)
+                                  for cell in line.cells))
         for line in table.lines
         if line.entry != RETAIN_ONLY
     )  # fmt: skip
@@ -47,11 +48,26 @@ def distance_table(
     return replace(table, name=f"{table.name}_distance", title=title, lines=lines)
 
 
+class _Gold:
+    """The Retain-only models' values, each column measured once for all lines of a table."""
+
+    def __init__(self, systems: Sequence[System], scores: Scores) -> None:
+        self.scores = scores
+        self._systems = systems
+        self._known: dict[Slot, np.ndarray | None] = {}
+
+    def of(self, slot: Slot, place: RecordSet) -> np.ndarray | None:
+        """Return [n] values of a column, the mean over the models; None without any."""
+        if slot not in self._known:
+            self._known[slot] = _mean_scores(self._systems, slot, self.scores, place)
+        return self._known[slot]
+
+
 def _difference(
     cell: Cell,
     entry: str,
     groups: Mapping[str, list[System]],
-    scores: Scores,
+    gold: "_Gold",
     places: Mapping[tuple[str, str, str], RecordSet],
     draws: Draws,
 ) -> Cell:
@@ -59,16 +75,18 @@ def _difference(
     place = places.get((slot.target, slot.part, slot.column))
     if cell.value is None or place is None:
         return Cell(slot, None, cell.reason or "not run")
-    ours = _mean_scores(groups[entry], slot, scores, place)
-    gold = _mean_scores(groups.get(RETAIN_ONLY, []), slot, scores, place)
-    if ours is None or gold is None:
+    ours = _mean_scores(groups[entry], slot, gold.scores, place)
+    theirs = gold.of(slot, place)
+    if ours is None or theirs is None:
         return Cell(slot, None, "there is no Retain-only model for this target")
-    both = ~(np.isnan(ours) | np.isnan(gold))
+    both = ~(np.isnan(ours) | np.isnan(theirs))
     if not both.any():
         return Cell(slot, None, "no record has a value for both systems")
     key = ("difference to retain-only", draws.seed, entry, slot.target, slot.part, slot.column)
-    people = place.clusters(scores)[both]
-    found = paired_difference(ours[both], gold[both], people, draws=draws.bootstrap_draws, key=key)
+    people = place.clusters(gold.scores)[both]
+    found = paired_difference(
+        ours[both], theirs[both], people, draws=draws.bootstrap_draws, key=key
+    )
     return Cell(
         slot, round(found.value, DECIMALS), "", _round(found.low), _round(found.high), found.n,
         found.clusters, signed=True,

@@ -19,9 +19,12 @@ def answer_health(
     """
     targets = list(dict.fromkeys(target for table in tables for target in table.targets))
     names = labels(systems)
+    # Found once: to look through all rows for each method would be quadratic in the systems.
+    places = rows.groupby("system").indices
     lines = []
     for entry, members in entries(systems).items():
-        mine = rows[rows["system"].isin([system["name"] for system in members])]
+        found = sorted(place for system in members for place in places.get(system["name"], ()))
+        mine = rows.iloc[found]
         worst = {
             f"{target} {metric}": _worst(mine[mine["target"] == target], metric)
             for target in targets
