@@ -155,7 +155,7 @@ for command in (sign, verify, rescore, compare, keygen):
 
 @verbs.command()
 def bench() -> None:
-    """Measure this machine (./run.sh bench hashing, reading, likelihood or memory)."""
+    """Measure this machine (./run.sh bench hashing, reading, likelihood, answers or memory)."""
     raise click.UsageError("measure with ./run.sh bench")
 
 
