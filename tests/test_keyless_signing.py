@@ -39,6 +39,21 @@ def test_nothing_is_published_with_another_token(damaged, config, instance, home
     assert not (damaged / BUNDLE).exists()
 
 
+def test_without_a_token_and_a_provider_to_ask_nothing_is_published(
+    damaged, config, instance, home
+):
+    home.mkdir()
+    posted = len(instance.posted)
+    done = keyless_kit(
+        "sign", str(damaged), "--keyless", *WHO, "--trust-config", str(config), home=home
+    )
+    assert done.returncode == 10
+    assert "there is no usable identity token" in done.stderr
+    assert "without a browser: --identity-token FILE" in done.stderr
+    assert len(instance.posted) == posted
+    assert not (damaged / BUNDLE).exists()
+
+
 @pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v1/log/entries"])
 def test_where_sigstore_fails_the_keys_signature_stays_and_it_is_said(
     damaged, config, instance, home, path
