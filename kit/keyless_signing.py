@@ -89,7 +89,8 @@ def _raw_token(path: Path | None, config: "ClientTrustConfig") -> str:
     from sigstore.oidc import Issuer, detect_credential
 
     if path is not None:
-        return read_bytes(path, max_bytes=TOKEN_BYTES).decode("ascii").strip()
+        with path.open("rb") as stream:  # which may be a link, as a cluster mounts its tokens
+            return stream.read(TOKEN_BYTES).decode("ascii").strip()
     return detect_credential() or str(Issuer(config.signing_config.get_oidc_url()).identity_token())
 
 

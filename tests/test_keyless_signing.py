@@ -39,6 +39,16 @@ def test_nothing_is_published_with_another_token(damaged, config, instance, home
     assert not (damaged / BUNDLE).exists()
 
 
+def test_a_token_that_is_not_there_is_named(damaged, config, home):
+    home.mkdir()
+    words = [*WHO, "--identity-token", str(home / "missing")]
+    done = keyless_kit(
+        "sign", str(damaged), "--keyless", *words, "--trust-config", str(config), home=home
+    )
+    assert done.returncode == 10
+    assert str(home / "missing") in done.stderr
+
+
 def test_without_a_token_and_a_provider_to_ask_nothing_is_published(
     damaged, config, instance, home
 ):
