@@ -81,7 +81,7 @@ def vouch(bundle: bytes, statement: bytes, identity: Identity) -> str:
         kind, signed = Verifier(trusted_root=root).verify_dsse(read, policy)
     # A stranger's bytes go through four packages: whatever they raise, nobody has vouched.
     except Exception as error:
-        raise refused(_why(error), expected=f"a signature by {identity}") from error
+        raise refused(in_words(error), expected=f"a signature by {identity}") from error
     if kind != PAYLOAD_TYPE or signed != statement:
         raise refused("it is over another statement than the key's")
     certified = read.signing_certificate.not_valid_before_utc
@@ -125,7 +125,7 @@ def not_a_trust_config(path: Path, error: Exception) -> SignatureError:
     return SignatureError(
         f"{path} does not describe a Sigstore",
         expected=f"JSON of type {CONFIG}.v0.1+json, or a trusted root",
-        found=_why(error),
+        found=in_words(error),
         remedy="leave --trust-config out for the public Sigstore, or ask its operator for it",
     )
 
@@ -154,6 +154,6 @@ def refused(reason: str, *, expected: str | None = None) -> SignatureError:
     )
 
 
-def _why(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """Return an error of another package as one printable line."""
     return show(" ".join(f"{error or type(error).__name__}".split())[:300])

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from kit.artifacts import storage_error, write_bytes
 from kit.envelope import open_envelope
-from kit.errors import KitError, SignatureError
+from kit.errors import SignatureError
 from kit.keyless import (
     Identity,
+    in_words,
     not_a_trust_config,
     read_trust_config,
     require_sigstore,
@@ -71,8 +72,6 @@ def _token(path: Path | None, config: "ClientTrustConfig", identity: Identity) -
 
     try:
         found = IdentityToken(_raw_token(path, config))
-    except (KitError, KeyboardInterrupt):
-        raise
     except Exception as error:
         raise _not_signed("there is no usable identity token", error) from error
     if (found.identity, found.federated_issuer) != (identity.name, identity.issuer):
@@ -107,10 +106,9 @@ def _signed(statement: bytes, token: "IdentityToken", config: "ClientTrustConfig
 
 
 def _not_signed(what: str, error: Exception) -> SignatureError:
-    said = " ".join(f"{error or type(error).__name__}".split())[:300]
     return SignatureError(
         f"{what}: the result has the signatures of the key alone",
-        found=said,
+        found=in_words(error),
         remedy="check network and token (they last minutes), then ./run.sh sign --keyless again; "
         "without a browser: --identity-token FILE",
     )

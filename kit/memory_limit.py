@@ -20,7 +20,10 @@ except ImportError:  # no such thing on this platform: the limits of each file s
 MAX_MEMORY_BYTES = 4 << 30
 SHOWN = 200  # characters of an error that a stranger may have written
 FULL = (errno.ENOSPC, errno.EDQUOT)
-REMEDY = "do not use it; ask the signer for a result as the kit writes it"
+REMEDY = (
+    "do not use it; ask the signer for a result as the kit writes it; if your own run made it, it "
+    "is a fault of the kit: report it"
+)
 
 
 @contextmanager

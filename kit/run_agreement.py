@@ -20,11 +20,11 @@ from kit.protocol import Protocol
 from kit.records import Column
 from kit.report.model_card import CARD, FOLDER
 from kit.result_files import require_result_files
+from kit.result_limits import MAX_SYSTEMS
 from kit.result_tree import show
 from kit.run_file import RUN, protocol_of, systems_of
 from kit.tables import SETS, unusable
 
-MOST_SYSTEMS = 10_000
 NAMED = 5
 Entries = Sequence[Mapping[str, Any]]
 TOLD = ("name", "target", "method", "label", "seed")  # of a system, in run.json
@@ -63,9 +63,9 @@ def planned_by(run: Mapping[str, object]) -> Planned:
     protocol = protocol_of(run)
     manifest = _experiment(run, protocol)
     one = protocol.one_retain_set
-    systems = list(islice(planned_systems(manifest, one_retain_set=one), MOST_SYSTEMS + 1))
-    if len(systems) > MOST_SYSTEMS:
-        raise unusable(RUN, f"its manifest implies more than {MOST_SYSTEMS} systems")
+    systems = list(islice(planned_systems(manifest, one_retain_set=one), MAX_SYSTEMS + 1))
+    if len(systems) > MAX_SYSTEMS:
+        raise unusable(RUN, f"its manifest implies more than {MAX_SYSTEMS} systems")
     return Planned(
         [{name: getattr(system, name) for name in TOLD} for system in systems],
         {each.name: each for each in planned_adapters(manifest, one_retain_set=one)},

@@ -95,7 +95,10 @@ def sign(
 def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
     from kit.keyless_signing import sign_keyless
 
-    click.echo(f"publishing {who}, the time and the statement's digest in Sigstore's log", err=True)
+    click.echo(
+        f"Sigstore's log is to show {who}, the time and the statement's digest to everybody",
+        err=True,
+    )
     click.echo(f"signed: {sign_keyless(folder, who, token)}")
 
 
