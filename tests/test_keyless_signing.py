@@ -19,19 +19,19 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
-    [
-        (token("bob@example.org", ISSUER), "the identity token is for somebody else"),
-        (token(ALICE, "https://evil.example.org"), "the identity token is for somebody else"),
-        (token(ALICE, ISSUER, seconds=-60), "there is no usable identity token"),
-        (token(ALICE, ISSUER, audience="a shop"), "there is no usable identity token"),
-        ("no token", "there is no usable identity token"),
-        ("", "there is no usable identity token"),
+    [  # made when the test runs: a token that was made when it was collected has expired by then
+        (lambda: token("bob@example.org", ISSUER), "the identity token is for somebody else"),
+        (lambda: token(ALICE, "https://evil.example.org"), "the identity token is for somebody"),
+        (lambda: token(ALICE, ISSUER, seconds=-60), "there is no usable identity token"),
+        (lambda: token(ALICE, ISSUER, audience="a shop"), "there is no usable identity token"),
+        (lambda: "no token", "there is no usable identity token"),
+        (lambda: "", "there is no usable identity token"),
     ],
     ids=["somebody", "provider", "expired", "audience", "text", "empty"],
 )
 def test_nothing_is_published_with_another_token(damaged, config, instance, home, raw, reason):
     posted = len(instance.posted)
-    done = publish(damaged, config, home, raw=raw)
+    done = publish(damaged, config, home, raw=raw())
     assert done.returncode == 10
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
