@@ -1,5 +1,8 @@
 """Sign a result with an identity: the one place where the kit publishes something."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,25 @@ if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
 
 TOKEN_BYTES = 1 << 16
+ANSWER_SECONDS = 120  # for all services together; the client itself waits for ever
+
+
+class Unanswered(Exception):
+    """Sigstore has not answered. No OSError: urllib3 would take that for one of its own."""
+
+
+@contextmanager
+def _answered_in_time() -> Iterator[None]:
+    def expire(*_: object) -> None:
+        raise Unanswered(f"no answer within {ANSWER_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(ANSWER_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def sign_keyless(results: Path, identity: Identity, token: Path | None = None) -> Path:
@@ -56,7 +78,8 @@ def _trust_config(path: Path | None) -> "ClientTrustConfig":
 
     if path is None:
         try:
-            return ClientTrustConfig.production()
+            with _answered_in_time():
+                return ClientTrustConfig.production()
         except Exception as error:
             raise _not_signed("the public Sigstore's keys could not be brought", error) from error
     text = read_trust_config(path)
@@ -98,7 +121,8 @@ def _signed(statement: bytes, token: "IdentityToken", config: "ClientTrustConfig
     from sigstore.sign import SigningContext
 
     try:
-        with SigningContext.from_trust_config(config).signer(token) as signer:
+        context = SigningContext.from_trust_config(config)
+        with _answered_in_time(), context.signer(token) as signer:
             text: str = signer.sign_dsse(Statement(statement)).to_json()
             return f"{text}\n".encode()
     except Exception as error:  # of its four services, of requests, of x509

@@ -36,7 +36,18 @@ def keyless_python() -> Path:
 
 
 def keyless_kit(*words: str, home: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run `./run.sh WORDS` as somebody who has no environment yet; `home` is theirs.
+    """Run `./run.sh WORDS` as somebody who has no environment yet; `home` is theirs."""
+    return subprocess.run(
+        [str(PROJECT / "run.sh"), *words],
+        env=surroundings(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def surroundings(home: Path | None = None) -> dict[str, str]:
+    """Return the variables of somebody who has no environment yet; `home` is theirs.
 
     Who builds the environment may need a proxy; the instance on this machine is behind none.
     """
@@ -45,14 +56,7 @@ def keyless_kit(*words: str, home: Path | None = None) -> "subprocess.CompletedP
     if home:
         hidden |= {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
         own |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    return subprocess.run(
-        [str(PROJECT / "run.sh"), *words],
-        env=kept | own,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return {name: value for name, value in os.environ.items() if name not in hidden} | own
 
 
 def publish(

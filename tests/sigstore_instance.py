@@ -66,6 +66,8 @@ class Instance:
         self.root = self._root()
         self.posted: list[tuple[str, Any]] = []
         self.down = ""  # a path that answers 503
+        self.silent = ""  # a path that takes what is sent and never answers
+        self.ended = threading.Event()
         self.delay = 0  # seconds between a request and the time that the log states
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -75,6 +77,7 @@ class Instance:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ended.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -235,6 +238,9 @@ def _answering(instance: Instance) -> type[BaseHTTPRequestHandler]:
             instance.posted.append((self.path, body))
             if self.path == instance.down:
                 self.send_error(503)
+                return
+            if self.path == instance.silent:
+                instance.ended.wait()
                 return
             if self.path == "/api/v2/signingCert":
                 bearer = self.headers["Authorization"].removeprefix("Bearer ")

@@ -1,12 +1,22 @@
 """What is published in somebody's name, and what is not: `./run.sh sign --keyless`."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kit.artifacts import PROJECT
 from kit.result_tree import BUNDLE
-from tests.keyless_environment import ALICE, ISSUER, WHO, keyless_kit, keyless_python, publish
+from tests.keyless_environment import (
+    ALICE,
+    ISSUER,
+    WHO,
+    keyless_kit,
+    keyless_python,
+    publish,
+    surroundings,
+)
 from tests.sigstore_instance import Instance, token
 
 pytest_plugins = ["tests.keyless_fixtures"]
@@ -77,6 +87,34 @@ def test_where_sigstore_fails_the_keys_signature_stays_and_it_is_said(
     assert "Sigstore did not sign: the result has the signatures of the key alone" in done.stderr
     assert not (damaged / BUNDLE).exists()
     assert keyless_kit("verify", str(damaged), home=home).returncode == 0
+
+
+@pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v1/log/entries"])
+def test_a_sigstore_that_never_answers_is_not_waited_for(damaged, home, path):
+    impatient = (
+        "import sys; from kit import entry, keyless_signing; "
+        "keyless_signing.ANSWER_SECONDS = 1; entry.main(sys.argv[1:])"
+    )
+    python = keyless_python()
+    with Instance() as quiet:
+        home.mkdir()
+        (home / "token").write_text(token(ALICE, ISSUER))
+        quiet.silent = path
+        words = ["--trust-config", str(quiet.trust_config(home / "config.json"))]
+        words += ["--identity-token", str(home / "token"), *WHO]
+        done = subprocess.run(
+            [str(python), "-c", impatient, "sign", str(damaged), "--keyless", *words],
+            cwd=PROJECT,
+            env=surroundings(home),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 10, done.stderr
+    assert "Sigstore did not sign" in done.stderr
+    assert "no answer within 1 s" in done.stderr
+    assert not (damaged / BUNDLE).exists()
 
 
 @pytest.mark.parametrize("service", ["certificate_log", "log", "authority"])
