@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kit.artifacts import cache_root, require_space, storage_error
-from kit.digests import format_checksums, read_checksums, verify_files
+from kit.digests import CHUNK, format_checksums, read_checksums, verify_files
 from kit.errors import ChecksumError, DataError
 from kit.fetch.names import require_safe
 
@@ -124,7 +124,8 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
                     expected=f"<source>/{LIST} and <source>/files/...",
                     remedy=REMEDY,
                 )
-            tar.extractall(scratch, filter="data")
+            for entry in entries:
+                _write(tar, entry, scratch / entry.name)
     except FileNotFoundError:
         raise DataError(f"there is no {archive}", remedy="name a file of `data export`") from None
     except tarfile.TarError as error:
@@ -134,6 +135,19 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
         if not (scratch / name / LIST).is_file():
             raise DataError(f"{archive} has no list of {name}", remedy=REMEDY)
     return names
+
+
+def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
+    """Write a regular file's bytes and nothing else of it: no owner, mode or time.
+
+    The names are safe already. `extractall` would need a filter, which Python has since 3.11.4
+    only; Debian 12 has 3.11.2.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = tar.extractfile(entry)
+    assert source is not None  # `entry` is a regular file
+    with source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, CHUNK)
 
 
 def _is_misplaced(name: str) -> bool:
