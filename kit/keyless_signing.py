@@ -126,7 +126,9 @@ def _signed(statement: bytes, token: "IdentityToken", config: "ClientTrustConfig
             text: str = signer.sign_dsse(Statement(statement)).to_json()
             return f"{text}\n".encode()
     except Exception as error:  # of its four services, of requests, of x509
-        raise _not_signed("Sigstore did not sign", error) from error
+        # The certificate names the identity and is logged before anything is signed with it.
+        what = "Sigstore did not sign, though its logs may show the identity already"
+        raise _not_signed(what, error) from error
 
 
 def _not_signed(what: str, error: Exception) -> SignatureError:
