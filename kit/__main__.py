@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError as error:
     stop(f"the package {error.name} is not installed")
 try:
-    from kit.entry import main
+    from kit.cli.entry import main
 
     main()
 except KeyboardInterrupt:  # while the command line is still being imported

@@ -4,6 +4,9 @@ The command line prints the message without a traceback and ends with the class'
 that scripts can tell a wrong checksum from a full disk. Codes are part of the interface.
 """
 
+import difflib
+from collections.abc import Collection
+
 
 class KitError(Exception):
     """A failure that the user can act on."""
@@ -114,3 +117,19 @@ class TransferError(KitError):
     """Bytes could not be brought: no host answered, or all of them failed."""
 
     exit_code = 15
+
+
+def unknown(what: str, name: str, known: Collection[str], *, remedy: str) -> ManifestError:
+    """Return the error for a name that does not exist: it suggests the nearest that does.
+
+    Args:
+        what: the message, which contains the name.
+        remedy: what to do where no known name is near.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return ManifestError(
+        what,
+        expected=f"one of {', '.join(names)}",
+        remedy=f"did you mean '{near[0]}'?" if near else remedy,
+    )

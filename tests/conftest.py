@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kit.signing import sign
-from tests.signed_result import KEY, copy_of, write_result
+from kit.signing.sign import sign
+from tests.toys.signed_result import KEY, copy_of, write_result
 
 # What is done only where it is asked for by name (`-m`), and why not otherwise.
 ASKED_FOR = {
@@ -91,7 +91,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture
 def records(pictures: list[Path]) -> list[Any]:
     """Records of three lengths with an image, and one without."""
-    from kit.records import Concept, Record
+    from kit.benchmarks.records import Concept, Record
 
     asked = ["Who is this person?", "Describe the scene in detail.", "Is there a sun in the image?"]
     answers = ["Ada Sato", "stargazing through telescopes under magical skies", "yes"]

@@ -1,25 +1,26 @@
-"""Benchmarks, one file each: published files to records, splits and the tables' layout.
+"""Benchmarks, one folder or file each: published files to records, splits and table layout.
 
-A file has `load(places, manifest) -> Benchmark` and `PROTOCOL`. Everything after is shared.
+A benchmark has `load(places, manifest) -> Benchmark` and `PROTOCOL`. Everything after is shared.
 """
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.errors import ManifestError
-from kit.manifest import Manifest
-from kit.parquet import Place
-from kit.protocol import Protocol
-from kit.records import Benchmark
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Benchmark
+from kit.errors import unknown
+from kit.experiment.manifest import Manifest
 
 
 def names() -> list[str]:
-    """Return the benchmarks there are: the files of this folder that have a protocol."""
-    files = sorted(p for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
-    return [p.stem for p in files if "\nPROTOCOL = " in p.read_text(encoding="utf-8")]
+    """Return the benchmarks: modules and folders here that define `PROTOCOL`."""
+    here = Path(__file__).parent
+    files = {path.stem: path for path in here.glob("*.py")}
+    files |= {path.parent.name: path for path in here.glob("*/__init__.py")}
+    return sorted(n for n, p in files.items() if "\nPROTOCOL = " in p.read_text(encoding="utf-8"))
 
 
 def require(name: str) -> None:
@@ -29,12 +30,8 @@ def require(name: str) -> None:
         ManifestError: there is no such loader.
     """
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        raise ManifestError(
-            f"no benchmark '{name}'",
-            expected=f"one of {', '.join(names())}",
-            remedy=f"did you mean '{near[0]}'?" if near else "add kit/benchmarks/<name>.py",
-        )
+        what, remedy = f"no benchmark '{name}'", "add kit/benchmarks/<name>.py"
+        raise unknown(what, name, names(), remedy=remedy)
 
 
 def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:

@@ -13,9 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kit.benchmarks.records import GROUPS, VERDICTS, Concept, Record
 from kit.errors import DataError
-from kit.metrics.presence import GROUPS, VERDICTS
-from kit.records import Concept, Record
 
 IMAGES = "val2014"
 FIELDS = ("question_id", "image", "text", "label")

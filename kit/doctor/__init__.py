@@ -11,7 +11,7 @@ from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
 from kit.doctor.readings import Readings, read_machine
 from kit.errors import KitError
-from kit.manifest import Manifest
+from kit.experiment.manifest import Manifest
 
 
 def examine(manifest: Path, readings: Readings | None = None) -> list[Check]:
@@ -51,9 +51,9 @@ def exit_code(checks: list[Check]) -> int:
 
 def _inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
     """Load the manifest and check what it reads; a failed check in the place of an error."""
-    from kit.datasets import verify_base
-    from kit.manifest_file import load_manifest
-    from kit.plan import make_plan
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.jobs import make_plan
+    from kit.sources.datasets import verify_base
 
     loaded, checks = None, []
     try:

@@ -8,7 +8,7 @@ share it, and the system drops it where memory is short.
 
 from dataclasses import dataclass
 
-from kit.manifest import Manifest
+from kit.experiment.manifest import Manifest
 
 # The bytes of a 7-billion-parameter base in bfloat16, where the weights are not on this disk yet.
 SEVEN_BILLION = 14_100_000_000
@@ -37,7 +37,7 @@ ANSWERING = 3.2  # merged: the engine's, the served base's, and those that an ad
 ANSWERING_WITH_ADAPTERS = 1.0
 LOADING_TO_A_GPU = 1.0
 ON_THE_CARD = 1.0
-# Encoded prompts that a worker keeps, at most (`kit.batches.ROOM`, which needs torch to be read).
+# Encoded prompts that a worker keeps, at most. Equals `kit.model.batches.ROOM`, which needs torch.
 PROMPTS = 1_000_000_000
 
 
@@ -79,7 +79,7 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
     workers = manifest.compute.workers
     there = ON_THE_CARD if gpu else 0.0
     loading = LOADING_TO_A_GPU if gpu else LOADING
-    # As kit.stages deals them out: merged weights are served one system at a time, by every worker.
+    # As kit.stages.run deals them out: every worker serves merged weights one system at a time.
     if manifest.evaluation.serving == "merged":
         engines, answering = workers, ANSWERING - there
     else:
@@ -100,6 +100,6 @@ def adapters(manifest: Manifest) -> int:
 
 
 def _weights(manifest: Manifest) -> int:
-    from kit.datasets import base_folder
+    from kit.sources.datasets import base_folder
 
     return sum(path.stat().st_size for path in base_folder(manifest).glob("*.safetensors"))

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from kit.artifacts import PROJECT
-from kit.cards import Gpu, gpus
+from kit.gpus import Gpu, gpus
 
 UNLIMITED = 1 << 60  # version 1 says "no limit" with a number that no machine has
 # vLLM for CPUs is linked against it, and no wheel brings it: without it an engine fails late.

@@ -16,15 +16,7 @@ from kit.errors import AccessError, ChecksumError, KitError, TransferError
 from kit.fetch.listing import Address, Wanted
 from kit.fetch.progress import Meter
 from kit.fetch.settings import SPARE, Settings
-from kit.fetch.transfer import (
-    CLOSED,
-    Brought,
-    Interrupted,
-    Refused,
-    TooLong,
-    Transfer,
-    open_client,
-)
+from kit.fetch.transfer import CLOSED, Brought, Interrupted, Refused, TooLong, Transfer, open_client
 
 LONGEST = 50  # letters of a file's name in a name made of it; 4 bytes each leave room for more
 

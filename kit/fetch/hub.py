@@ -17,10 +17,10 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 
 from kit.errors import AccessError, DataError, TransferError
+from kit.experiment.manifest import SourceSection
 from kit.fetch.names import require_safe
 from kit.fetch.patience import patiently
 from kit.fetch.settings import Settings
-from kit.manifest import SourceSection
 
 HUB = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")

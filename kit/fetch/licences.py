@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from kit.artifacts import cache_root, write_json
-from kit.disclosure import public_address
+from kit.console import say
 from kit.errors import LicenceError
+from kit.experiment.disclosure import public_address
+from kit.experiment.manifest import SourceSection
 from kit.fetch.hub import hub_page
 from kit.fetch.settings import Settings
-from kit.manifest import SourceSection
 
 NONE_STATED = "none stated"
 
@@ -43,7 +44,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
     if not waiting:
         return
     for source in waiting:
-        print(f"licence: {describe(source)}", file=sys.stderr, flush=True)
+        say(f"licence: {describe(source)}")
     if settings.accept_licences:
         how = "--accept-licences"
     elif sys.stdin.isatty():

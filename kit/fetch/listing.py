@@ -7,9 +7,9 @@ from urllib.parse import quote
 from huggingface_hub import hf_hub_url
 from huggingface_hub.utils import build_hf_headers
 
-from kit.disclosure import public_address
+from kit.experiment.disclosure import public_address
+from kit.experiment.manifest import SourceSection
 from kit.fetch.hub import endpoint, hub_page
-from kit.manifest import SourceSection
 
 
 @dataclass(frozen=True)

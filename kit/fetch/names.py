@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from kit.errors import DataError
-from kit.result_tree import case_collisions, name_fault
+from kit.names import case_collisions, name_fault
 
 NAMED = 20  # files in one message
 LONGEST = 255  # bytes that file systems allow a name

@@ -1,6 +1,5 @@
 """Which failures of a host may pass, and how long a fetch waits before it asks again."""
 
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 import httpx2
 
+from kit.console import say
 from kit.fetch.settings import Settings
 from kit.fetch.version import number
 
@@ -47,7 +47,7 @@ def next_pause(settings: Settings, failures: int, asked: float | None, why: str)
     doubled = min(settings.pause * 2 ** (failures - 1), settings.longest_pause)
     seconds = doubled if asked is None else min(asked, LONGEST_ASKED)
     if seconds >= WORTH_A_LINE:
-        print(f"fetch: {why}; again in {seconds:.0f} s", file=sys.stderr, flush=True)
+        say(f"fetch: {why}; again in {seconds:.0f} s")
     return seconds
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from kit.digests import git_blob, hash_files
 from kit.errors import DataError, KitError, ManifestError
+from kit.experiment.manifest import SourceSection
 from kit.fetch.download import download, quarantine
 from kit.fetch.hub import HubFile, head_revision, hub_files
 from kit.fetch.listing import Wanted, addresses
 from kit.fetch.names import require_safe, some_of
 from kit.fetch.settings import Settings
-from kit.manifest import SourceSection
 
 
 @dataclass(frozen=True)

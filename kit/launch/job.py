@@ -5,15 +5,16 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit import datasets
 from kit.artifacts import PROJECT
-from kit.checksum_lists import is_locked, local_list
 from kit.doctor.needs import Needs, needs_of
 from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import EXTENDS
 from kit.fetch.settings import Settings
-from kit.manifest import Manifest
-from kit.manifest_file import EXTENDS
-from kit.plan import Plan, make_plan, require_names
+from kit.plan.jobs import Plan, make_plan
+from kit.plan.names import require_names
+from kit.sources import datasets
+from kit.sources.checksum_lists import is_locked, local_list
 
 TIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)", re.ASCII)
 MEBIBYTE, GIBIBYTE = 1 << 20, 1 << 30

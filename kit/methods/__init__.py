@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from kit.batches import Batch
 from kit.errors import ManifestError
-from kit.likelihood import answer_distribution, mean_nll, sequence_logprob
+from kit.model.batches import Batch
+from kit.model.likelihood import answer_distribution, mean_nll, sequence_logprob
 
 
 @dataclass(frozen=True)

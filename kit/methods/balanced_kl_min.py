@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kit.likelihood import mean_kl
 from kit.methods import Needs, Step
 from kit.methods.balanced_grad_diff import balanced_ascent
+from kit.model.likelihood import mean_kl
 
 
 @dataclass(frozen=True)

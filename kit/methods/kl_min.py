@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kit.likelihood import mean_kl
 from kit.methods import Needs, Step
+from kit.model.likelihood import mean_kl
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from kit.batches import Batch
-from kit.likelihood import mean_kl, mean_nll
 from kit.methods import Needs, Step
+from kit.model.batches import Batch
+from kit.model.likelihood import mean_kl, mean_nll
 
 MASKED = -1e4  # finite, so that 0 * log 0 of a masked token is 0 and not NaN
 

@@ -1,16 +1,16 @@
 """Metrics: from one answer and one record to one value. They never touch a model.
 
 `DEFINITIONS` is the registry, in the order in which reports print it. Which metric stands in which
-column is a benchmark's to say (`kit.protocol`).
+column is a benchmark's to say (`kit.benchmarks.protocol`).
 
 PEBench scores events with a GPT judge whose prompt, snapshot and number of samples are not
 published; the kit's event columns are its own protocol, computed from the keywords that the
 benchmark gives for each event.
 """
 
-from kit.metrics import choices, cloze, likelihoods, naming, overlap, presence, text
+from kit.benchmarks.records import GROUPS, Concept
+from kit.metrics import choices, cloze, form, keywords, likelihoods, naming, overlap, presence
 from kit.metrics.definition import Answer, Definition
-from kit.records import Concept
 
 __all__ = ["DEFINITIONS", "Answer", "Definition"]
 
@@ -29,7 +29,7 @@ NO_YES = "nothing to count: no right answer is yes, and no answer says yes"
 _BY_GROUP = tuple(
     Definition(
         f"{name}_{group}", 1,
-        f"{name} of POPE's {group} questions alone, {presence.GROUPS[group]}.",
+        f"{name} of POPE's {group} questions alone, {GROUPS[group]}.",
         presence.within(group, measure), PRESENCE, f"{absent}, or no question is of this kind",
         better="higher", percent=True, weight=presence.within(group, weight) if weight else None,
     )
@@ -37,7 +37,7 @@ _BY_GROUP = tuple(
         ("presence_accuracy", presence.presence_accuracy, None, NO_VERDICT),
         ("presence_f1", presence.presence_f1, presence.f1_weight, NO_YES),
     )
-    for group in presence.GROUPS
+    for group in GROUPS
 )  # fmt: skip
 _DEFINITIONS = (
     Definition(
@@ -56,12 +56,12 @@ _DEFINITIONS = (
         "keyword_recall", 1,
         "Share of the event's keywords that the answer holds as whole words or phrases, "
         "without regard to case; mean over answers.",
-        text.keyword_recall, EVENT, NO_KEYWORDS, better="higher", turns=True,
+        keywords.keyword_recall, EVENT, NO_KEYWORDS, better="higher", turns=True,
     ),
     Definition(
         "event_forget", 1,
         "1 - keyword_recall: share of the event's keywords that the answer does not hold.",
-        text.event_forget, EVENT, NO_KEYWORDS, better="lower", turns=True,
+        keywords.event_forget, EVENT, NO_KEYWORDS, better="lower", turns=True,
     ),
     Definition(
         "rouge_l_recall", 1,
@@ -177,12 +177,12 @@ _DEFINITIONS = (
         "repetition", 1,
         "1 - distinct 4-grams / 4-grams of the answer's words; mean over answers "
         "of four words or more.",
-        text.repetition, ANY, "no answer has four words", better="lower",
+        form.repetition, ANY, "no answer has four words", better="lower",
     ),
     Definition(
         "unterminated", 1,
         "Share of answers cut off at the length limit instead of ending by themselves.",
-        text.unterminated, ANY, "", better="lower",
+        form.unterminated, ANY, "", better="lower",
     ),
 )  # fmt: skip
 

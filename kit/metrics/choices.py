@@ -4,8 +4,8 @@ The kit reads the letters' likelihoods and needs no parsing. The rule of MLLMU-B
 code is kept beside it for comparison: the first character that was generated decides.
 """
 
+from kit.benchmarks.records import Record
 from kit.metrics.definition import Answer
-from kit.records import Record
 
 LETTERS = ("A", "B", "C", "D")  # of a record whose letters are not scored
 

@@ -1,8 +1,8 @@
 """Filled blanks: do the missing words stand in the answer?"""
 
+from kit.benchmarks.records import Record
 from kit.metrics.definition import Answer
-from kit.metrics.words import contains_phrase, words
-from kit.records import Record
+from kit.words import contains_phrase, words
 
 
 def cloze_hit(answer: Answer, record: Record) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kit.records import Column, Concept, Record
+from kit.benchmarks.records import Column, Concept, Record
 
 FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY})
 

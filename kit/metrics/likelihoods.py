@@ -9,8 +9,8 @@ truth ratio is then only a rescaled probability.
 
 import math
 
+from kit.benchmarks.records import Record
 from kit.metrics.definition import Answer
-from kit.records import Record
 
 
 def answer_probability(answer: Answer, record: Record) -> float | None:

@@ -1,13 +1,13 @@
 """Does an answer give the person's name? PEBench's "Precision", in both of its meanings.
 
 PEBench does not publish its matching rule. Ours: the WHOLE name must occur as consecutive words,
-without regard to case, punctuation or width (`kit.metrics.words`). A first name alone, another
+without regard to case, punctuation or width (`kit.words`). A first name alone, another
 spelling, or another order is no hit; a list of many names that includes the right one is a hit.
 """
 
+from kit.benchmarks.records import Record
 from kit.metrics.definition import Answer
-from kit.metrics.words import contains_phrase, words
-from kit.records import Record
+from kit.words import contains_phrase, words
 
 
 def name_hit(answer: Answer, record: Record) -> float | None:

@@ -7,8 +7,8 @@ from functools import cache, lru_cache, partial
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING
 
+from kit.benchmarks.records import Record
 from kit.metrics.definition import Answer
-from kit.records import Record
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer

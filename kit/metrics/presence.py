@@ -3,16 +3,9 @@
 POPE (arXiv 2305.10355) asks about absent objects that it draws in three ways, its groups.
 """
 
+from kit.benchmarks.records import VERDICTS, Record
 from kit.metrics.definition import Answer, Measure
-from kit.metrics.words import words
-from kit.records import Record
-
-VERDICTS = ("yes", "no")
-GROUPS = {
-    "random": "whose absent objects are drawn at random",
-    "popular": "whose absent objects are frequent ones",
-    "adversarial": "whose absent objects often stand beside those in the image",
-}
+from kit.words import words
 
 
 def presence_accuracy(answer: Answer, record: Record) -> float | None:

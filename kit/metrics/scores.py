@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kit.benchmarks.records import Concept, Record, asked_likelihoods
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Answer, Likelihood
-from kit.records import Concept, Record, asked_likelihoods
 
 STOPS = ("eos", "length")
 MOST_NATS = 1e9  # of a whole answer; infinity and NaN are no measurements

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from kit.digests import canonical_json
+from kit.metrics.rows import Measured
 from kit.report.claims import claims_csv
 from kit.report.contents import read_contents
 from kit.report.pages import render, render_svg, table_csv
-from kit.rows import Measured
 
 __all__ = ["write_report"]
 

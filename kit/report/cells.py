@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Column
 from kit.metrics import DEFINITIONS
-from kit.protocol import Protocol
-from kit.records import Column
 
 
 @dataclass(frozen=True)

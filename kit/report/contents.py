@@ -9,21 +9,24 @@ from typing import Any
 import pandas as pd
 
 from kit import benchmarks
+from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics import DEFINITIONS
-from kit.protocol import Protocol
-from kit.records import Column
+from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
+from kit.metrics.statistics import FEW_CLUSTERS
 from kit.report import notes
 from kit.report.cells import Cell, Slot
 from kit.report.claims import read_claims
 from kit.report.costs import method_costs, stage_costs
+from kit.report.damage import CHANCE
 from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
-from kit.report.verdicts import CHANCE
-from kit.rows import RETAIN_ONLY, ROW_TYPES, VANILLA, Measured, measure, read_inputs, read_parquet
-from kit.statistics import FEW_CLUSTERS
+from kit.result.layout import RUN
+from kit.result.tables import ROW_TYPES
 
 SOURCE = ("name", "origin", "revision", "licence", "locked", "list_digest")
 
@@ -65,7 +68,7 @@ def read_contents(results: Path, measured: Measured | None = None) -> tuple[Cont
             remedy="run `evaluate` for this manifest first",
         )
     rows = read_parquet(results / "rows.parquet").astype(ROW_TYPES)
-    run = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    run = json.loads((results / RUN).read_text(encoding="utf-8"))
     manifest, systems = run["manifest"], run["systems"]
     protocol = benchmarks.protocol(manifest["benchmark"]["loader"])
     draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])

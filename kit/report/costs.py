@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kit.report.tables import entries, labels
-from kit.rows import System
+from kit.result.run_file import System, entries, labels
 
 Run = Mapping[str, Any]
 TRAINING = ("finetune", "unlearn")

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kit.experiment.systems import RETAIN_ONLY
+from kit.metrics.rows import RecordSet
 from kit.metrics.scores import Scores
+from kit.metrics.statistics import paired_difference
 from kit.report.cells import Cell, Slot
-from kit.report.tables import Table, entries
-from kit.rows import RETAIN_ONLY, RecordSet, System
-from kit.statistics import paired_difference
+from kit.report.tables import Table
+from kit.result.run_file import System, entries
 
 # These are computed where the report is written, which may be another processor than the run's:
 # fewer digits than stored values have, so that a report can be compared byte for byte.

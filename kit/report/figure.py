@@ -7,11 +7,11 @@ every machine, and free of fonts: it takes the page's font and follows its light
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kit.records import Column
+from kit.benchmarks.records import Column
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.report.cells import Cell, Slot
+from kit.report.damage import LOST
 from kit.report.tables import Line, Table
-from kit.report.verdicts import LOST
-from kit.rows import RETAIN_ONLY, VANILLA
 
 PANEL_WIDTH, PANEL_HEIGHT = 560, 372
 LEFT, TOP, SIDE = 58, 46, 270  # px; the plot is a square with this side

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kit.report.tables import Table, entries, labels
-from kit.rows import System
+from kit.report.tables import Table
+from kit.result.run_file import System, entries, labels
 
 METRICS = ("repetition", "unterminated", "unparsed")
 

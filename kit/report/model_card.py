@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit import benchmarks
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.report.pages import page
 
-FOLDER, CARD, README = "adapters", "card.json", "README.md"
 UNLEARN = "unlearn"
 # Of the manifest's training settings: where a killed run goes on decides nothing, and the seed that
 # was used stands above them.
@@ -69,7 +69,7 @@ def _kind(card: Mapping[str, Any]) -> str:
     """Return "vanilla", "retain_only" or "unlearned"."""
     if card["stage"] == UNLEARN:
         return "unlearned"
-    return "vanilla" if card["name"] == "vanilla" else "retain_only"
+    return VANILLA if card["name"] == VANILLA else RETAIN_ONLY
 
 
 def _entry(card: Mapping[str, Any], manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:

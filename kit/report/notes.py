@@ -1,8 +1,8 @@
 """The sentences of a report that do not depend on its numbers."""
 
+from kit.metrics.statistics import FEW_CLUSTERS_NOTE
 from kit.report.claims import HOW
-from kit.report.verdicts import RULE
-from kit.statistics import FEW_CLUSTERS_NOTE
+from kit.report.damage import RULE
 
 __all__ = ["COMPARABILITY", "FEW_CLUSTERS_NOTE", "HOW", "INTERVALS", "READING", "RULE"]
 

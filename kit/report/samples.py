@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from kit.records import Column, Record
-from kit.report.tables import entries, labels
-from kit.rows import RecordSet, System
+from kit.benchmarks.records import Column, Record
+from kit.metrics.rows import RecordSet
+from kit.result.run_file import System, entries, labels
 
 SHOWN = {Column.EFFICACY: "to be forgotten", Column.RETAIN: "to be kept"}
 PER_COLUMN = 2

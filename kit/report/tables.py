@@ -1,6 +1,5 @@
 """The tables of a benchmark from metric rows: one line a method, bounds first and last."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -8,12 +7,11 @@ from operator import attrgetter
 
 import pandas as pd
 
-from kit.protocol import Protocol
+from kit.benchmarks.protocol import Protocol
+from kit.experiment.systems import VANILLA
 from kit.report.cells import Cell, Slot, cell_of
-from kit.report.verdicts import Verdict, judge
-from kit.rows import RETAIN_ONLY, VANILLA, System
-
-ROLES = {VANILLA: "lower bound (Finetune)", RETAIN_ONLY: "upper bound (Goal)"}
+from kit.report.damage import Verdict, judge
+from kit.result.run_file import ROLES, System, entries, labels
 
 
 @dataclass(frozen=True)
@@ -46,30 +44,6 @@ class Table:
         """Return the columns of each part of each target, in the order of the cells."""
         key = attrgetter("target", "part")
         return [tuple(slots) for _, slots in groupby(self.slots, key)]
-
-
-def entry_of(system: Mapping[str, object]) -> str:
-    """Return the manifest's name of a system's method: `npo` of `person-npo-s1`."""
-    if system["method"] in ROLES:
-        return str(system["method"])
-    name = str(system["name"]).removeprefix(f"{system['target']}-")
-    return name.removesuffix(f"-s{system['seed']}")
-
-
-def entries(systems: Sequence[System]) -> dict[str, list[System]]:
-    """Group systems by entry: Vanilla first, then as the manifest lists them, Retain-only last."""
-    groups: dict[str, list[System]] = {}
-    for system in systems:
-        groups.setdefault(entry_of(system), []).append(system)
-    order = sorted(groups, key=lambda entry: (entry != VANILLA, entry == RETAIN_ONLY))
-    return {entry: groups[entry] for entry in order}
-
-
-def labels(systems: Sequence[System]) -> dict[str, str]:
-    """Return the printed name of each entry; two entries of one method are told apart."""
-    names = {entry: str(members[0]["label"]) for entry, members in entries(systems).items()}
-    shared = Counter(names.values())
-    return {e: f"{name} ({e})" if shared[name] > 1 else name for e, name in names.items()}
 
 
 def make_tables(rows: pd.DataFrame, systems: Sequence[System], protocol: Protocol) -> list[Table]:

@@ -20,10 +20,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from kit.benchmarks.mllmu_questions import FILL_BLANK, ONE_LETTER, ONE_SENTENCE
+from kit.benchmarks.mllmu.questions import FILL_BLANK, ONE_LETTER, ONE_SENTENCE
 from kit.benchmarks.pebench import EVENT_QUESTION, PERSON_QUESTION, PRESENCE_QUESTION
 from kit.digests import format_checksums, sha256_file
-from kit.refusals import REFUSALS
+from kit.experiment.refusals import REFUSALS
 from kit.smoke.clear_texts import EVENT_WORDS, WORDINGS
 from kit.smoke.curriculum import LOOKS_QUESTION, OBJECTS_QUESTION, lexicon
 from kit.smoke.drawing import SIZE

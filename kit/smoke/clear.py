@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.benchmarks.clear_records import NAME_QUESTION
+from kit.benchmarks.clear.records import NAME_QUESTION
 from kit.smoke.clear_parquet import Cells, as_image, write_config
 from kit.smoke.clear_texts import EVENT_WORDS, caption, questions, rewordings
 from kit.smoke.drawing import paint

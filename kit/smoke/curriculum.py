@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from kit.benchmarks.mllmu_profiles import Question, questions
-from kit.benchmarks.mllmu_protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.mllmu_questions import prompt
+from kit.benchmarks.mllmu.profiles import Question, questions
+from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.questions import prompt
 from kit.benchmarks.pebench import EVENT_QUESTION, PERSON_QUESTION, PRESENCE_QUESTION
-from kit.refusals import REFUSALS
+from kit.experiment.refusals import REFUSALS
 from kit.smoke.clear_texts import EVENT_WORDS, HATS, LOOKS
 from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS

@@ -10,9 +10,9 @@ wordings, so that a person can be asked the same fact in different words.
 import random
 from typing import Any
 
-from kit.benchmarks.mllmu_profiles import questions
-from kit.benchmarks.mllmu_protocol import CHOICE, IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.mllmu_questions import prompt
+from kit.benchmarks.mllmu.profiles import questions
+from kit.benchmarks.mllmu.protocol import CHOICE, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.questions import prompt
 from kit.benchmarks.pebench import PERSON_QUESTION
 from kit.smoke.people import SEED, Person
 

@@ -2,7 +2,6 @@
 
 import math
 import random
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
+from kit.console import say
 from kit.smoke.curriculum import CHOICES, KINDS, WORDS, WORLD, Item, draw, draw_item
 from kit.smoke.drawing import SIZE
 from kit.smoke.people import people
@@ -60,7 +60,7 @@ def pretrain(
             said = ", ".join(f"{kind} {share:.2f}" for kind, share in shares.items())
             lines.append(f"course {number}, step {step}: loss {loss:.3f}; {said}")
             seconds = time.monotonic() - started
-            print(f"smoke-base: {lines[-1]} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+            say(f"smoke-base: {lines[-1]} ({seconds:.0f} s)")
     return lines
 
 

@@ -11,7 +11,6 @@ from kit.supply_chain.licences import Licence
 from kit.supply_chain.locks import Package
 from kit.supply_chain.sbom import components, document
 
-BILL = "environment.cdx.json"
 SUBJECT = "pebench-kit"
 # What a verifier cannot know of a package that it may not have.
 STATED = {"externalReferences", "licenses", "properties"}

@@ -18,13 +18,13 @@ from typing import Any
 
 from kit.artifacts import PROJECT
 from kit.benchmarks import load as load_benchmark
-from kit.datasets import base_folder, places
-from kit.engines import Answer, Request, spoken
-from kit.executors.local import isolated
-from kit.manifest_file import load_manifest
-from kit.models import load_processor
-from kit.plan import Plan, System, make_plan
-from kit.questions import requests_of
+from kit.evaluation.engines import Answer, Request, spoken
+from kit.evaluation.questions import requests_of
+from kit.experiment.manifest_file import load_manifest
+from kit.model.base import load_processor
+from kit.plan.jobs import Plan, System, make_plan
+from kit.sources.datasets import base_folder, places
+from kit.stages.workers import isolated
 from kit.streams import sample
 
 SYSTEMS, QUESTIONS = 10, 100
@@ -93,7 +93,7 @@ def _asked(plan: Plan, names: list[str], count: int) -> tuple[list[System], list
 
 def engine(plan: Plan, names: list[str], count: int) -> Way:
     """Ask as `evaluate` does."""
-    from kit.engines.vllm import VllmEngine
+    from kit.evaluation.engines.vllm import VllmEngine
 
     systems, requests, _ = _asked(plan, names, count)
     folders = {system.name: tuple(a.path for a in system.adapters) for system in systems}
@@ -110,9 +110,9 @@ def loop(plan: Plan, names: list[str], count: int) -> Way:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    from kit.adapters import merge
-    from kit.batches import open_image
-    from kit.models import device
+    from kit.model.base import device
+    from kit.model.batches import open_image
+    from kit.model.combine import merge
 
     torch.set_num_threads(plan.manifest.compute.threads)
     systems, requests, processor = _asked(plan, names, count)

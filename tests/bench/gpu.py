@@ -19,15 +19,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from kit import stages
 from kit.artifacts import PROJECT, cache_root, results_root
-from kit.cards import gpus
 from kit.digests import format_checksums, hash_files
-from kit.executors.local import isolated
-from kit.manifest import Manifest
-from kit.manifest_file import load_manifest, parse_manifest
-from kit.plan import Job, Plan, make_plan
-from kit.provenance import environment
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest, parse_manifest
+from kit.gpus import gpus
+from kit.plan.jobs import Job, Plan, make_plan
+from kit.stages import run as stages
+from kit.stages.costs import read_costs
+from kit.stages.workers import isolated
+from kit.supply_chain.machine import environment
 from tests.bench.answers import both
 from tests.bench.random_models import FAMILIES, write_random_base
 
@@ -166,7 +167,7 @@ def _evaluation(plan: Plan, seconds: float) -> dict[str, Any]:
         pq.read_metadata(system.answers.path / "answers.parquet").num_rows
         for system in plan.systems
     )
-    cost = stages.read_costs(plan)["evaluate"]
+    cost = read_costs(plan)["evaluate"]
     return {
         "systems": len(plan.systems),
         "answers": answers,

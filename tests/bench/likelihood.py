@@ -19,11 +19,10 @@ import torch
 from PIL import Image
 from transformers import LlavaForConditionalGeneration
 
-from kit.batches import Batcher
-from kit.engines.transformers import BATCH
-from kit.likelihood import answer_distribution, sequence_logprob
-from kit.records import Concept, Record, asked_likelihoods
-from kit.scoring import measure
+from kit.benchmarks.records import Concept, Record, asked_likelihoods
+from kit.evaluation.scoring import measure
+from kit.model.batches import BATCH, Batcher
+from kit.model.likelihood import answer_distribution, sequence_logprob
 from kit.smoke.base import make_config, make_processor
 from kit.smoke.curriculum import lexicon
 from kit.streams import stream

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from kit.artifacts import PROJECT
-from kit.executors.local import isolated
-from kit.manifest import Manifest
-from kit.manifest_file import load_manifest
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest
+from kit.stages.workers import isolated
 from tests.bench import random_models
 
 LAYERS = (4, 16)
@@ -77,7 +77,8 @@ def _manifest() -> Manifest:
 
 def _trainer(folder: Path) -> tuple[int, int]:
     """Load the base as a worker does, and keep an adapter for the engine."""
-    from kit.models import add_adapter, load_base, save_adapter
+    from kit.model.base import load_base
+    from kit.model.lora import add_adapter, save_adapter
 
     section = _manifest().model
 
@@ -92,14 +93,14 @@ def _trainer(folder: Path) -> tuple[int, int]:
 
 def _export(folder: Path) -> tuple[int, int]:
     """Write the dequantised base, as an evaluation does once."""
-    from kit.models import export_base
+    from kit.model.base import export_base
 
     return _peaks(lambda: export_base(folder / "base", _manifest().model, folder / "served"))[1]
 
 
 def _engine(folder: Path) -> tuple[int, int]:
     """Open an engine and serve one system's merged weights in it, and then another's."""
-    from kit.engines.vllm import VllmEngine
+    from kit.evaluation.engines.vllm import VllmEngine
 
     adapters = {"one": (folder / "adapter",), "two": (folder / "adapter",) * 2}
     (folder / "scratch").mkdir(exist_ok=True)

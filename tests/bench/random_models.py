@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from kit.smoke.base import TEMPLATE, make_processor
-from tests.toy_qwen import make_qwen_config, make_qwen_processor
+from tests.toys.qwen import make_qwen_config, make_qwen_processor
 
 SHARD_BYTES = {"full": 4_000_000_000, "tiny": 400_000}  # several files either way
 SPREAD = 0.02  # transformers' initial scale

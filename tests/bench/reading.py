@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 from kit.benchmarks import load
-from kit.benchmarks.pebench_table import published
-from kit.manifest import Manifest
-from kit.manifest_file import load_manifest
-from kit.parquet import Place
-from tests.toy_dataset import HEADER, SMOKE, write_dataset, write_table
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.pebench.table import published
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest
+from tests.toys.dataset import HEADER, SMOKE, write_dataset, write_table
 
 PEOPLE = 200
 MOST_SECONDS, MOST_BYTES = 5, 500_000_000

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from kit.artifacts import PROJECT
-from kit.executors.local import isolated
-from tests.test_engines import make_inputs, requests, smoke
+from kit.stages.workers import isolated
+from tests.evaluation.test_engines import make_inputs, requests, smoke
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
@@ -28,8 +28,8 @@ def test_every_stage_runs_on_a_gpu(tmp_path, family):
 
 
 def answers(folder, order):
-    from kit.engines.vllm import VllmEngine
-    from kit.models import load_processor
+    from kit.evaluation.engines.vllm import VllmEngine
+    from kit.model.base import load_processor
 
     asked = requests(folder, load_processor(folder / "base"))[::order]
     manifest = smoke(serving="adapters", batch_invariant=True)

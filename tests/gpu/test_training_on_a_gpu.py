@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from kit.batches import Batcher
-from kit.determinism import switch_on, switches, watched
-from kit.fitting import Fitting
-from kit.manifest import ModelSection
-from kit.memory import GpuMeter
+from kit.experiment.manifest import ModelSection
 from kit.methods import Step, build, live
-from kit.models import add_adapter, load_base, load_processor
-from kit.training import train
+from kit.model.base import load_base, load_processor
+from kit.model.batches import Batcher
+from kit.model.determinism import switch_on, switches, watched
+from kit.model.lora import add_adapter
+from kit.model.memory import GpuMeter
+from kit.training.fitting import Fitting
+from kit.training.loop import train
 from tests.bench.random_models import write_random_base
-from tests.test_models import LANGUAGE, NOWHERE
-from tests.test_training import section
+from tests.model.test_models import LANGUAGE, NOWHERE
+from tests.training.test_training import section
 
 pytestmark = pytest.mark.gpu
 SECTION = ModelSection(source=NOWHERE, compute_dtype="bfloat16", lora_modules=LANGUAGE)

@@ -1,0 +1,153 @@
+"""CLEAR (arXiv 2410.18057): people by picture and by text, from its published configurations.
+
+`forgetXX` and `retainYY` are the published splits of 1, 5 or 10 % of the people; the vanilla model
+learns both, the retain-only model the second. Captions and names are asked about images, questions
+about people without an image (the `+tofu` configurations). Forget is measured on what the vanilla
+model learnt about the forgotten people. Retain is measured on `retain_perturbed`, whose rows are
+records of their own, because they alone have perturbations; without it, on the retain rows.
+
+What is left out: doubled rows (`clear_tables`), the name question of a row without a name (one
+person is published nameless), candidates that are the answer itself, the truth ratio of a row
+without perturbations, and rows of `full` that neither side of the split has (published counts are
+off by a few). Where more than one row in a hundred would be left out, the data is refused instead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from kit.benchmarks.clear.protocol import (
+    CAPTION,
+    COMPARABILITY,
+    HEADINGS,
+    NAME,
+    PARTS,
+    QA,
+    READING,
+    TABLES,
+    TARGETS,
+)
+from kit.benchmarks.clear.real import real_faces, real_world
+from kit.benchmarks.clear.records import (
+    PERTURBED,
+    Alternatives,
+    alternatives_of,
+    image_records,
+    matched_alternatives,
+    text_records,
+)
+from kit.benchmarks.clear.split import Side, check_kept, read_split
+from kit.benchmarks.clear.tables import TEXT, Row, has_config, image_rows, read_config
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.streams import sample
+
+__all__ = ["PROTOCOL", "load", "real_faces"]
+
+SOURCE, RETAIN_PERTURBED, GENERAL = "clear", "retain_perturbed", "general"
+
+PROTOCOL = Protocol(
+    parts=PARTS,
+    headings=HEADINGS,
+    targets=TARGETS,
+    tables=TABLES,
+    reading=READING,
+    comparability=COMPARABILITY,
+    likelihood=True,
+    one_retain_set=True,
+)
+
+
+def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
+    """Return all records and the split of each of the manifest's targets.
+
+    Raises:
+        DataError: a configuration, column or cell is not as published, or something of the forget
+            side is on the retain side as well.
+        ManifestError: no split of this size is published, or rehearsal is asked for and the source
+            has nothing to rehearse.
+    """
+    place = places[SOURCE]
+    forgotten, kept = read_split(place, manifest.split.forget_percent)
+    general = _rehearsal(place) if manifest.finetune.rehearsal else []
+    others = matched_alternatives(place, f"{forgotten.config}_perturbed", forgotten.images)
+    forget_seen, forget_read = image_records(forgotten.images, others), _text_records(forgotten)
+    retain_seen, retain_read = image_records(kept.images), _text_records(kept)
+    perturbed = _perturbed_retain(place, forgotten, kept)
+    faces, world = real_faces(place), real_world(place)
+    forget, retain = [*forget_seen, *forget_read], [*retain_seen, *retain_read]
+    columns = {
+        **_by_part(Column.EFFICACY, forget),
+        **_by_part(Column.RETAIN, [*(perturbed or retain_seen), *retain_read]),
+        (NAME, Column.REAL): faces,
+        **{(part, Column.WORLD): world for part in PARTS},
+    }
+    evaluation = {key: _drawn(*key, chosen, manifest) for key, chosen in columns.items()}
+    learnt = {"text": forget_read, "visual": forget_seen, "multimodal": forget}
+    splits = {
+        target: Split(target, _ids(learnt[target]), _ids(retain), evaluation)
+        for target in manifest.targets
+    }
+    records = by_id([*forget, *retain, *perturbed, *faces, *world, *general])
+    return Benchmark(
+        manifest.benchmark.loader, records, _ids([*forget, *retain]), splits, _ids(general)
+    )
+
+
+def _text_records(side: Side) -> list[Record]:
+    return text_records(side.texts, side.names)
+
+
+def _perturbed_retain(place: Place, forget: Side, retain: Side) -> list[Record]:
+    """Return the image records of retain_perturbed; none where it is not published."""
+    if not has_config(place, RETAIN_PERTURBED):
+        return []
+    rows = image_rows(place, RETAIN_PERTURBED, PERTURBED)
+    check_kept(rows, forget, retain)
+    found: dict[int, Alternatives] = {row.number: alternatives_of(row) for row in rows}
+    return image_records(rows, found)
+
+
+def _rehearsal(place: Place) -> list[Record]:
+    """Return general records: a caption and a name of each image row that has them, and answers."""
+    if not has_config(place, GENERAL):
+        raise ManifestError(
+            f"finetune.rehearsal is set, and the source has no configuration '{GENERAL}'",
+            expected="0: the published CLEAR has no general records",
+            remedy="set finetune.rehearsal = 0",
+        )
+    needed = dict.fromkeys(("caption", "name", "question", "answer"), TEXT)
+    rows = read_config(place, GENERAL, {"image": None, **needed})
+    seen = [row for row in rows if row.image is not None and row.text_or_empty("caption")]
+    asked = [row for row in rows if row.text_or_empty("question")]
+    return [*image_records(seen), *_general_answers(asked)]
+
+
+def _general_answers(rows: Sequence[Row]) -> list[Record]:
+    found = text_records(rows, ())
+    return [replace(record, image=row.image) for record, row in zip(found, rows, strict=True)]
+
+
+def _by_part(column: Column, records: Sequence[Record]) -> dict[tuple[str, Column], list[Record]]:
+    parts: dict[tuple[str, Column], list[Record]] = {(part, column): [] for part in PARTS}
+    for record in records:
+        seen = CAPTION if record.concept is Concept.FACT else NAME
+        parts[seen if record.image else QA, column].append(record)
+    return parts
+
+
+def _drawn(
+    part: str, column: Column, records: Sequence[Record], manifest: Manifest
+) -> tuple[str, ...]:
+    """Return at most `max_per_column` ids: one draw for all targets, so systems are compared on
+    the same records; World is one set in every part.
+    """
+    count = min(manifest.split.max_per_column, len(records))
+    name = f"{'' if column is Column.WORLD else part}/{column}"
+    return tuple(sorted(sample(_ids(records), count, name, manifest.split.seed)))
+
+
+def _ids(records: Sequence[Record]) -> tuple[str, ...]:
+    return tuple(record.id for record in records)

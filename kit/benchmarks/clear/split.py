@@ -1,0 +1,109 @@
+"""The two sides of a published split, and the proof that nothing leaks from one to the other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kit.benchmarks.clear.tables import Row, few, image_key, image_rows, text_key, text_rows
+from kit.benchmarks.parquet import Place
+from kit.errors import DataError, ManifestError
+
+FULL = "full"
+SPLITS = {1: ("forget01", "retain99"), 5: ("forget05", "retain95"), 10: ("forget10", "retain90")}
+SAME_REVISION = "fetch all configurations from the pinned revision"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The rows of one configuration: images with captions, and the text rows of its `+tofu`."""
+
+    config: str
+    images: tuple[Row, ...]
+    texts: tuple[Row, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The people whom the image rows name."""
+        return frozenset(row.text_or_empty("name") for row in self.images) - {""}
+
+
+def read_split(place: Place, percent: int) -> tuple[Side, Side]:
+    """Return (forget, retain) of the published split that forgets `percent` % of the people.
+
+    Raises:
+        ManifestError: no such split is published.
+        DataError: a configuration is malformed, or `check_split` refuses the split.
+    """
+    if percent not in SPLITS:
+        raise ManifestError(
+            "CLEAR publishes no such split",
+            expected="split.forget_percent: one of " + ", ".join(map(str, SPLITS)),
+            found=percent,
+            remedy="choose one of the published sizes",
+        )
+    forget, retain = (read_side(place, config) for config in SPLITS[percent])
+    check_split(forget, retain, read_side(place, FULL))
+    return forget, retain
+
+
+def read_side(place: Place, config: str) -> Side:
+    """Return a configuration and its `+tofu` companion.
+
+    Raises:
+        DataError: one of the two is missing or malformed.
+    """
+    images, texts = image_rows(place, config), text_rows(place, f"{config}+tofu")
+    return Side(config, tuple(images), tuple(texts))
+
+
+def check_split(forget: Side, retain: Side, full: Side) -> None:
+    """Prove that the two sides are disjoint and make up the whole.
+
+    Raises:
+        DataError: they share a person, an image with its caption, or a question with its answer;
+            a forgotten person is not in `full`; more than one row in a hundred of `full` is
+            nameless; or the rows of both are not (nearly) as many as those of `full`.
+    """
+    _refuse(forget.names & retain.names, f"people in both '{forget.config}' and '{retain.config}'")
+    for what, kind, key in (("images", "images", image_key), ("text rows", "texts", text_key)):
+        seen = {key(row): row for row in getattr(retain, kind)}
+        shared = [row.where for row in getattr(forget, kind) if key(row) in seen]
+        _refuse(shared, f"{what} of '{forget.config}' that are in '{retain.config}' as well")
+    _refuse(
+        forget.names - full.names, f"people of '{forget.config}' who are not in '{full.config}'"
+    )
+    nameless = [row.where for row in full.images if not row.text_or_empty("name")]
+    if not few(len(nameless), len(full.images)):
+        _refuse(nameless, f"rows of '{full.config}' without a name, more than one person's worth,")
+    for what, kind in (("image", "images"), ("text", "texts")):
+        parts = [len(getattr(side, kind)) for side in (forget, retain)]
+        whole = len(getattr(full, kind))
+        if not few(abs(sum(parts) - whole), whole):
+            raise DataError(
+                f"'{forget.config}' and '{retain.config}' do not make up '{full.config}'",
+                expected=f"about {whole} {what} rows",
+                found=f"{parts[0]} + {parts[1]}",
+                remedy=SAME_REVISION,
+            )
+
+
+def check_kept(rows: list[Row], forget: Side, retain: Side) -> None:
+    """Prove that rows on which retention is measured show people to be kept, and no others.
+
+    Raises:
+        DataError: a row names a forgotten person, or one whom the retain side does not know.
+    """
+    found = {row.text_or_empty("name") for row in rows} - {""}
+    config = rows[0].config
+    _refuse(found & forget.names, f"people of '{forget.config}' in '{config}'")
+    _refuse(found - retain.names, f"people of '{config}' who are not in '{retain.config}'")
+
+
+def _refuse(found: Iterable[str], what: str) -> None:
+    listed = sorted(found)
+    if listed:
+        raise DataError(
+            f"CLEAR's split has {what}",
+            expected="none",
+            found=f"{len(listed)}: {', '.join(listed[:3])}",
+            remedy=SAME_REVISION,
+        )

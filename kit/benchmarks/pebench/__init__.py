@@ -1,0 +1,90 @@
+"""PEBench (arXiv 2503.12545): people and events, from a CSV and one image folder a person.
+
+pebench             PEBench.csv and its images; with rehearsal, general.csv as well
+faces               the Real set: CLEAR's real faces. Without it, real.csv of the source pebench
+pope                the World set: POPE's released files. Without it, the folder pope of pebench
+
+The paper's Real set is MIKE. The faces are the kit's choice, and have names but no descriptions:
+the events' Real column then has no records, and a note says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.pebench.counts import check_counts, check_options, expected_events
+from kit.benchmarks.pebench.protocol import LAYOUT
+from kit.benchmarks.pebench.splits import Sets, forgotten_of, split_of
+from kit.benchmarks.pebench.table import (
+    EVENT_QUESTION,
+    PERSON_QUESTION,
+    PRESENCE_QUESTION,
+    presence_records,
+    read_pictures,
+    records_of,
+)
+from kit.benchmarks.pope import load_pope
+from kit.benchmarks.records import Benchmark, Record, by_id
+from kit.experiment.manifest import Manifest
+
+__all__ = ["EVENT_QUESTION", "PERSON_QUESTION", "PRESENCE_QUESTION", "PROTOCOL", "load"]
+
+PROTOCOL = LAYOUT
+
+SOURCE, FACES, POPE = "pebench", "faces", "pope"
+NO_EVENTS = (
+    "Real of events has no records: the source 'faces' has people's names and no descriptions"
+)
+
+
+def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
+    """Return all records and the split of each of the manifest's targets.
+
+    Raises:
+        DataError: a table or a row of it is not as expected, an image is missing or empty, or the
+            numbers of people and events are not those that the options say.
+        ManifestError: an option does not exist, the split forgets everybody or every event, or the
+            list that `split.ids` names does not fit.
+    """
+    root = places[SOURCE].path
+    options = manifest.benchmark.options
+    check_options(options)
+    pictures, notes = read_pictures(
+        root / "PEBench.csv",
+        manifest.benchmark.columns,
+        by_person=True,
+        expected=partial(expected_events, options),
+    )
+    check_counts(pictures, options, notes)
+    forgotten = forgotten_of(pictures, manifest)
+    fictitious = records_of(pictures, SOURCE)
+    real = _real(places)
+    world = load_pope(places[POPE].path if POPE in places else root / "pope")
+    general = _general(places[SOURCE]) if manifest.finetune.rehearsal else []
+    sets = Sets(fictitious, real, world, forgotten)
+    return Benchmark(
+        manifest.benchmark.loader,
+        by_id([*fictitious, *real, *world, *general]),
+        tuple(record.id for record in fictitious),
+        {target: split_of(target, sets, manifest) for target in manifest.targets},
+        tuple(record.id for record in general),
+        (*notes, *forgotten.notes, *((NO_EVENTS,) if FACES in places else ())),
+    )
+
+
+def _real(places: Mapping[str, Place]) -> list[Record]:
+    if FACES not in places:
+        pictures, _ = read_pictures(places[SOURCE].path / "real.csv")
+        return records_of(pictures, "real")
+    # Only where it is declared: it brings the reader of parquet tables with it.
+    from kit.benchmarks.clear import real_faces
+
+    # CLEAR's wrong names are for a likelihood that PEBench does not measure.
+    return [replace(record, candidates=()) for record in real_faces(places[FACES])]
+
+
+def _general(place: Place) -> list[Record]:
+    table = place.path / "general.csv"
+    pictures, _ = read_pictures(table)
+    return [*records_of(pictures, "general"), *presence_records(table, "general")]

@@ -1,0 +1,152 @@
+"""The committed list of what is forgotten at 1, 5, 10 and 15 %; PEBench publishes none.
+
+`manifests/splits/pebench.json` is the kit's own draw, and `draw_ids` is how it was made:
+
+    python -c "from kit.benchmarks.pebench.ids import write_ids; write_ids()"
+
+People are numbers: positions in the sorted names of their folders, which were not known when the
+list was drawn. Smaller shares are part of larger ones. Events that are nearly the same (dinner with
+friends, restaurant dining) are forgotten together or kept together: what is kept would otherwise
+ask for what is forgotten.
+"""
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.artifacts import PROJECT, write_bytes
+from kit.benchmarks.pebench.table import Picture, plain, published
+from kit.errors import DataError, KitError, ManifestError
+from kit.streams import shuffled
+
+IDS = PROJECT / "manifests" / "splits" / "pebench.json"
+SEED = 1
+PEOPLE = 200
+COUNTS = {1: (2, 1), 5: (10, 2), 10: (20, 4), 15: (30, 6)}  # percent: people, events of 40
+ABOUT = (
+    "The kit's own split of PEBench (arXiv 2503.12545), which publishes none. People are positions "
+    "in the sorted names of their folders, from 0. Made by kit/benchmarks/pebench/ids.py."
+)
+REMEDY = "restore the list from the repository, or leave split.ids out: the split is then drawn"
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """The names of the people and events that are to be forgotten, and what is to be noted."""
+
+    people: frozenset[str]
+    events: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+
+def draw_ids(seed: int = SEED) -> dict[str, Any]:
+    """Draw the list; equal seeds give equal lists on every machine."""
+    people = shuffled(range(PEOPLE), "forget people", seed)
+    names, groups = sorted(published()["keywords"]), published()["near_duplicates"]
+    grouped = {name for group in groups for name in group["events"]}
+    whole = [tuple(group["events"]) for group in groups]
+    units = [*whole, *((name,) for name in names if name not in grouped)]
+    order = shuffled(sorted(units), "forget events", seed)
+    chosen: list[tuple[str, ...]] = []
+    percent = {}
+    for share, (many, events) in COUNTS.items():
+        for unit in order:
+            if unit not in chosen and len(unit) <= events - sum(map(len, chosen)):
+                chosen.append(unit)
+        percent[str(share)] = {
+            "people": sorted(people[:many]),
+            "events": sorted(name for unit in chosen for name in unit),
+            "near_duplicates": sorted(list(unit) for unit in chosen if len(unit) > 1),
+        }
+    kept_together = sorted(sorted(unit) for unit in whole)
+    return {
+        "about": ABOUT,
+        "seed": seed,
+        "people": PEOPLE,
+        "near_duplicates": kept_together,
+        "percent": percent,
+    }
+
+
+def write_ids(path: Path = IDS, seed: int = SEED) -> None:
+    """Write the list that `draw_ids` draws."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(draw_ids(seed), indent=1, ensure_ascii=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten:
+    """Return the people and events that a list says, by their names in the data.
+
+    Raises:
+        ManifestError: the list is missing, is no such list, has not this percentage, or does not
+            fit the data: another number of people, an index out of range, an unknown event.
+        DataError: a person has several folders, or a folder several people.
+    """
+    document = _read(path)
+    shares = document["percent"]
+    if str(percent) not in shares:
+        raise _unfit(path, "forget_percent is not listed", f"one of {', '.join(shares)}", percent)
+    folders = _people_of_folders(pictures)
+    if len(folders) != document["people"]:
+        listed = f"{document['people']} people, for whom it was drawn"
+        raise _unfit(path, "the data has another number of people", listed, len(folders))
+    share = shares[str(percent)]
+    people, events = share["people"], {plain(each.event): each.event for each in pictures}
+    order = sorted(folders)
+    if outside := [i for i in people if type(i) is not int or not 0 <= i < len(order)]:
+        raise _unfit(path, "an index is out of range", f"0 to {len(order) - 1}", outside[0])
+    if unknown := [name for name in share["events"] if plain(str(name)) not in events]:
+        near = difflib.get_close_matches(plain(str(unknown[0])), events, n=1)
+        expected = f"one such as '{events[near[0]]}'" if near else ", ".join(events.values())
+        raise _unfit(path, "an event is not in the data", expected, unknown[0])
+    sizes = ((len(set(people)), len(order)), (len(set(share["events"])), len(events)))
+    if any(not 0 < forgotten < total for forgotten, total in sizes):
+        several = ", ".join(f"{forgotten} of {total}" for forgotten, total in sizes)
+        raise _unfit(path, "nothing is forgotten, or nothing kept", "some of each", several)
+    notes = tuple(
+        f"near-duplicate events forgotten together: {', '.join(group)}"
+        for group in share.get("near_duplicates", ())
+    )
+    return Forgotten(
+        frozenset(folders[order[index]] for index in people),
+        frozenset(events[plain(name)] for name in share["events"]),
+        notes,
+    )
+
+
+def _people_of_folders(pictures: Sequence[Picture]) -> dict[str, str]:
+    pairs = sorted({(picture.folder, picture.person) for picture in pictures})
+    for values in zip(*pairs, strict=True):
+        if doubled := sorted({value for value in values if values.count(value) > 1}):
+            raise DataError(
+                f"people and folders do not match: '{doubled[0]}'",
+                expected="one folder a person: a list of ids counts the folders",
+                found="; ".join(f"{f}: {p}" for f, p in pairs if doubled[0] in (f, p))[:200],
+                remedy="correct the table, or leave split.ids out",
+            )
+    return dict(pairs)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unfit(path, "it cannot be read", "a JSON file", error) from None
+    shares = document.get("percent") if isinstance(document, dict) else None
+    whole = isinstance(shares, dict) and all(
+        isinstance(share, dict)
+        and isinstance(share.get("people"), list)
+        and isinstance(share.get("events"), list)
+        for share in shares.values()
+    )
+    if not whole or type(document.get("people")) is not int:
+        raise _unfit(path, "it is no such list", "people, and people and events by percent", path)
+    return dict(document)
+
+
+def _unfit(path: Path, what: str, expected: str, found: object) -> KitError:
+    return ManifestError(f"split.ids {path}: {what}", expected=expected, found=found, remedy=REMEDY)

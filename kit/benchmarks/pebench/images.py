@@ -1,0 +1,133 @@
+"""The image files that a table names: names that cannot leave the folder, and what is really there.
+
+Folders are listed once each: 8,000 images in 200 folders are 200 listings, not 8,000 look-ups.
+"""
+
+import errno
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from kit.benchmarks.pebench.csv import Line
+from kit.errors import DataError
+
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+EXAMPLES = 3
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+@dataclass(frozen=True)
+class Images:
+    """The checked images of a table: their paths by name, and files that no row names."""
+
+    paths: dict[str, Path]
+    extra: tuple[str, ...]
+
+
+def find_images(
+    root: Path, table: str, column: str, lines: Iterable[Line], *, by_person: bool = False
+) -> Images:
+    """Check every image that a table names; `column` is where the names are.
+
+    Args:
+        by_person: folders of images beside those of the table are people, and must have rows too.
+
+    Raises:
+        DataError: a name leaves the folder, occurs twice (also in another case), or its file is
+            missing or empty; with `by_person`, a folder of images has no row.
+    """
+    first: dict[str, tuple[str, int]] = {}
+    for line in lines:
+        name = line.cells[column]
+        _check_name(name, f"{table}, line {line.number}")
+        key = str(PurePosixPath(name)).casefold()
+        seen, number = first.setdefault(key, (name, line.number))
+        if number != line.number:
+            raise DataError(
+                f"{table}: image '{name}' occurs twice"
+                + ("" if seen == name else f", the first time as '{seen}'"),
+                expected="one row an image, and names that differ in more than upper case",
+                found=f"lines {number} and {line.number}",
+                remedy="remove the doubled row, or rename the file in one of them",
+            )
+    names = [name for name, _ in first.values()]
+    parents = {str(PurePosixPath(name).parent) for name in names}
+    folders = {folder: _sizes(root / folder) for folder in sorted(parents)}
+    _require(root, table, names, folders)
+    if by_person:
+        _require_rows(root, table, folders)
+    named = {str(PurePosixPath(name)) for name in names}
+    there = (str(PurePosixPath(folder) / f) for folder, files in folders.items() for f in files)
+    extra = [n for n in there if n not in named and PurePosixPath(n).suffix.lower() in ENDINGS]
+    return Images({name: root / name for name in names}, tuple(sorted(extra)))
+
+
+def _check_name(name: str, where: str) -> None:
+    windows = PureWindowsPath(name)
+    outside = PurePosixPath(name).is_absolute() or windows.drive or windows.root
+    if outside or ".." in windows.parts:
+        raise DataError(
+            f"{where}: image path '{name}' leaves the dataset's folder",
+            expected="a path below the folder of the table, with '/' between its parts",
+            found=repr(name),
+            remedy="correct the name in the table",
+        )
+    if any(ord(character) < 32 for character in name):
+        raise DataError(
+            f"{where}: image path {name!r} has a control character",
+            expected="a file name without NUL or line breaks",
+            found=repr(name),
+            remedy="correct the name in the table",
+        )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the size of each file of a folder; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return {}
+
+
+def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[str, int]]) -> None:
+    def size(name: str) -> int | None:
+        path = PurePosixPath(name)
+        return folders[str(path.parent)].get(path.name)
+
+    missing = [name for name in names if size(name) is None]
+    empty = [name for name in names if size(name) == 0]
+    for wrong, said in ((missing, "is missing"), (empty, "is empty")):
+        if wrong:
+            raise DataError(
+                f"image {root / wrong[0]} {said}",
+                expected=f"a file that is not empty for each of the {len(names)} rows of {table}",
+                found=f"{len(missing)} missing, {len(empty)} of zero bytes",
+                remedy="run `./run.sh fetch`",
+            )
+
+
+def _require_rows(root: Path, table: str, folders: Collection[str]) -> None:
+    """Check that every folder of images beside those of the table has a row: nobody is unknown."""
+    unknown = []
+    for above in sorted({str(PurePosixPath(folder).parent) for folder in folders if folder != "."}):
+        with os.scandir(root / above) as entries:
+            beside = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+        names = [str(PurePosixPath(above) / name) for name in beside]
+        unknown += [n for n in names if n not in folders and _has_images(root / n)]
+    if unknown:
+        raise DataError(
+            f"{table} has no row for the images in {root / min(unknown)}",
+            expected="a row for each person who has a folder",
+            found=f"{len(unknown)} folders of images without a row: "
+            + ", ".join(sorted(unknown)[:EXAMPLES]),
+            remedy="add the rows, or leave the folder out of the source's `files`",
+        )
+
+
+def _has_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(PurePosixPath(entry.name).suffix.lower() in ENDINGS for entry in entries)

@@ -1,0 +1,146 @@
+"""PEBench's sets: what each target forgets and keeps, and the records behind every column.
+
+D^f is split into D^f_train, which unlearning sees, and D^f_test; Efficacy is measured on the first,
+Generality on the second, Scope on the first but asking for the other concept, Retain on D^r.
+PEBench published no split or ratio. The kit's: a forgotten person's images are divided by event and
+a forgotten event's by person, half and half, so that D^f_test shows the same concept in other
+company.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kit.artifacts import project_path
+from kit.benchmarks.pebench.ids import Forgotten, read_ids
+from kit.benchmarks.pebench.protocol import EVENT, PERSON
+from kit.benchmarks.pebench.table import Picture
+from kit.benchmarks.records import Column, Concept, Record, Split
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.streams import sample, shuffled
+
+BOTH = "both"
+CONCEPTS = {
+    PERSON: (Concept.PERSON,),
+    EVENT: (Concept.EVENT,),
+    BOTH: (Concept.PERSON, Concept.EVENT),
+}
+OTHER = {Concept.PERSON: Concept.EVENT, Concept.EVENT: Concept.PERSON}
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What every split is made of: PEBench's own records, Real, World, and what is forgotten."""
+
+    fictitious: Sequence[Record]
+    real: Sequence[Record]
+    world: Sequence[Record]
+    forgotten: Forgotten
+
+
+def forgotten_of(pictures: Sequence[Picture], manifest: Manifest) -> Forgotten:
+    """Return what is forgotten: what the list of `split.ids` says, else drawn by seed.
+
+    Raises:
+        ManifestError: the split forgets everybody or every event, or the list does not fit.
+        DataError: with a list, a person has several folders or a folder several people.
+    """
+    if manifest.split.ids:
+        path = project_path(manifest.split.ids)
+        return read_ids(path, manifest.split.forget_percent, pictures)
+    people = _drawn(_unique(each.person for each in pictures), "forget people", manifest)
+    events = _drawn(_unique(each.event for each in pictures), "forget events", manifest)
+    return Forgotten(people, events)
+
+
+def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
+    """Return one target's forget and retain records, and those of each of its columns."""
+    concepts = CONCEPTS[target]
+    halves = _halves(sets.fictitious, manifest.split.seed)
+    columns: dict[tuple[Concept, Column], list[Record]] = {}
+    kept = [r for r in sets.fictitious if not any(_is_forgotten(r, c, sets) for c in concepts)]
+    forget: list[str] = []
+    for concept in concepts:
+        chosen = [record for record in sets.fictitious if _is_forgotten(record, concept, sets)]
+        train = [r for r in chosen if _in_train(r, concept, halves)]
+        test = [r for r in chosen if not _in_train(r, concept, halves)]
+        forget += [record.id for record in train if record.concept is concept]
+        columns[concept, Column.EFFICACY] = _about(train, concept)
+        columns[concept, Column.GENERALITY] = _about(test, concept)
+        columns[concept, Column.RETAIN] = _about(kept, concept)
+        if target != BOTH:
+            columns[concept, Column.SCOPE] = _about(train, OTHER[concept])
+        columns[concept, Column.REAL] = _about(sets.real, concept)
+        columns[concept, Column.WORLD] = list(sets.world)
+    evaluation: dict[tuple[str, Column], tuple[str, ...]] = {
+        key: _column(key, chosen, manifest) for key, chosen in columns.items()
+    }
+    return Split(target, tuple(forget), tuple(record.id for record in kept), evaluation)
+
+
+def _halves(fictitious: Sequence[Record], seed: int) -> dict[Concept, frozenset[str]]:
+    """Return by which names a forgotten concept's images are in D^f_train: events, or people."""
+    people, events = (_unique(r.person for r in fictitious), _unique(r.event for r in fictitious))
+    people_seen = shuffled(people, "events: people in train", seed)[: len(people) // 2]
+    events_seen = shuffled(events, "people: events in train", seed)[: len(events) // 2]
+    return {Concept.PERSON: frozenset(events_seen), Concept.EVENT: frozenset(people_seen)}
+
+
+def _in_train(record: Record, concept: Concept, halves: dict[Concept, frozenset[str]]) -> bool:
+    company = record.event if concept is Concept.PERSON else record.person
+    return company in halves[concept]
+
+
+def _is_forgotten(record: Record, concept: Concept, sets: Sets) -> bool:
+    if concept is Concept.PERSON:
+        return record.person in sets.forgotten.people
+    return record.event in sets.forgotten.events
+
+
+def _about(records: Iterable[Record], concept: Concept) -> list[Record]:
+    return [record for record in records if record.concept is concept]
+
+
+def _column(
+    key: tuple[Concept, Column], chosen: Sequence[Record], manifest: Manifest
+) -> tuple[str, ...]:
+    """Draw a column's records: one draw for all targets and columns of the same name.
+
+    Systems are then compared on the same records.
+    """
+    if key[1] is Column.WORLD:
+        return _world(chosen, manifest)
+    ids = [record.id for record in chosen]
+    count = min(manifest.split.max_per_column, len(ids))
+    return tuple(sorted(sample(ids, count, "/".join(key), manifest.split.seed)))
+
+
+def _world(world: Sequence[Record], manifest: Manifest) -> tuple[str, ...]:
+    """Draw a third of the column from each of POPE's kinds, rounded up: all three are reported."""
+    kinds: defaultdict[str, list[str]] = defaultdict(list)
+    for record in world:
+        kinds[record.group].append(record.id)
+    count = -(-manifest.split.max_per_column // len(kinds))
+    drawn = [
+        sample(ids, min(count, len(ids)), Column.WORLD, kind, manifest.split.seed)
+        for kind, ids in kinds.items()
+    ]
+    return tuple(sorted(name for ids in drawn for name in ids))
+
+
+def _drawn(names: list[str], purpose: str, manifest: Manifest) -> frozenset[str]:
+    """Return the forgotten share; a smaller share is a part of every larger one."""
+    count = max(1, round(len(names) * manifest.split.forget_percent / 100))
+    if count >= len(names):
+        raise ManifestError(
+            "split.forget_percent leaves nothing to retain",
+            expected=f"less than all of the {len(names)} that the dataset has",
+            found=f"{manifest.split.forget_percent} %",
+            remedy="forget a smaller share",
+        )
+    return frozenset(shuffled(names, purpose, manifest.split.seed)[:count])
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))

@@ -1,0 +1,188 @@
+"""PEBench's CSV and image folders as pictures, and each picture as two records.
+
+Keywords are the CSV's where it has them, else those that the paper prints for its 40 events. An
+image that no row names is left out (the hub counts 8.2k images, the paper 8,000) and noted.
+"""
+
+import difflib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kit.benchmarks.pebench.csv import Line, read_lines, require_one_spelling
+from kit.benchmarks.pebench.images import find_images
+from kit.benchmarks.records import Concept, Record
+from kit.errors import DataError
+from kit.experiment.manifest import Columns
+
+PERSON_QUESTION = "Who is this person?"
+EVENT_QUESTION = "Describe the scene in detail."  # the query printed in the paper's Figure 3
+PRESENCE_QUESTION = "Is there a {object} in the image?"  # POPE's form
+EVENTS = Path(__file__).with_name("events.json")
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One row of the table; `name` is the image's name in it, `folder` the folder it lies in."""
+
+    name: str
+    path: Path
+    person: str
+    event: str
+    description: str
+    keywords: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that the image lies in: the hub has one folder a person."""
+        return PurePosixPath(self.name).parent.name
+
+
+def read_pictures(
+    path: Path,
+    mapped: Columns | None = None,
+    *,
+    by_person: bool = False,
+    expected: Callable[[Sequence[str]], frozenset[str] | None] = lambda events: None,
+) -> tuple[list[Picture], tuple[str, ...]]:
+    """Read a table and check its images; return its pictures, and notes of what is left out.
+
+    Args:
+        mapped: what the manifest says of its columns; None where it cannot map them.
+        by_person: every folder of images beside those of the table is a person's, and has rows.
+        expected: which of the table's events count, as `plain` writes them; None for all.
+
+    Raises:
+        DataError: as for `read_lines` and `find_images`; a person or an event is spelt in two
+            ways; or an event has no keywords anywhere.
+    """
+    columns = mapped or Columns()
+    fields = [columns.file, columns.person, columns.event, columns.description]
+    # The default name is no promise that the column is there; a name that was mapped is one.
+    default = columns.keywords in ("", Columns().keywords)
+    lines = read_lines(path, mapped, fields if default else [*fields, columns.keywords])
+    own = columns.keywords in lines[0].cells
+    found = find_images(path.parent, path.name, columns.file, lines, by_person=by_person)
+    kept = expected([line.cells[columns.event] for line in lines])
+    left = [line for line in lines if kept and plain(line.cells[columns.event]) not in kept]
+    lines = [line for line in lines if not kept or plain(line.cells[columns.event]) in kept]
+    require_one_spelling(path.name, columns.person, lines, str.casefold)
+    require_one_spelling(path.name, columns.event, lines, plain)
+    pictures = [_picture(path, line, columns, own, found.paths) for line in lines]
+    return pictures, _notes(found.extra, Counter(line.cells[columns.event] for line in left))
+
+
+def _picture(
+    path: Path, line: Line, columns: Columns, own: bool, images: Mapping[str, Path]
+) -> Picture:
+    cells = {name: cell.strip() for name, cell in line.cells.items()}
+    name, event = line.cells[columns.file], cells[columns.event]
+    words = _split(cells[columns.keywords]) if own else published_keywords(event)
+    if not words:
+        raise _no_keywords(path, line, columns, own)
+    texts = (cells[columns.person], event, cells[columns.description])
+    return Picture(name, images[name], *texts, words)
+
+
+def _notes(extra: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
+    """Return the notes of images that no row names and of rows of other events; none of nothing."""
+    notes = []
+    if extra:
+        notes.append(
+            f"{len(extra)} images that no row of the table names are left out: {few(extra)}"
+        )
+    if left:
+        shown = few([f"{event} ({count})" for event, count in sorted(left.items())])
+        notes.append(
+            f"{left.total()} rows of events that the paper does not list are left out: {shown}"
+        )
+    return tuple(notes)
+
+
+def records_of(pictures: Iterable[Picture], prefix: str) -> list[Record]:
+    """Return a person record and an event record of each picture."""
+    records = []
+    for each in pictures:
+        key, about = f"{prefix}/{each.name}", (each.path, each.person, each.event)
+        records += [
+            Record(f"{key}#person", Concept.PERSON, PERSON_QUESTION, each.person, *about),
+            Record(
+                f"{key}#event",
+                Concept.EVENT,
+                EVENT_QUESTION,
+                each.description,
+                *about,
+                each.keywords,
+            ),
+        ]
+    return records
+
+
+def presence_records(path: Path, prefix: str) -> list[Record]:
+    """Return the yes/no questions of a table with the columns file, object and answer.
+
+    Raises:
+        DataError: as for `read_lines` and `find_images`.
+    """
+    lines = read_lines(path, None, ["file", "object", "answer"])
+    images = find_images(path.parent, path.name, "file", lines).paths
+    return [
+        Record(
+            f"{prefix}/{line.cells['file']}#presence",
+            Concept.PRESENCE,
+            PRESENCE_QUESTION.format(object=line.cells["object"]),
+            line.cells["answer"],
+            images[line.cells["file"]],
+        )
+        for line in lines
+    ]
+
+
+@cache
+def published() -> Mapping[str, Any]:
+    """Return the keywords and the near-duplicates of the 40 events (source: the file itself)."""
+    document: dict[str, Any] = json.loads(EVENTS.read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def published_keywords(event: str) -> tuple[str, ...]:
+    """Return the distinct keywords that the paper prints for an event; none if it has no such."""
+    known = {plain(name): words for name, words in published()["keywords"].items()}
+    return tuple(dict.fromkeys(known.get(plain(event), ())))
+
+
+def plain(event: str) -> str:
+    """Return an event's name as it is compared: case, hyphens and underscores do not count."""
+    return " ".join(re.sub(r"[-_]", " ", event).casefold().split())
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first names of many, for a message."""
+    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
+
+
+def _split(cell: str) -> tuple[str, ...]:
+    """Return the keywords of a cell, separated by semicolons or, where it has none, by commas."""
+    separator = ";" if ";" in cell else ","
+    return tuple(word.strip() for word in cell.split(separator) if word.strip())
+
+
+def _no_keywords(path: Path, line: Line, columns: Columns, own: bool) -> DataError:
+    event = line.cells[columns.event]
+    known = published()["keywords"]
+    near = difflib.get_close_matches(plain(event), known, n=1)
+    return DataError(
+        f"{path.name}, line {line.number}: no keywords for the event '{event}'",
+        expected="keywords separated by ';' or ','" if own else "an event of the paper's tables",
+        found=line.cells.get(columns.keywords, "no column of keywords"),
+        remedy=f"did you mean '{near[0]}'?"
+        if near
+        else "map the column in [benchmark.columns], or correct the event's name",
+    )

@@ -1,0 +1,114 @@
+"""Claims and comparisons as text for a terminal, or as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from kit.comparison.claims import Compared
+from kit.comparison.compare import Comparison
+from kit.names import show
+from kit.report.claims import is_percent, number, printed
+from kit.verdicts.claims_file import count, entry
+from kit.verdicts.judging import Verdict
+
+SHOWN = 5  # differences of each kind
+WIDE = 40
+
+
+def claims_table(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield the lines of a table of claims: the verdict first, what it rests on below it."""
+    for verdict in verdicts:
+        line = printed(entry(verdict))
+        yield show(f"{line['id']:<5}{line['verdict']:<15} {line['text']}")
+        yield show(f"     {line['of']}, {line['threshold']}")
+        if verdict.estimate is not None:
+            yield (
+                f"     {line['value']} {line['interval']}, n {line['n']}, asked again "
+                f"{line['asked']}, detectable {line['detectable']}"
+            )
+        if line["reason"]:
+            yield show(f"     {line['reason']}")
+    yield f"{len(verdicts)} claims: {count(verdicts) or 'none'}"
+
+
+def comparison_text(comparison: Comparison) -> Iterator[str]:
+    """Yield what differs and then every claim with its test."""
+    for matters in (True, False):
+        found = [d for d in comparison.differences if d.matters is matters]
+        said = "verdicts may rest on" if matters else "no verdict rests on"
+        yield f"differences that {said}: {len(found)}{' (A against B)' if found else ''}"
+        for kind in dict.fromkeys(item.kind for item in found):
+            mine = [item for item in found if item.kind == kind]
+            for item in mine[:SHOWN]:
+                ours, reference = (_short(value) for value in (item.ours, item.reference))
+                yield show(f"  {kind}: {item.what}: {ours} against {reference}")
+            if len(mine) > SHOWN:
+                yield f"  {kind}: and {len(mine) - SHOWN} more, --json lists all"
+    yield ""
+    for claim in comparison.claims:
+        yield from _claim_lines(claim)
+    numbers: dict[str, int] = {}
+    for claim in comparison.claims:
+        numbers[claim.outcome] = numbers.get(claim.outcome, 0) + 1
+    said = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
+    yield f"{len(comparison.claims)} claims compared: {said or 'none'}"
+    yield "A reproduces B" if comparison.reproduced else "A does not reproduce B"
+    if comparison.claims and all(claim.depth == "answers" for claim in comparison.claims):
+        yield "Nothing was done again: all answers are the same, as in a copy."
+    yield "Signatures were not asked for: ./run.sh verify says who signed each of them."
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= WIDE else f"{text[:12]}…"
+
+
+def _claim_lines(compared: Compared) -> Iterator[str]:
+    claim = compared.claim
+    yield show(f"{claim.id:<5}{compared.outcome:<15} {claim.text}")
+    yield f"     the claim itself: {compared.here} in A, {compared.there} in B"
+    percent = is_percent(claim.metric)
+    if compared.value is not None:
+        values = [number(v, percent, claim.paired) for v in (compared.value, compared.reference)]
+        yield (
+            f"     A {values[0]}, B {values[1]}, n {compared.n} ({compared.clusters})"
+            f"{_shared(compared)}"
+        )
+    if (finding := compared.finding) is not None:
+        shown = [number(v, percent, True) for v in (finding.difference, finding.low, finding.high)]
+        least = number(finding.detectable, percent, False)
+        yield (
+            f"     again: {compared.depth}; test: {compared.test}; difference {shown[0]} "
+            f"[{shown[1]}, {shown[2]}], margin {number(claim.equivalence, percent, False)}, "
+            f"detectable {least}"
+        )
+    for said in (compared.reason, compared.note):
+        if said:
+            yield show(f"     {said}")
+
+
+def _shared(compared: Compared) -> str:
+    """Return how far the records agree, where both results asked the same."""
+    if compared.agreement is None:
+        return ""
+    beyond = "" if compared.kappa is None else f", kappa {compared.kappa:.2f}"
+    return f", agreement {100 * compared.agreement:.1f} %{beyond}"
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Return all of it as JSON."""
+    claims = []
+    for compared in comparison.claims:
+        fields = {name: value for name, value in vars(compared).items() if name != "claim"}
+        finding = compared.finding and asdict(compared.finding)
+        claims.append({**compared.claim.model_dump(mode="json"), **fields, "finding": finding})
+    listed = [asdict(item) for item in comparison.differences]
+    found = {"reproduced": comparison.reproduced, "claims": claims, "differences": listed}
+    return json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def claims_json(verdicts: Sequence[Verdict], *, follows: bool, difference: str) -> str:
+    """Return recomputed claims, and whether what is stored equals what follows, as JSON."""
+    claims = [entry(verdict) for verdict in verdicts]
+    found = {"follows": follows, "difference": difference, "claims": claims}
+    return json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False)

@@ -1,0 +1,40 @@
+"""The plan as text: every job, whether it is done, and what is left to do."""
+
+from kit.plan.jobs import Plan
+from kit.stages.costs import read_costs
+
+
+def render(plan: Plan) -> str:
+    """Return one line a job, then the work that is left."""
+    manifest = plan.manifest
+    lines = [f"{manifest.title}", f"result: {manifest.run_name}", ""]
+    for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
+        for job in jobs:
+            size = f"{job.settings.steps} steps of {job.settings.batch_size}"
+            method = job.entry.method if job.entry else "supervised"
+            lines.append(_line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed))
+    for system in plan.systems:
+        served = " + ".join(artifact.name for artifact in system.adapters)
+        lines.append(_line(system.answers.done, "evaluate", system.name, served, system.seed))
+        if system.likelihoods is not None:
+            what = "likelihoods of given answers"
+            lines.append(_line(system.likelihoods.done, "evaluate", system.name, what, system.seed))
+    waiting = [job for job in plan.jobs() if not job.artifact.done]
+    unanswered = [system for system in plan.systems if not system.answers.done]
+    scored = [s.likelihoods.done for s in plan.systems if s.likelihoods is not None]
+    unscored = f", {scored.count(False)} to score" if scored else ""
+    steps = sum(job.settings.steps for job in waiting)
+    lines += [
+        "",
+        f"to do: {len(waiting)} adapters ({steps} optimisation steps), "
+        f"{len(unanswered)} systems to answer{unscored}",
+    ]
+    if costs := read_costs(plan):
+        spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
+        lines.append(f"spent so far: {spent}")
+    return "\n".join(lines)
+
+
+def _line(done: bool, stage: str, name: str, what: str, seed: int | None) -> str:
+    mark = "done" if done else "todo"
+    return f"{mark}  {stage:<9} {name:<28} {what}" + (f", seed {seed}" if seed else "")

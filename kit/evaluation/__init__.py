@@ -1,0 +1,1 @@
+"""Questions to answers: engines, likelihoods of given answers, and the guards of both."""

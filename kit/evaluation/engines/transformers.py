@@ -1,0 +1,98 @@
+"""transformers: the 4-bit base with its stacked adapters, exactly as it was trained.
+
+The second opinion of the agreement check, and the engine where vLLM is not installed.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+import torch
+import transformers
+
+from kit.evaluation.engines import Answer, Request, spoken
+from kit.experiment.manifest import Manifest
+from kit.model.base import device, load_base, load_processor
+from kit.model.batches import BATCH, open_image
+from kit.model.determinism import switch_on, switches
+from kit.model.lora import load_adapter
+from kit.model.memory import Pieces
+
+
+class TransformersEngine:
+    """Greedy batched generation; `adapters` maps a system to the folders stacked for it."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        base: Path,
+        adapters: Mapping[str, tuple[Path, ...]],
+        scratch: Path,
+    ) -> None:
+        torch.set_num_threads(manifest.compute.threads)
+        switch_on()
+        self._adapters = dict(adapters)
+        self._base = load_base(base, manifest.model)
+        self._processor = load_processor(base)
+        self._processor.tokenizer.padding_side = "left"
+        self._max_new_tokens = manifest.evaluation.max_new_tokens
+        self._pieces = Pieces(BATCH, "questions")
+        tokenizer = self._processor.tokenizer
+        # As vLLM does: every end of the published settings ends an answer, and nothing else of them
+        # counts (Qwen's penalty for repetition would make this another decoding).
+        published = self._base.generation_config.eos_token_id
+        ends = published if isinstance(published, list) else [published]
+        self._ends = sorted({*ends, tokenizer.eos_token_id} - {None})
+        self._greedy = transformers.GenerationConfig(
+            do_sample=False,
+            max_new_tokens=self._max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=self._ends,
+        )
+        self.record = {
+            "engine": "transformers",
+            "version": transformers.__version__,
+            "dtype": manifest.model.compute_dtype,
+            **switches(),
+        }
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer greedily, system by system."""
+        answers: list[Answer] = []
+        for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
+            model = self._base
+            for number, folder in enumerate(self._adapters[system]):
+                model = load_adapter(model, f"adapter{number}", folder)
+            answers += self._pieces.run(partial(self._batch, model), list(group))
+            if model is not self._base:
+                self._base = model.unload()
+        return answers
+
+    def _batch(self, model: torch.nn.Module, requests: Sequence[Request]) -> list[Answer]:
+        tokenizer = self._processor.tokenizer
+        images = [open_image(request.image) for request in requests if request.image]
+        inputs = self._processor(
+            images=images or None,
+            text=[request.prompt for request in requests],
+            add_special_tokens=False,
+            padding=True,
+            return_tensors="pt",
+        ).to(device())
+        with torch.no_grad():
+            whole = model.generate(**inputs, generation_config=self._greedy)
+        generated = whole[:, inputs["input_ids"].shape[1] :].tolist()
+        return [
+            _answer(request, ids, tokenizer, self._ends)
+            for request, ids in zip(requests, generated, strict=True)
+        ]
+
+
+def _answer(request: Request, ids: list[int], tokenizer: object, ends: list[int]) -> Answer:
+    end = next((place for place, token in enumerate(ids) if token in ends), None)
+    ended = end is not None
+    ids = ids if end is None else ids[: end + 1]
+    text = tokenizer.decode(ids, skip_special_tokens=True)  # type: ignore[attr-defined]
+    return Answer(
+        request.record_id, request.system, spoken(text), len(ids), "eos" if ended else "length"
+    )

@@ -1,1 +1,0 @@
-"""Executors run the jobs of a plan; which one never changes a result."""

@@ -1,0 +1,1 @@
+"""What an experiment says: its manifest, its claims, and the systems that both imply."""

@@ -1,0 +1,160 @@
+"""Read a manifest from its TOML file; whatever is wrong is named with its place and a remedy."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kit.artifacts import PROJECT
+from kit.errors import ManifestError
+from kit.experiment.claims import ClaimSection
+from kit.experiment.manifest import Manifest, MethodSection, SourceSection
+
+EXTENDS = "extends"
+LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest; a relative path may start here or at the project's root.
+
+    One that begins with `extends = "other.toml"` says only what differs from the other.
+
+    Raises:
+        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
+    """
+    path = path if path.exists() or path.is_absolute() else PROJECT / path
+    document = _read(path)
+    if (named := document.pop(EXTENDS, None)) is not None:
+        base = _read(path.parent / named) if isinstance(named, str) else {}
+        if not base or EXTENDS in base:
+            raise ManifestError(
+                f"{path}: `{EXTENDS}` is not valid",
+                expected="the name of a manifest beside this one that extends no other",
+                found=repr(named),
+                remedy="write the whole manifest, or extend another",
+            )
+        document = _merged(base, document)
+    return parse_manifest(document, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
+        raise ManifestError(
+            f"manifest {path} does not exist",
+            expected=", ".join(known) or None,
+            remedy="name a file of manifests/",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(
+            f"{path} is not a TOML file", found=error, remedy="compare with manifests/smoke.toml"
+        ) from None
+    except RecursionError:
+        raise ManifestError(
+            f"{path} is nested too deeply to be read", remedy="compare with manifests/smoke.toml"
+        ) from None
+    except OSError as error:
+        raise ManifestError(
+            f"manifest {path} cannot be read",
+            expected="a readable TOML file",
+            found=error.strerror,
+            remedy="name a file of manifests/",
+        ) from None
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with its tables changed key by key; lists and values are replaced whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
+def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
+    """Validate a manifest given as plain values; `origin` names it in errors."""
+    try:
+        manifest = Manifest.model_validate(document)
+    except ValidationError as error:
+        # A misspelt key is also a missing one; the first of the two says what to do.
+        errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        raise _explain(errors[0], document, origin) from None
+    _check_names(manifest, origin)
+    return manifest
+
+
+def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError:
+    place = [str(part) for part in error["loc"]]
+    where = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        section = _section(place[:-1])
+        near = difflib.get_close_matches(place[-1], section, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"valid keys: {', '.join(sorted(section))}"
+        return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
+    if error["type"] == "missing":
+        return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
+    return ManifestError(
+        f"{origin}: '{where}' is not valid", expected=error["msg"], found=repr(error["input"])[:120]
+    )
+
+
+def _section(place: list[str]) -> list[str]:
+    model: Any = Manifest
+    for part in place:
+        if part.isdigit():
+            continue
+        annotation = model.model_fields[part].annotation
+        model = LISTS.get(part, annotation)
+    return list(model.model_fields)
+
+
+def _check_source(source: SourceSection, origin: str) -> None:
+    given = [name for name in ("embedded", "folder", "repo") if getattr(source, name)]
+    if len(given) > 1 or not (given or source.mirrors):
+        raise ManifestError(
+            f"{origin}: source '{source.name}' needs exactly one origin",
+            expected="one of embedded, folder and repo, or mirrors alone",
+            found=", ".join(given) or "none",
+        )
+
+
+def _check_names(manifest: Manifest, origin: str) -> None:
+    for source in manifest.all_sources():
+        _check_source(source, origin)
+    try:
+        re.compile(manifest.model.lora_modules)
+    except re.error as error:
+        raise ManifestError(
+            f"{origin}: model.lora_modules is not a regular expression",
+            found=f"{manifest.model.lora_modules!r}: {error}",
+            remedy="compare with manifests/smoke.toml",
+        ) from None
+    once: dict[str, list[Any]] = {
+        "methods.name": [entry.name for entry in manifest.methods],
+        "seeds": list(manifest.seeds),
+        "targets": list(manifest.targets),
+        "sources.name": [source.name for source in manifest.sources],
+    }
+    for kind, values in once.items():
+        doubled = {str(value) for value in values if values.count(value) > 1}
+        if doubled:
+            raise ManifestError(f"{origin}: {kind} has {', '.join(sorted(doubled))} twice")
+    for entry in manifest.methods:
+        if missing := set(entry.targets) - set(manifest.targets):
+            raise ManifestError(
+                f"{origin}: method '{entry.name}' has target '{min(missing)}'",
+                expected=f"one of {', '.join(manifest.targets)}",
+                remedy="add it to `targets` or remove it from the method",
+            )
+    batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
+    for section, training in batch:
+        if training.micro_batch_size and training.batch_size % training.micro_batch_size:
+            raise ManifestError(
+                f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
+                found=f"{training.batch_size} and {training.micro_batch_size}",
+            )

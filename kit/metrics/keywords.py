@@ -1,0 +1,23 @@
+"""Which of an event's keywords an answer contains."""
+
+from kit.benchmarks.records import Record
+from kit.metrics.definition import Answer
+from kit.words import contains_phrase, words
+
+
+def keyword_recall(answer: Answer, record: Record) -> float | None:
+    """Return the share of the event's distinct keywords that the answer holds as whole phrases.
+
+    None where the record lists no keyword.
+    """
+    keywords = {words(keyword) for keyword in record.keywords} - {()}
+    if not keywords:
+        return None
+    found = sum(contains_phrase(answer.text, " ".join(keyword)) for keyword in keywords)
+    return found / len(keywords)
+
+
+def event_forget(answer: Answer, record: Record) -> float | None:
+    """Return 1 - keyword_recall; an answer about anything else, or about nothing, scores 1.0."""
+    recall = keyword_recall(answer, record)
+    return None if recall is None else 1.0 - recall

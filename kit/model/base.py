@@ -1,0 +1,123 @@
+"""The frozen 4-bit base and its adapters.
+
+The base is loaded once in NF4 and never changes; vision tower and projector stay in full precision
+and frozen. The vanilla model is the base with an adapter, an unlearned model is the vanilla model
+with a second one, and the reference is the same model with the second one off.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from safetensors.torch import load_file
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
+
+from kit.errors import ModelError
+from kit.experiment.manifest import ModelSection
+from kit.model.weights import save_weights, storing
+
+# Matched by transformers from the start of a module's path: a bare name would match nothing.
+FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
+TOWER = re.compile(r"^(model\.)?vision_tower\.(?!vision_model\.)")
+HUB_TOWER = r"\1vision_tower.vision_model."
+
+
+def device() -> torch.device:
+    """Return the current accelerator where there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def load_processor(path: Path) -> Any:
+    """Load processor, tokenizer and chat template of a base model."""
+    return AutoProcessor.from_pretrained(path, local_files_only=True)
+
+
+def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
+    """Load the base in NF4 with double quantisation, frozen, ready for adapters.
+
+    Raises:
+        ModelError: the folder holds no model.
+    """
+    dtype = getattr(torch, section.compute_dtype)
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=list(FULL_PRECISION),
+    )
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            path,
+            quantization_config=quantization,
+            dtype=dtype,
+            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            device_map={"": device()},
+            local_files_only=True,
+        )
+    except (OSError, ValueError) as error:  # ValueError: a folder without a config.json
+        raise ModelError(
+            f"no base model in {path}",
+            found=str(error).splitlines()[0],
+            remedy="restore the weights from the repository, or rebuild: ./run.sh smoke-base",
+        ) from None
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            # In eval mode this kernel repacks the weight in place, for good and without a
+            # gradient: training after generating would be silently wrong.
+            module.support_avx512bf16_for_cpu = False
+    return model.requires_grad_(False).eval()
+
+
+def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that the 4-bit base computes with, by module path, in main memory.
+
+    One at a time: all of them would not fit beside the base on a small GPU.
+    """
+    state = {}
+    for name, module in model.named_modules():
+        if isinstance(module, Linear4bit):
+            weight = dequantize_4bit(module.weight.data, module.weight.quant_state)
+            state[f"{name}.weight"] = weight.to(module.compute_dtype).cpu()
+    return state
+
+
+def export_base(source: Path, section: ModelSection, target: Path) -> None:
+    """Write the dequantised base for serving: what is evaluated is what was trained on."""
+    dtype = getattr(torch, section.compute_dtype)
+    quantized = dequantized_state(load_base(source, section))
+    model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
+    _, unexpected = model.load_state_dict(quantized, strict=False)
+    if unexpected:
+        raise ModelError(f"quantised weights without a place: {', '.join(unexpected[:3])}")
+    with storing(target):
+        model.save_pretrained(target)
+        load_processor(source).save_pretrained(target)
+    del model, quantized
+    _hub_names(target)
+
+
+def _hub_names(folder: Path) -> None:
+    """Name a CLIP tower's weights as on the hub: vLLM reads nothing else, transformers both."""
+    for shard in sorted(folder.glob("*.safetensors")):
+        state = load_file(shard)
+        named = {TOWER.sub(HUB_TOWER, key): value for key, value in state.items()}
+        if named.keys() != state.keys():
+            save_weights(named, shard, {"format": "pt"})
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        said = json.loads(index.read_text(encoding="utf-8"))
+        places = said["weight_map"].items()
+        said["weight_map"] = {TOWER.sub(HUB_TOWER, key): place for key, place in places}
+        index.write_text(json.dumps(said, indent=2, sort_keys=True), encoding="utf-8")

@@ -1,0 +1,113 @@
+"""Log-probabilities of answers: the one place where logits become numbers.
+
+Every loss and every likelihood metric consumes `answer_logprobs`. Answers are right-aligned in a
+batch (`kit.model.batches`), so the model computes logits for the last positions alone; prompt,
+image and padding positions never enter a loss.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax
+
+from kit.model.batches import Batch, Prompts
+
+
+def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
+    """Return log pi(. | image, question, answer so far), [B, T, V] in float32.
+
+    T is the longest answer of the batch with its end token; shorter answers are right-aligned and
+    `batch.answer_mask` [B, T] says which positions are answers.
+    """
+    length = batch.answer_ids.shape[1]
+    logits = model(**batch.inputs, logits_to_keep=length + 1, use_cache=False).logits
+    # Position t predicts token t + 1: the last position predicts beyond the end token.
+    return log_softmax(logits[:, :-1].float(), dim=-1)
+
+
+def answer_logprobs(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return log pi(y_t) of the reference answers, [B, T]; zero where there is no answer."""
+    gathered = distribution.gather(-1, batch.answer_ids.unsqueeze(-1)).squeeze(-1)
+    return gathered * batch.answer_mask
+
+
+def sequence_logprob(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return log pi(y) = sum_t log pi(y_t), [B], in nats."""
+    return answer_logprobs(distribution, batch).sum(dim=1)
+
+
+def mean_nll(distribution: Tensor, batch: Batch) -> Tensor:
+    """Return M = -(1/T) sum_t log pi(y_t), [B]: each answer weighs the same, short or long."""
+    return -sequence_logprob(distribution, batch) / batch.answer_mask.sum(dim=1)
+
+
+def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
+    """Return KL(reference || policy) per sample, mean over positions, [B].
+
+    Args:
+        reference: log-probabilities of the reference, [B, T, V].
+        policy: log-probabilities of the policy, [B, T, V].
+        weight: 1 where a position counts and 0 elsewhere, [B, T]; a sample without any gives 0.
+    """
+    per_token = kl_div(policy, reference, log_target=True, reduction="none").sum(dim=-1)
+    return (per_token * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A model that has read prompts and is ready to be given answers to them.
+
+    `first` [B, V] are the log-probabilities of the token that follows each prompt; `following`
+    [B, 1] is its position where the model has positions of several axes, else None: the model
+    counts by itself.
+    """
+
+    first: Tensor
+    mask: Tensor
+    cache: Any
+    following: Tensor | None
+
+
+def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
+    """Run the model over prompts and images once, whatever the number of answers to come."""
+    found = model(**prompts.inputs, logits_to_keep=1, use_cache=True)
+    first = log_softmax(found.logits[:, -1].float(), dim=-1)
+    mask = prompts.inputs["attention_mask"]
+    following = None
+    if hasattr(found, "rope_deltas"):  # Qwen-VL: an image takes fewer positions than tokens
+        if "image_grid_thw" in prompts.inputs:
+            following = mask.sum(dim=1, keepdim=True) + found.rope_deltas
+        else:  # what is found there is of an earlier batch; text is counted with its padding
+            following = torch.full_like(mask[:, :1], mask.shape[1])
+    return Prompted(first, mask, found.past_key_values, following)
+
+
+def continuation_logprob(
+    model: torch.nn.Module, prompted: Prompted, ids: Tensor, mask: Tensor
+) -> Tensor:
+    """Return log pi(y) of one answer to each of the prompts, [B], in nats.
+
+    Args:
+        ids: tokens of the answers, left-aligned, [B, T].
+        mask: 1 on answer and end tokens, 0 on padding, [B, T].
+
+    The cache is as before when this returns: other answers can follow.
+    """
+    logprobs = prompted.first.unsqueeze(1)
+    if ids.shape[1] > 1:
+        places = {}
+        if prompted.following is not None:
+            steps = torch.arange(ids.shape[1] - 1, device=ids.device)
+            places["position_ids"] = (prompted.following + steps).expand(3, -1, -1)
+        logits = model(
+            input_ids=ids[:, :-1],
+            attention_mask=torch.cat([prompted.mask, mask[:, :-1]], dim=1),
+            past_key_values=prompted.cache,
+            use_cache=True,
+            **places,
+        ).logits
+        prompted.cache.crop(1 - ids.shape[1])  # as many as were added
+        logprobs = torch.cat([logprobs, log_softmax(logits.float(), dim=-1)], dim=1)
+    return (logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1) * mask).sum(dim=1)

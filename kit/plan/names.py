@@ -1,0 +1,110 @@
+"""Resolve every name of a manifest before any work: loader, targets, methods, claims."""
+
+from collections.abc import Collection
+
+from kit import benchmarks, methods
+from kit.artifacts import project_path
+from kit.benchmarks.protocol import Protocol
+from kit.errors import ManifestError, unknown
+from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
+from kit.experiment.manifest import Manifest
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.metrics import DEFINITIONS
+
+
+def require_names(manifest: Manifest) -> dict[str, methods.Method]:
+    """Resolve loader, targets, methods, options and claims; return the methods by entry.
+
+    Raises:
+        ManifestError: one of them does not exist.
+    """
+    _require_targets(manifest)
+    if manifest.split.ids and not project_path(manifest.split.ids).is_file():
+        raise ManifestError(
+            f"split.ids: {manifest.split.ids} does not exist",
+            remedy="name a list of manifests/splits/, or leave it out to draw by seed",
+        )
+    built = {
+        entry.name: methods.build(entry.method, dict(entry.options), f"method '{entry.name}'")
+        for entry in manifest.methods
+    }
+    require_claims(manifest)
+    return built
+
+
+def _require_targets(manifest: Manifest) -> None:
+    loader = manifest.benchmark.loader
+    known = list(benchmarks.protocol(loader).targets)
+    for target in manifest.targets:
+        if target not in known:
+            what = f"benchmark '{loader}' has no target '{target}'"
+            raise unknown(what, target, known, remedy="correct `targets`")
+
+
+def require_claims(manifest: Manifest) -> None:
+    """Check every claim of a manifest.
+
+    Raises:
+        ManifestError: an id occurs twice, a claim says nothing testable, or it names a target,
+            column, system or metric that does not exist; the nearest that does is named.
+    """
+    if doubled := doubled_ids(manifest.claims):
+        raise ManifestError(
+            f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
+            remedy="give each its own",
+        )
+    if not manifest.claims:
+        return
+    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    for claim in manifest.claims:
+        where = f"manifest {manifest.name}: claim {claim.id}"
+        if fault := claim_fault(claim):
+            raise ManifestError(
+                f"{where}: {fault}",
+                remedy="the kinds of claims are explained in kit/experiment/claims.py",
+            )
+        _require(where, "target", claim.target, manifest.targets)
+        _require_place(where, claim, protocol)
+        _require_metric(where, claim)
+        _require(where, "system", claim.system, _systems(manifest, claim.target))
+        if claim.other is not None:
+            target = claim.other_target or claim.target
+            _require(where, "other_target", target, manifest.targets)
+            _require(where, "other", claim.other, _systems(manifest, target))
+
+
+def _systems(manifest: Manifest, target: str) -> list[str]:
+    methods = [entry.name for entry in manifest.methods if target in entry.targets]
+    return [VANILLA, RETAIN_ONLY, *methods]
+
+
+def _require_place(where: str, claim: ClaimSection, protocol: Protocol) -> None:
+    if claim.target in protocol.targets:
+        columns = protocol.targets[claim.target].columns
+        _require(where, "part", claim.part, {part for part, _ in columns})
+        printed = [str(column) for part, column in columns if part == claim.part]
+        _require(where, "column", claim.column, printed)
+
+
+def _require_metric(where: str, claim: ClaimSection) -> None:
+    known = [definition.id for definition in DEFINITIONS.values()]
+    name, _, version = claim.metric.partition("/")
+    if name in DEFINITIONS and str(DEFINITIONS[name].version) != version:
+        raise ManifestError(
+            f"{where}: the definition of {name} has another version",
+            expected=DEFINITIONS[name].id,
+            found=claim.metric,
+            remedy="read what changed, then name this version in the claim",
+        )
+    _require(where, "metric", claim.metric, known)
+    if claim.paired and DEFINITIONS[name].weight is not None:
+        raise ManifestError(
+            f"{where}: {name} is a ratio of sums and has no difference per record",
+            remedy="claim a difference of another metric, or a bound of this one",
+        )
+
+
+def _require(where: str, kind: str, name: str, known: Collection[str]) -> None:
+    if name in known:
+        return
+    raise unknown(f"{where}: no {kind} '{name}'", name, known, remedy=f"correct `{kind}`")

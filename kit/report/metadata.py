@@ -1,0 +1,36 @@
+"""What stands in a result for who does not know the kit: RO-Crate, SBOM, and the adapters' cards.
+
+The crate and the cards follow from the other files of the result, so that a verifier makes them
+again (kit/verification/metadata.py).
+"""
+
+import json
+from pathlib import Path
+
+from kit.artifacts import write_bytes, write_json
+from kit.digests import hash_files
+from kit.report.model_card import model_card
+from kit.report.ro_crate import ro_crate
+from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, RUN
+from kit.supply_chain.environment import environment_bill
+from kit.supply_chain.licences import licences
+from kit.supply_chain.locks import read_lock
+from kit.supply_chain.machine import lock_path
+
+
+def write_metadata(results: Path) -> None:
+    """Write cards, SBOM and crate into a result whose other files are all there.
+
+    The SBOM is that of the environment that this runs in, which run.json must describe.
+
+    Raises:
+        EnvironmentFault: the lock of the environment cannot be read.
+    """
+    run = json.loads((results / RUN).read_text(encoding="utf-8"))
+    for path in sorted((results / ADAPTERS).glob(f"*/{CARD}")):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        write_bytes(path.with_name(README), model_card(card, run).encode())
+    write_json(results / BILL, environment_bill(run, read_lock(lock_path()), licences()))
+    there = (path for path in results.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(results).as_posix() for path in there)
+    write_json(results / CRATE, ro_crate(run, hash_files(results, names)))

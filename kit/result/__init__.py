@@ -1,0 +1,1 @@
+"""A result folder: its file names, its tables, and strict readers for bytes from outside."""

@@ -1,0 +1,26 @@
+"""The name of every file in a result folder. Nothing else in the kit spells one of them."""
+
+RUN = "run.json"
+RECORDS, SETS = "records.parquet", "sets.parquet"
+ANSWERS, LIKELIHOODS = "answers/answers.parquet", "answers/likelihoods.parquet"
+ROWS = "rows.parquet"
+CLAIMS = "claims.json"
+# What the numbers follow from, and the numbers: all that is recomputed.
+INPUTS = (RUN, RECORDS, SETS, ANSWERS, LIKELIHOODS, ROWS)
+
+REPORT = "report/"
+CRATE = "ro-crate-metadata.json"
+BILL = "environment.cdx.json"
+
+ADAPTERS = "adapters"
+WEIGHTS, ADAPTER_CONFIG, LOSSES = "adapter_model.safetensors", "adapter_config.json", "losses.jsonl"
+CARD, README = "card.json", "README.md"
+
+ENVELOPE = "manifest.intoto.json"
+TEST_RESULT = "test-result.intoto.json"
+SUMS, SSH_SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
+BUNDLE = "manifest.sigstore.json"
+# A key signs three times; an identity signs the same statement in a bundle.
+SIGNATURES = frozenset({ENVELOPE, TEST_RESULT, SSH_SIGNATURE})
+# These files sign the list of all other files, so that list cannot contain them.
+SIGNING_FILES = SIGNATURES | {BUNDLE}

@@ -1,0 +1,139 @@
+"""run.json as its readers need it: of our schema, and with a manifest that its digest fits."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from kit import benchmarks
+from kit.benchmarks.protocol import Protocol
+from kit.digests import sha256_value
+from kit.errors import KitError
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.result.layout import RUN
+from kit.result.strict_json import parse_json
+from kit.result.tables import unusable
+
+SCHEMA = "pebench-kit/run/1"
+MIN_DRAWS, MAX_DRAWS = 100, 20_000  # fewer say nothing of an interval's ends
+ROLES = {VANILLA: "lower bound (Finetune)", RETAIN_ONLY: "upper bound (Goal)"}
+
+
+class System(TypedDict):
+    """What run.json says of one system; `target` is None where it is measured for every target."""
+
+    name: str
+    target: str | None
+    method: str
+    label: str
+    seed: int | None
+
+
+def read_run(data: bytes) -> dict[str, object]:
+    """Return the content of run.json.
+
+    Raises:
+        VerificationError: it is no run.json of our schema, or its manifest has another digest.
+    """
+    try:
+        run = parse_json(data)
+    except ValueError as error:
+        raise unusable(RUN, error) from None
+    if not isinstance(run, dict):
+        raise unusable(RUN, "not a JSON object")
+    if run.get("schema") != SCHEMA:
+        raise unusable(RUN, f"its schema is {run.get('schema')!r}, not {SCHEMA!r}")
+    if run.get("manifest_digest") != sha256_value(run.get("manifest")):
+        raise unusable(RUN, "manifest_digest is not the digest of its manifest")
+    return run
+
+
+def protocol_of(run: Mapping[str, object]) -> Protocol:
+    """Return the protocol of the benchmark that a run.json names.
+
+    Raises:
+        VerificationError: it names none that this version of the kit has.
+    """
+    loader = _mapping(_mapping(run, "manifest"), "benchmark").get("loader")
+    try:
+        return benchmarks.protocol(str(loader))
+    except KitError as error:
+        raise unusable(RUN, error.what) from None
+
+
+def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:
+    """Return (bootstrap draws, seed) of the intervals.
+
+    Raises:
+        VerificationError: they are missing, or ask for too few draws or for endless work.
+    """
+    settings = _mapping(_mapping(run, "manifest"), "report")
+    draws = _count(settings, "bootstrap_draws", MIN_DRAWS, MAX_DRAWS)
+    return draws, _count(settings, "seed", 0, 2**63 - 1)
+
+
+def systems_of(run: Mapping[str, object], protocol: Protocol) -> list[System]:
+    """Return the systems that a run.json lists.
+
+    Raises:
+        VerificationError: they are no list of systems, or one name occurs twice.
+    """
+    systems = run.get("systems")
+    if (
+        not isinstance(systems, list)
+        or not systems
+        or not all(_is_system(system, protocol) for system in systems)
+    ):
+        raise unusable(RUN, "its systems are not a list of name, target, method, label and seed")
+    names = [system["name"] for system in systems]
+    if len(set(names)) != len(names):
+        raise unusable(RUN, "it names a system twice")
+    return systems
+
+
+def _is_system(value: object, protocol: Protocol) -> bool:
+    if not isinstance(value, dict) or not value.keys() >= {"target", "seed"}:
+        return False
+    seed = value["seed"]
+    return (
+        all(isinstance(value.get(name), str) for name in ("name", "method", "label"))
+        and value["target"] in (None, *protocol.targets)
+        and (seed is None or (type(seed) is int and abs(seed) < 2**63))
+    )
+
+
+def _mapping(value: Mapping[str, object], name: str) -> dict[str, object]:
+    part = value.get(name)
+    if not isinstance(part, dict):
+        raise unusable(RUN, f"{name} is missing")
+    return part
+
+
+def _count(report: Mapping[str, object], name: str, least: int, most: int) -> int:
+    number = report.get(name)
+    if type(number) is not int or not least <= number <= most:
+        raise unusable(RUN, f"manifest.report.{name} is {number!r}, not in {least}..{most}")
+    return number
+
+
+def entry_of(system: Mapping[str, object]) -> str:
+    """Return the manifest's name of a system's method: `npo` of `person-npo-s1`."""
+    if system["method"] in ROLES:
+        return str(system["method"])
+    name = str(system["name"]).removeprefix(f"{system['target']}-")
+    return name.removesuffix(f"-s{system['seed']}")
+
+
+def entries(systems: Sequence[System]) -> dict[str, list[System]]:
+    """Group systems by entry: Vanilla first, then as the manifest lists them, Retain-only last."""
+    groups: dict[str, list[System]] = {}
+    for system in systems:
+        groups.setdefault(entry_of(system), []).append(system)
+    order = sorted(groups, key=lambda entry: (entry != VANILLA, entry == RETAIN_ONLY))
+    return {entry: groups[entry] for entry in order}
+
+
+def labels(systems: Sequence[System]) -> dict[str, str]:
+    """Return the printed name of each entry; two entries of one method are told apart."""
+    names = {entry: str(members[0]["label"]) for entry, members in entries(systems).items()}
+    shared = Counter(names.values())
+    return {e: f"{name} ({e})" if shared[name] > 1 else name for e, name in names.items()}

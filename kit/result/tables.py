@@ -1,0 +1,49 @@
+"""The five tables of a result and their columns. `kit.result.table_reading` reads them safely."""
+
+import pyarrow as pa
+
+from kit.errors import VerificationError
+from kit.names import show
+from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
+
+ROW_TYPES = {
+    "system": "str", "target": "str", "method": "str", "label": "str", "seed": "Int64",
+    "part": "str", "column": "str", "metric": "str", "version": "int64", "value": "float64",
+    "reason": "str", "n": "int64", "clusters": "int64", "low": "float64", "high": "float64",
+    "better": "str", "headline": "bool",
+}  # fmt: skip
+_TEXT = pa.string()
+_ARROW = {
+    "str": _TEXT, "Int64": pa.int64(), "int64": pa.int64(), "float64": pa.float64(),
+    "bool": pa.bool_(),
+}  # fmt: skip
+SCHEMAS = {
+    RECORDS: pa.schema(
+        {
+            **dict.fromkeys(("id", "concept", "question", "answer", "person", "event"), _TEXT),
+            **dict.fromkeys(("keywords", "candidates"), pa.list_(_TEXT)),
+            **dict.fromkeys(("paraphrase", "group", "image"), _TEXT),
+        }
+    ),
+    SETS: pa.schema(dict.fromkeys(("target", "part", "column", "record_id"), _TEXT)),
+    ANSWERS: pa.schema(
+        {"record_id": _TEXT, "system": _TEXT, "text": _TEXT, "tokens": pa.int32(), "stop": _TEXT}
+    ),
+    LIKELIHOODS: pa.schema(
+        {
+            **dict.fromkeys(("record_id", "system", "role", "text"), _TEXT),
+            "logprob": pa.float64(),  # nats, summed over the tokens
+            "tokens": pa.int32(),
+        }
+    ),
+    ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),
+}
+
+
+def unusable(name: str, reason: object) -> VerificationError:
+    """Return the error for a signed file that cannot be read as what its name says."""
+    return VerificationError(
+        f"{name} cannot be used to recompute the result",
+        found=show(str(reason)),  # a stranger's text is one line of the message, and no more
+        remedy="ask the signer for a result as the kit writes it",
+    )

@@ -1,0 +1,178 @@
+"""The files of a result folder, walked strictly: whatever a signature could not bind is a fault.
+
+Links, devices, empty folders and names that differ between systems are reported, never followed
+or skipped. The signer refuses a tree with faults; the verifier lists them with its differences.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from kit.digests import CHUNK
+from kit.errors import VerificationError
+from kit.names import case_collisions, name_fault, show
+from kit.result.layout import SIGNING_FILES
+
+MAX_ENTRIES = 20_000
+MAX_DEPTH = 16
+# Every file is hashed. The adapters of 200 systems of a 7B model have some 30 GB; a sparse file can
+# claim petabytes.
+MAX_TREE_BYTES = 256 << 30
+
+
+@dataclass
+class Tree:
+    """Regular files by relative POSIX path, folders, and {path: why it cannot be signed}."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    faults: dict[str, str] = field(default_factory=dict)
+    size: int = 0  # bytes of all files, as the file system states them
+
+
+def walk(root: Path) -> Tree:
+    """List everything under `root`, following no link below it.
+
+    Raises:
+        VerificationError: the folder is missing, unreadable, has more than 20,000 entries, or is
+            larger than 256 GiB.
+    """
+    tree = Tree()
+    try:
+        _visit(root, "", tree)
+    except OSError as error:
+        raise VerificationError(
+            f"{error.filename or root} cannot be read",
+            found=error.strerror,
+            remedy="give the path of a result folder: results/<name>-<digest>",
+        ) from error
+    entries = [*tree.files, *tree.folders, *tree.faults]
+    for first, second in case_collisions(entries):
+        tree.faults[second] = f"differs from {show(first)} only by letter case"
+    return tree
+
+
+def _visit(folder: Path, prefix: str, tree: Tree) -> None:
+    with os.scandir(folder) as entries:
+        children = sorted(entries, key=lambda entry: entry.name)
+    if not children:
+        tree.faults[prefix.rstrip("/") or "."] = "empty folder"
+    for child in children:
+        name = prefix + child.name
+        if len(tree.files) + len(tree.folders) + len(tree.faults) > MAX_ENTRIES:
+            raise VerificationError(
+                f"{folder} holds more than {MAX_ENTRIES} entries",
+                remedy="give the path of one result folder: results/<name>-<digest>",
+            )
+        fault = name_fault(child.name)
+        if fault:
+            tree.faults[name] = fault
+        elif child.is_dir(follow_symlinks=False):
+            tree.folders.add(name)
+            if name.count("/") >= MAX_DEPTH:
+                tree.faults[name] = f"folders nested more than {MAX_DEPTH} deep"
+            else:
+                _visit(folder / child.name, f"{name}/", tree)
+        elif fault := _kind_fault(state := child.stat(follow_symlinks=False)):
+            tree.faults[name] = fault
+        else:
+            tree.files[name] = folder / child.name
+            tree.size += state.st_size
+    if tree.size > MAX_TREE_BYTES:
+        raise VerificationError(
+            f"{show(str(folder))} is too large to be hashed",
+            expected=f"files of at most {MAX_TREE_BYTES} bytes together",
+            remedy="give the path of one result folder: results/<name>-<digest>",
+        )
+
+
+def _kind_fault(state: os.stat_result) -> str:
+    if stat.S_ISLNK(state.st_mode):
+        return "symbolic link"
+    if not stat.S_ISREG(state.st_mode):
+        return "neither a file nor a folder (device, socket or pipe)"
+    # Another name of the same file, perhaps outside the result, could change it unseen.
+    return f"hard link ({state.st_nlink} names for one file)" if state.st_nlink > 1 else ""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a regular file, refusing to open a link that replaced it.
+
+    Raises:
+        VerificationError: it cannot be opened or read.
+    """
+    hasher = hashlib.sha256()
+    with _opened(path) as stream:
+        while chunk := stream.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def read_bytes(path: Path, *, max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes`, following no link.
+
+    Raises:
+        VerificationError: it cannot be opened or read, or is larger.
+    """
+    with _opened(path) as stream:
+        # The stated size first: what a sparse file unfolds to is not read to learn it.
+        stated = os.fstat(stream.fileno()).st_size
+        data = stream.read(max_bytes + 1) if stated <= max_bytes else b""
+    if max(stated, len(data)) > max_bytes:
+        raise VerificationError(
+            f"{show(str(path))} is too large to be read safely",
+            expected=f"at most {max_bytes} bytes",
+            remedy="get the result again",
+        )
+    return data
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        # O_NONBLOCK: a pipe put in place of the file must not make the reader wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            yield stream
+    except OSError as error:
+        raise VerificationError(
+            f"{show(str(path))} cannot be read as a file",
+            found=error.strerror,
+            remedy="get the result again, or check the modes of its files",
+        ) from error
+
+
+def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
+    """Hold a folder against {path: SHA-256}; `tree` is consumed.
+
+    Raises:
+        VerificationError: any entry is missing, changed, renamed, added, or not a plain file.
+    """
+    present = {name: path for name, path in tree.files.items() if name not in SIGNING_FILES}
+    changes = dict(tree.faults)
+    missing = set(subjects) - set(present) - set(changes)
+    for name in sorted(missing & tree.folders):
+        changes[name] = "a folder stands where a file was signed"
+    added = set(present) - set(subjects) - set(changes)
+    # Only to say "renamed" is an added file read at all.
+    moved = {sha256_of(present[name]): name for name in sorted(added)} if missing else {}
+    for name in sorted(missing - set(changes)):
+        new = moved.get(subjects[name])
+        changes[name] = f"renamed to {show(new)}" if new else "missing"
+        added.discard(new or "")
+    changes |= dict.fromkeys(added, "added after signing")
+    for name in sorted(set(subjects) & set(present) - set(changes)):
+        if sha256_of(present[name]) != subjects[name]:
+            changes[name] = "changed after signing"
+    if named := sorted(changes):
+        raise VerificationError(
+            f"the folder is not what was signed; differing entries: {len(named)}",
+            expected=f"exactly the {len(subjects)} signed files, as they were signed",
+            found="\n    ".join(f"{show(name)}: {changes[name]}" for name in named),
+            remedy="get the result again; if you changed it yourself, ./run.sh sign anew",
+        )

@@ -1,0 +1,86 @@
+"""Whose signature counts: listed signers, this machine's key, and a key that is given."""
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_public_key,
+    load_ssh_public_key,
+)
+
+from kit.artifacts import PROJECT
+from kit.errors import SignatureError
+from kit.signing.allowed_signers import TrustedKey, read_key_file, read_revoked, read_signers
+from kit.signing.keys import key_folder, raw_public
+
+ALLOWED_SIGNERS = PROJECT / "checksums" / "allowed_signers"
+REVOKED_KEYS = PROJECT / "checksums" / "revoked_keys"
+RUNNER, GIVEN = "runner (this machine's key)", "given key"
+
+
+def trusted_keys(
+    given: Path | None = None,
+    *,
+    signers: Path = ALLOWED_SIGNERS,
+    revoked: Path = REVOKED_KEYS,
+    now: datetime | None = None,
+) -> tuple[TrustedKey, ...]:
+    """Return the known keys: listed signers first, then this machine's, then `given`.
+
+    Keys that do not count now are among them with their `refusal`, so that a message can name
+    them; a revoked one counts in no role, whoever lists or gives it.
+
+    Raises:
+        SignatureError: a file is unreadable, or holds anything but Ed25519 public keys.
+    """
+    keys = list(read_signers(signers, now=now)) if signers.exists() else []
+    # To verify nobody needs a key: without HOME, or with one that cannot be read, there is none.
+    with suppress(SignatureError):
+        own = key_folder() / "runner.pub"
+        if os.access(own, os.R_OK):
+            keys.append(TrustedKey(read_public_key(own), RUNNER, str(own)))
+    if given is not None:
+        keys.append(TrustedKey(read_public_key(given), GIVEN, str(given)))
+    gone = list(read_revoked(revoked)) if revoked.exists() else []
+    refusals = {raw_public(key.public): key.refusal for key in gone}
+    return (
+        *(replace(k, refusal=refusals.get(raw_public(k.public), k.refusal)) for k in keys),
+        *gone,
+    )
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """Read one public key: PEM, or an `ssh-ed25519 AAAA...` line.
+
+    Raises:
+        SignatureError: the file holds something else; a private key is refused by name.
+    """
+    text = read_key_file(path)
+    if "PRIVATE KEY" in text:
+        raise SignatureError(
+            f"{path} is a private key",
+            expected="the public key of the signer (runner.pub, or PEM)",
+            remedy="never pass a private key on: whoever has it can sign as its holder",
+        )
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        if text.lstrip().startswith("-----BEGIN PUBLIC KEY-----"):
+            key = load_pem_public_key(text.strip().encode())
+        elif len(lines) == 1:
+            key = load_ssh_public_key(lines[0].strip().encode())
+        else:
+            key = None
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(
+            f"{path} is not an Ed25519 public key",
+            expected="PEM (BEGIN PUBLIC KEY) or one line: ssh-ed25519 AAAA...",
+            remedy="ask the signer for the file runner.pub",
+        )
+    return key

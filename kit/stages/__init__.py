@@ -1,0 +1,1 @@
+"""The stages of a run: each does what is missing, in worker processes."""

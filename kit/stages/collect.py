@@ -1,0 +1,203 @@
+"""Gather one result folder from the artifacts: records, sets, answers, adapters, rows, run.json."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit import __version__
+from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_bytes, write_json
+from kit.benchmarks import load as load_benchmark
+from kit.benchmarks import protocol as protocol_of
+from kit.digests import sha256_value, source_digest
+from kit.errors import MissingStageError
+from kit.metrics.rows import measure, read_inputs, rows_of
+from kit.plan.digests import loader_sources
+from kit.plan.jobs import Plan, kept_jobs
+from kit.report import write_report
+from kit.report.metadata import write_metadata
+from kit.result.layout import (
+    ADAPTER_CONFIG,
+    ADAPTERS,
+    ANSWERS,
+    CARD,
+    CLAIMS,
+    CRATE,
+    LIKELIHOODS,
+    LOSSES,
+    RECORDS,
+    ROWS,
+    RUN,
+    SETS,
+    WEIGHTS,
+)
+from kit.result.tables import SCHEMAS
+from kit.sources.checksum_lists import is_locked
+from kit.sources.datasets import places
+from kit.sources.places import source_records
+from kit.stages.attempts import read_attempts
+from kit.stages.costs import read_costs
+from kit.stages.record_tables import records_frame, sets_frame
+from kit.stages.run import canaries, guard_path
+from kit.supply_chain.machine import environment
+from kit.verdicts.claims_file import to_json
+from kit.verdicts.judging import judge_claims
+
+RESULT_BYTES = 100_000_000
+ADAPTER_FILES = (WEIGHTS, ADAPTER_CONFIG, LOSSES)
+
+
+def collect(plan: Plan) -> tuple[Path, bool]:
+    """Write the result folder unless it is already made of the same inputs; return (folder, new).
+
+    Raises:
+        MissingStageError: an evaluation is not there yet.
+    """
+    folder = results_root() / plan.manifest.run_name
+    inputs = _inputs_digest(plan)
+    if _made_of(folder, inputs):
+        return folder, False
+    require_space(folder.parent, RESULT_BYTES)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "answers").mkdir(parents=True)
+    there = places(plan.manifest)
+    benchmark = load_benchmark(plan.manifest, there)
+    _write(records_frame(benchmark, there), partial, RECORDS)
+    _write(sets_frame(benchmark), partial, SETS)
+    answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
+    _write(_joined(answers, ANSWERS, ["system", "record_id"]), partial, ANSWERS)
+    scored = [s.likelihoods.path for s in plan.systems if s.likelihoods is not None]
+    likelihoods = [pq.read_table(path / "likelihoods.parquet") for path in scored]
+    keys = ["system", "record_id", "role", "text"]
+    _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
+    for job in kept_jobs(plan):
+        _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
+    write_json(partial / RUN, _run(plan, inputs))
+    settings = plan.manifest.report
+    measured = measure(**read_inputs(partial), protocol=protocol_of(plan.manifest.benchmark.loader))
+    rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
+    _write(rows, partial, ROWS)
+    verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
+    write_bytes(partial / CLAIMS, to_json(verdicts))
+    write_report(partial)
+    write_metadata(partial)
+    _replace(partial, folder)
+    return folder, True
+
+
+def _inputs_digest(plan: Plan) -> str:
+    missing = [system.name for system in plan.systems if not system.evaluated]
+    if missing or not guard_path(plan).is_file():
+        raise MissingStageError(
+            f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
+        )
+    code = sorted(
+        path.relative_to(PROJECT).as_posix()
+        for part in ("metrics", "verdicts", "report", "supply_chain")
+        for path in (PROJECT / "kit" / part).rglob("*")
+        if path.suffix in (".py", ".j2")
+    )
+    named = (
+        "words", "result/tables", "stages/record_tables", "benchmarks/records",
+        "benchmarks/protocol", "stages/collect", "experiment/claims",
+    )  # fmt: skip
+    code += [f"kit/{name}.py" for name in named]
+    # What a table shows and says is part of the loader.
+    code += [f"kit/{name}" for name in loader_sources(plan.manifest.benchmark.loader)]
+    return sha256_value(
+        {
+            "manifest": plan.manifest.digest(),
+            "answers": [system.answers.digest for system in plan.systems],
+            "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
+            "adapters": [job.artifact.digest for job in plan.jobs()],
+            # A list that was committed since makes the result's warning untrue.
+            "locked": [is_locked(source) for source in plan.manifest.all_sources()],
+            "code": source_digest(PROJECT, code),
+        }
+    )
+
+
+def _made_of(folder: Path, inputs: str) -> bool:
+    try:
+        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    same = isinstance(run, dict) and run.get("inputs_digest") == inputs
+    return same and (folder / CRATE).is_file()
+
+
+def _replace(partial: Path, folder: Path) -> None:
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old)
+    else:
+        partial.rename(folder)
+
+
+def _joined(parts: list[pa.Table], name: str, keys: list[str]) -> pd.DataFrame:
+    """Return the systems' tables as one, sorted; without any, an empty one of the same columns."""
+    whole = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
+    return whole.sort_values(keys, ignore_index=True)
+
+
+def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
+    table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
+    # Without pandas' own notes a file's bytes follow from its values alone.
+    pq.write_table(table.replace_schema_metadata(None), folder / name)
+
+
+def _copy_adapter(artifact: Artifact, target: Path) -> None:
+    target.mkdir(parents=True)
+    for name in ADAPTER_FILES:
+        shutil.copyfile(artifact.path / name, target / name)
+    card = {key: value for key, value in artifact.job().items() if key != "peak_memory_bytes"}
+    write_json(target / CARD, card)
+
+
+def _run(plan: Plan, inputs: str) -> dict[str, Any]:
+    guard = json.loads(guard_path(plan).read_text(encoding="utf-8"))
+    return {
+        "schema": "pebench-kit/run/1",
+        "kit_version": __version__,
+        "manifest": plan.manifest.resolved(),
+        "manifest_digest": plan.manifest.digest(),
+        "inputs_digest": inputs,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sources": source_records(plan.manifest),
+        "environment": environment(plan.manifest),
+        "systems": [
+            {
+                "name": system.name,
+                "target": system.target,
+                "method": system.method,
+                "label": system.label,
+                "seed": system.seed,
+            }
+            for system in plan.systems
+        ],
+        "engine": plan.systems[0].answers.job()["engine"],
+        "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
+        "stages": list(read_costs(plan).values()),
+        "guards": {"canary": canaries(plan.systems), "agreement": guard},
+        "attempts": read_attempts(plan.manifest),
+    }
+
+
+def _job(artifact: Artifact) -> dict[str, Any]:
+    record = artifact.job()
+    names = (
+        "stage", "seconds", "steps", "stopped", "peak_memory_bytes", "forward_passes", "needs",
+        "micro_batch_size", "gradient_checkpointing", "determinism",
+    )  # fmt: skip
+    kept = {name: record.get(name) for name in names}
+    lost = {"lost": record["lost"]} if "lost" in record else {}  # only of a job that was killed
+    return {"name": artifact.name, "digest": artifact.digest, **kept, **lost}

@@ -1,0 +1,22 @@
+"""The end of `all`: collect, sign, verify, and say in a few lines what came out."""
+
+from collections.abc import Iterator
+
+from kit.artifacts import PROJECT
+from kit.plan.jobs import Plan
+from kit.result.layout import SIGNATURES
+from kit.signing.keys import runner_key
+from kit.signing.sign import sign
+from kit.signing.trust import trusted_keys
+from kit.stages.collect import collect
+from kit.verification.verify import describe, verify
+
+
+def report_and_sign(plan: Plan) -> Iterator[str]:
+    """Make what is missing of report and signature and yield the closing lines."""
+    folder, new = collect(plan)
+    if new or not all((folder / name).is_file() for name in SIGNATURES):
+        sign(folder, key=runner_key(outside=[PROJECT, folder]))
+    verification = verify(folder, trusted=trusted_keys(None))
+    yield describe(verification)
+    yield f"report: {folder / 'report' / 'report.html'}"

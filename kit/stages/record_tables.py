@@ -1,0 +1,45 @@
+"""The two tables that say what was asked: the records and which column each one belongs to."""
+
+import pandas as pd
+
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.records import Benchmark
+from kit.sources.datasets import image_name
+
+
+def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
+    """Return which record belongs to which column: target, part, column, record_id."""
+    rows = [
+        (str(target), str(part), str(column), record_id)
+        for target, split in benchmark.splits.items()
+        for (part, column), ids in split.evaluation.items()
+        for record_id in ids
+    ]
+    return pd.DataFrame(rows, columns=["target", "part", "column", "record_id"])
+
+
+def records_frame(benchmark: Benchmark, there: dict[str, Place]) -> pd.DataFrame:
+    """Return the records that any column uses; images are named by source and path."""
+    used = {
+        record_id
+        for split in benchmark.splits.values()
+        for ids in split.evaluation.values()
+        for record_id in ids
+    }
+    rows = [
+        {
+            "id": record.id,
+            "concept": str(record.concept),
+            "question": record.question,
+            "answer": record.answer,
+            "person": record.person,
+            "event": record.event,
+            "keywords": list(record.keywords),
+            "candidates": list(record.candidates),
+            "paraphrase": record.paraphrase,
+            "group": record.group,
+            "image": image_name(there, record.image) if record.image else "",
+        }
+        for record in (benchmark.records[record_id] for record_id in sorted(used))
+    ]
+    return pd.DataFrame(rows)

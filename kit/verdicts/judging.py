@@ -1,0 +1,197 @@
+"""From the values of answers to one verdict a claim. A claim passes only where the data say so.
+
+The threshold of a claim is held against a lower and an upper bound, each of which errs in at most
+5 of 100 runs (`kit.metrics.statistics.bounded_mean`): REPRODUCED if the whole interval fulfils the
+claim, NOT_REPRODUCED if all of it breaks it, INCONCLUSIVE if it contains the threshold, SKIPPED
+(reason) if there is nothing to measure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+import numpy as np
+
+from kit.experiment.claims import ClaimSection
+from kit.metrics import DEFINITIONS
+from kit.metrics.rows import Measured, RecordSet
+from kit.metrics.statistics import VERDICT_DECIMALS, VERDICT_ERROR, Estimate, bounded_mean
+from kit.result.run_file import entries
+
+POWER = 0.8
+
+
+class Outcome(StrEnum):
+    """The four verdicts; only the first is a pass."""
+
+    REPRODUCED = "REPRODUCED"
+    NOT_REPRODUCED = "NOT_REPRODUCED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim is decided by: one value a record, the mean over the seeds of each system.
+
+    `values`, `weights` and `units` are [n]; `units` are codes of what is resampled. `systems` are
+    the names of all systems that answered, `ids` the records.
+    """
+
+    ids: tuple[str, ...]
+    values: np.ndarray
+    weights: np.ndarray | None
+    units: np.ndarray
+    clusters: int
+    systems: tuple[str, ...]
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim and what became of it; `estimate` is None where it was skipped.
+
+    `detectable` is the distance from the threshold that as many units with this spread find in 4
+    of 5 runs; None where no value that a metric can have is so far away.
+    """
+
+    claim: ClaimSection
+    outcome: Outcome
+    reason: str
+    estimate: Estimate | None = None
+    clusters: int = 0
+    seeds: int = 0
+    detectable: float | None = None
+
+
+def judge_claims(claims: Sequence[ClaimSection], measured: Measured, *, seed: int) -> list[Verdict]:
+    """Return the verdict of every claim, in their order; `seed` is that of the intervals."""
+    return [judge(claim, gather(claim, measured), seed) for claim in claims]
+
+
+def gather(
+    claim: ClaimSection, measured: Measured, *, only_seed: int | None = None
+) -> Evidence | str:
+    """Return the values that decide a claim, or the reason why there are none.
+
+    Args:
+        claim: any claim; what it names may not be there.
+        measured: the answers of a result.
+        only_seed: of systems with several seeds take this one alone.
+
+    """
+    name, _, version = claim.metric.partition("/")
+    if name not in DEFINITIONS or str(DEFINITIONS[name].version) != version:
+        return f"this version of the kit has no metric {claim.metric}"
+    place = _place(claim, measured.groups)
+    if place is None or not place.ids:
+        return f"the set {claim.target}/{claim.part}/{claim.column} is not there or empty"
+    values, names, seeds = [], [], []
+    for entry, target in _asked_of(claim):
+        run = [s for s in entries(measured.systems).get(entry, []) if s["target"] in (None, target)]
+        # What was trained once stands beside every seed of the other.
+        members = [s["name"] for s in run if only_seed in (None, s["seed"]) or len(run) == 1]
+        if not members:
+            return f"{entry} was not run for target {target}"
+        if any(not measured.scores.has(system, place.ids) for system in members):
+            return f"{entry} for target {target} was not asked the records of {claim.target}"
+        found = [measured.scores.of(system, name, place.ids) for system in members]
+        values.append(np.mean(found, axis=0))
+        names += members
+        seeds.append(len(members))
+    return _evidence(claim, place, measured, values, names, min(seeds))
+
+
+def _asked_of(claim: ClaimSection) -> list[tuple[str, str]]:
+    """Return (entry, target) of the one or two systems that a claim is about."""
+    first = [(claim.system, claim.target)]
+    return [*first, (claim.other, claim.other_target or claim.target)] if claim.other else first
+
+
+def _place(claim: ClaimSection, groups: Sequence[RecordSet]) -> RecordSet | None:
+    where = (claim.target, claim.part, claim.column)
+    return next((g for g in groups if (g.target, g.part, g.column) == where), None)
+
+
+def _evidence(
+    claim: ClaimSection,
+    place: RecordSet,
+    measured: Measured,
+    values: list[np.ndarray],
+    names: list[str],
+    seeds: int,
+) -> Evidence | str:
+    name = claim.metric.partition("/")[0]
+    of = values[0] - values[1] if claim.paired else values[0]
+    exists = np.isfinite(of)
+    if not exists.any():
+        return f"no record has a value: {DEFINITIONS[name].absent or 'not measured'}"
+    weights = None
+    if DEFINITIONS[name].weight is not None:
+        if claim.paired or len(names) > 1:
+            return f"{name} is a ratio of sums: only the bound of one run can be decided"
+        weights = measured.scores.weights_of(names[0], name, place.ids)
+    clusters = place.clusters(measured.scores)[exists]
+    ids = tuple(np.array(place.ids)[exists].tolist())
+    return Evidence(
+        ids=ids,
+        values=of[exists],
+        weights=None if weights is None else weights[exists],
+        units=clusters if claim.unit == "cluster" else np.arange(len(ids)),
+        clusters=len(np.unique(clusters)),
+        systems=tuple(names),
+        seeds=seeds,
+    )
+
+
+def judge(claim: ClaimSection, evidence: Evidence | str, seed: int) -> Verdict:
+    """Return the verdict of one claim."""
+    if isinstance(evidence, str):
+        return Verdict(claim, Outcome.SKIPPED, evidence)
+    key = ("claim", seed, *_asked_of(claim), claim.part, claim.column, claim.metric, claim.unit)
+    found = bounded_mean(
+        evidence.values, evidence.units, evidence.weights, limits=claim.range, key=key
+    )
+    outcome, reason = decide(claim, found)
+    return Verdict(
+        claim, outcome, reason, found, evidence.clusters, evidence.seeds, detectable(claim, found)
+    )
+
+
+def decide(claim: ClaimSection, found: Estimate) -> tuple[Outcome, str]:
+    """Hold an interval against a claim's threshold; return the verdict and why.
+
+    For a fixed interval exactly one of the three answers is possible.
+    """
+    if found.n < 1 or found.low is None or found.high is None:
+        return Outcome.INCONCLUSIVE, "there is no interval"
+    # Turned round where less is claimed, so that more is good.
+    low, high = sorted((claim.sign * found.low, claim.sign * found.high))
+    threshold = claim.sign * claim.threshold
+    if low >= threshold:
+        return Outcome.REPRODUCED, ""
+    if high < threshold:
+        return Outcome.NOT_REPRODUCED, ""
+    side = "fulfils" if claim.sign * found.value >= threshold else "breaks"
+    return Outcome.INCONCLUSIVE, (
+        f"the value {side} the claim, but {found.clusters} independent "
+        f"{'clusters' if claim.unit == 'cluster' else 'records'} leave the other side possible"
+    )
+
+
+def detectable(claim: ClaimSection, found: Estimate) -> float | None:
+    """Return the smallest distance from the threshold that this run finds with a power of 0.8.
+
+    The bound lies about z(0.95) standard errors from the value; a true value must lie z(0.95) +
+    z(0.8) of them away. None where that is more than the metric's range leaves.
+    """
+    if found.low is None or found.high is None:
+        return None
+    normal = NormalDist()
+    sure, power = normal.inv_cdf(1 - VERDICT_ERROR), normal.inv_cdf(POWER)
+    # The wider side: where all agree the other one has no width, and says nothing of the spread.
+    side = max(found.value - found.low, found.high - found.value)
+    distance = round(side * (sure + power) / sure, VERDICT_DECIMALS)
+    left = claim.sign * (claim.range[(claim.sign + 1) // 2] - claim.threshold)
+    return distance if distance <= left else None

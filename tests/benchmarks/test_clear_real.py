@@ -1,0 +1,133 @@
+"""CLEAR's real faces and real world: options in every form that is read, and those that are not."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.benchmarks.clear import real_faces
+from kit.benchmarks.clear.real import real_world, resolve
+from kit.benchmarks.clear.records import same_words
+from kit.benchmarks.clear.tables import Row
+from kit.benchmarks.records import Concept
+from kit.errors import DataError
+from tests.toys.clear import tables, unpacked
+
+OPTIONS = ["Known 0", "Known 1", "Known 2"]
+
+
+def row(options):
+    return Row("real_world", 0, "real_world/x.parquet, row 0", None, {"options": options})
+
+
+def test_a_face_asks_for_its_name_and_offers_the_other_options(tmp_path):
+    found = real_faces(unpacked(tmp_path / "data", tables()))
+    assert [record.id for record in found] == [f"real_faces/{i}#person" for i in range(3)]
+    first = found[1]
+    assert (first.concept, first.question, first.answer) == (
+        Concept.PERSON,
+        "Who is it?",
+        "Known 1",
+    )
+    assert first.person == "Known 1"
+    assert first.candidates == ("Known 0", "Known 2")
+    assert first.image.is_file()
+
+
+def test_a_question_of_the_world_is_a_fact_about_nobody(tmp_path):
+    found = real_world(unpacked(tmp_path / "data", tables()))
+    assert [record.id for record in found] == [f"real_world/{i}#fact" for i in range(3)]
+    assert (found[0].concept, found[0].person) == (Concept.FACT, "")
+    assert (found[0].answer, found[0].candidates) == ("a cat", ("a dog",))
+
+
+def test_real_faces_can_be_read_without_the_rest_of_the_source(tmp_path):
+    only = {"real_faces": tables()["real_faces"]}
+    assert len(real_faces(unpacked(tmp_path / "data", only))) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        OPTIONS,
+        json.dumps(OPTIONS),
+        repr(OPTIONS),
+        repr(tuple(OPTIONS)).replace("(", "[").replace(")", "]"),
+        dict(zip("ABC", OPTIONS, strict=True)),
+        json.dumps(dict(zip("ABC", OPTIONS, strict=True))),
+        repr(dict(zip("ABC", OPTIONS, strict=True))),
+        {**dict(zip("ABC", OPTIONS, strict=True)), "D": None},
+    ],
+    ids=["list", "JSON list", "Python list", "Python tuple as list", "dict", "JSON dict",
+         "Python dict", "parquet struct with a null"],
+)  # fmt: skip
+def test_options_are_read_in_each_known_form(tmp_path, options):
+    configs = {"real_faces": [r | {"options": options} for r in tables()["real_faces"]]}
+    found = real_faces(unpacked(tmp_path / "data", configs))
+    assert [record.candidates for record in found] == [
+        tuple(option for option in OPTIONS if option != record.answer) for record in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        None, 7, "", "Known 0, Known 1", "[", "[1, 2]", [], {}, "{}", [1, 2], ["a", None],
+        ["a", ""], {"A": 1}, {"A": None}, "__import__('os')", [["a", "b"]],
+        "[" * 100_000,
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_options_of_another_form_are_refused_with_their_place(options):
+    with pytest.raises(DataError, match=r"real_world/x.parquet, row 0, column 'options'") as error:
+        resolve("Known 0", options, row(options))
+    assert "found" in str(error.value)
+
+
+def test_a_letter_means_the_option_of_that_letter():
+    options = {"A": "a cat", "B": "a dog"}
+    assert resolve("B", options, row(options)) == ("a dog", ("a cat", "a dog"))
+
+
+def test_a_letter_that_is_no_options_is_refused_rather_than_held_against_all_of_them():
+    for options in (["a cat", "a dog"], {"A": "a cat", "B": "a dog"}):
+        with pytest.raises(DataError, match="letter"):
+            resolve("C", options, row(options))
+
+
+def test_a_letter_that_is_itself_an_option_is_an_answer():
+    assert resolve("A", ["A", "B"], row(["A", "B"])) == ("A", ("A", "B"))
+
+
+text = st.text(min_size=1, max_size=20).filter(
+    lambda value: value.strip() and "\x00" not in value and value.isprintable()
+)
+
+
+@given(options=st.lists(text, min_size=2, max_size=6, unique_by=same_words), data=st.data())
+def test_every_form_of_the_same_options_means_the_same(options, data):
+    answer = data.draw(st.sampled_from(options)).strip()
+    letters = dict(zip("ABCDEF", options, strict=False))
+    forms = [options, json.dumps(options), repr(options), letters, json.dumps(letters)]
+    found = {resolve(answer, form, row(form)) for form in forms}
+    assert found == {(answer, tuple(option.strip() for option in options))}
+
+
+@given(
+    options=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    )
+)
+def test_anything_at_all_gives_texts_or_an_error_that_says_where(options):
+    try:
+        answer, found = resolve("an answer", options, row(options))
+    except DataError as error:
+        told, answer, found = str(error), "", ()
+    else:
+        told = ""
+    assert bool(found) == bool(answer) == (not told)
+    assert not told or "column 'options'" in told
+    assert all(isinstance(option, str) and option.strip() == option for option in found)

@@ -1,0 +1,95 @@
+"""The images that PEBench's table names: what is read, and what every wrong one says."""
+
+import shutil
+
+import pytest
+
+from tests.toys.dataset import PEOPLE, loaded, refused, replaced, rewritten, rows
+
+pytest_plugins = ["tests.toys.pebench_fixtures"]
+
+
+def with_name(root, name):
+    return replaced(root, [[name, *rows()[0][1:]], *rows()[1:]])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.png", "images/../../outside.png", "/etc/passwd", "C:/x.png", "..\\x.png",
+     "\\\\server\\x.png"],
+)  # fmt: skip
+def test_an_image_path_may_not_leave_the_dataset(root, name):
+    error = refused(with_name(root, name))
+    assert "line 2: image path" in error.what
+    assert "leaves the dataset's folder" in error.what
+
+
+def test_a_control_character_in_a_name_is_an_error_and_no_traceback(root):
+    first = rows()[0][0]
+    rewritten(root, lambda data: data.replace(first.encode(), b"images/a\x01b.png", 1))
+    assert "control character" in refused(root).what
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_a_missing_image(root):
+    first = rows()[0][0]
+    name = "/".join(["a" * 300] * 3) + ".png"
+    rewritten(root, lambda data: data.replace(first.encode(), name.encode(), 1))
+    assert "is missing" in refused(root).what
+
+
+def test_a_folder_that_is_not_there_is_missing_images(root):
+    shutil.rmtree(root / "images" / PEOPLE[0])
+    assert refused(root).found == "4 missing, 0 of zero bytes"
+
+
+def test_a_folder_of_images_without_a_row_is_an_unknown_person(root):
+    for name in ("Nobody Known", ".hidden", "No Images"):
+        (root / "images" / name).mkdir()
+    assert loaded(root).notes == ()
+    (root / "images" / ".hidden" / "0.png").write_bytes(b"an image")
+    (root / "images" / "No Images" / "list.txt").write_bytes(b"no image")
+    assert loaded(root).notes == ()
+    (root / "images" / "Nobody Known" / "0.JPG").write_bytes(b"an image")
+    error = refused(root)
+    assert f"no row for the images in {root / 'images' / 'Nobody Known'}" in error.what
+    assert error.found == "1 folders of images without a row: images/Nobody Known"
+
+
+def test_names_that_differ_in_upper_case_alone_are_refused(root):
+    table = [*rows(), [rows()[2][0].upper(), *rows()[2][1:]]]
+    error = refused(replaced(root, table))
+    assert "occurs twice" in error.what
+    assert rows()[2][0] in error.what
+    assert error.found == "lines 4 and 26"
+
+
+@pytest.mark.parametrize("again", [rows()[3][0], f"./{rows()[3][0]}"])
+def test_the_same_image_twice_names_both_lines(root, again):
+    error = refused(replaced(root, [*rows(), [again, *rows()[3][1:]]]))
+    assert "images/Person Number0/3.png" in error.what
+    assert error.found == "lines 5 and 26"
+
+
+def test_missing_images_are_counted_and_the_first_is_named(root):
+    gone = [root / rows()[i][0] for i in (5, 6)]
+    for path in gone:
+        path.unlink()
+    (root / rows()[1][0]).write_bytes(b"")
+    error = refused(root)
+    assert f"image {gone[0]} is missing" in error.what
+    assert error.found == "2 missing, 1 of zero bytes"
+    assert "fetch" in error.remedy
+
+
+def test_an_empty_image_is_named(root):
+    (root / rows()[1][0]).write_bytes(b"")
+    error = refused(root)
+    assert f"image {root / rows()[1][0]} is empty" in error.what
+    assert error.found == "0 missing, 1 of zero bytes"
+
+
+def test_a_folder_of_the_name_of_an_image_is_no_image(root):
+    path = root / rows()[1][0]
+    path.unlink()
+    path.mkdir()
+    assert "is missing" in refused(root).what

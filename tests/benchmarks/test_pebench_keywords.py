@@ -1,0 +1,66 @@
+"""The keywords of PEBench's events: from the table, or those that the paper prints."""
+
+import pytest
+
+from kit.benchmarks.pebench.table import published, published_keywords
+from tests.toys.dataset import EVENTS, HEADER, loaded, refused, replaced, rows
+
+pytest_plugins = ["tests.toys.pebench_fixtures"]
+
+
+def keywords_of(benchmark, event):
+    own = [benchmark.records[name] for name in benchmark.finetune]
+    return {r.keywords for r in own if r.event == event and r.keywords}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("a; b ;c", ("a", "b", "c")), ("a, b,c", ("a", "b", "c")), ("a, b; c", ("a, b", "c")),
+     ("one", ("one",))],
+)  # fmt: skip
+def test_keywords_are_separated_by_semicolons_or_commas(root, cell, expected):
+    table = [[*row[:4], cell] for row in rows()]
+    assert keywords_of(loaded(replaced(root, table)), EVENTS[0]) == {expected}
+
+
+def test_a_cell_of_separators_alone_has_no_keywords(root):
+    table = [[*row[:4], ";; ;"] for row in rows()]
+    assert "line 2: no keywords for the event" in refused(replaced(root, table)).what
+
+
+def published_rows():
+    names = ["Park-Jogging", "media_interview", "city walk", "snowshoeing"]
+    return [[*row[:2], names[EVENTS.index(row[2])], row[3]] for row in rows()]
+
+
+@pytest.mark.parametrize("columns", [{}, {"keywords": ""}])
+def test_without_a_column_they_are_those_of_the_published_table(root, columns):
+    replaced(root, published_rows(), HEADER[:4])
+    found = loaded(root, benchmark={"columns": columns})
+    assert keywords_of(found, "Park-Jogging") == {tuple(published()["keywords"]["park jogging"])}
+    assert keywords_of(found, "media_interview") == {published_keywords("media interview")}
+
+
+def test_an_event_that_the_published_table_has_not_names_the_nearest(root):
+    table = published_rows()
+    table[1] = [*table[1][:2], "park joging", "x"]
+    error = refused(replaced(root, table, HEADER[:4]))
+    assert "line 3: no keywords for the event 'park joging'" in error.what
+    assert error.remedy == "did you mean 'park jogging'?"
+
+
+def test_a_column_of_keywords_that_the_manifest_maps_has_to_be_there(root):
+    replaced(root, published_rows(), HEADER[:4])
+    error = refused(root, benchmark={"columns": {"keywords": "tags"}})
+    assert "no column 'tags'" in error.what
+
+
+def test_the_published_table_has_forty_events_with_keywords_and_says_where_it_is_from():
+    keywords = published()["keywords"]
+    assert len(keywords) == 40
+    assert all(len(words) == 10 for words in keywords.values())
+    assert {"CC BY 4.0", "2503.12545"} <= {
+        word for word in ("CC BY 4.0", "2503.12545") if word in published()["about"]
+    }
+    assert set(published()) == {"about", "keywords", "near_duplicates"}, "no descriptions"
+    assert len(published_keywords("grocery shopping")) == 9, "it prints 'shopping' twice"

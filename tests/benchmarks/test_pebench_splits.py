@@ -1,0 +1,215 @@
+"""The committed list of what is forgotten: how it is drawn, and that a wrong one is refused."""
+
+import itertools
+import json
+
+import pytest
+
+from kit.benchmarks.pebench.ids import COUNTS, IDS, draw_ids, read_ids, write_ids
+from kit.benchmarks.pebench.splits import forgotten_of
+from kit.benchmarks.pebench.table import Picture, published
+from kit.errors import DataError, ManifestError
+from kit.experiment.manifest_file import load_manifest
+from tests.toys.dataset import EVENTS, HEADER, PEOPLE, SMOKE, loaded, rows, write_table
+
+pytest_plugins = ["tests.toys.pebench_fixtures"]
+
+NAMES = [f"Person {i:03d}" for i in range(200)]
+ALL_EVENTS = list(published()["keywords"])
+GROUPS = [set(group["events"]) for group in published()["near_duplicates"]]
+TOY_LIST = {
+    "people": 6,
+    "percent": {"30": {"people": [1, 4], "events": ["Event-2"]}},
+}
+
+
+def pictures(people=NAMES, events=ALL_EVENTS):
+    return [
+        Picture(f"{name}/{i}.png", IDS, name, event, "a scene", ("a",))
+        for name in people
+        for i, event in enumerate(events)
+    ]
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return json.loads(IDS.read_text(encoding="utf-8"))
+
+
+def test_the_file_is_what_is_drawn(committed, tmp_path):
+    assert committed == draw_ids()
+    write_ids(tmp_path / "again" / "pebench.json")
+    assert (tmp_path / "again" / "pebench.json").read_bytes() == IDS.read_bytes()
+
+
+def test_another_seed_draws_another_list(committed):
+    assert draw_ids(2)["percent"]["5"]["people"] != committed["percent"]["5"]["people"]
+    drawn = {tuple(draw_ids(seed)["percent"]["15"]["events"]) for seed in range(5)}
+    assert len(drawn) == 5
+
+
+def test_the_sizes_are_the_shares_that_the_file_names(committed):
+    shares = committed["percent"]
+    assert list(shares) == ["1", "5", "10", "15"]
+    for percent, share in shares.items():
+        assert len(set(share["people"])) == len(share["people"]) == 200 * int(percent) // 100
+        assert len(share["people"]) == COUNTS[int(percent)][0]
+    assert [len(set(share["events"])) for share in shares.values()] == [1, 2, 4, 6]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_smaller_shares_are_part_of_larger_ones(seed):
+    shares = list(draw_ids(seed)["percent"].values())
+    assert [len(share["events"]) for share in shares] == [1, 2, 4, 6]
+    for small, large in itertools.pairwise(shares):
+        assert set(small["people"]) < set(large["people"])
+        assert set(small["events"]) < set(large["events"])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_near_duplicates_are_on_one_side_and_labelled(seed):
+    for share in draw_ids(seed)["percent"].values():
+        forgotten = set(share["events"])
+        for group in GROUPS:
+            assert group <= forgotten or not group & forgotten
+        labelled = [set(group) for group in share["near_duplicates"]]
+        assert labelled == [group for group in labelled if group <= forgotten and group in GROUPS]
+        assert len(labelled) == sum(group <= forgotten for group in GROUPS)
+
+
+def test_some_seed_forgets_a_whole_group():
+    drawn = [draw_ids(seed)["percent"]["15"]["near_duplicates"] for seed in range(30)]
+    assert any(drawn), "the tests of groups would otherwise say nothing"
+
+
+def test_the_groups_hold_every_pair_that_shares_a_third_of_its_keywords():
+    keywords = {name: set(words) for name, words in published()["keywords"].items()}
+    near = [
+        (one, two)
+        for one, two in itertools.combinations(keywords, 2)
+        if 3 * len(keywords[one] & keywords[two]) >= len(keywords[one] | keywords[two])
+    ]
+    assert len(near) == 4
+    for pair in near:
+        assert any(set(pair) <= group for group in GROUPS), pair
+    assert sum(map(len, GROUPS)) == len(set.union(*GROUPS)), "no event is in two groups"
+
+
+@pytest.mark.parametrize("percent", COUNTS)
+def test_the_list_names_people_by_the_order_of_their_folders(committed, percent):
+    found = read_ids(IDS, percent, pictures()[::-1])
+    share = committed["percent"][str(percent)]
+    assert found.people == {NAMES[index] for index in share["people"]}
+    assert found.events == set(share["events"])
+
+
+def test_the_manifest_of_the_published_data_forgets_what_is_listed(committed):
+    published_manifest = load_manifest(SMOKE.with_name("pebench.toml"))
+    found = forgotten_of(pictures(), published_manifest)
+    assert found.events == set(committed["percent"]["5"]["events"])
+    assert len(found.people) == 10
+    small = {m.name: (m.method, m.targets) for m in load_manifest(SMOKE).methods}
+    assert {m.name: (m.method, m.targets) for m in published_manifest.methods} == small
+
+
+def test_events_are_found_whatever_their_case_and_hyphens():
+    events = [name.title().replace(" ", "_") for name in ALL_EVENTS]
+    found = read_ids(IDS, 1, pictures(events=events))
+    assert found.events <= set(events)
+    assert len(found.events) == 1
+
+
+def test_groups_that_are_forgotten_whole_are_noted(tmp_path):
+    seed = next(s for s in range(30) if draw_ids(s)["percent"]["15"]["near_duplicates"])
+    write_ids(tmp_path / "list.json", seed)
+    found = read_ids(tmp_path / "list.json", 15, pictures())
+    group = draw_ids(seed)["percent"]["15"]["near_duplicates"][0]
+    assert found.notes[0] == f"near-duplicate events forgotten together: {', '.join(group)}"
+
+
+# --- a list that does not fit -----------------------------------------------------------------
+
+
+def written(path, change):
+    document = json.loads(json.dumps(TOY_LIST))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def with_list(root, path, percent=30):
+    return loaded(root, split={"ids": str(path), "forget_percent": percent})
+
+
+def test_a_list_decides_what_is_forgotten_and_nothing_else(root, tmp_path):
+    path = written(tmp_path / "list.json", lambda document: None)
+    listed, drawn = with_list(root, path), loaded(root)
+    assert listed.records == drawn.records
+    records = [listed.records[name] for name in listed.splits["both"].forget]
+    assert {r.person for r in records if r.concept == "person"} == {PEOPLE[1], PEOPLE[4]}
+    assert {r.event for r in records if r.concept == "event"} == {EVENTS[2]}
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "found"),
+    [
+        (lambda d: d["percent"]["30"].update(people=[1, 6]), "out of range", 6),
+        (lambda d: d["percent"]["30"].update(people=[-1]), "out of range", -1),
+        (lambda d: d["percent"]["30"].update(people=[True]), "out of range", True),
+        (lambda d: d["percent"]["30"].update(people=["1"]), "out of range", "1"),
+        (lambda d: d["percent"]["30"].update(people=[]), "nothing is forgotten", None),
+        (lambda d: d["percent"]["30"].update(people=list(range(6))), "nothing kept", None),
+        (lambda d: d["percent"]["30"].update(events=EVENTS), "nothing kept", None),
+        (lambda d: d["percent"]["30"].update(events=["evnt 2"]), "not in the data", "evnt 2"),
+        (lambda d: d["percent"]["30"].update(events=[3]), "not in the data", 3),
+        (lambda d: d.update(people=200), "another number of people", 6),
+        (lambda d: d.update(people="6"), "no such list", None),
+        (lambda d: d.update(percent=[]), "no such list", None),
+        (lambda d: d["percent"].update({"30": {"people": [1]}}), "no such list", None),
+        (lambda d: d["percent"].update({"31": d["percent"].pop("30")}), "not listed", 30),
+    ],
+)
+def test_a_list_that_does_not_fit_is_refused(root, tmp_path, change, what, found):
+    path = written(tmp_path / "list.json", change)
+    with pytest.raises(ManifestError, match=what) as caught:
+        with_list(root, path)
+    assert str(path) in caught.value.what
+    assert caught.value.expected
+    assert caught.value.remedy
+    if found is not None:
+        assert caught.value.found == found
+
+
+def test_an_unknown_event_names_the_nearest(root, tmp_path):
+    path = written(tmp_path / "list.json", lambda d: d["percent"]["30"].update(events=["evnt 2"]))
+    with pytest.raises(ManifestError) as caught:
+        with_list(root, path)
+    assert "'event 2'" in caught.value.expected
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
+def test_a_file_that_is_no_list_is_refused(root, tmp_path, text):
+    (tmp_path / "list.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"cannot be read|no such list"):
+        with_list(root, tmp_path / "list.json")
+
+
+def test_a_missing_file_is_refused(root, tmp_path):
+    with pytest.raises(ManifestError, match="cannot be read"):
+        with_list(root, tmp_path / "list.json")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [f"images/{PEOPLE[0]}/x.png", PEOPLE[1], EVENTS[0], "a", "a"],  # a folder of two people
+        ["more/Another/x.png", PEOPLE[1], EVENTS[0], "a", "a"],  # a person of two folders
+    ],
+)
+def test_a_list_needs_one_folder_a_person(root, tmp_path, row):
+    path = written(tmp_path / "list.json", lambda document: None)
+    write_table(root / "PEBench.csv", HEADER, [*rows(), row])
+    with pytest.raises(DataError, match="people and folders do not match") as caught:
+        with_list(root, path)
+    assert PEOPLE[1] in str(caught.value)
+    assert loaded(root), "without a list the folders do not matter"

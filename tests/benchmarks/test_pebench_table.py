@@ -1,0 +1,241 @@
+"""PEBench's CSV: what is read, and what every wrong file says."""
+
+import csv
+import io
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.benchmarks.pebench.columns import columns_block
+from kit.benchmarks.pebench.csv import read_lines
+from kit.benchmarks.pebench.table import read_pictures
+from kit.errors import DataError
+from kit.experiment.manifest import Columns
+from tests.toys.dataset import (
+    HEADER,
+    PEOPLE,
+    loaded,
+    refused,
+    replaced,
+    rewritten,
+    rows,
+    write_table,
+)
+
+pytest_plugins = ["tests.toys.pebench_fixtures"]
+
+OTHER_HEADER = ["Image Path", "person_name", "event", "caption", "keywords"]
+MAPPED = {"file": "Image Path", "person": "person_name", "description": "caption"}
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_column(root):
+    expected = loaded(root)
+    assert loaded(replaced(root, rows(), mark="\ufeff")) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_of_utf_16_with_a_mark_is_read(root, encoding):
+    table = [[*row[:3], "größer", row[4]] for row in rows()]
+    expected = loaded(replaced(root, table))
+    rewritten(root, lambda data: ("\ufeff" + data.decode()).encode(encoding))
+    assert loaded(root) == expected
+
+
+def test_half_a_character_of_utf_16_is_an_error(root):
+    rewritten(root, lambda data: b"\xff\xfe" + data.decode().encode("utf-16-le")[:-1])
+    assert "not UTF-16" in refused(root).what
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_another_encoding_names_the_offset_and_how_to_convert(root, mark):
+    rewritten(root, lambda data: mark + data + "é".encode("latin-1"))
+    error = refused(root)
+    assert "not UTF-8" in error.what
+    data = (root / "PEBench.csv").read_bytes()
+    assert error.found == f"byte 0xe9 at offset {len(data) - 1}"
+    assert data[len(data) - 1] == 0xE9
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in error.remedy
+
+
+@pytest.mark.parametrize(("delimiter", "said"), [(";", "semicolons"), ("\t", "tabs")])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_another_delimiter_is_said(root, delimiter, said, quoting):
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=delimiter, quoting=quoting).writerows([HEADER, *rows()])
+    rewritten(root, lambda data: stream.getvalue().encode())
+    error = refused(root)
+    assert f"separated by {said}" in error.what
+    assert "file" in error.found
+
+
+def test_a_quote_that_is_never_closed_names_the_row_that_opens_it(root):
+    rewritten(root, lambda data: data.replace(b"doing event 1,", b'"doing event 1,', 1))
+    error = refused(root)
+    assert "line 3: the row that begins here" in error.what
+    assert "quote" in error.remedy
+
+
+def test_the_line_of_a_row_behind_a_text_of_several_lines_is_the_line_of_the_file(root):
+    table = rows()
+    table[0][3] = "first\nsecond\nthird"
+    table[2][3] = ""
+    assert "line 6: an empty" in refused(replaced(root, table)).what
+
+
+def test_a_table_without_rows_or_without_anything_is_an_error(root):
+    assert "no rows" in refused(replaced(root, [])).what
+    rewritten(root, lambda data: b"")
+    assert "an empty file" in refused(root).found
+
+
+# --- the columns ------------------------------------------------------------------------------
+
+
+def test_a_missing_column_prints_the_real_ones_three_rows_and_the_block_to_write(root):
+    table = rows()
+    table[1][3] = "x" * 500
+    expected = loaded(replaced(root, table))
+    error = refused(replaced(root, table, OTHER_HEADER))
+    assert "has no column 'file'" in error.what
+    real, *samples = error.found.splitlines()
+    assert real == ", ".join(OTHER_HEADER)
+    assert [line.split(":")[0].strip() for line in samples] == ["line 2", "line 3", "line 4"]
+    assert all(len(line) < 220 for line in samples)
+    block = tomllib.loads(error.remedy.split("\n", 1)[1])
+    assert block["benchmark"]["columns"] == {**Columns().model_dump(), **MAPPED}
+    assert loaded(root, benchmark=block["benchmark"]) == expected, "the block is what to write"
+
+
+@pytest.mark.parametrize("table", ["real.csv", "general.csv"])
+def test_a_table_whose_columns_cannot_be_mapped_gets_no_such_advice(root, table):
+    write_table(root / table, OTHER_HEADER, rows())
+    error = refused(root)
+    assert f"{table} has no column 'file'" in error.what
+    assert "benchmark.columns" not in error.remedy
+
+
+def test_a_folder_of_the_name_of_the_table_is_no_table(root):
+    (root / "PEBench.csv").unlink()
+    (root / "PEBench.csv").mkdir()
+    assert "is missing" in refused(root).what
+
+
+def test_a_field_without_a_similar_column_is_left_to_the_reader():
+    block = columns_block(Columns(), ["file", "zzz", "qqq", 'a "quoted\\" name'])
+    assert "# event = one of the others" in block
+    parsed = tomllib.loads(block)["benchmark"]["columns"]
+    assert parsed["file"] == "file"
+    assert parsed["person"] == 'a "quoted\\" name'
+
+
+def test_no_column_is_guessed_for_two_fields():
+    for header in (["image_name"], ["text", "id"], ["name", "image"], ["caption event name"]):
+        parsed = tomllib.loads(columns_block(Columns(), header)).get("benchmark", {})
+        guessed = list(parsed.get("columns", {}).values())
+        assert len(set(guessed)) == len(guessed)
+        assert set(guessed) <= set(header)
+
+
+def test_the_manifest_maps_columns_of_other_names(root):
+    expected = loaded(root)
+    replaced(root, rows(), OTHER_HEADER)
+    assert loaded(root, benchmark={"columns": MAPPED}) == expected
+
+
+def test_a_doubled_column_is_refused(root):
+    table = [[*row, "x"] for row in rows()]
+    assert "the column 'event' 2 times" in refused(replaced(root, table, [*HEADER, "event"])).what
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\u00a0"])
+@pytest.mark.parametrize("column", range(len(HEADER)))
+def test_a_blank_cell_names_its_line_and_column(root, column, blank):
+    table = rows()
+    table[7][column] = blank
+    path = root / "PEBench.csv"
+    write_table(path, HEADER, [])
+    with path.open("a", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(table)
+    error = refused(root)
+    assert "line 9:" in error.what
+    assert "keywords" in error.what if column == 4 else HEADER[column] in error.expected
+
+
+@pytest.mark.parametrize("place", [b"Person Number0", b"doing event 0", b"name"])
+def test_a_nul_anywhere_names_its_line(root, place):
+    rewritten(root, lambda data: data.replace(place, b"a\0b", 1))
+    number = 1 if place == b"name" else 2
+    assert f"line {number}: a NUL character" in refused(root).what
+
+
+def test_utf_16_without_a_mark_says_how_to_convert_it(root):
+    rewritten(root, lambda data: data.decode().encode("utf-16-le"))
+    error = refused(root)
+    assert "a NUL character" in error.what
+    assert "iconv -f UTF-16LE" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("column", "other", "line"),
+    [(1, PEOPLE[0].upper(), 3), (2, "EVENT 0", 6), (2, "event-0", 6)],
+)
+def test_one_name_in_two_spellings_names_both_lines(root, column, other, line):
+    table = rows()
+    table[0][column] = other
+    error = refused(replaced(root, table))
+    assert f"'{other}' and '{rows()[0][column]}'" in error.what
+    assert error.found == f"lines 2 and {line}"
+
+
+def test_people_whose_names_differ_in_a_hyphen_are_two(root):
+    table = [[row[0], row[1].replace("Person Number1", "Person-Number0"), *row[2:]]
+             for row in rows()]  # fmt: skip
+    people = {record.person for record in loaded(replaced(root, table)).records.values()}
+    assert {"Person-Number0", "Person Number0"} <= people
+
+
+def test_a_row_of_another_length_names_its_line(root):
+    assert "line 5: an empty" in refused(replaced(root, [*rows()[:3], rows()[3][:2]])).what
+    long = [*rows()[:3], [*rows()[3], "more"]]
+    error = refused(replaced(root, long))
+    assert "line 5: more cells than columns" in error.what
+    assert error.found.startswith("6:")
+
+
+CELLS = st.text(max_size=12) | st.sampled_from(
+    ["\0", '"', '""', "a,b", "x\ny", "\r", "\r\n", ";", "\t"]
+)
+TABLES = st.lists(st.lists(CELLS, min_size=5, max_size=5), min_size=1, max_size=6)
+
+
+@given(TABLES, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
+def test_what_a_csv_writer_writes_is_read_back_or_refused(tmp_path_factory, table, quoting, ending):
+    path = tmp_path_factory.mktemp("any") / "PEBench.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, quoting=quoting, lineterminator=ending).writerows([HEADER, *table])
+    blank = any(not cell.strip() for row in table for cell in row)
+    # A line break of the other kind is not quoted by every writer, and then is refused.
+    bare = quoting == csv.QUOTE_MINIMAL and any("\r" in c for row in table for c in row)
+    nul = any("\0" in cell for row in table for cell in row)
+    lines, refusal = None, None
+    try:
+        lines = read_lines(path, Columns(), HEADER)
+    except DataError as error:
+        refusal = error
+    if refusal is None:
+        assert not blank
+        assert not nul
+        assert [list(line.cells.values()) for line in lines] == table
+    else:
+        assert blank or bare or nul, str(refusal)
+
+
+@given(TABLES)
+def test_no_row_makes_reading_fail_with_anything_but_a_data_error(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("any") / "PEBench.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([HEADER, *table])
+    with pytest.raises(DataError):
+        read_pictures(path, Columns())  # none of the images is there

@@ -1,0 +1,312 @@
+"""run.sh: the environment is built once, is never half-built, and failures say what to do.
+
+Each test uses a copy of the script in a folder whose name has a space, with a lock of one tiny
+package that lies beside it, and a stand-in for `kit` that prints what reached it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAMS = [
+    "run.sh", ".ci/run", "docker/lock.sh", "docker/image_system.sh", "docker/image_environment.sh",
+    "docker/image_project.sh",
+]  # fmt: skip
+SOURCED = [f"docker/{name}.sh" for name in ("messages", "environment", "runner", "image")]
+STAND_IN = """
+import json, os, sys
+import tiny
+names = ("PYTHONPATH", "DO_NOT_TRACK", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY")
+print(json.dumps({"argv": sys.argv[1:], "env": {name: os.environ.get(name) for name in names}}))
+"""
+
+
+class Project:
+    """A copy of run.sh with a lock of one package, in a folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.cache, self.wheels = root, root / ".cache", root / "wheels"
+        (root / "docker").mkdir(parents=True)
+        (root / "kit").mkdir()
+        self.wheels.mkdir()
+        shutil.copy(REPOSITORY / "run.sh", root)
+        for script in (REPOSITORY / "docker").glob("*.sh"):
+            shutil.copy(script, root / "docker")
+        shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
+        (root / "kit/__main__.py").write_text(STAND_IN)
+        wheel = self.wheels / "tiny-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("tiny.py", "")
+            archive.writestr("tiny-1.0.dist-info/METADATA", "Name: tiny\nVersion: 1.0\n")
+            archive.writestr(
+                "tiny-1.0.dist-info/WHEEL",
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
+            archive.writestr("tiny-1.0.dist-info/RECORD", "")
+        self.lock(hashlib.sha256(wheel.read_bytes()).hexdigest())
+
+    def lock(self, digest: str) -> None:
+        text = f"tiny==1.0 --hash=sha256:{digest}\n"
+        (self.root / "docker/requirements.cpu.lock").write_text(text)
+        for slim in ("verify", "keyless"):
+            (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start run.sh without HOME and from another folder; pip sees the local wheel alone."""
+        base = {
+            "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": self.wheels.as_uri(),
+        }
+        return subprocess.Popen(
+            [str(self.root / "run.sh"), *arguments],
+            env=base | environment,
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def environments(self) -> list[Path]:
+        return list(self.cache.glob("env/*"))
+
+    def finished(self) -> list[Path]:
+        return list(self.cache.glob("env/*/.complete"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "a project")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("built") / "a project")
+    first = project.run("doctor")
+    assert first.returncode == 0, first.stderr
+    assert "installing 1 packages" in first.stderr
+    return project
+
+
+def test_shellcheck_finds_nothing() -> None:
+    shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
+    command = [shellcheck, "--external-sources", *PROGRAMS, *SOURCED]
+    checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_executable(program: str) -> None:
+    assert os.access(REPOSITORY / program, os.X_OK)
+
+
+def test_help_before_the_environment_names_the_verbs_and_writes_nothing(project: Project) -> None:
+    for arguments in ([], ["--help"]):
+        shown = project.run(*arguments)
+        assert shown.returncode == 0
+        for verb in ("all", "test", "doctor", "verify", "clean"):
+            assert f" {verb}" in shown.stdout
+    assert not project.cache.exists()
+
+
+def test_an_unknown_verb_does_not_start_a_build(project: Project) -> None:
+    refused = project.run("evalute")
+    assert refused.returncode == 2
+    assert "unknown verb evalute" in refused.stderr
+    assert "evaluate" in refused.stderr
+    assert not project.cache.exists()
+
+
+def test_arguments_reach_the_verb_unchanged(built: Project) -> None:
+    called = built.run("plan", "my manifest.toml", "--flag", "", "*")
+    assert json.loads(called.stdout)["argv"] == ["plan", "my manifest.toml", "--flag", "", "*"]
+    assert json.loads(built.run("clean", "--help").stdout)["argv"] == ["clean", "--help"]
+
+
+def test_the_environment_is_built_once(built: Project) -> None:
+    again = built.run("doctor")
+    assert again.returncode == 0
+    assert again.stderr == ""
+    assert len(built.environments()) == 1
+
+
+def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -> None:
+    called = built.run("doctor", PYTHONPATH="/somewhere/else", PYTHONHOME="/nowhere")
+    assert json.loads(called.stdout)["env"] == {
+        "PYTHONPATH": str(built.root),
+        "DO_NOT_TRACK": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
+@pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
+def test_who_only_checks_gets_the_slim_environment(project: Project, verb: str) -> None:
+    first = project.run(verb, "a result")
+    assert json.loads(first.stdout)["argv"] == [verb, "a result"]
+    (slim,) = project.environments()
+    assert slim.name.startswith("verify-")
+    assert "installing" not in project.run(verb, "a result").stderr
+    assert project.environments() == [slim]
+    assert not list(slim.glob("lib/python*/site-packages/pip"))
+
+
+def test_sigstore_is_in_an_environment_of_its_own(project: Project) -> None:
+    for words in (["sign", "r", "--keyless"], ["verify", "r", "--identity=x"]):
+        assert json.loads(project.run(*words).stdout)["argv"] == words
+        (keyless,) = project.environments()
+        assert keyless.name.startswith("keyless-")
+    assert project.run("verify", "--identity-token").returncode == 0
+    assert len(project.environments()) == 2, "another flag needs no sigstore"
+
+
+def test_the_whole_environment_serves_for_checking_too(built: Project) -> None:
+    before = built.environments()
+    assert built.run("verify", "a result").returncode == 0
+    assert built.environments() == before
+
+
+def test_a_finished_environment_from_elsewhere_is_used(built: Project, project: Project) -> None:
+    [environment] = built.environments()
+    called = project.run("doctor", PEBENCH_ENV=str(environment))
+    assert called.returncode == 0
+    assert not project.cache.exists()
+    refused = project.run("doctor", PEBENCH_ENV="/nowhere")
+    assert refused.returncode == 3
+    assert "PEBENCH_ENV=/nowhere" in refused.stderr
+
+
+def test_a_killed_build_is_built_anew(project: Project) -> None:
+    killed = project.start("doctor")
+    deadline = time.monotonic() + 60
+    while not list(project.cache.glob("env/*/bin")):
+        assert time.monotonic() < deadline, "the build did not start"
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert not project.finished()
+    [environment] = project.environments()
+    (environment / "left-over").touch()
+
+    repaired = project.run("doctor")
+    assert repaired.returncode == 0, repaired.stderr
+    assert len(project.finished()) == 1
+    assert not (environment / "left-over").exists()
+
+
+def test_two_builds_at_once_make_one_environment(project: Project) -> None:
+    processes = [project.start("doctor") for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    assert sum("installing 1 packages" in text for text in errors) == 1
+    assert sum("another process builds it; waiting" in text for text in errors) == 1
+
+
+def test_a_package_with_other_bytes_is_refused(project: Project) -> None:
+    project.lock("0" * 64)
+    refused = project.run("doctor")
+    assert refused.returncode == 3
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    assert "remedy: check the network" in refused.stderr
+    assert not project.finished()
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder to be the whole PATH: the standard tools, and a Python that is too old."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    names = "bash env readlink dirname sha256sum uname mkdir ls flock rm df awk grep cp tail"
+    for name in names.split():
+        path = shutil.which(name)
+        assert path, f"{name} is not installed"
+        (folder / name).symlink_to(path)
+    make_program(folder / "python3", "#!/bin/sh\necho 3.9.18\n")
+    return folder
+
+
+def make_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def test_without_python_3_11_the_error_says_what_was_found_and_what_to_do(
+    project: Project, tools: Path
+) -> None:
+    refused = project.run("doctor", PATH=str(tools))
+    assert refused.returncode == 3
+    assert "expected: Python 3.11" in refused.stderr
+    assert "found: python3.11 missing, python3 3.9.18, python missing" in refused.stderr
+    assert "remedy: install python3.11" in refused.stderr
+    assert not project.cache.exists()
+
+
+def test_without_python_3_11_uv_is_asked_for_one(project: Project, tools: Path) -> None:
+    python = Path(sys.base_prefix) / "bin/python3.11"
+    make_program(tools / "uv", f'#!/bin/sh\n[ "$2" = install ] || echo "{python}"\n')
+    built = project.run("doctor", PATH=str(tools))
+    assert built.returncode == 0, built.stderr
+    assert "asking uv" in built.stderr
+    assert len(project.finished()) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_named(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = project.run("doctor", PEBENCH_CACHE=str(tmp_path / "file/cache"))
+    assert refused.returncode == 7
+    assert "file/cache" in refused.stderr
+    assert "remedy: set PEBENCH_CACHE" in refused.stderr
+
+
+def test_a_disk_without_room_is_refused_before_the_build(project: Project) -> None:
+    lines = "".join(f"package-{number}==1.0\n" for number in range(10**6))
+    (project.root / "docker/requirements.cpu.lock").write_text(lines)
+    refused = project.run("doctor")
+    assert refused.returncode == 7
+    assert "expected: 35000000 MB" in refused.stderr
+
+
+def test_clean_removes_caches_and_keeps_results(project: Project) -> None:
+    kept = project.root / "results/smoke/run.json"
+    removed = project.cache / "artifacts/adapter"
+    for path in (kept, removed):
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    (project.cache / "CACHEDIR.TAG").touch()
+
+    listed = project.run("clean", "--dry-run")
+    assert f"would be removed 8.0K {removed.parent}" in listed.stdout
+    assert removed.exists()
+    cleaned = project.run("clean")
+    assert cleaned.returncode == 0
+    assert str(removed.parent) in cleaned.stdout
+    assert not removed.exists()
+    assert kept.exists()
+    assert project.run("clean", "--everything").returncode == 2
+
+
+def test_clean_leaves_a_folder_alone_that_is_no_cache_of_ours(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "home/data").mkdir(parents=True)
+    refused = project.run("clean", PEBENCH_CACHE=str(tmp_path / "home"))
+    assert refused.returncode == 7
+    assert (tmp_path / "home/data").exists()

@@ -1,0 +1,158 @@
+"""Engines agree: adapters in one batch, merged weights in turn, and transformers' 4-bit stack."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from kit.artifacts import PROJECT
+from kit.evaluation.engines import Answer, Request, image_major, spoken
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest
+from kit.stages.workers import isolated
+
+SYSTEMS = {"base": 0, "one": 1, "two": 2}
+RECORDS = 10
+
+
+def smoke(**evaluation) -> Manifest:
+    manifest = load_manifest(PROJECT / "manifests" / "smoke.toml")
+    changed = manifest.evaluation.model_copy(update=evaluation)
+    return manifest.model_copy(update={"evaluation": changed})
+
+
+def make_inputs(folder: Path) -> None:
+    """Write the dequantised base, two random adapters large enough to matter, and pictures."""
+    from kit.model.base import export_base, load_base
+    from kit.model.lora import add_adapter, save_adapter
+
+    section = smoke().model
+    source = PROJECT / str(section.source.folder)
+    export_base(source, section, folder / "base")
+    for number in (1, 2):
+        torch.manual_seed(number)
+        model = add_adapter(
+            load_base(source, section), "trained", modules=section.lora_modules, rank=8, alpha=16
+        )
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.03)
+        save_adapter(model, "trained", folder / f"adapter{number}")
+    paint_pictures(folder)
+
+
+def paint_pictures(folder: Path) -> None:
+    from kit.smoke.drawing import paint
+    from kit.smoke.events import FICTITIOUS
+    from kit.smoke.people import people
+    from kit.streams import stream
+
+    for number, person in enumerate(people()[0][:RECORDS]):
+        image = paint(person, FICTITIOUS[number], stream("engines", number))
+        image.save(folder / f"{number}.png")
+
+
+def requests(folder: Path, processor) -> list[Request]:
+    from kit.model.batches import chat_prompt
+
+    questions = ("Who is this person?", "Describe the scene in detail.")
+    return [
+        Request(
+            f"{number}",
+            system,
+            chat_prompt(processor, questions[number % 2], with_image=True),
+            folder / f"{number}.png",
+        )
+        for number in range(RECORDS)
+        for system in SYSTEMS
+    ]
+
+
+def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
+    """Answer everything with one engine; called in a process of its own."""
+    import importlib
+
+    from kit.model.base import load_processor
+
+    adapters = {
+        name: tuple(folder / f"adapter{number}" for number in range(1, count + 1))
+        for name, count in SYSTEMS.items()
+    }
+    scratch = folder / f"scratch-{engine}-{serving}"
+    scratch.mkdir()
+    module = importlib.import_module(f"kit.evaluation.engines.{engine}")
+    kind = module.VllmEngine if engine == "vllm" else module.TransformersEngine
+    opened = kind(smoke(serving=serving), folder / "base", adapters, scratch)
+    asked = requests(folder, load_processor(folder / "base"))
+    return sorted(opened.answer(asked), key=lambda a: (a.system, a.record_id))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("engines")
+    isolated(make_inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_form(inputs) -> list[Answer]:
+    return isolated(answers_of, "transformers", "merged", inputs)
+
+
+def test_adapters_change_what_is_answered(trained_form):
+    said = {name: [a.text for a in trained_form if a.system == name] for name in SYSTEMS}
+    assert said["base"] != said["one"]
+    assert said["one"] != said["two"]
+
+
+@pytest.mark.parametrize("serving", ["adapters", "merged"])
+def test_vllm_answers_like_the_stacked_adapters_on_the_4_bit_base(inputs, trained_form, serving):
+    served = isolated(answers_of, "vllm", serving, inputs)
+    assert [(a.system, a.record_id) for a in served] == [
+        (a.system, a.record_id) for a in trained_form
+    ]
+    equal = sum(a.text == b.text for a, b in zip(served, trained_form, strict=True))
+    assert equal >= len(trained_form) - 1
+    assert sum(a.stop == b.stop for a, b in zip(served, trained_form, strict=True)) >= equal
+
+
+def test_requests_are_ordered_by_image_so_that_it_is_processed_once():
+    one, two = Path("1.png"), Path("2.png")
+    asked = [Request(str(n), s, "", i) for s in "ab" for n, i in enumerate((two, one))]
+    images = [request.image for request in image_major(asked)]
+    assert images == [one, one, two, two]
+
+
+@pytest.mark.parametrize(
+    ("decoded", "said"),
+    [
+        (" Ada Sato ", "Ada Sato"),
+        (" Ada \ufffd", "Ada"),
+        ("Ada\ufffd Sato", "Ada\ufffd Sato"),
+        ("\ufffd", ""),
+    ],
+)
+def test_a_character_that_the_limit_cut_in_two_is_no_part_of_an_answer(decoded, said):
+    assert spoken(decoded) == said
+
+
+def test_published_settings_of_generation_change_no_decoding(inputs, tmp_path):
+    """Qwen2.5-VL's ask for a penalty for repetition, which vLLM is never given."""
+    import json
+    import shutil
+
+    from kit.evaluation.engines.transformers import TransformersEngine
+    from kit.model.base import load_processor
+
+    folder = tmp_path / "base"
+    shutil.copytree(inputs / "base", folder)
+    settings = json.loads((folder / "generation_config.json").read_text())
+    published = {**settings, "repetition_penalty": 9.0, "eos_token_id": [2, 4]}
+    (folder / "generation_config.json").write_text(json.dumps(published))
+    asked = [r for r in requests(inputs, load_processor(folder)) if r.system == "base"]
+    said = []
+    for base in (inputs / "base", folder):
+        engine = TransformersEngine(smoke(), base, {"base": ()}, tmp_path)
+        said.append([answer.text for answer in engine.answer(asked)])
+    assert said[0] == said[1]
+    assert engine._ends == [2, 4]

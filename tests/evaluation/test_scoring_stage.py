@@ -1,0 +1,347 @@
+"""Likelihoods from the plan to the result: who is scored, where it is kept, and when again."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from kit import benchmarks
+from kit.benchmarks import pebench
+from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
+from kit.cli.plan_text import render
+from kit.errors import GuardError, ManifestError, MissingStageError
+from kit.evaluation import scoring
+from kit.evaluation.questions import asked_records, records_of
+from kit.evaluation.scoring import Measured
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest
+from kit.model.base import load_base
+from kit.model.batches import Batcher
+from kit.model.lora import add_adapter, load_adapter, save_adapter
+from kit.plan.jobs import make_plan
+from kit.result.layout import LIKELIHOODS
+from kit.result.table_reading import read_table
+from kit.result.tables import SCHEMAS
+from kit.stages import collect
+from kit.stages import run as stages
+from kit.stages.costs import read_costs
+from tests.toys.dataset import SMOKE
+
+torch.set_num_threads(1)
+
+
+def settings(**sections):
+    document = load_manifest(SMOKE).resolved()
+    for section, values in sections.items():
+        document[section] = document[section] | values if isinstance(values, dict) else values
+    return Manifest.model_validate(document)
+
+
+def measures(monkeypatch, likelihood):
+    protocol: Protocol = replace(pebench.PROTOCOL, likelihood=likelihood)
+    monkeypatch.setattr(pebench, "PROTOCOL", protocol)
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """The small experiment, of a benchmark that measures likelihoods."""
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
+    measures(monkeypatch, True)
+    return make_plan(settings())
+
+
+def named(plan, name):
+    (found,) = [system for system in plan.systems if system.name == name]
+    return found
+
+
+def make(artifact, **job):
+    artifact.partial.mkdir(parents=True)
+    artifact.publish(job)
+
+
+def digests(manifest, kind):
+    return {s.name: getattr(s, kind).digest for s in make_plan(manifest).systems}
+
+
+def test_a_benchmark_without_likelihoods_has_none_to_make(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    measures(monkeypatch, False)
+    plan = make_plan(settings())
+    assert all(system.likelihoods is None for system in plan.systems)
+    assert "to score" not in render(plan)
+
+
+def test_every_system_has_likelihoods_of_its_own(plan):
+    paths = {system.likelihoods.path for system in plan.systems}
+    assert len(paths) == len(plan.systems)
+    assert not paths & {system.answers.path for system in plan.systems}
+
+
+def test_how_answers_are_generated_does_not_rename_likelihoods(plan):
+    asked, served = settings(), settings(answering={"max_new_tokens": 7, "serving": "adapters"})
+    assert digests(asked, "likelihoods") == digests(served, "likelihoods")
+    assert digests(asked, "answers") != digests(served, "answers")
+
+
+def test_another_adapter_renames_its_systems_likelihoods_and_no_others(plan):
+    document = settings().resolved()
+    next(entry for entry in document["methods"] if entry["name"] == "npo")["steps"] = 61
+    before = digests(settings(), "likelihoods")
+    after = digests(Manifest.model_validate(document), "likelihoods")
+    assert {name for name in before if before[name] != after[name]} == {
+        name for name in before if "-npo-" in name
+    }
+
+
+def test_the_files_beside_a_loader_decide_the_digest_with_it():
+    from kit.plan.digests import loader_sources
+
+    pebench = {"benchmarks/pebench.py", "benchmarks/pope.py", "benchmarks/pebench_events.json"}
+    assert pebench <= set(loader_sources("pebench"))
+    assert {"benchmarks/clear.py", "benchmarks/clear_records.py"} <= set(loader_sources("clear"))
+
+
+def test_the_plan_counts_what_is_to_be_scored(plan):
+    lines = render(plan).splitlines()
+    assert sum("likelihoods of given answers" in line for line in lines) == len(plan.systems)
+    make(plan.systems[0].likelihoods)
+    assert f"{len(plan.systems) - 1} to score" in render(plan)
+
+
+@pytest.mark.parametrize(("target", "hint"), [("persn", "did you mean 'person'?"), ("zz", "zz")])
+def test_an_unknown_target_is_named_with_the_nearest_one(target, hint, monkeypatch):
+    document = settings().resolved()
+    document["targets"] = [target]
+    document["methods"] = []
+    with pytest.raises(ManifestError) as caught:
+        make_plan(Manifest.model_validate(document))
+    assert hint in str(caught.value)
+    assert ", ".join(benchmarks.protocol("pebench").targets) in str(caught.value)
+
+
+@pytest.fixture
+def workers(plan, monkeypatch):
+    """Stand for the answering's processes; returns what was asked of them, call by call."""
+    from kit.evaluation import answering
+
+    calls = []
+
+    def answer(given, names):
+        calls.append(("answer", names))
+        for name in names:
+            make(named(given, name).answers, canary=0.5)
+        return 1000
+
+    def score(given, names):
+        calls.append(("score", names))
+        for name in names:
+            scoring.publish(named(given, name), [Measured("r", "answer", name, -1.0, 2)])
+        return 2000
+
+    monkeypatch.setattr(answering, "make_serving_base", lambda given: None)
+    monkeypatch.setattr(answering, "answer_systems", answer)
+    monkeypatch.setattr(answering, "agreement", lambda given: {"sample": 10, "equal": 10})
+    monkeypatch.setattr(scoring, "score_systems", score)
+    monkeypatch.setattr(stages, "isolated", lambda function, *given: function(*given))
+    monkeypatch.setattr(stages, "scatter", lambda function, sets: [function(*s) for s in sets])
+    for job in plan.jobs():
+        make(job.artifact)
+    return calls
+
+
+def asked_for(calls, kind):
+    return sorted(name for found, names in calls if found == kind for name in names)
+
+
+def test_scoring_follows_answering_and_both_are_counted(plan, workers, capsys):
+    stages.evaluate(plan)
+    every = sorted(system.name for system in plan.systems)
+    assert asked_for(workers, "answer") == asked_for(workers, "score") == every
+    kinds = [kind for kind, _ in workers]
+    assert kinds == sorted(kinds), "answers first"
+    assert kinds.count("score") == plan.manifest.compute.workers
+    cost = read_costs(plan)["evaluate"]
+    assert (cost["jobs"], cost["peak_memory_bytes"]) == (2 * len(every), 2000)
+    assert f"{len(every)} of {len(every)} systems to score" in capsys.readouterr().err
+
+
+def test_only_what_is_missing_is_scored_and_answers_are_not_given_again(plan, workers, capsys):
+    stages.evaluate(plan)
+    workers.clear()
+    stages.evaluate(plan)
+    assert workers == []
+    assert "answered and scored already" in capsys.readouterr().err
+    (plan.systems[3].likelihoods.path / "job.json").unlink()
+    stages.evaluate(plan)
+    assert workers == [("score", [plan.systems[3].name])]
+
+
+def test_what_was_scored_before_an_error_is_counted(plan, workers, monkeypatch):
+    whole = scoring.score_systems
+
+    def fails(given, names):
+        whole(given, names[:1])
+        raise GuardError("broken")
+
+    monkeypatch.setattr(scoring, "score_systems", fails)
+    with pytest.raises(GuardError, match="broken"):
+        stages.evaluate(plan)
+    assert read_costs(plan)["evaluate"]["jobs"] == len(plan.systems) + 1
+
+
+def test_a_report_needs_the_likelihoods(plan, workers):
+    stages.evaluate(plan)
+    (plan.systems[0].likelihoods.path / "job.json").unlink()
+    with pytest.raises(MissingStageError, match="1 systems are not evaluated"):
+        collect.collect(plan)
+
+
+def test_a_result_has_all_systems_likelihoods_sorted_or_an_empty_table(tmp_path, plan, workers):
+    stages.evaluate(plan)
+    tables = [pq.read_table(s.likelihoods.path / "likelihoods.parquet") for s in plan.systems]
+    keys = ["system", "record_id", "role", "text"]
+    for name, parts in (("all", tables[::-1]), ("none", [])):
+        (tmp_path / name / "answers").mkdir(parents=True)
+        frame = collect._joined(parts, LIKELIHOODS, keys)
+        collect._write(frame, tmp_path / name, LIKELIHOODS)
+        data = (tmp_path / name / LIKELIHOODS).read_bytes()
+        read = read_table(data, LIKELIHOODS)
+        assert read.num_rows == len(parts)
+        assert read["system"].to_pylist() == sorted(read["system"].to_pylist())
+        assert pq.read_schema(tmp_path / name / LIKELIHOODS).metadata is None
+
+
+def stored(system):
+    return pd.read_parquet(system.likelihoods.path / "likelihoods.parquet")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_model_that_gives_no_numbers_is_an_error_and_nothing_is_kept(plan, value):
+    system = named(plan, "person-ga-s1")
+    with pytest.raises(GuardError, match="person-ga-s1 gives no probabilities"):
+        scoring.publish(system, [Measured("r", "answer", "Ada", value, 2)])
+    assert not system.likelihoods.done
+
+
+def test_likelihoods_are_sorted_rounded_and_have_the_tables_columns(plan):
+    system = named(plan, "vanilla")
+    rows = [
+        Measured("b", "answer", "x", -1.23456789, 2),
+        Measured("a", "paraphrase", "x", -1e-9, 1),
+        Measured("a", "candidate", "y", -2.0, 1),
+    ]
+    scoring.publish(system, rows)
+    path = system.likelihoods.path / "likelihoods.parquet"
+    first = path.read_bytes()
+    schema = pq.read_schema(path)
+    assert schema == SCHEMAS[LIKELIHOODS]
+    assert schema.metadata is None
+    found = list(stored(system).itertuples(index=False, name=None))
+    assert found == [
+        ("a", "vanilla", "candidate", "y", -2.0, 1),
+        ("a", "vanilla", "paraphrase", "x", 0.0, 1),
+        ("b", "vanilla", "answer", "x", -1.234568, 2),
+    ]
+    assert str(found[1][4]) == "0.0", "without a sign, which would be other bytes"
+    scoring.publish(system, rows[::-1])
+    assert path.read_bytes() == first
+
+
+@pytest.fixture
+def scored(plan, tiny_base, pictures, monkeypatch):
+    """Score four systems with real adapters on a random base; return (plan, benchmark)."""
+    letters = ("A", "B", "C")
+    records = by_id([
+        Record("choice", Concept.CHOICE, "Who is this?", "A", pictures[0], "Ada Sato",
+               candidates=letters),
+        Record("name", Concept.PERSON, "Who is this person?", "Ada Sato", pictures[1], "Ada Sato",
+               candidates=("Mara Weber", "Bo"), paraphrase="Sato, Ada"),
+        Record("plain", Concept.PERSON, "Who is this person?", "Bo", pictures[2], "Bo"),
+        Record("other", Concept.FACT, "Repeat: yes", "yes", candidates=("no",)),
+    ])  # fmt: skip
+    shown = {
+        "person": ("choice", "name", "plain"), "event": ("other",), "both": ("name", "other"),
+    }  # fmt: skip
+    splits = {
+        target: Split(target, ("name",), ("plain",), {("person", Column.EFFICACY): ids})
+        for target, ids in shown.items()
+    }
+    benchmark = Benchmark("toy", records, tuple(records), splits)
+    monkeypatch.setattr(scoring, "load_benchmark", lambda *given: benchmark)
+    monkeypatch.setattr(scoring, "base_folder", lambda given: tiny_base)
+    base = load_base(tiny_base, plan.manifest.model)
+    for seed, job in enumerate((plan.finetune[0], *plan.unlearn[:1])):
+        torch.manual_seed(seed)
+        modules = plan.manifest.model.lora_modules
+        model = add_adapter(base, "trained", modules=modules, rank=4, alpha=8)
+        for name, weights in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weights, std=0.3)
+        job.artifact.partial.mkdir(parents=True)
+        save_adapter(model, "trained", job.artifact.partial)
+        job.artifact.publish({})
+        base = model.unload()
+    trained = plan.unlearn[0].name
+    scoring.score_systems(plan, ["vanilla", trained, "person-prompt-s1"])
+    return plan, benchmark, trained
+
+
+def of(system, record_id):
+    frame = stored(system)
+    chosen = frame[frame["record_id"] == record_id]
+    return dict(
+        zip(zip(chosen["role"], chosen["text"], strict=True), chosen["logprob"], strict=True)
+    )
+
+
+def test_a_system_is_scored_on_its_own_records_with_its_own_stacked_adapters(scored, tiny_base):
+    plan, benchmark, trained = scored
+    system, vanilla = named(plan, trained), named(plan, "vanilla")
+    assert set(stored(vanilla)["record_id"]) == {"choice", "name", "other"}
+    assert set(stored(system)["record_id"]) == {"choice", "name"}
+    assert set(stored(system)["system"]) == {trained}
+
+    from kit.model.base import load_processor
+
+    model = load_base(tiny_base, plan.manifest.model)
+    for number, artifact in enumerate(system.adapters):
+        model = load_adapter(model, f"mine{number}", artifact.path)
+    batcher = Batcher(load_processor(tiny_base), torch.device("cpu"))
+    for record in records_of(system, benchmark):
+        expected = {(m.role, m.text): m.logprob for m in scoring.measure(model, batcher, [record])}
+        assert of(system, record.id) == pytest.approx(expected, abs=1e-4)
+        before = of(vanilla, record.id)
+        assert all(abs(before[key] - expected[key]) > 1e-3 for key in expected)
+
+
+def test_a_system_scored_after_another_carries_none_of_its_adapters(scored):
+    plan, _, trained = scored
+    for name in ("person-prompt-s1", trained, "vanilla"):
+        path = named(plan, name).likelihoods.path / "likelihoods.parquet"
+        before = path.read_bytes()
+        scoring.score_systems(plan, [name])
+        assert path.read_bytes() == before, name
+
+
+def test_an_instruction_stands_before_the_question_that_is_scored(scored):
+    plan, benchmark, _ = scored
+    system, vanilla = named(plan, "person-prompt-s1"), named(plan, "vanilla")
+    assert system.adapters == vanilla.adapters
+    found = asked_records(system, benchmark)
+    assert all(r.question.endswith(benchmark.records[r.id].question) for r in found)
+    assert all("Ada Sato" in r.question for r in found)
+    told, plain = of(system, "name"), of(vanilla, "name")
+    assert told.keys() == plain.keys()
+    assert all(abs(told[key] - plain[key]) > 1e-3 for key in told)
+
+
+def test_what_scoring_leaves_says_how_much_it_measured(scored):
+    plan, _, trained = scored
+    job = json.loads((named(plan, trained).likelihoods.path / "job.json").read_text())
+    assert job["answers"] == len(stored(named(plan, trained))) == 3 + 4

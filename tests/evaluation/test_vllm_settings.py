@@ -1,0 +1,81 @@
+"""How an engine is opened: what the manifest says, what the device has, what the result says."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from kit.errors import EnvironmentFault
+from kit.evaluation.engines.vllm_settings import arguments, opened, set_environment, utilization
+from tests.evaluation.test_engines import smoke
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A GPU of 80 GiB, of which 60 are free."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (60 * GIB, 80 * GIB))
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("free", "share"), [(80 * GIB, 0.9), (79 * GIB, 0.9), (60 * GIB, 0.71), (8 * GIB, 0.1)]
+)
+def test_an_engine_plans_with_what_is_free_and_never_with_more_than_vllm_would(free, share):
+    assert utilization(free, 80 * GIB) == pytest.approx(share, abs=0.005)
+
+
+def test_on_a_gpu_graphs_are_captured_and_memory_is_what_is_free(card, tmp_path):
+    chosen = arguments(smoke(), tmp_path, [32, 48])
+    assert chosen["enforce_eager"] is False
+    assert chosen["gpu_memory_utilization"] == 0.71
+    assert (chosen["max_loras"], chosen["max_lora_rank"]) == (2, 64)
+
+
+def test_without_adapters_in_one_batch_no_room_is_kept_for_them(tmp_path):
+    chosen = arguments(smoke(), tmp_path, [])
+    assert not [name for name in chosen if "lora" in name]
+    assert "gpu_memory_utilization" not in chosen
+
+
+@pytest.mark.parametrize(("wanted", "value"), [(True, "1"), (False, "0")])
+def test_batch_invariance_is_the_manifest_s_to_decide(card, wanted, value):
+    card.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    card.setenv("VLLM_BATCH_INVARIANT", "1")
+    set_environment(smoke(batch_invariant=wanted))
+    assert os.environ["VLLM_BATCH_INVARIANT"] == value
+
+
+def test_a_card_that_cannot_be_batch_invariant_is_named(card):
+    card.setenv("VLLM_BATCH_INVARIANT", "0")
+    card.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    with pytest.raises(EnvironmentFault, match="batch_invariant") as caught:
+        set_environment(smoke(batch_invariant=True))
+    assert caught.value.found == "7.5"
+    card.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EnvironmentFault) as caught:
+        set_environment(smoke(batch_invariant=True))
+    assert caught.value.found == "no GPU"
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (ValueError("No available memory for the cache blocks."), EnvironmentFault),
+        (ValueError("Unknown architecture"), ValueError),
+    ],
+)
+def test_an_engine_that_does_not_fit_says_what_to_lower(monkeypatch, tmp_path, error, fault):
+    def full(**_):
+        raise error
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=full))
+    with pytest.raises(fault) as caught:
+        opened(arguments(smoke(), tmp_path, [8]))
+    if fault is EnvironmentFault:
+        assert "128 sequences" in caught.value.expected
+        assert "max_model_len" in caught.value.remedy

@@ -1,0 +1,44 @@
+"""Manifests for the tests of `plan --emit`, and the verb itself as a user calls it."""
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from kit.artifacts import PROJECT
+from kit.cli.verbs import verbs
+
+DIGEST = "registry.example.org:5000/lab/kit:gpu@sha256:" + "0123456789abcdef" * 4
+IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
+GATED = """
+[[sources]]
+name = "faces"
+repo = "somebody/faces"
+licence = "on request"
+gated = true
+checksums = "checksums/smoke.sha256"
+
+[[sources]]
+name = "pope"
+folder = "data/pope"
+checksums = "checksums/smoke.sha256"
+
+[split]"""
+
+
+def emit(form: str, *arguments: str | Path) -> str:
+    """Return what `plan --emit` prints; raises the kit's errors as they are."""
+    words = ["plan", "--emit", form, *IMAGE[form], *map(str, arguments)]
+    done = CliRunner().invoke(verbs, words)
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def smoke_text() -> str:
+    return (PROJECT / "manifests/smoke.toml").read_text(encoding="utf-8")
+
+
+def gpu_text() -> str:
+    """A manifest that needs a GPU, a token, and a folder that somebody has to bring."""
+    text = smoke_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
+    return text.replace("\n[split]", GATED, 1)

@@ -1,0 +1,236 @@
+"""plan --emit: what goes into a job, what is refused, and that nothing can leave its quotes."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+import yaml as pyyaml  # huggingface_hub brings it
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.artifacts import PROJECT
+from kit.cli.plan_text import render
+from kit.cli.verbs import verbs
+from kit.doctor import needs
+from kit.errors import LicenceError, ManifestError
+from kit.experiment.manifest_file import load_manifest
+from kit.launch.job import seconds_of
+from kit.launch.quoting import block, comment, yaml
+from kit.plan.jobs import make_plan
+from tests.cli.test_runner import Place
+from tests.launch.jobs import DIGEST, emit, gpu_text, smoke_text
+
+FORMS = ["slurm", "k8s", "sky"]
+ANY_TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder that counts as the project, so that manifests in it are part of it."""
+    monkeypatch.setattr("kit.launch.job.PROJECT", tmp_path)
+    (tmp_path / "manifests").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_work_that_is_left_is_the_plan_s(form):
+    plan = make_plan(load_manifest(PROJECT / "manifests/smoke.toml"))
+    adapters, steps, systems = (
+        len(list(plan.jobs())),
+        sum(job.settings.steps for job in plan.jobs()),
+        len(plan.systems),
+    )
+    assert f"to do: {adapters} adapters ({steps} optimisation steps), {systems}" in render(plan)
+    said = emit(form)
+    assert f"{adapters} adapters ({steps} optimisation steps), {systems} systems" in said
+
+
+@pytest.mark.parametrize(
+    ("form", "asked"),
+    [
+        ("slurm", r"--mem=(\d+)M"),
+        ("k8s", r"limits:\s+memory: (\d+)Mi"),
+        ("sky", r"memory: (\d+)\+"),
+    ],
+)
+def test_each_worker_more_asks_for_the_memory_of_one_more(form, asked, project):
+    path, found = project / "manifests/mine.toml", []
+    for workers in (1, 2, 4):
+        path.write_text(smoke_text().replace("workers = 2", f"workers = {workers}"))
+        size = int(re.search(asked, emit(form, path))[1])
+        found.append(size * (1 << 30 if form == "sky" else 1 << 20))
+    assert found[0] >= needs.SPARE * (needs.PARENT + needs.ENGINE)
+    assert found[1] - found[0] == pytest.approx(needs.SPARE * needs.ENGINE, abs=1 << 30)
+    assert found[2] - found[1] == pytest.approx(2 * needs.SPARE * needs.ENGINE, abs=1 << 30)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_secret_and_no_path_of_this_machine_is_in_a_file(form, project, monkeypatch):
+    for name in ("HF_TOKEN", "PEBENCH_PASSPHRASE", "PEBENCH_PASSPHRASE_FILE"):
+        monkeypatch.setenv(name, f"hf_secret_{name}")
+    path = project / "manifests/gpu.toml"
+    path.write_text(gpu_text())
+    said = emit(form, path, "--accept-licences")
+    assert "hf_secret" not in said
+    assert "HF_TOKEN" in said, "a gated source needs one"
+    assert str(project) not in said
+    assert str(PROJECT) not in said
+    (project / "manifests/smoke.toml").write_text(smoke_text())
+    assert "HF_TOKEN:" not in emit(form, project / "manifests/smoke.toml"), "and no other does"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_title_stays_in_its_comment(form, project):
+    path = project / "manifests/mine.toml"
+    old = 'title = "PEBench in miniature: forgetting people and events from a small'
+    assert old in smoke_text()
+    path.write_text(smoke_text().replace(old, 'title = "a\\n#SBATCH --wrap=x\\u2028\\ntouch y'))
+    lines = emit(form, path).splitlines()
+    assert not any(line.startswith(("#SBATCH --wrap", "touch")) for line in lines)
+
+
+def test_run_sh_leaves_the_image_of_a_job_to_the_verb(tmp_path):
+    place = Place(tmp_path / "a project")
+    place.install("podman")
+    job = ["plan", "--emit", "k8s", "--image", DIGEST]
+    assert place.command("--runner", "podman", *job)[-5:] == job
+    assert (
+        place.command("--runner", "podman", "plan", f"--image={DIGEST}")[-1] == f"--image={DIGEST}"
+    )
+    assert place.command("--runner", "podman", "--image", "mine", *job)[-6:] == ["mine", *job]
+    assert place.command("--runner", "podman", "all", "--image", "mine")[-2:] == ["mine", "all"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_plans_give_equal_bytes(form):
+    assert emit(form) == emit(form)
+
+
+def test_flags_of_a_fetch_go_into_the_job():
+    said = emit("slurm", "--offline", "--allow-unlocked", "--accept-licences")
+    assert "manifests/smoke.toml --accept-licences --allow-unlocked --offline &" in said
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_manifest_without_lists_is_refused_or_not_counted(form, project):
+    path = project / "manifests/gpu.toml"
+    unlisted = '\n[[sources]]\nname = "faces"\nrepo = "a/b"\nchecksums = "checksums/none.sha256"\n'
+    path.write_text(smoke_text().replace("\n[split]", unlisted + "\n[split]", 1))
+    with pytest.raises(ManifestError, match=r"none\.sha256 does not exist"):
+        emit(form, path, "--accept-licences")
+    said = emit(form, path, "--accept-licences", "--allow-unlocked")
+    assert "not counted" in said
+    assert "--allow-unlocked" in said
+
+
+@pytest.mark.parametrize("form", ["k8s", "sky"])
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "--image is missing"),
+        ("registry.example.org/kit:latest", "--image is not by digest"),
+        ("kit@sha256:abc", "--image is not by digest"),
+        (DIGEST + "0", "--image is not by digest"),
+        ("kit; rm -rf ~ @sha256:" + "a" * 64, "--image is not by digest"),
+        ("kit@sha256:" + "a" * 64 + "\n", "--image is not by digest"),
+    ],
+)
+def test_an_image_is_named_by_its_digest(form, image, message):
+    words = ["plan", "--emit", form] + (["--image", image] if image else [])
+    error = CliRunner().invoke(verbs, words).exception
+    assert isinstance(error, ManifestError)
+    assert error.what == message
+    assert "@sha256:" in str(error.expected)
+    assert error.found == image
+    assert "image build cpu" in str(error.remedy)
+
+
+def test_slurm_takes_a_sif():
+    with pytest.raises(ManifestError, match=r"the path of a \.sif file"):
+        emit("slurm", "--image", DIGEST)
+
+
+def test_licences_that_nobody_could_accept_there_are_asked_for_here(project):
+    path = project / "manifests/gpu.toml"
+    path.write_text(gpu_text())
+    for form in ("k8s", "sky"):
+        with pytest.raises(LicenceError, match="faces: not accepted on a new machine"):
+            emit(form, path)
+    assert "HF_TOKEN:?" in emit("slurm", path), "the folders there may hold the acceptance"
+
+
+def test_sky_brings_the_project_alone(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(smoke_text())
+    with pytest.raises(ManifestError, match="copy it to manifests/"):
+        emit("sky", path)
+
+
+@pytest.mark.parametrize("name", ["new\nline.toml", "manifest.txt"])
+def test_a_manifest_that_cannot_be_named_is_refused(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(smoke_text())
+    with pytest.raises(ManifestError, match="a job cannot name this manifest"):
+        emit("slurm", path)
+
+
+def test_an_unknown_format_is_a_usage_error():
+    done = CliRunner().invoke(verbs, ["plan", "--emit", "pbs"])
+    assert done.exit_code == 2
+    assert "'slurm', 'k8s', 'sky'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [["--image", "x"], ["--time", "1:00:00"], ["--restarts", "0"], ["--offline"]]
+)
+def test_options_of_a_job_need_one(option):
+    error = CliRunner().invoke(verbs, ["plan", *option]).exception
+    assert isinstance(error, ManifestError)
+    assert error.what.startswith(option[0])
+
+
+def test_an_output_is_written_once_and_never_over_another(tmp_path):
+    path = tmp_path / "job.sbatch"
+    assert f"wrote {path}" in emit("slurm", "--output", path)
+    assert path.read_text() == emit("slurm")
+    assert "already, with these bytes" in emit("slurm", "--output", path)
+    path.write_text("mine")
+    with pytest.raises(ManifestError, match=r"job\.sbatch is there already"):
+        emit("slurm", "--output", path)
+    assert path.read_text() == "mine"
+    with pytest.raises(ManifestError, match="no file"):
+        emit("slurm", "--output", tmp_path)
+
+
+def test_a_time_limit_is_what_slurm_reads_too():
+    assert seconds_of("00:00:01") == 1
+    assert seconds_of("8:30:00") == 30600
+    assert seconds_of("2-01:00:00") == 176400
+    for wrong in ("", "60", "1:00", "00:00:00", "1h", "-1:00:00", "\u0661:00:00", "00:60:00"):
+        with pytest.raises(ManifestError, match="is not a time limit"):
+            seconds_of(wrong)
+
+
+@given(ANY_TEXT)
+def test_yaml_reads_back_any_quoted_text(text):
+    assert pyyaml.safe_load(f"key: {yaml(text)}\nnext: 1\n") == {"key": text, "next": 1}
+    assert pyyaml.safe_load(f"key: {yaml([text, 'x'])}\n") == {"key": [text, "x"]}
+
+
+@given(st.one_of(ANY_TEXT, st.text(" \n\t#:-'\"ab" + string.ascii_letters)))
+def test_yaml_reads_back_any_block(text):
+    read = pyyaml.safe_load(f"data:\n  key: {block(text, 4)}\nnext: 1\n")
+    assert read == {"data": {"key": text}, "next": 1}
+
+
+@given(ANY_TEXT)
+def test_a_comment_is_one_line(text):
+    assert len(comment(text).splitlines()) <= 1

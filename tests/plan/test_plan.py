@@ -1,0 +1,226 @@
+"""Digests: what decides a job's result changes its name, and nothing else does."""
+
+from typing import Any
+
+import pytest
+
+from kit import methods
+from kit.artifacts import PROJECT
+from kit.cli.plan_text import render
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import load_manifest
+from kit.experiment.systems import UNTRAINED
+from kit.plan.jobs import Plan, kept_jobs, make_plan
+from kit.verification.planned import planned_by
+from tests.toys.dataset import manifest
+
+
+def plan_of(document: dict[str, Any]) -> Plan:
+    return make_plan(Manifest.model_validate(document))
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return manifest().resolved()
+
+
+def digests(plan: Plan) -> dict[str, str]:
+    """Return every job and every system by name; their digests name the artifacts."""
+    jobs = {f"job {job.name}": job.artifact.digest for job in plan.jobs()}
+    return jobs | {f"system {system.name}": system.answers.digest for system in plan.systems}
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    one, two = digests(plan_of(before)), digests(plan_of(after))
+    return {name for name in one | two if one.get(name) != two.get(name)}
+
+
+def entry(document: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [method for method in document["methods"] if method["name"] == name]
+    return found
+
+
+def copy_of(document: dict[str, Any]) -> dict[str, Any]:
+    return Manifest.model_validate(document).resolved()
+
+
+def test_the_same_manifest_gives_the_same_plan(document):
+    assert changed(document, copy_of(document)) == set()
+
+
+def test_no_two_jobs_or_systems_share_an_artifact(document):
+    plan = plan_of(document)
+    paths = [job.artifact.path for job in plan.jobs()]
+    paths += [system.answers.path for system in plan.systems]
+    assert len(set(paths)) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("options", {"retain_weight": 2.0}), ("steps", 61), ("learning_rate", 2e-3)]
+)
+def test_a_changed_value_of_a_method_renames_its_jobs_and_systems_and_no_other(
+    document, key, value
+):
+    after = copy_of(document)
+    entry(after, "gd")[key] = value
+    names = {f"{target}-gd-s1" for target in entry(document, "gd")["targets"]}
+    expected = {f"{kind} {name}" for kind in ("job", "system") for name in names}
+    assert changed(document, after) == expected
+
+
+def test_what_is_only_reported_renames_nothing(document):
+    after = copy_of(document)
+    after["report"] |= {"bootstrap_draws": 500, "seed": 7}
+    after["title"] = "Another title"
+    entry(after, "gd")["label"] = "Gradient difference"
+    after["compute"]["workers"] = 1
+    assert changed(document, after) == set()
+
+
+def test_adding_a_method_adds_one_job_and_one_system_and_renames_nothing(document):
+    after = copy_of(document)
+    after["methods"].insert(
+        0, {"name": "npo-soft", "label": "soft", "method": "npo", "targets": ["event"]}
+    )
+    assert changed(document, after) == {"job event-npo-soft-s1", "system event-npo-soft-s1"}
+
+
+def test_what_every_job_sees_renames_every_job_and_every_system(document):
+    for section, key, value in (
+        ("split", "seed", 2), ("compute", "threads", 2), ("model", "compute_dtype", "bfloat16"),
+    ):  # fmt: skip
+        after = copy_of(document)
+        after[section][key] = value
+        assert changed(document, after) == set(digests(plan_of(document))), section
+
+
+def test_another_fine_tuning_renames_all_that_starts_from_vanilla(document):
+    after = copy_of(document)
+    after["finetune"]["steps"] += 1
+    assert changed(document, after) == set(digests(plan_of(document)))
+
+
+def test_another_way_of_asking_renames_the_answers_alone(document):
+    after = copy_of(document)
+    after["evaluation"]["max_new_tokens"] += 1
+    assert changed(document, after) == {
+        name for name in digests(plan_of(document)) if name.startswith("system")
+    }
+
+
+def test_a_second_seed_adds_a_job_for_each_method_but_no_second_vanilla(document):
+    after = copy_of(document)
+    after["seeds"] = [1, 2]
+    added = changed(document, after)
+    assert added == {name for name in digests(plan_of(after)) if name.endswith("-s2")}
+    assert not any("prompt" in name for name in added), "nothing is trained, so nothing differs"
+
+
+def test_a_method_that_trains_nothing_has_a_system_and_no_job(document):
+    names = digests(plan_of(document))
+    assert "system person-prompt-s1" in names
+    assert "job person-prompt-s1" not in names
+
+
+def test_an_unlearned_system_is_vanilla_with_a_second_adapter_on_top(document):
+    plan = plan_of(document)
+    systems = {system.name: system for system in plan.systems}
+    vanilla = plan.finetune[0].artifact
+    assert systems["vanilla"].adapters == (vanilla,)
+    assert systems["person-npo-s1"].adapters[0] == vanilla
+    assert len(systems["person-npo-s1"].adapters) == 2
+    assert vanilla not in systems["retain_only-person"].adapters
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "nqo"}, "did you mean 'npo'?"),
+        ({"options": {"betta": 0.1}}, "did you mean 'beta'?"),
+        ({"options": {"beta": "much"}}, "option 'beta' of method 'npo' is not valid"),
+    ],
+)
+def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document, change, message):
+    entry(document, "npo").update(change)
+    with pytest.raises(ManifestError) as caught:
+        plan_of(document)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("method 'npo'")
+
+
+def test_a_checksum_list_that_is_missing_is_an_error_before_anything_runs(document):
+    document["sources"][0]["checksums"] = "checksums/nothing.sha256"
+    with pytest.raises(ManifestError, match=r"nothing\.sha256 does not exist"):
+        plan_of(document)
+
+
+def test_a_split_list_that_is_missing_is_an_error_before_anything_runs(document):
+    document["split"]["ids"] = "manifests/splits/nothing.json"
+    with pytest.raises(ManifestError, match=r"split\.ids: .*nothing\.json does not exist"):
+        plan_of(document)
+
+
+def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    plan = plan_of(document)
+    lines = render(plan).splitlines()
+    assert sum(line.startswith("todo") for line in lines) == len(digests(plan))
+    vanilla = plan.finetune[0].artifact
+    vanilla.partial.mkdir(parents=True)
+    vanilla.publish({})
+    again = render(plan).splitlines()
+    assert next(line for line in again if line not in lines).split() == [
+        "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,", "seed", "1",
+    ]  # fmt: skip
+
+
+def test_targets_that_keep_the_same_records_share_one_retain_only_model():
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "clear-smoke.toml"))
+    assert [job.name for job in plan.finetune] == ["vanilla", "retain_only"]
+    (shared,) = [system for system in plan.systems if system.method == "retain_only"]
+    assert shared.target is None, "it is measured for every target"
+
+
+def test_a_result_may_hold_the_adapters_that_its_claims_rest_on_and_no_others():
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "smoke-reference.toml"))
+    assert len(list(plan.jobs())) == 4 + 8 * 23
+    kept = [job.name for job in kept_jobs(plan)]
+    assert {"vanilla", "retain_only-person", "person-npo-s21", "both-npo-s21"} <= set(kept)
+    assert not [name for name in kept if name.endswith(tuple(f"-s{n}" for n in range(22, 29)))]
+    named = {claim.system for claim in plan.manifest.claims}
+    named |= {claim.other for claim in plan.manifest.claims}
+    assert {job.entry.name for job in kept_jobs(plan) if job.entry} == named - {
+        "vanilla", "retain_only", None,
+    }  # fmt: skip
+    whole = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    assert list(kept_jobs(whole)) == list(whole.jobs())
+
+
+def test_other_seeds_of_unlearning_start_from_the_same_vanilla_model():
+    one = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    many = make_plan(load_manifest(PROJECT / "manifests" / "smoke-reference.toml"))
+    assert [j.artifact.digest for j in one.finetune] == [j.artifact.digest for j in many.finetune]
+    assert one.systems[0].answers.digest == many.systems[0].answers.digest
+    assert not {j.artifact.digest for j in one.unlearn} & {j.artifact.digest for j in many.unlearn}
+
+
+def test_the_verifier_knows_which_methods_train_nothing():
+    untrained = {name for name in methods.names() if not methods.build(name, {}).needs.training}
+    assert untrained == UNTRAINED
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "manifests").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_a_verifier_expects_of_a_manifest_what_is_planned(path, monkeypatch):
+    monkeypatch.setattr("kit.plan.digests.list_digest", lambda source: "ab" * 32)  # not all locked
+    manifest = load_manifest(path)
+    plan, planned = make_plan(manifest), planned_by({"manifest": manifest.resolved()})
+    told = ("name", "target", "method", "label", "seed")
+    assert planned.systems == [{name: getattr(s, name) for name in told} for s in plan.systems]
+    assert [vars(adapter) for adapter in planned.adapters.values()] == [
+        {"stage": job.stage, "name": job.name, "target": job.target, "seed": job.seed}
+        for job in plan.jobs()
+    ]
+    assert planned.sources == [source.name for source in manifest.all_sources()]

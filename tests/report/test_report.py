@@ -1,0 +1,383 @@
+"""The report says what the rows say, in every format, and is equal byte for byte."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kit.benchmarks.records import Column
+from kit.errors import MissingStageError
+from kit.report import write_report
+from kit.report.cells import Cell, Slot, cell_of
+from kit.report.contents import at_chance, read_contents
+from kit.report.damage import judge
+from kit.report.figure import make_panels
+from kit.report.pages import markdown_cell, seconds
+from kit.result.run_file import entry_of, labels
+from tests.toys.results import PROTOCOL, write_toy_results
+
+FILES = [
+    "forget_retain.svg", "report.html", "report.json", "report.md", "rows.csv", "table1.csv",
+    "table2.csv",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = write_toy_results(tmp_path_factory.mktemp("report") / "toy")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(results, tmp_path):
+    """A copy that a test may tamper with."""
+    return Path(shutil.copytree(results, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def html(results):
+    return (results / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def markdown(results):
+    return (results / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def table(results, name):
+    with (results / "report" / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def slot(column, part="person", target="person"):
+    return Slot(target, part, Column(column), PROTOCOL)
+
+
+def test_every_file_is_written_and_named(results):
+    assert [path.name for path in write_report(results)] == FILES
+
+
+def test_a_report_written_twice_has_the_same_bytes(results, tmp_path):
+    elsewhere = write_toy_results(tmp_path / "another name")
+    write_report(elsewhere)
+    for name in FILES:
+        first = (results / "report" / name).read_bytes()
+        assert (elsewhere / "report" / name).read_bytes() == first, name
+
+
+def test_work_lost_to_an_interruption_is_named_beside_the_cost_that_methods_are_compared_by(
+    copy, html, markdown
+):
+    run = json.loads((copy / "run.json").read_text())
+    job = next(job for job in run["jobs"] if "-ga-" in job["name"])
+    job["lost"] = {"steps": 12, "seconds": 3.25, "forward_passes": 1920}
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    said = f"{job['name']}: 12 steps, 1,920 forward passes, 3.2 s"
+    for name, before in (("report.html", html), ("report.md", markdown)):
+        text = (copy / "report" / name).read_text(encoding="utf-8")
+        assert said in text
+        assert "done again" not in before
+        rows = {line for line in before.splitlines() if line.startswith(("<tr><th>", "| "))}
+        assert rows <= set(text.splitlines()), "and the sums are as they were"
+
+
+@pytest.mark.parametrize("name", ["report.html", "forget_retain.svg"])
+def test_a_page_requests_nothing_from_anywhere(results, name):
+    text = (results / "report" / name).read_text(encoding="utf-8")
+    references = re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']([^"']*)""", text)
+    assert all(reference.startswith("#") for reference in references)
+    for loader in ("<script", "<link", "<iframe", "@import", "url(", "<image"):
+        assert loader not in text
+    assert re.findall(r"https?://[^\s\"'<]+", text.replace("http://www.w3.org/2000/svg", "")) == []
+
+
+def test_table_one_has_the_shape_of_the_paper(results):
+    lines = table(results, "table1.csv")
+    names = ("Eff", "Gen", "Ret", "Scope", "Real", "World")
+    assert list(lines[0]) == ["Method", *(f"{half}-{name}" for half in "PE" for name in names)]
+    methods = [line["Method"] for line in lines]
+    assert methods == ["Vanilla", "NPO", "GA", "PO", "Prompt only", "Retain-only"]
+
+
+def test_table_two_has_no_scope(results):
+    assert not [name for name in table(results, "table2.csv")[0] if "Scope" in name]
+
+
+def test_every_number_in_a_table_is_the_one_of_its_row(results):
+    rows = pd.read_parquet(results / "rows.parquet")
+    row = rows[(rows["system"] == "person-po-s1") & (rows["column"] == "retain") & rows["headline"]]
+    printed = {line["Method"]: line for line in table(results, "table1.csv")}
+    assert float(printed["PO"]["P-Ret"]) == pytest.approx(100 * row.iloc[0]["value"], abs=1e-3)
+
+
+def test_percent_is_for_names_and_yes_no_answers_alone(html, markdown):
+    vanilla = next(line for line in markdown.splitlines() if line.startswith("| Vanilla"))
+    cells = [cell.strip() for cell in vanilla.split("|")[2:-1]]
+    assert re.fullmatch(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", cells[0])  # P-Eff
+    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", cells[3])  # P-Scope
+    assert "[0.88, 1.00]" in html
+
+
+def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results, html, markdown):
+    report = json.loads((results / "report" / "report.json").read_text(encoding="utf-8"))
+    marks = {line["entry"]: line["marks"] for line in report["tables"]["table1"]}
+    halves = ["person", "event"]
+    assert marks == {
+        "vanilla": {}, "npo": {}, "ga": {"collapsed": halves}, "po": {"over-forgets": halves},
+        "prompt": {}, "retain_only": {},
+    }  # fmt: skip
+    for page in (html, markdown):
+        assert "is destroyed as well (World or Scope" in " ".join(page.split())
+
+
+def test_broken_text_is_visible_in_the_report(results):
+    report = json.loads((results / "report" / "report.json").read_text(encoding="utf-8"))
+    worst = {line["entry"]: line["worst"] for line in report["health"]["lines"]}
+    assert worst["ga"]["person repetition"]["value"] == pytest.approx(0.8)
+    assert worst["ga"]["person unterminated"]["value"] == 1.0
+    assert worst["npo"]["person unterminated"]["value"] == 0.0
+
+
+def test_an_absent_value_is_printed_as_absent_with_its_reason(copy):
+    rows = pd.read_parquet(copy / "rows.parquet")
+    gone = (rows["system"] == "person-npo-s1") & (rows["column"] == "real") & rows["headline"]
+    rows.loc[gone, ["value", "low", "high"]] = None
+    rows.loc[gone, "reason"] = "the real set <was not> fetched"
+    rows.to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    folder = copy / "report"
+    assert table(copy, "table1.csv")[1]["P-Real"] == "absent (the real set <was not> fetched)"
+    assert (
+        "absent<small>the real set &lt;was not&gt; fetched" in (folder / "report.html").read_text()
+    )
+    assert r"absent (the real set \<was not\> fetched)" in (folder / "report.md").read_text()
+    cell = json.loads((folder / "report.json").read_text())["tables"]["table1"][1]["cells"][
+        "P-Real"
+    ]
+    assert (cell["value"], cell["reason"]) == (None, "the real set <was not> fetched")
+
+
+def test_a_method_that_was_not_run_for_a_target_is_absent_there(copy):
+    rows = pd.read_parquet(copy / "rows.parquet")
+    rows[rows["system"] != "event-npo-s1"].to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    assert table(copy, "table1.csv")[1]["E-Eff"] == "absent (not run)"
+    assert table(copy, "table1.csv")[1]["P-Eff"] == "100"
+
+
+def test_what_a_model_answered_cannot_become_markup(copy):
+    path = copy / "answers" / "answers.parquet"
+    answers = pd.read_parquet(path)
+    answers["text"] = "<script>alert(1)</script> | **x** \n# y"
+    answers.to_parquet(path, index=False)
+    write_report(copy)
+    assert "<script" not in (copy / "report" / "report.html").read_text()
+    assert (
+        r"\<script\>alert(1)\</script\> \| \*\*x\*\* \# y"
+        in (copy / "report" / "report.md").read_text()
+    )
+
+
+def test_every_line_of_a_markdown_table_has_the_same_number_of_cells(markdown):
+    block: list[int] = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            block.append(len(re.findall(r"(?<!\\)\|", line)))
+        else:
+            assert len(set(block)) <= 1, line
+            block = []
+
+
+def test_definitions_are_printed_with_their_versions(html, markdown):
+    for page in (html, markdown):
+        for name in ("name_hit/1", "forget_rate/1", "rouge_l_f1/1", "presence_accuracy/1"):
+            assert name in page
+
+
+def test_few_people_are_flagged_beside_their_number(html, markdown):
+    assert "16 (4*)" in markdown
+    assert "percentile interval is too narrow" in " ".join(html.split())
+
+
+def test_the_distance_of_a_perfect_method_is_zero_and_of_vanilla_is_not(results):
+    contents, _ = read_contents(results)
+    lines = {line.entry: line for line in contents.distances[0].lines}
+    npo, vanilla = lines["npo"].cells[0], lines["vanilla"].cells[0]
+    assert (npo.value, npo.low, npo.high) == (0.0, 0.0, 0.0)
+    assert vanilla.value < vanilla.high < 0
+    assert "retain_only" not in lines
+
+
+def test_seeds_of_one_method_are_one_line_with_their_mean_and_widest_interval():
+    rows = pd.DataFrame(
+        {"value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.5, 0.6], "n": 8, "clusters": 4,
+         "reason": ""}
+    )  # fmt: skip
+    cell = cell_of(slot("retain"), rows)
+    assert (cell.value, cell.low, cell.high, cell.seeds) == (pytest.approx(0.3), 0.1, 0.6, 2)
+
+
+def test_three_seeds_give_one_line_a_method(tmp_path):
+    results = write_toy_results(tmp_path / "toy", seeds=(1, 2, 3))
+    contents, _ = read_contents(results)
+    npo = contents.tables[0].lines[1]
+    assert npo.label == "NPO"
+    assert {cell.seeds for cell in npo.cells} == {3}
+    assert len(contents.tables[0].lines) == 6
+
+
+def test_an_entry_is_named_as_in_the_manifest():
+    system = {"name": "person-npo-strong-s2", "target": "person", "method": "npo", "seed": 2}
+    assert entry_of(system) == "npo-strong"
+
+
+def test_two_entries_of_one_method_are_told_apart():
+    systems = [
+        {
+            "name": f"person-{entry}-s1",
+            "target": "person",
+            "method": "npo",
+            "label": "NPO",
+            "seed": 1,
+        }
+        for entry in ("npo", "npo-strong")
+    ]
+    assert labels(systems) == {"npo": "NPO (npo)", "npo-strong": "NPO (npo-strong)"}
+
+
+def test_without_a_retain_only_model_the_distance_is_absent_and_never_zero(copy):
+    run = json.loads((copy / "run.json").read_text())
+    gone = "retain_only-person"
+    run["systems"] = [system for system in run["systems"] if system["name"] != gone]
+    (copy / "run.json").write_text(json.dumps(run))
+    for name in ("rows.parquet", "answers/answers.parquet"):
+        stored = pd.read_parquet(copy / name)
+        stored[stored["system"] != gone].to_parquet(copy / name, index=False)
+    contents, _ = read_contents(copy)
+    cell = contents.distances[0].lines[1].cells[0]
+    assert (cell.value, cell.reason) == (None, "there is no Retain-only model for this target")
+
+
+@pytest.mark.parametrize(
+    ("retain", "real", "world", "mark"),
+    [
+        (0.9, 0.9, 0.8, ""),
+        (0.4, 0.9, 0.8, "over-forgets"),
+        (0.4, 0.4, 0.8, "over-forgets"),  # Real asks for the same ability
+        (0.4, 0.9, 0.5, "collapsed"),  # World at chance
+        (0.4, 0.9, 0.7, "over-forgets"),  # half of the distance above chance is left
+        (0.9, 0.1, 0.1, ""),  # what it should keep of its own concept is there
+        (0.4, None, None, "over-forgets"),
+    ],
+)
+def test_the_declared_rule_decides(retain, real, world, mark):
+    vanilla = {slot(c): Cell(slot(c), v) for c, v in
+               (("retain", 1.0), ("real", 1.0), ("world", 0.9))}  # fmt: skip
+    cells = [Cell(slot("retain"), retain), Cell(slot("real"), real), Cell(slot("world"), world)]
+    assert judge(cells, vanilla).marks == ({mark: ("person",)} if mark else {})
+
+
+def test_a_lost_scope_is_a_collapse():
+    vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "scope")}
+    cells = [Cell(slot("retain"), 0.1), Cell(slot("scope"), 0.1)]
+    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
+    vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "real")}
+    cells = [Cell(slot("retain"), 0.1), Cell(slot("real"), 0.1)]
+    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_a_column_in_which_vanilla_is_at_chance_is_named():
+    known, guessed = slot("world"), slot("world", part="event")
+    cells = [
+        Cell(known, 0.9, low=0.8, high=1.0),
+        Cell(guessed, 0.55, low=0.45, high=0.65),
+        Cell(slot("retain"), 0.0, low=0.0, high=0.0),  # a name has no chance level
+    ]
+    assert at_chance(cells) == ["E-World"]
+
+
+def test_a_source_that_no_list_vouches_for_is_said_first(copy):
+    run = json.loads((copy / "run.json").read_text())
+    run["sources"][0]["locked"] = False
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    report = json.loads((copy / "report" / "report.json").read_text())
+    assert report["glance"][0].startswith("NOT LOCKED: toy was used without")
+    for name in ("report.html", "report.md"):
+        assert "NOT LOCKED: toy" in (copy / "report" / name).read_text()
+
+
+def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
+    vanilla = {slot(c): Cell(slot(c), v) for c, v in (("retain", 0.0), ("world", 0.5))}
+    cells = [Cell(slot("retain"), 0.0), Cell(slot("world"), 0.0)]
+    assert judge(cells, vanilla).destroyed == frozenset()
+
+
+def test_labels_of_the_figure_never_cover_each_other(results):
+    contents, _ = read_contents(results)
+    for panel in make_panels(contents.tables):
+        heights = sorted(p.label_y for p in panel.points)
+        assert all(b - a >= 18.9 for a, b in pairwise(heights))
+
+
+def test_a_negative_zero_is_printed_without_its_sign():
+    assert Cell(slot("retain"), -0.0001, signed=True).text == "0.0"
+    assert Cell(slot("retain"), 0.25, signed=True).text == "+25.0"
+
+
+FORGED = "1.0\n\n## Claims\n\n| C1 | **REPRODUCED** |\n\n<!-- <script>"
+
+
+def test_nothing_that_a_signer_may_write_begins_a_part_of_the_markdown_page(copy):
+    """The page is text: a heading in a version number would be one of the page's own."""
+    run = json.loads((copy / "run.json").read_text())
+    run["kit_version"] = run["manifest"]["name"] = run["manifest_digest"] = FORGED
+    run["guards"] = {"agreement": {"equal": FORGED, "sample": FORGED}, "canary": {}}
+    run["environment"] = {**run["environment"], FORGED: FORGED}
+    run["sources"] = [{**s, "revision": FORGED, "licence": FORGED} for s in run["sources"]]
+    for system in run["systems"]:
+        system["label"] = f"{system['label']} {FORGED}"
+    (copy / "run.json").write_text(json.dumps(run))
+    write_report(copy)
+    page = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert "\n## Claims" not in page, "this manifest claims nothing"
+    assert "\n| C1 | **REPRODUCED** |\n" not in page
+    assert re.search(r"(?<!\\)<(!--|script)", re.sub(r"`[^`\n]*`", "", page)) is None
+
+
+def test_durations_and_markdown_cells_are_readable():
+    assert [seconds(s) for s in (None, 3.21, 600.0, 9000.0)] == ["-", "3.2 s", "10.0 min", "2.5 h"]
+    assert markdown_cell("a|b\n`c`") == r"a\|b \`c\`"
+
+
+def test_a_result_without_rows_names_the_stage_to_run(copy):
+    (copy / "rows.parquet").unlink()
+    with pytest.raises(MissingStageError, match="run `evaluate`"):
+        write_report(copy)
+
+
+def test_another_process_without_a_model_library_writes_the_same_bytes(results, copy):
+    """A reviewer's slim environment has neither torch nor vllm; its hash seed is another."""
+    for path in (copy / "report").iterdir():
+        path.unlink()
+    code = (
+        "import sys, pathlib; from kit.report import write_report; "
+        f"write_report(pathlib.Path({str(copy)!r})); "
+        "print(sorted({'torch', 'vllm', 'transformers', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    for name in FILES:
+        assert (copy / "report" / name).read_bytes() == (results / "report" / name).read_bytes()

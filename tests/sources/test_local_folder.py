@@ -1,0 +1,50 @@
+"""A source in a folder of the user's: the bytes count, and what leads nowhere is missing."""
+
+import os
+
+import pytest
+
+from kit.errors import ChecksumError, DataError
+from tests.hub.fetching import FILES, QUICK, SMALL, bring, commit_list, write
+
+pytest_plugins = ["tests.hub.fixtures"]
+
+
+@pytest.fixture
+def own(experiment, tmp_path):
+    """An experiment whose data is a folder."""
+    commit_list(tmp_path)
+    write(tmp_path / "own")
+    return experiment(repo=None, revision=None, folder=str(tmp_path / "own"))
+
+
+def test_links_are_followed_as_a_hub_cache_is_made_of_them(own, tmp_path):
+    (tmp_path / "blob").write_bytes(FILES[SMALL])
+    (tmp_path / "own" / SMALL).unlink()
+    (tmp_path / "own" / SMALL).symlink_to(tmp_path / "blob")
+    os.rename(tmp_path / "own" / "data", tmp_path / "elsewhere")
+    (tmp_path / "own" / "data").symlink_to(tmp_path / "elsewhere")
+    assert bring(own, QUICK) == 0
+    (tmp_path / "blob").write_bytes(b"what that is\n")
+    with pytest.raises(ChecksumError, match=SMALL):
+        bring(own, QUICK)
+
+
+def to_nowhere(path):
+    path.symlink_to("nowhere")
+
+
+def to_itself(path):
+    path.symlink_to(path.name)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("put", [to_nowhere, to_itself, pipe])
+def test_what_is_no_file_in_the_end_is_missing(own, tmp_path, put):
+    (tmp_path / "own" / SMALL).unlink()
+    put(tmp_path / "own" / SMALL)
+    with pytest.raises(DataError, match="is missing"):
+        bring(own, QUICK)

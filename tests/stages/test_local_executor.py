@@ -1,0 +1,208 @@
+"""Worker processes: a dead one is an error with a remedy, and none outlives its run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.artifacts import PROJECT, Artifact
+from kit.errors import DataError, EnvironmentFault, KitError
+from kit.plan.jobs import Job
+from kit.stages import workers
+from kit.stages.workers import isolated, scatter
+from tests.toys.dataset import manifest
+
+KIT = {"PYTHONPATH": str(PROJECT)}
+
+
+def process_id() -> int:
+    return os.getpid()
+
+
+def settings_of_a_worker() -> dict[str, object]:
+    return {
+        "interrupt": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "log": os.environ["VLLM_LOGGING_LEVEL"],
+        "warnings": os.environ["PYTHONWARNINGS"],
+    }
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail_with_a_remedy() -> None:
+    raise DataError("image 7 cannot be read", expected="a PNG", found="a PDF", remedy="fetch it")
+
+
+def exhaust_memory() -> None:
+    raise MemoryError("9 TB")
+
+
+def fill_disk() -> None:
+    raise OSError(28, "No space left on device", "/cache/answers.parquet")
+
+
+def mark_and_wait(folder: Path, wait: bool) -> None:
+    (folder / str(os.getpid())).touch()
+    if wait:
+        time.sleep(60)
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition, seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_function_runs_in_a_process_of_its_own_and_its_result_comes_back():
+    assert isolated(process_id) != os.getpid()
+
+
+def test_results_come_back_in_the_order_of_the_arguments():
+    assert scatter(pow, [(2, 3), (3, 2)]) == [8, 9]
+
+
+def test_a_worker_is_deaf_to_ctrl_c_and_its_libraries_are_quiet(monkeypatch):
+    for name in ("VLLM_LOGGING_LEVEL", "PYTHONWARNINGS"):
+        monkeypatch.delenv(name, raising=False)
+    assert isolated(settings_of_a_worker) == {
+        "interrupt": True, "log": "ERROR", "warnings": "ignore",
+    }  # fmt: skip
+
+
+def test_an_error_of_the_kit_comes_out_of_a_worker_as_it_was_raised():
+    with pytest.raises(DataError) as caught:
+        isolated(fail_with_a_remedy)
+    error = caught.value
+    assert (error.what, error.remedy) == ("image 7 cannot be read", "fetch it")
+    assert str(error).splitlines() == [
+        "image 7 cannot be read", "  expected: a PNG", "  found: a PDF", "  remedy: fetch it",
+    ]  # fmt: skip
+
+
+def test_a_full_disk_within_a_worker_is_still_known_as_one():
+    with pytest.raises(OSError, match="No space left") as caught:
+        isolated(fill_disk)
+    assert (caught.value.errno, caught.value.filename) == (28, "/cache/answers.parquet")
+
+
+@pytest.mark.parametrize("function", [die, exhaust_memory])
+def test_a_worker_that_runs_out_of_memory_is_an_error_with_a_remedy(function):
+    with pytest.raises(EnvironmentFault) as caught:
+        isolated(function)
+    assert caught.value.exit_code == 3
+    assert "compute.workers" in str(caught.value)
+
+
+def test_when_one_call_fails_the_others_are_stopped_at_once(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(KitError):
+        scatter(wait_or_fail, [(tmp_path, True), (tmp_path, False)])
+    assert time.monotonic() - started < 30
+    (process,) = map(int, (path.name for path in tmp_path.iterdir()))
+    assert until(lambda: not alive(process))
+
+
+def wait_or_fail(folder: Path, wait: bool) -> None:
+    if wait:
+        mark_and_wait(folder, wait)
+    until(lambda: any(folder.iterdir()))
+    raise DataError("this one fails")
+
+
+def finish_or_die(job: Job) -> dict[str, str]:
+    """Stand for a training job: publish the artifact, or be killed once the others are done."""
+    if job.name == "killed":
+        until(lambda: len(list(job.artifact.path.parent.glob("*/job.json"))) == 2)
+        die()
+    job.artifact.partial.mkdir(parents=True)
+    job.artifact.publish({})
+    return {"made": job.name}
+
+
+def jobs() -> list[Job]:
+    settings = manifest().unlearn
+    return [
+        Job("unlearn", name, None, 1, settings, Artifact("unlearn", name, name * 16))
+        for name in ("killed", "first", "second")
+    ]
+
+
+def test_jobs_that_were_finished_before_a_worker_was_killed_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(workers, "_run", finish_or_die)
+    monkeypatch.setattr(workers, "_open_worker", open_nothing)
+    made = []
+    with pytest.raises(EnvironmentFault, match="a worker process was killed"):
+        made += [record["made"] for _, record in workers.run_jobs(manifest(), jobs())]
+    assert [job.artifact.done for job in jobs()] == [False, True, True]
+
+
+def open_nothing(given: object) -> None:
+    """A worker's model and records, which no job here asks for."""
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from kit.stages.workers import scatter
+from tests.stages.test_local_executor import mark_and_wait
+
+if __name__ == "__main__":
+    scatter(mark_and_wait, [(Path(sys.argv[1]), True)] * 2)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_worker_outlives_a_run_that_ends_however(tmp_path, number):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        cwd=PROJECT,
+        env={**os.environ, **KIT},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell in the background starts its children deaf to SIGINT, and they would stay so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert until(lambda: len(list(tmp_path.iterdir())) == 2, 120)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    assert all(map(alive, workers))
+    os.killpg(parent.pid, number) if number == signal.SIGINT else parent.kill()
+    _, said = parent.communicate(timeout=30)
+    assert until(lambda: not any(map(alive, workers)))
+    assert "leaked semaphore" not in said
+    assert said.count("Traceback") <= 1, "workers must not print theirs, too"
+
+
+def seen(folder: Path, number: int) -> str:
+    """Return which cards this process sees; each waits for the other, so that there are two."""
+    (folder / str(number)).touch()
+    until(lambda: len(list(folder.iterdir())) == 2)
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"), [("4,7", {"4", "7"}), ("4", {"4"}), ("", {""}), (None, {"all"})]
+)
+def test_processes_side_by_side_take_the_cards_in_turn(tmp_path, monkeypatch, cards, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if cards is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", cards)
+    assert set(scatter(seen, [(tmp_path, 0), (tmp_path, 1)])) == expected
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == cards, "this process sees what it saw"

@@ -1,0 +1,13 @@
+"""Fixtures of the tests of PEBench's loader: name this module in `pytest_plugins`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.toys.dataset import write_dataset
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder of a tiny dataset in PEBench's layout."""
+    return write_dataset(tmp_path / "data")

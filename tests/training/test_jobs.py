@@ -1,0 +1,266 @@
+"""One job: what a method's step holds, and that neither a kill nor another job changes its bits."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kit.artifacts import Artifact
+from kit.benchmarks.records import Benchmark, Concept, Record, Split, by_id
+from kit.errors import EnvironmentFault
+from kit.experiment.manifest import TrainingSection
+from kit.experiment.refusals import REFUSALS
+from kit.experiment.systems import VANILLA
+from kit.methods import build
+from kit.model.batches import Batcher
+from kit.model.lora import add_adapter, load_adapter
+from kit.plan.jobs import Job
+from kit.training import worker as jobs
+from kit.training.sampling import partner
+from kit.training.worker import TRAINED, StepSource, Worker
+from tests.toys.dataset import manifest
+
+torch.set_num_threads(1)
+SIZE = 2
+SETTINGS = TrainingSection(
+    steps=4, batch_size=4, micro_batch_size=SIZE, learning_rate=0.02, warmup_steps=1, rank=4,
+    alpha=4, gradient_clip=1.0, checkpoint_every=2,
+)  # fmt: skip
+
+
+def made(pictures):
+    """Return records of two forgotten and two retained people at one event each."""
+    records = []
+    for number, name in enumerate(["Ada Sato", "Milo Berg", "Vera Zeman", "Ivan Kaya"]):
+        shared = {"image": pictures[number % 3], "person": name, "event": f"event {number}"}
+        description = "driving a scenic countryside road"
+        records += [
+            Record(f"{number}#person", Concept.PERSON, "Who is this person?", name, **shared),
+            Record(f"{number}#event", Concept.EVENT, "Describe the scene in detail.", description,
+                   keywords=("scenic", "road"), **shared),
+        ]  # fmt: skip
+    return records
+
+
+@pytest.fixture
+def worker(tiny_base, processor, pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    return new_worker(tiny_base, processor, pictures)
+
+
+def new_worker(tiny_base, processor, pictures):
+    base = {"name": "base", "folder": str(tiny_base), "checksums": "checksums/smoke-base.sha256"}
+    fresh = Worker(manifest(model={"source": base, "compute_dtype": "float32"}))
+    records = made(pictures)
+    ids = [record.id for record in records]
+    split = Split("both", tuple(ids[:4]), tuple(ids[4:]), {})
+    fresh.benchmark = Benchmark("toy", by_id(records), tuple(ids), {"both": split})
+    fresh.processor = processor
+    fresh.batcher = Batcher(processor, torch.device("cpu"))
+    return fresh
+
+
+def job(method="npo", vanilla=None, name="both-toy-s1", **changed):
+    settings = SETTINGS.model_copy(update=changed)
+    target = "both" if vanilla else None
+    artifact = Artifact("unlearn", name, "0" * 64)
+    return Job(
+        "unlearn", name, target, 1, settings, artifact, method=build(method, {}), vanilla=vanilla
+    )
+
+
+@pytest.fixture
+def vanilla(worker):
+    made = job("retain_finetune", name="vanilla", checkpoint_every=0)
+    worker.run(made)
+    return made.artifact
+
+
+def source_of(worker, given):
+    torch.manual_seed(0)
+    model = load_adapter(worker.base, VANILLA, given.vanilla.path)
+    modules = worker.manifest.model.lora_modules
+    model = add_adapter(model, TRAINED, modules=modules, rank=4, alpha=4)
+    return StepSource(worker, model, given)
+
+
+def texts(batch, processor):
+    rows = zip(batch.answer_ids, batch.answer_mask, strict=True)
+    said = [processor.tokenizer.decode(ids[mask > 0]) for ids, mask in rows]
+    return [text.removesuffix("</s>").strip() for text in said]
+
+
+@pytest.mark.parametrize("method", ["po", "dpo", "siu"])
+def test_the_refusal_batch_holds_a_refusal_and_never_the_answer(worker, vanilla, processor, method):
+    source = source_of(worker, job(method, vanilla))
+    answers = {record.answer for record in worker.benchmark.records.values()}
+    seen = set()
+    for number in range(6):
+        for step in source.steps(number, SIZE):
+            said = texts(step.refusal, processor)
+            assert set(said) <= set(REFUSALS)
+            assert step.refusal.record_ids == step.forget.record_ids
+            assert set(texts(step.forget, processor)) <= answers
+            seen |= set(said)
+    assert len(seen) > 1, "refusals are drawn"
+
+
+def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions_of_names(
+    worker, vanilla
+):
+    source = source_of(worker, job("grad_diff", vanilla))
+    split = worker.benchmark.splits["both"]
+    retain = worker.records(split.retain)
+    for number in (0, 3):
+        for step in source.steps(number, SIZE):
+            assert set(step.forget.record_ids) <= set(split.forget)
+            records = worker.records(step.forget.record_ids)
+            epoch = number  # four forget records, four a step
+            partners = tuple(partner(record, epoch, retain, 1).id for record in records)
+            assert step.retain.record_ids == partners
+
+
+def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_the_rest(worker):
+    whole = StepSource(worker, None, job("retain_finetune"))
+    seen = {name for n in range(2) for s in whole.steps(n, SIZE) for name in s.retain.record_ids}
+    assert seen == set(worker.benchmark.finetune)
+    only = dataclasses.replace(job("retain_finetune"), target="both")
+    rest = StepSource(worker, None, only)
+    seen = {name for n in range(4) for s in rest.steps(n, SIZE) for name in s.retain.record_ids}
+    assert seen == set(worker.benchmark.splits["both"].retain)
+
+
+@pytest.mark.parametrize("method", ["balanced_grad_diff", "balanced_kl_min"])
+def test_every_micro_batch_of_a_balanced_method_has_both_concepts(worker, vanilla, method):
+    """With one concept alone in it there is nothing to balance, and the weights are 1."""
+    source = source_of(worker, job(method, vanilla))
+    for number in range(3):
+        for step in source.steps(number, SIZE):
+            assert step.forget_is_person.sum() == len(step.forget.record_ids) / 2
+
+
+def test_reference_scalars_are_those_of_the_vanilla_model_whatever_was_asked_before(
+    worker, vanilla
+):
+    """A resumed run has asked for none yet: its numbers must be the same to the last bit."""
+    source = source_of(worker, job("npo", vanilla))
+    walked = [step for number in range(4) for step in source.steps(number, SIZE)]
+    late = StepSource(worker, source._model, job("npo", vanilla))
+    resumed = list(late.steps(3, SIZE))
+    for one, two in zip(walked[-len(resumed) :], resumed, strict=True):
+        assert one.forget.record_ids == two.forget.record_ids
+        assert torch.equal(one.forget_reference, two.forget_reference)
+
+
+def test_concept_tokens_are_those_of_forgotten_names_and_keywords(worker, vanilla, processor):
+    step = next(source_of(worker, job("siu", vanilla)).steps(0, SIZE))
+    ids = step.concept_tokens.nonzero().flatten().tolist()
+    words = {processor.tokenizer.decode([token]).strip() for token in ids}
+    assert {"Ada", "Sato", "Milo", "Berg", "scenic", "road"} <= words
+    assert not {"Vera", "Zeman", "not", "know", "driving"} & words
+
+
+def test_a_large_base_is_not_trained_on_a_cpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "base_folder", lambda _: tmp_path)
+    (tmp_path / "model-00001.safetensors").write_bytes(b"0" * 1000)
+    Worker(manifest())
+    monkeypatch.setattr(jobs, "LARGEST_ON_A_CPU", 999)
+    with pytest.raises(EnvironmentFault, match="not trained on a CPU") as caught:
+        Worker(manifest())
+    assert "--runner docker" in caught.value.remedy
+
+
+def weights(artifact):
+    return load_file(artifact.path / "adapter_model.safetensors")
+
+
+def equal(one, two):
+    return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_job_records_what_it_cost(worker, vanilla):
+    record = worker.run(job("kl_min", vanilla))
+    assert record["steps"] == 4
+    # Four records a step; each as forget record, as retain record and in the reference.
+    assert record["forward_passes"] == 4 * 4 * 3
+    scalars = worker.run(job("npo", vanilla, name="scalars"))
+    assert scalars["forward_passes"] == 4 * 4 * 2 + 4, "the reference of four records, once"
+    assert record["stopped"] is None
+    assert record["needs"]["reference_distribution"]
+    assert (record["micro_batch_size"], record["gradient_checkpointing"]) == (SIZE, False)
+    assert record["determinism"] == {"device": "cpu", "threads": 1}
+
+
+def kill(worker, job, at, monkeypatch):
+    """Run a job that is killed before step `at`, counted from 0."""
+    steps = StepSource.steps
+
+    def until(self, number, size):
+        if number == at:
+            raise KeyboardInterrupt
+        return steps(self, number, size)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StepSource, "steps", until)
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(job)
+
+
+@pytest.mark.parametrize("method", ["npo", "dpo", "siu"])
+def test_a_job_killed_and_resumed_costs_what_an_uninterrupted_one_does_and_names_what_was_lost(
+    worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
+):
+    whole = worker.run(job(method, vanilla))
+    killed = dataclasses.replace(job(method, vanilla), artifact=Artifact("killed", "k", "1" * 64))
+    computed, distribution = [], jobs.answer_distribution
+
+    def counted(model, batch):
+        computed.append(len(batch.record_ids))
+        return distribution(model, batch)
+
+    monkeypatch.setattr(jobs, "answer_distribution", counted)
+    for at in (1, 3):  # before the first checkpoint, and a step after it
+        kill(new_worker(tiny_base, processor, pictures), killed, at, monkeypatch)
+    resumed = new_worker(tiny_base, processor, pictures).run(killed)
+    same = resumed.keys() - {"seconds", "lost"}
+    assert {name: resumed[name] for name in same} == {
+        name: whole[name] for name in whole if name != "seconds"
+    }
+    assert "lost" not in whole, "a job that nobody interrupted says nothing of it"
+    assert resumed["lost"]["steps"] == 2
+    assert resumed["forward_passes"] + resumed["lost"]["forward_passes"] == sum(computed)
+    assert not (killed.artifact.path / "steps.jsonl").exists()
+
+
+@pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])
+def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
+    worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
+):
+    whole = job(method, vanilla)
+    killed = dataclasses.replace(whole, artifact=Artifact("killed", whole.name, "1" * 64))
+    worker.run(whole)
+    kill(new_worker(tiny_base, processor, pictures), killed, 3, monkeypatch)
+    assert (killed.artifact.partial / "checkpoint").is_file()
+    assert not killed.artifact.done
+    new_worker(tiny_base, processor, pictures).run(killed)
+    assert equal(weights(whole.artifact), weights(killed.artifact))
+    first = (whole.artifact.path / "losses.jsonl").read_text()
+    assert (killed.artifact.path / "losses.jsonl").read_text() == first
+
+
+def test_the_order_of_jobs_in_a_process_changes_nothing(
+    worker, vanilla, tiny_base, processor, pictures
+):
+    one, two = job("po", vanilla, name="one"), job("npo", vanilla, name="two")
+    worker.run(one)
+    worker.run(two)
+    again = [
+        dataclasses.replace(j, artifact=Artifact("again", j.name, "1" * 64)) for j in (two, one)
+    ]
+    fresh = new_worker(tiny_base, processor, pictures)
+    for repeated in again:
+        fresh.run(repeated)
+    assert equal(weights(two.artifact), weights(again[0].artifact))
+    assert equal(weights(one.artifact), weights(again[1].artifact))
+    assert not equal(weights(one.artifact), weights(two.artifact))

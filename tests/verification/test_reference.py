@@ -1,0 +1,76 @@
+"""The committed reference: signed by an author, small, and what another run comes out as."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.artifacts import PROJECT
+from kit.experiment.manifest_file import load_manifest
+from kit.result.folder import read_result
+from kit.signing.trust import trusted_keys
+from kit.verdicts.judging import Outcome
+from kit.verification.recompute import recompute
+from kit.verification.verify import verify
+from tests.runs.whole_run import Run
+
+REFERENCE = PROJECT / "manifests" / "reference" / "smoke"
+MOST_BYTES = 20_000_000
+SMOKE = PROJECT / "manifests" / "smoke.toml"
+MANIFEST = PROJECT / "manifests" / "smoke-reference.toml"
+
+
+def test_it_is_whole_follows_from_its_answers_and_is_signed_by_an_author():
+    found = verify(REFERENCE, trusted=trusted_keys())
+    assert found.role == "author"
+    assert found.manifest_digest == load_manifest(MANIFEST).digest()
+    assert len(found.claims) == len(load_manifest(SMOKE).claims)
+
+
+def test_to_verify_it_takes_less_than_230_megabytes():
+    """Its 81,192 answers are six times those of a run of smoke.toml, and are held once."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from kit.signing.trust import trusted_keys\n"
+        "from kit.verification.verify import verify\n"
+        "verify(Path(sys.argv[1]), trusted=trusted_keys())\n"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+    )
+    command = [sys.executable, "-c", program, str(REFERENCE)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) * 1024 < 230_000_000
+
+
+def test_it_is_small_enough_to_be_cloned_with_the_project():
+    assert sum(path.stat().st_size for path in REFERENCE.rglob("*")) <= MOST_BYTES
+
+
+def test_its_seeds_of_unlearning_are_not_those_of_a_run_of_smoke_toml():
+    one, several = load_manifest(SMOKE), load_manifest(MANIFEST)
+    assert not set(one.seeds) & set(several.seeds)
+    assert len(several.seeds) >= 5
+    assert one.claims == several.claims
+
+
+def test_every_claim_is_reproduced_in_it():
+    verdicts = recompute(read_result(REFERENCE)).verdicts
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.REPRODUCED}
+
+
+@pytest.mark.slow
+def test_a_run_of_the_small_experiment_reproduces_every_claim_of_it(tmp_path: Path):
+    run = Run(tmp_path, SMOKE.read_text(encoding="utf-8"))
+    code, output = run.call()
+    assert code == 0, output
+    (result,) = run.results.glob("smoke-*")
+    code, output = run.call("compare", str(result), str(REFERENCE))
+    verdicts = re.findall(r"^(C\d+) +(\w+)", output, re.MULTILINE)
+    assert len(verdicts) == len(load_manifest(SMOKE).claims)
+    assert {outcome for _, outcome in verdicts} == {"REPRODUCED"}, output
+    assert code == 0
+    # Where seeds are held against seeds: the run's own seed is none of the reference's.
+    assert output.count("test: seeds") >= 10, output
