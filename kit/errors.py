@@ -126,7 +126,7 @@ def unknown(what: str, name: str, known: Collection[str], *, remedy: str) -> Man
         what: the message, which contains the name.
         remedy: what to do where no known name is near.
     """
-    names = sorted(known)
+    names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return ManifestError(
         what,

@@ -107,4 +107,4 @@ def _require_metric(where: str, claim: ClaimSection) -> None:
 def _require(where: str, kind: str, name: str, known: Collection[str]) -> None:
     if name in known:
         return
-    raise unknown(f"{where}: no {kind} '{name}'", name, known, remedy=f"correct `{kind}`")
+    raise unknown(f"{where}: no {kind} '{name}'", name, sorted(known), remedy=f"correct `{kind}`")

@@ -1,4 +1,4 @@
-"""Requests, answers and guards of an answering, with an engine that needs no model."""
+"""Requests, answers and guards of an evaluation, with an engine that needs no model."""
 
 import pandas as pd
 import pytest
@@ -23,8 +23,8 @@ def benchmark(tmp_path):
 
 
 def smoke(**sections):
-    answering = {"agreement_sample": 60, **sections.pop("answering", {})}
-    return manifest(finetune={"rehearsal": 0.0}, answering=answering, **sections)
+    evaluation = {"agreement_sample": 60, **sections.pop("evaluation", {})}
+    return manifest(finetune={"rehearsal": 0.0}, evaluation=evaluation, **sections)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_one_system_that_was_served_wrongly_fails_even_where_few_answers_may_dif
     world, monkeypatch
 ):
     answered(world, monkeypatch)
-    plan = make_plan(smoke(answering={"agreement_minimum": 0.5}))
+    plan = make_plan(smoke(evaluation={"agreement_minimum": 0.5}))
     assert [s.answers for s in plan.systems] == [s.answers for s in world.systems]
     answering.agreement(plan)
     change(named(plan, "event-npo-s1"), 1.0)
@@ -183,7 +183,7 @@ def test_answers_that_part_late_agree_where_the_manifest_compares_first_words(
     world, monkeypatch, words, passes
 ):
     answered(world, monkeypatch)
-    plan = make_plan(smoke(answering={"agreement_words": words}))
+    plan = make_plan(smoke(evaluation={"agreement_words": words}))
     for system in plan.systems:
         frame = stored(system)
         frame["text"] = [f"{' '.join(text.split()[:2])} later" for text in frame["text"]]
@@ -200,7 +200,7 @@ def test_answers_that_part_late_agree_where_the_manifest_compares_first_words(
 def test_how_answers_are_checked_decides_no_answer():
     before = make_plan(smoke())
     checked = {"agreement_sample": 7, "agreement_minimum": 0.1, "agreement_words": 2}
-    after = make_plan(smoke(answering=checked))
+    after = make_plan(smoke(evaluation=checked))
     assert [s.answers.digest for s in after.systems] == [s.answers.digest for s in before.systems]
     assert guard_path(after) != guard_path(before), "but they are checked again"
 
@@ -210,7 +210,7 @@ def test_of_three_answers_of_a_system_one_may_differ_by_a_near_tie(
     world, benchmark, monkeypatch, differing, passes
 ):
     answered(world, monkeypatch)
-    plan = make_plan(smoke(answering={"agreement_minimum": 0.5}))
+    plan = make_plan(smoke(evaluation={"agreement_minimum": 0.5}))
     assert [s.answers for s in plan.systems] == [s.answers for s in world.systems]
     every = answering._compared
     monkeypatch.setattr(answering, "_compared", lambda *given: every(*given)[:3])

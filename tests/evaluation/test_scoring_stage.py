@@ -84,7 +84,7 @@ def test_every_system_has_likelihoods_of_its_own(plan):
 
 
 def test_how_answers_are_generated_does_not_rename_likelihoods(plan):
-    asked, served = settings(), settings(answering={"max_new_tokens": 7, "serving": "adapters"})
+    asked, served = settings(), settings(evaluation={"max_new_tokens": 7, "serving": "adapters"})
     assert digests(asked, "likelihoods") == digests(served, "likelihoods")
     assert digests(asked, "answers") != digests(served, "answers")
 
@@ -102,9 +102,15 @@ def test_another_adapter_renames_its_systems_likelihoods_and_no_others(plan):
 def test_the_files_beside_a_loader_decide_the_digest_with_it():
     from kit.plan.digests import loader_sources
 
-    pebench = {"benchmarks/pebench.py", "benchmarks/pope.py", "benchmarks/pebench_events.json"}
+    pebench = {
+        "benchmarks/pebench/__init__.py",
+        "benchmarks/pebench/events.json",
+        "benchmarks/pope.py",
+    }
     assert pebench <= set(loader_sources("pebench"))
-    assert {"benchmarks/clear.py", "benchmarks/clear_records.py"} <= set(loader_sources("clear"))
+    assert {"benchmarks/clear/__init__.py", "benchmarks/clear/records.py"} <= set(
+        loader_sources("clear")
+    )
 
 
 def test_the_plan_counts_what_is_to_be_scored(plan):

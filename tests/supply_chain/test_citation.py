@@ -59,6 +59,6 @@ def test_the_three_benchmarks_are_cited_by_the_papers_that_the_loaders_name():
         "mllmu": "2410.22108",
         "clear": "2410.18057",
     }.items():
-        loader = (PROJECT / "kit" / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+        loader = (PROJECT / "kit" / "benchmarks" / name / "__init__.py").read_text(encoding="utf-8")
         assert f"arXiv {paper}" in loader
         assert paper in cited
