@@ -13,6 +13,7 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest, parse_manifest
 from kit.metrics import DEFINITIONS
 from kit.plan.jobs import make_plan
+from kit.plan.names import require_names
 
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 PEBENCH = PROJECT / "manifests" / "pebench.toml"
@@ -32,7 +33,9 @@ PUBLISHED = {
 
 
 def with_claims(*claims):
-    return parse_manifest({**copy.deepcopy(DOCUMENT), "claims": list(claims)}, "x.toml")
+    manifest = parse_manifest({**copy.deepcopy(DOCUMENT), "claims": list(claims)}, "x.toml")
+    require_names(manifest)
+    return manifest
 
 
 def refusal(*claims):
@@ -94,7 +97,7 @@ def test_the_threshold_is_what_the_words_say(claim, sign, threshold):
 )
 def test_a_claim_that_says_nothing_testable_is_named_with_the_remedy(claim, said):
     message = refusal(claim)
-    assert message.startswith("x.toml: claim C1: ")
+    assert message.startswith("manifest smoke: claim C1: ")
     assert said in message
 
 
