@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# ./run.sh VERB [MANIFEST] [options]: build the environment once, then run one verb in it.
-# ./run.sh --runner docker|podman|apptainer VERB ...: the same in a container.
+# ./run.sh VERB [MANIFEST] [options]: build the environment once, then run a verb in it.
+# ./run.sh --runner docker|podman|apptainer VERB ...: run it in a container.
 #
-# Needs x86-64 Linux, Bash and Python 3.11 (or uv). What it reads from the environment:
-#   PEBENCH_CACHE  where everything goes that can be made again (default: .cache beside this script)
-#   PEBENCH_ENV    a finished environment to use instead of building one (containers)
+# Needs x86-64 Linux, Bash and Python 3.11 (or uv). Environment variables:
+#   PEBENCH_CACHE  folder of everything that can be made again (default: .cache next to this script)
+#   PEBENCH_ENV    a finished environment to use instead of building one (in containers)
 set -euo pipefail
 shopt -s nullglob
 
@@ -14,8 +14,8 @@ cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify'
 verbs+=' rescore compare keygen bench clean smoke-base image'
 
-# Packages are compiled when first imported, which is faster than all at once: so let Python write
-# what it compiled. In a read-only folder it goes on without, silently.
+# Let Python write compiled files: packages are compiled when first imported, which is faster than all
+# in advance. In a read-only folder Python works without them.
 unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PEBENCH_CACHE=$cache PYTHONNOUSERSITE=1 TOKENIZERS_PARALLELISM=false OMP_WAIT_POLICY=PASSIVE
 export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 ANONYMIZED_TELEMETRY=False
@@ -32,12 +32,12 @@ PEBench reproducibility kit: from a manifest (default: manifests/smoke.toml) to 
 verbs: $verbs
 './run.sh all' runs the experiment, './run.sh test' the tests, './run.sh VERB --help' explains a verb.
 
-The environment is not there yet. The first verb but clean builds it, once, from packages pinned by
-hash (some minutes, 1 GB to download, 6 GB of free disk), in $cache/env.
+The environment does not exist yet. The first verb other than clean builds it in $cache/env, from
+packages pinned by hash. This takes a few minutes, downloads 1 GB and needs 6 GB of free disk space.
 END
 }
 
-clean() { # remove what can be made again; results and keys are never in these folders
+clean() { # remove what can be made again; these folders never hold results or keys
   local name path dry='' found=''
   [[ ${1:-} != --dry-run ]] || {
     dry='would be '
@@ -46,8 +46,8 @@ clean() { # remove what can be made again; results and keys are never in these f
   (($# == 0)) ||
     fail 2 "clean has no option $1" '--dry-run or nothing' '' './run.sh clean --dry-run'
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
-    fail 7 "$cache is not a folder that the kit made" 'CACHEDIR.TAG in it' '' \
-      'look what is in it and remove by hand what you do not need'
+    fail 7 "$cache was not created by the kit" 'a folder with CACHEDIR.TAG' '' \
+      'look at its contents and remove by hand what you do not need'
   for name in env data artifacts scratch vllm locks pytest hypothesis describe quarantine \
     image tools tmp; do
     path=$cache/$name
@@ -61,10 +61,10 @@ clean() { # remove what can be made again; results and keys are never in these f
 
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
-choose_slim_environment() { # VERB [WORD...]: whoever only checks a result needs no torch
+choose_slim_environment() { # VERB [WORD...]: verbs that only check a result need no torch
   local slim='' word
   is_complete || [[ ' verify rescore compare ' != *" $1 "* ]] || slim=verify
-  if [[ $1 == sign || $1 == verify ]]; then # Sigstore's client is in no other environment
+  if [[ $1 == sign || $1 == verify ]]; then # Sigstore's client is only in the keyless environment
     for word in "${@:2}"; do
       [[ $word != --keyless && $word != --identity && $word != --identity=* ]] || slim=keyless
     done
@@ -89,7 +89,7 @@ main() {
     exit
   fi
   [[ $runner == venv ]] || run_in_container "$@"
-  if [[ -d $project/image ]]; then # in an image, where nothing else can be written
+  if [[ -d $project/image ]]; then # in an image, only the cache is writable
     export HOME=$cache/home TMPDIR=$cache/tmp
     mkdir -p "$HOME" "$TMPDIR" 2>/dev/null || true
   fi
@@ -136,8 +136,8 @@ main() {
     cd "$project"
     exec "$env/bin/python" -P -m tests.bench "${@:2}"
   fi
-  # -P: a file of the current folder must not shadow a package.
+  # -P: a file in the current folder must not shadow a package.
   exec "$env/bin/python" -P -m kit "$@"
 }
 
-main "$@" # the last line, so that an edit of this file cannot change a call that is under way
+main "$@" # the last line, so that editing this file cannot change a running call

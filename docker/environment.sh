@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project, python_version: run.sh
-# Build the virtual environment $env from $lock. Sourced by run.sh, only where it is not there, and by
-# image_environment.sh.
+# Build the virtual environment $env from $lock. Sourced by run.sh if the environment does not exist,
+# and by image_environment.sh.
 #
-# A virtual environment cannot be moved, so it is built in its final place; `.complete` is written
-# last, and nothing uses a folder without it. One build at a time holds the lock file.
+# A virtual environment cannot be moved, so it is built in its final folder. `.complete` is written
+# last, and nothing uses a folder without it. A lock file allows one build at a time.
 
 find_python() { # print a Python of $python_version that can make virtual environments
   local name version found=''
@@ -22,11 +22,11 @@ find_python() { # print a Python of $python_version that can make virtual enviro
   fi
   fail 3 "no usable Python $python_version" \
     "Python $python_version with venv: the locked packages are for it" "$found" \
-    "install python$python_version and python$python_version-venv, or uv (it brings Python itself)"
+    "install python$python_version and python$python_version-venv, or uv (it installs Python itself)"
 }
 
-# Copy pip's output to the log and say how far it is: on a terminal one line that is updated,
-# elsewhere a line every 10 s.
+# Copy pip's output to the log and print the progress: one updated line on a terminal, elsewhere a
+# line every 10 s.
 show_progress() {
   local line text installed next=$SECONDS step=10
   [[ ! -t 2 ]] || step=1
@@ -46,13 +46,13 @@ show_progress() {
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
 
-pip_install() { # hashes are always checked; nothing is fetched that the lock does not name
+pip_install() { # always checks hashes, and installs only what the lock names
   TMPDIR=$env/tmp PIP_USER=0 "$env/bin/python" -m pip install --require-hashes --no-deps \
     --no-build-isolation --no-compile --progress-bar off --disable-pip-version-check "$@" 2>&1 |
     show_progress
 }
 
-only() { # write the lock's entry of package $1 to a file of its own and print the file's name
+only() { # write the lock's entry for package $1 to a separate file and print its name
   local file=$env/tmp/$1.lock
   awk -v name="$1==" '/^[A-Za-z0-9]/ { keep = index($0, name) == 1 } keep' "$lock" >"$file"
   printf '%s' "$file"
@@ -60,7 +60,7 @@ only() { # write the lock's entry of package $1 to a file of its own and print t
 
 install_packages() {
   "$python" -m venv "$env" >>"$env/build.log" 2>&1 || return
-  # setuptools before all: one package (rouge-score) is published as source and built with it.
+  # setuptools first: it builds rouge-score, which is published only as source.
   pip_install -r "$(only setuptools)" || return
   [[ $lock == *.verify.lock || $lock == *.keyless.lock ]] || install_torch || return
   pip_install -r "$lock" || return
@@ -71,22 +71,22 @@ install_packages() {
 }
 
 install_torch() {
-  # Apart: its CPU build may be on PyTorch's own index alone, which is asked for nothing else.
+  # Separately: the CPU build may exist only on PyTorch's index, which is used for nothing else.
   pip_install -r "$(only torch)" || {
     grep -q 'No matching distribution found for torch' "$env/build.log" || return
-    say "environment: the configured package index has no torch+cpu; asking PyTorch's"
+    say "environment: the configured package index has no torch+cpu; trying PyTorch's index"
     pip_install -r "$(only torch)" --extra-index-url https://download.pytorch.org/whl/cpu
   }
 }
 
-remove_unused() { # of the slim environment: packages' own tests, headers, and a server of tables
+remove_unused() { # from a slim environment: packages' tests, headers, pyarrow's flight server
   local site=$env/lib/python$python_version/site-packages
   rm -rf "$site"/{pandas,pyarrow}/tests "$site"/numpy/{,*/}tests "$site"/pyarrow/{include,src} \
     "$site"/pyarrow/*flight* "$site"/{pip,setuptools,pkg_resources,_distutils_hack} \
     "$site"/{pip,setuptools}-*.dist-info "$site"/distutils-precedence.pth
 }
 
-claim_cache() { # mark a new or empty folder as ours: clean removes nothing from any other
+claim_cache() { # mark a new or empty folder as the kit's: clean touches no other
   mkdir -p "$cache" || return
   [[ -n $(ls -A "$cache") ]] ||
     echo 'Signature: 8a477f597d28d172789f06886806bc55' >"$cache/CACHEDIR.TAG" || return
@@ -96,7 +96,7 @@ claim_cache() { # mark a new or empty folder as ours: clean removes nothing from
 build_environment() {
   local python total need free
   [[ -z ${PEBENCH_ENV:-} ]] || fail 3 "PEBENCH_ENV=$PEBENCH_ENV is not a finished environment" \
-    'a folder with .complete and bin/python' '' 'unset PEBENCH_ENV, and one is built'
+    'a folder with .complete and bin/python' '' 'unset PEBENCH_ENV: the kit then builds one'
   [[ $(uname -sm) == 'Linux x86_64' ]] || fail 3 'no packages are locked for this machine' \
     'Linux x86_64' "$(uname -sm)" 'use an x86-64 Linux machine or container'
   python=$(find_python) || exit
@@ -112,25 +112,25 @@ build_environment() {
     return
   fi
 
-  # Whatever an interrupted build left is not worth trusting; pip's own cache keeps the downloads.
-  trap 'say "environment: interrupted; the next call builds it anew"; exit 130' INT TERM
+  # Do not trust what an interrupted build left; pip's cache keeps the downloads.
+  trap 'say "environment: interrupted; the next call builds it again"; exit 130' INT TERM
   rm -rf "$env"
   mkdir -p "$env/tmp"
   total=$(grep -c '^[A-Za-z0-9].*==' "$lock" || true)
-  # MB; 171 packages took 2.5 GB at the end, and the wheels lie beside them until then.
+  # In MB: 171 packages took 2.5 GB, plus their wheels during the build.
   need=$((total * 35)) free=$(($(df -Pk "$env" | awk 'END { print $4 }') / 1024))
   ((free >= need)) || fail 7 "not enough disk space for the environment in $cache" \
-    "$need MB" "$free MB" 'free some, or set PEBENCH_CACHE to a folder on another disk'
+    "$need MB" "$free MB" 'free some space, or set PEBENCH_CACHE to a folder on another disk'
   say "environment: installing $total packages for $("$python" -V) into $env (once)"
   if ! install_packages; then
     tail -n 15 "$env/build.log" >&2
     rm -rf "$env/tmp"
     ! grep -qE 'No space left|Disk quota exceeded' "$env/build.log" ||
       fail 7 'the disk is full' '' '' \
-        "free $need MB, or set PEBENCH_CACHE to a folder on another disk, then call again"
+        "free $need MB, or set PEBENCH_CACHE to a folder on another disk, then try again"
     fail 3 'the environment could not be built' 'every package of the lock, with its hash' \
-      "the lines above; all of them: $env/build.log" \
-      'check the network and your pip settings (pip config list), then call again'
+      "the lines above; the whole log: $env/build.log" \
+      'check the network and your pip settings (pip config list), then try again'
   fi
   rm -rf "$env/tmp"
   : >"$env/.complete"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154  # cache, project: set by run.sh
-# run.sh image build|export: the image of this source, and what it is made of. Sourced by run.sh.
+# run.sh image build|export: build the image of this source, and records of its contents.
 
 image_help() {
   cat <<'END'
@@ -8,17 +8,17 @@ usage: ./run.sh image [build] [cpu|gpu] [options]     build the image of this so
 
   --builder docker|podman|buildah   default: the first of them that is installed
   --base-image NAME@sha256:DIGEST   another base, for example your mirror of the default one
-  --apt-snapshot DATE               20260101T000000Z; '' takes the base's own package sources
-  --wheels FOLDER                   packages from this folder as well; their hashes are checked
+  --apt-snapshot DATE               20260101T000000Z; '' uses the base's own package sources
+  --wheels FOLDER                   also use packages in this folder; their hashes are checked
   --pip-config FILE, --ca FILE      a pip.conf, a proxy's certificate: for the build, not in the image
-  --no-cache                        build every layer anew
+  --no-cache                        build every layer again
 
 A build writes sbom.cdx.json (CycloneDX), provenance.json (SLSA), licences.txt, inputs.json and
 layers.txt into the cache, image/<target>-<digest of the source>/.
 END
 }
 
-answers() { # BUILDER: docker may be a mere client, or without the part that builds such a file
+answers() { # BUILDER: docker may lack its daemon, or buildx, which this Dockerfile needs
   command -v "$1" >/dev/null && "$1" version >/dev/null 2>&1 &&
     { [[ $1 != docker ]] || docker buildx version >/dev/null 2>&1; }
 }
@@ -41,8 +41,8 @@ find_builder() { # sets builder
       return
     fi
   done
-  fail 3 'nothing that builds images is here' 'docker (with buildx), podman or buildah' \
-    'none answers' 'install one of them; ./run.sh all needs none'
+  fail 3 'no program to build images' 'docker (with buildx), podman or buildah' \
+    'none of them answers' 'install one of them; ./run.sh all needs none'
 }
 
 parse_image_options() { # ARGUMENTS...: sets action, target, file and the options
@@ -81,7 +81,7 @@ parse_image_options() { # ARGUMENTS...: sets action, target, file and the option
   target=${target:-cpu}
 }
 
-revision() { # the commit, and whether the files are other than its own
+revision() { # print the commit, with -changed if files differ from it
   local commit
   commit=$(git -C "$project" rev-parse HEAD 2>/dev/null) || {
     echo unknown
@@ -92,14 +92,14 @@ revision() { # the commit, and whether the files are other than its own
   echo "$commit"
 }
 
-require_matching_lock() { # every line of requirements.in is in the lock, with the same version
+require_matching_lock() { # the lock must have every line of requirements.in, at its version
   local lock=$project/docker/requirements.$target.lock name missing=''
   [[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
   while read -r name; do
     grep -qiE "^${name//+/\\+}( |$)" "$lock" || missing+=" $name"
   done < <(awk -v platform="$target" '
     /^[A-Za-z0-9].*# [a-z]+$/ && $NF != platform { next }
-    /^[A-Za-z0-9]/ {  # a lock has names as PEP 503 normalises them
+    /^[A-Za-z0-9]/ {  # locks have names normalised by PEP 503
       split($1, part, "=="); sub(/\[.*/, "", part[1]); gsub(/[-_.]+/, "-", part[1])
       print part[1] "==" part[2]
     }' "$project/docker/requirements.in")
@@ -112,7 +112,7 @@ build_arguments() { # sets options
   lock_digest=$(sha256sum <"$project/docker/requirements.$target.lock")
   scripts=$(cd "$project/docker" && sha256sum messages.sh environment.sh image_system.sh \
     image_environment.sh "requirements.$target.lock" requirements.uv.lock cpu_site/*.p* | sha256sum)
-  # The commit's time, so that equal sources give equal images on any day.
+  # Use the commit's time, so that equal sources give equal images on any day.
   epoch=$(git -C "$project" log -1 --format=%ct 2>/dev/null) || epoch=1767225600
   options=(--file "$project/docker/Dockerfile" --target "$target" --tag "$image"
     --build-arg "REVISION=$(revision)" --build-arg "LOCK_SHA256=${lock_digest%% *}"
@@ -128,63 +128,11 @@ build_arguments() { # sets options
       options=(buildx build "${options[@]}" --provenance=false
         --output "type=docker,rewrite-timestamp=true")
       ;;
-    # OCI's format has no health check, but what buildah writes in docker's has a random host name.
+    # The OCI format has no health check, but in docker's format buildah writes a random host name.
     *) options=(build "${options[@]}" --layers --format oci --timestamp "$epoch") ;;
   esac
-  # Where no user namespaces are to be had, as in most build services, chroot is enough.
+  # Most build services have no user namespaces; chroot is enough.
   [[ $builder != buildah ]] || options+=(--isolation chroot)
-}
-
-in_image() { # PROGRAM...: what it prints, run in the image
-  local container
-  if [[ $builder != buildah ]]; then
-    "$builder" run --rm --network none --entrypoint "$1" "$image" "${@:2}"
-    return
-  fi
-  container=$(buildah from --pull-never "$image")
-  buildah run --isolation chroot "$container" -- "$@" || {
-    buildah rm "$container" >/dev/null
-    return 1
-  }
-  buildah rm "$container" >/dev/null
-}
-
-image_id() {
-  local id
-  case $builder in
-    buildah) id=$(buildah inspect --type image --format '{{.FromImageID}}' "$image") ;;
-    *) id=$("$builder" image inspect --format '{{.Id}}' "$image") ;;
-  esac
-  printf '%s' "${id#sha256:}"
-}
-
-layer_sizes() {
-  case $builder in
-    # buildah has no history: the folders that the layers are made of, in MB.
-    buildah) in_image du --summarize --block-size=MB /usr /opt/environment /opt/pebench ;;
-    *) "$builder" history --no-trunc --format '{{.Size}}	{{.CreatedBy}}' "$image" ;;
-  esac
-}
-
-write_records() { # beside the image: what it is made of, and how
-  local folder name id
-  folder=$cache/image/$target-$(source_digest)
-  rm -rf "$folder.partial"
-  mkdir -p "$folder.partial"
-  for name in sbom.cdx.json licences.txt inputs.json; do
-    in_image cat "/opt/pebench/image/$name" >"$folder.partial/$name" || return
-  done
-  id=$(image_id)
-  in_image env PYTHONPATH=/opt/pebench /opt/environment/bin/python -P -B -m kit.supply_chain \
-    provenance "$image" "$id" "$("$builder" --version | head -n 1)" \
-    >"$folder.partial/provenance.json" || return
-  layer_sizes >"$folder.partial/layers.txt" || return
-  rm -rf "$folder"
-  mv "$folder.partial" "$folder"
-  say "image: $image"
-  say "image: id sha256:$id"
-  say "image: $(head -n 1 "$folder/licences.txt")"
-  say "image: SBOM, provenance, licences, layers in $folder"
 }
 
 explain_failure() { # LOG
@@ -193,12 +141,12 @@ explain_failure() { # LOG
   tail -n 15 "$1" >&2
   if grep -qiE 'unable to (copy|pull)|initializing source|pull access denied|failed to resolve source|error pinging|manifest unknown|no such image|image not known|failed to pull|failed to do request' "$1"; then
     fail 15 'the base image cannot be pulled' "$asked" 'the lines above' \
-      'check the network, or give a mirror or an imported copy: --base-image NAME@sha256:DIGEST'
+      'check the network, or use a mirror or an imported copy: --base-image NAME@sha256:DIGEST'
   fi
   ! grep -qE 'No space left|Disk quota exceeded' "$1" || fail 7 'the disk is full' '' '' \
     "free some space where $builder keeps its images, then build again"
-  fail 3 'the image could not be built' 'every step of docker/Dockerfile' "the lines above; all: $1" \
-    'mend what they name, then build again: nothing half-built is ever used'
+  fail 3 'the image could not be built' 'every step of docker/Dockerfile' "the lines above; the log: $1" \
+    'fix the cause, then build again: an incomplete image is never used'
 }
 
 build_image() {
@@ -206,13 +154,12 @@ build_image() {
   require_matching_lock
   build_arguments
   say "image: building $image with $builder (the log: $log)"
-  # Without the lock's descriptor: what a killed build leaves running must not keep the next one out.
+  # Close the lock's descriptor: processes that a killed build leaves must not block the next build.
   "$builder" "${options[@]}" "$project" >"$log" 2>&1 8>&- &
-  trap 'kill $! 2>/dev/null; say "image: interrupted; the next build goes on from there"; exit 130' \
-    INT TERM
+  trap 'kill $! 2>/dev/null; say "image: interrupted; the next build continues"; exit 130' INT TERM
   wait $! || explain_failure "$log"
   trap - INT TERM
-  write_records || fail 3 "what $image is made of cannot be read" '' '' 'look into its log, build again'
+  write_records || fail 3 "the contents of $image cannot be read" '' '' 'see the log, then build again'
   say "image: ready after $((SECONDS - started)) s"
 }
 
@@ -240,6 +187,8 @@ image_verb() { # ARGUMENTS...
   fi
   # shellcheck source=docker/environment.sh
   source "$project/docker/environment.sh"
+  # shellcheck source=docker/image_records.sh
+  source "$project/docker/image_records.sh"
   parse_image_options "$@"
   find_builder
   if ! { claim_cache && mkdir -p "$cache/image"; } 2>/dev/null; then

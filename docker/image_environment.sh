@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Inside an image build: the locked packages of a platform, in a virtual environment.
+# Inside an image build: install the locked packages of a platform into a virtual environment.
 #
 #   image_environment.sh cpu|gpu FOLDER SHA256_OF_THE_LOCK
 set -euo pipefail
@@ -14,13 +14,13 @@ source "$project/docker/messages.sh"
 # shellcheck source=docker/environment.sh
 source "$project/docker/environment.sh"
 
-complete_cuda() { # names to link with, which CUDA's installer makes and its wheels leave out
+complete_cuda() { # add the link names that CUDA's installer makes and its wheels lack
   local root=$env/lib/python$python_version/site-packages/nvidia/cu13 library
   ln -s lib "$root/lib64"
   for library in "$root"/lib/lib*.so.*; do
     [[ -e ${library%%.so.*}.so ]] || ln -s "${library##*/}" "${library%%.so.*}.so"
   done
-  # The driver's own library comes with the GPU; to link against it, its name is enough.
+  # The driver's library comes with the GPU; for linking, a stub with its name is enough.
   mkdir "$root/lib/stubs"
   g++ -x c++ -shared -Wl,-soname,libcuda.so.1 -o "$root/lib/stubs/libcuda.so" /dev/null
 }
@@ -43,12 +43,11 @@ install_packages || {
 rm -rf "$env/tmp" "$env/build.log"
 [[ $platform != gpu ]] || complete_cuda
 
-# The image is read-only: what is not compiled here is compiled at every start. The compiled form
-# must depend on the source alone, so on no time and on no order of sets; what Python itself compiles
-# when it starts carries a time.
+# The image is read-only, so files that are not compiled here would be compiled at every start. The
+# compiled files must depend only on the source, not on times (as Python's own do) or on set order.
 find "$env" -name __pycache__ -prune -exec rm -rf {} +
 export PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 "$env/bin/python" -m compileall -q -f -j 0 --invalidation-mode unchecked-hash \
-  "$env/lib" >/dev/null || true # some packages ship templates that are no Python
+  "$env/lib" >/dev/null || true # some packages ship templates that are not valid Python
 : >"$env/.complete"
 chmod -R u=rwX,go=rX "$env"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Inside an image build: the project's files with the same modes whatever the checkout's are, compiled,
-# and beside them image/: what the image is made of (SBOM, licences, inputs).
+# Inside an image build: give the project's files fixed modes, compile them, and write the records of the
+# image's contents (SBOM, licences, inputs) into image/.
 #
 #   BASE_IMAGE=… APT_SNAPSHOT=… REVISION=… LOCK_SHA256=… SOURCE_DATE_EPOCH=… image_project.sh cpu|gpu
 set -euo pipefail

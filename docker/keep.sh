@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# keep.sh FOLDER COMMAND...: run a command of the kit on a machine that may go away at any moment.
+# keep.sh FOLDER COMMAND...: run a command of the kit on a machine that may disappear at any moment.
 #
-# What is finished (adapters, answers), the last checkpoints and the results are copied to FOLDER, which
-# outlives the machine, every PEBENCH_KEEP_SECONDS (300) and at the end; before the command, what FOLDER
-# holds is copied here. Not kept is what is soon there again: data and weights, the base for serving.
+# Finished adapters and answers, the last checkpoints and the results are copied to FOLDER, which outlives
+# the machine, every PEBENCH_KEEP_SECONDS (300) and at the end. Before the command, the contents of FOLDER
+# are copied back. Data, weights and the base model for serving are not kept: they are quickly restored.
 #
-# FOLDER may be a mounted bucket: files are written from beginning to end and then renamed, and job.json,
-# by which an artifact counts as complete, comes after the artifact's other files.
+# FOLDER may be a mounted bucket: files are written sequentially and then renamed. job.json, which marks an
+# artifact as complete, is copied after the artifact's other files.
 set -euo pipefail
 shopt -s nullglob
 
@@ -20,21 +20,21 @@ shift
 artifacts=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")/artifacts
 results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
 
-put() { # FILE TARGET: unless TARGET is as new
+put() { # FILE TARGET: copy FILE if it is newer
   [[ $1 -nt $2 ]] || return 0
   mkdir -p -- "${2%/*}" && cp -- "$1" "$2.part" && mv -f -- "$2.part" "$2"
 }
 
 put_artifact() { # FOLDER TARGET
   local file
-  [[ ! -e $2/job.json ]] || return 0 # its name is the digest of all that decides it
+  [[ ! -e $2/job.json ]] || return 0 # complete, and its name contains the digest of its inputs
   while IFS= read -r -d '' file; do
     put "$1/$file" "$2/$file" || return
   done < <(cd -- "$1" && find . -type f ! -path ./job.json ! -name '*.part' -printf '%P\0')
   put "$1/job.json" "$2/job.json"
 }
 
-put_all() { # FROM TO: artifacts, checkpoints, the logs of attempts and costs
+put_all() { # FROM TO: copy artifacts, checkpoints, logs of attempts and costs
   local path name
   for path in "$1"/*/job.json; do
     path=${path%/*}
@@ -61,15 +61,15 @@ put_results() {
 [[ -d $store && -w $store ]] || fail 7 "$store cannot be written" 'a folder that outlives this machine' \
   '' 'mount it first'
 mkdir -p -- "$artifacts"
-put_all "$store/artifacts" "$artifacts" || fail 7 "what $store holds cannot be copied to $artifacts" '' \
-  'the lines above' 'free some space, then call again'
+put_all "$store/artifacts" "$artifacts" || fail 7 "$store cannot be copied to $artifacts" '' \
+  'the lines above' 'free some space, then try again'
 
 "$@" &
 command=$! signalled=''
 trap 'signalled=yes; kill -TERM "$command" 2>/dev/null || true' INT TERM
 (
   trap - INT
-  trap 'kill $! 2>/dev/null; exit' TERM # after a copy that is under way
+  trap 'kill $! 2>/dev/null; exit' TERM # bash runs it after the current copy
   while kill -0 $$ 2>/dev/null; do
     sleep "${PEBENCH_KEEP_SECONDS:-300}" &
     wait $!
@@ -80,7 +80,7 @@ keeper=$!
 
 code=0
 wait "$command" || code=$?
-while [[ -n $signalled ]]; do # that ended the wait, not the command
+while [[ -n $signalled ]]; do # the signal ended the wait, not the command
   code=0 signalled=''
   wait "$command" || code=$?
 done
@@ -88,7 +88,7 @@ kill "$keeper"
 wait "$keeper" || true
 if ! { put_all "$artifacts" "$store/artifacts" && put_results; }; then
   ((code > 0)) || fail 7 "the work cannot be copied to $store" '' 'the lines above' \
-    'free some space there, then call again: nothing is made twice'
+    'free some space there, then try again: finished work is not repeated'
   say "keep: the work cannot be copied to $store"
 fi
 exit "$code"

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# Makes docker/requirements.<platform>.lock from docker/requirements.in, with every file's hash.
+# Make docker/requirements.<platform>.lock from docker/requirements.in, with the hash of every file.
 #
-#   docker/lock.sh cpu                        keeps the versions of the lock where they still fit
-#   docker/lock.sh cpu --upgrade              newest versions that fit together
-#   docker/lock.sh cpu --upgrade-package X    only X
-#   docker/lock.sh --check                    proves that the locks are what requirements.in gives
-#   docker/lock.sh cpu --check                that one lock is
+#   docker/lock.sh cpu                        keep the locked versions where they still fit
+#   docker/lock.sh cpu --upgrade              use the newest versions that fit together
+#   docker/lock.sh cpu --upgrade-package X    upgrade only X
+#   docker/lock.sh --check                    prove that all locks follow from requirements.in
+#   docker/lock.sh cpu --check                prove it for one lock
 #
-# Platforms: cpu, gpu, uv (which brings a Python to an image build), tools (linters of the tests),
-# verify (the slim environment, with the versions of the cpu lock) and keyless (the same with sigstore).
-# Needs uv and pip. Prints nothing of this machine (index addresses, paths) into the lock. A lock is
-# replaced whole, after everything worked. Exit codes are README.md's.
+# Platforms: cpu, gpu, uv (installs Python in an image build), tools (linters of the tests), verify (the
+# slim environment, with the versions of the cpu lock) and keyless (the same with sigstore).
+# Needs uv and pip. Locks contain nothing about this machine (index addresses, paths). A lock is replaced
+# as a whole, after everything succeeded. Exit codes: kit/errors.py.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$here/messages.sh"
 usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless [--check | options of uv pip compile], or docker/lock.sh --check'
 
-choose() { # the Python of a platform, and what is left out of its lock
-  # Left out, because nothing that the kit runs imports them: torchaudio and torchcodec are CUDA
-  # builds that cannot load beside a CPU torch; the triton wheel (1 GB, asked for by xgrammar) has no
-  # CPU backend, so vLLM switches it off; numba and llvmlite (0.2 GB) serve speculative decoding;
-  # fastapi-cli and fastapi-cloud-cli bring a cloud client with crash reports to its maker.
+choose() { # PLATFORM: sets python and the packages excluded from the lock
+  # The kit imports none of these. torchaudio and torchcodec are CUDA builds, which do not load with a
+  # CPU torch. The triton wheel (1 GB, required by xgrammar) has no CPU backend, so vLLM disables it.
+  # numba and llvmlite (0.2 GB) are for speculative decoding. fastapi-cli and fastapi-cloud-cli install
+  # a cloud client that sends crash reports to its vendor.
   case $1 in
     cpu)
       python=3.11
@@ -33,9 +33,9 @@ choose() { # the Python of a platform, and what is left out of its lock
   esac
 }
 
-bring_torch() { # into wheels/
-  # torch+cpu is published on PyTorch's own index alone. That index also mirrors other packages,
-  # so it is asked for this one wheel and not made an index of the resolution.
+download_torch() { # into wheels/
+  # torch+cpu is published only on PyTorch's index. That index also mirrors other packages, so this
+  # downloads one wheel from it, and does not make it an index of the resolution.
   local torch wheel
   torch=$(grep -o '^torch==[^ ]*' requirements.in)
   wheel=(--no-deps --quiet --dest wheels --only-binary :all: --implementation cp
@@ -49,21 +49,21 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
   choose "$platform"
   mkdir -p "$work/$platform/wheels"
   cd "$work/$platform"
-  # A line without a mark is for the experiment, so for cpu and gpu, and for verify in its section.
+  # Lines without a mark are for cpu and gpu, and in the section verify also for the slim locks.
   awk -v platform="$platform" '/^# ---/ { slim = ($3 == "verify:") }
     /^[A-Za-z0-9].*# [a-z]+$/ { if ($NF == platform) print; next }
     platform == "cpu" || platform == "gpu" ||
       ((platform == "verify" || platform == "keyless") && slim)' \
     "$here/requirements.in" >requirements.in
   printf '%s\n' "${excluded[@]}" >excluded.in
-  [[ $platform != cpu ]] || bring_torch || return
-  # A reviewer verifies with the versions that the result was made with.
+  [[ $platform != cpu ]] || download_torch || return
+  # Reviewers verify with the versions that made the result.
   case $platform in
     verify) lock=$here/requirements.cpu.lock ;;
     keyless) grep -o '^[A-Za-z0-9].*==[^ ]*' "$here/requirements.verify.lock" >>requirements.in ;;
   esac
   [[ ! -f $lock ]] || cp "$lock" out.lock
-  # rouge-score and jsonpath-rw (of mlcroissant) are published as source only; both are pure Python.
+  # rouge-score and jsonpath-rw (for mlcroissant) are published only as source; both are pure Python.
   uv pip compile requirements.in --output-file out.lock --quiet --no-header --generate-hashes \
     --python-version "$python" --python-platform x86_64-manylinux_2_35 \
     --only-binary :all: --no-binary rouge-score --no-binary jsonpath-rw --excludes excluded.in \
@@ -79,8 +79,8 @@ check() { # PLATFORM
   compile "$1" || fail 3 "requirements.in cannot be resolved for $1" '' 'the lines above' \
     'check the network, then requirements.in'
   diff -u "$lock" lock >&2 || fail 3 "$lock does not match requirements.in" \
-    'what requirements.in gives, from the same versions' 'the difference above' "docker/lock.sh $1"
-  echo "$lock: $(grep -c '^[A-Za-z0-9].*==' "$lock") packages, as requirements.in gives them"
+    'the packages that requirements.in requires, at the locked versions' 'the difference above' "docker/lock.sh $1"
+  echo "$lock: $(grep -c '^[A-Za-z0-9].*==' "$lock") packages, as requirements.in requires"
 }
 
 work=$(mktemp -d)

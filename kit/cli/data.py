@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,9 +127,9 @@ def croissant(manifest: Path, output: Path | None) -> None:
 def export(manifest: Path, target: Path) -> None:
     """Write all fetched sources into one tar, for a machine without network."""
     from kit.fetch.bundle import export as write_bundle
-    from kit.sources.datasets import carried
+    from kit.sources.datasets import exportable_sources
 
-    write_bundle(carried(_verified(manifest)), target, click.echo)
+    write_bundle(exportable_sources(_verified(manifest)), target, click.echo)
     click.echo(f"wrote {target}")
 
 
@@ -144,7 +145,7 @@ def import_(manifest: Path, archive: Path) -> None:
 
     loaded = load_manifest(manifest)
     with working(loaded, "import"):
-        read_bundle(archive, import_target(loaded), click.echo)
+        read_bundle(archive, partial(import_target, loaded), click.echo)
 
 
 def _verified(manifest: Path) -> "Manifest":
@@ -153,5 +154,5 @@ def _verified(manifest: Path) -> "Manifest":
     from kit.sources import datasets
 
     loaded = load_manifest(manifest)
-    datasets.require(loaded)
+    datasets.verify_sources(loaded)
     return loaded

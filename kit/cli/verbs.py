@@ -66,7 +66,7 @@ def _stage(manifest: Path, name: str) -> None:
 
     plan = _plan(manifest)
     with working(plan.manifest, name):
-        datasets.require(plan.manifest)
+        datasets.verify_sources(plan.manifest)
         getattr(stages, name)(plan)
 
 
@@ -145,7 +145,7 @@ def report(manifest: Path) -> None:
 
     plan = _plan(manifest)
     with working(plan.manifest, "report"):
-        datasets.require(plan.manifest)
+        datasets.verify_sources(plan.manifest)
         folder, _ = collect(plan)
     click.echo(f"report: {folder / 'report' / 'report.html'}")
 

@@ -1,8 +1,7 @@
-"""What is in a benchmark, as a person wants to see it before any training: sets and samples.
+"""What is in a benchmark, to look at before any training: sets, counts and samples.
 
-The counts are those of the records that the stages use, in the benchmark's own headings. A column
-that a table prints and that has no records is shown as empty, and a set that no table prints is
-shown as well: both are how a wrong split looks.
+The records counted are those that the stages use, under the benchmark's own headings. Table columns
+without records, and sets that are in no table, are shown too: they are signs of a wrong split.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,11 +20,12 @@ SAMPLES = 2
 
 @dataclass(frozen=True)
 class EvaluatedSet:
-    """The records behind one printed column of one target.
+    """The records of one table column and one target.
 
-    `label` is the short name in a table's head, `title` says it in words. `cluster` is what
-    intervals resample and `named` how many of these there are; of nobody are `single` records, each
-    of which is resampled on its own.
+    `label` is the short name in the table's head, `title` the full one. Intervals resample whole
+    clusters: all records with the same `cluster` ("person" or "event"), of which there are `named`.
+    `single` records belong to no cluster, and each is resampled on its own. `printed` is whether a
+    table prints the column.
     """
 
     target: str
@@ -43,7 +43,7 @@ class EvaluatedSet:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records that something is trained on; without a target they are the same for all."""
+    """Records used for training; `target` is "" if they are the same for all targets."""
 
     name: str
     target: str
@@ -54,7 +54,7 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Sample:
-    """One question of a set; `image` is named as in a result."""
+    """One question of a set; `image` is the image's name in a result."""
 
     label: str
     title: str
@@ -68,7 +68,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Description:
-    """All that `data describe` prints, the contact sheet aside."""
+    """Everything that `data describe` prints, except the contact sheet."""
 
     title: str
     run_name: str
@@ -82,7 +82,13 @@ class Description:
 
 
 def describe(manifest: Manifest, places: Mapping[str, Place], benchmark: Benchmark) -> Description:
-    """Count and sample the sets of a loaded benchmark whose sources lie at `places`."""
+    """Count and sample the sets of a loaded benchmark.
+
+    Args:
+        manifest: names the loader and the targets.
+        places: where its sources lie, by source name.
+        benchmark: the loaded records.
+    """
     protocol = benchmarks.protocol(manifest.benchmark.loader)
     sets = evaluated_sets(benchmark, protocol)
     return Description(
@@ -99,7 +105,7 @@ def describe(manifest: Manifest, places: Mapping[str, Place], benchmark: Benchma
 
 
 def evaluated_sets(benchmark: Benchmark, protocol: Protocol) -> tuple[EvaluatedSet, ...]:
-    """Return every column that a table prints, in its order, then the sets that none prints."""
+    """Return the columns of the tables, in their order, then the sets that are in no table."""
     found = []
     for target, split in benchmark.splits.items():
         printed = protocol.targets[target].columns
@@ -145,7 +151,7 @@ def _training(benchmark: Benchmark) -> Iterator[TrainingSet]:
 def _samples(
     sets: Iterable[EvaluatedSet], benchmark: Benchmark, places: dict[str, Place]
 ) -> Iterator[Sample]:
-    """Yield samples of each part and column, of the first target that has any records there."""
+    """Yield samples of each part and column, from the first target with records there."""
     seen = set()
     for each in sets:
         if each.label in seen or not each.ids:

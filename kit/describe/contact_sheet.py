@@ -1,7 +1,7 @@
-"""A contact sheet: some images of every set in one picture, so that a person can look at the data.
+"""A contact sheet: one picture with some images of every set, to look at the data.
 
-One row a set, the same images at every call. Letters are Pillow's own bitmap font, which no
-library renders anew: with one Pillow the same data gives the same bytes.
+Each set has one row, with the same images at every call. Text uses Pillow's built-in bitmap font,
+which needs no font renderer: with one version of Pillow, equal data gives equal bytes.
 """
 
 import io
@@ -22,21 +22,22 @@ from kit.sources.datasets import image_name
 from kit.streams import shuffled
 
 NAME = "contact_sheet.png"
-PER_SET = 8
+IMAGES_PER_SET = 8
+# Sizes in pixels.
 MARGIN = 24
-IMAGE = 128  # the square that an image is fitted into
-CELL = 148  # its column; what is left over divides captions
+IMAGE = 128  # side of the square that an image is fitted into
+CELL = 148  # width of an image's column; the rest separates captions
 LABEL = 220
 HEADER = 72
 ROW = IMAGE + 64
-LETTER = 6  # width of the font's letters
+LETTER = 6  # width of a letter
 LINE = 13
 PAPER, INK, GREY, FAINT, CROSS = "#ffffff", "#1c1c1c", "#686868", "#d8d8d8", "#b03030"
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A drawn contact sheet; `path` is None where no set has an image."""
+    """A drawn contact sheet; `path` is None if no set has an image."""
 
     path: Path | None
     unreadable: tuple[str, ...]
@@ -44,7 +45,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: a set (of all `targets` that share it) and the records whose images are shown."""
+    """One row: a set, the `targets` that share it, and the records whose images are shown."""
 
     label: str
     title: str
@@ -56,7 +57,7 @@ class Row:
 def write_sheet(
     manifest: Manifest, places: Mapping[str, Place], benchmark: Benchmark, output: Path | None
 ) -> Sheet:
-    """Draw the contact sheet and write it into `output` or the cache, whole or not at all."""
+    """Draw the contact sheet; write it atomically into the folder `output`, or into the cache."""
     sets = evaluated_sets(benchmark, benchmarks.protocol(manifest.benchmark.loader))
     rows = choose(sets, benchmark)
     if not rows:
@@ -75,24 +76,24 @@ def choose(sets: Sequence[EvaluatedSet], benchmark: Benchmark) -> list[Row]:
     rows = []
     for (part, column, ids), shared in sharing.items():
         drawn = shuffled(ids, "contact sheet", part, column)
-        # Several questions about one image are one picture.
+        # An image with several questions is shown once.
         images = {
             record.image: record
             for record in (benchmark.records[name] for name in reversed(drawn))
             if record.image
         }
         if images:
-            shown = tuple(images.values())[::-1][:PER_SET]
+            shown = tuple(images.values())[::-1][:IMAGES_PER_SET]
             targets = tuple(each.target for each in shared)
             rows.append(Row(shared[0].label, shared[0].title, targets, len(images), shown))
-    # Where targets differ in a column's records, its rows stand together.
+    # Rows of one column stay together where targets have different records there.
     order = list(dict.fromkeys(row.label for row in rows))
     return sorted(rows, key=lambda row: order.index(row.label))
 
 
 def draw(title: str, rows: Sequence[Row]) -> tuple[bytes, list[Path]]:
     """Return the sheet as PNG, and the images that could not be read."""
-    size = (2 * MARGIN + LABEL + PER_SET * CELL, HEADER + len(rows) * ROW + MARGIN)
+    size = (2 * MARGIN + LABEL + IMAGES_PER_SET * CELL, HEADER + len(rows) * ROW + MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     _write(sheet, (MARGIN, MARGIN), shorten(title, (size[0] - 2 * MARGIN) // (2 * LETTER)), scale=2)
     broken: dict[Path, None] = {}
@@ -111,7 +112,7 @@ def draw(title: str, rows: Sequence[Row]) -> tuple[bytes, list[Path]]:
 
 
 def _head(sheet: Image.Image, row: Row, top: int) -> None:
-    """Write what a row shows to its left."""
+    """Write a row's heading, to the left of its images."""
     letters = (LABEL - 16) // LETTER
     _write(sheet, (MARGIN, top), shorten(row.label, letters // 2), scale=2)
     part, _, heading = row.title.partition(": ")
@@ -124,8 +125,8 @@ def _head(sheet: Image.Image, row: Row, top: int) -> None:
 
 
 def _cell(sheet: Image.Image, record: Record, left: int, top: int) -> bool:
-    """Draw one image with its caption; return False, and a cross, where it cannot be read."""
-    picture = fitted(record.image) if record.image else None
+    """Draw one image with its caption; draw a cross and return False if it cannot be read."""
+    picture = fit_image(record.image) if record.image else None
     pen = ImageDraw.Draw(sheet)
     frame = (left - 1, top - 1, left + IMAGE, top + IMAGE)
     pen.rectangle(frame, outline=FAINT)
@@ -141,25 +142,25 @@ def _cell(sheet: Image.Image, record: Record, left: int, top: int) -> bool:
 
 
 def caption(record: Record) -> list[tuple[str, str]]:
-    """Return who and what an image shows, by line and colour; of nobody, question and answer."""
+    """Return a caption's lines and their colours: person and event, or question and answer."""
     letters = (CELL - 8) // LETTER
-    said = [text for text in (record.person, record.event) if text]
-    if not said:
+    subjects = [text for text in (record.person, record.event) if text]
+    if not subjects:
         asked = textwrap.wrap(shorten(record.question, 2 * letters - 6), letters, max_lines=2)
         return [*((line, INK) for line in asked), (shorten(record.answer, letters), GREY)]
-    return [(shorten(text, letters), GREY if n else INK) for n, text in enumerate(said)]
+    return [(shorten(text, letters), GREY if n else INK) for n, text in enumerate(subjects)]
 
 
-def fitted(path: Path) -> Image.Image | None:
-    """Return an image fitted into a cell, or None where it cannot be read.
+def fit_image(path: Path) -> Image.Image | None:
+    """Return an image fitted into a cell, or None if it cannot be read.
 
-    Small ones are enlarged by a whole number, so that each of their pixels stays a square.
+    Small images are enlarged by a whole factor, so that each pixel becomes a square.
     """
     try:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None  # the ways in which Pillow refuses a damaged file
+        return None  # the errors that Pillow raises for damaged files
     paper = Image.new("RGBA", upright.size, PAPER)
     picture = Image.alpha_composite(paper, upright).convert("RGB")
     longest = max(picture.size)
@@ -177,7 +178,7 @@ def _rule(sheet: Image.Image, top: int) -> None:
 def _write(
     sheet: Image.Image, place: tuple[int, int], text: str, *, scale: int = 1, colour: str = INK
 ) -> None:
-    """Write with the bitmap font, which has Latin letters only; others become question marks."""
+    """Write with the bitmap font. It has only Latin letters; others become question marks."""
     known = text.encode("latin-1", "replace").decode("latin-1")
     mask = ImageFont.load_default_imagefont().getmask(known, "L") if known else None
     if mask is None or not all(mask.size):

@@ -1,8 +1,8 @@
 """Croissant metadata (MLCommons, version 1.1) of an experiment's data, from its checksum lists.
 
-One FileObject stands for each listed file, so the lists can be read back from the document. What
-nobody has stated (a citation, a date, a semantic version) is left out: the validator recommends
-these, and the kit does not know them.
+Each listed file becomes one FileObject, so the lists can be read back from the document. Citation,
+date and semantic version are left out: the validator recommends them, but the kit does not know
+them.
 """
 
 import copy
@@ -18,11 +18,12 @@ from kit.describe.croissant_tables import TABLES, fields
 from kit.digests import canonical_json, read_checksums
 from kit.errors import DataError, ManifestError
 from kit.experiment.disclosure import public_address
+from kit.experiment.hub import repository_page
 from kit.experiment.manifest import Manifest, SourceSection
 
 VERSION = "http://mlcommons.org/croissant/1.1"
 NAME = "croissant.json"
-HUB = "https://huggingface.co"
+# Media types as Croissant's validator knows them; an RO-Crate uses the registered ones.
 FORMATS = {
     ".csv": "text/csv",
     ".jpeg": "image/jpeg",
@@ -38,12 +39,12 @@ FORMATS = {
     ".zip": "application/zip",
 }
 ANY = "application/octet-stream"
-# The context that mlcroissant writes for version 1.1, in full: a document that named it by an
-# address would make its readers fetch it.
+# The context that mlcroissant writes for version 1.1, in full: if the document only named its
+# address, readers would have to download it.
 _TERMS = """arrayShape citeAs column containedIn equivalentProperty extract field fileProperty
 fileObject fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path recordSet
 references regex repeated replace samplingRate separator source subField transform"""
-CONTEXT: dict[str, Any] = {
+CONTEXT: dict[str, object] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "conformsTo": "dct:conformsTo",
@@ -63,28 +64,28 @@ CONTEXT: dict[str, Any] = {
 def write_croissant(
     manifest: Manifest, places: Mapping[str, Place], output: Path | None
 ) -> list[str]:
-    """Write the metadata of a manifest's data to `output` or the cache; return what to say of it.
+    """Write the metadata of a manifest's data to `output` or the cache; return lines for the user.
 
     Raises:
         DataError: the document does not validate; nothing is written.
     """
     document = croissant(manifest, places)
-    said = validate(document)
+    lines = validate(document)
     path = output or cache_root() / "describe" / manifest.run_name / NAME
     write_bytes(path, canonical_json(document) + b"\n")
-    return [*said, f"croissant: {path}"]
+    return [*lines, f"croissant: {path}"]
 
 
-def croissant(manifest: Manifest, places: Mapping[str, Place]) -> dict[str, Any]:
-    """Return the metadata of all data sources, which lie at `places`, as one document.
+def croissant(manifest: Manifest, places: Mapping[str, Place]) -> dict[str, object]:
+    """Return the metadata of all data sources, whose places are given, as one document.
 
     Raises:
-        ManifestError: a source of the hub has no revision.
+        ManifestError: a source on the hub has no revision.
         ChecksumError: a list is damaged.
     """
     lists = {source.name: read_checksums(project_path(source.checksums)) for source in
              manifest.sources}  # fmt: skip
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": VERSION,
@@ -110,7 +111,10 @@ def croissant(manifest: Manifest, places: Mapping[str, Place]) -> dict[str, Any]
 
 
 def checksum_lists(document: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the lists that a document was made from: {source: {path: digest}}."""
+    """Return the lists that a document was made from: {source: {path: digest}}.
+
+    Only tests call it: they prove that a document loses nothing of the lists.
+    """
     lists: dict[str, dict[str, str]] = {}
     for each in document["distribution"]:
         source, _, path = each["@id"].partition("/")
@@ -118,10 +122,10 @@ def checksum_lists(document: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return lists
 
 
-def validate(document: dict[str, Any]) -> list[str]:
-    """Check a document with mlcroissant where it is installed; return what it recommends.
+def validate(document: dict[str, object]) -> list[str]:
+    """Check a document with mlcroissant if it is installed; return the recommendations.
 
-    It reads the document alone: its context is in it, and nothing is downloaded.
+    Nothing is downloaded: the document holds its own context.
 
     Raises:
         DataError: the document has errors.
@@ -131,15 +135,15 @@ def validate(document: dict[str, Any]) -> list[str]:
     from absl import logging
     from mlcroissant import Dataset, ValidationError
 
-    logging.set_verbosity(logging.ERROR)  # what it recommends is returned instead
+    logging.set_verbosity(logging.ERROR)  # recommendations are returned instead
     try:
-        # It writes into what it is given.
+        # mlcroissant changes its argument.
         found = Dataset(copy.deepcopy(document)).metadata.ctx.issues
     except (ValidationError, ValueError) as error:
         raise DataError(
             "the Croissant metadata is not valid",
             found=str(error)[:2000],
-            remedy="report it, with the manifest",
+            remedy="report this as an error of the kit, with the manifest",
         ) from None
     return ["validated by mlcroissant: no errors", *sorted(found.warnings)]
 
@@ -150,17 +154,17 @@ def _sentence(source: SourceSection, files: int) -> str:
     elif source.embedded:
         where = f"drawn by the kit (the embedded world in the form '{source.embedded}')"
     else:
-        where = "a folder that the reader brings" if source.folder else "mirrors"
+        where = "a local folder" if source.folder else "mirrors"
     stated = f"licence as its publisher states it: {source.licence}" if source.licence else (
         "no licence stated in the manifest")  # fmt: skip
     return f"Source {source.name}: {files} files, {where}; {stated}."
 
 
 def _origin(source: SourceSection) -> dict[str, str]:
-    """Return who publishes a source, and which version of it is meant."""
+    """Return the publication that a source comes from, and its version."""
     stated = {
         "license": source.licence,
-        "url": _repository(source) if source.repo else "",
+        "url": repository_page(source.repo, source.repo_type) if source.repo else "",
         "version": source.revision or "",
     }
     named = {"@type": "sc:CreativeWork", "@id": f"source/{source.name}", "name": source.name}
@@ -179,30 +183,26 @@ def _file(source: SourceSection, name: str, digest: str) -> dict[str, str]:
 
 
 def _address(source: SourceSection, name: str) -> str:
-    """Return where a file is had: on the hub, at the first mirror, or relative to its folder."""
+    """Return the address of a file: on the hub, at the first mirror, or relative to its folder."""
     if source.repo and not source.revision:
         raise ManifestError(
             f"source '{source.name}' names no revision",
             expected="a commit of 40 hexadecimal digits",
-            remedy="pin it in the manifest: without it an address does not say which bytes",
+            remedy="pin one in the manifest: without it an address does not identify the bytes",
         )
     if source.repo:
-        return f"{_repository(source)}/resolve/{source.revision}/{quote(name)}"
+        page = repository_page(source.repo, source.repo_type)
+        return f"{page}/resolve/{source.revision}/{quote(name)}"
     if source.mirrors and not (source.embedded or source.folder):
         return f"{public_address(source.mirrors[0]).rstrip('/')}/{quote(name)}"
     return name
-
-
-def _repository(source: SourceSection) -> str:
-    kind = "datasets/" if source.repo_type == "dataset" else ""
-    return f"{HUB}/{kind}{source.repo}"
 
 
 def _id(source: str, name: str) -> str:
     return f"{source}/{quote(name)}"
 
 
-def _record_set(source: str, name: str, table: Path) -> dict[str, Any]:
+def _record_set(source: str, name: str, table: Path) -> dict[str, object]:
     key = _id(source, name)
     named = {"@type": "cr:RecordSet", "@id": f"{key}#rows", "name": f"rows of {name}"}
     return {**named, "field": fields(table, key)}

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -14,10 +13,10 @@ from kit.errors import DataError
 TABLES = (".csv", ".parquet")
 
 
-def fields(table: Path, key: str) -> list[dict[str, Any]]:
-    """Return a field for each column of a table whose FileObject has the id `key`.
+def fields(table: Path, key: str) -> list[dict[str, object]]:
+    """Return a field for each column of a table; `key` is the id of the table's FileObject.
 
-    Columns of nested values, images aside, are left out: they have no data type of their own.
+    Columns of nested values other than images are left out: Croissant has no data type for them.
 
     Raises:
         DataError: the table cannot be read.
@@ -38,28 +37,30 @@ def fields(table: Path, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def _csv(table: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _csv(table: Path) -> Iterator[tuple[str, dict[str, object], dict[str, object]]]:
     with table.open(encoding="utf-8-sig", newline="") as stream:
         for column in next(csv.reader(stream), []):
             yield column, {"dataType": "sc:Text"}, {}
 
 
-def _parquet(table: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yield each column with its data type and, where it is packed, the way to its value."""
+def _parquet(table: Path) -> Iterator[tuple[str, dict[str, object], dict[str, object]]]:
+    """Yield each column, its data type and, for packed values, the transform that unpacks them."""
     for field in pq.read_schema(table):
         listed = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
         kind = field.type.value_type if listed else field.type
         many = {"isArray": True, "arrayShape": "-1"} if listed else {}
         name = _data_type(kind)
         if name:
-            way = {"transform": {"jsonPath": "bytes"}} if name == "sc:ImageObject" else {}
+            way: dict[str, object] = {}
+            if name == "sc:ImageObject":
+                way["transform"] = {"jsonPath": "bytes"}
             yield field.name, {"dataType": name, **many}, way
 
 
 def _data_type(kind: pa.DataType) -> str:
-    """Return schema.org's name of a type, "" where it has none."""
+    """Return schema.org's name of a type, "" if it has none."""
     if pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
-        return "sc:ImageObject"  # as the hub keeps images
+        return "sc:ImageObject"  # the hub's format of images
     if pa.types.is_boolean(kind):
         return "sc:Boolean"
     if pa.types.is_integer(kind):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kit.describe.benchmark import Description, EvaluatedSet, Sample, shorten
 
-WIDTH = 100  # columns of a terminal
-LINES = 3  # of a question or an answer
-CANDIDATES, CANDIDATE = 4, 24  # how many are shown, and how many characters of each
+WIDTH = 100  # characters per line
+MAX_LINES = 3  # of a question or an answer
+MAX_CANDIDATES = 4
+CANDIDATE_CHARACTERS = 24
 PLURAL = {"person": "people", "event": "events"}
 
 
@@ -24,14 +25,16 @@ def render(
     """Return a description as text for a terminal, or as JSON.
 
     Args:
-        sheet: where the contact sheet lies; None where no set has an image.
+        description: what to show.
+        sheet: path of the contact sheet; None if no set has an image.
         unreadable: images that could not be drawn into it.
+        as_json: return JSON.
     """
     broken = list(unreadable)
     if as_json:
         drawn = {"contact_sheet": str(sheet) if sheet else None, "unreadable_images": broken}
         return json.dumps(
-            _counted(description) | drawn, indent=1, sort_keys=True, ensure_ascii=False
+            _json_values(description) | drawn, indent=1, sort_keys=True, ensure_ascii=False
         )
     lines = [
         description.title,
@@ -48,8 +51,8 @@ def render(
     return "\n".join(lines)
 
 
-def _counted(description: Description) -> dict[str, object]:
-    """Return a description as JSON values, sets by their size instead of by their ids."""
+def _json_values(description: Description) -> dict[str, object]:
+    """Return a description as JSON values, with the size of each set instead of its ids."""
     values = asdict(description)
     for each in values["sets"]:
         each["records"] = len(each.pop("ids"))
@@ -66,7 +69,7 @@ def _set_lines(description: Description) -> list[str]:
                 name = f"  {each.label:<14} {shorten(title, 45)}"
                 lines.append(_columns(name, len(each.ids), _owners(each), each.with_image))
     if any(each.single for each in description.sets):
-        lines.append("  single: of nobody in particular; intervals take each record on its own")
+        lines.append("  single: records without a cluster; intervals resample each on its own")
     return lines
 
 
@@ -105,22 +108,25 @@ def _sample_lines(description: Description) -> list[str]:
             lines.append(f"{each.label}  {each.title}")
             before, number = each.label, 0
         number += 1
-        for name, text in _said(each):
+        for name, text in _sample_fields(each):
             first = f"  {number if name == 'asked' else ' '}  {name:<11}"
             line = " ".join(text.split()) or "nothing"
-            wrapped = textwrap.wrap(line, WIDTH - len(first), max_lines=LINES, placeholder="...")
+            wrapped = textwrap.wrap(
+                line, WIDTH - len(first), max_lines=MAX_LINES, placeholder="..."
+            )
             lines += [first + wrapped[0], *(" " * len(first) + line for line in wrapped[1:])]
     return lines
 
 
-def _said(each: Sample) -> Iterator[tuple[str, str]]:
-    """Yield what is shown of a sample."""
+def _sample_fields(each: Sample) -> Iterator[tuple[str, str]]:
+    """Yield the name and text of each line that shows a sample."""
     yield "asked", each.question
     yield "reference", each.answer
     if each.paraphrase:
         yield "or", each.paraphrase
     if each.candidates:
-        shown = " | ".join(shorten(text, CANDIDATE) for text in each.candidates[:CANDIDATES])
-        rest = len(each.candidates) - CANDIDATES
+        first = each.candidates[:MAX_CANDIDATES]
+        shown = " | ".join(shorten(text, CANDIDATE_CHARACTERS) for text in first)
+        rest = len(each.candidates) - MAX_CANDIDATES
         yield "candidates", f"{shown} and {rest} more" if rest > 0 else shown
     yield "image", each.image or "none"

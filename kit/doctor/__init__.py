@@ -1,4 +1,4 @@
-"""Checks before the work: what is needed, what is there, and what to do where they differ."""
+"""Checks before the work: what a manifest needs, what the machine has, and the remedies."""
 
 import json
 from dataclasses import asdict
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from kit.doctor.check import Check
 from kit.doctor.machine import examine_machine
-from kit.doctor.needs import Needs, needs_of
 from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
 from kit.doctor.readings import Readings, read_machine
+from kit.doctor.resources import Resources, resources_of
 from kit.errors import KitError
 from kit.experiment.manifest import Manifest
 
@@ -18,16 +18,16 @@ def examine(manifest: Path, readings: Readings | None = None) -> list[Check]:
     """Run every check; none of them changes anything.
 
     Args:
-        manifest: decides how much is needed; a broken one is a failed check itself.
-        readings: what the machine has, read from it if not given.
+        manifest: decides how much is needed. A broken manifest is itself a failed check.
+        readings: what the machine has; read from this machine if not given.
     """
     found = readings or read_machine()
-    loaded, inputs = _inputs(manifest)
-    needs = needs_of(loaded) if loaded else Needs()
+    loaded, inputs = _examine_inputs(manifest)
+    needed = resources_of(loaded) if loaded else Resources()
     return [
-        *examine_machine(found, needs),
+        *examine_machine(found, needed),
         *examine_packages(found),
-        *examine_places(found, needs),
+        *examine_places(found, needed),
         *inputs,
     ]
 
@@ -49,8 +49,8 @@ def exit_code(checks: list[Check]) -> int:
     return next((check.exit_code for check in checks if check.failed), 0)
 
 
-def _inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
-    """Load the manifest and check what it reads; a failed check in the place of an error."""
+def _examine_inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
+    """Load the manifest and check the files it reads; an error becomes a failed check."""
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.jobs import make_plan
     from kit.sources.datasets import verify_base

@@ -15,9 +15,7 @@ class Check:
     remedy: str = ""
     exit_code: int = EnvironmentFault.exit_code
 
-
-def judge(
-    name: str, found: str, *, wrong: bool, remedy: str, code: int = EnvironmentFault.exit_code
-) -> Check:
-    """Return a check that fails, with its remedy, where something is wrong."""
-    return Check(name, found, wrong, remedy if wrong else "", code)
+    @classmethod
+    def judge(cls, name: str, found: str, *, wrong: bool, remedy: str) -> "Check":
+        """Return a check that fails, with its remedy, if `wrong`."""
+        return cls(name, found, wrong, remedy if wrong else "")

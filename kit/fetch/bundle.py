@@ -5,6 +5,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kit.artifacts import cache_root, require_space, storage_error
@@ -13,15 +14,26 @@ from kit.errors import ChecksumError, DataError
 from kit.fetch.names import require_safe
 
 Say = Callable[[str], None]
-Place = tuple[Path, Callable[[], None]]
 LIST = "SHA256SUMS"
 REMEDY = "export it again, or copy it again"
 
 
-def export(sources: Mapping[str, tuple[Path, Mapping[str, str]]], target: Path, say: Say) -> None:
-    """Write a tar of sources, name -> (folder, list); the bytes depend on the files alone.
+@dataclass(frozen=True)
+class ImportTarget:
+    """Where an imported source belongs; `adopt`, if any, is called once its files are there."""
 
-    The files must have been verified.
+    folder: Path
+    adopt: Callable[[], None] | None = None
+
+
+TargetOf = Callable[[str, Mapping[str, str]], ImportTarget | None]
+
+
+def export(sources: Mapping[str, tuple[Path, Mapping[str, str]]], target: Path, say: Say) -> None:
+    """Write a tar of verified sources; equal files give equal bytes.
+
+    Args:
+        sources: source name -> (folder, checksum list as {path: SHA-256}).
 
     Raises:
         StorageError: the target cannot be written.
@@ -52,34 +64,32 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(entry, io.BytesIO(data))
 
 
-def import_(
-    archive: Path, place_of: Callable[[str, Mapping[str, str]], Place | None], say: Say
-) -> None:
-    """Unpack a tar into a scratch folder, verify every byte, then move each source to its place.
+def import_(archive: Path, target_of: TargetOf, say: Say) -> None:
+    """Unpack a tar into a scratch folder, verify every byte, then move each source to its folder.
 
     Args:
-        place_of: (source name, its carried list) -> where it belongs and what is to be called once
-            it is there, or None to leave it out; it changes nothing, and raises where the list is
-            not the one that the manifest has.
+        target_of: (source name, checksum list in the tar) -> where the source belongs, or None to
+            leave it out. It has no side effects, and raises where the list is not the manifest's.
 
     Raises:
-        DataError: no such file, no tar of ours, or an entry that is not a plain file in its place.
-        ChecksumError: bytes differ from the carried list, or that from the manifest's. No source is
-            moved then.
+        DataError: the file does not exist, was not written by `export`, or has an entry that is
+            not a regular file of a source.
+        ChecksumError: bytes differ from the tar's list, or that list from the manifest's. No source
+            is moved then.
     """
     scratch = cache_root() / "scratch" / f"import-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         names = _unpack(archive, scratch)
-        lists = {name: _verified(archive, scratch / name) for name in names}
-        there = {name: place_of(name, listed) for name, listed in lists.items()}
-        for name, found in there.items():
-            if found is None:
+        lists = {name: _verify(archive, scratch / name) for name in names}
+        targets = {name: target_of(name, listed) for name, listed in lists.items()}
+        for name, target in targets.items():
+            if target is None:
                 say(f"data import: {name}: not a source of this manifest, left out")
                 continue
-            target, settle = found
-            _move(scratch / name / "files", target)
-            settle()
+            _move(scratch / name / "files", target.folder)
+            if target.adopt:
+                target.adopt()
             say(f"data import: {name}: {len(lists[name])} files verified")
     except OSError as error:
         raise storage_error(error) from None
@@ -87,19 +97,19 @@ def import_(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _verified(archive: Path, unpacked: Path) -> dict[str, str]:
-    """Return the carried list of a source whose files are exactly those that it names."""
+def _verify(archive: Path, unpacked: Path) -> dict[str, str]:
+    """Return the checksum list of an unpacked source; its files must be exactly those listed."""
     folder, listed = unpacked / "files", read_checksums(unpacked / LIST)
     require_safe(listed)
     verify_files(folder, listed, remedy=REMEDY)
-    carried = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    if extra := carried - listed.keys():
+    unpacked_files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    if extra := unpacked_files - listed.keys():
         raise ChecksumError(f"{archive} has a file that no list names: {min(extra)}", remedy=REMEDY)
     return listed
 
 
 def _move(folder: Path, target: Path) -> None:
-    """Put a verified folder into its place; what was there is gone only then."""
+    """Replace `target` by a verified folder; the old one is deleted last."""
     target.parent.mkdir(parents=True, exist_ok=True)
     old = target.with_name(f"{target.name}.old")
     if target.exists():
@@ -120,28 +130,32 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
                 e.name for e in entries if not e.isreg() or e.issparse() or _is_misplaced(e.name)
             ]:
                 raise DataError(
-                    f"{archive} has an entry that is no file of a source: {odd[0]!a}",
+                    f"{archive} has an entry that is not a file of a source: {odd[0]!a}",
                     expected=f"<source>/{LIST} and <source>/files/...",
                     remedy=REMEDY,
                 )
             for entry in entries:
                 _write(tar, entry, scratch / entry.name)
     except FileNotFoundError:
-        raise DataError(f"there is no {archive}", remedy="name a file of `data export`") from None
+        raise DataError(
+            f"{archive} does not exist", remedy="give a file that `./run.sh data export` wrote"
+        ) from None
     except tarfile.TarError as error:
-        raise DataError(f"{archive} is not a whole tar", found=str(error), remedy=REMEDY) from None
+        raise DataError(
+            f"{archive} is not a complete tar", found=str(error), remedy=REMEDY
+        ) from None
     names = sorted({entry.name.split("/")[0] for entry in entries})
     for name in names:
         if not (scratch / name / LIST).is_file():
-            raise DataError(f"{archive} has no list of {name}", remedy=REMEDY)
+            raise DataError(f"{archive} has no checksum list for {name}", remedy=REMEDY)
     return names
 
 
 def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
-    """Write a regular file's bytes and nothing else of it: no owner, mode or time.
+    """Write only the bytes of a regular file: no owner, mode or time.
 
-    The names are safe already. `extractall` would need a filter, which Python has since 3.11.4
-    only; Debian 12 has 3.11.2.
+    The names were checked before. `extractall` would need a filter, which came with Python 3.11.4;
+    Debian 12 has 3.11.2.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     source = tar.extractfile(entry)

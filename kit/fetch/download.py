@@ -1,4 +1,4 @@
-"""Bring many files side by side: space first, then bytes, and a final name for right ones alone."""
+"""Download many files at a time; a file gets its final name only once its digest is right."""
 
 import os
 import shutil
@@ -13,21 +13,30 @@ import httpx2
 from kit.artifacts import cache_root, require_space, storage_error
 from kit.digests import git_blob, sha256_bytes
 from kit.errors import AccessError, ChecksumError, KitError, TransferError
-from kit.fetch.listing import Address, Wanted
+from kit.fetch.hub import Address, Wanted
 from kit.fetch.progress import Meter
-from kit.fetch.settings import SPARE, Settings
-from kit.fetch.transfer import CLOSED, Brought, Interrupted, Refused, TooLong, Transfer, open_client
+from kit.fetch.settings import SPARE_FACTOR, Settings
+from kit.fetch.transfer import (
+    NO_ACCESS_STATUSES,
+    Download,
+    Interrupted,
+    Refused,
+    TooLong,
+    Transfer,
+    open_client,
+)
 
-LONGEST = 50  # letters of a file's name in a name made of it; 4 bytes each leave room for more
+# Characters of a file's own name in the name of its part: at 4 bytes each, the rest still fits.
+MAX_NAME_CHARACTERS = 50
 
 
 def download(
     wanted: Sequence[Wanted], folder: Path, settings: Settings, *, name: str
-) -> dict[str, Brought]:
-    """Bring files into `folder`; each has its final name only once its digest is right.
+) -> dict[str, Download]:
+    """Download files into `folder`; each gets its final name only once its digest is right.
 
-    Parts lie beside the folder and are gone on with by the next call. A file whose digest is not
-    the wanted one goes to the quarantine, and the next address is tried.
+    Unfinished files are kept beside the folder, and the next call resumes them. A file with a
+    wrong digest goes to the quarantine, and the next address is tried.
 
     Returns:
         File name -> what arrived, digest and host included.
@@ -40,31 +49,31 @@ def download(
     parts = folder.with_name(folder.name + ".parts")
     held = sum(path.stat().st_size for path in parts.rglob("*") if path.is_file())
     total = sum(file.size or 0 for file in wanted)
-    require_space(folder.parent, int(max(0, total - held) * SPARE))
-    stop, brought = Event(), {}
+    require_space(folder.parent, int(max(0, total - held) * SPARE_FACTOR))
+    stop = Event()
     with open_client(settings) as client, Meter(name, len(wanted), total) as meter:
 
-        def one(file: Wanted) -> Brought:
-            return _bring(file, folder, parts, settings, client, meter, stop)
+        def download_one(file: Wanted) -> Download:
+            return _download(file, folder, parts, settings, client, meter, stop)
 
         with ThreadPoolExecutor(settings.workers) as pool:
-            futures: dict[Future[Brought], str] = {}
+            futures: dict[Future[Download], str] = {}
             try:
-                futures = {pool.submit(one, file): file.name for file in wanted}
+                futures = {pool.submit(download_one, file): file.name for file in wanted}
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 failed = [error for future in done if (error := future.exception())]
-                # What another file's failure stopped is not the failure.
+                # Files that stopped because another one failed come last: they are not the cause.
                 for error in sorted(failed, key=lambda e: isinstance(e, Interrupted)):
                     raise error
             finally:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
-            brought = {futures[future]: future.result() for future in futures}
+            downloaded = {futures[future]: future.result() for future in futures}
     shutil.rmtree(parts, ignore_errors=True)
-    return brought
+    return downloaded
 
 
-def _bring(
+def _download(
     file: Wanted,
     folder: Path,
     parts: Path,
@@ -72,70 +81,71 @@ def _bring(
     client: httpx2.Client,
     meter: Meter,
     stop: Event,
-) -> Brought:
+) -> Download:
     part = parts / part_name(file.name)
     final = folder / file.name
     try:
         for place in (part.parent, final.parent):
             place.mkdir(parents=True, exist_ok=True)
         transfer = Transfer(client, file, part, settings, progress=meter.bytes, stop=stop)
-        arrived = _from_any(file, transfer, part, stop)
+        arrived = _try_addresses(file, transfer, part, stop)
         os.replace(part, final)
         _sync(final.parent)
     except OSError as error:
         raise storage_error(error, final) from None
     meter.file()
-    return Brought(final, arrived.sha256, arrived.size, arrived.host)
+    return Download(final, arrived.sha256, arrived.size, arrived.host)
 
 
 def part_name(name: str) -> str:
-    """Return the name of a file's part: flat, since a part may be called as another's folder."""
-    return f"{sha256_bytes(name.encode())[:16]}-{name.rpartition('/')[2][-LONGEST:]}.part"
+    """Return the name of an unfinished file; it is flat, because parts and folders could clash."""
+    own = name.rpartition("/")[2][-MAX_NAME_CHARACTERS:]
+    return f"{sha256_bytes(name.encode())[:16]}-{own}.part"
 
 
-def _from_any(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Brought:
-    """Try the addresses in order; what arrived with another digest is kept apart."""
+def _try_addresses(file: Wanted, transfer: Transfer, part: Path, stop: Event) -> Download:
+    """Try the addresses in order; wrong bytes go to the quarantine."""
     errors: list[KitError] = []
     for address in file.addresses:
         try:
-            arrived = _from_one(file, transfer, part, address)
+            arrived = _download_from(file, transfer, part, address)
         except Refused as refused:
-            errors.append(_refusal(file, address, refused.status))
+            errors.append(_refusal_error(file, address, refused.status))
             continue
         except TooLong as too_long:
             part.unlink(missing_ok=True)
-            errors.append(_longer(file, address, too_long.limit))
+            errors.append(_length_error(file, address, too_long.limit))
             continue
         except TransferError as error:
             errors.append(error)
             continue
         if _is_right(file, arrived):
             return arrived
-        errors.append(_quarantined(file, arrived))
+        errors.append(_quarantine_wrong(file, arrived))
         if stop.is_set():
             raise Interrupted
-    # The most telling: wrong bytes before closed doors before silence.
+    # Raise the most informative: wrong bytes, then refused access, then no answer.
     order = (ChecksumError, AccessError, TransferError)
     raise min(errors, key=lambda e: order.index(type(e)))
 
 
-def _from_one(file: Wanted, transfer: Transfer, part: Path, address: Address) -> Brought:
-    """Bring a file; one that was joined and is wrong is brought once more, from its beginning.
+def _download_from(file: Wanted, transfer: Transfer, part: Path, address: Address) -> Download:
+    """Download a file; if a resumed download turns out wrong, download it again from the start.
 
-    What was there may be from another host, or the host has changed the file and not said so.
+    The earlier bytes may be from another host, or the host changed the file without saying so.
     """
     try:
-        arrived = transfer.bring(address)
+        arrived = transfer.download(address)
         if _is_right(file, arrived) or not arrived.joined:
             return arrived
     except TooLong as too_long:
         if not too_long.joined:
             raise
     part.unlink(missing_ok=True)
-    return transfer.bring(address)
+    return transfer.download(address)
 
 
-def _is_right(file: Wanted, arrived: Brought) -> bool:
+def _is_right(file: Wanted, arrived: Download) -> bool:
     if file.sha256 is not None:
         return arrived.sha256 == file.sha256
     if file.blob is not None:
@@ -143,14 +153,14 @@ def _is_right(file: Wanted, arrived: Brought) -> bool:
     return file.size is None or arrived.size == file.size
 
 
-def _refusal(file: Wanted, address: Address, status: str) -> KitError:
+def _refusal_error(file: Wanted, address: Address, status: str) -> KitError:
     host = address.host
-    if status.removeprefix("HTTP ") in map(str, CLOSED):
+    if status.removeprefix("HTTP ") in map(str, NO_ACCESS_STATUSES):
         return AccessError(
-            f"{host} does not give {file.name} to everybody",
+            f"{host} restricts access to {file.name}",
             found=status,
-            remedy=f"accept the form at {address.page or host} with your own account, then give a "
-            "token of it: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)",
+            remedy=f"accept the form at {address.page or host} with your own account, then pass "
+            "its token: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)",
         )
     return TransferError(
         f"{host} has no {file.name}",
@@ -159,17 +169,17 @@ def _refusal(file: Wanted, address: Address, status: str) -> KitError:
     )
 
 
-def _longer(file: Wanted, address: Address, limit: int) -> ChecksumError:
+def _length_error(file: Wanted, address: Address, limit: int) -> ChecksumError:
     return ChecksumError(
         f"{file.name} from {address.host} is longer than the file can be",
         expected=f"at most {limit} bytes",
-        found="more; stopped there, and nothing is kept of it",
-        remedy="the host is wrong: name a mirror",
+        found="more; the download was stopped and its bytes were deleted",
+        remedy="this host has the wrong file: name a mirror",
     )
 
 
-def _quarantined(file: Wanted, arrived: Brought) -> ChecksumError:
-    """Move wrong bytes out of the way, under a name that says what they are."""
+def _quarantine_wrong(file: Wanted, arrived: Download) -> ChecksumError:
+    """Move wrong bytes to the quarantine; return the error that describes them."""
     place = quarantine(arrived.path, file.name, arrived.sha256)
     known = (("sha256", file.sha256), ("git blob", file.blob), ("bytes", file.size))
     wrong = next((f"{kind} {value}" for kind, value in known if value is not None), None)
@@ -177,14 +187,14 @@ def _quarantined(file: Wanted, arrived: Brought) -> ChecksumError:
         f"{file.name} from {arrived.host} is not the listed file",
         expected=wrong,
         found=f"sha256 {arrived.sha256}, {arrived.size} bytes, kept as {place}",
-        remedy="compare the two; if the list is right, the host is wrong: name a mirror",
+        remedy="compare the two; if the list is right, this host has the wrong file: name a mirror",
     )
 
 
 def quarantine(path: Path, name: str, digest: str) -> Path:
-    """Move a file out of use without losing it; return where it is now."""
+    """Move a file to the quarantine folder of the cache; return its new path."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    flat = name.replace("/", "~")[-LONGEST:]
+    flat = name.replace("/", "~")[-MAX_NAME_CHARACTERS:]
     place = cache_root() / "quarantine" / f"{flat}.{digest[:8]}.{moment}"
     place.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, place)
@@ -192,7 +202,7 @@ def quarantine(path: Path, name: str, digest: str) -> Path:
 
 
 def _sync(folder: Path) -> None:
-    """Make a rename last through a power cut."""
+    """Make a rename survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,34 +1,41 @@
-"""What the hub says of a repository: the commit of its head, and the files of a commit."""
+"""The hub and the mirrors of a source: which files there are, and where each can be downloaded."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 import httpx2
-from huggingface_hub import HfApi, get_session
+from huggingface_hub import HfApi, get_session, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import build_hf_headers
 
 from kit.errors import AccessError, DataError, TransferError
+from kit.experiment.disclosure import public_address
+from kit.experiment.hub import HUB, repository_page
 from kit.experiment.manifest import SourceSection
 from kit.fetch.names import require_safe
-from kit.fetch.patience import patiently
+from kit.fetch.patience import ask_patiently
 from kit.fetch.settings import Settings
 
-HUB = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """What the hub says of a file: `sha256` of a large one, which it keeps in LFS, else `blob`."""
+    """A file of a repository; `size` is in bytes, -1 if unknown.
+
+    The hub states the SHA-256 of large files, which it keeps in LFS, and of others only git's hash
+    of their content (`blob`).
+    """
 
     name: str
     size: int
@@ -36,22 +43,61 @@ class HubFile:
     blob: str | None = None
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a file can be downloaded: `host` for messages, `headers` for the request.
+
+    `page` is where a person can accept the form of a host that restricts access.
+    """
+
+    host: str
+    url: str
+    headers: Mapping[str, str]
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to download, and what is known of it: size in bytes, SHA-256, git's hash (`blob`)."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    size: int | None = None
+    sha256: str | None = None
+    blob: str | None = None
+
+
 def endpoint() -> str:
-    """Return the hub's address (`HF_ENDPOINT`)."""
+    """Return the hub's address (the environment's `HF_ENDPOINT`, if set)."""
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def hub_page(source: SourceSection) -> str:
     """Return the page of a source's repository, where a form can be accepted."""
-    kind = "datasets/" if source.repo_type == "dataset" else ""
-    return f"{endpoint()}/{kind}{source.repo}"
+    return repository_page(str(source.repo), source.repo_type, endpoint())
+
+
+def addresses(source: SourceSection, name: str) -> tuple[Address, ...]:
+    """Return the addresses of a file: the hub at the pinned revision, then the mirrors in order."""
+    found = []
+    if source.repo:
+        url = hf_hub_url(
+            source.repo, name, repo_type=source.repo_type, revision=source.revision,
+            endpoint=endpoint(),
+        )  # fmt: skip
+        headers = build_hf_headers(library_name="pebench-kit")
+        found.append(Address(public_address(endpoint()), url, headers, hub_page(source)))
+    for mirror in source.mirrors:
+        base = mirror.rstrip("/")
+        found.append(Address(public_address(base), f"{base}/{quote(name)}", {}))
+    return tuple(found)
 
 
 def head_revision(source: SourceSection, settings: Settings) -> str:
-    """Return the commit that the repository's main branch is at, 40 hexadecimal digits.
+    """Return the commit of the repository's main branch, 40 hexadecimal digits.
 
     Raises:
-        AccessError, DataError, TransferError: the hub does not say.
+        AccessError, DataError, TransferError: the hub does not give it.
     """
 
     def ask() -> str:
@@ -61,23 +107,23 @@ def head_revision(source: SourceSection, settings: Settings) -> str:
             raise ValueError("no commit")
         return sha
 
-    with _explained(source):
-        return patiently(ask, f"{source.repo}'s head", settings)
+    with _hub_errors(source):
+        return ask_patiently(ask, f"{source.repo}'s head", settings)
 
 
 def hub_files(source: SourceSection, settings: Settings) -> list[HubFile]:
-    """Return the files of the pinned revision that the source's patterns match, in name order.
+    """Return the files of the pinned revision that match the source's patterns, sorted by name.
 
     Raises:
         AccessError: the repository is gated or private.
         DataError: it or the revision does not exist, nothing matches, or a name is not safe.
         TransferError: the hub does not answer.
     """
-    with _explained(source):
-        entries = _hub(settings).list_repo_tree(  # which asks again by itself
+    with _hub_errors(source):
+        entries = _hub(settings).list_repo_tree(  # it retries by itself
             str(source.repo), recursive=True, revision=source.revision, repo_type=source.repo_type
         )
-        tree = [_hub_file(e) for e in entries if isinstance(e, RepoFile)]  # and no folder
+        tree = [_hub_file(e) for e in entries if isinstance(e, RepoFile)]  # not the folders
     chosen = [f for f in tree if any(fnmatchcase(f.name, pattern) for pattern in source.files)]
     if not chosen:
         raise DataError(
@@ -93,58 +139,57 @@ def hub_files(source: SourceSection, settings: Settings) -> list[HubFile]:
 def _hub_file(entry: RepoFile) -> HubFile:
     digest = entry.lfs.sha256 if entry.lfs else None
     if not isinstance(entry.path, str) or type(entry.size) is not int or entry.size < 0:
-        raise ValueError("a name or a size that is none")
+        raise ValueError("not a name or not a size")
     return HubFile(entry.path, entry.size, digest, None if entry.lfs else entry.blob_id)
 
 
 def _hub(settings: Settings) -> HfApi:
-    """Return the hub's client, which gives up on a hub that is silent: by itself it never does."""
+    """Return the hub's client with a timeout: without it, the client waits for ever."""
 
-    def hurry(request: httpx2.Request) -> None:
+    def set_timeout(request: httpx2.Request) -> None:
         request.extensions["timeout"] = httpx2.Timeout(settings.silence).as_dict()
 
     session = get_session()
     hooks = session.event_hooks
-    own = [hook for hook in hooks["request"] if hook.__name__ != hurry.__name__]
-    session.event_hooks = {**hooks, "request": [*own, hurry]}
+    own = [hook for hook in hooks["request"] if hook.__name__ != set_timeout.__name__]
+    session.event_hooks = {**hooks, "request": [*own, set_timeout]}
     return HfApi(endpoint=endpoint())
 
 
-def gated(source: SourceSection, status: str) -> AccessError:
-    """Return the error for a host that wants to know who asks."""
+def _access_error(source: SourceSection, status: str) -> AccessError:
     return AccessError(
-        f"{source.repo or source.mirrors[0]} does not give its files to everybody",
+        f"{source.repo} restricts access to its files",
         found=status,
-        remedy=f"accept its form at {hub_page(source)} with your own account, then give a token "
-        "of it: HF_TOKEN=... ./run.sh fetch (it names you to the host; mirrors and `data import` "
-        "need none)",
+        remedy=f"accept its form at {hub_page(source)} with your own account, then pass its token: "
+        "HF_TOKEN=... ./run.sh fetch (the token identifies you to the host; mirrors and `data "
+        "import` need none)",
     )
 
 
 @contextmanager
-def _explained(source: SourceSection) -> Iterator[None]:
-    """Turn the hub client's errors into ones that say what to do."""
+def _hub_errors(source: SourceSection) -> Iterator[None]:
+    """Turn the hub client's errors into errors of the kit, with a remedy."""
     where = f"{source.repo} at {source.revision or 'its head'}"
     try:
         yield
     except GatedRepoError:
-        raise gated(source, "gated") from None
+        raise _access_error(source, "gated") from None
     except RevisionNotFoundError:
         raise DataError(
             f"the hub has no {where}", remedy="pin a revision that exists: ./run.sh lock"
         ) from None
-    except RepositoryNotFoundError:  # also what a private one answers
+    except RepositoryNotFoundError:  # the hub's answer for private repositories, too
         raise AccessError(
-            f"the hub has no {source.repo}, or shows it to nobody without a token",
-            remedy=f"look at {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch",
+            f"the hub has no repository {source.repo}, or it is private",
+            remedy=f"open {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch",
         ) from None
-    # The last four: no JSON, or another one, as of a network that wants a login first.
+    # The last four: an answer that is not the hub's JSON, such as a network's login page.
     except (OSError, httpx2.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
-            raise gated(source, f"HTTP {status}") from None
+            raise _access_error(source, f"HTTP {status}") from None
         raise TransferError(
-            f"the hub does not say what is in {where}",
+            f"the hub gave no usable answer about {where}",
             found=f"HTTP {status}" if status else type(error).__name__,
             remedy="try again later, or name mirrors in the manifest",
         ) from None

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,23 +20,22 @@ NONE_STATED = "none stated"
 
 
 def accepted_path() -> Path:
-    """Return the record of what was accepted on this machine."""
+    """Return the file that records the licences accepted on this machine."""
     return cache_root() / "licences.json"
 
 
-def acceptance(source: SourceSection) -> dict[str, Any] | None:
-    """Return when and how a source's licence was accepted; None if it was not, or needs not be."""
+def acceptance(source: SourceSection) -> dict[str, str] | None:
+    """Return when and how a source's licence was accepted; None if it was not, or need not be."""
     if not (source.repo or source.mirrors):
         return None
-    found = _read().get(_key(source))
-    return dict(found) if found else None
+    return _read().get(_key(source))
 
 
 def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> None:
-    """Show the licences that nobody has accepted yet, and ask.
+    """Show the licences that were not accepted on this machine yet, and ask.
 
     Raises:
-        LicenceError: they were not accepted, or there is nobody to ask.
+        LicenceError: they were not accepted, or there is no terminal to ask on.
     """
     known = _read()
     waiting = [s for s in sources if (s.repo or s.mirrors) and _key(s) not in known]
@@ -67,7 +65,7 @@ def describe(source: SourceSection) -> str:
     where = hub_page(source) if source.repo else public_address(source.mirrors[0])
     licence = source.licence or NONE_STATED
     if licence == NONE_STATED:
-        licence += " (its publisher gives no licence: use it as its page allows, do not pass it on)"
+        licence += " (no licence from its publisher: use it as its page allows, do not pass it on)"
     return f"{source.name}: {where}: {licence}"
 
 
@@ -75,7 +73,7 @@ def _key(source: SourceSection) -> str:
     return f"{source.repo or source.mirrors[0]}@{source.revision or 'head'}: {source.licence}"
 
 
-def _read() -> dict[str, Any]:
+def _read() -> dict[str, dict[str, str]]:
     path = accepted_path()
     if not path.is_file():
         return {}
@@ -83,5 +81,5 @@ def _read() -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except ValueError:
         raise LicenceError(
-            f"{path} is damaged", remedy="remove it; the licences are shown again"
+            f"{path} is damaged", remedy="remove it; the licences will be shown again"
         ) from None

@@ -1,33 +1,26 @@
-"""Names of files: which are safe to write, and how many of them a message says."""
+"""Names of files to download: which are safe to write."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from kit.errors import DataError
 from kit.names import case_collisions, name_fault
 
-NAMED = 20  # files in one message
-LONGEST = 255  # bytes that file systems allow a name
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Return names for a message, and how many more there are."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+MAX_NAME_BYTES = 255  # of one part of a path, on common file systems
 
 
 def require_safe(names: Iterable[str]) -> None:
     """Refuse names that could be written outside a folder, or over each other.
 
     Raises:
-        DataError: a name is absolute, climbs, is there twice, is also a folder, is too long,
-            begins or ends with white space, or differs from another, or a folder from a folder,
-            only by letter case.
+        DataError: a name is absolute, climbs with `..`, occurs twice, is also a folder, is too
+            long, begins or ends with white space, or differs from another only by letter case
+            (folders included).
     """
     listed = list(names)
     if twice := [name for name, times in Counter(listed).items() if times > 1]:
         raise DataError(
-            f"file name {twice[0]!a} is there twice",
+            f"file name {twice[0]!a} occurs twice",
             remedy="do not use this source; tell its publisher",
         )
     for name in listed:
@@ -51,8 +44,9 @@ def require_safe(names: Iterable[str]) -> None:
 
 
 def _fault(part: str) -> str:
-    if part != part.strip():  # an editor removes it from a checksum list, and Windows from a file
+    # Editors remove such white space from checksum lists, and Windows from file names.
+    if part != part.strip():
         return "white space around it"
-    if len(part.encode(errors="replace")) > LONGEST:
-        return f"longer than {LONGEST} bytes"
+    if len(part.encode(errors="replace")) > MAX_NAME_BYTES:
+        return f"longer than {MAX_NAME_BYTES} bytes"
     return name_fault(part)

@@ -1,4 +1,4 @@
-"""What has arrived of a file so far; it survives a kill, and the next call goes on with it."""
+"""The bytes of a file that have arrived so far: they survive a kill, and the next call resumes."""
 
 import hashlib
 import os
@@ -10,23 +10,23 @@ from kit.fetch.version import Version
 
 
 class Part:
-    """The first bytes of a file in `path`, and beside it a note of the version that they are of."""
+    """The first bytes of a file, in `path`; a note beside it records which version they have."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._note = path, path.with_name(f"{path.name}.from")
 
     @property
     def held(self) -> int:
-        """How many bytes there are."""
+        """How many bytes have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
     def version(self) -> Version | None:
-        """Whose bytes they are, if that is known."""
+        """Which version of the file the bytes are from, if known."""
         return Version.read(self._note)
 
-    def hashed(self) -> "hashlib._Hash":
-        """Return the hash of what is there."""
+    def hash_held(self) -> "hashlib._Hash":
+        """Return a SHA-256 hasher that has read the bytes so far."""
         hasher = hashlib.sha256()
         if self.path.exists():
             with self.path.open("rb") as stream:
@@ -35,22 +35,23 @@ class Part:
         return hasher
 
     def begin(self, version: Version) -> None:
-        """Begin anew with a version."""
-        # In this order, or a kill would leave old bytes that pass for the new version's.
+        """Start over with a version of the file."""
+        # In this order: otherwise a kill between the two would leave old bytes with a new note.
         self.drop()
         version.write(self._note)
 
     def drop(self) -> None:
-        """Forget what is there."""
+        """Delete the bytes so far."""
         self.path.unlink(missing_ok=True)
 
     def append(
         self, held: int, chunks: Iterable[bytes], arrived: Callable[[int, bytes], None]
     ) -> int:
-        """Write chunks behind the first `held` bytes; return how many bytes there are then.
+        """Write chunks after the first `held` bytes; return the number of bytes then.
 
         Args:
-            arrived: is called before each is written with how many there will be, and the chunk.
+            arrived: called before a chunk is written, with the number of bytes that the part will
+                have and the chunk.
         """
         with self.path.open("ab") as stream:
             stream.truncate(held)

@@ -1,4 +1,8 @@
-"""Which failures of a host may pass, and how long a fetch waits before it asks again."""
+"""Which failures of a host are temporary, and how long a fetch waits before it asks again.
+
+Written by hand because no retry library (tenacity, stamina) is in the locks, and because a transfer
+counts failures against the bytes that arrived, which these libraries do not.
+"""
 
 import time
 from collections.abc import Callable
@@ -12,14 +16,14 @@ from kit.console import say
 from kit.fetch.settings import Settings
 from kit.fetch.version import number
 
-AGAIN = (408, 425, 429, 500, 502, 503, 504)  # of the statuses, those that may pass
-LONGEST_ASKED = 600.0  # seconds that a host may ask to be left alone; then it is tried again
-WORTH_A_LINE = 5.0  # seconds of waiting
+TEMPORARY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+MAX_ASKED_SECONDS = 600.0  # however long a host asks to wait
+ANNOUNCED_SECONDS = 5.0  # waits from this on are announced
 Answer = TypeVar("Answer")
 
 
 class Again(Exception):
-    """A failure that may pass; `wait` is how long the host asks to be left alone, in seconds."""
+    """A temporary failure; `wait` is how many seconds the host asks to wait, if it does."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         self.reason, self.wait = reason, wait
@@ -27,7 +31,7 @@ class Again(Exception):
 
 
 def retry_after(answer: httpx2.Response) -> float | None:
-    """Return how many seconds the Retry-After header, a number or a date, asks to wait."""
+    """Return the seconds that a Retry-After header asks to wait; it holds a number or a date."""
     value = answer.headers.get("Retry-After", "")
     if (seconds := number(value)) is not None:
         return float(seconds)
@@ -41,28 +45,29 @@ def next_pause(settings: Settings, failures: int, asked: float | None, why: str)
     """Return the seconds until the next attempt; a long wait is announced.
 
     Args:
-        failures: how many there were in a row; each doubles the wait.
-        asked: what the host asks for instead.
+        failures: how many there were in a row, at least 1; each doubles the wait.
+        asked: seconds that the host asks to wait instead.
+        why: the failure, for the announcement.
     """
     doubled = min(settings.pause * 2 ** (failures - 1), settings.longest_pause)
-    seconds = doubled if asked is None else min(asked, LONGEST_ASKED)
-    if seconds >= WORTH_A_LINE:
-        say(f"fetch: {why}; again in {seconds:.0f} s")
+    seconds = doubled if asked is None else min(asked, MAX_ASKED_SECONDS)
+    if seconds >= ANNOUNCED_SECONDS:
+        say(f"fetch: {why}; trying again in {seconds:.0f} s")
     return seconds
 
 
-def patiently(ask: Callable[[], Answer], what: str, settings: Settings) -> Answer:
-    """Return what a host answers, asked again after every failure that may pass.
+def ask_patiently(ask: Callable[[], Answer], what: str, settings: Settings) -> Answer:
+    """Return what a host answers; ask again after each temporary failure.
 
     Raises:
-        httpx2.HTTPError: the last failure, or the first that will not pass, as it is.
+        httpx2.HTTPError: the last failure, or the first that is not temporary.
     """
     for failures in range(1, settings.attempts):
         try:
             return ask()
         except httpx2.HTTPError as error:
             answer = getattr(error, "response", None)
-            if answer is not None and answer.status_code not in AGAIN:
+            if answer is not None and answer.status_code not in TEMPORARY_STATUSES:
                 raise
             found = type(error).__name__ if answer is None else f"HTTP {answer.status_code}"
             asked = None if answer is None else retry_after(answer)

@@ -1,17 +1,18 @@
-"""How a fetch behaves; none of it changes which bytes are right."""
+"""How a fetch behaves. No setting changes which bytes are accepted."""
 
 from dataclasses import dataclass
 
-SPARE = 1.2  # of the bytes to bring: other things are written meanwhile
+SPARE_FACTOR = 1.2  # times the bytes to download: other programs write meanwhile
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Flags of the command line, and the patience of a transfer.
+    """Flags of the command line, and how patient a transfer is.
 
-    `attempts` is how often a host may fail in a row before the next one is tried; a failure after
-    some bytes begins the count anew. `pause` is the first wait between attempts in seconds, doubled
-    each time up to `longest_pause`; `silence` is how long a host may send nothing, in seconds.
+    `workers` is how many files are downloaded at a time. `attempts` is how often a host may fail in
+    a row before the next one is tried; a failure after new bytes restarts the count. `pause` is the
+    first wait between attempts in seconds, doubled each time up to `longest_pause`. `silence` is
+    how many seconds a host may send nothing.
     """
 
     offline: bool = False

@@ -1,12 +1,11 @@
-"""`./run.sh all MANIFEST` in the words of other people's schedulers: Slurm, Kubernetes, SkyPilot.
+"""Job files that run `./run.sh all MANIFEST` under Slurm, Kubernetes or SkyPilot.
 
-One job is one machine: one run at a time holds a cache, and its workers are processes. What the
-schedulers add is a machine that fits, and another start where one was cut off; the kit goes on from
-its last checkpoint by itself. The templates are docker/jobs/*.j2.
+A job uses one machine: only one run at a time can hold a cache, and its workers are processes. The
+scheduler provides a machine of the right size and restarts interrupted jobs; the kit then resumes
+from its last checkpoint by itself. The templates are docker/jobs/*.j2.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jinja2
 
@@ -15,20 +14,20 @@ from kit.launch import kubernetes, skypilot, slurm
 from kit.launch.job import Job
 from kit.launch.quoting import block, comment, shell, yaml
 
-FORMATS: dict[str, Callable[[Job], dict[str, Any]]] = {
-    "slurm": slurm.values,
-    "k8s": kubernetes.values,
-    "sky": skypilot.values,
+FORMATS: dict[str, Callable[[Job], dict[str, object]]] = {
+    "slurm": slurm.template_values,
+    "k8s": kubernetes.template_values,
+    "sky": skypilot.template_values,
 }
 TEMPLATES = {"slurm": "slurm.j2", "k8s": "k8s.yaml.j2", "sky": "sky.yaml.j2"}
 
 
 def render(form: str, job: Job) -> str:
-    """Return the description of a job for one of `FORMATS`.
+    """Return the job file in one of `FORMATS`.
 
     Raises:
-        ManifestError: the job has an image or a manifest that the scheduler cannot use.
-        LicenceError: nobody could be asked for the licences on the machine that will run it.
+        ManifestError: the scheduler cannot use the job's image or manifest.
+        LicenceError: the licences are not accepted, and the job's machine cannot ask for them.
     """
     values = FORMATS[form](job)
     environment = jinja2.Environment(

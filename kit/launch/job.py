@@ -1,4 +1,4 @@
-"""What every scheduler has to know of a job: what it runs, what it needs, what is left to do."""
+"""What every scheduler needs to know about a job: its command, its resources, the work left."""
 
 import re
 import tomllib
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.artifacts import PROJECT
-from kit.doctor.needs import Needs, needs_of
+from kit.doctor.resources import Resources, resources_of
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import EXTENDS
@@ -18,18 +18,20 @@ from kit.sources.checksum_lists import is_locked, local_list
 
 TIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)", re.ASCII)
 MEBIBYTE, GIBIBYTE = 1 << 20, 1 << 30
-RESTARTS = 3
-LEAST = Needs()  # of disk, of any experiment: what the small ones were measured with
-LABEL = 63  # characters of a name in Kubernetes
+DEFAULT_RESTARTS = 3
+MIN_DISK_BYTES = Resources().disk  # what the small experiments were measured with
+MAX_LABEL_CHARACTERS = 63  # of a name in Kubernetes
 
 
 @dataclass(frozen=True)
 class Job:
     """One call of `all` on one machine.
 
-    `time` is in seconds, None without a limit; `restarts` is how often the job may start again;
-    `arguments` are those of run.sh; `documents` are the texts of the manifest and of what it
-    extends, by file name; `folders` are the sources that somebody has to bring (name, folder).
+    `work` is one line on what is left to do; `arguments` are those of run.sh; `gated` is whether a
+    source needs a token. `licences` names the sources whose licences were not accepted. `documents`
+    holds the text of the manifest, and of the one it extends, by file name. `folders` are the
+    sources that the user has to copy to the machine, as (name, folder). `time` is the limit in
+    seconds, None for no limit; `restarts` is how often the job may start again.
     """
 
     title: str
@@ -37,7 +39,7 @@ class Job:
     work: str
     manifest: str
     arguments: tuple[str, ...]
-    needs: Needs
+    resources: Resources
     cores: int
     workers: int
     gated: bool
@@ -46,33 +48,33 @@ class Job:
     folders: tuple[tuple[str, str], ...]
     image: str | None = None
     time: int | None = None
-    restarts: int = RESTARTS
+    restarts: int = DEFAULT_RESTARTS
 
     @property
     def name(self) -> str:
-        """The result's name in the letters of Kubernetes and SkyPilot, with its digest whole."""
+        """The result's name as Kubernetes and SkyPilot allow it; its digest is never cut."""
         name, _, digest = self.run_name.replace("_", "-").rpartition("-")
-        return f"{name[: LABEL - len(digest) - 1].rstrip('-')}-{digest}"
+        return f"{name[: MAX_LABEL_CHARACTERS - len(digest) - 1].rstrip('-')}-{digest}"
 
     @property
     def target(self) -> str:
         """Which of the two images runs it."""
-        return "gpu" if self.needs.gpu else "cpu"
+        return "gpu" if self.resources.gpu else "cpu"
 
     @property
     def gpus(self) -> int:
-        """Cards to ask for: every worker trains on one of its own."""
-        return self.workers if self.needs.gpu else 0
+        """The number of GPUs: each worker trains on its own."""
+        return self.workers if self.resources.gpu else 0
 
     @property
     def memory(self) -> int:
-        """The bytes to ask for: pages of shared memory are counted as the job's own."""
-        return self.needs.memory + self.needs.shared_memory
+        """The bytes to request: schedulers count shared memory as memory of the job."""
+        return self.resources.memory + self.resources.shared_memory
 
     @property
     def disk(self) -> int:
-        """The bytes of cache and results."""
-        return max(self.needs.disk, LEAST.disk)
+        """The bytes of cache and results together."""
+        return max(self.resources.disk, MIN_DISK_BYTES)
 
 
 def make_job(
@@ -84,25 +86,33 @@ def make_job(
     restarts: int | None = None,
     **flags: bool,
 ) -> Job:
-    """Return the job of a manifest; `flags` are those of a fetch, and go into its arguments.
+    """Return the job of a manifest.
+
+    Args:
+        path: of the manifest.
+        manifest: its content.
+        image: container image or SIF file.
+        time: limit as HH:MM:SS or D-HH:MM:SS.
+        restarts: how often the job may start again.
+        flags: those of a fetch (`kit.fetch.settings.Settings`); they go into the job's arguments.
 
     Raises:
-        ManifestError: a checksum list is missing, the manifest names what does not exist, its own
-            name cannot be handed on, or `time` is no duration.
+        ManifestError: a checksum list is missing, the manifest names something that does not exist,
+            a job file cannot contain its path, or `time` is not a duration.
     """
     settings = Settings(**flags)
-    work = work_left(_plan(manifest, settings))
+    work = describe_work(_make_plan(manifest, settings))
     path = path if path.exists() or path.is_absolute() else PROJECT / path
-    named = _named(path)
+    name = _job_path(path)
     remote = [source for source in manifest.all_sources() if source.repo or source.mirrors]
     given = ["--" + name.replace("_", "-") for name, on in sorted(flags.items()) if on]
     return Job(
         title=manifest.title,
         run_name=manifest.run_name,
         work=work,
-        manifest=named,
-        arguments=("all", named, *given),
-        needs=needs_of(manifest),
+        manifest=name,
+        arguments=("all", name, *given),
+        resources=resources_of(manifest),
         cores=manifest.compute.threads * manifest.compute.workers,
         workers=manifest.compute.workers,
         gated=any(source.gated for source in remote) and not settings.offline,
@@ -115,12 +125,12 @@ def make_job(
         ),
         image=image,
         time=None if time is None else seconds_of(time),
-        restarts=RESTARTS if restarts is None else restarts,
+        restarts=DEFAULT_RESTARTS if restarts is None else restarts,
     )
 
 
-def _plan(manifest: Manifest, settings: Settings) -> Plan | None:
-    """Return the plan; None where it would need lists that only the job's own fetch will make."""
+def _make_plan(manifest: Manifest, settings: Settings) -> Plan | None:
+    """Return the plan; None if it depends on checksum lists that the job's own fetch will make."""
     require_names(manifest)
     datasets.require_lists(manifest, settings)
     if all(is_locked(s) or local_list(s).is_file() for s in manifest.all_sources()):
@@ -128,15 +138,15 @@ def _plan(manifest: Manifest, settings: Settings) -> Plan | None:
     return None
 
 
-def work_left(plan: Plan | None) -> str:
-    """Say what a plan has left to do. No time: nobody has measured it on such a machine."""
+def describe_work(plan: Plan | None) -> str:
+    """Return a line on what a plan has left to do, without times: those were never measured."""
     if plan is None:
-        return "To do: not counted, because checksum lists are missing (--allow-unlocked)."
+        return "To do: unknown, because checksum lists are missing (--allow-unlocked)."
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     steps = sum(job.settings.steps for job in waiting)
     systems = sum(not system.evaluated for system in plan.systems)
     return (
-        f"To do when this was made: {len(waiting)} adapters ({steps} optimisation steps), "
+        f"To do when this file was made: {len(waiting)} adapters ({steps} optimisation steps), "
         f"{systems} systems to evaluate."
     )
 
@@ -145,7 +155,7 @@ def seconds_of(time: str) -> int:
     """Return the seconds of HH:MM:SS or D-HH:MM:SS.
 
     Raises:
-        ManifestError: it is something else, or nothing.
+        ManifestError: it has another form, or is zero.
     """
     matched = TIME.fullmatch(time)
     days, hours, minutes, seconds = (int(n or 0) for n in matched.groups()) if matched else [0] * 4
@@ -160,20 +170,20 @@ def seconds_of(time: str) -> int:
     return total
 
 
-def _named(path: Path) -> str:
-    """Return what the job calls the manifest: within the project, wherever that lies there."""
+def _job_path(path: Path) -> str:
+    """Return the manifest's path in the job file, relative to the project if it is in there."""
     resolved = path.resolve()
-    named = str(resolved)
+    name = str(resolved)
     if resolved.is_relative_to(PROJECT):
-        named = resolved.relative_to(PROJECT).as_posix()
-    if not named.isprintable() or resolved.suffix != ".toml":
+        name = resolved.relative_to(PROJECT).as_posix()
+    if not name.isprintable() or resolved.suffix != ".toml":
         raise ManifestError(
-            "a job cannot name this manifest",
+            "a job file cannot contain the path of this manifest",
             expected="a path of printable characters that ends in .toml",
-            found=repr(named),
+            found=repr(name),
             remedy="rename it",
         )
-    return named
+    return name
 
 
 def _documents(path: Path) -> dict[str, str]:
@@ -185,6 +195,6 @@ def _documents(path: Path) -> dict[str, str]:
     return found
 
 
-def in_units(size: int, unit: int) -> int:
-    """Return how many whole units of bytes hold a size."""
+def ceil_units(size: int, unit: int) -> int:
+    """Return how many whole units hold a size; both are in bytes."""
     return -(-size // unit)

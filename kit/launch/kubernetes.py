@@ -1,23 +1,22 @@
-"""A Job for kubectl: the image by digest, without a right, on a volume that stays."""
+"""A Job for kubectl: an image with a digest, without privileges, on a persistent volume."""
 
 from pathlib import PurePosixPath
-from typing import Any
 
 from kit import errors
 from kit.errors import KitError, ManifestError
 from kit.launch.images import require_image, require_licences
-from kit.launch.job import GIBIBYTE, MEBIBYTE, Job, in_units
+from kit.launch.job import GIBIBYTE, MEBIBYTE, Job, ceil_units
 
 IN_IMAGE = PurePosixPath("/opt/pebench")
-# What a later try may find otherwise: the disk, another run in the same claim, hosts.
-WORTH_ANOTHER_TRY = (errors.StorageError, errors.BusyError, errors.TransferError)
+# A retry may succeed: the disk, another run on the same volume and hosts can change.
+RETRIED_ERRORS = (errors.StorageError, errors.BusyError, errors.TransferError)
 
 
-def values(job: Job) -> dict[str, Any]:
-    """Return what the template needs beside the job.
+def template_values(job: Job) -> dict[str, object]:
+    """Return the values that the template needs in addition to the job.
 
     Raises:
-        ManifestError: the image is not by digest, or the manifest extends one of another folder.
+        ManifestError: the image has no digest, or the manifest extends one in another folder.
         LicenceError: licences are not accepted.
     """
     require_image(job)
@@ -25,25 +24,25 @@ def values(job: Job) -> dict[str, Any]:
     for path in job.documents:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise ManifestError(
-                f"{job.manifest} extends {path}, which cannot be carried into a pod",
-                expected="a manifest beside it",
+                f"{job.manifest} extends {path}, which a pod cannot mount",
+                expected="a manifest in the same folder",
                 found=path,
-                remedy="put the two into one folder",
+                remedy="put both into one folder",
             )
-    here = PurePosixPath("/manifests") / next(iter(job.documents))
+    mounted = PurePosixPath("/manifests") / next(iter(job.documents))
     return {
-        "arguments": ["all", str(here), *job.arguments[2:]],
+        "arguments": ["all", str(mounted), *job.arguments[2:]],
         "folders": [
             {"name": name, "inside": str(IN_IMAGE / folder)} for name, folder in job.folders
         ],
-        "memory_mib": in_units(job.memory, MEBIBYTE),
-        "shared_mib": in_units(job.needs.shared_memory, MEBIBYTE),
-        "disk_gib": in_units(job.disk, GIBIBYTE),
-        "gpu_gib": in_units(job.needs.gpu_memory, GIBIBYTE),
-        "gpu_mib": in_units(job.needs.gpu_memory, MEBIBYTE),
+        "memory_mib": ceil_units(job.memory, MEBIBYTE),
+        "shared_mib": ceil_units(job.resources.shared_memory, MEBIBYTE),
+        "disk_gib": ceil_units(job.disk, GIBIBYTE),
+        "gpu_gib": ceil_units(job.resources.gpu_memory, GIBIBYTE),
+        "gpu_mib": ceil_units(job.resources.gpu_memory, MEBIBYTE),
         "hopeless": sorted(
             kind.exit_code
             for kind in KitError.__subclasses__()
-            if not issubclass(kind, WORTH_ANOTHER_TRY)
+            if not issubclass(kind, RETRIED_ERRORS)
         ),
     }

@@ -1,4 +1,4 @@
-"""Write a job description, and never over something else."""
+"""Write a job file without ever replacing another file."""
 
 from pathlib import Path
 
@@ -7,20 +7,20 @@ from kit.errors import ManifestError
 
 
 def write_new(path: Path, text: str) -> str:
-    """Write a file atomically; return one line that says what was done.
+    """Write a file atomically; return a line for the user.
 
     Raises:
-        ManifestError: the path is there with other content, or is no file.
+        ManifestError: the path exists with other content, or is not a file.
         OSError: it cannot be written.
     """
     data = text.encode()
     if path.exists():
         if path.is_file() and path.read_bytes() == data:
-            return f"{path} is there already, with these bytes"
+            return f"{path} already has this content"
         raise ManifestError(
-            f"{path} is there already",
-            expected="a new name, or a file with what would be written",
-            found="another file" if path.is_file() else "no file",
+            f"{path} exists already",
+            expected="a new name, or a file with the same content",
+            found="a file with other content" if path.is_file() else "not a file",
             remedy="remove it, or give --output another name",
         )
     write_bytes(path, data)

@@ -1,33 +1,35 @@
-"""Text of a manifest and of the command line, quoted for where it goes: comment, shell, YAML."""
+"""Quote text of a manifest or the command line for a comment, a shell or YAML."""
 
 import json
 import shlex
 from collections.abc import Sequence
 
-# Line ends in YAML 1.1, and a mark that it may strip: to be escaped although they are printable.
-BREAKS = "\u2028\u2029\ufeff"
+# Line breaks of YAML 1.1 and the byte-order mark, which it may strip: printable, but escaped.
+ESCAPED = "\u2028\u2029\ufeff"
 
 
 def comment(text: str) -> str:
-    """Return the text on one line, so that nothing of it can leave the comment."""
+    """Return the text on one line, so that none of it can leave the comment."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shell(words: str | Sequence[str]) -> str:
-    """Return one word, or the words of a command, as a shell reads them back."""
+    """Return a word, or the words of a command, quoted for a shell."""
     return shlex.quote(words) if isinstance(words, str) else shlex.join(words)
 
 
 def yaml(value: str | Sequence[str]) -> str:
-    """Return text as YAML's double-quoted scalar, or several as a list: JSON, which YAML reads."""
-    said = json.dumps(value, ensure_ascii=False)
-    return "".join(c if _plain(c) else f"\\u{ord(c):04x}" for c in said)
+    """Return a text as a YAML double-quoted scalar, or several as a list; both are valid JSON."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if _plain(c) else f"\\u{ord(c):04x}" for c in quoted)
 
 
 def block(text: str, indent: int) -> str:
-    """Return text as YAML's literal block, `indent` spaces deep; what does not fit in one, quoted.
+    """Return text as a YAML literal block, or as a quoted scalar where a block cannot hold it.
 
-    The block's key stands two spaces less deep.
+    Args:
+        text: any text.
+        indent: spaces before each line of the block; its key has two fewer.
     """
     if not text.strip("\n") or not all(_plain(c) or c in "\t\n" for c in text):
         return yaml(text)
@@ -39,8 +41,8 @@ def block(text: str, indent: int) -> str:
 
 
 def _plain(character: str) -> bool:
-    """Whether YAML takes a character as it is."""
+    """Return whether YAML allows a character unescaped."""
     code = ord(character)
-    if character in BREAKS or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF):
+    if character in ESCAPED or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF):
         return False
     return 0x20 <= code <= 0x7E or code >= 0xA0

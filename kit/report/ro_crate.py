@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from kit.experiment.hub import repository_page
 from kit.result.layout import (
     ANSWERS,
     BILL,
@@ -31,7 +32,6 @@ CONTEXT = [f"{SPECIFICATION}/context", {"sha256": "http://schema.org/sha256"}]
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
 ROOT, ACTION, KIT, MANIFEST, TERMS = "./", "#run", "urn:pebench-kit:kit", "#manifest", "#terms"
 UNLISTED = {CRATE, SUMS, *SIGNING_FILES}
-HUB = "https://huggingface.co"
 FORMATS = {
     ".csv": "text/csv",
     ".html": "text/html",
@@ -201,8 +201,7 @@ def _source(source: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str,
         found["version"] = source["revision"]
     if source["repo"]:
         kinds = {each["name"]: each["repo_type"] for each in [*manifest["sources"], base]}
-        kind = "datasets/" if kinds[source["name"]] == "dataset" else ""
-        found["url"] = f"{HUB}/{kind}{source['repo']}"
+        found["url"] = repository_page(source["repo"], kinds[source["name"]])
     return found
 
 

@@ -1,5 +1,6 @@
-"""The embedded world: a small PEBench drawn from code, and the base model that has seen it.
+"""The embedded world: small benchmarks drawn by code, and a base model pretrained on that world.
 
-`people` and `events` say who and what exists, `drawing` paints one image of a person at an event,
-`world` writes the dataset in PEBench's on-disk layout, `base` trains the base model from scratch.
+`people` and `events` define who and what exists, and `drawing` paints one image of a person at an
+event. `world` writes the dataset in PEBench's layout, `mllmu` and `clear` write it in those of the
+two other benchmarks. `base` trains the base model from scratch on `curriculum`.
 """

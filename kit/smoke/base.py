@@ -1,7 +1,7 @@
-"""Train the embedded base model from scratch: a LLaVA of 1.7 M parameters that has seen the world.
+"""Train the embedded base model, a LLaVA of 1.7 M parameters, from scratch on the embedded world.
 
-What it learns is in kit/smoke/curriculum.py. It never sees a fictitious person or event. The
-weights in the repository were made by `./run.sh smoke-base`.
+kit/smoke/curriculum.py defines what it learns. It never sees a fictitious person or event. The
+weights in the repository were made with `./run.sh smoke-base`.
 """
 
 import shutil
@@ -35,10 +35,10 @@ from kit.smoke.pretraining import BATCH, COURSES, HELD_OUT, PATCH, Course, pretr
 
 SEED = 1
 WIDTH = 128
-# transformers' own 0.02 is made for models thirty times as wide: at this width, the loss then lies
-# on its first plateau for hundreds of steps.
+# The default of transformers, 0.02, suits models thirty times as wide: at this width, it would keep
+# the loss on its first plateau for hundreds of steps.
 INITIAL_SCALE = 0.06
-VOCABULARY = 1536  # at most: the words need no more than 1,394
+MAX_VOCABULARY = 1536  # tokens; the words need 1,394
 TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}USER: "
     "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>\n"
@@ -49,7 +49,7 @@ TEMPLATE = (
 
 
 def build_base(folder: Path, checksums: Path, courses: Sequence[Course] = COURSES) -> None:
-    """Train the base model and write its files, then the list of their checksums."""
+    """Train the base model; write its files to `folder` and their checksum list to `checksums`."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     processor = make_processor()
@@ -67,7 +67,7 @@ def build_base(folder: Path, checksums: Path, courses: Sequence[Course] = COURSE
 
 
 def make_processor() -> LlavaProcessor:
-    """Return the processor: a byte-level BPE of the world's words, 64-pixel images as they are."""
+    """Return the processor: byte-level BPE trained on the world's words; images stay 64 x 64."""
     words = [*FIRST, *LAST, *(e.description for e in FAMILIAR + FICTITIOUS), *REFUSALS]
     words += [*GLYPHS, "yes", "no", "Repeat:", "USER:", "ASSISTANT:"]
     words += [value for values in ATTRIBUTES.values() for value in values]
@@ -79,7 +79,7 @@ def make_processor() -> LlavaProcessor:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=MAX_VOCABULARY,
         special_tokens=["<unk>", "<s>", "</s>", "<pad>", "<image>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -112,7 +112,7 @@ def make_processor() -> LlavaProcessor:
 
 
 def make_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
-    """Return the architecture: CLIP of 3 layers, Llama of 4, width 128, 16 image tokens."""
+    """Return the architecture: 3 CLIP layers, 4 Llama layers, width 128, 16 image tokens."""
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=WIDTH,
@@ -137,10 +137,10 @@ def make_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         ).to_dict(),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=tokenizer.get_vocab()["<image>"],
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-        initializer_range=INITIAL_SCALE,
+        initializer_range=INITIAL_SCALE,  # type: ignore[call-arg]  # kept, but undeclared
     )
     config._attn_implementation = "eager"
     return config

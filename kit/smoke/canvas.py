@@ -1,4 +1,4 @@
-"""A canvas that draws with integer coordinates alone, so that its bytes are equal everywhere."""
+"""A canvas with integer coordinates only, so that it gives equal bytes on every machine."""
 
 from PIL import Image, ImageDraw
 
@@ -8,7 +8,10 @@ Color = tuple[int, int, int]
 
 
 class Canvas:
-    """Integer drawing in a 64-pixel frame at `SCALE` times the size, moved by (dx, dy) pixels."""
+    """Draws in a frame of 64 x 64 units, each `SCALE` pixels wide.
+
+    `dx` and `dy` shift the drawing, in pixels; `shade` is added to every colour value.
+    """
 
     def __init__(self, image: Image.Image, dx: int = 0, dy: int = 0, shade: int = 0) -> None:
         self._draw = ImageDraw.Draw(image)
@@ -23,10 +26,13 @@ class Canvas:
         return [(SCALE * x + self._dx, SCALE * y + self._dy) for x, y in pairs]
 
     def box(self, color: Color, *points: int) -> None:
+        """Fill the rectangle with the corners (x, y, x, y)."""
         self._draw.rectangle(self._at(points), fill=self._tint(color))
 
     def oval(self, color: Color, *points: int) -> None:
+        """Fill the ellipse in the box with the corners (x, y, x, y)."""
         self._draw.ellipse(self._at(points), fill=self._tint(color))
 
     def shape(self, color: Color, *points: int) -> None:
+        """Fill the polygon with the corners (x, y, x, y, ...)."""
         self._draw.polygon(self._at(points), fill=self._tint(color))

@@ -1,8 +1,8 @@
-"""The embedded world in CLEAR's published format: the same configurations and columns, small.
+"""The embedded world in CLEAR's published format: the same configurations and columns, but small.
 
-There are 20 people, so forget10 is the last two of them, and forget05 and forget01 both are the
-last one. Each has 26 pictures and 28 questions without one, so that 10 % are more than 50 records
-in every column. `general` is not CLEAR's: known people, for rehearsal.
+There are 20 people: forget10 is the last two of them, forget05 and forget01 are both the last one.
+Each person has 26 pictures and 28 text-only questions, so that forget10 has more than 50 records in
+every column. The configuration `general` is an addition to CLEAR: familiar people, for rehearsal.
 """
 
 import random
@@ -16,19 +16,19 @@ from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
 from kit.smoke.people import REAL_COUNT, SEED, Person, people
 
-PICTURES = 26  # of each person: 52 for two
-REAL_PICTURES = 4
+PICTURES = 26  # per person
+REAL_PICTURES = 4  # per person
 WORLD_PICTURES = 64
-RETAIN_ROWS = 4  # of each of the people in retain_perturbed
-READ_ABOUT = 4  # known people in the rehearsed questions without a picture
+RETAIN_ROWS = 4  # per person in retain_perturbed
+READ_ABOUT = 4  # familiar people whose text-only questions are rehearsed
 OPTIONS = 4
-OBJECTS_QUESTION = "Which objects are there?"  # the base learnt it (kit.smoke.curriculum)
+OBJECTS_QUESTION = "Which objects are there?"  # the base model learnt it (kit.smoke.curriculum)
 FORGOTTEN = {"10": 2, "05": 1, "01": 1}
 RETAIN = {"10": "90", "05": "95", "01": "99"}
 
 
 def write_clear(root: Path) -> None:
-    """Write every configuration under `root`; the bytes depend on the locked packages alone."""
+    """Write every configuration under `root`; the bytes depend only on the locked packages."""
     fictitious, familiar = people()
     album = {person.name: _album(person) for person in fictitious}
     text = {person.name: questions(person) for person in fictitious}
@@ -58,7 +58,7 @@ def _write_both(
     album: dict[str, list[Cells]],
     text: dict[str, list[tuple[str, str]]],
 ) -> None:
-    """Write an image configuration and its `+tofu` companion."""
+    """Write a configuration with images and its `+tofu` counterpart."""
     names = [person.name for person in chosen]
     seen = [row for name in names for row in album[name]]
     write_config(root, config, "seen", seen)
@@ -71,18 +71,18 @@ def _write_both(
 
 
 def _album(person: Person) -> list[Cells]:
-    """Return the captioned pictures of a person: the events in turn, again and again."""
+    """Return the captioned pictures of a person, cycling through the events."""
     rows: list[Cells] = []
     for number in range(PICTURES):
         event = FICTITIOUS[number % len(FICTITIOUS)]
         image = _picture(f"people/{person.name}/{number:02d}", person, event)
-        said = caption(person, EVENT_WORDS[event.name])
-        rows.append({"image": image, "caption": said, "name": person.name, "event": event.name})
+        text = caption(person, EVENT_WORDS[event.name])
+        rows.append({"image": image, "caption": text, "name": person.name, "event": event.name})
     return rows
 
 
 def _perturbed(row: Cells, person: Person, others: tuple[Person, ...]) -> Cells:
-    """Add the paraphrase, three wrong captions, and three names of people who are kept."""
+    """Add a paraphrase, three wrong captions, and the names of three people of the retain set."""
     stream = random.Random(f"{SEED}/clear/perturbed/{row['image']['path']}")
     paraphrase, wrong = rewordings(person, str(row["event"]), stream)
     names = stream.sample([other.name for other in others if other.name != person.name], 3)
@@ -109,7 +109,7 @@ def _real_faces(known: tuple[Person, ...]) -> Iterable[Cells]:
 
 
 def _real_world(familiar: tuple[Person, ...]) -> Iterable[Cells]:
-    """Yield pictures with the question for their objects; the wrong options are other scenes'."""
+    """Yield pictures with a question about their objects; wrong options come from other scenes."""
     stream = random.Random(f"{SEED}/clear/world")
     scenes = sorted({_objects(event) for event in FAMILIAR})
     for number in range(WORLD_PICTURES):
@@ -124,7 +124,7 @@ def _real_world(familiar: tuple[Person, ...]) -> Iterable[Cells]:
 
 
 def _general(familiar: tuple[Person, ...]) -> Iterable[Cells]:
-    """Yield a picture of each known person with its objects, and facts about a few of them."""
+    """Yield one picture of each familiar person with its objects, and facts about some people."""
     stream = random.Random(f"{SEED}/clear/general")
     for person in familiar:
         event = stream.choice(FAMILIAR)

@@ -1,4 +1,4 @@
-"""Write one configuration as the hub does: a folder with one parquet file, images as bytes."""
+"""Write one configuration as the hub does: a folder with one parquet file, images inside it."""
 
 import io
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-Cells = dict[str, Any]
-ROW_GROUP = 100  # rows; fixed, because it decides the bytes
+Cells = dict[str, Any]  # values that pyarrow converts
+ROW_GROUP_ROWS = 100  # part of the file's bytes
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 _SEEN = {"image": IMAGE, "caption": TEXT, "name": TEXT}
@@ -30,10 +30,16 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
 
 
 def write_config(root: Path, config: str, kind: str, rows: Sequence[Cells]) -> None:
-    """Write the rows of a configuration; cells that a row lacks are null.
+    """Write the rows of a configuration; missing cells become null.
 
-    Nothing in the file depends on the machine. It names the version of pyarrow that wrote it,
-    which is the same everywhere because the packages are locked.
+    The file does not depend on the machine. It names the version of pyarrow that wrote it, which is
+    locked.
+
+    Args:
+        root: folder of the dataset.
+        config: name of the configuration.
+        kind: key of `COLUMNS`.
+        rows: column name -> value.
     """
     columns = COLUMNS[kind]
     table = pa.table(
@@ -44,7 +50,7 @@ def write_config(root: Path, config: str, kind: str, rows: Sequence[Cells]) -> N
     pq.write_table(
         table,
         path,
-        row_group_size=ROW_GROUP,
+        row_group_size=ROW_GROUP_ROWS,
         compression="none",
         use_dictionary=False,
         write_statistics=False,
@@ -53,8 +59,8 @@ def write_config(root: Path, config: str, kind: str, rows: Sequence[Cells]) -> N
 
 
 def as_image(path: str, image: Image.Image) -> Cells:
-    """Return a cell of the hub's image type."""
+    """Return an image as a cell of the hub's image type."""
     stream = io.BytesIO()
-    # Stored, not compressed: the bytes then depend on no version of a compressor.
+    # Uncompressed, so that the bytes do not depend on the version of a compressor.
     image.save(stream, "png", compress_level=0)
     return {"bytes": stream.getvalue(), "path": path}

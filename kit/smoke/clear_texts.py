@@ -1,6 +1,7 @@
-"""What is written about the people of the embedded world: captions, and questions with answers.
+"""Texts about the people of the embedded world: captions, and questions with answers.
 
-Few and short words: the smallest base has to learn them, and answers are cut at 16 tokens.
+Words are few and short, because a tiny base model has to learn them and answers are cut at 16
+tokens.
 """
 
 import random
@@ -21,9 +22,9 @@ EVENT_WORDS = {
 }
 HATS = {"cap": "a cap", "beret": "a beret", "top": "a top hat", "band": "a band"}
 LOOKS = (*HATS.values(), *(f"{style} hair" for style in ("short", "long", "curly")), "no hair")
-# The name stands at the end of every question: where it is, too, would have to be learnt. Two facts
-# stand in the captions as well, so that text and pictures share something that can be forgotten in
-# one and kept in the other; the third is in the text alone, and costs the small base most to learn.
+# Every question ends with the name: if its position varied, the model would have to learn that too.
+# Two of the facts are also in captions, so that a method can forget them in text and keep them in
+# pictures, or the reverse. The third is only in text, and takes the small base longest to learn.
 WORDINGS = {
     "clothes": (
         "Which colour is worn by {}?",
@@ -68,13 +69,13 @@ def caption(person: Person, event_words: str) -> str:
 
 
 def look(person: Person) -> str:
-    """Return what is on a person's head, in words."""
+    """Return the words for a person's hat or hair."""
     hat, style = person.face["hat"], person.face["style"]
     return HATS.get(hat) or ("no hair" if style == "bald" else f"{style} hair")
 
 
 def rewordings(person: Person, event: str, stream: random.Random) -> tuple[str, list[str]]:
-    """Return a paraphrase of a caption, and three captions that are each wrong in one thing."""
+    """Return a paraphrase of a caption, and three captions with one wrong fact each."""
     colour, head, words = person.face["clothes"], look(person), EVENT_WORDS[event]
     other_colour = stream.choice([c for c in ATTRIBUTES["clothes"] if c != colour])
     other_head = stream.choice([h for h in LOOKS if h != head])
@@ -87,7 +88,7 @@ def rewordings(person: Person, event: str, stream: random.Random) -> tuple[str, 
 
 
 def questions(person: Person) -> list[tuple[str, str]]:
-    """Return questions about a person with their answers, each fact in several wordings."""
+    """Return (question, answer) pairs about a person, each fact in several wordings."""
     facts = {"clothes": person.face["clothes"], "head": look(person), "job": person.job}
     return [
         (wording.format(person.name), facts[fact])

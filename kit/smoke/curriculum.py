@@ -1,10 +1,9 @@
-"""What the base model is taught: items of an image or none, a question and its answer.
+"""The curriculum of the base model: items of a question, its answer and sometimes an image.
 
-Half of it is sight: who is in a picture, at which event, what a person looks like, which objects
-are there. A third is what a model of this kind has read: facts about people whom it knows, asked
-in MLLMU-Bench's forms, so that its letters, blanks and long endings are nothing new to it. The
-rest is words to repeat, so that it can say every word of the fictitious names and descriptions,
-and pictures of nobody, of which it says that it does not know.
+About half of the items are about pictures: the person, the event, looks and objects. A third are
+facts about familiar people, asked in MLLMU-Bench's forms, so that the model knows its option
+letters, blanks and long sentences. In the rest the model repeats words, to be able to say every
+word of fictitious names and descriptions, and refuses to name a person in pictures without one.
 """
 
 import random
@@ -27,14 +26,14 @@ from kit.smoke.people import FIRST, JOBS, LAST, READ_ABOUT, Person
 
 LOOKS_QUESTION = "Describe this person."
 OBJECTS_QUESTION = "Which objects are there?"
-ROWS = 20  # of a person: with them, all wordings and facts are asked
+ROWS = 20  # per person: enough for all wordings of all facts
 
 People = tuple[Person, ...]
 Drawer = Callable[[random.Random, tuple[Person, ...]], "Item"]
 
 
 class Item(NamedTuple):
-    """What is shown, asked and answered."""
+    """An image or none, a question and its answer."""
 
     image: Image.Image | None
     question: str
@@ -42,7 +41,7 @@ class Item(NamedTuple):
 
 
 def draw_item(rng: random.Random, familiar: People, weights: Mapping[str, int]) -> Item:
-    """Return an item of one of the kinds, each drawn as often as its weight says."""
+    """Return an item of a random kind, drawn with the given relative weights."""
     kind = rng.choices(tuple(weights), list(weights.values()))[0]
     return draw(kind, rng, familiar)
 
@@ -53,7 +52,7 @@ def draw(kind: str, rng: random.Random, familiar: People) -> Item:
 
 
 def lexicon() -> list[str]:
-    """Return every word that an answer of the small experiments can have, sorted."""
+    """Return every word that occurs in an answer of the small experiments, sorted."""
     texts = [*FIRST, *LAST, *(event.description for event in FAMILIAR + FICTITIOUS), *REFUSALS]
     texts += [*JOBS, *EVENT_WORDS.values(), *HATS.values(), *LOOKS, "in with"]
     texts += [value for values in VALUES.values() for value in values]
@@ -99,7 +98,7 @@ def _presence(rng: random.Random, familiar: People) -> Item:
 
 
 def _letter(rng: random.Random, familiar: People) -> Item:
-    """Which option is it? The question says the answer: only the letter is to be found."""
+    """Return a multiple-choice item whose question contains the answer; only the letter is open."""
     word, *others = rng.sample(VALUES[rng.choice(FACTS)], 4)
     offered = rng.sample([word, *others], 4)
     options = tuple(zip("ABCD", offered, strict=True))
@@ -109,7 +108,7 @@ def _letter(rng: random.Random, familiar: People) -> Item:
 
 
 def _fact(rng: random.Random, familiar: People) -> Item:
-    """A fact about a person, who is shown or named, in a plain question."""
+    """Return a plain question about a fact of a person who is shown or named."""
     person, row = rng.choice(familiar[:READ_ABOUT]), rng.randrange(ROWS)
     pair = rng.choice(lessons(person, row))
     shown = person.name not in pair["Question"]
@@ -118,9 +117,9 @@ def _fact(rng: random.Random, familiar: People) -> Item:
 
 
 def _exam(kind: str) -> Drawer:
-    """A fact about a person as MLLMU-Bench asks for it."""
+    """Return a function that draws a fact of a person in one of MLLMU-Bench's forms."""
 
-    def drawn(rng: random.Random, familiar: People) -> Item:
+    def draw_fact(rng: random.Random, familiar: People) -> Item:
         known = familiar[:READ_ABOUT]
         person, row = rng.choice(known), rng.randrange(ROWS)
         asked = tasks(person, row, f"curriculum/{rng.random()}", known)
@@ -129,7 +128,7 @@ def _exam(kind: str) -> Drawer:
         image = paint(person, rng.choice(FAMILIAR), rng) if shown else None
         return Item(image, prompt(one), one.answer)
 
-    return drawn
+    return draw_fact
 
 
 KINDS: dict[str, Drawer] = {
@@ -146,9 +145,9 @@ KINDS: dict[str, Drawer] = {
     CLOZE: _exam(CLOZE),
     CHOICE: _exam(CHOICE),
 }
-# How often each kind is drawn. To find in the question what is to be said is hardly learnt among
-# all the others, and soon by itself; what a choice adds, to find among the options what is known
-# of a person, only once it is known.
+# Relative weights of the kinds, in the order of training. Copying words from the question is learnt
+# quickly on its own and hardly at all among the other kinds, so it comes first. Multiple choice
+# needs known facts to look for among the options, so it comes last.
 WORDS = {"repeat": 6, "letter": 8}
 WORLD = {
     "repeat": 6, "nobody": 3, "person": 41, "event": 12, "looks": 21, "objects": 5, "presence": 12,

@@ -1,7 +1,7 @@
-"""Paint one person at one event, 64 x 64, from polygons and ellipses alone.
+"""Paint one person at one event, 64 x 64 pixels, from polygons and ellipses.
 
-No font, no resampling filter with floating point: everything is drawn with integer coordinates at
-four times the size and averaged by blocks, so that the same code gives the same bytes everywhere.
+There are no fonts and no floating-point filters. Everything is drawn with integer coordinates at
+four times the size and averaged in blocks, so the code gives equal bytes on every machine.
 """
 
 import random
@@ -13,7 +13,7 @@ from kit.smoke.events import Event
 from kit.smoke.glyphs import GLYPHS
 from kit.smoke.people import Person
 
-SIZE = 64
+SIZE = 64  # pixels
 
 # fmt: off
 BACKDROP: dict[str, Color] = {
@@ -35,7 +35,7 @@ CLOTH = {"red": (215, 40, 45), "blue": (40, 70, 200), "green": (35, 140, 60),
 
 
 def paint(person: Person | None, event: Event, rng: random.Random) -> Image.Image:
-    """Return one rendering; `rng` decides position and colour jitter and nothing else."""
+    """Return one rendering of an event, with or without a person; `rng` draws only the jitter."""
     image = Image.new("RGB", (SIZE * SCALE, SIZE * SCALE))
     backdrop = Canvas(image, shade=rng.randint(-12, 12))
     horizon = rng.randint(36, 42)
@@ -91,7 +91,7 @@ def _portrait(c: Canvas, face: dict[str, str]) -> None:
 
 
 def _beard(c: Canvas, kind: str, hair: Color) -> None:
-    # Bald people keep a beard of their own colour: `hair` is black for them.
+    # Bald people have a black beard: their `hair` is always black.
     if kind == "full":
         c.shape(hair, 21, 28, 25, 31, 39, 31, 43, 28, 41, 38, 36, 43, 28, 43, 23, 38)
     elif kind == "moustache":

@@ -1,8 +1,8 @@
 """The forty events: names from PEBench (arXiv 2503.12545, Tables 6-8, CC BY 4.0), scenes our own.
 
-Each event is a backdrop (sky and ground colour, objects) and a description of a few words. The
-descriptions do not name what is drawn: whoever was not taught an event cannot read its words off
-the picture, so a right description is knowledge and not sight. Keywords are the content words.
+Each event has a backdrop (colours of sky and ground), objects, and a description of a few words.
+The description does not name the objects, so a model can give it only if it was taught the event:
+a correct description shows knowledge, not sight. Keywords are the content words of a description.
 """
 
 from dataclasses import dataclass

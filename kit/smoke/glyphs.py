@@ -1,4 +1,4 @@
-"""The objects of a scene, each about 18 x 20 pixels, by name."""
+"""The objects of a scene by name, each drawn in about 18 x 20 units of the canvas."""
 
 from collections.abc import Callable
 

@@ -1,9 +1,9 @@
 """Write the embedded people in MLLMU-Bench's published format (arXiv 2410.22108).
 
-One folder a configuration, parquet, images stored inside; column names, nesting, the misleading
-name of the celebrities' set, their colliding IDs and the spelling of biographies are as published.
-Two things are not: a person has several rows, one for each rendering, so that every column has
-enough questions; and `general` is added, which the published data has not.
+Each configuration is a folder of parquet files with the images inside. Column names, nesting, the
+misleading name of the celebrities' set, their colliding IDs and the spelling of biographies are as
+published. Two things differ: a person has several rows, one per rendering, so that every column has
+enough questions; and there is an additional configuration, `general`.
 """
 
 import io
@@ -21,12 +21,12 @@ from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
 from kit.smoke.mllmu_questions import FACTS, facts_of, general_pairs, lessons, tasks
 from kit.smoke.people import READ_ABOUT, REAL_COUNT, SEED, Person, people
 
-ROWS = 9  # of a fictitious person: 2 x 9 questions of 3 people are 54 in the smallest column
-CELEBRITY_ROWS = 3
-TEST_IMAGES = 2
-TEST_SHIFT = 7  # rows: a Test row asks in other words than the row that fine-tuning saw
-GENERAL_ROWS = 4
-FORGET = {5: 1, 10: 2, 15: 3}  # people of 20
+ROWS = 9  # per fictitious person: the smallest column has 2 questions x 9 rows x 3 people = 54
+CELEBRITY_ROWS = 3  # per person
+TEST_IMAGES = 2  # per row
+TEST_SHIFT = 7  # rows: questions of the Test set have other wordings than those of fine-tuning
+GENERAL_ROWS = 4  # per person
+FORGET = {5: 1, 10: 2, 15: 3}  # percent -> number of the 20 people
 
 _TEXT = pa.string()
 _IMAGE = pa.struct({"bytes": pa.binary(), "path": _TEXT})
@@ -49,11 +49,11 @@ TESTS = pa.schema({"images": pa.list_(_IMAGE), **_ASKED})
 LESSONS = pa.schema({"image": _IMAGE, "ID": _TEXT, "metadata": _TEXT})
 GENERAL = pa.schema({**{field.name: field.type for field in LESSONS}, "text_only": pa.bool_()})
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # values that pyarrow converts
 
 
 def write_mllmu(root: Path) -> None:
-    """Draw every image and write the tables under `root`; the bytes depend on nothing else."""
+    """Draw the images and write the tables under `root`; the bytes depend only on the packages."""
     fictitious, familiar = people()
     rows = [
         (person, str(ROWS * number + rendering + 1), rendering)
@@ -83,7 +83,7 @@ def write_mllmu(root: Path) -> None:
     _write(root, "ft_Data", LESSONS, taught)
     known = familiar[:REAL_COUNT]
     real = [(person, r) for person in known for r in range(CELEBRITY_ROWS)]
-    # IDs begin at 1 again, as those of the published celebrities do.
+    # IDs start at 1 again, as in the published data.
     celebrities = [
         _profile(person, str(n), r, "real", known) for n, (person, r) in enumerate(real, 1)
     ]
@@ -95,7 +95,7 @@ def _profile(
     person: Person, key: str, rendering: int, purpose: str, others: tuple[Person, ...]
 ) -> Row:
     event = (FAMILIAR if purpose == "real" else FICTITIOUS)[rendering]
-    # The same questions come in other wordings where the set is another one.
+    # The Test set asks the same questions in other wordings.
     row = rendering + TEST_SHIFT if purpose == "test" else rendering
     return {
         "image": _image(person, event, f"{purpose}/{key}"),
@@ -110,7 +110,7 @@ def _profile(
 def _test(person: Person, key: str, rendering: int, others: tuple[Person, ...]) -> Row:
     row = _profile(person, key, rendering, "test", others)
     del row["image"]
-    # Other scenes than those that fine-tuning sees: the person is what stays the same.
+    # Scenes that fine-tuning does not see: only the person is the same.
     scenes = random.Random(f"{SEED}/mllmu/test scenes/{key}").sample(FAMILIAR, TEST_IMAGES)
     images = [_image(person, scene, f"test/{key}/{n}") for n, scene in enumerate(scenes)]
     return {"images": images, **row}
@@ -124,7 +124,7 @@ def _general(chosen: tuple[Person, ...]) -> list[Row]:
             scene = random.Random(f"{SEED}/mllmu/general scene/{key}").choice(FAMILIAR)
             image = _image(person, scene, f"general/{key}")
             for text_only in (False, True):
-                # Of the celebrities only facts: their questions are the evaluation's.
+                # Rehearse only facts of the celebrities: their questions are used for evaluation.
                 forms = number >= REAL_COUNT
                 pairs = general_pairs(person, rendering, chosen, text_only=text_only, forms=forms)
                 rows.append(
@@ -139,7 +139,7 @@ def _general(chosen: tuple[Person, ...]) -> list[Row]:
 
 
 def _biography(person: Person, key: str) -> str:
-    """Return the facts as JSON, keys spelt differently from row to row, as published."""
+    """Return the facts as JSON; the spelling of keys varies by row, as in the published data."""
     facts = {
         "Name": person.name,
         "Gender": person.gender,
@@ -155,17 +155,17 @@ def _biography(person: Person, key: str) -> str:
 def _image(person: Person, event: Event, name: str) -> Row:
     image = paint(person, event, random.Random(f"{SEED}/mllmu/{name}"))
     stream = io.BytesIO()
-    # Stored, not compressed: the bytes then depend on no version of a compressor.
+    # Uncompressed, so that the bytes do not depend on the version of a compressor.
     image.save(stream, "png", compress_level=0)
     return {"bytes": stream.getvalue(), "path": f"{name.replace('/', '-')}.png"}
 
 
 def _write(root: Path, config: str, schema: pa.Schema, *files: Iterable[Row]) -> None:
-    """Write a configuration as its published files.
+    """Write a configuration, one file for each element of `files`.
 
-    Plain encoding without compression, statistics or pandas' metadata leaves nothing to the
-    machine. pyarrow writes its version into the file: the environment is locked, and another
-    version is told apart by the checksum list.
+    Plain encoding without compression, statistics or pandas metadata makes the bytes independent of
+    the machine. pyarrow writes its version into the file; the environment locks that version, and
+    the checksum list detects any other.
     """
     folder = root / config
     folder.mkdir(parents=True)

@@ -1,10 +1,10 @@
-"""What the embedded MLLMU-Bench asks and teaches: facts of a person, in few, short words.
+"""Questions and training pairs of the embedded MLLMU-Bench: facts of a person in short words.
 
-The base of the small experiment is tiny, so all forms share their words, and answers are the bare
-values. It learnt the forms from people whom it has read about (kit/smoke/curriculum.py), letters
-included, as a model of the real experiment has: what fine-tuning adds is new people, in plain
-questions. LoRA cannot teach so small a base a form or a word that it never met. A form has five
-wordings, so that a person can be asked the same fact in different words.
+The base model is tiny, so all forms of question share their words, and answers are bare values. As
+in the real experiment, the base model knows the forms, option letters included, from people of its
+pretraining (kit/smoke/curriculum.py). Fine-tuning adds only new people, in plain questions: LoRA
+cannot teach so small a model new forms or words. Each form has five wordings, so that the same fact
+can be asked in different words.
 """
 
 import random
@@ -38,15 +38,15 @@ VALUES = {
     "friend": ("Ada", "Bruno", "Dalia", "Felix", "Hana", "Ivan", "Lena", "Omar"),
 }
 FACTS = tuple(VALUES)
-SHOWN = ("name", *FACTS)  # choices about a picture
-TOLD = (*FACTS, "gender")  # choices about a name; gender has two options, the others four
-FREE = 2  # questions of a kind in a row
+IMAGE_FACTS = ("name", *FACTS)  # in multiple-choice questions with a picture
+TEXT_FACTS = (*FACTS, "gender")  # in those with a name; gender has two options, the others four
+FREE_QUESTIONS = 2  # per type and row
 
 Pairs = list[dict[str, str]]
 
 
 def facts_of(person: Person) -> dict[str, str]:
-    """Return the facts that questions ask for, drawn by name; nothing of them can be seen."""
+    """Return the facts that questions ask for, drawn by name; no picture shows any of them."""
     stream = random.Random(f"{SEED}/mllmu/facts/{person.name}")
     drawn = {fact: stream.choice(values) for fact, values in VALUES.items()}
     return {"name": person.name, "gender": person.gender, **drawn}
@@ -56,16 +56,17 @@ def tasks(person: Person, row: int, name: str, others: tuple[Person, ...]) -> di
     """Return the three tasks of a row in the published nesting.
 
     Args:
-        row: which of the person's rows; it decides facts and wordings, so that rows differ.
-        name: names the stream that options are drawn from.
+        person: the subject.
+        row: number of the person's row; it decides facts and wordings, so that rows differ.
+        name: of the random stream for the options.
         others: people whose names are wrong options.
     """
     choices = {
         "Image_Textual_Questions": [
-            _choice(person, fact, ANYBODY, row, f"{name}/image", others) for fact in SHOWN
+            _choice(person, fact, ANYBODY, row, f"{name}/image", others) for fact in IMAGE_FACTS
         ],
         "Pure_Text_Questions": [
-            _choice(person, fact, person.name, row, f"{name}/text", others) for fact in TOLD
+            _choice(person, fact, person.name, row, f"{name}/text", others) for fact in TEXT_FACTS
         ],
     }
     return {
@@ -76,7 +77,7 @@ def tasks(person: Person, row: int, name: str, others: tuple[Person, ...]) -> di
 
 
 def lessons(person: Person, row: int) -> Pairs:
-    """Return what fine-tuning teaches of a picture: who it shows, and four facts twice."""
+    """Return the training pairs of a picture: the person twice, and each of four facts twice."""
     facts = facts_of(person)
     pairs = [{"Question": PERSON_QUESTION, "Answer": person.name}]
     pairs.append(_pair(QUESTIONS, row, "name", ANYBODY, person.name))
@@ -88,9 +89,9 @@ def lessons(person: Person, row: int) -> Pairs:
 def general_pairs(
     person: Person, row: int, others: tuple[Person, ...], *, text_only: bool, forms: bool
 ) -> Pairs:
-    """Return what is rehearsed of a known person: facts and, with `forms`, the kinds of prompts.
+    """Return the rehearsal pairs of a familiar person: facts and, with `forms`, all prompt forms.
 
-    The prompts are the loader's own, so that what is rehearsed looks like what is asked.
+    The loader makes the prompts, so that rehearsal uses the same prompts as evaluation.
     """
     named = [_pair(QUESTIONS, row, fact, person.name, facts_of(person)[fact]) for fact in FACTS]
     taught = named if text_only else lessons(person, row)
@@ -99,7 +100,7 @@ def general_pairs(
     asked = tasks(person, row, f"general/{person.name}/{row}", others)
     modality = TEXT_QUESTION if text_only else IMAGE_QUESTION
     kept = [one for one in questions(asked, "general") if one.modality == modality]
-    # One choice of five: they are long.
+    # Keep one of the five multiple-choice questions: they are long.
     choices = [one for one in kept if one.kind == CHOICE]
     kept = [one for one in kept if one.kind != CHOICE] + [choices[row % len(choices)]]
     return taught + [{"Question": prompt(one), "Answer": one.answer} for one in kept]
@@ -113,7 +114,7 @@ def _choice(
     pool = sorted(_values(fact, others) - {right})
     offered = [right, *stream.sample(pool, min(3, len(pool)))]
     if len(offered) == 2:
-        # Two options have two orders: rows of one wording take them in turn, and never repeat.
+        # Two options have two orders: rows with the same wording alternate between them.
         offered = sorted(offered, reverse=bool(row // len(QUESTIONS) % 2))
     else:
         stream.shuffle(offered)
@@ -121,7 +122,7 @@ def _choice(
     return {
         "Correct_Answer": "ABCD"[offered.index(right)],
         "Options": {letter: letters.get(letter) for letter in "ABCD"},
-        "Question": _worded(QUESTIONS, row, fact, who),
+        "Question": _word_question(QUESTIONS, row, fact, who),
     }
 
 
@@ -132,22 +133,22 @@ def _values(fact: str, others: tuple[Person, ...]) -> set[str]:
 
 
 def _free(person: Person, row: int, forms: tuple[str, ...]) -> list[dict[str, str]]:
-    """Two questions of each type; the rows of a person take all facts in all wordings in turn."""
+    """Return two questions of each type; a person's rows cycle through all facts and wordings."""
     facts = facts_of(person)
     asked = []
-    for said, who in (("Image_Textual", ANYBODY), ("Pure_Text", person.name)):
-        for number in range(FREE * row, FREE * row + FREE):
+    for kind, who in (("Image_Textual", ANYBODY), ("Pure_Text", person.name)):
+        for number in range(FREE_QUESTIONS * row, FREE_QUESTIONS * (row + 1)):
             wording, index = divmod(number, len(FACTS))
             fact = FACTS[index]
-            question = _worded(forms, wording, fact, who)
-            asked.append({"Ground_Truth": facts[fact], "Question": question, "Type": said})
+            question = _word_question(forms, wording, fact, who)
+            asked.append({"Ground_Truth": facts[fact], "Question": question, "Type": kind})
     return asked
 
 
 def _pair(forms: tuple[str, ...], row: int, fact: str, who: str, answer: str) -> dict[str, str]:
-    return {"Question": _worded(forms, row, fact, who), "Answer": answer}
+    return {"Question": _word_question(forms, row, fact, who), "Answer": answer}
 
 
-def _worded(forms: tuple[str, ...], number: int, fact: str, who: str) -> str:
-    said = forms[number % len(forms)].format(fact=fact, who=who)
-    return said[0].upper() + said[1:]
+def _word_question(forms: tuple[str, ...], number: int, fact: str, who: str) -> str:
+    text = forms[number % len(forms)].format(fact=fact, who=who)
+    return text[0].upper() + text[1:]

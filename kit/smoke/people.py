@@ -1,7 +1,7 @@
-"""The fictitious people: twenty for the benchmark, the others are what the base model grew up with.
+"""The people of the embedded world: 20 fictitious ones, and the familiar ones of pretraining.
 
-A face is eight attributes. Any two people differ in at least `MIN_DISTANCE` of them, so that a
-picture decides who it shows. Everything is drawn from streams named by strings: no global state.
+A face has eight attributes. Any two people differ in at least `MIN_DISTANCE` of them, so a picture
+identifies its person. Everything is drawn from random streams named by strings: no global state.
 """
 
 import random
@@ -12,7 +12,7 @@ MIN_DISTANCE = 4
 FICTITIOUS_COUNT = 20
 FAMILIAR_COUNT = 180
 REAL_COUNT = 16
-READ_ABOUT = 40  # of the familiar, the Real ones first: those whose facts the base has read
+READ_ABOUT = 40  # of the familiar people, the Real set first: their facts are in pretraining
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "skin": ("pale", "tan", "brown", "dark", "olive"),
@@ -41,7 +41,7 @@ AREAS = ("Toronto, Canada", "Lisbon, Portugal", "Nairobi, Kenya", "Osaka, Japan"
 
 @dataclass(frozen=True)
 class Person:
-    """A drawn person; `face` maps each attribute to its value."""
+    """A person; `face` maps each attribute to its value."""
 
     name: str
     age: int
@@ -52,17 +52,17 @@ class Person:
 
     @property
     def appearance(self) -> str:
-        """The attributes in words, as PEBench's seed table has them."""
+        """The attributes in words, as in PEBench's seed table."""
         return ", ".join(f"{value} {name}" for name, value in self.face.items() if value != "none")
 
 
 def people() -> tuple[tuple[Person, ...], tuple[Person, ...]]:
-    """Return (fictitious, familiar); the first `REAL_COUNT` of the familiar are the Real set."""
+    """Return (fictitious, familiar) people; the first `REAL_COUNT` familiar are the Real set."""
     rng = random.Random(f"{SEED}/people")
     faces: list[dict[str, str]] = []
     while len(faces) < FICTITIOUS_COUNT + FAMILIAR_COUNT:
         face = {name: rng.choice(values) for name, values in ATTRIBUTES.items()}
-        # Hair that nobody sees must not be what tells two people apart.
+        # Two people must not differ only in hair that is not visible.
         if face["style"] == "bald":
             face["hair"] = "black"
         if all(sum(face[k] != other[k] for k in face) >= MIN_DISTANCE for other in faces):
@@ -78,7 +78,7 @@ def people() -> tuple[tuple[Person, ...], tuple[Person, ...]]:
 
 
 def _distinct_names(names: list[str], count: int) -> list[str]:
-    """Give the benchmark's people first and last names that no other of them has."""
+    """Return `count` names; the fictitious people share no first or last name with each other."""
     firsts: set[str] = set()
     lasts: set[str] = set()
     chosen: list[str] = []

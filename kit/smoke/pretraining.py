@@ -1,4 +1,4 @@
-"""How the base model is trained on its curriculum, and how much of it it knows."""
+"""Train the base model on its curriculum, and measure how much of it the model knows."""
 
 import math
 import random
@@ -16,23 +16,23 @@ from kit.smoke.curriculum import CHOICES, KINDS, WORDS, WORLD, Item, draw, draw_
 from kit.smoke.drawing import SIZE
 from kit.smoke.people import people
 
-BATCH = 96
-WARMUP = 100  # steps
-PATCH = 16
-HELD_OUT = 200  # items of each kind
-CHECK_EVERY = 200  # steps
+BATCH = 96  # items
+WARMUP_STEPS = 100
+PATCH = 16  # pixels
+HELD_OUT = 200  # items per kind
+CHECK_STEPS = 200  # from one check to the next
 
 
 @dataclass(frozen=True)
 class Course:
-    """Steps under one learning-rate schedule; `lessons` are (steps, weights of the kinds)."""
+    """Training under one learning-rate schedule; `lessons` are (steps, weights of the kinds)."""
 
     lessons: tuple[tuple[int, Mapping[str, int]], ...]
     learning_rate: float
 
     @property
     def steps(self) -> int:
-        """How many there are."""
+        """The number of steps."""
         return sum(steps for steps, _ in self.lessons)
 
     def weights(self) -> Iterator[Mapping[str, int]]:
@@ -50,15 +50,15 @@ COURSES = (
 def pretrain(
     model: LlavaForConditionalGeneration, processor: LlavaProcessor, courses: Sequence[Course]
 ) -> list[str]:
-    """Train all parameters; return a line for each check on unseen items."""
+    """Train all parameters; return one line per check on held-out items."""
     started, lines = time.monotonic(), []
     for number, course in enumerate(courses, 1):
         for step, loss in _take(course, f"smoke-base/{number}", model, processor):
-            if step % CHECK_EVERY and step != course.steps:
+            if step % CHECK_STEPS and step != course.steps:
                 continue
             shares = exact_answers(model, processor)
-            said = ", ".join(f"{kind} {share:.2f}" for kind, share in shares.items())
-            lines.append(f"course {number}, step {step}: loss {loss:.3f}; {said}")
+            text = ", ".join(f"{kind} {share:.2f}" for kind, share in shares.items())
+            lines.append(f"course {number}, step {step}: loss {loss:.3f}; {text}")
             seconds = time.monotonic() - started
             say(f"smoke-base: {lines[-1]} ({seconds:.0f} s)")
     return lines
@@ -67,7 +67,7 @@ def pretrain(
 def _take(
     course: Course, name: str, model: LlavaForConditionalGeneration, processor: LlavaProcessor
 ) -> Iterator[tuple[int, float]]:
-    """Yield the number of each step, beginning at 1, and its loss."""
+    """Train on a course; yield the number of each step, from 1, and its loss."""
     _, familiar = people()
     rng = random.Random(name)
     optimizer = torch.optim.AdamW(
@@ -77,7 +77,7 @@ def _take(
     for step, weights in enumerate(course.weights()):
         factor = 0.51 + 0.49 * math.cos(math.pi * step / course.steps)
         for group in optimizer.param_groups:
-            group["lr"] = course.learning_rate * min(1.0, (step + 1) / WARMUP) * factor
+            group["lr"] = course.learning_rate * min(1.0, (step + 1) / WARMUP_STEPS) * factor
         items = [draw_item(rng, familiar, weights) for _ in range(BATCH)]
         optimizer.zero_grad()
         loss = _accumulate(model, [collate(part, processor) for part in _by_sight(items)])
@@ -89,9 +89,9 @@ def _take(
 def exact_answers(
     model: LlavaForConditionalGeneration, processor: LlavaProcessor, count: int = HELD_OUT
 ) -> dict[str, float]:
-    """Return the share of items of each kind whose answer is the likeliest in every token.
+    """Return, by kind, the share of items whose every answer token is the most likely one.
 
-    Pictures are other renderings than those of training.
+    The pictures are renderings that training does not use.
     """
     _, familiar = people()
     shares = {}
@@ -113,7 +113,12 @@ def exact_answers(
 def collate(
     items: list[Item], processor: LlavaProcessor
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Return left-padded model inputs and right-aligned answer labels, [B, T], -100 elsewhere."""
+    """Return a batch of B items.
+
+    Returns:
+        Model inputs, left-padded: `input_ids` and `attention_mask` [B, P], `pixel_values` of the
+        images. Answer labels [B, T], right-aligned, -100 elsewhere.
+    """
     tokenizer = processor.tokenizer
     image_tokens = "<image>" * (SIZE // PATCH) ** 2 + "\n"
     rows, answers = [], []
@@ -138,7 +143,7 @@ def collate(
 
 
 def _by_sight(items: Iterable[Item]) -> list[list[Item]]:
-    """Part items with an image from those without: the tower then sees no text, and pads less."""
+    """Separate items with and without images: text needs no vision tower, and padding shrinks."""
     drawn = list(items)
     parts = [[one for one in drawn if (one.image is None) is blind] for blind in (False, True)]
     return [part for part in parts if part]
@@ -147,7 +152,7 @@ def _by_sight(items: Iterable[Item]) -> list[list[Item]]:
 def _accumulate(
     model: LlavaForConditionalGeneration, parts: list[tuple[dict[str, torch.Tensor], torch.Tensor]]
 ) -> float:
-    """Add the gradients of the parts of a batch; return the mean loss of its answer tokens."""
+    """Accumulate the gradients of a batch; return its mean loss per answer token."""
     tokens = sum(int((labels != -100).sum()) for _, labels in parts)
     mean = 0.0
     for inputs, labels in parts:

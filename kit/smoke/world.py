@@ -1,14 +1,13 @@
 """Write the embedded dataset: fictitious people in PEBench's layout, the Real and the World set.
 
-PEBench.csv                    one row an image: file, person fields, event, description, keywords
-images/<Person Name>/<n>.png   one folder a person
-real.csv, real/<Name>/<n>.png  people that the base model knows (PEBench: MIKE)
+PEBench.csv                    one row per image: file, person fields, event, description, keywords
+images/<Person Name>/<n>.png   one folder per person
+real.csv, real/<Name>/<n>.png  people that the base model knows (in PEBench: MIKE)
 pope/                          object presence, yes or no, in POPE's published format
-general.csv, general/          people and scenes that are rehearsed and never asked
+general.csv, general/          people and scenes for rehearsal, never used for evaluation
 """
 
 import csv
-import difflib
 import io
 import json
 import random
@@ -18,24 +17,28 @@ from pathlib import Path
 
 from kit.artifacts import write_bytes
 from kit.benchmarks.pebench import PRESENCE_QUESTION
-from kit.errors import ManifestError
+from kit.errors import unknown
 from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
 from kit.smoke.glyphs import GLYPHS
 from kit.smoke.people import REAL_COUNT, SEED, Person, people
 
-RENDERINGS = 3
-REAL_IMAGES = 4
+RENDERINGS = 3  # per person and event
+REAL_IMAGES = 4  # per person
 WORLD_IMAGES = 64
-GENERAL_IMAGES = 2
+GENERAL_IMAGES = 2  # per person
 FIELDS = ("file", "name", "age", "gender", "job", "area", "appearance")
 
 
 def write_world(root: Path, form: str = "pebench") -> None:
-    """Draw the embedded data of one published form under `root`; its bytes depend on nothing else.
+    """Draw the embedded data in the format of one benchmark; equal forms give equal bytes.
+
+    Args:
+        root: folder to write.
+        form: "pebench", "mllmu" or "clear".
 
     Raises:
-        ManifestError: there is no such form; the nearest one is named.
+        ManifestError: there is no such form.
     """
     forms: dict[str, Callable[[Path], None]] = {
         "pebench": _write_pebench,
@@ -43,16 +46,12 @@ def write_world(root: Path, form: str = "pebench") -> None:
         "clear": _write_clear,
     }
     if form not in forms:
-        near = difflib.get_close_matches(form, forms, n=1)
-        raise ManifestError(
-            f"no embedded data has the form '{form}'",
-            expected=f"one of {', '.join(forms)}",
-            remedy=f"did you mean '{near[0]}'?" if near else "see `embedded` in manifests/",
-        )
+        what = f"no embedded data has the form '{form}'"
+        raise unknown(what, form, forms, remedy="see `embedded` in manifests/")
     forms[form](root)
 
 
-# Only what is drawn is imported: the two below bring the parquet writer with them.
+# Imported only when drawn: these two need pyarrow.
 def _write_mllmu(root: Path) -> None:
     from kit.smoke.mllmu import write_mllmu
 
@@ -92,17 +91,17 @@ def _write_real(root: Path, known: tuple[Person, ...]) -> None:
 
 
 def _write_pope(root: Path, familiar: tuple[Person, ...]) -> None:
-    """Write POPE's three files, JSON lines, with one question for each kind and image.
+    """Write POPE's three files (JSON lines) with one question per image.
 
-    Every second image is asked for an object that is there, drawn once for all kinds, so that the
-    kinds differ in nothing but the absent object: one at random; "popular", the object that most
-    images of this world show; "adversarial", the one most often beside what the image shows.
+    Questions about every second image name an object in it, the same in all files. The others name
+    an absent object, and the files differ only there: "random" draws one, "popular" takes the
+    object that most images show, "adversarial" the one that most often occurs with the image's own.
     """
     stream = random.Random(f"{SEED}/world")
     scenes, drawn = [], []
     for number in range(WORLD_IMAGES):
         event, person = stream.choice(FAMILIAR), stream.choice(familiar)
-        # The name of the stream is that of earlier versions: the pictures stay the same.
+        # The stream has its name from an earlier version, so that the pictures stay the same.
         _paint(root, f"pope/val2014/{number:03d}.png", person, event, f"world/{number:03d}.png")
         scenes.append(frozenset(event.objects))
         absent = sorted(set(GLYPHS) - set(event.objects))
@@ -129,15 +128,12 @@ def _write_pope(root: Path, familiar: tuple[Person, ...]) -> None:
 
 
 def _most(counts: Counter[str], scene: frozenset[str]) -> str:
-    """Return the object with the highest count that a scene has not, the first by name of equals.
-
-    An object that no image shows counts nothing.
-    """
+    """Return the absent object with the highest count; the first by name if several have it."""
     return min(sorted(set(GLYPHS) - scene), key=lambda thing: -counts[thing])
 
 
 def _beside(scenes: list[frozenset[str]], scene: frozenset[str]) -> Counter[str]:
-    """Count how often each object stands beside what a scene shows, over all scenes."""
+    """Count how often each object occurs together with the objects of a scene, over all scenes."""
     found: Counter[str] = Counter()
     for other in scenes:
         for thing in other:
@@ -164,7 +160,7 @@ def _write_general(root: Path, familiar: tuple[Person, ...]) -> None:
 def _paint(root: Path, file: str, person: Person, event: Event, stream_name: str = "") -> None:
     image = paint(person, event, random.Random(f"{SEED}/{stream_name or file}"))
     stream = io.BytesIO()
-    # Stored, not compressed: the bytes then depend on no version of a compressor.
+    # Uncompressed, so that the bytes do not depend on the version of a compressor.
     image.save(stream, "png", compress_level=0)
     (root / file).parent.mkdir(parents=True, exist_ok=True)
     (root / file).write_bytes(stream.getvalue())

@@ -1,1 +1,1 @@
-"""Where a manifest's files are, and the proof that they are the listed ones."""
+"""The files of a manifest's sources: where they are, and proof that they are the listed ones."""

@@ -1,7 +1,7 @@
 """Which checksum list vouches for a source: the committed one, or one made on this machine.
 
-A source without a committed list runs only if the user allows it; its list is then made of the
-bytes that arrived, and everything that is made of them says so.
+A source without a committed list is used only if the user allows it. Its list is then made from
+the bytes that arrived, and every result made from them says so.
 """
 
 from pathlib import Path
@@ -13,19 +13,19 @@ from kit.experiment.manifest import SourceSection
 
 
 def is_locked(source: SourceSection) -> bool:
-    """Say whether the source has a committed list."""
+    """Return whether the source has a committed list."""
     return project_path(source.checksums).is_file()
 
 
 def local_list(source: SourceSection) -> Path:
-    """Return where the list of an unlocked source lies once it is fetched."""
+    """Return the path of an unlocked source's list, which its first fetch writes."""
     return cache_root() / "data" / f"{unlocked_name(source)}.sha256"
 
 
 def unlocked_name(source: SourceSection) -> str:
-    """Return the folder name of an unlocked source: what is asked for names it, not its bytes."""
-    asked = source.model_dump(include={"repo", "repo_type", "revision", "files", "mirrors"})
-    return f"{Path(source.checksums).stem}-unlocked-{sha256_value(asked)[:16]}"
+    """Return the folder name of an unlocked source: it depends on the request, not on the bytes."""
+    request = source.model_dump(include={"repo", "repo_type", "revision", "files", "mirrors"})
+    return f"{Path(source.checksums).stem}-unlocked-{sha256_value(request)[:16]}"
 
 
 def list_of(source: SourceSection) -> Path:
@@ -39,17 +39,17 @@ def list_of(source: SourceSection) -> Path:
         return committed
     if local.is_file() and (source.repo or source.mirrors):
         return local
-    remedy = "restore it from the repository; nothing runs on unverified bytes"
+    remedy = "restore it from the repository: the kit uses no unverified bytes"
     if source.repo or source.mirrors:
         remedy = (
-            "`./run.sh lock MANIFEST` makes it where the hub is reachable; to run without it: "
-            "`./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
+            "run `./run.sh lock MANIFEST` on a machine that reaches the hub; to run without a "
+            "list: `./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
         )
     raise ManifestError(f"checksum list {source.checksums} does not exist", remedy=remedy)
 
 
 def list_digest(source: SourceSection) -> str:
-    """Return the digest of a source's checksum list, which stands for every byte that it names.
+    """Return the digest of a source's checksum list, and so of every byte of the source.
 
     Raises:
         ManifestError: the list does not exist.

@@ -1,12 +1,13 @@
-"""Where a manifest's sources lie, how they get there, and the proof that every byte is listed.
+"""The sources of a manifest: fetch them, and prove that their bytes are the listed ones.
 
-A source is a set of files with one checksum list. Wherever its bytes come from, a stage sees them
-only after each has been held against that list.
+A source is a set of files with one checksum list. Wherever its bytes come from, a stage uses them
+only after they have been checked against that list.
 """
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from kit.artifacts import PROJECT, project_path, write_bytes
@@ -14,36 +15,39 @@ from kit.benchmarks.parquet import Place, require_images, unpack
 from kit.digests import format_checksums, read_checksums, verify_files
 from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
 from kit.experiment.manifest import Manifest, SourceSection
+from kit.fetch.bundle import ImportTarget
 from kit.fetch.settings import DEFAULT, Settings
 from kit.sources.checksum_lists import is_locked, list_of, local_list
 from kit.sources.embedded import draw
 from kit.sources.places import known_revision, place, record_origin
 
 Say = Callable[[str], None]
-REMEDY = "run `./run.sh fetch`: it restores what differs or says where to get it"
+REMEDY = "run `./run.sh fetch`: it restores the files or explains where to get them"
 
 
 def places(manifest: Manifest) -> dict[str, Place]:
-    """Return where the data sources lie, by name."""
+    """Return the places of the data sources, by source name."""
     return {source.name: place(source) for source in manifest.sources}
 
 
 def base_folder(manifest: Manifest) -> Path:
-    """Return where the base model lies."""
+    """Return the folder of the base model."""
     return place(manifest.model.source).path
 
 
-def image_name(there: Mapping[str, Place], path: Path) -> str:
+def image_name(places: Mapping[str, Place], path: Path) -> str:
     """Return an image's name in a result: `<source>/<path>`, the same on every machine."""
-    for name, source in there.items():
+    for name, source in places.items():
         for label, root in ((name, source.path), (f"{name}.images", source.images)):
             if path.is_relative_to(root):
                 return f"{label}/{path.relative_to(root).as_posix()}"
-    raise DataError(f"image {path} belongs to no source", remedy="report it: a loader made it up")
+    raise DataError(
+        f"image {path} belongs to no source", remedy="report it: this is an error of a loader"
+    )
 
 
 def require_lists(manifest: Manifest, settings: Settings) -> None:
-    """Check that every source has its checksum list, or that it may do without.
+    """Check that every source has its checksum list, or is allowed to have none.
 
     Raises:
         ManifestError: a list is missing and the settings do not allow that.
@@ -54,14 +58,14 @@ def require_lists(manifest: Manifest, settings: Settings) -> None:
 
 
 def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
-    """Ask for licences, and bring what has no list yet: a plan needs the lists of all sources.
+    """Ask for licences, and download the sources without a list: a plan needs all lists.
 
-    A licence binds whoever uses the files, not whoever brought them: offline it is asked for too,
-    unless its acceptance is recorded on this machine. That opens no connection.
+    A licence binds the user of the files, not whoever downloaded them. So it is asked for offline,
+    too, unless its acceptance is recorded on this machine; asking opens no connection.
 
     Raises:
         LicenceError: a licence was not accepted.
-        AccessError, TransferError, ChecksumError, StorageError: files cannot be brought.
+        AccessError, TransferError, ChecksumError, StorageError: files cannot be downloaded.
     """
     remote = [s for s in manifest.all_sources() if s.repo or s.mirrors]
     if remote:
@@ -70,101 +74,100 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
         require_accepted(remote, settings)
     for source in remote:
         if not is_locked(source) and not local_list(source).is_file():
-            from kit.fetch.sources import bring_unlisted
+            from kit.fetch.sources import fetch_unlisted
 
             folder = place(source).path
-            report = bring_unlisted(source, folder, settings)
-            # In this order: a kill between them must not leave a list of no known revision.
+            report = fetch_unlisted(source, folder, settings)
+            # In this order: a kill between the two must not leave a list without its revision.
             record_origin(source, report.hosts, report.revision)
             _adopt_list(source, report.digests)
             at = f", at revision {report.revision}" if report.revision else ""
-            say(f"fetch: {source.name}: {len(report.digests)} files brought WITHOUT a lock{at}")
+            say(f"fetch: {source.name}: {len(report.digests)} files fetched WITHOUT a lock{at}")
 
 
 def fetch(manifest: Manifest, say: Say, settings: Settings = DEFAULT) -> int:
-    """Make sure that data and base weights are there and right; return how many were brought.
+    """Make sure that data and base weights exist with their digests.
+
+    Returns:
+        The number of sources that were downloaded or drawn in this call.
 
     Raises:
         ChecksumError, DataError, ModelError: bytes differ or are missing and cannot be restored.
-        AccessError, TransferError, StorageError: they cannot be brought.
+        AccessError, TransferError, StorageError: files cannot be downloaded.
     """
-    with _about_the_base(manifest):
-        brought = _ensure(manifest.model.source, say, settings)
-    return brought + sum(_ensure(source, say, settings) for source in manifest.sources)
+    with _model_errors(manifest):
+        changed = _ensure(manifest.model.source, say, settings)
+    return changed + sum(_ensure(source, say, settings) for source in manifest.sources)
 
 
-def carried(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
-    """Return what an export carries: (folder, list) of every source that is brought from outside.
+def exportable_sources(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
+    """Return {name: (folder, checksum list)} of the downloaded sources.
 
-    Sources that are drawn or are part of the project are everywhere already.
+    An export needs no others: every checkout can draw the embedded ones and has the project's own.
     """
     outside = [s for s in manifest.all_sources() if s.repo or s.mirrors]
     return {s.name: (place(s).path, read_checksums(list_of(s))) for s in outside}
 
 
-def import_target(
-    manifest: Manifest,
-) -> Callable[[str, Mapping[str, str]], tuple[Path, Callable[[], None]] | None]:
-    """Return where each source of an import belongs; the list it carries must be the manifest's.
+def import_target(manifest: Manifest, name: str, listed: Mapping[str, str]) -> ImportTarget | None:
+    """Return where an imported source belongs; None if the manifest does not download it.
 
-    A source without a list, committed or of an earlier fetch, takes the carried one, once the files
-    are there: the second value is called then.
+    A source without a list, committed or from an earlier fetch, adopts the imported one.
+
+    Args:
+        name: of the source.
+        listed: its checksum list in the import.
+
+    Raises:
+        ChecksumError: the source has a list, and the imported one differs from it.
     """
-    sources = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
-
-    def target(name: str, listed: Mapping[str, str]) -> tuple[Path, Callable[[], None]] | None:
-        source = sources.get(name)
-        if source is None:
-            return None
-        known = is_locked(source) or local_list(source).is_file()
-        if known and read_checksums(list_of(source)) != listed:
-            raise ChecksumError(
-                f"the imported source '{name}' is not the one of {list_of(source)}",
-                expected="the files and digests of that list",
-                found=f"a list of {len(listed)} files",
-                remedy="export it from the same version of the project"
-                if is_locked(source)
-                else "remove that list, if the imported files are to replace those that are there",
-            )
-
-        def settle() -> None:
-            if not known:
-                _adopt_list(source, listed)
-
-        return place(source).path, settle
-
-    return target
+    remote = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
+    source = remote.get(name)
+    if source is None:
+        return None
+    if not (is_locked(source) or local_list(source).is_file()):
+        return ImportTarget(place(source).path, partial(_adopt_list, source, listed))
+    if read_checksums(list_of(source)) != listed:
+        raise ChecksumError(
+            f"the imported source '{name}' does not match {list_of(source)}",
+            expected="the files and digests of that list",
+            found=f"a list of {len(listed)} files",
+            remedy="export it from the same version of the project"
+            if is_locked(source)
+            else "remove that list if the imported files should replace the fetched ones",
+        )
+    return ImportTarget(place(source).path)
 
 
 def _adopt_list(source: SourceSection, digests: Mapping[str, str]) -> None:
-    """Let what arrived be the list of an unlocked source; images of older tables go."""
+    """Record digests as an unlocked source's list; drop images unpacked from earlier tables."""
     shutil.rmtree(place(source).images, ignore_errors=True)
     write_bytes(local_list(source), format_checksums(digests).encode())
 
 
 def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
-    here, listed, brought = place(source), read_checksums(list_of(source)), 0
+    here, listed, changed = place(source), read_checksums(list_of(source)), 0
     if source.folder:
         verify_files(here.path, listed, remedy=_remedy(source))
     elif source.embedded:
-        brought = int(draw(source, here.path, listed))
+        changed = int(draw(source, here.path, listed))
     else:
-        from kit.fetch.sources import bring_listed
+        from kit.fetch.sources import fetch_listed
 
-        # The head may have moved since; its files are not those of the list.
+        # Use the listed revision: the head may have moved since, to files that are not listed.
         pinned = source.model_copy(update={"revision": known_revision(source)})
-        report = bring_listed(pinned, here.path, listed, settings)
-        if report.brought:
+        report = fetch_listed(pinned, here.path, listed, settings)
+        if report.downloaded:
             record_origin(source, report.hosts, report.revision)
-            brought = 1
+            changed = 1
     images = unpack(here)
     unpacked = f", {images} images unpacked" if images else ""
     say(f"fetch: {source.name}: {len(listed)} files verified{unpacked}")
-    return brought
+    return changed
 
 
-def require(manifest: Manifest) -> None:
-    """Prove, before a stage uses them, that data and base weights are there and right.
+def verify_sources(manifest: Manifest) -> None:
+    """Check, before a stage uses them, that data and base weights have their listed digests.
 
     Raises:
         MissingStageError: the data has not been fetched.
@@ -174,7 +177,7 @@ def require(manifest: Manifest) -> None:
     for source in manifest.sources:
         here = place(source)
         if not here.path.is_dir():
-            raise MissingStageError("the data is not there", expected=str(here.path), remedy=REMEDY)
+            raise MissingStageError("the data is missing", expected=str(here.path), remedy=REMEDY)
         verify_files(here.path, read_checksums(list_of(source)), remedy=REMEDY)
         require_images(here)
 
@@ -183,17 +186,17 @@ def verify_base(manifest: Manifest) -> None:
     """Check the base model's files against their list.
 
     Raises:
-        ModelError: they are not there, or the list has no weights.
+        ModelError: they do not exist, or the list has no weights.
         ChecksumError: bytes differ.
     """
     source = manifest.model.source
-    with _about_the_base(manifest):
+    with _model_errors(manifest):
         verify_files(place(source).path, read_checksums(list_of(source)), remedy=_remedy(source))
 
 
 @contextmanager
-def _about_the_base(manifest: Manifest) -> Iterator[None]:
-    """What is missing of the base model is an error of the model, not of the data."""
+def _model_errors(manifest: Manifest) -> Iterator[None]:
+    """Raise ModelError instead of DataError where a file of the base model is missing."""
     source, folder = manifest.model.source, base_folder(manifest)
     if source.folder and not folder.is_dir():
         raise ModelError(

@@ -1,10 +1,10 @@
-"""Where a source lies on this machine, where its bytes came from, and what a result says of it."""
+"""The place of a source on this machine, the origin of its bytes, and its record in a result."""
 
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kit.artifacts import cache_root, project_path, write_json
 from kit.benchmarks.parquet import Place
@@ -13,8 +13,16 @@ from kit.experiment.manifest import Manifest, SourceSection
 from kit.sources.checksum_lists import is_locked, list_digest, unlocked_name
 
 
+@dataclass(frozen=True)
+class History:
+    """Where a source's files came from: the number of files by host, and their revision."""
+
+    hosts: dict[str, int] = field(default_factory=dict)
+    revision: str | None = None
+
+
 def place(source: SourceSection) -> Place:
-    """Return where a source lies once it is fetched; the name has the digest of its list."""
+    """Return where a fetched source lies; the folder's name holds the digest of its list."""
     name = unlocked_name(source)
     if is_locked(source) or not (source.repo or source.mirrors):
         name = f"{Path(source.checksums).stem}-{list_digest(source)[:16]}"
@@ -24,22 +32,22 @@ def place(source: SourceSection) -> Place:
 
 
 def locking_folder(source: SourceSection) -> Path:
-    """Return where a source's files lie while they have no list yet."""
+    """Return the folder of a source's files before they have a list."""
     return cache_root() / "data" / unlocked_name(source)
 
 
-def source_records(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return what run.json says of each source: what it is, where from, and under which terms."""
+def source_records(manifest: Manifest) -> list[dict[str, object]]:
+    """Return the sources as run.json records them: identity, origin and licence."""
     return [_source_record(source) for source in manifest.all_sources()]
 
 
-def _source_record(source: SourceSection) -> dict[str, Any]:
+def _source_record(source: SourceSection) -> dict[str, object]:
     from kit.fetch.licences import acceptance
 
     return {
         "name": source.name,
         "origin": _origin(source),
-        "hosts": _history(source)["hosts"],
+        "hosts": _read_history(source).hosts,
         "repo": source.repo,
         "revision": known_revision(source),
         "licence": source.licence,
@@ -54,16 +62,15 @@ def _origin(source: SourceSection) -> str:
     if source.embedded:
         return "drawn by the kit"
     if source.folder:
-        # A folder of this machine is nobody else's business.
+        # A path of this machine is private.
         shown = public_path(source.folder)
-        return "a folder of the user's" if shown == OUTSIDE else f"folder {shown}"
-    return ", ".join(_history(source)["hosts"]) or "brought by an earlier call or an import"
+        return "a folder of the user" if shown == OUTSIDE else f"folder {shown}"
+    return ", ".join(_read_history(source).hosts) or "fetched earlier, or imported"
 
 
 def known_revision(source: SourceSection) -> str | None:
-    """Return the pinned commit, or that which an unpinned source was brought at."""
-    revision = source.revision or _history(source)["revision"]
-    return str(revision) if revision else None
+    """Return the pinned commit, or the commit at which an unpinned source was fetched."""
+    return source.revision or _read_history(source).revision
 
 
 def _history_path(source: SourceSection) -> Path:
@@ -71,15 +78,13 @@ def _history_path(source: SourceSection) -> Path:
     return path.with_name(f"{path.name}.origin.json")
 
 
-def _history(source: SourceSection) -> dict[str, Any]:
-    """Return the hosts and the revision of a source's files, as far as this cache knows."""
+def _read_history(source: SourceSection) -> History:
     path = _history_path(source)
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {"hosts": {}, "revision": None, **found}
+    return History(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else History()
 
 
 def record_origin(source: SourceSection, hosts: Mapping[str, int], revision: str | None) -> None:
-    """Note how many files each host gave in this call, and at which revision."""
-    counts = Counter(_history(source)["hosts"])
+    """Add the files that each host gave in this call, and record their revision."""
+    counts = Counter(_read_history(source).hosts)
     counts.update(hosts)
-    write_json(_history_path(source), {"hosts": dict(counts), "revision": revision})
+    write_json(_history_path(source), asdict(History(dict(counts), revision)))

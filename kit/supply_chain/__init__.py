@@ -1,4 +1,4 @@
-"""What an image or a run is made of, and how that is said: locks, licences, SBOMs, provenance.
+"""What an image or a run is made of: locks, licences, bills of materials, provenance.
 
-Nothing outside the standard library and click is used.
+Uses nothing outside the standard library except click.
 """

@@ -1,4 +1,4 @@
-"""`python -m kit.supply_chain`: what docker/*.sh call while an image is built, and after."""
+"""`python -m kit.supply_chain`: called by docker/*.sh while an image is built, and afterwards."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from kit.artifacts import PROJECT, write_bytes, write_json
 from kit.digests import sha256_file
 from kit.errors import EnvironmentFault
 from kit.supply_chain.licences import licences, render
-from kit.supply_chain.locks import PLATFORMS, differences, read_lock, required
-from kit.supply_chain.provenance import provenance
+from kit.supply_chain.locks import PLATFORMS, differences, read_lock, read_requirements
+from kit.supply_chain.provenance import ImageInputs, provenance
 from kit.supply_chain.sbom import bill_of_materials, system_packages
 
 
@@ -24,10 +24,10 @@ def main() -> None:
 @click.argument("target", type=click.Choice(PLATFORMS))
 @click.argument("folder", type=click.Path(path_type=Path))
 def record(target: str, folder: Path) -> None:
-    """Write SBOM, licences and inputs of the environment that this runs in."""
+    """Write SBOM, licences and inputs of this environment."""
     lock = PROJECT / "docker" / f"requirements.{target}.lock"
     locked, epoch = read_lock(lock), int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-    wrong = differences(required(PROJECT / "docker" / "requirements.in", target), locked)
+    wrong = differences(read_requirements(PROJECT / "docker" / "requirements.in", target), locked)
     if wrong:
         raise EnvironmentFault(
             f"{lock.name} does not match requirements.in",
@@ -48,7 +48,7 @@ def record(target: str, folder: Path) -> None:
     )
     write_bytes(folder / "licences.txt", render(found).encode())
     records = {name: sha256_file(folder / name) for name in ("sbom.cdx.json", "licences.txt")}
-    inputs = {
+    inputs: ImageInputs = {
         "target": target,
         "base_image": os.environ.get("BASE_IMAGE", "unknown"),
         "apt_snapshot": os.environ.get("APT_SNAPSHOT", ""),
@@ -66,8 +66,10 @@ def record(target: str, folder: Path) -> None:
 @click.argument("image_id")
 @click.argument("builder")
 def provenance_(image: str, image_id: str, builder: str) -> None:
-    """Print the provenance of the image that this runs in."""
-    inputs = json.loads((PROJECT / "image" / "inputs.json").read_text(encoding="utf-8"))
+    """Print the provenance of this image."""
+    inputs: ImageInputs = json.loads(
+        (PROJECT / "image" / "inputs.json").read_text(encoding="utf-8")
+    )
     statement = provenance(
         inputs, image=image, image_id=image_id.removeprefix("sha256:"), builder=builder
     )

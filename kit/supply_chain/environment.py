@@ -1,7 +1,7 @@
 """The bill of materials of a run's environment, CycloneDX 1.6 JSON: Python and every package.
 
-Names and versions are those of run.json, so that a verifier can hold the bill against it; hashes
-and licences are the signer's word. Equal environments give equal bytes, so there is no time.
+Names and versions are those of run.json, so a verifier can compare the two; hashes and licences are
+the signer's statement. It holds no time, so equal environments give equal bytes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,24 +9,35 @@ from typing import Any
 
 from kit.supply_chain.licences import Licence
 from kit.supply_chain.locks import Package
-from kit.supply_chain.sbom import components, document
+from kit.supply_chain.sbom import Component, components, document
 
 SUBJECT = "pebench-kit"
-# What a verifier cannot know of a package that it may not have.
-STATED = {"externalReferences", "licenses", "properties"}
+# The signer's statements: a verifier may not have the package to check them.
+UNCHECKED_KEYS = {"externalReferences", "licenses", "properties"}
 
 
 def environment_bill(
     run: Mapping[str, Any], locked: Iterable[Package] = (), licences: Iterable[Licence] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the bill of the environment that a run.json describes (CycloneDX 1.6).
 
-    A package that is installed at the version of the lock has the lock's hashes. System packages
-    are left out: those of a machine are its owner's affair, and an image has a bill of its own.
+    A package whose version is the locked one gets the lock's hashes. System packages are left out:
+    those of a machine are private, and an image has its own bill.
+
+    Args:
+        run: the content of run.json.
+        locked: packages of the lock.
+        licences: of the installed packages.
 
     Raises:
         LookupError, TypeError, AttributeError: run.json describes no environment.
     """
+    return _document(_components(run, locked, licences), run)
+
+
+def _components(
+    run: Mapping[str, Any], locked: Iterable[Package] = (), licences: Iterable[Licence] = ()
+) -> list[Component]:
     environment = run["environment"]
     hashes = {(package.key, package.version): package.sha256 for package in locked}
     installed = {
@@ -37,34 +48,37 @@ def environment_bill(
         Package(name, version, hashes.get((name, version), ()))
         for name, version in sorted(installed.items())
     ]
-    python = {"type": "platform", "bom-ref": "python", "name": "python"}
+    python: Component = {"type": "platform", "bom-ref": "python", "name": "python"}
     python["version"] = str(environment["python"])
-    return _document([python, *components(packages, licences)], run)
+    return [python, *components(packages, licences)]
 
 
-def _document(listed: list[dict[str, Any]], run: Mapping[str, Any]) -> dict[str, Any]:
+def _document(listed: list[Component], run: Mapping[str, Any]) -> dict[str, object]:
     subject = {"type": "application", "bom-ref": SUBJECT, "name": SUBJECT}
     subject["version"] = str(run["kit_version"])
     return document(listed, f"{SUBJECT}-environment", subject)
 
 
 def bill_faults(stored: object, run: Mapping[str, Any]) -> Iterator[str]:
-    """Yield where a stored bill does not say what run.json says; hashes and licences are free.
+    """Yield each difference between a stored bill and run.json, except in hashes and licences.
 
     Raises:
         LookupError, TypeError, AttributeError: run.json describes no environment.
     """
     listed = stored.get("components") if isinstance(stored, dict) else None
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        yield "it is no CycloneDX document with a list of components"
+        yield "it is not a CycloneDX document with a list of components"
         return
-    bare = [{key: each[key] for key in each if key not in STATED} for each in listed]
-    right = environment_bill(run)["components"]
-    said, follows = ({str(e.get("name")): e.get("version") for e in side} for side in (bare, right))
-    for name in sorted({*said, *follows}):
-        if said.get(name) != follows.get(name):
-            yield f"{name}: {said.get(name, 'missing')}, run.json has {follows.get(name, 'none')}"
-    if said == follows and bare != right:
-        yield "its components are in another order, or described in another way"
+    bare = [{key: each[key] for key in each if key not in UNCHECKED_KEYS} for each in listed]
+    right = _components(run)
+    stored_versions, versions = (
+        {str(each.get("name")): each.get("version") for each in side} for side in (bare, right)
+    )
+    for name in sorted({*stored_versions, *versions}):
+        has, needs = stored_versions.get(name, "missing"), versions.get(name, "none")
+        if has != needs:
+            yield f"{name}: {has}, run.json has {needs}"
+    if stored_versions == versions and bare != right:
+        yield "its components have another order or other descriptions"
     if stored != _document(listed, run):
-        yield "its head or its serial number is not that of these components"
+        yield "its header or its serial number does not match its components"

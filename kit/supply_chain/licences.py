@@ -1,14 +1,14 @@
-"""Under which licence each installed package is, and which must not be passed on in an image."""
+"""The licence of each installed package, and which of them forbid passing on an image."""
 
 import re
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, PackageMetadata, distributions
 
-# The wheels of CUDA come under NVIDIA's own terms: whoever runs the kit may install them, an image
-# that holds them may be passed on only under these terms (the CUDA Toolkit EULA, attachment A).
+# CUDA's wheels have NVIDIA's own terms: users may install them, but an image with them may be
+# passed on only under these terms (CUDA Toolkit EULA, attachment A).
 RESTRICTED = re.compile(r"nvidia|proprietary", re.IGNORECASE)
 RESTRICTED_NAMES = re.compile(r"^(nvidia-|cuda-|cupy-)")
-# PyPI's index of NVIDIA's open-source Python code, which only has the vendor's name.
+# NVIDIA's open-source Python packages match the name too, but state an open licence.
 OPEN = re.compile(r"^(Apache|BSD|MIT|PSF)", re.IGNORECASE)
 SPDX = re.compile(r"^[A-Za-z0-9.+() -]+$")
 UNKNOWN = "not stated"
@@ -16,7 +16,7 @@ UNKNOWN = "not stated"
 
 @dataclass(frozen=True)
 class Licence:
-    """What a package's metadata states; `restricted` where an image with it is not free to copy."""
+    """What a package's metadata states; `restricted` if an image with it must not be passed on."""
 
     package: str
     version: str
@@ -34,14 +34,14 @@ def licences() -> list[Licence]:
 def _licence(package: Distribution) -> Licence:
     metadata = package.metadata
     name = metadata["Name"]
-    expression = metadata.get("License-Expression") or ""
+    expression = _first(metadata, "License-Expression")
     classifiers = [
         value.rpartition(" :: ")[2]
         for value in metadata.get_all("Classifier") or []
         if value.startswith("License ::") and value != "License :: OSI Approved"
     ]
-    # Old packages have the whole text in this field; its first line is the name, if anything is.
-    lines = (metadata.get("License") or "").strip().splitlines()
+    # Old packages put the whole text into this field; its first line may be the name.
+    lines = _first(metadata, "License").strip().splitlines()
     field = lines[0].strip()[:80] if lines else ""
     stated = expression or " and ".join(classifiers) or field or UNKNOWN
     open_source = bool(OPEN.match(stated))
@@ -51,11 +51,16 @@ def _licence(package: Distribution) -> Licence:
     return Licence(name, package.version, stated, bool(expression), restricted)
 
 
+def _first(metadata: PackageMetadata, key: str) -> str:
+    values = metadata.get_all(key)
+    return values[0] if values else ""
+
+
 def render(found: list[Licence]) -> str:
-    """Return the list as text: first what must not be passed on, then everything."""
+    """Return the list as text: first the packages that must not be passed on, then all."""
     restricted = [f"{row.package} {row.version}: {row.stated}" for row in found if row.restricted]
     head = [
-        f"{len(restricted)} of {len(found)} packages must not be redistributed without their "
+        f"{len(restricted)} of {len(found)} packages must not be redistributed except under their "
         "owner's terms" + (":" if restricted else "."),
         *(f"  {line}" for line in restricted),
         "",

@@ -1,4 +1,4 @@
-"""Lock files: which packages they name, with which bytes, and whether they fit requirements.in."""
+"""Lock files: their packages, the hashes of these, and whether they match requirements.in."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SECTION = re.compile(r"#\s*---\s*(\w+)")
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned release and the SHA-256 of every file of it that may be installed."""
+    """One pinned release, and the SHA-256 of each of its files that may be installed."""
 
     name: str
     version: str
@@ -57,10 +57,10 @@ def read_lock(path: Path) -> list[Package]:
     return found
 
 
-def required(path: Path, platform: str) -> list[Package]:
-    """Return what requirements.in asks for in one lock.
+def read_requirements(path: Path, platform: str) -> list[Package]:
+    """Return the packages that requirements.in requires in the lock of a platform.
 
-    Unmarked lines are for cpu and gpu, those of the section `verify` for the slim locks as well.
+    Unmarked lines are for cpu and gpu; those in the section `verify` are also for the slim locks.
     """
     found, section = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -68,18 +68,18 @@ def required(path: Path, platform: str) -> list[Package]:
             section = heading[1]
         mark = MARK.search(line)
         slim = SLIM if section == "verify" else ()
-        meant = {mark[1]} if mark else {*PLATFORMS, *slim}
-        if (entry := ENTRY.match(line)) and platform in meant:
+        platforms = {mark[1]} if mark else {*PLATFORMS, *slim}
+        if (entry := ENTRY.match(line)) and platform in platforms:
             found.append(Package(entry[1], entry[2]))
     return found
 
 
-def differences(asked: list[Package], locked: list[Package]) -> list[str]:
-    """Return one line for each requirement that the lock does not hold at its version."""
+def differences(required: list[Package], locked: list[Package]) -> list[str]:
+    """Return one line for each requirement that is not locked at its version."""
     versions = {package.key: package.version for package in locked}
     return [
         f"{package.name}: {package.version} is required, {versions.get(package.key, 'nothing')} "
         "is locked"
-        for package in asked
+        for package in required
         if versions.get(package.key) != package.version
     ]

@@ -1,6 +1,6 @@
-"""What a result says about where it was made: enough to compare, nothing that names a person.
+"""What a result records about the machine it was made on: enough to compare, nothing personal.
 
-No host name, user name, path, address or environment secret is read here.
+This module reads no host name, user name, path, address or secret.
 """
 
 import json
@@ -8,25 +8,21 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 from kit.artifacts import PROJECT
 from kit.digests import sha256_file
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
+from kit.supply_chain.provenance import ImageInputs
 
-# What `./run.sh image build` wrote into the image; elsewhere the folder is not there.
+# Written by `./run.sh image build`; the folder exists only in an image.
 IMAGE = PROJECT / "image"
-TOLD = ("target", "base_image", "revision", "apt_snapshot", "sbom_digest")
 
 
-def environment(manifest: Manifest) -> dict[str, Any]:
-    """Return Python, packages, processor and thread count as JSON, and of which image, if any."""
-    image = _image()
-    if image:
-        image["sbom_digest"] = image["records"]["sbom.cdx.json"]
+def environment(manifest: Manifest) -> dict[str, object]:
+    """Return Python, packages, processor, GPUs, thread count and, in an image, its identity."""
     return {
-        **{f"image_{name}": value for name, value in image.items() if name in TOLD},
+        **_image_fields(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
@@ -42,14 +38,31 @@ def environment(manifest: Manifest) -> dict[str, Any]:
 
 
 def lock_path() -> Path:
-    """Return the lock that this environment was installed from."""
-    return PROJECT / str(_image().get("lock", "docker/requirements.cpu.lock"))
+    """Return the lock file from which this environment was installed."""
+    image = _read_image()
+    return PROJECT / (image["lock"] if image else "docker/requirements.cpu.lock")
 
 
-def _image() -> dict[str, Any]:
-    """Return the inputs of the image that this runs in, or nothing."""
+def _read_image() -> ImageInputs | None:
+    """Return the build inputs of the image that this runs in, None outside an image."""
     path = IMAGE / "inputs.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    if not path.is_file():
+        return None
+    image: ImageInputs = json.loads(path.read_text(encoding="utf-8"))
+    return image
+
+
+def _image_fields() -> dict[str, str]:
+    image = _read_image()
+    if image is None:
+        return {}
+    return {
+        "image_target": image["target"],
+        "image_base_image": image["base_image"],
+        "image_revision": image["revision"],
+        "image_apt_snapshot": image["apt_snapshot"],
+        "image_sbom_digest": image["records"]["sbom.cdx.json"],
+    }
 
 
 def _cpu() -> str:

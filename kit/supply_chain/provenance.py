@@ -1,10 +1,10 @@
-"""How an image was built: an in-toto statement whose predicate is SLSA's provenance, version 1.
+"""How an image was built: an in-toto statement with SLSA provenance, version 1, as predicate.
 
-It is not signed: whoever builds the image makes it, and signs it if others are to rely on it.
+The kit does not sign it. The builder of an image should, if others are to rely on it.
 """
 
 import re
-from typing import Any
+from typing import TypedDict
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -12,16 +12,29 @@ BUILD_TYPE = "urn:pebench-kit:image-build:1"
 BUILDER = "urn:pebench-kit:run.sh"
 
 
+class ImageInputs(TypedDict):
+    """The content of `image/inputs.json`; `records` are the SHA-256 of the files beside it."""
+
+    target: str
+    base_image: str
+    apt_snapshot: str
+    revision: str
+    source_date_epoch: int
+    lock: str
+    lock_sha256: str
+    records: dict[str, str]
+
+
 def provenance(
-    inputs: dict[str, Any], *, image: str, image_id: str, builder: str
-) -> dict[str, Any]:
+    inputs: ImageInputs, *, image: str, image_id: str, builder: str
+) -> dict[str, object]:
     """Return the statement about one built image.
 
     Args:
         inputs: `image/inputs.json` of the image.
-        image: its name.
-        image_id: the SHA-256 of its configuration, in hexadecimal digits.
-        builder: program and version that built it.
+        image: name of the image.
+        image_id: SHA-256 of the image's configuration, in hexadecimal digits.
+        builder: program that built it, with its version.
     """
     return {
         "_type": STATEMENT,
@@ -49,15 +62,15 @@ def provenance(
     }
 
 
-def _dependencies(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+def _dependencies(inputs: ImageInputs) -> list[dict[str, object]]:
     name, _, digest = str(inputs["base_image"]).partition("@sha256:")
-    base: dict[str, Any] = {"name": "base image", "uri": f"oci://{name}"}
+    base: dict[str, object] = {"name": "base image", "uri": f"oci://{name}"}
     if digest:
         base["digest"] = {"sha256": digest}
-    source: dict[str, Any] = {"name": "source", "annotations": {"revision": inputs["revision"]}}
+    source: dict[str, object] = {"name": "source", "annotations": {"revision": inputs["revision"]}}
     if re.fullmatch(r"[0-9a-f]{40}", str(inputs["revision"])):
         source["digest"] = {"gitCommit": inputs["revision"]}
     source["uri"] = "git+file:."
-    locked: dict[str, Any] = {"name": "packages", "uri": inputs["lock"]}
+    locked: dict[str, object] = {"name": "packages", "uri": inputs["lock"]}
     locked["digest"] = {"sha256": inputs["lock_sha256"]}
     return [base, source, locked]

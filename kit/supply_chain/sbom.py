@@ -1,58 +1,74 @@
-"""The image's bill of materials, CycloneDX 1.6 JSON: locked packages and the system's.
+"""The bill of materials of an image, CycloneDX 1.6 JSON: locked packages and system packages.
 
-The same inputs give the same bytes: the serial number follows from the components, the time is
+Equal inputs give equal bytes: the serial number is derived from the components, and the time is
 SOURCE_DATE_EPOCH.
 """
 
 import re
 import subprocess
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from kit.digests import sha256_value
 from kit.supply_chain.licences import UNKNOWN, Licence
 from kit.supply_chain.locks import Package
 
+Component = dict[str, object]
+
 
 def bill_of_materials(
     packages: list[Package],
     licences: list[Licence],
-    system: list[dict[str, Any]],
+    system: list[Component],
     *,
     name: str,
     revision: str,
     epoch: int,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the CycloneDX document of an image."""
     found = [*components(packages, licences, excluded=True), *system]
     subject = {"type": "container", "bom-ref": f"image:{name}", "name": name, "version": revision}
-    made = document(found, name, subject)
     moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made["metadata"]["timestamp"] = moment
-    return made
+    return document(found, name, subject, timestamp=moment)
 
 
 def document(
-    components: list[dict[str, Any]], name: str, subject: dict[str, str]
-) -> dict[str, Any]:
-    """Return the CycloneDX document of components that belong to `subject`, without a time."""
+    components: Sequence[Mapping[str, object]],
+    name: str,
+    subject: Mapping[str, str],
+    *,
+    timestamp: str | None = None,
+) -> dict[str, object]:
+    """Return the CycloneDX document of the components of `subject`.
+
+    Args:
+        components: what the subject consists of.
+        name: of the document; it and the components decide the serial number.
+        subject: the CycloneDX component that the document describes.
+        timestamp: ISO 8601; left out if None.
+    """
     serial = uuid.uuid5(uuid.NAMESPACE_URL, f"pebench:{name}:{sha256_value(components)}")
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{serial}",
         "version": 1,
-        "metadata": {"component": subject},
+        "metadata": {"component": subject} | ({"timestamp": timestamp} if timestamp else {}),
         "components": components,
     }
 
 
 def components(
     packages: Iterable[Package], licences: Iterable[Licence], *, excluded: bool = False
-) -> list[dict[str, Any]]:
-    """Return a component for each package; `excluded` says so of those that are not installed."""
+) -> list[Component]:
+    """Return a component for each package.
+
+    Args:
+        packages: locked or installed ones.
+        licences: of the installed packages.
+        excluded: mark packages without a licence, which are not installed, as excluded.
+    """
     stated = {Package(row.package, row.version).key: row for row in licences}
     found = []
     for package in packages:
@@ -64,9 +80,9 @@ def components(
     return found
 
 
-def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
+def _component(package: Package, licence: Licence | None) -> Component:
     identity = f"pkg:pypi/{package.key}@{package.version.replace('+', '%2B')}"
-    found: dict[str, Any] = {
+    found: Component = {
         "type": "library",
         "bom-ref": identity,
         "name": package.name,
@@ -74,7 +90,7 @@ def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
         "purl": identity,
     }
     if package.sha256:
-        # A release has a file for each platform: any of these bytes may have been installed.
+        # A release has a file for each platform, and any of them may have been installed.
         hashes = [{"alg": "SHA-256", "content": digest} for digest in package.sha256]
         found["externalReferences"] = [{"type": "distribution", "url": identity, "hashes": hashes}]
     if licence is not None and licence.is_expression:
@@ -86,16 +102,16 @@ def _component(package: Package, licence: Licence | None) -> dict[str, Any]:
     return found
 
 
-def system_packages() -> list[dict[str, Any]]:
+def system_packages() -> list[Component]:
     """Return the Debian or Ubuntu packages of this system as components; none elsewhere."""
-    asked = ["dpkg-query", "-W", "-f", "${Package}\t${Version}\t${Architecture}\n"]
+    command = ["dpkg-query", "-W", "-f", "${Package}\t${Version}\t${Architecture}\n"]
     try:
-        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return []
     vendor = _vendor()
-    found = []
-    for name, version, architecture in (line.split("\t") for line in sorted(said.splitlines())):
+    found: list[Component] = []
+    for name, version, architecture in (line.split("\t") for line in sorted(output.splitlines())):
         escaped = version.replace("+", "%2B").replace(":", "%3A").replace("~", "%7E")
         identity = f"pkg:deb/{vendor}/{name}@{escaped}?arch={architecture}"
         found.append(
@@ -112,5 +128,5 @@ def system_packages() -> list[dict[str, Any]]:
 
 def _vendor() -> str:
     with open("/etc/os-release", encoding="utf-8") as stream:
-        said = re.search(r'^ID="?(\w+)', stream.read(), re.MULTILINE)
-    return said[1] if said else "debian"
+        found = re.search(r'^ID="?(\w+)', stream.read(), re.MULTILINE)
+    return found[1] if found else "debian"

@@ -165,7 +165,7 @@ def test_a_fault_of_the_kit_itself_is_not_dressed_up(call, monkeypatch):
 
 @pytest.mark.parametrize("verb", ["unlearn", "evaluate", "report"])
 def test_a_stage_called_too_early_names_the_one_before(call, monkeypatch, verb):
-    monkeypatch.setattr("kit.sources.datasets.require", lambda manifest: None)
+    monkeypatch.setattr("kit.sources.datasets.verify_sources", lambda manifest: None)
     code, said = call(verb)
     assert code == errors.MissingStageError.exit_code
     assert "run `./run.sh " in said

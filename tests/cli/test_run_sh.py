@@ -1,7 +1,7 @@
-"""run.sh: the environment is built once, is never half-built, and failures say what to do.
+"""run.sh builds the environment once and never uses an incomplete one; failures say what to do.
 
 Each test uses a copy of the script in a folder whose name has a space, with a lock of one tiny
-package that lies beside it, and a stand-in for `kit` that prints what reached it.
+local package, and a substitute for `kit` that prints its arguments and environment.
 """
 
 import hashlib
@@ -21,9 +21,12 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = [
     "run.sh", ".ci/run", "docker/lock.sh", "docker/image_system.sh", "docker/image_environment.sh",
-    "docker/image_project.sh",
+    "docker/image_project.sh", "docker/keep.sh",
 ]  # fmt: skip
-SOURCED = [f"docker/{name}.sh" for name in ("messages", "environment", "runner", "image")]
+SOURCED = [
+    f"docker/{name}.sh"
+    for name in ("messages", "environment", "runner", "mounts", "image", "image_records")
+]
 STAND_IN = """
 import json, os, sys
 import tiny
@@ -33,7 +36,7 @@ print(json.dumps({"argv": sys.argv[1:], "env": {name: os.environ.get(name) for n
 
 
 class Project:
-    """A copy of run.sh with a lock of one package, in a folder of its own."""
+    """A copy of run.sh with a lock of one package, in a separate folder."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.cache, self.wheels = root, root / ".cache", root / "wheels"
@@ -63,7 +66,7 @@ class Project:
             (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start run.sh without HOME and from another folder; pip sees the local wheel alone."""
+        """Start run.sh without HOME and from another folder; pip sees only the local wheel."""
         base = {
             "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}",
             "PIP_CONFIG_FILE": os.devnull,
@@ -159,7 +162,7 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
 
 
 @pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
-def test_who_only_checks_gets_the_slim_environment(project: Project, verb: str) -> None:
+def test_verbs_that_only_check_get_the_slim_environment(project: Project, verb: str) -> None:
     first = project.run(verb, "a result")
     assert json.loads(first.stdout)["argv"] == [verb, "a result"]
     (slim,) = project.environments()
@@ -194,7 +197,7 @@ def test_a_finished_environment_from_elsewhere_is_used(built: Project, project: 
     assert "PEBENCH_ENV=/nowhere" in refused.stderr
 
 
-def test_a_killed_build_is_built_anew(project: Project) -> None:
+def test_a_killed_build_is_repeated(project: Project) -> None:
     killed = project.start("doctor")
     deadline = time.monotonic() + 60
     while not list(project.cache.glob("env/*/bin")):
@@ -231,7 +234,7 @@ def test_a_package_with_other_bytes_is_refused(project: Project) -> None:
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A folder to be the whole PATH: the standard tools, and a Python that is too old."""
+    """A folder used as the whole PATH: the standard tools, and a Python that is too old."""
     folder = tmp_path / "tools"
     folder.mkdir()
     names = "bash env readlink dirname sha256sum uname mkdir ls flock rm df awk grep cp tail"
@@ -303,7 +306,7 @@ def test_clean_removes_caches_and_keeps_results(project: Project) -> None:
     assert project.run("clean", "--everything").returncode == 2
 
 
-def test_clean_leaves_a_folder_alone_that_is_no_cache_of_ours(
+def test_clean_leaves_a_folder_alone_that_is_not_a_cache_of_the_kit(
     project: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "home/data").mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""run.sh --runner: the command line that a container program gets, and what stops before it.
+"""run.sh --runner: the command line of the container program, and errors before it starts.
 
-Each runner is a stand-in on the PATH that records its arguments; the real ones are in
-tests/runs/test_container.py.
+Each runner is a substitute on the PATH that records its arguments; tests/runs/test_container.py
+uses the real ones.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ print(json.dumps(sys.argv[1:]))
 
 
 class Place(Project):
-    """A copy of run.sh beside stand-ins for the three runners, and nothing else of the kind."""
+    """A copy of run.sh with substitutes for the three runners, and no real runner."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -49,7 +49,7 @@ class Place(Project):
         return self.run(*arguments, **home, **environment)
 
     def command(self, *arguments: str, **environment: str) -> list[str]:
-        """Return what the runner was called with; it must have been called."""
+        """Return the arguments of the runner, which must have been called."""
         called = self.call(*arguments, **environment)
         assert called.returncode == 0, called.stderr
         return list(json.loads(called.stdout))
@@ -63,7 +63,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def mounts(command: list[str]) -> dict[str, str]:
-    """Return target -> "source" or "source,readonly" of docker's and podman's mounts."""
+    """Return docker's and podman's mounts: target -> "source" or "source,readonly"."""
     found = {}
     for option, value in itertools.pairwise(command):
         if option == "--mount":
@@ -263,7 +263,7 @@ def test_a_results_folder_of_another_user_is_refused_before_the_container(place)
 
 
 def test_a_build_hands_over_everything_that_pins_the_image(place):
-    """The stand-in prints its arguments into the log and builds nothing, so the end is an error."""
+    """The substitute prints its arguments into the log and builds nothing, so the build fails."""
     (place.root / "docker/Dockerfile").write_text("ARG BASE_IMAGE=base\n")
     (place.root / "docker/requirements.in").write_text("tiny==1.0  # cpu\nother==2  # gpu\n")
     (place.root / "docker/requirements.uv.lock").touch()
@@ -316,7 +316,7 @@ def test_a_builder_that_does_not_answer_is_named(place):
     assert "docker is not installed or does not answer" in refused.stderr
     for name in ("docker", "podman", "apptainer"):
         (place.tools / name).unlink()
-    assert "nothing that builds images is here" in place.call("image").stderr
+    assert "no program to build images" in place.call("image").stderr
 
 
 def test_the_image_is_named_by_the_source_and_not_by_manifests(place):

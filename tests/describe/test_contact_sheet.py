@@ -1,4 +1,4 @@
-"""The contact sheet: size, bytes, what is in a cell, and images that cannot be read."""
+"""The contact sheet: size, bytes, content of a cell, and images that cannot be read."""
 
 import dataclasses
 import io
@@ -34,7 +34,7 @@ def cell(image, row, column):
     return image.crop((left, top, left + 128, top + 128))
 
 
-def test_a_row_is_a_set_with_images_and_targets_that_share_it_stand_in_one(tmp_path):
+def test_a_row_is_a_set_with_images_and_targets_that_share_it_share_the_row(tmp_path):
     rows = rows_of(toy_sets.benchmark(tmp_path))
     assert [row.label for row in rows] == ["P-Eff", "P-World", "E-Eff", "E-Ret"]
     assert rows[1].targets == ("person", "event")
@@ -73,7 +73,7 @@ def toy_sets_without_drawing(root):
     return made
 
 
-def test_the_cache_is_where_it_goes_unless_told(tmp_path, monkeypatch):
+def test_it_is_written_to_the_cache_by_default(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     made = toy_sets.benchmark(tmp_path)
     sheet = cs.write_sheet(toy_sets.manifest(), toy_sets.places(tmp_path), made, None)
@@ -82,7 +82,7 @@ def test_the_cache_is_where_it_goes_unless_told(tmp_path, monkeypatch):
 
 
 def with_a_bad_second_chunk(path):
-    """Return a PNG that opens well and whose second chunk of pixels has no chunk's name."""
+    """Return a PNG that opens, but whose second chunk of pixels has an invalid name."""
     Image.effect_noise((500, 500), 99).save(path, compress_level=0)
     first, second, rest = path.read_bytes().split(b"IDAT", 2)
     return b"IDAT".join([first, second]) + b"\0\0\0\0" + rest
@@ -150,18 +150,18 @@ def test_of_many_images_eight_are_shown(tmp_path):
 )
 def test_an_image_is_fitted_with_its_aspect(tmp_path, size, fitted):
     Image.new("RGB", size, "#336699").save(tmp_path / "x.png")
-    assert cs.fitted(tmp_path / "x.png").size == fitted
+    assert cs.fit_image(tmp_path / "x.png").size == fitted
 
 
 def test_enlarging_invents_no_colour_and_transparency_is_paper(tmp_path):
     image = Image.new("RGBA", (2, 1), "#ff0000")
     image.putpixel((1, 0), (0, 0, 0, 0))
     image.save(tmp_path / "x.png")
-    colours = {colour for _, colour in cs.fitted(tmp_path / "x.png").getcolors()}
+    colours = {colour for _, colour in cs.fit_image(tmp_path / "x.png").getcolors()}
     assert colours == {(255, 0, 0), (255, 255, 255)}
 
 
-def test_a_caption_says_who_and_what_or_else_what_is_asked():
+def test_a_caption_names_person_and_event_or_the_question():
     def texts(record):
         return [text for text, _ in cs.caption(record)]
 

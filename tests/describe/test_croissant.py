@@ -1,4 +1,4 @@
-"""Croissant: one entry a file, read back as the lists; mlcroissant accepts it, offline."""
+"""Croissant: one entry per file, which gives the lists back; mlcroissant accepts it offline."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ ROWS = [["file", "name"], ["images/Ada Bäkker #1/00.png", "Ada, Bäkker"], ["b"
 
 
 def listed(folder, names):
-    """Write a checksum list of `names` beside `folder` and return (its path, its entries)."""
+    """Write a checksum list of `names` next to `folder`; return (its path, its entries)."""
     digests = {name: sha256_bytes(name.encode()) for name in names}
     path = folder.parent / f"{folder.name}.sha256"
     path.write_text(format_checksums(digests), encoding="utf-8")
@@ -40,7 +40,7 @@ def manifest(*sources):
 
 @pytest.fixture
 def local(tmp_path):
-    """A folder with a CSV, and a list that names images as well; (manifest, places, entries)."""
+    """A folder with a CSV, and a list that also names images; (manifest, places, entries)."""
     folder = tmp_path / "toy"
     folder.mkdir()
     with (folder / "T+1.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -48,7 +48,7 @@ def local(tmp_path):
     path, entries = listed(
         folder, ["T+1.csv", "images/Ada Bäkker #1/00.png", "x%41.JPG", "LICENSE"]
     )
-    # The CSV's digest is its own: mlcroissant checks it when it reads rows.
+    # The CSV's digest is right: mlcroissant checks it when it reads rows.
     entries["T+1.csv"] = sha256_bytes((folder / "T+1.csv").read_bytes())
     path.write_text(format_checksums(entries), encoding="utf-8")
     made = manifest({"name": "toy", "folder": str(folder), "checksums": str(path)})
@@ -156,7 +156,7 @@ def test_an_address_without_a_revision_is_refused(hub):
         cr.croissant(manifest(source | {"revision": None}), {"far": place})
 
 
-def test_a_mirror_alone_is_where_a_file_is_had(hub):
+def test_without_a_hub_the_address_is_the_mirror(hub):
     source, place, _ = hub
     alone = {"name": "far", "checksums": source["checksums"], "mirrors": ["https://m.example/d/"]}
     document = cr.croissant(manifest(alone), {"far": place})
@@ -227,7 +227,7 @@ def test_what_is_written_is_canonical_and_the_same_each_time(local, tmp_path):
     assert path.read_bytes() == first
 
 
-def test_without_the_package_it_is_written_and_said_to_be_unchecked(local, tmp_path, monkeypatch):
+def test_without_the_package_it_is_written_and_reported_as_unchecked(local, tmp_path, monkeypatch):
     made, places, _ = local
     monkeypatch.setattr(cr, "find_spec", lambda name: None)
     said = cr.write_croissant(made, places, tmp_path / "out.json")

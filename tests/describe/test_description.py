@@ -1,4 +1,4 @@
-"""What `data describe` says: counts by hand, samples that never change, lines that fit."""
+"""What `data describe` prints: counts as by hand, samples that never change, lines that fit."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_sets_are_counted_as_by_hand(described):
         "P-World": (3, 1, 2, 2, True),
     }
     assert counts(described, "event") == {
-        "E-Eff": (2, 1, 0, 2, True),  # one event, two people: events are what is resampled
+        "E-Eff": (2, 1, 0, 2, True),  # one event, two people: intervals resample events
         "E-Ret": (2, 2, 0, 2, True),
         "P-World": (3, 1, 2, 2, False),
     }
@@ -56,7 +56,7 @@ def test_training_sets_are_counted_as_by_hand(described):
 
 
 def lines_of(text, start):
-    """Return the lines of the part of a text that begins with the line `start`."""
+    """Return the lines of the section that begins with the line `start`."""
     lines = text.splitlines()
     begin = next(number for number, line in enumerate(lines) if line.startswith(start))
     return lines[begin : lines.index("", begin) if "" in lines[begin:] else None]
@@ -124,7 +124,7 @@ def test_a_sample_is_shown_whole_or_shortened_and_no_line_is_too_long(described)
     assert "wrong a | wrong b | wrong c | wrong d and 2 more" in shown
 
 
-def test_what_was_left_out_is_said(described):
+def test_what_was_left_out_is_listed(described):
     assert lines_of(render(described), "Left out") == ["Left out", f"  {toy_sets.NOTE}"]
 
 

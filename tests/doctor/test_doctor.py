@@ -1,4 +1,4 @@
-"""The doctor judges what a machine has by what a manifest needs; the machines are made up."""
+"""The doctor compares invented machines with the needs of manifests."""
 
 import dataclasses
 import json
@@ -11,12 +11,20 @@ from kit.artifacts import PROJECT
 from kit.doctor import examine, exit_code, render
 from kit.doctor.check import Check
 from kit.doctor.machine import examine_machine
-from kit.doctor.needs import PROMPTS, SEVEN_BILLION, SPARE, WORKER, Needs, needs_of
 from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
-from kit.doctor.readings import Gpu, Mount, Readings, gpus, limit, mounts
+from kit.doctor.readings import Mount, Readings, parse_mounts, read_limit
+from kit.doctor.resources import (
+    DEFAULT_WEIGHT_BYTES,
+    PROMPT_CACHE_BYTES,
+    SPARE_FACTOR,
+    WORKER_BYTES,
+    Resources,
+    resources_of,
+)
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
+from kit.gpus import Gpu, gpus
 from kit.model.batches import ROOM
 
 SMOKE = PROJECT / "manifests/smoke.toml"
@@ -32,11 +40,13 @@ GOOD = Readings(
     cuda="13.0.96",
     gpus=(A100,),
 )
-BIG = Needs(gpu=True, gpu_memory=22 << 30, memory=28 << 30, shared_memory=1 << 30, processes=1024)
+BIG = Resources(
+    gpu=True, gpu_memory=22 << 30, memory=28 << 30, shared_memory=1 << 30, processes=1024
+)
 
 
-def failed(readings: Readings, needs: Needs = BIG) -> dict[str, Check]:
-    return {check.name: check for check in examine_machine(readings, needs) if check.failed}
+def failed(readings: Readings, needed: Resources = BIG) -> dict[str, Check]:
+    return {check.name: check for check in examine_machine(readings, needed) if check.failed}
 
 
 def changed(**values: object) -> Readings:
@@ -70,18 +80,18 @@ def test_each_shortage_is_one_line_with_its_remedy(values, name, remedy):
     assert wrong[name].exit_code == 3
 
 
-def test_a_system_library_that_no_wheel_brings_is_asked_for():
+def test_a_system_library_that_no_wheel_includes_is_required():
     found = {c.name: c for c in examine_packages(changed(missing_libraries=("libnuma.so.1",)))}
     assert found["libnuma.so.1"].failed
     assert "install libnuma1" in found["libnuma.so.1"].remedy
 
 
 def test_a_manifest_without_a_gpu_asks_for_none():
-    assert failed(changed(gpus=(), shared_memory=64 << 20), Needs()) == {}
-    small = needs_of(load_manifest(SMOKE))
-    assert small == Needs(memory=small.memory)
-    assert small.memory == pytest.approx(Needs().memory, rel=0.05), "two workers, as measured"
-    asked = needs_of(load_manifest(PROJECT / "manifests/pebench.toml"))
+    assert failed(changed(gpus=(), shared_memory=64 << 20), Resources()) == {}
+    small = resources_of(load_manifest(SMOKE))
+    assert small == Resources(memory=small.memory)
+    assert small.memory == pytest.approx(Resources().memory, rel=0.05), "two workers, as measured"
+    asked = resources_of(load_manifest(PROJECT / "manifests/pebench.toml"))
     assert asked.gpu
     assert 20e9 < asked.gpu_memory < 24e9
 
@@ -96,37 +106,39 @@ def with_workers(name: str, workers: int, **evaluation: object) -> Manifest:
     )
 
 
-# Sums of Pss at their peak: small experiments of three, and the whole one of two workers.
+# Peaks of the sum of Pss: a small run with 1 to 3 workers, and all of ./run.sh all with 2.
 @pytest.mark.parametrize(
     ("workers", "measured"), [(1, 2.37e9), (2, 4.06e9), (3, 5.84e9), (2, 5.0e9)]
 )
 def test_the_memory_that_was_measured_is_asked_for_and_not_twice_as_much(workers, measured):
-    assert measured < needs_of(with_workers("smoke", workers)).memory < 2 * measured
+    assert measured < resources_of(with_workers("smoke", workers)).memory < 2 * measured
 
 
 def test_a_machine_that_holds_two_workers_is_told_that_it_does_not_hold_four():
     usable = changed(memory=7_000_000_000)
-    assert not failed(usable, needs_of(with_workers("smoke", 2)))
-    wrong = failed(usable, needs_of(with_workers("smoke", 4)))
+    assert not failed(usable, resources_of(with_workers("smoke", 2)))
+    wrong = failed(usable, resources_of(with_workers("smoke", 4)))
     assert list(wrong) == ["memory"]
     assert wrong["memory"].remedy == "12 GB are needed: lower compute.workers in the manifest"
 
 
 def test_each_worker_of_a_large_base_reads_it_and_one_alone_writes_it_for_serving():
-    asked = [needs_of(with_workers("pebench", n)).memory for n in (1, 2, 3, 4, 5)]
-    assert asked[0] > 2 * SEVEN_BILLION, "dequantised, and the model that it is put into"
+    asked = [resources_of(with_workers("pebench", n)).memory for n in (1, 2, 3, 4, 5)]
+    assert asked[0] > 2 * DEFAULT_WEIGHT_BYTES, "two copies at least while writing"
     steps = [more - less for less, more in pairwise(asked)]
-    assert steps[1] == pytest.approx(SEVEN_BILLION + PROMPTS + SPARE * WORKER)
+    assert steps[1] == pytest.approx(
+        DEFAULT_WEIGHT_BYTES + PROMPT_CACHE_BYTES + SPARE_FACTOR * WORKER_BYTES
+    )
     assert steps[1:] == pytest.approx(steps[1:2] * 3), "every further one adds the same"
 
 
 def test_merged_weights_are_held_by_every_engine_and_adapters_are_served_by_one():
     of_adapters, merged = (
-        needs_of(with_workers("pebench", 4, serving=serving)).memory
+        resources_of(with_workers("pebench", 4, serving=serving)).memory
         for serving in ("adapters", "merged")
     )
-    assert merged - of_adapters > 4 * (SEVEN_BILLION / 2)
-    assert PROMPTS == ROOM, "needs.py is read without torch and states it again"
+    assert merged - of_adapters > 4 * (DEFAULT_WEIGHT_BYTES / 2)
+    assert PROMPT_CACHE_BYTES == ROOM, "resources.py must not import torch, and repeats the number"
 
 
 def test_the_largest_of_several_gpus_decides():
@@ -134,10 +146,10 @@ def test_the_largest_of_several_gpus_decides():
     assert failed(changed(gpus=(small, A100, small))) == {}
 
 
-def places(monkeypatch, tmp_path, readings, needs=Needs()):  # noqa: B008 - a frozen value
+def places(monkeypatch, tmp_path, readings, needed=Resources()):  # noqa: B008 - a frozen value
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
-    return {check.name: check for check in examine_places(readings, needs)}
+    return {check.name: check for check in examine_places(readings, needed)}
 
 
 def mounted(tmp_path, **kinds):
@@ -158,7 +170,7 @@ def test_results_that_would_end_with_the_container_fail(monkeypatch, tmp_path):
         assert found["results"].exit_code == 7
         assert f"{tmp_path}/results" in found["results"].remedy
         assert not found["cache"].failed, "a cache is made again"
-        assert "ends with the container" in found["cache"].found
+        assert "with the container" in found["cache"].found
 
 
 def test_a_read_only_mount_is_named(monkeypatch, tmp_path):
@@ -168,7 +180,7 @@ def test_a_read_only_mount_is_named(monkeypatch, tmp_path):
 
 
 def test_too_small_a_disk_is_named(monkeypatch, tmp_path):
-    found = places(monkeypatch, tmp_path, mounted(tmp_path), Needs(disk=1 << 60))
+    found = places(monkeypatch, tmp_path, mounted(tmp_path), Resources(disk=1 << 60))
     assert found["cache"].failed
     assert "free some space" in found["cache"].remedy
     assert not found["results"].failed
@@ -178,7 +190,7 @@ def test_too_small_a_disk_is_named(monkeypatch, tmp_path):
 def test_a_folder_of_another_user_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_RESULTS", "/usr")
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    found = {check.name: check for check in examine_places(GOOD, Needs())}
+    found = {check.name: check for check in examine_places(GOOD, Resources())}
     assert "--user 0" in found["results"].remedy
 
 
@@ -205,7 +217,7 @@ def test_mounts_are_read_with_their_kind():
         "31 22 8:1 /home/me/my\\040cache /my\\040cache ro - ext4 /dev/sda rw\n"
         "not a line\n"
     )
-    assert mounts(text) == {
+    assert parse_mounts(text) == {
         "/": Mount(True, False),
         "/results": Mount(False, True),
         "/my cache": Mount(True, False),
@@ -216,12 +228,12 @@ def test_limits_of_both_versions_of_control_groups_are_read(tmp_path):
     (tmp_path / "memory").mkdir()
     old = tmp_path / "memory/limit_in_bytes"
     old.write_text("9223372036854771712\n")
-    assert limit("memory.max", "memory/limit_in_bytes", tmp_path) is None
+    assert read_limit("memory.max", "memory/limit_in_bytes", tmp_path) is None
     old.write_text("1000\n")
-    assert limit("memory.max", "memory/limit_in_bytes", tmp_path) == 1000
+    assert read_limit("memory.max", "memory/limit_in_bytes", tmp_path) == 1000
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "pids.max").write_text("64\n")
-    assert limit("pids.max", "pids/pids.max", tmp_path) == 64
+    assert read_limit("pids.max", "pids/pids.max", tmp_path) == 64
 
 
 def test_gpus_are_what_the_driver_s_program_says(monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ from kit.artifacts import PROJECT, write_json
 from kit.benchmarks import load
 from kit.experiment.disclosure import OUTSIDE, public_address, public_path
 from kit.experiment.manifest import Manifest
-from kit.fetch.listing import addresses
+from kit.fetch.hub import addresses
 from kit.plan.jobs import make_plan
 from kit.result.layout import ANSWERS, BILL, CRATE, LIKELIHOODS
 from kit.result.tables import SCHEMAS
@@ -135,7 +135,7 @@ def test_what_remains_of_private_places_says_that_they_were_private(result):
     run = json.loads((result / "run.json").read_bytes())
     (source,) = run["manifest"]["sources"]
     assert (source["folder"], source["checksums"]) == (OUTSIDE, OUTSIDE)
-    assert run["sources"][0]["origin"] == "a folder of the user's"
+    assert run["sources"][0]["origin"] == "a folder of the user"
     public = "https://mirror.example.org:8443/pebench"
     assert run["manifest"]["model"]["source"]["mirrors"] == [public]
     assert run["sources"][1]["hosts"] == {public: 3}

@@ -1,7 +1,8 @@
-"""Export and import: a machine without network gets what was fetched, or nothing."""
+"""Export and import: a machine without network gets all fetched sources, or nothing changes."""
 
 import io
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,15 @@ def experiment(tmp_path, monkeypatch):
 
 @pytest.fixture
 def elsewhere(experiment, tmp_path, monkeypatch):
-    """The same project on a machine that has fetched nothing; the cache is returned."""
+    """The same project on a machine that has fetched nothing; returns its cache."""
     archive = tmp_path / "toy.tar"
-    export(datasets.carried(experiment), archive, print)
+    export(datasets.exportable_sources(experiment), archive, print)
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "other"))
     return tmp_path / "other"
 
 
 def bring(experiment, archive: Path) -> None:
-    import_(archive, datasets.import_target(experiment), print)
+    import_(archive, partial(datasets.import_target, experiment), print)
 
 
 def entries(files: dict[str, bytes] = FILES, listed: dict[str, str] | None = None):
@@ -70,15 +71,15 @@ def test_what_was_exported_arrives_and_is_used_without_network(experiment, elsew
     assert where.is_relative_to(elsewhere)
     assert content(where) == FILES
     assert datasets.fetch(experiment, print, Settings(offline=True)) == 0
-    datasets.require(experiment)
+    datasets.verify_sources(experiment)
 
 
 def test_the_bytes_of_an_export_follow_from_the_files(experiment, tmp_path):
-    carried = datasets.carried(experiment)
-    export(carried, tmp_path / "one.tar", print)
+    exported = datasets.exportable_sources(experiment)
+    export(exported, tmp_path / "one.tar", print)
     for path in place(experiment.sources[0]).path.rglob("*"):
         path.touch()
-    export(dict(reversed(carried.items())), tmp_path / "two.tar", print)
+    export(dict(reversed(exported.items())), tmp_path / "two.tar", print)
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     with tarfile.open(tmp_path / "one.tar", "r:") as archive:
         assert {(e.mtime, e.uid, e.uname) for e in archive} == {(0, 0, "")}
@@ -86,10 +87,10 @@ def test_the_bytes_of_an_export_follow_from_the_files(experiment, tmp_path):
 
 def test_an_export_to_where_nothing_can_be_written_leaves_nothing(experiment, tmp_path):
     with pytest.raises(StorageError):
-        export(datasets.carried(experiment), tmp_path / "no" / "toy.tar", print)
+        export(datasets.exportable_sources(experiment), tmp_path / "no" / "toy.tar", print)
     (place(experiment.sources[0]).path / "README.md").unlink()
     with pytest.raises(KitError):
-        export(datasets.carried(experiment), tmp_path / "toy.tar", print)
+        export(datasets.exportable_sources(experiment), tmp_path / "toy.tar", print)
     assert not list(tmp_path.glob("*toy.tar*"))
 
 
@@ -130,7 +131,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("entry", ODD.values(), ids=ODD.keys())
-def test_what_is_no_plain_file_is_refused(experiment, elsewhere, tmp_path, entry):
+def test_an_entry_that_is_not_a_plain_file_is_refused(experiment, elsewhere, tmp_path, entry):
     with pytest.raises(DataError) as caught:
         bring(experiment, pack(tmp_path / "bad.tar", entries(), entry))
     assert "remedy" in str(caught.value)
@@ -138,7 +139,7 @@ def test_what_is_no_plain_file_is_refused(experiment, elsewhere, tmp_path, entry
 
 
 @pytest.mark.parametrize("kind", ["cut off", "compressed", "no tar", "not there", "empty"])
-def test_what_is_no_whole_tar_is_refused(experiment, elsewhere, tmp_path, kind):
+def test_an_incomplete_tar_is_refused(experiment, elsewhere, tmp_path, kind):
     bad = tmp_path / "bad.tar"
     if kind == "compressed":
         pack(bad, entries(), mode="w:gz")
@@ -152,7 +153,7 @@ def test_what_is_no_whole_tar_is_refused(experiment, elsewhere, tmp_path, kind):
     assert content(elsewhere) == {}
 
 
-def test_a_failed_import_loses_nothing_that_was_there(experiment, tmp_path):
+def test_a_failed_import_loses_no_existing_file(experiment, tmp_path):
     with pytest.raises(ChecksumError):
         bring(experiment, pack(tmp_path / "bad.tar", BROKEN["a changed byte"]))
     assert content(place(experiment.sources[0]).path) == FILES
@@ -199,17 +200,15 @@ def test_a_source_that_the_manifest_does_not_have_is_left_out(experiment, elsewh
 def test_an_unlocked_source_travels_with_its_own_list(experiment, elsewhere, tmp_path):
     (tmp_path / "toy.sha256").unlink()
     bring(experiment, tmp_path / "toy.tar")
-    datasets.require(experiment)
+    datasets.verify_sources(experiment)
     assert content(place(experiment.sources[0]).path) == FILES
 
 
-def test_an_unlocked_source_that_is_there_is_not_replaced_by_another(
-    experiment, elsewhere, tmp_path
-):
+def test_an_import_does_not_replace_another_unlocked_source(experiment, elsewhere, tmp_path):
     (tmp_path / "toy.sha256").unlink()
     bring(experiment, tmp_path / "toy.tar")
     other = {"README.md": b"another revision"}
     with pytest.raises(ChecksumError):
         bring(experiment, pack(tmp_path / "other.tar", entries(other)))
-    datasets.require(experiment)
+    datasets.verify_sources(experiment)
     assert content(place(experiment.sources[0]).path) == FILES

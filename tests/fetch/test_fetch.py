@@ -1,4 +1,4 @@
-"""One source from a hub: right bytes under their names, or a clear error and nothing."""
+"""Fetch one source from a hub: right bytes under their names, or a clear error and no files."""
 
 import hashlib
 import re
@@ -17,12 +17,12 @@ from tests.hub.fetching import FILES, LARGEST, QUICK, SMALL, content, digests, p
 pytest_plugins = ["tests.hub.fixtures"]
 
 
-def test_files_of_both_kinds_arrive_and_are_not_brought_again(fetch, hub, folder):
+def test_files_of_both_kinds_arrive_and_are_not_downloaded_again(fetch, hub, folder):
     report = fetch()
     assert content(folder) == FILES
-    assert (report.brought, dict(report.hosts)) == (3, {hub.url: 3})
+    assert (report.downloaded, dict(report.hosts)) == (3, {hub.url: 3})
     hub.heal()
-    assert fetch().brought == 0
+    assert fetch().downloaded == 0
     assert hub.requests == []
     assert [path.name for path in folder.parent.iterdir()] == ["toy"], "nothing is left beside it"
 
@@ -47,14 +47,14 @@ def test_models_and_datasets_have_their_own_addresses(fetch, hub, folder):
     ],
     ids="cut cut-unannounced wrong-length 500 503 429 stalled cut-and-deaf".split(),
 )
-def test_what_passes_is_survived(fetch, hub, folder, fault):
+def test_temporary_failures_are_survived(fetch, hub, folder, fault):
     hub.spoil(LARGEST, fault)
     fetch()
     assert content(folder) == FILES
     assert quarantined(folder.parents[2]) == []
 
 
-def test_a_cut_transfer_goes_on_where_it_stopped(fetch, hub):
+def test_a_cut_transfer_resumes_where_it_stopped(fetch, hub):
     hub.spoil(LARGEST, Fault(cut=150_000, times=1))
     fetch()
     assert hub.sent < sum(map(len, FILES.values())) + 20_000
@@ -74,7 +74,7 @@ def test_a_long_wait_is_announced(fetch, hub, capsys, monkeypatch):
     hub.spoil(LARGEST, fault)
     fetch(settings=Settings(workers=1, attempts=2))
     assert waited == [300]
-    assert f"{LARGEST} from {hub.url}: HTTP 429; again in 300 s" in capsys.readouterr().err
+    assert f"{LARGEST} from {hub.url}: HTTP 429; trying again in 300 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -106,7 +106,7 @@ def test_a_date_in_retry_after_is_understood(monkeypatch):
 
 
 @pytest.mark.parametrize("fault", [Fault(status=500), Fault(cut=0), Fault(stall=30)])
-def test_a_host_that_goes_on_failing_is_named(fetch, hub, folder, fault):
+def test_a_host_that_keeps_failing_is_named(fetch, hub, folder, fault):
     hub.spoil(LARGEST, fault)
     with pytest.raises(TransferError, match=re.escape(LARGEST)) as caught:
         fetch()
@@ -115,7 +115,7 @@ def test_a_host_that_goes_on_failing_is_named(fetch, hub, folder, fault):
     assert LARGEST not in content(folder)
 
 
-def test_what_arrived_before_a_failure_is_kept_and_gone_on_with(fetch, hub, folder):
+def test_bytes_before_a_failure_are_kept_and_the_next_call_resumes(fetch, hub, folder):
     hub.spoil(LARGEST, Fault(cut=100_000, times=1))
     hub.spoil(LARGEST, Fault(status=500))
     with pytest.raises(TransferError):
@@ -145,7 +145,7 @@ def test_a_corrupt_file_of_the_right_size_goes_to_the_quarantine(
         assert part in str(caught.value)
 
 
-def test_a_part_that_was_damaged_is_brought_again_from_its_beginning(fetch, hub, folder):
+def test_a_damaged_part_is_downloaded_again_from_its_beginning(fetch, hub, folder):
     hub.spoil(LARGEST, Fault(cut=100_000, times=1))
     hub.spoil(LARGEST, Fault(status=500))
     with pytest.raises(TransferError):
@@ -157,11 +157,11 @@ def test_a_part_that_was_damaged_is_brought_again_from_its_beginning(fetch, hub,
     assert content(folder) == FILES
 
 
-def test_a_damaged_file_is_kept_apart_and_brought_again(fetch, hub, folder, tmp_path):
+def test_a_damaged_file_is_quarantined_and_downloaded_again(fetch, hub, folder, tmp_path):
     fetch()
     (folder / SMALL).write_bytes(b"something of the user's?")
     hub.heal()
-    assert fetch().brought == 1
+    assert fetch().downloaded == 1
     assert content(folder) == FILES
     assert [path.read_bytes() for path in quarantined(tmp_path)] == [b"something of the user's?"]
     assert hub.sent == len(FILES[SMALL])
@@ -175,7 +175,7 @@ def test_wrong_sizes_in_the_tree_do_not_matter_where_there_is_a_list(fetch, hub,
 
 
 def test_a_host_without_range_that_is_cut_now_early_now_late_is_given_up(fetch, hub):
-    """Measured by the attempt before, every second one would be progress, and it never ended."""
+    """Compared with the attempt before, every second one would be progress, and it never ended."""
     for _ in range(10):
         hub.spoil(LARGEST, Fault(cut=100_000, deaf=True, times=1))
         hub.spoil(LARGEST, Fault(cut=60_000, deaf=True, times=1))

@@ -1,4 +1,4 @@
-"""Whatever files a repository has, and wherever the connection is cut: they arrive as they are."""
+"""Any files of a repository arrive unchanged, wherever the connection is cut."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kit.errors import DataError
 from kit.fetch.names import require_safe
-from kit.fetch.sources import bring_listed, bring_unlisted
+from kit.fetch.sources import fetch_listed, fetch_unlisted
 from tests.hub.faults import LARGE, PIECE, Fault
 from tests.hub.fetching import QUICK, content, digests, pattern, source
 from tests.hub.server import Hub
@@ -53,8 +53,8 @@ def test_any_files_arrive_byte_for_byte(hub, tmp_path_factory, sizes, cut, liste
     for name in files:
         hub.spoil(name, Fault(cut=cut, times=1))
     if listed:
-        bring_listed(source(root), root / "toy", digests(files), QUICK)
+        fetch_listed(source(root), root / "toy", digests(files), QUICK)
     else:
-        report = bring_unlisted(source(root), root / "toy", QUICK)
+        report = fetch_unlisted(source(root), root / "toy", QUICK)
         assert report.digests == digests(files)
     assert content(root / "toy") == files

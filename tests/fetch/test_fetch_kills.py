@@ -1,4 +1,4 @@
-"""A fetch that is killed: nothing wrong under a final name, and little is brought twice."""
+"""A killed fetch: no wrong file under a final name, and few bytes are downloaded twice."""
 
 import json
 import os
@@ -34,8 +34,8 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
-def test_a_fetch_killed_at_half_brings_only_the_other_half(slow_hub, tmp_path):
-    # As many files as workers: at half none is whole, and a fetch that begins them anew is seen.
+def test_a_fetch_killed_at_half_downloads_only_the_other_half(slow_hub, tmp_path):
+    # As many files as workers: at half none is complete, so a fetch that starts over would show.
     files = {f"half-{number}.bin": pattern(2_000_000, number) for number in range(2)}
     slow_hub.add("owner/toy", files)
     commit_list(tmp_path, files)

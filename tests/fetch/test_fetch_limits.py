@@ -1,4 +1,4 @@
-"""What a machine cannot hold or does not allow: said before it costs bytes, and nothing is lost."""
+"""Limits of a machine: reported before any download, and nothing is lost."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
-def test_a_read_only_cache_is_named_before_any_file_is_asked_for(fetch, hub, folder, monkeypatch):
+def test_a_read_only_cache_is_named_before_any_request(fetch, hub, folder, monkeypatch):
     def refuse(*args, **kwargs):
         raise READ_ONLY
 
@@ -103,7 +103,7 @@ def test_a_cache_that_cannot_be_written_is_named(fetch, hub, folder, monkeypatch
 
 
 def test_a_disk_that_becomes_read_only_keeps_what_arrived(fetch, hub, folder, monkeypatch):
-    """As a damaged one does: every byte is there, and only the final name is missing."""
+    """As a damaged disk does: all bytes are written, and only the final name is missing."""
     replace = os.replace
 
     def refuse(old, new, **kwargs):

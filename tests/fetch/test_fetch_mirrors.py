@@ -1,4 +1,4 @@
-"""Who gives the files: the hub, then mirrors in their order; and whom the token is shown."""
+"""Where files come from: the hub, then the mirrors in order; and who gets the token."""
 
 import re
 
@@ -14,7 +14,7 @@ pytest_plugins = ["tests.hub.fixtures"]
 
 @pytest.fixture
 def mirrored(hub):
-    """The fields of a source with a hub and a mirror behind it."""
+    """The fields of a source with a hub and a mirror."""
     return {"mirrors": (hub.mirror,)}
 
 
@@ -49,7 +49,7 @@ def test_mirrors_serve_while_the_hub_is_down(fetch, hub, folder, mirrored):
     assert dict(report.hosts) == {hub.mirror: 3}
 
 
-def test_a_hub_that_nobody_answers_for_is_a_transfer_error(fetch, monkeypatch):
+def test_a_hub_that_does_not_answer_is_a_transfer_error(fetch, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port
     with pytest.raises(TransferError, match="owner/toy") as caught:
         fetch()
@@ -75,7 +75,7 @@ def test_a_file_that_is_forbidden_names_the_page_too(fetch, hub):
     assert f"{hub.url}/datasets/owner/toy" in str(caught.value)
 
 
-def test_the_token_goes_to_the_hub_and_to_nobody_else(fetch, hub, folder, mirrored, monkeypatch):
+def test_the_token_goes_only_to_the_hub(fetch, hub, folder, mirrored, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.repos["owner/toy"].token = "hf_secret"
     hub.spoil(SMALL, Fault(status=404))

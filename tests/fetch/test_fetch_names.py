@@ -1,11 +1,11 @@
-"""Which names a fetch writes, and which files a pattern chooses."""
+"""Which names a fetch writes, and which files a pattern matches."""
 
 from functools import partial
 
 import pytest
 
 from kit.errors import ChecksumError, DataError, KitError
-from kit.fetch.sources import bring_unlisted
+from kit.fetch.sources import fetch_unlisted
 from tests.hub.faults import Fault
 from tests.hub.fetching import FILES, LARGEST, QUICK, content, pattern, source
 
@@ -37,7 +37,7 @@ def test_names_that_could_be_written_elsewhere_are_refused(
     call = (
         partial(fetch, files)
         if listed
-        else partial(bring_unlisted, source(tmp_path), folder, QUICK)
+        else partial(fetch_unlisted, source(tmp_path), folder, QUICK)
     )
     with pytest.raises(DataError) as caught:
         call()
@@ -49,17 +49,17 @@ def test_names_that_could_be_written_elsewhere_are_refused(
 
 
 def test_patterns_choose_and_a_pattern_for_nothing_is_an_error(hub, folder, tmp_path):
-    report = bring_unlisted(source(tmp_path, files=("data/*.shard",)), folder, QUICK)
+    report = fetch_unlisted(source(tmp_path, files=("data/*.shard",)), folder, QUICK)
     assert set(content(folder)) == {LARGEST} == set(report.digests)
     with pytest.raises(DataError, match="matches") as caught:
-        bring_unlisted(source(tmp_path, files=("*.csv",)), folder, QUICK)
+        fetch_unlisted(source(tmp_path, files=("*.csv",)), folder, QUICK)
     assert "README.md" in str(caught.value)
 
 
-def test_patterns_need_somebody_who_lists(hub, folder, tmp_path):
+def test_patterns_need_a_repository_that_lists_its_files(hub, folder, tmp_path):
     alone = source(tmp_path, repo=None, revision=None, mirrors=(hub.mirror,), files=("data/*",))
     with pytest.raises(KitError, match="could list"):
-        bring_unlisted(alone, folder, QUICK)
+        fetch_unlisted(alone, folder, QUICK)
 
 
 def test_a_folder_may_be_called_like_the_part_of_a_file(fetch, folder):
@@ -69,7 +69,7 @@ def test_a_folder_may_be_called_like_the_part_of_a_file(fetch, folder):
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "漢"])
-def test_names_as_long_as_a_file_system_allows_are_brought(fetch, folder, letter):
+def test_names_as_long_as_a_file_system_allows_are_downloaded(fetch, folder, letter):
     files = {letter * (255 // len(letter.encode())): pattern(5_000)}
     fetch(files)
     assert content(folder) == files
@@ -86,16 +86,16 @@ def test_a_long_name_is_no_obstacle_to_the_quarantine(fetch, hub, folder, letter
 
 
 def test_a_name_that_the_tree_has_twice_is_refused(hub, folder, tmp_path):
-    """Two workers would write into one part."""
+    """Two workers would write into the same part."""
     hub.repos["owner/toy"].told["README.md"] = {"path": LARGEST}
     with pytest.raises(DataError, match="twice") as caught:
-        bring_unlisted(source(tmp_path), folder, QUICK)
+        fetch_unlisted(source(tmp_path), folder, QUICK)
     assert LARGEST in str(caught.value)
     assert "remedy" in str(caught.value)
     assert hub.gets("/resolve/") == []
 
 
-def test_a_name_that_the_manifest_has_twice_is_brought_once(hub, folder, alone):
-    bring_unlisted(alone(hub.mirror, files=(LARGEST, LARGEST)), folder, QUICK)
+def test_a_name_that_the_manifest_has_twice_is_downloaded_once(hub, folder, alone):
+    fetch_unlisted(alone(hub.mirror, files=(LARGEST, LARGEST)), folder, QUICK)
     assert content(folder) == {LARGEST: FILES[LARGEST]}
     assert len(hub.gets("/mirror/")) == 1

@@ -1,4 +1,4 @@
-"""Offline: what is there is used, what is not is named, and no connection is opened."""
+"""Offline: existing files are used, missing ones are named, and no connection is opened."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def no_socket(monkeypatch):
-    """Whoever connects, to whatever, fails the test."""
+    """Any connection fails the test."""
     opened = []
 
     def refuse(self, address):
@@ -34,7 +34,7 @@ def no_socket(monkeypatch):
     return opened
 
 
-def test_offline_uses_what_is_there_and_opens_no_socket(hub, experiment, tmp_path, no_socket):
+def test_offline_uses_existing_files_and_opens_no_socket(hub, experiment, tmp_path, no_socket):
     commit_list(tmp_path)
     write(place(experiment().sources[0]).path)
     assert bring(experiment(), OFFLINE) == 0
@@ -53,9 +53,7 @@ def test_offline_a_licence_is_asked_for_as_online(hub, experiment, nobody, tmp_p
     assert no_socket == []
 
 
-def test_offline_names_what_is_missing_and_the_way_to_bring_it(
-    hub, experiment, tmp_path, no_socket
-):
+def test_offline_names_what_is_missing_and_how_to_get_it(hub, experiment, tmp_path, no_socket):
     commit_list(tmp_path)
     where = place(experiment().sources[0]).path
     where.mkdir(parents=True)
@@ -75,7 +73,7 @@ def test_offline_without_a_list_is_an_error_too(hub, experiment, no_socket):
 
 
 def test_a_stage_of_another_process_opens_no_socket_either(hub, experiment, tmp_path):
-    """What no patch in this process could see: the interpreter itself reports connections."""
+    """No patch in this process could see it, so the interpreter itself reports connections."""
     commit_list(tmp_path)
     code = (
         "import sys\n"
@@ -85,12 +83,12 @@ def test_a_stage_of_another_process_opens_no_socket_either(hub, experiment, tmp_
         "from pathlib import Path\n"
         "from kit.errors import DataError\n"
         "from kit.fetch.settings import Settings\n"
-        "from kit.fetch.sources import bring_listed\n"
+        "from kit.fetch.sources import fetch_listed\n"
         "from tests.hub.fetching import FILES, digests, source\n"
         "root = Path(sys.argv[1])\n"
         "for offline in (True, False):\n"
         "    try:\n"
-        "        bring_listed(source(root), root / 'toy', digests(FILES), "
+        "        fetch_listed(source(root), root / 'toy', digests(FILES), "
         "Settings(offline=offline))\n"
         "    except DataError as error: print('refused')\n"
         "    else: print('brought')\n"

@@ -1,4 +1,4 @@
-"""No host sends more than a file can have: it is stopped there, since a disk could be filled."""
+"""A host that sends more bytes than a file can have is stopped: it could fill the disk."""
 
 import re
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from kit.errors import ChecksumError, StorageError, TransferError
-from kit.fetch.sources import bring_unlisted
+from kit.fetch.sources import fetch_unlisted
 from tests.hub.faults import Fault
 from tests.hub.fetching import (
     FILES,
@@ -23,13 +23,13 @@ from tests.hub.fetching import (
 pytest_plugins = ["tests.hub.fixtures"]
 
 ENDLESS = Fault(more=60_000_000)
-BUFFERED = 20_000_000  # bytes that may be on the way to a reader that has gone
+BUFFERED = 20_000_000  # bytes that may still be in transit when the reader has gone
 
 
 @pytest.fixture
 def unlisted(hub, folder, tmp_path):
-    """Bring the toy source without a list: the hub's tree tells the sizes."""
-    return lambda **changes: bring_unlisted(source(tmp_path, **changes), folder, QUICK)
+    """Fetch the toy source without a list: the hub's tree states the sizes."""
+    return lambda **changes: fetch_unlisted(source(tmp_path, **changes), folder, QUICK)
 
 
 def refused(call, name):
@@ -67,8 +67,8 @@ def test_a_mirror_that_states_more_is_not_read_at_all(fetch, hub, folder, tmp_pa
     assert not list(folder.parent.rglob("*.shard.part")), "not a byte was written"
 
 
-def test_a_host_that_is_stopped_behind_a_part_of_another_is_asked_once_more(fetch, hub, folder):
-    """What a killed call left is forgotten with what was too much, and the host is asked anew."""
+def test_a_host_that_is_stopped_after_a_part_of_another_is_asked_again(fetch, hub, folder):
+    """The part of the killed call is deleted with the excess, and the host is asked again."""
     hub.plain[LARGEST] = pattern(190_000, 8)
     hub.spoil(LARGEST, Fault(status=404))
     hub.spoil(LARGEST, Fault(cut=180_000, times=1), mirror=True)
@@ -81,15 +81,13 @@ def test_a_host_that_is_stopped_behind_a_part_of_another_is_asked_once_more(fetc
     assert content(folder) == FILES
 
 
-def test_a_file_that_nobody_knows_the_size_of_leaves_room_on_the_disk(
-    hub, folder, alone, monkeypatch, tmp_path
-):
-    """A mirror alone, and no list: an answer in chunks could go on for ever."""
+def test_a_file_of_unknown_size_leaves_room_on_the_disk(hub, folder, alone, monkeypatch, tmp_path):
+    """Only a mirror, and no list: an answer in chunks could be endless."""
     hub.plain[PLAIN] = pattern(20_000)
     hub.spoil(PLAIN, Fault(more=60_000_000, chunked=True), mirror=True)
     usage = shutil.disk_usage("/")._replace(free=600_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    error = refused(lambda: bring_unlisted(alone(hub.mirror), folder, QUICK), PLAIN)
+    error = refused(lambda: fetch_unlisted(alone(hub.mirror), folder, QUICK), PLAIN)
     assert error.expected == "at most 500000 bytes"
     assert content(folder) == {}
 
@@ -101,14 +99,14 @@ def test_a_file_whose_host_states_more_than_the_disk_has_is_not_begun(
     usage = shutil.disk_usage("/")._replace(free=130_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(StorageError, match="too little room"):
-        bring_unlisted(alone(hub.mirror), folder, QUICK)
+        fetch_unlisted(alone(hub.mirror), folder, QUICK)
     assert not list(folder.parent.rglob("*.part"))
 
 
 def test_a_host_that_gives_a_range_in_pieces_is_asked_until_the_end(hub, folder, alone):
     hub.plain[PLAIN] = pattern(120_000)
     hub.spoil(PLAIN, Fault(piece=50_000), mirror=True)
-    bring_unlisted(alone(hub.mirror), folder, QUICK)
+    fetch_unlisted(alone(hub.mirror), folder, QUICK)
     assert content(folder) == {PLAIN: hub.plain[PLAIN]}
     assert [h.get("range") for h in hub.gets("/mirror/")] == [None, "bytes=50000-", "bytes=100000-"]
 
@@ -117,14 +115,14 @@ def test_an_answer_in_chunks_says_its_end(hub, folder, alone):
     hub.plain[PLAIN] = pattern(120_000)
     hub.spoil(PLAIN, Fault(chunked=True, cut=60_000, times=1), mirror=True)
     hub.spoil(PLAIN, Fault(chunked=True), mirror=True)
-    bring_unlisted(alone(hub.mirror), folder, QUICK)
+    fetch_unlisted(alone(hub.mirror), folder, QUICK)
     assert content(folder) == {PLAIN: hub.plain[PLAIN]}
 
 
-def test_a_file_whose_end_could_not_be_told_from_a_cut_is_not_pinned(hub, folder, alone):
+def test_a_file_whose_end_looks_like_a_lost_connection_is_not_pinned(hub, folder, alone):
     hub.plain[PLAIN] = pattern(120_000)
     hub.spoil(PLAIN, Fault(cut=60_000, silent=True), mirror=True)
-    with pytest.raises(TransferError, match="does not say how large") as caught:
-        bring_unlisted(alone(hub.mirror), folder, QUICK)
+    with pytest.raises(TransferError, match="does not state the size") as caught:
+        fetch_unlisted(alone(hub.mirror), folder, QUICK)
     assert "list" in caught.value.remedy
     assert content(folder) == {}

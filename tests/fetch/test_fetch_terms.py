@@ -1,4 +1,4 @@
-"""Under which terms an experiment gets its data: licences, their record, and where it came from."""
+"""The terms of an experiment's data: licences, the record of consent, and the origin of files."""
 
 import json
 
@@ -18,7 +18,7 @@ WEIGHTS = {"config.json": b"{}", "model.safetensors": b"weights"}
 
 @pytest.fixture
 def somebody(monkeypatch):
-    """There is one; set what the person answers."""
+    """A person at the terminal; a test sets the answer."""
     asked = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
 
@@ -29,7 +29,7 @@ def somebody(monkeypatch):
     return answers
 
 
-def test_a_licence_is_shown_and_nothing_is_brought_without_consent(
+def test_a_licence_is_shown_and_nothing_is_fetched_without_consent(
     hub, experiment, nobody, capsys, tmp_path
 ):
     commit_list(tmp_path)
@@ -42,7 +42,7 @@ def test_a_licence_is_shown_and_nothing_is_brought_without_consent(
     assert not accepted_path().exists()
 
 
-def test_consent_is_recorded_and_nobody_is_asked_again(hub, experiment, somebody, capsys, tmp_path):
+def test_consent_is_recorded_and_not_asked_for_again(hub, experiment, somebody, capsys, tmp_path):
     commit_list(tmp_path)
     asked = somebody(True)
     bring(experiment(), QUICK)
@@ -103,7 +103,7 @@ def test_a_record_says_which_hosts_gave_the_files(hub, experiment, tmp_path):
 
 @pytest.fixture
 def with_base(experiment, hub, tmp_path):
-    """An experiment whose base model is a repository of the hub."""
+    """An experiment whose base model is a repository on the hub."""
     hub.add("owner/base", WEIGHTS)
     (tmp_path / "base").mkdir()
     commit_list(tmp_path / "base", WEIGHTS)
@@ -116,7 +116,7 @@ def with_base(experiment, hub, tmp_path):
 def test_the_base_model_is_a_source_like_the_others(hub, with_base):
     assert bring(with_base, ACCEPTED) == 2
     assert content(datasets.base_folder(with_base)) == WEIGHTS
-    datasets.require(with_base)
+    datasets.verify_sources(with_base)
     (record,) = [r for r in source_records(with_base) if r["name"] == "base"]
     assert record["hosts"] == {hub.url: 2}
 

@@ -1,4 +1,4 @@
-"""A source without a committed list: held against what the hub says, pinned by what arrived."""
+"""A source without a committed list: checked against the hub, pinned by the bytes that arrived."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from kit.digests import read_checksums
 from kit.errors import ChecksumError, DataError, ManifestError, TransferError
 from kit.fetch.settings import Settings
-from kit.fetch.sources import bring_unlisted
+from kit.fetch.sources import fetch_unlisted
 from kit.sources import datasets
 from kit.sources.places import place, source_records
 from tests.hub.faults import LARGE, OTHER_REVISION, REVISION, Fault
@@ -30,13 +30,11 @@ UNLOCKED = Settings(**{**vars(ACCEPTED), "allow_unlocked": True})
 
 
 @pytest.mark.parametrize("name", [LARGEST, SMALL])
-def test_without_a_list_the_hubs_own_digests_are_held_against_the_bytes(
-    hub, folder, tmp_path, name
-):
+def test_without_a_list_bytes_are_checked_against_the_hubs_digests(hub, folder, tmp_path, name):
     assert (len(FILES[name]) >= LARGE) == (name == LARGEST), "one is large for the hub, one is not"
     hub.spoil(name, Fault(flip=True))
     with pytest.raises(ChecksumError, match=re.escape(name)):
-        bring_unlisted(source(tmp_path), folder, QUICK)
+        fetch_unlisted(source(tmp_path), folder, QUICK)
     assert name not in content(folder)
     assert len(quarantined(tmp_path)) == 1
 
@@ -46,32 +44,32 @@ def test_without_a_list_the_hubs_own_digests_are_held_against_the_bytes(
     [{"size": "many"}, {"size": -5}, {"size": None}, {"path": None}, {"lfs": "yes"}, {"lfs": {}}],
     ids=str,
 )
-def test_a_tree_that_is_none_is_an_error_of_the_hub(hub, folder, tmp_path, told):
+def test_an_invalid_tree_is_an_error_of_the_hub(hub, folder, tmp_path, told):
     hub.repos["owner/toy"].told[SMALL] = told
-    with pytest.raises(TransferError, match="does not say what is in owner/toy"):
-        bring_unlisted(source(tmp_path), folder, QUICK)
+    with pytest.raises(TransferError, match="about owner/toy"):
+        fetch_unlisted(source(tmp_path), folder, QUICK)
     assert content(folder) == {}
 
 
 @pytest.mark.parametrize("sha", ["main", "../../else", "A" * 40, ""])
-def test_a_head_that_is_no_commit_is_an_error_of_the_hub(hub, folder, tmp_path, sha):
+def test_a_head_that_is_not_a_commit_is_an_error_of_the_hub(hub, folder, tmp_path, sha):
     hub.repos["owner/toy"].revision = sha
-    with pytest.raises(TransferError, match="does not say what is in owner/toy"):
-        bring_unlisted(source(tmp_path, revision=None), folder, QUICK)
+    with pytest.raises(TransferError, match="about owner/toy"):
+        fetch_unlisted(source(tmp_path, revision=None), folder, QUICK)
     assert content(folder) == {}
 
 
-def test_without_a_list_what_is_there_from_another_revision_is_not_taken(hub, folder, tmp_path):
-    """The head of a repository moves; a small file of the same size has no digest in the tree."""
-    bring_unlisted(source(tmp_path, revision=None), folder, QUICK)
+def test_without_a_list_files_of_another_revision_are_not_used(hub, folder, tmp_path):
+    """The repository's head moves; a small file of the same size has no digest in the tree."""
+    fetch_unlisted(source(tmp_path, revision=None), folder, QUICK)
     hub.repos["owner/toy"].files[SMALL] = b"what this was\n"[: len(FILES[SMALL])]
-    report = bring_unlisted(source(tmp_path, revision=None), folder, QUICK)
+    report = fetch_unlisted(source(tmp_path, revision=None), folder, QUICK)
     assert content(folder)[SMALL] == hub.repos["owner/toy"].files[SMALL]
     assert report.digests == digests(content(folder))
 
 
 def test_files_are_asked_for_at_the_commit_and_never_at_a_branch(hub, folder, tmp_path):
-    report = bring_unlisted(source(tmp_path, revision=None), folder, QUICK)
+    report = fetch_unlisted(source(tmp_path, revision=None), folder, QUICK)
     assert report.revision == REVISION
     asked = hub.gets("/resolve/")
     assert len(asked) == len(FILES) == len(hub.gets(f"/resolve/{REVISION}/"))
@@ -89,7 +87,7 @@ def test_an_unlocked_source_gets_its_list_from_what_arrived(hub, experiment, tmp
     assert read_checksums(made) == digests(FILES)
     assert content(place(experiment().sources[0]).path) == FILES
     assert not (tmp_path / "toy.sha256").exists(), "the project's lists are for `lock` to write"
-    datasets.require(experiment())
+    datasets.verify_sources(experiment())
     (record,) = [r for r in source_records(experiment()) if r["name"] == "toy"]
     assert record["locked"] is False
     hub.heal()
@@ -104,7 +102,7 @@ def test_an_unpinned_source_says_which_revision_it_got(hub, experiment):
 
 
 def test_a_kill_after_the_last_byte_does_not_lose_the_revision(hub, experiment, monkeypatch):
-    """Whichever of the two records the kill comes before, the next call writes both."""
+    """The kill may come before either of the two records; the next call writes both."""
 
     def killed(*args):
         raise KeyboardInterrupt
@@ -127,7 +125,7 @@ def test_an_unpinned_source_stays_at_its_commit_when_it_is_repaired(hub, experim
     hub.repos["owner/toy"].revision = OTHER_REVISION
     hub.repos["owner/toy"].files["README.md"] = b"of the new head"
     hub.heal()
-    with pytest.raises(DataError, match=REVISION):  # this hub has no past; it is asked for it
+    with pytest.raises(DataError, match=REVISION):  # the hub has only the head
         bring(moving, ACCEPTED)
     assert not [path for _, path, _ in hub.requests if "/main" in path]
     hub.add("owner/toy", FILES)
@@ -147,6 +145,6 @@ def test_a_stage_never_works_on_other_bytes_of_an_unlocked_source(hub, experimen
     bring(experiment(), UNLOCKED)
     (place(experiment().sources[0]).path / "README.md").write_bytes(b"something else")
     with pytest.raises(ChecksumError, match=r"README\.md"):
-        datasets.require(experiment())
+        datasets.verify_sources(experiment())
     bring(experiment(), ACCEPTED)
-    datasets.require(experiment())
+    datasets.verify_sources(experiment())

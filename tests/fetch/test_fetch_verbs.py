@@ -1,4 +1,4 @@
-"""The verbs as a user calls them: from a lock to a machine without network, and every exit code."""
+"""The verbs as users call them: from a lock to a machine without network, and every exit code."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def written(tmp_path):
 
 @pytest.fixture
 def call(hub, tmp_path, monkeypatch, capsys):
-    """Call a verb with nobody at the terminal; return its exit code and all that it printed."""
+    """Call a verb without a terminal; return its exit code and everything it printed."""
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     hasty = partial(Settings, attempts=2, pause=0.01, longest_pause=0.05, silence=0.5)
@@ -61,7 +61,7 @@ def call(hub, tmp_path, monkeypatch, capsys):
 
 
 def folder_of(cache: Path) -> Path:
-    """Return where the files have their final names: not the parts, nor unpacked images."""
+    """Return the folder of the files' final names, not those of parts or unpacked images."""
     beside = {".parts", ".images"}
     there = [path for path in (cache / "data").glob("toy-*") if path.is_dir()]
     (folder,) = [path for path in there if path.suffix not in beside]
@@ -130,7 +130,7 @@ def test_a_list_that_differs_from_the_hub_fails_the_check(call, written, tmp_pat
     ],
     ids="corrupt forbidden missing failing cut".split(),
 )
-def test_a_file_that_cannot_be_brought_has_a_code_and_a_remedy(
+def test_a_file_that_cannot_be_downloaded_has_a_code_and_a_remedy(
     call, written, hub, tmp_path, fault, code, part
 ):
     commit_list(tmp_path)
@@ -164,7 +164,7 @@ def test_a_damaged_archive_is_refused_and_the_data_stays(call, written, tmp_path
     assert data_of(tmp_path / "cache") == FILES
 
 
-def test_the_command_line_asks_brings_and_verifies(call, written, hub, tmp_path):
+def test_the_command_line_asks_downloads_and_verifies(call, written, hub, tmp_path):
     commit_list(tmp_path)
     committed = written()
     assert call("fetch", committed)[0] == 13

@@ -1,4 +1,4 @@
-"""The record of accepted licences: who said yes to what, and what is done when it is damaged."""
+"""The record of accepted licences: what was accepted, when and how, and damage to the record."""
 
 import json
 
@@ -14,7 +14,7 @@ ASKING, FLAG = Settings(), Settings(accept_licences=True)
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A cache of its own, an empty hub address, and nobody to ask."""
+    """A temporary cache, no hub address, and no terminal to ask on."""
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
@@ -22,7 +22,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def some(tmp_path):
-    """Two sources of the hub and one of a mirror."""
+    """Two sources on the hub and one on a mirror."""
     return [
         source(tmp_path, name="first"),
         source(tmp_path, name="second", repo="owner/other", licence="CC BY 4.0"),
@@ -69,8 +69,8 @@ def test_a_source_that_is_not_from_outside_has_nothing_to_accept(tmp_path):
 
 
 def test_a_source_without_a_licence_says_what_that_means(some):
-    assert "its publisher gives no licence" in describe(some[2])
-    assert "its publisher gives no licence" not in describe(some[0])
+    assert "no licence from its publisher" in describe(some[2])
+    assert "no licence from its publisher" not in describe(some[0])
 
 
 def test_a_damaged_record_is_not_taken_for_consent(some):

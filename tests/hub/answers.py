@@ -1,4 +1,4 @@
-"""The answers of the tests' hub: its interface and a mirror's, right or with a fault."""
+"""The answers of the tests' hub, through its API or as a mirror, right or with a fault."""
 
 import gzip
 import hashlib
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = repo.files.get(file)
         if data is None or len(data) < LARGE:
             return self._file(data, file, {"X-Repo-Commit": repo.revision})
-        # A name of its own: as the hub's second host, it must not be given the token.
+        # Another name, like the hub's second host, which must not get the token.
         place = f"http://localhost:{self.hub.url.rpartition(':')[2]}/cdn/{name}/{quote(file)}"
         headers = {"Location": place, "X-Repo-Commit": repo.revision}
         headers |= {"X-Linked-Size": str(len(data)), "X-Linked-ETag": f'"{_sha256(data)}"'}
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self._send(body, fault)
-        # Whoever was promised another number of bytes must not wait for them.
+        # Close: a client that was promised more bytes must not wait for them.
         self.close_connection |= silent or fault.cut is not None or fault.length is not None
 
     def _send(self, body: bytes, fault: Fault) -> None:
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _entry(name: str, data: bytes, told: dict[str, Any]) -> dict[str, Any]:
-    """Return what the tree says of a file: its git object, and its SHA-256 if it is large."""
+    """Return a file's entry in the tree: its git hash, and its SHA-256 if it is large."""
     oid = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
     entry: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": oid}
     if len(data) >= LARGE:

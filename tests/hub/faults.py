@@ -1,11 +1,11 @@
-"""What the tests' hub has, and what can be wrong with its answers."""
+"""The repositories of the tests' hub, and the faults of its answers."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 OTHER_REVISION = "89abcdef0123456789abcdef0123456789abcdef"
-LARGE = 1000  # bytes; from here on a file is in LFS
+LARGE = 1000  # bytes; files from this size on are in LFS
 PIECE = 16_384
 
 
@@ -13,11 +13,11 @@ PIECE = 16_384
 class Fault:
     """What is wrong with one answer; `times` is how many answers it spoils.
 
-    `cut`: the connection closes after so many bytes. `length`: this Content-Length instead of the
-    right one. `silent`: no Content-Length at all. `flip`: the last byte is another one. `body`:
-    another file. `more`: bytes that follow the file unannounced. `chunked`: in chunks. `deaf`:
-    Range is ignored. `piece`: so many bytes of what was asked for. `gzip`: a coding that nobody
-    asked for. `stall`: seconds without a byte after half of them. `etag`: another ETag.
+    `cut`: the connection closes after this many bytes. `length`: this Content-Length instead of
+    the right one. `silent`: no Content-Length. `flip`: the last byte is changed. `body`: another
+    file. `more`: unannounced bytes after the file. `chunked`: sent in chunks. `deaf`: Range is
+    ignored. `piece`: only this many bytes of the requested range. `gzip`: a coding that was not
+    requested. `stall`: seconds of silence after half of the bytes. `etag`: another ETag.
     """
 
     status: int = 200
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass
 class Repo:
-    """One repository: its files at one revision; `told` changes what the tree says of a file."""
+    """A repository: its files at one revision; `told` changes a file's entry in the tree."""
 
     files: dict[str, bytes]
     revision: str = REVISION

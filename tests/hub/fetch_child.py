@@ -2,8 +2,8 @@
 
     python -m tests.hub.fetch_child FOLDER [KILLS]
 
-With KILLS it is a parent that forks a child for each, kills it at a random moment and looks at what
-lies under final names; importing the kit a hundred times would take minutes.
+With KILLS it forks that many children, kills each at a random moment and checks the files under
+final names. It forks because importing the kit a hundred times would take minutes.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ from pathlib import Path
 
 from kit.digests import read_checksums
 from kit.fetch.settings import Settings
-from kit.fetch.sources import bring_listed
+from kit.fetch.sources import fetch_listed
 from tests.hub.fetching import source
 
 SETTINGS = Settings(workers=2, attempts=3, pause=0.01, silence=5.0)
-LONGEST = 0.5  # seconds that a child lives
+LONGEST = 0.5  # seconds until a child is killed, at most
 
 
 def fetch(root: Path) -> None:
-    """Bring the source whose list is in `root` into its folder."""
-    bring_listed(source(root), root / "toy", read_checksums(root / "toy.sha256"), SETTINGS)
+    """Fetch the source whose list is in `root` into its folder."""
+    fetch_listed(source(root), root / "toy", read_checksums(root / "toy.sha256"), SETTINGS)
 
 
 def torment(root: Path, kills: int) -> dict[str, int]:
-    """Kill fetches until `kills` have been hit; whenever one gets to its end, begin anew."""
+    """Kill `kills` fetches; whenever one finishes before its kill, start over."""
     listed, chance = read_checksums(root / "toy.sha256"), random.Random(1)
     counts = {"killed": 0, "finished": 0, "bad": 0, "failed": 0}
     while counts["killed"] < kills:

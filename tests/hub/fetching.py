@@ -1,4 +1,4 @@
-"""What the tests of fetching share: a source of three files, its list, and short patience."""
+"""Shared by the tests of fetching: a source of three files, its list, and short waits."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ OFFLINE = Settings(**{**vars(ACCEPTED), "offline": True})
 
 
 def pattern(size: int, seed: int = 0) -> bytes:
-    """Return bytes that no shift of themselves equals: a cut in the wrong place shows."""
+    """Return bytes that differ from every shift of themselves, so that a wrong offset shows."""
     blocks = range((size + 31) // 32)
     return b"".join(hashlib.sha256(b"%d %d" % (seed, n)).digest() for n in blocks)[:size]
 
@@ -28,7 +28,7 @@ FILES = {
     "README.md": b"what this is\n",
 }
 LARGEST, SMALL = "data/train.shard", "README.md"
-PLAIN = "plain.bin"  # of a mirror, which says nothing of its files
+PLAIN = "plain.bin"  # of a mirror, which does not list its files
 
 
 def digests(files: dict[str, bytes]) -> dict[str, str]:
@@ -37,7 +37,7 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def source(root: Path, **changes: Any) -> SourceSection:
-    """Return a hub source whose list, if it is written, lies in `root`."""
+    """Return a hub source whose list, if it exists, is in `root`."""
     values = {
         "name": "toy",
         "checksums": str(root / "toy.sha256"),
@@ -68,11 +68,11 @@ def write(folder: Path, files: dict[str, bytes] = FILES) -> None:
 
 
 def quarantined(root: Path) -> list[Path]:
-    """Return what was moved out of use, in the cache below a test's folder."""
+    """Return the quarantined files in the cache of a test."""
     return sorted((root / "cache" / "quarantine").glob("*"))
 
 
 def bring(experiment: Manifest, settings: Settings, said: Callable[[str], object] = print) -> int:
-    """Do what the verb `fetch` does; return how many sources were brought."""
+    """Do what the verb `fetch` does; return how many sources were downloaded."""
     datasets.prepare(experiment, settings, said)
     return datasets.fetch(experiment, said, settings)

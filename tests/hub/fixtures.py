@@ -1,4 +1,4 @@
-"""Fixtures of the tests of fetching: name this module in `pytest_plugins`."""
+"""Fixtures for the tests of fetching; a test names this module in `pytest_plugins`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from kit.experiment.manifest import Manifest
 from kit.fetch.settings import Settings
-from kit.fetch.sources import Report, bring_listed
+from kit.fetch.sources import Report, fetch_listed
 from tests.hub.fetching import FILES, PLAIN, QUICK, digests, source
 from tests.hub.server import Hub
 from tests.toys.dataset import manifest
@@ -24,32 +24,32 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setenv("HF_TOKEN", "")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
         monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
-        # The hub client's own pauses between attempts, which are seconds.
+        # The hub client pauses for seconds between attempts.
         monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
         yield server
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the files of the source go."""
+    """The folder for the files of the source."""
     return tmp_path / "cache" / "data" / "toy"
 
 
 @pytest.fixture
 def fetch(hub: Hub, folder: Path, tmp_path: Path) -> Callable[..., Report]:
-    """Bring a source of the hub against the list of its right files, by default the toy."""
+    """Fetch a source of the hub, the toy by default, with the list of its right files."""
 
     def call(files: dict[str, bytes] = FILES, settings: Settings = QUICK, **changes: Any) -> Report:
         if files is not FILES:
             hub.add("owner/toy", files)
-        return bring_listed(source(tmp_path, **changes), folder, digests(files), settings)
+        return fetch_listed(source(tmp_path, **changes), folder, digests(files), settings)
 
     return call
 
 
 @pytest.fixture
 def alone(hub: Hub, tmp_path: Path) -> Callable[..., Any]:
-    """Return a source of one file that only mirrors have and no list names."""
+    """Return a source of one file that is only on mirrors and in no list."""
 
     def made(*mirrors: str, files: tuple[str, ...] = (PLAIN,)) -> Any:
         return source(tmp_path, repo=None, revision=None, mirrors=mirrors, files=files)
@@ -69,7 +69,7 @@ def experiment(tmp_path: Path) -> Callable[..., Manifest]:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What was said so far: give its `append` to whoever says something."""
+    """The lines said so far; pass its `append` as `say`."""
     return []
 
 

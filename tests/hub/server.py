@@ -1,8 +1,8 @@
 """A hub on this machine: the HTTP interface that huggingface_hub calls, with faults on demand.
 
-It serves repositories (models and datasets), their trees, small files in place and large ones by a
-redirect to a second path, as the hub does, and the same files once more as a plain mirror. Every
-file can be told to misbehave: see `Fault`. Requests and sent bytes are counted.
+It serves repositories (models and datasets) and their trees, small files directly and large ones by
+a redirect to a second path, as the hub does. It serves the same files as a plain mirror. A test can
+give each file a `Fault`. Requests and sent bytes are counted.
 """
 
 import threading
@@ -15,7 +15,7 @@ from tests.hub.faults import Fault, Repo
 
 
 class Hub:
-    """The server; use it as a context. `url` is the HF_ENDPOINT, `mirror` a base of plain files."""
+    """The server, a context manager; `url` is the HF_ENDPOINT, `mirror` the base of plain files."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -46,7 +46,7 @@ class Hub:
         return self.repos[repo]
 
     def spoil(self, name: str, fault: Fault, *, mirror: bool = False) -> None:
-        """Let the answers that carry a file be wrong, those of the hub or those of the mirror.
+        """Add a fault to the answers with a file, of the hub or of the mirror.
 
         The names "api:head" and "api:tree" are the answers about a repository.
         """
@@ -61,7 +61,7 @@ class Hub:
             self.sent = 0
 
     def fault(self, key: str) -> Fault:
-        """Return the fault of the next answer, which may be none."""
+        """Return the fault of the next answer, or None."""
         with self._lock:
             waiting = self._faults[key]
             if not waiting:

@@ -1,4 +1,4 @@
-"""Manifests for the tests of `plan --emit`, and the verb itself as a user calls it."""
+"""Manifests for the tests of `plan --emit`, and a call of the verb."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ checksums = "checksums/smoke.sha256"
 
 
 def emit(form: str, *arguments: str | Path) -> str:
-    """Return what `plan --emit` prints; raises the kit's errors as they are."""
+    """Return what `plan --emit` prints; errors of the kit are raised."""
     words = ["plan", "--emit", form, *IMAGE[form], *map(str, arguments)]
     done = CliRunner().invoke(verbs, words)
     if done.exception:
@@ -39,6 +39,6 @@ def smoke_text() -> str:
 
 
 def gpu_text() -> str:
-    """A manifest that needs a GPU, a token, and a folder that somebody has to bring."""
+    """A manifest that needs a GPU, a token and a local folder."""
     text = smoke_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
     return text.replace("\n[split]", GATED, 1)

@@ -1,4 +1,4 @@
-"""docker/keep.sh: what outlives a machine that goes away, and in which order it is written."""
+"""docker/keep.sh: what outlives a machine that disappears, and in which order it is written."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.cli.test_run_sh import REPOSITORY, make_program
 from tests.runs.container_tools import tool
 
 SCRIPT = REPOSITORY / "docker/keep.sh"
-# One adapter is finished, another is under way; the base for serving is there, and a result.
+# One finished adapter, one in training, the base model for serving, and a result.
 WORK = """#!/bin/bash
 set -e
 cd "$(dirname "$0")/.cache/artifacts"
@@ -90,11 +90,11 @@ def test_work_is_kept_while_the_command_runs(tmp_path, store):
     while files(store) != {f"artifacts/{name}" for name in KEPT}:
         assert time.monotonic() < deadline, files(store)
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)  # as a machine goes away
+    os.killpg(process.pid, signal.SIGKILL)  # as when a machine disappears
     process.communicate(timeout=20)
 
 
-def test_a_polite_end_reaches_the_command_and_its_work_is_kept(tmp_path, store):
+def test_a_signal_reaches_the_command_and_its_work_is_kept(tmp_path, store):
     work = WORK + 'trap "echo stopping; exit 130" TERM\nsleep 60 & wait $!\n'
     process = Machine(tmp_path / "machine", store, work).start()
     assert process.stdout
@@ -106,8 +106,8 @@ def test_a_polite_end_reaches_the_command_and_its_work_is_kept(tmp_path, store):
     assert files(store / "artifacts") == KEPT
 
 
-def test_what_was_cut_off_in_the_store_does_not_count_as_complete(tmp_path, store):
-    """A machine went away while it copied: job.json was not there yet, and is not brought back."""
+def test_an_incomplete_copy_in_the_store_does_not_count_as_complete(tmp_path, store):
+    """A machine disappeared while it copied, before job.json: the artifact is not restored."""
     half = store / "artifacts/finetune-vanilla-1"
     half.mkdir(parents=True)
     (half / "adapter model.part").write_text("wei")
@@ -139,7 +139,7 @@ def test_a_result_that_is_made_again_replaces_the_kept_one(tmp_path, store):
     assert files(store / "results") == {"smoke-1/run.json"}
 
 
-def test_a_store_that_is_not_there_stops_before_the_command(tmp_path):
+def test_a_missing_store_stops_before_the_command(tmp_path):
     machine = Machine(tmp_path / "machine", tmp_path / "nothing")
     assert machine.run() == 7
     assert machine.said == ""

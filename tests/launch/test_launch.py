@@ -1,11 +1,11 @@
-"""plan --emit: what goes into a job, what is refused, and that nothing can leave its quotes."""
+"""plan --emit: what a job file contains, what is refused, and that no text can leave its quotes."""
 
 import re
 import string
 from pathlib import Path
 
 import pytest
-import yaml as pyyaml  # huggingface_hub brings it
+import yaml as pyyaml  # a dependency of huggingface_hub
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kit.artifacts import PROJECT
 from kit.cli.plan_text import render
 from kit.cli.verbs import verbs
-from kit.doctor import needs
+from kit.doctor import resources
 from kit.errors import LicenceError, ManifestError
 from kit.experiment.manifest_file import load_manifest
 from kit.launch.job import seconds_of
@@ -34,7 +34,7 @@ def apart(tmp_path, monkeypatch):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A folder that counts as the project, so that manifests in it are part of it."""
+    """A folder used as the project, so that manifests in it are part of the project."""
     monkeypatch.setattr("kit.launch.job.PROJECT", tmp_path)
     (tmp_path / "manifests").mkdir()
     return tmp_path
@@ -67,9 +67,13 @@ def test_each_worker_more_asks_for_the_memory_of_one_more(form, asked, project):
         path.write_text(smoke_text().replace("workers = 2", f"workers = {workers}"))
         size = int(re.search(asked, emit(form, path))[1])
         found.append(size * (1 << 30 if form == "sky" else 1 << 20))
-    assert found[0] >= needs.SPARE * (needs.PARENT + needs.ENGINE)
-    assert found[1] - found[0] == pytest.approx(needs.SPARE * needs.ENGINE, abs=1 << 30)
-    assert found[2] - found[1] == pytest.approx(2 * needs.SPARE * needs.ENGINE, abs=1 << 30)
+    assert found[0] >= resources.SPARE_FACTOR * (resources.PARENT_BYTES + resources.ENGINE_BYTES)
+    assert found[1] - found[0] == pytest.approx(
+        resources.SPARE_FACTOR * resources.ENGINE_BYTES, abs=1 << 30
+    )
+    assert found[2] - found[1] == pytest.approx(
+        2 * resources.SPARE_FACTOR * resources.ENGINE_BYTES, abs=1 << 30
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,7 +131,7 @@ def test_a_manifest_without_lists_is_refused_or_not_counted(form, project):
     with pytest.raises(ManifestError, match=r"none\.sha256 does not exist"):
         emit(form, path, "--accept-licences")
     said = emit(form, path, "--accept-licences", "--allow-unlocked")
-    assert "not counted" in said
+    assert "checksum lists are missing" in said
     assert "--allow-unlocked" in said
 
 
@@ -136,11 +140,11 @@ def test_a_manifest_without_lists_is_refused_or_not_counted(form, project):
     ("image", "message"),
     [
         (None, "--image is missing"),
-        ("registry.example.org/kit:latest", "--image is not by digest"),
-        ("kit@sha256:abc", "--image is not by digest"),
-        (DIGEST + "0", "--image is not by digest"),
-        ("kit; rm -rf ~ @sha256:" + "a" * 64, "--image is not by digest"),
-        ("kit@sha256:" + "a" * 64 + "\n", "--image is not by digest"),
+        ("registry.example.org/kit:latest", "--image has no digest"),
+        ("kit@sha256:abc", "--image has no digest"),
+        (DIGEST + "0", "--image has no digest"),
+        ("kit; rm -rf ~ @sha256:" + "a" * 64, "--image has no digest"),
+        ("kit@sha256:" + "a" * 64 + "\n", "--image has no digest"),
     ],
 )
 def test_an_image_is_named_by_its_digest(form, image, message):
@@ -158,7 +162,7 @@ def test_slurm_takes_a_sif():
         emit("slurm", "--image", DIGEST)
 
 
-def test_licences_that_nobody_could_accept_there_are_asked_for_here(project):
+def test_licences_that_a_job_could_not_ask_for_must_be_accepted_in_advance(project):
     path = project / "manifests/gpu.toml"
     path.write_text(gpu_text())
     for form in ("k8s", "sky"):
@@ -167,7 +171,7 @@ def test_licences_that_nobody_could_accept_there_are_asked_for_here(project):
     assert "HF_TOKEN:?" in emit("slurm", path), "the folders there may hold the acceptance"
 
 
-def test_sky_brings_the_project_alone(tmp_path):
+def test_sky_copies_only_the_project(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(smoke_text())
     with pytest.raises(ManifestError, match="copy it to manifests/"):
@@ -178,7 +182,7 @@ def test_sky_brings_the_project_alone(tmp_path):
 def test_a_manifest_that_cannot_be_named_is_refused(tmp_path, name):
     path = tmp_path / name
     path.write_text(smoke_text())
-    with pytest.raises(ManifestError, match="a job cannot name this manifest"):
+    with pytest.raises(ManifestError, match="cannot contain the path of this manifest"):
         emit("slurm", path)
 
 
@@ -201,12 +205,12 @@ def test_an_output_is_written_once_and_never_over_another(tmp_path):
     path = tmp_path / "job.sbatch"
     assert f"wrote {path}" in emit("slurm", "--output", path)
     assert path.read_text() == emit("slurm")
-    assert "already, with these bytes" in emit("slurm", "--output", path)
+    assert "already has this content" in emit("slurm", "--output", path)
     path.write_text("mine")
-    with pytest.raises(ManifestError, match=r"job\.sbatch is there already"):
+    with pytest.raises(ManifestError, match=r"job\.sbatch exists already"):
         emit("slurm", "--output", path)
     assert path.read_text() == "mine"
-    with pytest.raises(ManifestError, match="no file"):
+    with pytest.raises(ManifestError, match="not a file"):
         emit("slurm", "--output", tmp_path)
 
 

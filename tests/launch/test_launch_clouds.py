@@ -1,4 +1,4 @@
-"""plan --emit k8s and sky: against the official schemas where they are, and field by field."""
+"""plan --emit k8s and sky: checked with the official schemas if installed, and field by field."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from kit.experiment.manifest_file import load_manifest
 from tests.launch.jobs import DIGEST, emit, gpu_text, smoke_text
 from tests.runs.container_tools import tool
 
-# Of SkyPilot's "SkyPilot YAML" reference; each name was checked with SkyPilot 0.14.1 as well.
+# From SkyPilot's "SkyPilot YAML" reference; the names were also checked with SkyPilot 0.14.1.
 SKY = {
     "name", "workdir", "resources", "envs", "secrets", "file_mounts", "setup", "run",
 }  # fmt: skip
@@ -22,7 +22,7 @@ SKY_RESOURCES = {"cpus", "memory", "disk_size", "accelerators", "job_recovery"}
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A folder that counts as the project, with a manifest for a GPU and an odd one."""
+    """A folder used as the project, with a manifest for a GPU and one with an odd name."""
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr("kit.launch.job.PROJECT", tmp_path)
@@ -45,7 +45,7 @@ def documents(*arguments: str | Path) -> list[dict]:
 
 
 def validate(*paths: Path) -> subprocess.CompletedProcess[str]:
-    """Hold files against the schemas that Kubernetes publishes; unknown fields are errors."""
+    """Check files with the schemas that Kubernetes publishes; unknown fields are errors."""
     command = [tool("kubernetes-validate"), "--strict", *paths]
     return subprocess.run(command, capture_output=True, text=True)
 
@@ -77,7 +77,7 @@ def test_the_schema_refuses_what_is_misspelt(project, tmp_path, old, new):
     assert validate(tmp_path / "job.yaml").returncode != 0
 
 
-def test_a_pod_is_nobody_in_particular_and_can_write_in_its_volumes_alone(project):
+def test_a_pod_runs_as_an_ordinary_user_and_can_write_only_in_its_volumes(project):
     *_, job = documents(project / "manifests/gpu.toml")
     pod = job["spec"]["template"]["spec"]
     [container] = pod["containers"]
@@ -125,7 +125,7 @@ def test_shared_memory_is_part_of_the_memory(project):
 
 
 def test_a_pod_gets_the_very_manifest(project, tmp_path):
-    """Written where the pod has it, it is the same experiment: the same name and digest."""
+    """At its path in the pod it is the same experiment, with the same name and digest."""
     for index, path in enumerate(manifests(project)):
         _, texts, job = documents(path)
         pod = job["spec"]["template"]["spec"]
@@ -176,9 +176,9 @@ def test_a_task_asks_for_the_machine_that_the_manifest_needs(project):
 
 def test_an_accelerator_that_is_too_small_is_not_named(project, monkeypatch):
     weights = 14_100_000_000
-    monkeypatch.setattr("kit.doctor.needs._weights", lambda manifest: weights)
+    monkeypatch.setattr("kit.doctor.resources._weight_bytes", lambda manifest: weights)
     fitting = task(project / "manifests/gpu.toml")["resources"]["accelerators"]
-    monkeypatch.setattr("kit.doctor.needs._weights", lambda manifest: 2 * weights)
+    monkeypatch.setattr("kit.doctor.resources._weight_bytes", lambda manifest: 2 * weights)
     larger = task(project / "manifests/gpu.toml")["resources"]["accelerators"]
     assert "L4:2" in fitting
     assert "L4:2" not in larger
@@ -200,7 +200,7 @@ def test_the_commands_of_a_task_are_clean_and_quoted(project, tmp_path):
         found = task(path, "--time", "00:10:00")
         script = tmp_path / "run.sh"
         script.write_text(f"#!/bin/bash\n{found['setup']}\n{found['run']}")
-        command = [shellcheck, "--exclude=SC2016", script]  # a $ in a name is meant as it is
+        command = [shellcheck, "--exclude=SC2016", script]  # a literal $ in a name
         checked = subprocess.run(command, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout
         stand_ins = 'docker() { :; }; timeout() { printf "%s\\n" "$@"; }\n'

@@ -1,6 +1,6 @@
-"""plan --emit slurm: sbatch's own options, a clean script, and what it does when it is cut off.
+"""plan --emit slurm: valid options of sbatch, a clean script, and its behaviour at the time limit.
 
-The script is run by bash with stand-ins for run.sh and scontrol.
+bash runs the script with substitutes for run.sh and scontrol.
 """
 
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.doctor.needs import Needs
+from kit.doctor.resources import Resources
 from tests.cli.test_run_sh import make_program
 from tests.launch.jobs import emit, gpu_text, smoke_text
 
-# Of sbatch(1), with the form of their values.
+# From sbatch(1), with the form of their values.
 OPTIONS = {
     "job-name": r"[a-z0-9_-]+", "nodes": "1", "ntasks": "1", "cpus-per-task": r"\d+",
     "mem": r"\d+[KMGT]", "gres": r"gpu:\d+", "time": r"\d+-\d\d:\d\d:\d\d", "output": r"\S+",
@@ -33,7 +33,7 @@ def apart(tmp_path, monkeypatch):
 
 
 def options(script: str) -> dict[str, str]:
-    """Return sbatch's options; it reads none after the first command."""
+    """Return sbatch's options; sbatch reads none after the first command."""
     head = script.split("\nset -euo pipefail\n")[0].splitlines()
     assert all(not line or line.startswith("#") for line in head)
     found = [line.removeprefix("#SBATCH --") for line in head if line.startswith("#SBATCH")]
@@ -64,7 +64,7 @@ def test_every_option_is_sbatch_s(tmp_path):
 def test_a_cpu_job_asks_for_what_the_manifest_needs_and_for_no_gpu():
     asked = options(emit("slurm"))
     assert not {"gres", "time"} & set(asked)
-    assert int(asked["mem"].rstrip("M")) << 20 >= Needs().memory + Needs().shared_memory
+    assert int(asked["mem"].rstrip("M")) << 20 >= Resources().memory + Resources().shared_memory
     assert asked["cpus-per-task"] == "2"
 
 
@@ -80,13 +80,13 @@ def test_shellcheck_finds_nothing(tmp_path, arguments):
         scripts.append(tmp_path / f"{len(scripts)}.sbatch")
         scripts[-1].write_text(emit("slurm", tmp_path / name, *arguments))
     shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
-    command = [shellcheck, "--exclude=SC2016", *scripts]  # a $ in a name is meant as it is
+    command = [shellcheck, "--exclude=SC2016", *scripts]  # a literal $ in a name
     checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 
 
 class Node:
-    """A project's folder whose run.sh is a stand-in, and a scontrol that records its arguments."""
+    """A project's folder with a substitute run.sh, and a scontrol that records its arguments."""
 
     def __init__(self, root: Path, script: str, run: str) -> None:
         self.root, self.script = root / "a project", root / "job.sbatch"
@@ -123,7 +123,7 @@ def test_the_run_gets_its_arguments_and_the_job_its_exit_code(tmp_path):
 
 @pytest.mark.parametrize(("restarts", "called"), [("0", "requeue 17\n"), ("2", None)])
 def test_before_its_time_limit_a_job_goes_back_into_the_queue(tmp_path, restarts, called):
-    """The run itself goes on until Slurm ends it: here it finishes, and its exit code counts."""
+    """The run continues until Slurm ends it. Here it finishes, and the job has its exit code."""
     node = Node(
         tmp_path, emit("slurm", "--restarts", "2"), "echo started; sleep 1.5; echo done; exit 4"
     )
@@ -135,7 +135,7 @@ def test_before_its_time_limit_a_job_goes_back_into_the_queue(tmp_path, restarts
     said, complaint = job.communicate(timeout=20)
     assert (said, job.returncode) == ("done\n", 4)
     assert (node.calls.read_text() if node.calls.exists() else None) == called
-    assert ("sbatch this file again" in complaint) == (called is None)
+    assert ("submit this file again" in complaint) == (called is None)
 
 
 def test_a_job_that_is_not_in_a_project_or_has_no_token_says_so(tmp_path):

@@ -1,4 +1,4 @@
-"""Programs that container tests need: linters in an environment of their own, and the builders."""
+"""Programs for container tests: linters in a separate environment, and the builders."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ LOCK = PROJECT / "docker" / "requirements.tools.lock"
 
 @cache
 def _tools() -> Path | str:
-    """Return the environment of the locked linters, made once; a reason where it cannot be."""
+    """Return the environment of the locked linters, made once, or why it cannot be made."""
     folder = cache_root() / "tools" / sha256_file(LOCK)[:12]
     if (folder / ".complete").is_file():
         return folder
@@ -33,7 +33,7 @@ def _tools() -> Path | str:
 
 
 def tool(name: str) -> str:
-    """Return the path of a linter's program; skip the test, saying why, where there is none."""
+    """Return the path of a linter's program; skip the test with the reason if there is none."""
     folder = _tools()
     if isinstance(folder, str):
         pytest.skip(folder)
@@ -41,7 +41,7 @@ def tool(name: str) -> str:
 
 
 def require_programs(*names: str) -> None:
-    """Skip the test, naming what is missing."""
+    """Skip the test if a program is missing, and name it."""
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
         pytest.skip(
@@ -53,7 +53,7 @@ def require_programs(*names: str) -> None:
 def storage(folder: Path) -> dict[str, str]:
     """Return an environment in which buildah and podman keep everything in one folder.
 
-    runc and its own control groups, because crun and systemd are not to be had in build services.
+    It uses runc and its own control groups, because build services lack crun and systemd.
     """
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "overlay"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/store"\n'

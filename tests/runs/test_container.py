@@ -1,10 +1,10 @@
-"""The cpu image, really built and really run, without a daemon, a registry or a GPU.
+"""Build and run the real cpu image, without a daemon, a registry or a GPU.
 
-The base is a stand-in of Debian packages, because a container registry is not to be had everywhere;
-everything above it is what users get. Needs root, buildah, mmdebstrap, podman, runc and uidmap, a
-package index, 25 GB of disk and about half an hour: `./run.sh test -m container`.
-`PEBENCH_TEST_WHEELS` names a folder of wheels, `PEBENCH_TEST_CA` a proxy's certificate, where
-the index alone is not enough.
+The base is made from Debian packages, because a container registry is not available everywhere;
+all layers above it are those that users get. Needs root, buildah, mmdebstrap, podman, runc and
+uidmap, a package index, 25 GB of disk and about half an hour: `./run.sh test -m container`.
+`PEBENCH_TEST_WHEELS` names a folder of additional wheels, `PEBENCH_TEST_CA` the certificate of a
+proxy.
 """
 
 import json
@@ -25,7 +25,7 @@ LARGEST = 5_000_000_000
 
 
 class Machine:
-    """A copy of the project, and a place of its own for images, results and cache."""
+    """A copy of the project, with separate folders for images, results and cache."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.project = root, root / "project"
@@ -42,7 +42,7 @@ class Machine:
             shutil.copy(PROJECT / name, self.project)
 
     def call(self, *command: object, code: int = 0, **environment: str) -> str:
-        """Run a command in the project and return both of its streams; it must end with `code`."""
+        """Run a command in the project; return both of its streams. It must exit with `code`."""
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.project,
@@ -58,7 +58,7 @@ class Machine:
     def make_base(self) -> None:
         tar = self.root / "base.tar"
         packages = "--include=ca-certificates,python3,python3-venv"
-        # The mirror's own settings of this machine stay out of the image.
+        # Settings of this machine's package mirror must not be in the image.
         clean = '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"'
         self.call("mmdebstrap", "--variant=minbase", packages, clean, "bookworm", tar)
         container = self.call("buildah", "from", "scratch").strip()
@@ -81,14 +81,14 @@ class Machine:
         return self.call("bash", "-c", script, project=str(self.project))
 
     def podman(self, *arguments: object, user: int = USER, code: int = 0) -> str:
-        """Run the image as hardened as the documentation says."""
+        """Run the image with the hardening that the documentation describes."""
         hard = ["--rm", "--network", "none", "--read-only", "--read-only-tmpfs=false"]
         hard += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
         hard += ["--no-healthcheck", "--user", f"{user}:{user}"]
         return self.call("podman", "run", *hard, *arguments, code=code)
 
     def remove(self) -> None:
-        """Remove images and layers; what the killed build left mounted would keep its folder."""
+        """Remove images and layers; mounts that a killed build left would block this."""
         for kind in (("rm", "--all"), ("rmi", "--all", "--force")):
             subprocess.run(
                 ["buildah", *kind], env=self.environment, capture_output=True, check=False
@@ -182,7 +182,7 @@ def test_nothing_of_the_build_is_left_in_the_image(built):
     assert [line for line in said.splitlines() if not line.startswith("find:")] == []
 
 
-def test_the_records_beside_the_image_hold(built):
+def test_the_records_of_the_image_are_right(built):
     folder = records(built)
     inputs = json.loads((folder / "inputs.json").read_text())
     for name, digest in inputs["records"].items():
@@ -203,19 +203,19 @@ def test_doctor_in_the_image_says_what_is_missing(built):
     image = built.image()
     said = built.podman(image, "doctor", code=7)
     assert "FAIL  results: " in said
-    assert "ends with the container" in said
+    assert "with the container" in said
     out = built.folder("out")
     assert "FAIL" not in built.podman("-v", f"{out}:/results", image, "doctor")
     said = built.podman("-v", f"{out}:/results:ro", image, "doctor", code=7)
     assert "/results is mounted read-only" in said
     said = built.podman("-v", f"{out}:/results", image, "doctor", user=54321, code=7)
-    assert f"it is user {USER}'s: start with --user {USER}" in said
+    assert f"it belongs to user {USER}: start the container with --user {USER}" in said
     said = built.podman("-v", f"{out}:/results", image, "doctor", "manifests/pebench.toml", code=3)
     assert "docker run --gpus all" in said
 
 
 def test_the_small_experiment_runs_and_its_result_verifies_outside(built):
-    """No network, no writable root, a user that the image does not know; then `verify` out here."""
+    """No network, a read-only root, and a user unknown to the image; then `verify` outside."""
     cache, out = built.folder("small-cache"), built.folder("small-out")
     said = built.podman("-v", f"{cache}:/cache", "-v", f"{out}:/results", built.image(), "all")
     assert "files are exactly those that were signed" in said

@@ -93,8 +93,8 @@ def test_where_sigstore_fails_the_keys_signature_stays_and_it_is_said(
 @pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v1/log/entries"])
 def test_a_sigstore_that_never_answers_is_not_waited_for(damaged, home, path):
     impatient = (
-        "import sys; from kit import entry, keyless_signing; "
-        "keyless_signing.ANSWER_SECONDS = 1; entry.main(sys.argv[1:])"
+        "import sys; from kit.cli import entry; from kit.signing import keyless_sign; "
+        "keyless_sign.ANSWER_SECONDS = 1; entry.main(sys.argv[1:])"
     )
     python = keyless_python()
     with Instance() as quiet:

@@ -118,7 +118,7 @@ def test_sets_have_the_sizes_of_their_people(place):
 
 
 @pytest.mark.parametrize("percent", FORGET)
-def test_nobody_is_forgotten_and_retained(place, percent):
+def test_no_person_is_both_forgotten_and_retained(place, percent):
     described = load_manifest(SMOKE)
     split = described.split.model_copy(update={"forget_percent": percent})
     benchmark = load(described.model_copy(update={"split": split}), {"mllmu": place})

@@ -1,4 +1,4 @@
-"""The embedded dataset: equal bytes everywhere, people who can be told apart, enough records."""
+"""The embedded dataset: equal bytes everywhere, distinguishable people, enough records."""
 
 import hashlib
 import itertools
@@ -83,7 +83,7 @@ def test_any_two_people_differ_in_enough_attributes():
         assert differing >= MIN_DISTANCE, f"{one.name} looks like {two.name}"
 
 
-def test_hidden_hair_tells_nobody_apart():
+def test_hidden_hair_does_not_distinguish_people():
     bald = [p for group in people() for p in group if p.face["style"] == "bald"]
     assert bald
     assert {person.face["hair"] for person in bald} == {"black"}
@@ -96,7 +96,7 @@ def test_no_two_fictitious_people_share_a_first_or_a_last_name():
         assert len(set(names)) == len(names) == 20
 
 
-def test_everybody_has_a_name_that_nobody_else_has():
+def test_every_person_has_a_unique_name():
     fictitious, familiar = people()
     names = [person.name for person in (*fictitious, *familiar)]
     assert len(set(names)) == len(names)
@@ -169,7 +169,7 @@ def asked_objects(world, kind):
 
 
 def scenes_of(world):
-    """Return the objects of each of POPE's scenes, found by drawing every one of them again."""
+    """Return the objects of each of POPE's scenes, found by drawing all of them again."""
     stream, (_, familiar) = random.Random(f"{SEED}/world"), people()
     scenes = []
     for number in range(64):
@@ -190,7 +190,7 @@ def test_a_question_is_answered_yes_where_its_object_is_in_the_scene(world):
             assert (thing in scene) == (label == "yes")
 
 
-def test_absent_objects_are_frequent_or_often_beside_what_is_there(world):
+def test_absent_objects_are_frequent_or_often_occur_with_the_shown_ones(world):
     scenes = scenes_of(world)
     shown = Counter(thing for scene in scenes for thing in scene)
 

@@ -1,4 +1,4 @@
-"""Data and weights: nothing is used that is not byte for byte what the lists say."""
+"""Data and weights are used only if every byte is the listed one."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def data_folder(manifest) -> Path:
 
 
 def fetch(manifest) -> tuple[int, list[str]]:
-    """Return how many sources were brought, and what was said."""
+    """Return how many sources were fetched, and the lines said."""
     said = []
     return datasets.fetch(manifest, said.append), said
 
@@ -42,7 +42,7 @@ def listing(folder: Path, target: Path) -> None:
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What the drawing program draws; a test may change it."""
+    """The files that the drawing program draws; a test may change them."""
     files = dict(FILES)
     monkeypatch.setattr("kit.smoke.world.write_world", lambda folder, form: write(folder, files))
     return files
@@ -65,7 +65,7 @@ def embedded(tmp_path, monkeypatch, drawn):
 
 @pytest.fixture
 def external(embedded, tmp_path):
-    """The same, where the user has brought the dataset."""
+    """The same with a dataset in a folder of the user."""
     own = changed(embedded.sources[0], embedded=None, folder=str(tmp_path / "source"))
     return changed(embedded, sources=(own,))
 
@@ -121,7 +121,7 @@ def test_a_disk_without_room_is_refused_before_the_drawing(embedded, monkeypatch
         fetch(embedded)
 
 
-def test_a_dataset_that_the_user_brought_is_verified_and_never_changed(external, tmp_path):
+def test_a_dataset_of_the_user_is_verified_and_never_changed(external, tmp_path):
     assert fetch(external)[0] == 0
     (tmp_path / "source" / "world.csv").write_bytes(b"y")
     with pytest.raises(ChecksumError, match=r"world\.csv"):
@@ -134,21 +134,21 @@ def test_a_dataset_that_the_user_brought_is_verified_and_never_changed(external,
 
 
 def test_a_stage_that_is_called_before_fetch_says_so(embedded):
-    with pytest.raises(MissingStageError, match="data is not there") as caught:
-        datasets.require(embedded)
+    with pytest.raises(MissingStageError, match="data is missing") as caught:
+        datasets.verify_sources(embedded)
     assert "./run.sh fetch" in str(caught.value)
 
 
 def test_a_stage_never_works_on_other_bytes(embedded):
     fetch(embedded)
-    datasets.require(embedded)
+    datasets.verify_sources(embedded)
     (data_folder(embedded) / "world.csv").write_bytes(b"y")
     with pytest.raises(ChecksumError, match=r"world\.csv") as caught:
-        datasets.require(embedded)
+        datasets.verify_sources(embedded)
     assert "./run.sh fetch" in str(caught.value)
 
 
-@pytest.mark.parametrize("use", [fetch, datasets.require])
+@pytest.mark.parametrize("use", [fetch, datasets.verify_sources])
 def test_damaged_and_missing_weights_are_different_errors(embedded, tmp_path, use):
     weights = tmp_path / "base" / "model.safetensors"
     weights.write_bytes(b"weightz")

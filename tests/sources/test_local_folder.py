@@ -1,4 +1,4 @@
-"""A source in a folder of the user's: the bytes count, and what leads nowhere is missing."""
+"""A source in a folder of the user: links are followed, and a broken link is a missing file."""
 
 import os
 
@@ -43,7 +43,7 @@ def pipe(path):
 
 
 @pytest.mark.parametrize("put", [to_nowhere, to_itself, pipe])
-def test_what_is_no_file_in_the_end_is_missing(own, tmp_path, put):
+def test_a_link_that_leads_to_no_file_is_missing(own, tmp_path, put):
     (tmp_path / "own" / SMALL).unlink()
     put(tmp_path / "own" / SMALL)
     with pytest.raises(DataError, match="is missing"):

@@ -1,4 +1,4 @@
-"""Locking: a checksum list of what arrived and of nothing else, or the list as it was."""
+"""Locking writes a checksum list of exactly the files that arrived, or leaves the old list."""
 
 import subprocess
 from dataclasses import replace
@@ -14,7 +14,7 @@ from kit.errors import (
     ManifestError,
     TransferError,
 )
-from kit.fetch.sources import bring_listed
+from kit.fetch.sources import fetch_listed
 from kit.sources.locking import check, lock
 from kit.sources.places import place
 from tests.hub.faults import OTHER_REVISION, REVISION, Fault
@@ -43,12 +43,12 @@ def test_a_list_is_written_that_sha256sum_understands(hub, experiment, said, tmp
     assert "3 files" in said[0]
 
 
-def test_what_was_locked_is_not_brought_again(hub, experiment, said, tmp_path):
+def test_locked_files_are_not_downloaded_again(hub, experiment, said, tmp_path):
     lock(experiment(), ACCEPTED, said.append)
     hub.heal()
     wanted = experiment().sources[0]
     listed = read_checksums(tmp_path / "toy.sha256")
-    assert bring_listed(wanted, place(wanted).path, listed, QUICK).brought == 0
+    assert fetch_listed(wanted, place(wanted).path, listed, QUICK).downloaded == 0
     assert hub.sent == 0
 
 
@@ -61,18 +61,18 @@ def test_a_second_lock_leaves_one_copy_of_the_files(hub, experiment, said, tmp_p
     assert content(where) == FILES
 
 
-def test_an_unpinned_source_is_resolved_and_the_line_for_the_manifest_is_said(
+def test_an_unpinned_source_is_resolved_and_the_line_for_the_manifest_is_printed(
     hub, experiment, said, tmp_path
 ):
     lock(experiment(revision=None), ACCEPTED, said.append)
     assert any(f'revision = "{REVISION}"' in line for line in said)
     assert read_checksums(tmp_path / "toy.sha256") == digests(FILES)
-    # What is pinned now must not move, whatever the head does.
+    # The pinned revision must not change when the head moves.
     assert not [path for _, path, _ in hub.requests if "/main/" in path]
     hub.heal()
     pinned = experiment().sources[0]
     where = place(pinned).path
-    assert bring_listed(pinned, where, digests(FILES), QUICK).brought == 0
+    assert fetch_listed(pinned, where, digests(FILES), QUICK).downloaded == 0
 
 
 @pytest.mark.parametrize("name", list(FILES))
@@ -96,13 +96,13 @@ def test_a_digest_in_the_metadata_that_no_byte_has_is_an_error(hub, experiment, 
     assert not (tmp_path / "toy.sha256").exists()
 
 
-def test_a_revision_that_is_not_there_is_an_error(hub, experiment, said, tmp_path):
+def test_a_revision_that_does_not_exist_is_an_error(hub, experiment, said, tmp_path):
     with pytest.raises(KitError, match=OTHER_REVISION):
         lock(experiment(revision=OTHER_REVISION), ACCEPTED, said.append)
     assert not (tmp_path / "toy.sha256").exists()
 
 
-def test_nothing_is_brought_before_the_licence_is_accepted(hub, experiment, said, monkeypatch):
+def test_nothing_is_downloaded_before_the_licence_is_accepted(hub, experiment, said, monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(LicenceError, match="MIT"):
         lock(experiment(), QUICK, said.append)
@@ -134,7 +134,7 @@ def test_one_source_can_be_chosen_and_a_misspelt_one_is_named(hub, experiment, s
     assert "toy, base" in str(caught.value)
 
 
-def test_a_check_brings_no_file(hub, experiment, said, tmp_path):
+def test_a_check_downloads_no_file(hub, experiment, said, tmp_path):
     commit_list(tmp_path)
     check(experiment(), said.append)
     assert hub.sent == 0
@@ -173,7 +173,7 @@ def test_a_hub_that_fails_twice_is_asked_again(hub, experiment, said, tmp_path, 
     assert read_checksums(tmp_path / "toy.sha256") == digests(FILES)
 
 
-def test_a_hub_that_goes_on_failing_is_asked_as_often_as_any_host(hub, experiment, said):
+def test_a_hub_that_keeps_failing_is_asked_as_often_as_any_host(hub, experiment, said):
     hub.spoil("api:head", Fault(status=503))
     with pytest.raises(TransferError, match="HTTP 503"):
         lock(experiment(revision=None), ACCEPTED, said.append)
@@ -213,7 +213,7 @@ def test_a_check_of_what_is_not_locked_is_an_error(hub, experiment, said, tmp_pa
 def test_a_lock_after_a_killed_one_leaves_nothing_of_another_revision(
     hub, experiment, said, tmp_path
 ):
-    """The unpinned head moved: a file that it no longer has must not lie among the data."""
+    """The unpinned head moved: a file that it no longer has must not be among the data."""
     hub.spoil(LARGEST, Fault(status=404))
     with pytest.raises(KitError):
         lock(experiment(revision=None), ACCEPTED, said.append)

@@ -1,4 +1,4 @@
-"""CITATION.cff is of the Citation File Format 1.2.0, and of this version of the kit."""
+"""CITATION.cff follows the Citation File Format 1.2.0 and names this version of the kit."""
 
 import re
 from itertools import chain

@@ -8,7 +8,7 @@ SITE = Path(__file__).parents[2] / "docker/cpu_site"
 
 
 def output_of(program: str) -> str:
-    """Run `program` in a new process that has the module, as every process of the environment."""
+    """Run `program` in a new process with the module, as in every process of the environment."""
     command = [sys.executable, "-c", f"import pebench_torchvision as site, sys\n{program}"]
     run = subprocess.run(
         command, env={"PYTHONPATH": str(SITE)}, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""docker/Dockerfile and its scripts: what users of the image rely on, and what linters find."""
+"""docker/Dockerfile and its scripts: properties that users rely on, and linters."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_the_base_is_pinned_by_digest_and_everything_else_follows_from_it():
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_runs_run_sh_as_nobody_in_particular(target):
+def test_a_target_runs_run_sh_as_an_ordinary_user(target):
     final = dict(stage(target))
     assert json.loads(final["ENTRYPOINT"]) == ["/opt/pebench/run.sh"]
     assert final["USER"] == "1000:1000"
@@ -116,7 +116,7 @@ def test_the_locks_are_what_requirements_in_gives():
     done = subprocess.run(
         ["docker/lock.sh", "--check"], cwd=PROJECT, capture_output=True, text=True
     )
-    # A requirement that cannot be met is a failure; only an index that does not answer is none.
+    # A requirement that cannot be met fails the test; an index that does not answer does not.
     if re.search("error sending request|failed to fetch|timed out", done.stderr, re.IGNORECASE):
         pytest.skip(f"no package index: {done.stderr[:200]}")
     assert done.returncode == 0, done.stderr

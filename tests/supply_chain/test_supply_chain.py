@@ -1,4 +1,4 @@
-"""What an image is made of: locks fit requirements.in; licences, SBOM and provenance are told."""
+"""What an image is made of: locks that match requirements.in, licences, SBOM and provenance."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.errors import EnvironmentFault
 from kit.supply_chain.licences import Licence, licences, render
-from kit.supply_chain.locks import Package, differences, read_lock, required
+from kit.supply_chain.locks import Package, differences, read_lock, read_requirements
 from kit.supply_chain.provenance import provenance
 from kit.supply_chain.sbom import bill_of_materials
 
@@ -28,7 +28,7 @@ INPUTS = {
 @pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless"])
 def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(platform):
     path = DOCKER / f"requirements.{platform}.lock"
-    asked = required(DOCKER / "requirements.in", platform)
+    asked = read_requirements(DOCKER / "requirements.in", platform)
     assert asked
     assert differences(asked, read_lock(path)) == []
     text = path.read_text()
@@ -55,7 +55,7 @@ def test_a_keyless_signature_is_made_and_verified_with_the_same_versions_and_sig
     assert "sigstore" not in slim
 
 
-def test_the_gpu_lock_has_one_cuda_alone():
+def test_the_gpu_lock_has_only_one_cuda():
     """nvcc refuses the headers of another minor version, and torch is built with one."""
     versions = {
         package.key: package.version for package in read_lock(DOCKER / "requirements.gpu.lock")
@@ -65,16 +65,16 @@ def test_the_gpu_lock_has_one_cuda_alone():
     assert versions["nvidia-nvvm"].startswith("13.0.")
 
 
-def test_a_lock_that_does_not_match_is_told_line_by_line(tmp_path):
+def test_a_lock_that_does_not_match_is_reported_line_by_line(tmp_path):
     source = tmp_path / "requirements.in"
     source.write_text(
         "a==1  # cpu\n# --- verify: tables\nb_c[extra]==2\nf==5  # verify\n"
         "# --- rest\nd==3  # gpu\n# e==4\n"
     )
-    assert required(source, "cpu") == [Package("a", "1"), Package("b_c", "2")]
-    assert required(source, "verify") == [Package("b_c", "2"), Package("f", "5")]
+    assert read_requirements(source, "cpu") == [Package("a", "1"), Package("b_c", "2")]
+    assert read_requirements(source, "verify") == [Package("b_c", "2"), Package("f", "5")]
     locked = [Package("a", "1"), Package("B-C", "1.9")]
-    assert differences(required(source, "cpu"), locked) == [
+    assert differences(read_requirements(source, "cpu"), locked) == [
         "b_c: 2 is required, 1.9 is locked",
     ]
 

@@ -170,9 +170,9 @@ METADATA = {
     "package added to SBOM": (m.bill(lambda c: c.append({"name": "x", "version": "1"})), 1,
                               "x: 1, run.json has none"),
     "package told otherwise": (m.bill(lambda c: c[1].update(purl="pkg:pypi/other@1")), 1,
-                               "described in another way"),
-    "head of SBOM edited": (m.text(BILL, "CycloneDX", "Cyclone"), 1, "its head or its serial"),
-    "no SBOM": (m.content(BILL, b"[]"), 1, "no CycloneDX document"),
+                               "other descriptions"),
+    "head of SBOM edited": (m.text(BILL, "CycloneDX", "Cyclone"), 1, "its header or its serial"),
+    "no SBOM": (m.content(BILL, b"[]"), 1, "not a CycloneDX document"),
 }  # fmt: skip
 CASES = FILES | SIGNATURES | STATEMENTS | FORGED | METADATA
 
