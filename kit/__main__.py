@@ -1,4 +1,4 @@
-"""`python -m kit VERB`: what `run.sh` starts once the environment is there."""
+"""`python -m kit VERB`: what `run.sh` starts in the environment that it has built."""
 
 import sys
 
@@ -6,20 +6,20 @@ FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n  remedy: 
 
 
 def stop(what: str) -> None:
-    """End as `kit.errors.EnvironmentFault` does, which may not be importable here."""
+    """End like a `kit.errors.EnvironmentFault`, which may not be importable here."""
     print(f"error: {what}\n  expected: the locked packages, Python 3.11\n{FOUND}", file=sys.stderr)
     sys.exit(3)
 
 
-if sys.version_info < (3, 11):  # noqa: UP036 - said before an import that needs it fails
+if sys.version_info < (3, 11):  # noqa: UP036 - before an import fails that needs it
     stop("this Python is too old")
 try:
-    import click  # noqa: F401 - the command line is made of it
+    import click  # noqa: F401 - the command line needs it
 except ModuleNotFoundError as error:
     stop(f"the package {error.name} is not installed")
 try:
     from kit.cli.entry import main
 
     main()
-except KeyboardInterrupt:  # while the command line is still being imported
+except KeyboardInterrupt:  # while the command line is imported
     sys.exit(130)

@@ -1,7 +1,8 @@
-"""Where things lie on disk, and how they get there: whole or not at all.
+"""Folders on disk, and atomic writes into them.
 
-An artifact is a folder named by the digest of everything that decides its content. It is built
-beside its final place and renamed, so a folder that is there is complete and is never made again.
+An artifact is a folder whose name contains the digest of everything that decides its content. It is
+built beside its final place and then renamed, so an existing artifact is complete and is never made
+again.
 """
 
 import errno
@@ -9,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,13 @@ def results_root() -> Path:
 
 
 def project_path(name: str) -> Path:
-    """Resolve a manifest's path: relative ones start at the project's root."""
+    """Resolve a path of a manifest; a relative one starts at the project's root."""
     return PROJECT / name
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One content-addressed folder of the cache."""
+    """A content-addressed folder of the cache."""
 
     stage: str
     name: str
@@ -45,12 +46,12 @@ class Artifact:
 
     @property
     def path(self) -> Path:
-        """The final place."""
+        """The folder of the finished artifact."""
         return cache_root() / "artifacts" / f"{self.stage}-{self.name}-{self.digest[:16]}"
 
     @property
     def partial(self) -> Path:
-        """Where it is built; what a killed run left here is resumed or made anew."""
+        """The folder where it is built; a killed run's files in it are resumed or replaced."""
         return self.path.with_name(self.path.name + ".partial")
 
     @property
@@ -58,7 +59,7 @@ class Artifact:
         """Whether the artifact is complete."""
         return (self.path / "job.json").is_file()
 
-    def publish(self, job: dict[str, Any]) -> None:
+    def publish(self, job: Mapping[str, object]) -> None:
         """Write `job.json` and move the built folder to its final place."""
         write_json(self.partial / "job.json", {**job, "digest": self.digest, "name": self.name})
         if self.path.exists():
@@ -66,20 +67,20 @@ class Artifact:
         os.replace(self.partial, self.path)
 
     def job(self) -> dict[str, Any]:
-        """Return what was recorded when the artifact was made.
+        """Return what `publish` recorded.
 
         Raises:
             MissingStageError: the artifact has not been made.
         """
         if not self.done:
             raise MissingStageError(
-                f"{self.name} is not there", remedy=f"run `./run.sh {self.stage}` first"
+                f"{self.name} does not exist yet", remedy=f"run `./run.sh {self.stage}` first"
             )
         return dict(json.loads((self.path / "job.json").read_text(encoding="utf-8")))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically: readers see the old bytes or the new ones, never a part."""
+    """Write a file atomically: a reader sees all of the old bytes or all of the new ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -101,14 +102,16 @@ def write_json(path: Path, value: object) -> None:
 
 
 def readable_json(value: object) -> bytes:
-    """Return what `write_json` writes: sorted, indented, equal for equal values."""
+    """Return what `write_json` writes: sorted and indented, so equal values give equal bytes."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
 
 
 @contextmanager
 def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
-    """Hold the lock `name` of a folder (the cache's by default) until the process ends, however.
+    """Hold the lock `name` of a folder (default: of the cache).
+
+    The system releases it when the process ends, also when it is killed.
 
     Raises:
         BusyError: another process holds it.
@@ -126,9 +129,9 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
         except BlockingIOError:
             stream.seek(0)
             raise BusyError(
-                f"another run works in {folder or cache_root()}",
+                f"another run is using {folder or cache_root()}",
                 found=f"process {stream.read().strip() or 'unknown'}",
-                remedy="wait until it ends, or stop it; nothing is lost either way",
+                remedy="wait until it ends, or stop it; finished work is kept either way",
             ) from None
         except OSError as error:
             raise storage_error(error, path) from None
@@ -139,36 +142,36 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Stop before the first byte when a disk cannot hold `needed` bytes.
+    """Check before the first write that a folder can hold `needed` more bytes.
 
     Raises:
-        StorageError: the folder cannot be written or has too little room.
+        StorageError: the folder cannot be written, or its disk has too little free space.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
         probe.touch()
-        probe.unlink(missing_ok=True)  # another thread may have looked at the same moment
+        probe.unlink(missing_ok=True)  # another thread may use the same name
     except OSError as error:
         raise storage_error(error, folder) from None
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(
-            f"too little room in {folder}",
+            f"not enough space in {folder}",
             expected=f"{needed / 1e6:.0f} MB free",
-            found=f"{free / 1e6:.0f} MB",
+            found=f"{free / 1e6:.0f} MB free",
             remedy="free some space, or point PEBENCH_CACHE and PEBENCH_RESULTS to another disk",
         )
 
 
 def storage_error(error: OSError, place: Path | None = None) -> StorageError:
-    """Turn an operating-system error about writing into one with a remedy."""
+    """Return the kit's error, with a remedy, for an operating system's error about writing."""
     where = place or error.filename or f"{cache_root()} or {results_root()}"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return StorageError(
         f"{where}: {'the disk is full' if full else 'cannot be written'}",
         found=error.strerror,
-        remedy="free some space and run the same command again; it goes on where it stopped"
+        remedy="free some space and run the same command again; it resumes where it stopped"
         if full
-        else "make it writable, or point PEBENCH_CACHE and PEBENCH_RESULTS to a folder that is",
+        else "make it writable, or point PEBENCH_CACHE and PEBENCH_RESULTS to writable folders",
     )

@@ -1,20 +1,20 @@
-"""Standard error: one line of progress at a time, and silence from libraries; errors still show."""
+"""Standard error: lines of progress, and no messages from libraries except errors."""
 
 import logging
 import os
 import sys
 import warnings
 
-# Workers inherit these, so they hold before a worker imports its first library.
+# Workers inherit these variables, so they are set before a worker imports its first library.
 ENVIRONMENT = {
-    "PYTHONWARNINGS": "ignore",  # multiprocessing warns about a run that was killed
+    "PYTHONWARNINGS": "ignore",  # multiprocessing warns after a run was killed
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
-# They report a missing optional kernel or compiler. Nothing here depends on either.
+# They report missing optional kernels and compilers, which the kit does not need.
 NOISY_LOGGERS = ("bitsandbytes", "torch._library.triton")
 
 

@@ -1,4 +1,4 @@
-"""The GPUs of this machine, as the driver's own program describes them; no package is needed."""
+"""The GPUs of this machine as nvidia-smi, the driver's own program, describes them."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ QUERY = "name,driver_version,compute_cap,memory.total"
 
 @dataclass(frozen=True)
 class Gpu:
-    """One card, as nvidia-smi describes it; `memory` in bytes."""
+    """One GPU; `memory` in bytes, `capability` as in "9.0"."""
 
     name: str
     driver: str
@@ -20,22 +20,22 @@ class Gpu:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """Return the visible GPUs; none where nvidia-smi is missing or finds no driver."""
-    asked = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
+    """Return this machine's GPUs; none if nvidia-smi is missing or finds no driver."""
+    query = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True).stdout
+        table = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     found = []
-    for line in said.splitlines():
+    for line in table.splitlines():
         fields = [part.strip() for part in line.split(",")]
         if len(fields) == 4 and fields[3].isdigit():
             found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3]) << 20))
     return tuple(found)
 
 
-def visible() -> tuple[str, ...]:
-    """Return the names by which CUDA knows the cards that this process may use."""
+def visible_gpus() -> tuple[str, ...]:
+    """Return CUDA's names of the GPUs that this process may use."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return tuple(name.strip() for name in chosen.split(",") if name.strip())
@@ -43,16 +43,17 @@ def visible() -> tuple[str, ...]:
 
 
 @contextmanager
-def one_card(cards: tuple[str, ...], number: int) -> Iterator[None]:
-    """Let processes that are started now see one of several cards, the `number`-th in turn.
+def one_gpu(names: tuple[str, ...], number: int) -> Iterator[None]:
+    """Let processes that are started now see one of several GPUs: `number` modulo their count.
 
-    In their environment from the start: CUDA reads it once, when a library is imported.
+    The choice is in their environment from the start, because CUDA reads it once, when a library is
+    imported.
     """
-    if len(cards) < 2:
+    if len(names) < 2:
         yield
         return
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = cards[number % len(cards)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[number % len(names)]
     try:
         yield
     finally:

@@ -1,26 +1,23 @@
-"""The verbs about somebody's claims: rescore one result, compare two. No logic here."""
+"""The verbs about claims: rescore one result, compare two. No logic here."""
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import click
 
-DEFAULT = "manifests/smoke.toml"
-NOT_REPRODUCED = 1
+from kit.cli.options import with_json, with_result
 
-
-def as_json(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flag --json."""
-    option: Any = click.option("--json", "machine", is_flag=True, help="Print JSON.")
-    return option(command)
+NOT_REPRODUCED = 1  # exit code
 
 
 @click.command()
-@click.argument("result", default=DEFAULT)
-@as_json
-def rescore(result: str, machine: bool) -> None:
-    """Recompute rows and claims of a result (a folder, or its manifest) from its answers."""
+@with_result
+@with_json
+def rescore(result: str, as_json: bool) -> None:
+    """Recompute all numbers of a result from its answers.
+
+    RESULT is a result folder, or the manifest that the result was made from. Rows and verdicts are
+    computed from the stored answers and compared with the stored ones. No signature is checked.
+    """
     from kit.cli.claims_text import claims_json, claims_table
     from kit.errors import VerificationError
     from kit.result.argument import find_result
@@ -38,26 +35,27 @@ def rescore(result: str, machine: bool) -> None:
             compare_stored(held, found)
     except VerificationError as error:
         fault = error
-    if machine:
-        said = str(fault) if fault else ""
-        click.echo(claims_json(found.verdicts, follows=fault is None, difference=said))
+    if as_json:
+        difference = str(fault) if fault else ""
+        click.echo(claims_json(found.verdicts, follows=fault is None, difference=difference))
     else:
         for line in claims_table(found.verdicts):
             click.echo(line)
     if fault:
         raise fault
-    if not machine:
-        click.echo(f"{len(found.rows)} rows, claims and report equal what is stored")
+    if not as_json:
+        click.echo(f"{len(found.rows)} rows, claims and report equal the stored ones")
 
 
 @click.command()
 @click.argument("result")
 @click.argument("reference")
-@as_json
-def compare(result: str, reference: str, machine: bool) -> None:
-    """Hold RESULT against REFERENCE, claim by claim; 0 only if every claim is reproduced.
+@with_json
+def compare(result: str, reference: str, as_json: bool) -> None:
+    """Test whether RESULT reproduces each claim of REFERENCE.
 
-    Each is a folder, or the manifest that a result was made from. The claims are the reference's.
+    Both are result folders, or the manifests that the results were made from. The exit code is 0
+    if every claim of REFERENCE is reproduced, and 1 otherwise. No signature is checked.
     """
     from kit.cli.claims_text import comparison_json, comparison_text
     from kit.comparison.compare import compare as compare_results
@@ -68,7 +66,7 @@ def compare(result: str, reference: str, machine: bool) -> None:
     with guarded():
         folders = [find_result(each) for each in (result, reference)]
         found = compare_results(*(read_result(folder, pages=False) for folder in folders))
-    if machine:
+    if as_json:
         click.echo(comparison_json(found))
     else:
         for line in comparison_text(found):

@@ -11,19 +11,19 @@ from kit.report.claims import is_percent, number, printed
 from kit.verdicts.claims_file import count, entry
 from kit.verdicts.judging import Verdict
 
-SHOWN = 5  # differences of each kind
-WIDE = 40
+MAX_DIFFERENCES = 5  # printed of each kind
+MAX_WIDTH = 40  # characters of a printed value
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Yield the lines of a table of claims: the verdict first, what it rests on below it."""
+    """Yield the lines of a table of claims: each verdict, and below it the numbers behind it."""
     for verdict in verdicts:
         line = printed(entry(verdict))
         yield show(f"{line['id']:<5}{line['verdict']:<15} {line['text']}")
         yield show(f"     {line['of']}, {line['threshold']}")
         if verdict.estimate is not None:
             yield (
-                f"     {line['value']} {line['interval']}, n {line['n']}, asked again "
+                f"     {line['value']} {line['interval']}, n {line['n']}, resampled: "
                 f"{line['asked']}, detectable {line['detectable']}"
             )
         if line["reason"]:
@@ -32,35 +32,35 @@ def claims_table(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def comparison_text(comparison: Comparison) -> Iterator[str]:
-    """Yield what differs and then every claim with its test."""
+    """Yield the differences of two results, then every claim with its test."""
     for matters in (True, False):
         found = [d for d in comparison.differences if d.matters is matters]
-        said = "verdicts may rest on" if matters else "no verdict rests on"
-        yield f"differences that {said}: {len(found)}{' (A against B)' if found else ''}"
+        effect = "may change a verdict" if matters else "change no verdict"
+        yield f"differences that {effect}: {len(found)}"
         for kind in dict.fromkeys(item.kind for item in found):
             mine = [item for item in found if item.kind == kind]
-            for item in mine[:SHOWN]:
+            for item in mine[:MAX_DIFFERENCES]:
                 ours, reference = (_short(value) for value in (item.ours, item.reference))
-                yield show(f"  {kind}: {item.what}: {ours} against {reference}")
-            if len(mine) > SHOWN:
-                yield f"  {kind}: and {len(mine) - SHOWN} more, --json lists all"
+                yield show(f"  {kind}: {item.what}: A {ours}, B {reference}")
+            if len(mine) > MAX_DIFFERENCES:
+                yield f"  {kind}: and {len(mine) - MAX_DIFFERENCES} more; --json lists all"
     yield ""
     for claim in comparison.claims:
         yield from _claim_lines(claim)
     numbers: dict[str, int] = {}
     for claim in comparison.claims:
         numbers[claim.outcome] = numbers.get(claim.outcome, 0) + 1
-    said = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
-    yield f"{len(comparison.claims)} claims compared: {said or 'none'}"
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
+    yield f"{len(comparison.claims)} claims compared: {counts or 'none'}"
     yield "A reproduces B" if comparison.reproduced else "A does not reproduce B"
     if comparison.claims and all(claim.depth == "answers" for claim in comparison.claims):
-        yield "Nothing was done again: all answers are the same, as in a copy."
-    yield "Signatures were not asked for: ./run.sh verify says who signed each of them."
+        yield "No work was repeated: all answers are identical, as in a copy."
+    yield "Signatures were not checked; `./run.sh verify` shows who signed each result."
 
 
 def _short(value: object) -> str:
     text = str(value)
-    return text if len(text) <= WIDE else f"{text[:12]}…"
+    return text if len(text) <= MAX_WIDTH else f"{text[:12]}…"
 
 
 def _claim_lines(compared: Compared) -> Iterator[str]:
@@ -78,17 +78,17 @@ def _claim_lines(compared: Compared) -> Iterator[str]:
         shown = [number(v, percent, True) for v in (finding.difference, finding.low, finding.high)]
         least = number(finding.detectable, percent, False)
         yield (
-            f"     again: {compared.depth}; test: {compared.test}; difference {shown[0]} "
+            f"     repeated: {compared.depth}; test: {compared.test}; difference {shown[0]} "
             f"[{shown[1]}, {shown[2]}], margin {number(claim.equivalence, percent, False)}, "
             f"detectable {least}"
         )
-    for said in (compared.reason, compared.note):
-        if said:
-            yield show(f"     {said}")
+    for text in (compared.reason, compared.note):
+        if text:
+            yield show(f"     {text}")
 
 
 def _shared(compared: Compared) -> str:
-    """Return how far the records agree, where both results asked the same."""
+    """Return how far the records agree, if both results have the same records."""
     if compared.agreement is None:
         return ""
     beyond = "" if compared.kappa is None else f", kappa {compared.kappa:.2f}"
@@ -96,7 +96,7 @@ def _shared(compared: Compared) -> str:
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """Return all of it as JSON."""
+    """Return a whole comparison as JSON."""
     claims = []
     for compared in comparison.claims:
         fields = {name: value for name, value in vars(compared).items() if name != "claim"}
@@ -108,7 +108,7 @@ def comparison_json(comparison: Comparison) -> str:
 
 
 def claims_json(verdicts: Sequence[Verdict], *, follows: bool, difference: str) -> str:
-    """Return recomputed claims, and whether what is stored equals what follows, as JSON."""
+    """Return recomputed claims as JSON, and whether the stored ones are equal to them."""
     claims = [entry(verdict) for verdict in verdicts]
     found = {"follows": follows, "difference": difference, "claims": claims}
     return json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False)

@@ -1,10 +1,9 @@
-"""Run a verb: errors become messages with a remedy and an exit code, never a traceback."""
+"""Run a verb; print an error as a message with a remedy, and end with its exit code."""
 
 import errno
 import signal
 import sys
 from types import FrameType
-from typing import Any
 
 import click
 
@@ -16,14 +15,14 @@ INTERRUPTED = 130
 READER_GONE = 141  # as after SIGPIPE: `./run.sh plan | head`
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> None:
     """Run a verb; print an error without a traceback and end with its exit code."""
     quieten()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
     try:
-        return verbs.main(arguments, prog_name="./run.sh", standalone_mode=False)
+        verbs.main(arguments, prog_name="./run.sh", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _interrupted()
     except click.ClickException as error:
@@ -32,7 +31,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except KitError as error:
         _fail(error)
     except SystemExit:
-        # click answers a closed pipe with this wrapper and the code of a failed verification.
+        # For a closed pipe, click installs this wrapper and exits with 1.
         if "PacifyFlushWrapper" in type(sys.stdout).__name__:
             sys.exit(READER_GONE)
         raise
@@ -57,21 +56,19 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite end from outside is handled as Ctrl-C is: workers are stopped, the log is closed."""
+    """Handle a signal to end like Ctrl-C, which stops the workers and closes the log."""
     raise KeyboardInterrupt
 
 
 def _interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the message
-    click.echo(
-        "interrupted: what is finished is kept; the same command goes on from there", err=True
-    )
+    click.echo("interrupted: finished work is kept; run the same command to resume", err=True)
     sys.exit(INTERRUPTED)
 
 
 def _fail(error: KitError) -> None:
     from kit.names import show
 
-    # A stranger's text may hold escapes that move the cursor: no line of it acts on a terminal.
+    # An error may quote text from outside, whose escape sequences must not reach the terminal.
     click.echo("\n".join(map(show, f"error: {error}".split("\n"))), err=True)
     sys.exit(error.exit_code)

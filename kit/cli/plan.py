@@ -1,14 +1,25 @@
-"""The verb plan: what a manifest implies, as text or as a job for a scheduler. No logic here."""
+"""The verb plan: print a manifest's jobs, or one job for a scheduler. No logic here."""
 
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, Unpack
 
 import click
 
-from kit.cli.data import with_fetch_flags, with_manifest
+from kit.cli.options import FILE, with_fetch_flags, with_manifest
 from kit.errors import ManifestError
 
-FILE: Any = click.Path(path_type=Path)
+Scheduler = Literal["slurm", "k8s", "sky"]
+
+
+class JobOptions(TypedDict):
+    """Options that only --emit uses; the flags of a download are those of `all`."""
+
+    image: str | None
+    time: str | None
+    restarts: int | None
+    accept_licences: bool
+    allow_unlocked: bool
+    offline: bool
 
 
 @click.command()
@@ -16,42 +27,51 @@ FILE: Any = click.Path(path_type=Path)
 @click.option(
     "--emit",
     type=click.Choice(["slurm", "k8s", "sky"]),
-    help="Print a job instead: a Slurm script, a Kubernetes Job, a SkyPilot task.",
+    help="Print a job that runs `all`: a Slurm script, a Kubernetes Job or a SkyPilot task.",
 )
-@click.option("--output", type=FILE, help="Write it into a file; never over another one.")
-@click.option("--image", help="k8s, sky: NAME@sha256:DIGEST. slurm: a .sif file of the cluster.")
+@click.option("--output", type=FILE, help="Write the job to a new file.")
 @click.option(
-    "--time", help="Time limit, [D-]HH:MM:SS: of the job (k8s), of each start (slurm, sky)."
+    "--image",
+    metavar="IMAGE",
+    help="Container image: NAME@sha256:DIGEST (k8s, sky), or a .sif file on the cluster (slurm).",
+)
+@click.option(
+    "--time",
+    metavar="[D-]HH:MM:SS",
+    help="Time limit of the whole job (k8s) or of each start (slurm, sky).",
 )
 @click.option(
     "--restarts",
     type=click.IntRange(min=0),
-    help="How often the job may start again (3): at its time limit, or after a failure.",
+    help="How often the job may restart after its time limit or a failure (default: 3).",
 )
 @with_fetch_flags
-def plan(manifest: Path, emit: str | None, output: Path | None, **options: Any) -> None:
-    """Print every job that the manifest implies and whether it is done; run nothing.
+def plan(
+    manifest: Path, emit: Scheduler | None, output: Path | None, **options: Unpack[JobOptions]
+) -> None:
+    """Print every job and whether it is done; run nothing.
 
-    With --emit, the flags of `all` go into the job.
+    With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
+    --offline, --allow-unlocked and --accept-licences that are given here.
     """
     if emit is None:
-        _require_none(output=output, **options)
+        _require_unused(output, options)
         click.echo(_text(manifest))
         return
     from kit.launch.output import write_new
 
-    described = _job(manifest, emit, **options)
-    click.echo(write_new(output, described) if output else described, nl=output is not None)
+    job = _job(manifest, emit, options)
+    click.echo(write_new(output, job) if output else job, nl=output is not None)
 
 
-def _require_none(**options: Any) -> None:
-    given = [name for name, value in options.items() if not (value is None or value is False)]
-    if given:
+def _require_unused(output: Path | None, options: JobOptions) -> None:
+    values = {"output": output, **options}
+    if given := [name for name, value in values.items() if not (value is None or value is False)]:
         raise ManifestError(
-            f"--{given[0].replace('_', '-')} is of a job for a scheduler",
+            f"--{given[0].replace('_', '-')} describes a job for a scheduler",
             expected="--emit slurm, k8s or sky",
             found="no --emit",
-            remedy="add it, or leave the option out",
+            remedy="add --emit, or leave the option out",
         )
 
 
@@ -63,9 +83,9 @@ def _text(manifest: Path) -> str:
     return render(make_plan(load_manifest(manifest)))
 
 
-def _job(path: Path, form: str, **options: Any) -> str:
+def _job(path: Path, scheduler: Scheduler, options: JobOptions) -> str:
     from kit import launch
     from kit.experiment.manifest_file import load_manifest
     from kit.launch.job import make_job
 
-    return launch.render(form, make_job(path, load_manifest(path), **options))
+    return launch.render(scheduler, make_job(path, load_manifest(path), **options))

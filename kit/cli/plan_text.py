@@ -1,11 +1,11 @@
-"""The plan as text: every job, whether it is done, and what is left to do."""
+"""The plan as text: every job, whether it is done, and the remaining work."""
 
 from kit.plan.jobs import Plan
 from kit.stages.costs import read_costs
 
 
 def render(plan: Plan) -> str:
-    """Return one line a job, then the work that is left."""
+    """Return one line per job, then the remaining work and the cost so far."""
     manifest = plan.manifest
     lines = [f"{manifest.title}", f"result: {manifest.run_name}", ""]
     for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
@@ -17,7 +17,7 @@ def render(plan: Plan) -> str:
         served = " + ".join(artifact.name for artifact in system.adapters)
         lines.append(_line(system.answers.done, "evaluate", system.name, served, system.seed))
         if system.likelihoods is not None:
-            what = "likelihoods of given answers"
+            what = "log-likelihoods of given answers"
             lines.append(_line(system.likelihoods.done, "evaluate", system.name, what, system.seed))
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
@@ -26,7 +26,7 @@ def render(plan: Plan) -> str:
     steps = sum(job.settings.steps for job in waiting)
     lines += [
         "",
-        f"to do: {len(waiting)} adapters ({steps} optimisation steps), "
+        f"to do: {len(waiting)} adapters to train ({steps} optimisation steps), "
         f"{len(unanswered)} systems to answer{unscored}",
     ]
     if costs := read_costs(plan):

@@ -1,1 +1,3 @@
-"""Questions to answers: engines, likelihoods of given answers, and the guards of both."""
+"""From questions to stored answers and likelihoods, and the guards that both must pass."""
+
+SECOND_ENGINE = "transformers"  # of the agreement check: stacks adapters exactly as in training

@@ -1,13 +1,43 @@
-"""What a system is asked: the records of its target, behind its instruction where it has one."""
+"""The questions to a system: the records of its target, with its instruction if it has one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
+from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark, Concept, Record
 from kit.evaluation.engines import Request
+from kit.model.base import load_processor
 from kit.model.batches import chat_prompt
-from kit.plan.jobs import System
+from kit.plan.jobs import Plan, System
+from kit.sources.datasets import base_folder, places
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A benchmark's records as requests; `processor` is transformers' and renders the prompts."""
+
+    benchmark: Benchmark
+    processor: Any
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Load the benchmark and the processor of a plan."""
+        benchmark = load_benchmark(plan.manifest, places(plan.manifest))
+        return cls(benchmark, load_processor(base_folder(plan.manifest)))
+
+    def requests(self, system: System, only: Sequence[Record] | None = None) -> list[Request]:
+        """Return one request per record, with the record's image if it has one.
+
+        Args:
+            only: ask these records instead of all of the system's.
+        """
+        requests = []
+        for record in asked_records(system, self.benchmark, only):
+            with_image = record.image is not None
+            prompt = chat_prompt(self.processor, record.question, with_image=with_image)
+            requests.append(Request(record.id, system.name, prompt, record.image))
+        return requests
 
 
 def records_of(system: System, benchmark: Benchmark) -> list[Record]:
@@ -22,31 +52,22 @@ def records_of(system: System, benchmark: Benchmark) -> list[Record]:
     return [benchmark.records[record_id] for record_id in sorted(ids)]
 
 
-def requests_of(
-    system: System, benchmark: Benchmark, processor: Any, only: Sequence[Record] | None = None
-) -> list[Request]:
-    """Return one request a record; an image travels whenever the record has one."""
-    requests = []
-    for record in asked_records(system, benchmark, only):
-        prompt = chat_prompt(processor, record.question, with_image=record.image is not None)
-        requests.append(Request(record.id, system.name, prompt, record.image))
-    return requests
-
-
 def asked_records(
     system: System, benchmark: Benchmark, only: Sequence[Record] | None = None
 ) -> list[Record]:
-    """Return a system's records (or those of `only`) with the questions that it is asked.
+    """Return a system's records (or those of `only`), each question as the system is asked it.
 
-    Those are the records' own, behind the system's instruction where it has one.
+    A system with an instruction is asked "<instruction> <question>".
     """
-    said = instruction_of(system, benchmark)
+    instruction = instruction_of(system, benchmark)
     chosen = records_of(system, benchmark) if only is None else list(only)
-    return [replace(r, question=f"{said} {r.question}") for r in chosen] if said else chosen
+    if not instruction:
+        return chosen
+    return [replace(record, question=f"{instruction} {record.question}") for record in chosen]
 
 
 def instruction_of(system: System, benchmark: Benchmark) -> str:
-    """Return a system's instruction with {names} filled by what its target forgets."""
+    """Return a system's instruction, with {names} replaced by what its target forgets, or ""."""
     if not system.instruction or system.target is None:
         return ""
     forgotten = [benchmark.records[name] for name in benchmark.splits[system.target].forget]

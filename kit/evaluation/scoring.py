@@ -1,8 +1,8 @@
-"""Likelihoods of given answers: one teacher-forced pass of the 4-bit base with stacked adapters.
+"""Log-likelihoods of given answers: the 4-bit base with stacked adapters, teacher-forced.
 
-What is measured is said by the records: the letters of a choice, or the reference answer, its
-paraphrase and wrong answers. All answers of a record are given to the same prompt, which the model
-reads once: with an image it is most of a sequence. Runs in a process of its own, as engines do.
+Each record names the answers to score: the letters of a choice, or the reference answer, its
+paraphrase and wrong answers. They all follow the same prompt. The model reads it once, because a
+prompt with an image is most of a sequence.
 """
 
 import math
@@ -17,9 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from transformers import PreTrainedModel
 
 from kit.benchmarks import load as load_benchmark
-from kit.benchmarks.records import Concept, Record, asked_likelihoods
+from kit.benchmarks.records import Benchmark, Concept, Record, asked_likelihoods
 from kit.console import say
 from kit.errors import GuardError, ModelError
 from kit.evaluation.questions import asked_records
@@ -37,13 +38,13 @@ from kit.sources.datasets import base_folder, places
 FILE = "likelihoods.parquet"
 KEYS = ["system", "record_id", "role", "text"]
 DECIMALS = 6
-POSITIONS = 2048  # answer positions of a batch: each holds one float for every token there is
+MAX_POSITIONS = 2048  # answer positions per pass: each holds one float per vocabulary entry
 LETTER = "candidate"
 
 
 @dataclass(frozen=True)
-class Said:
-    """An answer that is given to the model, as tokens with the end token."""
+class GivenText:
+    """A text to score; `tokens` are those of the text and the end token."""
 
     role: str
     text: str
@@ -51,38 +52,38 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is measured of a record: letters by their first token, and whole texts."""
+class ScoringTask:
+    """What to score for one record: letters (letter -> first token), and texts by length."""
 
     record: Record
     letters: dict[str, int]
-    texts: tuple[Said, ...]
+    texts: tuple[GivenText, ...]
 
     @classmethod
     def of(cls, record: Record, batcher: Batcher) -> Self:
-        """Encode what a record asks for.
+        """Encode the answers that a record names.
 
         Raises:
             ModelError: two letters of a choice begin with the same token.
         """
         lettered = record.concept is Concept.CHOICE and record.candidates
-        said = [
-            Said(role, text, batcher.answer_tokens(record, text))
+        given = [
+            GivenText(role, text, batcher.answer_tokens(record, text))
             for role, text in asked_likelihoods(record)
             if not (lettered and role == LETTER)
         ]
-        texts = tuple(sorted(said, key=lambda one: (len(one.tokens), one.role, one.text)))
+        texts = tuple(sorted(given, key=lambda each: (len(each.tokens), each.role, each.text)))
         return cls(record, first_tokens(batcher, record) if lettered else {}, texts)
 
     @property
-    def longest(self) -> int:
-        """The tokens of the longest text, or 0."""
+    def max_tokens(self) -> int:
+        """The number of tokens of the longest text, or 0."""
         return len(self.texts[-1].tokens) if self.texts else 0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A measured answer: the sum of its tokens' log-probabilities in nats, and their number."""
+class ScoredAnswer:
+    """A scored answer: the sum of its tokens' log-probabilities in nats, and their number."""
 
     record_id: str
     role: str
@@ -92,129 +93,149 @@ class Measured:
 
 
 def score_systems(plan: Plan, names: Sequence[str]) -> int:
-    """Measure what the named systems' records ask for, publish each, return the peak memory, bytes.
+    """Score the answers of the named systems' records, publish each, return the peak memory, bytes.
+
+    Runs in a process of its own: it sets threads and determinism for the whole process.
 
     Raises:
         ModelError: two letters of a choice begin with the same token.
-        GuardError: a model gives something that is no probability.
+        GuardError: a log-probability is not finite.
     """
     torch.set_num_threads(plan.manifest.compute.threads)
     switch_on()
-    folder = base_folder(plan.manifest)
+    systems = [system for system in plan.systems if system.name in names]
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
+    folder = base_folder(plan.manifest)
     batcher = Batcher(load_processor(folder), device())
-    base: Any = load_base(folder, plan.manifest.model)
-    for system in (system for system in plan.systems if system.name in names):
-        model = base
-        for number, artifact in enumerate(system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
-        measured = measure(model, batcher, asked_records(system, benchmark))
-        base = model.unload() if system.adapters else model
-        publish(system, measured)
-        say(f"  scored {system.name}: {len(measured)} answers")
+    score_each(systems, load_base(folder, plan.manifest.model), batcher, benchmark)
     return peak_memory()
 
 
-def measure(model: torch.nn.Module, batcher: Batcher, records: Sequence[Record]) -> list[Measured]:
-    """Measure every answer that the records ask for; the order of the records changes nothing.
+def score_each(
+    systems: Sequence[System], base: PreTrainedModel, batcher: Batcher, benchmark: Benchmark
+) -> None:
+    """Score one system after the other, with its adapters stacked on the base; publish each.
 
-    Prompt and image are read once for all answers to them. Letters are measured by their first
-    token, which stands in that pass already; other answers by all of their tokens and the end
-    token, those of a record one after the other.
+    Raises:
+        ModelError, GuardError: as in `score_systems`.
+    """
+    for system in systems:
+        model: Any = base
+        for number, artifact in enumerate(system.adapters):
+            model = load_adapter(model, f"adapter{number}", artifact.path)
+        scored = score_records(model, batcher, asked_records(system, benchmark))
+        if system.adapters:
+            base = model.unload()
+        publish(system, scored)
+        say(f"  scored {system.name}: {len(scored)} answers")
+
+
+def score_records(
+    model: torch.nn.Module, batcher: Batcher, records: Sequence[Record]
+) -> list[ScoredAnswer]:
+    """Score every answer that the records name; the order of the records changes nothing.
+
+    Prompt and image are read once. That pass also predicts the first token after the prompt, which
+    scores all letters. The texts follow one after the other, with all of their tokens.
 
     Raises:
         ModelError: two letters of a choice begin with the same token.
     """
     pieces = Pieces(BATCH, "records")
-    measured: list[Measured] = []
-    for chunk in _chunks([Asked.of(record, batcher) for record in records]):
-        measured += pieces.run(partial(_measure_together, model, batcher), chunk)
-    return measured
+    scored: list[ScoredAnswer] = []
+    for chunk in _chunks([ScoringTask.of(record, batcher) for record in records]):
+        scored += pieces.run(partial(_score_together, model, batcher), chunk)
+    return scored
 
 
 @torch.no_grad()
-def _measure_together(
-    model: torch.nn.Module, batcher: Batcher, chunk: Sequence[Asked]
-) -> list[Measured]:
-    prompted = read_prompts(model, batcher.prompts([asked.record for asked in chunk]))
-    measured = [
-        Measured(asked.record.id, LETTER, letter, row[token].item(), 1)
-        for asked, row in zip(chunk, prompted.first, strict=True)
-        for letter, token in asked.letters.items()
+def _score_together(
+    model: torch.nn.Module, batcher: Batcher, chunk: Sequence[ScoringTask]
+) -> list[ScoredAnswer]:
+    prompted = read_prompts(model, batcher.prompts([task.record for task in chunk]))
+    scored = [
+        ScoredAnswer(task.record.id, LETTER, letter, row[token].item(), 1)
+        for task, row in zip(chunk, prompted.first, strict=True)
+        for letter, token in task.letters.items()
     ]
-    for given in zip(*(asked.texts for asked in chunk), strict=True):
-        ids, mask = batcher.answers([said.tokens for said in given])
+    for column in zip(*(task.texts for task in chunk), strict=True):
+        ids, mask = batcher.answers([given.tokens for given in column])
         sums = continuation_logprob(model, prompted, ids, mask).tolist()
-        measured += [
-            Measured(asked.record.id, said.role, said.text, logprob, len(said.tokens))
-            for asked, said, logprob in zip(chunk, given, sums, strict=True)
+        scored += [
+            ScoredAnswer(task.record.id, given.role, given.text, logprob, len(given.tokens))
+            for task, given, logprob in zip(chunk, column, sums, strict=True)
         ]
-    return measured
+    return scored
 
 
-def _chunks(asked: list[Asked]) -> Iterator[list[Asked]]:
-    """Yield records with equally many texts together, prompts of similar length beside each other.
+def _chunks(tasks: list[ScoringTask]) -> Iterator[list[ScoringTask]]:
+    """Yield tasks with equally many texts together, prompts of similar length side by side.
 
-    Answers are sorted by length, so that the longest of a record meets the longest of the others.
+    Texts are sorted by length within a task, so the n-th longest meet in one pass.
     """
-    wanted = [one for one in asked if one.letters or one.texts]
     ordered = sorted(
-        wanted,
-        key=lambda a: (
-            len(a.texts), a.record.image is None, len(a.record.question), a.longest, a.record.id
+        (task for task in tasks if task.letters or task.texts),
+        key=lambda task: (
+            len(task.texts),
+            task.record.image is None,
+            len(task.record.question),
+            task.max_tokens,
+            task.record.id,
         ),
-    )  # fmt: skip
-    for _, alike in groupby(ordered, key=lambda a: len(a.texts)):
-        chunk: list[Asked] = []
-        for one in alike:
-            if chunk and (len(chunk) == BATCH or _positions([*chunk, one]) > POSITIONS):
+    )
+    for _, alike in groupby(ordered, key=lambda task: len(task.texts)):
+        chunk: list[ScoringTask] = []
+        for task in alike:
+            if chunk and (len(chunk) == BATCH or _positions([*chunk, task]) > MAX_POSITIONS):
                 yield chunk
                 chunk = []
-            chunk.append(one)
+            chunk.append(task)
         yield chunk
 
 
-def _positions(chunk: list[Asked]) -> int:
+def _positions(chunk: list[ScoringTask]) -> int:
     """Return the answer positions of the largest pass of a chunk, padding included."""
-    return len(chunk) * max(one.longest for one in chunk)
+    return len(chunk) * max(task.max_tokens for task in chunk)
 
 
 def first_tokens(batcher: Batcher, record: Record) -> dict[str, int]:
-    """Return the first token of each candidate, as it would be encoded as this record's answer.
+    """Return the first token of each candidate, encoded as this record's answer.
 
     Raises:
-        ModelError: two candidates share it: no distribution over tokens tells them apart.
+        ModelError: two candidates share a first token, so its probability cannot separate them.
     """
     firsts = {letter: batcher.answer_tokens(record, letter)[0] for letter in record.candidates}
     if len(set(firsts.values())) < len(firsts):
         raise ModelError(
             f"options of {record.id} begin with the same token",
-            expected=f"another first token for each of {', '.join(record.candidates)}",
+            expected=f"a different first token for each of {', '.join(record.candidates)}",
             found=", ".join(map(str, firsts.values())),
             remedy="with this tokenizer, read letters from the generated answers instead",
         )
     return firsts
 
 
-def publish(system: System, measured: Sequence[Measured]) -> None:
-    """Write a system's likelihoods, sorted and rounded: the same bytes for the same values.
+def publish(system: System, scored: Sequence[ScoredAnswer]) -> None:
+    """Write a system's likelihoods, sorted and rounded: equal values give equal bytes.
 
     Raises:
         GuardError: a log-probability is not finite.
     """
     assert system.likelihoods is not None, "the benchmark's protocol has no likelihoods"
     rows = []
-    for one in measured:
-        if not math.isfinite(one.logprob):
+    for answer in scored:
+        if not math.isfinite(answer.logprob):
             raise GuardError(
                 f"{system.name} gives no probabilities",
-                expected=f"a finite log-probability of {one.text!r} for {one.record_id}",
-                found=one.logprob,
-                remedy="its weights have diverged: lower the learning rate or the steps of its "
-                "method",
+                expected=f"a finite log-probability of {answer.text!r} for {answer.record_id}",
+                found=answer.logprob,
+                remedy="its weights have diverged: lower the learning rate or the number of steps "
+                "of its method",
             )
-        logprob = round(one.logprob, DECIMALS) + 0.0  # -0.0 has other bytes than 0.0
-        rows.append((one.record_id, system.name, one.role, one.text, logprob, one.tokens))
+        logprob = round(answer.logprob, DECIMALS) + 0.0  # turns -0.0, which has other bytes, to 0.0
+        rows.append(
+            (answer.record_id, system.name, answer.role, answer.text, logprob, answer.tokens)
+        )
     frame = pd.DataFrame(rows, columns=SCHEMAS[LIKELIHOODS].names)
     frame = frame.sort_values(KEYS, ignore_index=True)
     table = pa.Table.from_pandas(frame, schema=SCHEMAS[LIKELIHOODS], preserve_index=False)

@@ -25,7 +25,8 @@ TRAINING_CODE = (
 )  # fmt: skip
 EVALUATION_CODE = (
     *_BATCHES, "model/combine.py", "evaluation/questions.py", "evaluation/answering.py",
-    "evaluation/engines/__init__.py", "result/tables.py",
+    "evaluation/answers_file.py", "evaluation/serving.py", "evaluation/engines/__init__.py",
+    "result/tables.py",
 )  # fmt: skip
 ENGINE_CODE = {
     "vllm": ("evaluation/engines/vllm.py", "evaluation/engines/vllm_settings.py"),

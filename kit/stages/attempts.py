@@ -1,32 +1,31 @@
-"""The calls that worked on a result, also those that failed, as far as this cache knows."""
+"""The log of all calls that worked on a result in this cache, including those that failed."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from kit.artifacts import cache_root, exclusive, require_space, results_root
 from kit.experiment.manifest import Manifest
 
 
 def attempts_path(manifest: Manifest) -> Path:
-    """Return the log of this result's attempts."""
+    """Return the file that logs the attempts at this result."""
     return cache_root() / "artifacts" / f"attempts-{manifest.run_name}.jsonl"
 
 
 @contextmanager
-def working(manifest: Manifest, verb: str) -> Iterator[None]:
-    """Hold cache and result, so that no other run writes there, and log the attempt.
+def hold_result(manifest: Manifest, verb: str) -> Iterator[None]:
+    """Lock cache and result, so that no other run writes there, and log the attempt.
 
     Raises:
-        BusyError: another run holds one of them.
+        BusyError: another run has locked one of them.
         StorageError: one of them cannot be written.
     """
     for folder in (cache_root(), results_root()):
         require_space(folder, 0)
-    # Experiments share data and adapters, so one run at a time works in a cache.
+    # Experiments share data and adapters, so only one run at a time may use a cache.
     result = exclusive(f".{manifest.run_name}", results_root())
     with exclusive("run"), result, attempt(manifest, verb):
         yield
@@ -34,7 +33,7 @@ def working(manifest: Manifest, verb: str) -> Iterator[None]:
 
 @contextmanager
 def attempt(manifest: Manifest, verb: str) -> Iterator[None]:
-    """Log the start and the end of a call; one that was killed has a start alone."""
+    """Log the start and the end of a call; a killed call has only a start."""
     _append(manifest, {"verb": verb, "event": "started"})
     try:
         yield
@@ -45,18 +44,18 @@ def attempt(manifest: Manifest, verb: str) -> Iterator[None]:
     _append(manifest, {"verb": verb, "event": "finished"})
 
 
-def read_attempts(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the log so far, oldest first."""
+def read_attempts(manifest: Manifest) -> list[dict[str, str]]:
+    """Return the entries of the log, oldest first."""
     path = attempts_path(manifest)
     if not path.is_file():
         return []
     return [_entry(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
-def _entry(line: str) -> dict[str, Any]:
+def _entry(line: str) -> dict[str, str]:
     try:
         return dict(json.loads(line))
-    except ValueError:  # the line of a call that was stopped while writing it
+    except ValueError:  # the call was killed while it wrote this line
         return {"event": "cut off", "line": line}
 
 

@@ -145,7 +145,7 @@ def _replace(partial: Path, folder: Path) -> None:
 
 def _joined(parts: list[pa.Table], name: str, keys: list[str]) -> pd.DataFrame:
     """Return the systems' tables as one, sorted; without any, an empty one of the same columns."""
-    whole = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
+    whole: pd.DataFrame = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
     return whole.sort_values(keys, ignore_index=True)
 
 

@@ -1,10 +1,11 @@
-"""What each stage of a plan has cost so far, kept between calls."""
+"""What each stage of a plan has cost so far, stored between calls."""
 
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import TypedDict
 
 from kit.artifacts import cache_root, write_json
 from kit.digests import sha256_value
@@ -13,8 +14,21 @@ from kit.plan.jobs import Plan
 STAGES = ("fetch", "finetune", "unlearn", "evaluate")
 
 
+class Cost(TypedDict):
+    """The stored cost of one stage, the sum of all calls that worked on it.
+
+    `jobs` counts finished jobs, `jobs_skipped` those that the first call found done.
+    """
+
+    stage: str
+    jobs: int
+    jobs_skipped: int
+    peak_memory_bytes: int | None
+    seconds: float
+
+
 class StageCost:
-    """What a stage has cost: `jobs` and the peak so far, added to what interrupted calls did."""
+    """The cost of the current call; `write` adds it to what earlier calls have stored."""
 
     def __init__(self, plan: Plan, stage: str) -> None:
         self.jobs, self.jobs_skipped = 0, 0
@@ -22,47 +36,53 @@ class StageCost:
         self._plan, self._stage, self._started = plan, stage, time.monotonic()
         self._before = read_costs(plan).get(stage)
 
-    def keep(self) -> None:
-        """Write it down: a call that is killed after this has no time to do so."""
-        before = self._before or {"jobs": 0, "seconds": 0.0, "peak_memory_bytes": None}
-        peaks = [p for p in (before["peak_memory_bytes"], self.peak_memory_bytes) if p]
-        cost = {
-            "stage": self._stage,
-            "jobs": before["jobs"] + self.jobs,
-            "jobs_skipped": before.get("jobs_skipped", self.jobs_skipped),
-            "peak_memory_bytes": max(peaks, default=None),
-            "seconds": round(before["seconds"] + time.monotonic() - self._started, 3),
-        }
+    def add_peak(self, peak_memory_bytes: int | None) -> None:
+        """Note the peak memory of a process; the largest is kept. None: it is not known."""
+        peaks = [peak for peak in (self.peak_memory_bytes, peak_memory_bytes) if peak]
+        self.peak_memory_bytes = max(peaks, default=None)
+
+    def write(self) -> None:
+        """Store the cost so far, because a killed process cannot store it afterwards."""
+        before, seconds = self._before, time.monotonic() - self._started
+        if before:
+            self.add_peak(before["peak_memory_bytes"])
+        cost = Cost(
+            stage=self._stage,
+            jobs=self.jobs + (before["jobs"] if before else 0),
+            jobs_skipped=before["jobs_skipped"] if before else self.jobs_skipped,
+            peak_memory_bytes=self.peak_memory_bytes,
+            seconds=round(seconds + (before["seconds"] if before else 0.0), 3),
+        )
         write_json(costs_path(self._plan), {**read_costs(self._plan), self._stage: cost})
 
 
 @contextmanager
 def timed(plan: Plan, stage: str) -> Iterator[StageCost]:
-    """Record what a stage cost; a stage that had nothing to do leaves the record alone.
+    """Record the cost of a stage. A stage without any work leaves the record as it is.
 
-    A stage that was interrupted and resumed cost the sum of its parts; one that was killed, what it
-    had cost when it last wrote it down.
+    The cost of an interrupted and resumed stage is the sum of its parts. A killed call counts up to
+    its last `write`.
     """
     cost = StageCost(plan, stage)
     try:
         yield cost
-    except BaseException:  # an interrupted stage has its cost, too
+    except BaseException:  # an interrupted stage has a cost, too
         with suppress(OSError):  # the disk may be what failed
-            cost.keep()
+            cost.write()
         raise
     if cost.jobs:
-        cost.keep()
+        cost.write()
 
 
-def costs_path(plan: Plan) -> Any:
-    """Where the costs of a plan's stages are kept between calls: other code has other costs."""
+def costs_path(plan: Plan) -> Path:
+    """Return the file of a plan's costs. Its name covers every digest: new code starts at zero."""
     digests = [job.artifact.digest for job in plan.jobs()]
     for system in plan.systems:
         digests += [made.digest for made in (system.answers, system.likelihoods) if made]
     return cache_root() / "artifacts" / f"costs-{sha256_value(digests)[:16]}.json"
 
 
-def read_costs(plan: Plan) -> dict[str, dict[str, Any]]:
+def read_costs(plan: Plan) -> dict[str, Cost]:
     """Return what each stage of this plan has cost so far, in the order of the stages."""
     path = costs_path(plan)
     if not path.is_file():

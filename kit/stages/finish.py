@@ -1,4 +1,4 @@
-"""The end of `all`: collect, sign, verify, and say in a few lines what came out."""
+"""The end of `all`: collect the result, sign it, verify it, and describe it in a few lines."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from kit.verification.verify import describe, verify
 
 
 def report_and_sign(plan: Plan) -> Iterator[str]:
-    """Make what is missing of report and signature and yield the closing lines."""
+    """Write and sign the result unless that is done, verify it, and yield the closing lines."""
     folder, new = collect(plan)
     if new or not all((folder / name).is_file() for name in SIGNATURES):
         sign(folder, key=runner_key(outside=[PROJECT, folder]))

@@ -1,4 +1,4 @@
-"""The two tables that say what was asked: the records and which column each one belongs to."""
+"""The two tables of what was asked: the records, and the columns that each belongs to."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from kit.sources.datasets import image_name
 
 
 def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
-    """Return which record belongs to which column: target, part, column, record_id."""
+    """Return one row per column and record in it: target, part, column, record_id."""
     rows = [
         (str(target), str(part), str(column), record_id)
         for target, split in benchmark.splits.items()
@@ -19,7 +19,7 @@ def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def records_frame(benchmark: Benchmark, there: dict[str, Place]) -> pd.DataFrame:
-    """Return the records that any column uses; images are named by source and path."""
+    """Return the records that at least one column uses; images are named by source and path."""
     used = {
         record_id
         for split in benchmark.splits.values()

@@ -1,61 +1,79 @@
-"""Run training jobs in worker processes of this machine, each with a model and its threads."""
+"""Worker processes of this machine, each with its own model, threads and GPU.
+
+A stage (in `kit.stages.run`) hands work to functions of `kit.training.worker` and `kit.evaluation`,
+which run on the other side of the process boundary.
+"""
 
 import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from kit.console import quieten
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
-from kit.gpus import one_card, visible
+from kit.gpus import one_gpu, visible_gpus
 from kit.plan.jobs import Job
+
+if TYPE_CHECKING:
+    from kit.training.worker import Worker
 
 T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
-LESS_MEMORY = "lower compute.workers or the micro-batch and run again: finished jobs stay"
+MEMORY_REMEDY = "lower compute.workers or the micro-batch and run again; finished jobs are kept"
 
-_worker: Any = None
+_worker: "Worker | None" = None  # of this process, if it trains
 
 
-def run_jobs(manifest: Manifest, jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Run jobs, longest first, and yield each with its record as it ends.
+class JobRecord(TypedDict):
+    """The part of a trained adapter's job.json that a stage reports."""
+
+    steps: int
+    seconds: float
+    stopped: str | None
+    peak_memory_bytes: int | None
+
+
+def run_jobs(
+    manifest: Manifest, jobs: Sequence[Job]
+) -> Generator[tuple[Job, JobRecord], None, None]:
+    """Run training jobs, longest first; yield each with its record as it ends.
 
     Raises:
-        EnvironmentFault: a worker died (most often: killed for memory). Finished jobs are kept.
+        EnvironmentFault: a worker was killed, usually for memory. Finished jobs are kept.
     """
     workers = min(manifest.compute.workers, len(jobs))
     if not workers:
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
-    cards = visible()
+    gpus = visible_gpus()
     with _pool(workers, _open_worker, manifest) as pool:
         futures = {}
         for number, job in enumerate(ordered):
-            with one_card(cards, number):
+            with one_gpu(gpus, number):
                 futures[_submit(pool, _run, job)] = job
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
 def isolated(function: Callable[..., T], *arguments: Any) -> T:
-    """Call `function` in a fresh process: engines set threads and seeds for a whole process."""
+    """Call `function` in a new process: engines set threads and seeds for a whole process."""
     return scatter(function, [arguments])[0]
 
 
 def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
-    """Call `function` once for each tuple of arguments, each in a fresh process, side by side."""
+    """Call `function` once per tuple of arguments, in parallel, each call in a new process."""
     with _pool(len(arguments), _start_worker) as pool:
         futures = []
-        cards = visible()
+        gpus = visible_gpus()
         for number, values in enumerate(arguments):
-            with one_card(cards, number):
+            with one_gpu(gpus, number):
                 futures.append(_submit(pool, function, *values))
         for future in as_completed(futures):
             future.result()
@@ -63,8 +81,8 @@ def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) ->
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> "Future[T]":
-    """Submit a call; a worker that this starts is deaf to Ctrl-C from its first moment on."""
-    resource_tracker.ensure_running()  # it would unblock the signal when it starts later
+    """Submit a call. If this starts a worker, it ignores Ctrl-C from its first moment on."""
+    resource_tracker.ensure_running()  # if it started later, it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(function, *arguments)
@@ -82,7 +100,7 @@ def _pool(
     try:
         yield pool
     except BaseException as error:
-        # Also on Ctrl-C: the others are stopped at once; their checkpoints stay.
+        # Also on Ctrl-C: kill the other workers. Their checkpoints are kept.
         processes = multiprocessing.active_children()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -92,12 +110,12 @@ def _pool(
             raise EnvironmentFault(
                 "a worker process was killed",
                 expected="enough memory for every worker",
-                remedy=LESS_MEMORY,
+                remedy=MEMORY_REMEDY,
             ) from None
-        # torch's error for a GPU is named without importing torch.
+        # torch's error for a full GPU is recognised by its name: this module never imports torch.
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             raise EnvironmentFault(
-                "memory does not suffice", found=str(error)[:200], remedy=LESS_MEMORY
+                "not enough memory", found=str(error)[:200], remedy=MEMORY_REMEDY
             ) from None
         raise
     pool.shutdown()
@@ -112,15 +130,15 @@ def _open_worker(manifest: Manifest) -> None:
 
 
 def _start_worker() -> None:
-    """A worker whose parent is killed must not go on writing; Ctrl-C is the parent's to handle."""
+    """Let a worker die with its parent, so that it cannot go on writing, and ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():  # it was killed before the line above
+    if parent is not None and not parent.is_alive():  # killed before the line above
         os._exit(1)
     quieten()
 
 
-def _run(job: Job) -> dict[str, Any]:
-    record: dict[str, Any] = _worker.run(job)
-    return record
+def _run(job: Job) -> JobRecord:
+    assert _worker is not None, "run_jobs opens a worker in each process"
+    return cast("JobRecord", _worker.run(job))

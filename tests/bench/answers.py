@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from kit.artifacts import PROJECT
-from kit.benchmarks import load as load_benchmark
 from kit.evaluation.engines import Answer, Request, spoken
-from kit.evaluation.questions import requests_of
+from kit.evaluation.questions import Questions
 from kit.experiment.manifest_file import load_manifest
-from kit.model.base import load_processor
 from kit.plan.jobs import Plan, System, make_plan
-from kit.sources.datasets import base_folder, places
 from kit.stages.workers import isolated
 from kit.streams import sample
 
@@ -81,14 +78,13 @@ def both(plan: Plan, names: list[str], questions: int) -> tuple[Way, Way]:
 
 def _asked(plan: Plan, names: list[str], count: int) -> tuple[list[System], list[Request], Any]:
     systems = [system for system in plan.systems if system.name in names]
-    benchmark = load_benchmark(plan.manifest, places(plan.manifest))
-    processor = load_processor(base_folder(plan.manifest))
+    questions = Questions.of(plan)
     requests = []
     for system in systems:
-        each = {request.record_id: request for request in requests_of(system, benchmark, processor)}
+        each = {request.record_id: request for request in questions.requests(system)}
         ids = sample(sorted(each), min(count, len(each)), "bench/answers", system.name)
         requests += [each[record_id] for record_id in ids]
-    return systems, requests, processor
+    return systems, requests, questions.processor
 
 
 def engine(plan: Plan, names: list[str], count: int) -> Way:

@@ -20,7 +20,7 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration
 
 from kit.benchmarks.records import Concept, Record, asked_likelihoods
-from kit.evaluation.scoring import measure
+from kit.evaluation.scoring import score_records
 from kit.model.batches import BATCH, Batcher
 from kit.model.likelihood import answer_distribution, sequence_logprob
 from kit.smoke.base import make_config, make_processor
@@ -76,7 +76,7 @@ def _record(number: int, folder: Path) -> Record:
 
 
 def _once(model: Any, batcher: Batcher, records: list[Record]) -> Values:
-    found = measure(model, batcher, records)
+    found = score_records(model, batcher, records)
     return {(one.record_id, one.role, one.text): one.logprob for one in found}
 
 

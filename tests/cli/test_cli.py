@@ -146,7 +146,7 @@ def test_a_strangers_text_in_an_error_acts_on_no_terminal(call, monkeypatch):
         (OSError(28, "No space left on device", "/cache/x"), 7, "/cache/x: the disk is full"),
         (PermissionError(13, "Permission denied", "/cache/x"), 7, "/cache/x: cannot be written"),
         (ModuleNotFoundError("no", name="vllm.engine"), 3, "vllm.engine is not installed"),
-        (KeyboardInterrupt(), 130, "the same command goes on from there"),
+        (KeyboardInterrupt(), 130, "run the same command to resume"),
     ],
 )
 def test_what_the_machine_reports_becomes_a_message_too(call, monkeypatch, error, code, message):
@@ -291,7 +291,7 @@ def test_a_reader_that_goes_away_is_not_an_error():
 
 def test_sigterm_ends_a_run_as_ctrl_c_does():
     code = (
-        "import time; from kit import entry, stages\n"
+        "import time; from kit.cli import entry; from kit.stages import run as stages\n"
         "def wait(plan, settings): print('waiting', flush=True); time.sleep(60)\n"
         "stages.fetch = wait; entry.main(['fetch'])"
     )
@@ -306,7 +306,7 @@ def test_sigterm_ends_a_run_as_ctrl_c_does():
     process.terminate()
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said.strip().startswith("interrupted: what is finished is kept")
+    assert said.strip().startswith("interrupted: finished work is kept")
 
 
 def test_libraries_are_silenced_unless_the_user_wants_to_hear_them(monkeypatch):

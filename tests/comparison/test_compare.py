@@ -264,10 +264,10 @@ def test_a_stored_number_that_does_not_follow_stops_the_comparison(one_seed, oth
 
 def test_the_text_says_differences_tests_and_the_end(one_seed, five_seeds):
     said = "\n".join(comparison_text(held(one_seed, five_seeds)))
-    assert "  systems: both-ga-s2: - against ga, target both, seed 2" in said
+    assert "  systems: both-ga-s2: A -, B ga, target both, seed 2" in said
     assert "  systems: and 43 more, --json lists all" in said
     assert "the claim itself: REPRODUCED in A, REPRODUCED in B" in said
-    assert "Signatures were not asked for" in said
+    assert "Signatures were not checked" in said
 
 
 @pytest.fixture

@@ -70,8 +70,7 @@ def requests(folder: Path, processor) -> list[Request]:
 
 def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
     """Answer everything with one engine; called in a process of its own."""
-    import importlib
-
+    from kit.evaluation.engines import engine_class
     from kit.model.base import load_processor
 
     adapters = {
@@ -80,9 +79,7 @@ def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
     }
     scratch = folder / f"scratch-{engine}-{serving}"
     scratch.mkdir()
-    module = importlib.import_module(f"kit.evaluation.engines.{engine}")
-    kind = module.VllmEngine if engine == "vllm" else module.TransformersEngine
-    opened = kind(smoke(serving=serving), folder / "base", adapters, scratch)
+    opened = engine_class(engine)(smoke(serving=serving), folder / "base", adapters, scratch)
     asked = requests(folder, load_processor(folder / "base"))
     return sorted(opened.answer(asked), key=lambda a: (a.system, a.record_id))
 

@@ -50,7 +50,7 @@ def asked(pictures):
 
 
 def values(model, batcher, records):
-    found = scoring.measure(model, batcher, records)
+    found = scoring.score_records(model, batcher, records)
     keys = [(one.record_id, one.role, one.text) for one in found]
     assert len(set(keys)) == len(keys), "an answer is measured twice"
     return {key: (one.logprob, one.tokens) for key, one in zip(keys, found, strict=True)}
@@ -82,7 +82,7 @@ def test_everything_that_a_record_asks_for_is_measured_and_nothing_else(model, b
 
 
 def test_a_record_that_asks_for_nothing_is_not_measured(model, batcher, records):
-    assert scoring.measure(model, batcher, records) == []
+    assert scoring.score_records(model, batcher, records) == []
 
 
 def test_letters_are_read_where_the_prompt_ends(model, batcher, processor, asked):
@@ -109,7 +109,7 @@ def test_all_letters_of_a_record_come_from_one_row_of_one_pass(model, batcher, a
 
     monkeypatch.setattr(scoring, "read_prompts", counted)
     monkeypatch.setattr(scoring, "continuation_logprob", None)
-    scoring.measure(model, batcher, [asked[0], asked[3]])
+    scoring.score_records(model, batcher, [asked[0], asked[3]])
     assert sorted(read) == ["choice", "choice-text"]
 
 
@@ -125,7 +125,7 @@ def test_a_letter_does_not_depend_on_which_one_is_right_or_first(model, batcher,
 def test_letters_that_begin_with_the_same_token_are_refused(model, batcher, asked):
     alike = replace(asked[0], candidates=("A", "B", "A market"))
     with pytest.raises(ModelError, match="options of choice begin with the same token"):
-        scoring.measure(model, batcher, [alike])
+        scoring.score_records(model, batcher, [alike])
 
 
 def test_an_answer_is_the_sum_over_its_tokens_and_the_end_token(model, batcher, processor, asked):
@@ -166,7 +166,7 @@ def test_a_batch_that_would_take_too_much_memory_is_parted(model, batcher, asked
     monkeypatch.setattr(scoring, "continuation_logprob", watched)
     many = [replace(asked[1], id=f"fact-{number}") for number in range(6)]
     length = max(count for key, (_, count) in whole.items() if key[0] == "fact")
-    monkeypatch.setattr(scoring, "POSITIONS", 2 * length)
+    monkeypatch.setattr(scoring, "MAX_POSITIONS", 2 * length)
     parts = values(model, batcher, many)
     assert {rows for rows, _ in sizes} == {2}
     assert max(width for _, width in sizes) == length
@@ -194,7 +194,7 @@ def test_a_prompt_is_read_once_and_all_its_answers_are_given_to_it(
 
     monkeypatch.setattr(scoring, "read_prompts", reading)
     monkeypatch.setattr(scoring, "continuation_logprob", giving)
-    scoring.measure(model, batcher, asked)
+    scoring.score_records(model, batcher, asked)
     assert sorted(read) == sorted(record.id for record in asked)
     assert len(given) == 5 + 4 + 3, "fact has five texts, its twin four, name three"
 

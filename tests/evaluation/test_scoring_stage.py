@@ -16,10 +16,10 @@ from kit.cli.plan_text import render
 from kit.errors import GuardError, ManifestError, MissingStageError
 from kit.evaluation import scoring
 from kit.evaluation.questions import asked_records, records_of
-from kit.evaluation.scoring import Measured
+from kit.evaluation.scoring import ScoredAnswer
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from kit.model.base import load_base
+from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.lora import add_adapter, load_adapter, save_adapter
 from kit.plan.jobs import make_plan
@@ -30,6 +30,7 @@ from kit.stages import collect
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
 from tests.toys.dataset import SMOKE
+from tests.toys.work import ToyWork, make
 
 torch.set_num_threads(1)
 
@@ -58,11 +59,6 @@ def plan(tmp_path, monkeypatch):
 def named(plan, name):
     (found,) = [system for system in plan.systems if system.name == name]
     return found
-
-
-def make(artifact, **job):
-    artifact.partial.mkdir(parents=True)
-    artifact.publish(job)
 
 
 def digests(manifest, kind):
@@ -132,44 +128,18 @@ def test_an_unknown_target_is_named_with_the_nearest_one(target, hint, monkeypat
 
 
 @pytest.fixture
-def workers(plan, monkeypatch):
-    """Stand for the answering's processes; returns what was asked of them, call by call."""
-    from kit.evaluation import answering
-
-    calls = []
-
-    def answer(given, names):
-        calls.append(("answer", names))
-        for name in names:
-            make(named(given, name).answers, canary=0.5)
-        return 1000
-
-    def score(given, names):
-        calls.append(("score", names))
-        for name in names:
-            scoring.publish(named(given, name), [Measured("r", "answer", name, -1.0, 2)])
-        return 2000
-
-    monkeypatch.setattr(answering, "make_serving_base", lambda given: None)
-    monkeypatch.setattr(answering, "answer_systems", answer)
-    monkeypatch.setattr(answering, "agreement", lambda given: {"sample": 10, "equal": 10})
-    monkeypatch.setattr(scoring, "score_systems", score)
-    monkeypatch.setattr(stages, "isolated", lambda function, *given: function(*given))
-    monkeypatch.setattr(stages, "scatter", lambda function, sets: [function(*s) for s in sets])
+def work(plan):
+    """The work of other processes, done at once; all adapters are trained."""
     for job in plan.jobs():
         make(job.artifact)
-    return calls
+    return ToyWork()
 
 
-def asked_for(calls, kind):
-    return sorted(name for found, names in calls if found == kind for name in names)
-
-
-def test_scoring_follows_answering_and_both_are_counted(plan, workers, capsys):
-    stages.evaluate(plan)
+def test_scoring_follows_answering_and_both_are_counted(plan, work, capsys):
+    stages.evaluate(plan, work)
     every = sorted(system.name for system in plan.systems)
-    assert asked_for(workers, "answer") == asked_for(workers, "score") == every
-    kinds = [kind for kind, _ in workers]
+    assert sorted(work.names("answer")) == sorted(work.names("score")) == every
+    kinds = [kind for kind, _ in work.calls if kind in ("answer", "score")]
     assert kinds == sorted(kinds), "answers first"
     assert kinds.count("score") == plan.manifest.compute.workers
     cost = read_costs(plan)["evaluate"]
@@ -177,39 +147,40 @@ def test_scoring_follows_answering_and_both_are_counted(plan, workers, capsys):
     assert f"{len(every)} of {len(every)} systems to score" in capsys.readouterr().err
 
 
-def test_only_what_is_missing_is_scored_and_answers_are_not_given_again(plan, workers, capsys):
-    stages.evaluate(plan)
-    workers.clear()
-    stages.evaluate(plan)
-    assert workers == []
-    assert "answered and scored already" in capsys.readouterr().err
+def test_only_what_is_missing_is_scored_and_answers_are_not_given_again(plan, work, capsys):
+    stages.evaluate(plan, work)
+    work.calls.clear()
+    stages.evaluate(plan, work)
+    assert work.calls == []
+    assert "systems are answered and scored" in capsys.readouterr().err
     (plan.systems[3].likelihoods.path / "job.json").unlink()
-    stages.evaluate(plan)
-    assert workers == [("score", [plan.systems[3].name])]
+    stages.evaluate(plan, work)
+    assert work.calls == [("score", [plan.systems[3].name])]
 
 
-def test_what_was_scored_before_an_error_is_counted(plan, workers, monkeypatch):
-    whole = scoring.score_systems
+class HalfWork(ToyWork):
+    """Scores the first system and fails."""
 
-    def fails(given, names):
-        whole(given, names[:1])
+    def score(self, plan, shares):
+        super().score(plan, [shares[0][:1]])
         raise GuardError("broken")
 
-    monkeypatch.setattr(scoring, "score_systems", fails)
+
+def test_what_was_scored_before_an_error_is_counted(plan, work):
     with pytest.raises(GuardError, match="broken"):
-        stages.evaluate(plan)
+        stages.evaluate(plan, HalfWork())
     assert read_costs(plan)["evaluate"]["jobs"] == len(plan.systems) + 1
 
 
-def test_a_report_needs_the_likelihoods(plan, workers):
-    stages.evaluate(plan)
+def test_a_report_needs_the_likelihoods(plan, work):
+    stages.evaluate(plan, work)
     (plan.systems[0].likelihoods.path / "job.json").unlink()
     with pytest.raises(MissingStageError, match="1 systems are not evaluated"):
         collect.collect(plan)
 
 
-def test_a_result_has_all_systems_likelihoods_sorted_or_an_empty_table(tmp_path, plan, workers):
-    stages.evaluate(plan)
+def test_a_result_has_all_systems_likelihoods_sorted_or_an_empty_table(tmp_path, plan, work):
+    stages.evaluate(plan, work)
     tables = [pq.read_table(s.likelihoods.path / "likelihoods.parquet") for s in plan.systems]
     keys = ["system", "record_id", "role", "text"]
     for name, parts in (("all", tables[::-1]), ("none", [])):
@@ -231,16 +202,16 @@ def stored(system):
 def test_a_model_that_gives_no_numbers_is_an_error_and_nothing_is_kept(plan, value):
     system = named(plan, "person-ga-s1")
     with pytest.raises(GuardError, match="person-ga-s1 gives no probabilities"):
-        scoring.publish(system, [Measured("r", "answer", "Ada", value, 2)])
+        scoring.publish(system, [ScoredAnswer("r", "answer", "Ada", value, 2)])
     assert not system.likelihoods.done
 
 
 def test_likelihoods_are_sorted_rounded_and_have_the_tables_columns(plan):
     system = named(plan, "vanilla")
     rows = [
-        Measured("b", "answer", "x", -1.23456789, 2),
-        Measured("a", "paraphrase", "x", -1e-9, 1),
-        Measured("a", "candidate", "y", -2.0, 1),
+        ScoredAnswer("b", "answer", "x", -1.23456789, 2),
+        ScoredAnswer("a", "paraphrase", "x", -1e-9, 1),
+        ScoredAnswer("a", "candidate", "y", -2.0, 1),
     ]
     scoring.publish(system, rows)
     path = system.likelihoods.path / "likelihoods.parquet"
@@ -260,8 +231,11 @@ def test_likelihoods_are_sorted_rounded_and_have_the_tables_columns(plan):
 
 
 @pytest.fixture
-def scored(plan, tiny_base, pictures, monkeypatch):
-    """Score four systems with real adapters on a random base; return (plan, benchmark)."""
+def scored(plan, tiny_base, pictures):
+    """Score three systems with real adapters on a random base.
+
+    Returns the plan, the benchmark, the name of the unlearned system, and the way to score more.
+    """
     letters = ("A", "B", "C")
     records = by_id([
         Record("choice", Concept.CHOICE, "Who is this?", "A", pictures[0], "Ada Sato",
@@ -279,8 +253,6 @@ def scored(plan, tiny_base, pictures, monkeypatch):
         for target, ids in shown.items()
     }
     benchmark = Benchmark("toy", records, tuple(records), splits)
-    monkeypatch.setattr(scoring, "load_benchmark", lambda *given: benchmark)
-    monkeypatch.setattr(scoring, "base_folder", lambda given: tiny_base)
     base = load_base(tiny_base, plan.manifest.model)
     for seed, job in enumerate((plan.finetune[0], *plan.unlearn[:1])):
         torch.manual_seed(seed)
@@ -294,8 +266,13 @@ def scored(plan, tiny_base, pictures, monkeypatch):
         job.artifact.publish({})
         base = model.unload()
     trained = plan.unlearn[0].name
-    scoring.score_systems(plan, ["vanilla", trained, "person-prompt-s1"])
-    return plan, benchmark, trained
+    batcher = Batcher(load_processor(tiny_base), torch.device("cpu"))
+
+    def score(*names):
+        scoring.score_each([named(plan, name) for name in names], base, batcher, benchmark)
+
+    score("vanilla", trained, "person-prompt-s1")
+    return plan, benchmark, trained, score
 
 
 def of(system, record_id):
@@ -307,36 +284,35 @@ def of(system, record_id):
 
 
 def test_a_system_is_scored_on_its_own_records_with_its_own_stacked_adapters(scored, tiny_base):
-    plan, benchmark, trained = scored
+    plan, benchmark, trained, _ = scored
     system, vanilla = named(plan, trained), named(plan, "vanilla")
     assert set(stored(vanilla)["record_id"]) == {"choice", "name", "other"}
     assert set(stored(system)["record_id"]) == {"choice", "name"}
     assert set(stored(system)["system"]) == {trained}
-
-    from kit.model.base import load_processor
-
     model = load_base(tiny_base, plan.manifest.model)
     for number, artifact in enumerate(system.adapters):
         model = load_adapter(model, f"mine{number}", artifact.path)
     batcher = Batcher(load_processor(tiny_base), torch.device("cpu"))
     for record in records_of(system, benchmark):
-        expected = {(m.role, m.text): m.logprob for m in scoring.measure(model, batcher, [record])}
+        expected = {
+            (m.role, m.text): m.logprob for m in scoring.score_records(model, batcher, [record])
+        }
         assert of(system, record.id) == pytest.approx(expected, abs=1e-4)
         before = of(vanilla, record.id)
         assert all(abs(before[key] - expected[key]) > 1e-3 for key in expected)
 
 
 def test_a_system_scored_after_another_carries_none_of_its_adapters(scored):
-    plan, _, trained = scored
+    plan, _, trained, score = scored
     for name in ("person-prompt-s1", trained, "vanilla"):
         path = named(plan, name).likelihoods.path / "likelihoods.parquet"
         before = path.read_bytes()
-        scoring.score_systems(plan, [name])
+        score(name)
         assert path.read_bytes() == before, name
 
 
 def test_an_instruction_stands_before_the_question_that_is_scored(scored):
-    plan, benchmark, _ = scored
+    plan, benchmark, _, _ = scored
     system, vanilla = named(plan, "person-prompt-s1"), named(plan, "vanilla")
     assert system.adapters == vanilla.adapters
     found = asked_records(system, benchmark)
@@ -348,6 +324,6 @@ def test_an_instruction_stands_before_the_question_that_is_scored(scored):
 
 
 def test_what_scoring_leaves_says_how_much_it_measured(scored):
-    plan, _, trained = scored
+    plan, _, trained, _ = scored
     job = json.loads((named(plan, trained).likelihoods.path / "job.json").read_text())
     assert job["answers"] == len(stored(named(plan, trained))) == 3 + 4

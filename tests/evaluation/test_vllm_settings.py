@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from kit.errors import EnvironmentFault
-from kit.evaluation.engines.vllm_settings import arguments, opened, set_environment, utilization
+from kit.evaluation.engines.vllm_settings import (
+    engine_arguments,
+    open_engine,
+    set_environment,
+    utilization,
+)
 from tests.evaluation.test_engines import smoke
 
 GIB = 1 << 30
@@ -30,14 +35,14 @@ def test_an_engine_plans_with_what_is_free_and_never_with_more_than_vllm_would(f
 
 
 def test_on_a_gpu_graphs_are_captured_and_memory_is_what_is_free(card, tmp_path):
-    chosen = arguments(smoke(), tmp_path, [32, 48])
+    chosen = engine_arguments(smoke(), tmp_path, [32, 48])
     assert chosen["enforce_eager"] is False
     assert chosen["gpu_memory_utilization"] == 0.71
     assert (chosen["max_loras"], chosen["max_lora_rank"]) == (2, 64)
 
 
 def test_without_adapters_in_one_batch_no_room_is_kept_for_them(tmp_path):
-    chosen = arguments(smoke(), tmp_path, [])
+    chosen = engine_arguments(smoke(), tmp_path, [])
     assert not [name for name in chosen if "lora" in name]
     assert "gpu_memory_utilization" not in chosen
 
@@ -75,7 +80,7 @@ def test_an_engine_that_does_not_fit_says_what_to_lower(monkeypatch, tmp_path, e
 
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=full))
     with pytest.raises(fault) as caught:
-        opened(arguments(smoke(), tmp_path, [8]))
+        open_engine(engine_arguments(smoke(), tmp_path, [8]))
     if fault is EnvironmentFault:
         assert "128 sequences" in caught.value.expected
         assert "max_model_len" in caught.value.remedy

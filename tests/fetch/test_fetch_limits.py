@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import BusyError, StorageError
-from kit.stages.attempts import working
+from kit.stages.attempts import hold_result
 from tests.hub.fetching import FILES, LARGEST, content
 from tests.toys.dataset import manifest
 
@@ -36,7 +36,7 @@ def test_a_read_only_cache_is_named_before_any_request(fetch, hub, folder, monke
 def test_a_disk_without_room_asks_for_no_file(fetch, hub, monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=sum(map(len, FILES.values())))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(StorageError, match="too little room"):
+    with pytest.raises(StorageError, match="not enough space"):
         fetch()
     assert [path for _, path, _ in hub.requests if "/resolve/" in path] == []
 
@@ -45,7 +45,7 @@ def test_a_disk_without_room_is_refused_before_the_first_byte(fetch, hub, folder
     total = sum(map(len, FILES.values()))
     usage = shutil.disk_usage("/")._replace(free=int(total * 1.1))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(StorageError, match="too little room"):
+    with pytest.raises(StorageError, match="not enough space"):
         fetch()
     assert hub.sent == 0
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=int(total * 1.3)))
@@ -126,9 +126,9 @@ def test_a_second_process_is_told_which_one_is_at_work(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
     code = (
-        "from kit.stages.attempts import working\n"
+        "from kit.stages.attempts import hold_result\n"
         "from tests.toys.dataset import manifest\n"
-        "with working(manifest(), 'fetch'):\n"
+        "with hold_result(manifest(), 'fetch'):\n"
         "    print('at work', flush=True)\n"
         "    input()\n"
     )
@@ -139,9 +139,9 @@ def test_a_second_process_is_told_which_one_is_at_work(tmp_path, monkeypatch):
     )  # fmt: skip
     with other:
         assert other.stdout.readline() == "at work\n"
-        with pytest.raises(BusyError) as caught, working(manifest(), "fetch"):
+        with pytest.raises(BusyError) as caught, hold_result(manifest(), "fetch"):
             pass
         assert f"process {other.pid}" in str(caught.value)
         other.kill()
-    with working(manifest(), "fetch"):
+    with hold_result(manifest(), "fetch"):
         pass  # a killed process holds nothing

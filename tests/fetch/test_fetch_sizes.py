@@ -98,7 +98,7 @@ def test_a_file_whose_host_states_more_than_the_disk_has_is_not_begun(
     hub.plain[PLAIN] = pattern(120_000)
     usage = shutil.disk_usage("/")._replace(free=130_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(StorageError, match="too little room"):
+    with pytest.raises(StorageError, match="not enough space"):
         fetch_unlisted(alone(hub.mirror), folder, QUICK)
     assert not list(folder.parent.rglob("*.part"))
 

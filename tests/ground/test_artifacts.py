@@ -120,7 +120,7 @@ def test_an_artifact_is_done_only_once_it_is_published(artifact):
     artifact.partial.mkdir(parents=True)
     (artifact.partial / "weights").write_bytes(b"1")
     assert not artifact.done
-    with pytest.raises(MissingStageError, match="person-npo-s1 is not there") as caught:
+    with pytest.raises(MissingStageError, match="person-npo-s1 does not exist yet") as caught:
         artifact.job()
     assert "unlearn" in caught.value.remedy
     artifact.publish({"steps": 3})
@@ -175,7 +175,7 @@ def test_a_failed_write_is_explained(number, said, remedy):
 
 def test_too_little_room_is_found_before_the_first_byte(tmp_path):
     require_space(tmp_path, 1)
-    with pytest.raises(StorageError, match="too little room") as caught:
+    with pytest.raises(StorageError, match="not enough space") as caught:
         require_space(tmp_path, 10**18)
     assert "PEBENCH_CACHE" in caught.value.remedy
     assert list(tmp_path.glob(".probe*")) == []

@@ -23,6 +23,7 @@ OWNERS = {
         "kit.model.base",
         "kit.model.lora",
         "kit.evaluation.engines.transformers",
+        "kit.evaluation.scoring",
         "kit.smoke.base",
         "kit.smoke.pretraining",
     },

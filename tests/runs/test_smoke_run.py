@@ -86,7 +86,7 @@ def test_a_killed_run_says_nothing_and_an_interrupted_one_says_that_nothing_is_l
     assert "Traceback" not in killed + stopped
     assert stopped.startswith("130\n")
     assert stopped.rstrip().endswith(
-        "interrupted: what is finished is kept; the same command goes on from there"
+        "interrupted: finished work is kept; run the same command to resume"
     )
 
 
@@ -94,8 +94,8 @@ def test_a_resumed_run_does_only_what_is_missing(interrupted):
     _, stopped, resumed = interrupted[1]
     assert re.search(r"fetch: pebench: \d+ files verified", stopped)
     assert "vanilla: goes on from step" in stopped
-    assert "finetune: 2 adapters are there already" in resumed
-    assert "unlearn: 2 adapters are there already" in resumed
+    assert "finetune: all 2 adapters are done" in resumed
+    assert "unlearn: all 2 adapters are done" in resumed
     assert "of 4 systems to answer" in resumed
     assert "answered vanilla" not in resumed
 

@@ -117,7 +117,7 @@ def test_a_drawing_that_is_not_the_listed_one_is_refused_and_leaves_nothing(
 def test_a_disk_without_room_is_refused_before_the_drawing(embedded, monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-    with pytest.raises(StorageError, match="too little room"):
+    with pytest.raises(StorageError, match="not enough space"):
         fetch(embedded)
 
 

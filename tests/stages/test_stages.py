@@ -7,11 +7,13 @@ import pytest
 from kit.errors import BusyError, EnvironmentFault, MissingStageError, StorageError
 from kit.plan.jobs import make_plan
 from kit.sources import datasets
+from kit.stages import costs
 from kit.stages import run as stages
-from kit.stages.attempts import attempt, attempts_path, read_attempts, working
+from kit.stages.attempts import attempt, attempts_path, hold_result, read_attempts
 from kit.stages.collect import _job
-from kit.stages.costs import read_costs
+from kit.stages.costs import read_costs, timed
 from tests.toys.dataset import manifest
+from tests.toys.work import ToyWork, make
 
 
 @pytest.fixture
@@ -21,50 +23,36 @@ def plan(tmp_path, monkeypatch):
     return make_plan(manifest())
 
 
-def make(artifact, **job):
-    artifact.partial.mkdir(parents=True)
-    artifact.publish(job)
-
-
 @pytest.fixture
-def trainer(monkeypatch):
-    """Stand for the worker processes; returns the names of the jobs that were asked for."""
-    asked = []
-
-    def run_jobs(settings, jobs):
-        for job in jobs:
-            asked.append(job.name)
-            make(job.artifact)
-            yield job, {"steps": 3, "seconds": 1.0, "stopped": None, "peak_memory_bytes": None}
-
-    monkeypatch.setattr(stages, "run_jobs", run_jobs)
-    return asked
+def work():
+    """The work of other processes, done at once without a model."""
+    return ToyWork()
 
 
-def test_what_is_trained_already_is_not_trained_again(plan, trainer, capsys):
+def test_what_is_trained_already_is_not_trained_again(plan, work, capsys):
     make(plan.finetune[1].artifact)
-    stages.finetune(plan)
-    assert trainer == [job.name for job in plan.finetune if job is not plan.finetune[1]]
-    stages.finetune(plan)
-    assert len(trainer) == len(plan.finetune) - 1
-    assert f"finetune: {len(plan.finetune)} adapters are there already" in capsys.readouterr().err
+    stages.finetune(plan, work)
+    assert work.names("train") == [job.name for job in plan.finetune if job is not plan.finetune[1]]
+    stages.finetune(plan, work)
+    assert len(work.calls) == len(plan.finetune) - 1
+    assert f"finetune: all {len(plan.finetune)} adapters are done" in capsys.readouterr().err
 
 
-def test_unlearning_without_a_vanilla_model_names_the_stage_that_makes_it(plan, trainer):
+def test_unlearning_without_a_vanilla_model_names_the_stage_that_makes_it(plan, work):
     with pytest.raises(MissingStageError) as caught:
-        stages.unlearn(plan)
+        stages.unlearn(plan, work)
     assert "./run.sh finetune" in str(caught.value)
     assert caught.value.exit_code == 12
-    assert trainer == []
+    assert work.calls == []
 
 
 @pytest.mark.parametrize("stage", ["finetune", "unlearn"])
-def test_evaluation_without_an_adapter_names_the_stage_that_makes_it(plan, stage):
+def test_evaluation_without_an_adapter_names_the_stage_that_makes_it(plan, work, stage):
     for job in plan.jobs():
         if job.stage != stage:
             make(job.artifact)
-    with pytest.raises(MissingStageError, match="is not there") as caught:
-        stages.evaluate(plan)
+    with pytest.raises(MissingStageError, match="does not exist yet") as caught:
+        stages.evaluate(plan, work)
     assert f"./run.sh {stage}" in str(caught.value)
 
 
@@ -78,57 +66,66 @@ def test_a_report_before_the_evaluation_says_how_many_systems_are_missing(plan):
 
 
 @pytest.fixture
-def engine(plan, monkeypatch):
-    """Stand for the answering's processes; returns which systems were answered, call by call."""
-    from kit.evaluation import answering
-
-    answered = []
-
-    def answer(given, names):
-        answered.append(names)
-        for system in given.systems:
-            if system.name in names:
-                make(system.answers, canary=0.5)
-        return 1000
-
-    monkeypatch.setattr(answering, "make_serving_base", lambda given: None)
-    monkeypatch.setattr(answering, "answer_systems", answer)
-    monkeypatch.setattr(answering, "agreement", lambda given: {"sample": 10, "equal": 10})
-    monkeypatch.setattr(stages, "isolated", lambda function, *given: function(*given))
-    monkeypatch.setattr(stages, "scatter", lambda function, calls: [function(*c) for c in calls])
+def trained(plan):
+    """The plan, whose adapters are all trained."""
     for job in plan.jobs():
         make(job.artifact)
-    return answered
+    return plan
 
 
-def test_only_systems_without_answers_are_asked_and_two_engines_share_them(plan, engine):
-    make(plan.systems[0].answers)
-    stages.evaluate(plan)
-    names = [system.name for system in plan.systems[1:]]
-    assert len(engine) == plan.manifest.compute.workers
-    assert sorted(name for share in engine for name in share) == sorted(names)
-    assert json.loads(stages.guard_path(plan).read_text()) == {"sample": 10, "equal": 10}
+def test_only_systems_without_answers_are_asked_and_two_engines_share_them(trained, work):
+    make(trained.systems[0].answers, canary=0.5)
+    stages.evaluate(trained, work)
+    names = [system.name for system in trained.systems[1:]]
+    assert sorted(work.names("answer")) == sorted(names)
+    kinds = [kind for kind, _ in work.calls]
+    assert kinds == ["base", *["answer"] * trained.manifest.compute.workers, "compare"]
+    assert json.loads(stages.guard_path(trained).read_text()) == {"sample": 10, "equal": 10}
 
 
-def test_an_evaluation_that_is_complete_starts_no_engine(plan, engine, capsys):
-    stages.evaluate(plan)
-    engine.clear()
-    stages.evaluate(plan)
-    assert engine == []
-    assert "are answered already" in capsys.readouterr().err
+def test_adapters_are_served_together_by_one_engine(monkeypatch, work, plan):
+    together = make_plan(manifest(evaluation={"serving": "adapters"}))
+    for job in together.jobs():
+        make(job.artifact)
+    stages.evaluate(together, work)
+    assert [kind for kind, _ in work.calls] == ["base", "answer", "compare"]
 
 
-def test_a_guard_that_has_not_passed_is_asked_again_without_new_answers(plan, engine):
-    stages.evaluate(plan)
-    stages.guard_path(plan).unlink()
-    engine.clear()
-    stages.evaluate(plan)
-    assert engine == []
-    assert stages.guard_path(plan).is_file()
+def test_an_evaluation_with_the_second_engine_is_not_compared_with_itself(work, plan):
+    alone = make_plan(manifest(evaluation={"engine": "transformers"}))
+    for job in alone.jobs():
+        make(job.artifact)
+    stages.evaluate(alone, work)
+    assert "compare" not in [kind for kind, _ in work.calls]
+    assert json.loads(stages.guard_path(alone).read_text()) is None
+
+
+def test_an_evaluation_that_is_complete_starts_no_engine(trained, work, capsys):
+    stages.evaluate(trained, work)
+    work.calls.clear()
+    stages.evaluate(trained, work)
+    assert work.calls == []
+    assert "systems are answered" in capsys.readouterr().err
+
+
+def test_a_guard_that_has_not_passed_is_asked_again_without_new_answers(trained, work):
+    stages.evaluate(trained, work)
+    stages.guard_path(trained).unlink()
+    work.calls.clear()
+    stages.evaluate(trained, work)
+    assert work.calls == [("compare", [])]
+    assert stages.guard_path(trained).is_file()
+
+
+def test_the_canaries_of_a_result_are_those_of_the_systems_that_were_probed(plan):
+    first, second = plan.systems[:2]
+    make(first.answers, canary=0.5)
+    make(second.answers, canary=None)
+    assert stages.canaries([first, second]) == {first.name: 0.5}
 
 
 def spend(plan, stage, jobs, error=None):
-    with stages.timed(plan, stage) as cost:
+    with timed(plan, stage) as cost:
         cost.jobs = jobs
         if error:
             raise error
@@ -139,24 +136,35 @@ def test_a_stage_that_was_interrupted_and_resumed_cost_the_sum_of_its_parts(plan
         spend(plan, "unlearn", 2, EnvironmentFault("killed"))
     spend(plan, "unlearn", 3)
     spend(plan, "fetch", 1)
-    costs = read_costs(plan)
-    assert costs["unlearn"]["jobs"] == 5
-    assert list(costs) == ["fetch", "unlearn"], "in the order of the stages"
+    found = read_costs(plan)
+    assert found["unlearn"]["jobs"] == 5
+    assert list(found) == ["fetch", "unlearn"], "in the order of the stages"
 
 
-def test_a_stage_that_is_killed_has_cost_what_its_finished_adapters_did(plan, monkeypatch):
+def test_a_stage_that_is_killed_has_cost_what_its_finished_adapters_did(plan):
     """SIGKILL runs no line of Python: what is to be known after it is on disk before."""
     known = []
 
-    def run_jobs(settings, jobs):
-        for job in jobs:
-            known.append(read_costs(plan).get("finetune", {}).get("jobs", 0))
-            yield job, {"steps": 3, "seconds": 1.0, "stopped": None, "peak_memory_bytes": 7}
+    class Watched(ToyWork):
+        def train(self, settings, jobs):
+            for finished in super().train(settings, jobs):
+                known.append(read_costs(plan).get("finetune", {}).get("jobs", 0))
+                yield finished
 
-    monkeypatch.setattr(stages, "run_jobs", run_jobs)
-    stages.finetune(plan)
+    stages.finetune(plan, Watched())
     assert known == list(range(len(plan.finetune)))
-    assert read_costs(plan)["finetune"]["jobs"] == len(plan.finetune), "and none twice"
+    cost = read_costs(plan)["finetune"]
+    assert cost["jobs"] == len(plan.finetune), "and none twice"
+    assert cost["peak_memory_bytes"] == 7
+
+
+def test_the_peak_of_a_stage_is_the_largest_of_all_processes_and_calls(plan):
+    for peaks in ([None, 5], [3, None], []):
+        with timed(plan, "unlearn") as cost:
+            cost.jobs = 1
+            for peak in peaks:
+                cost.add_peak(peak)
+    assert read_costs(plan)["unlearn"]["peak_memory_bytes"] == 5
 
 
 def test_work_that_was_lost_is_in_the_record_of_the_run_and_nothing_where_none_was(plan):
@@ -183,7 +191,7 @@ def test_a_full_disk_does_not_hide_the_error_that_came_before(plan, monkeypatch)
     def full(path, value):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stages, "write_json", full)
+    monkeypatch.setattr(costs, "write_json", full)
     with pytest.raises(EnvironmentFault, match="first"):
         spend(plan, "unlearn", 1, EnvironmentFault("first"))
 
@@ -211,13 +219,13 @@ def test_every_call_is_logged_also_one_that_failed_or_was_cut_off(plan):
 
 
 def begin(run):
-    with working(run, "all"):
+    with hold_result(run, "all"):
         pass
 
 
 def test_one_run_at_a_time_works_in_a_cache_and_in_a_result(plan, tmp_path, monkeypatch):
     other = manifest(unlearn={"steps": 61})
-    with working(plan.manifest, "all"):
+    with hold_result(plan.manifest, "all"):
         for run in (plan.manifest, other):
             with pytest.raises(BusyError) as caught:
                 begin(run)

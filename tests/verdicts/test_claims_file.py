@@ -223,7 +223,7 @@ def test_rescore_prints_the_claims_and_whether_what_is_stored_follows(call, dama
     code, said = call("rescore", damaged)
     assert code == 0, said
     assert "C3   NOT_REPRODUCED  NPO keeps names." in said
-    assert "rows, claims and report equal what is stored" in said
+    assert "rows, claims and report equal the stored ones" in said
     found = json.loads(call("rescore", damaged, "--json")[1])
     assert (found["follows"], found["claims"]) == (True, read(damaged)["claims"])
 

@@ -1,11 +1,23 @@
-"""Engines answer requests: the same requests, the same greedy decoding, whichever engine."""
+"""Engines answer requests: the same requests and the same greedy decoding with every engine.
 
+An engine is a module of this folder that ends with `ENGINE = <its class>`.
+"""
+
+import importlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from kit.errors import GuardError
+from kit.experiment.manifest import Manifest
+
+Adapters = Mapping[str, tuple[Path, ...]]
+"""System -> the adapter folders that are added up to serve it; an empty tuple is the bare base."""
+
+FirstLogprobs = dict[tuple[str, str], dict[int, float]]
+"""(system, record id) -> the likeliest first tokens and their log-probabilities, nats."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +32,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a system said; `stop` is "eos", or "length" when it never ended by itself."""
+    """A system's answer: its text, the number of generated tokens, and why generation stopped.
+
+    `stop` is "eos" if the system ended the answer, "length" if the token limit cut it off.
+    """
 
     record_id: str
     system: str
@@ -29,17 +44,50 @@ class Answer:
     stop: str
 
 
-def spoken(text: str) -> str:
-    """Return a decoded answer without the space around it, and without a character cut in two.
+class Engine(Protocol):
+    """Serves systems and answers requests to them. One process opens one engine.
 
-    An answer that ends at its limit may end within a character of several tokens: one engine
-    decodes what is there of it to U+FFFD, the other leaves it out.
+    Args:
+        base: folder of the base model, dequantised if the class says so.
+        adapters: every system that will be asked.
+        scratch: an empty folder for temporary files.
+
+    `record` is what a result states about the engine, as JSON.
+    """
+
+    dequantised: ClassVar[bool]
+    record: dict[str, object]
+
+    def __init__(
+        self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path
+    ) -> None: ...
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer every request greedily, in any order."""
+        ...
+
+    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs | None:
+        """Return the likeliest first tokens of each answer; None if the engine has no such view."""
+        ...
+
+
+def engine_class(name: str) -> type[Engine]:
+    """Return the class of the engine `name`, which a manifest has checked to exist."""
+    engine: type[Engine] = importlib.import_module(f"kit.evaluation.engines.{name}").ENGINE
+    return engine
+
+
+def spoken(text: str) -> str:
+    """Return a decoded answer without surrounding space and without a truncated last character.
+
+    The token limit may cut a character of several tokens in two. One engine decodes the first part
+    to U+FFFD, the other leaves it out.
     """
     return text.rstrip("\ufffd").strip()
 
 
-def complete(requests: Iterable[Request], answers: Sequence[Answer]) -> Sequence[Answer]:
-    """Return the answers once it is sure that every request has exactly one.
+def require_complete(requests: Iterable[Request], answers: Sequence[Answer]) -> Sequence[Answer]:
+    """Return the answers after checking that every request has exactly one.
 
     Raises:
         GuardError: an answer is missing, doubled, or to a question that was not asked.
@@ -49,15 +97,14 @@ def complete(requests: Iterable[Request], answers: Sequence[Answer]) -> Sequence
     if wrong := sorted((asked - given) + (given - asked)):
         system, record_id = wrong[0]
         raise GuardError(
-            f"the engine's answers are not those to the questions; differing: {len(wrong)}",
-            expected=f"one answer of {system} to {record_id} for each time it is asked: "
-            f"{asked[wrong[0]]}",
+            f"the engine's answers do not match the questions; differing: {len(wrong)}",
+            expected=f"answers of {system} to {record_id}: {asked[wrong[0]]}",
             found=given[wrong[0]],
-            remedy="report it: the engine left an answer out or gave it twice",
+            remedy="report it: the engine lost an answer or gave it twice",
         )
     return answers
 
 
 def image_major(requests: Iterable[Request]) -> list[Request]:
-    """Order requests by image, so that an image is processed once for all systems."""
+    """Order requests by image, so that each image is processed once for all systems."""
     return sorted(requests, key=lambda r: (str(r.image or ""), r.record_id, r.system))

@@ -1,17 +1,18 @@
 """transformers: the 4-bit base with its stacked adapters, exactly as it was trained.
 
-The second opinion of the agreement check, and the engine where vLLM is not installed.
+It is the second engine of the agreement check, and the engine for machines without vLLM.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 import transformers
 
-from kit.evaluation.engines import Answer, Request, spoken
+from kit.evaluation.engines import Adapters, Answer, Engine, FirstLogprobs, Request, spoken
 from kit.experiment.manifest import Manifest
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, open_image
@@ -21,26 +22,22 @@ from kit.model.memory import Pieces
 
 
 class TransformersEngine:
-    """Greedy batched generation; `adapters` maps a system to the folders stacked for it."""
+    """Greedy generation in batches, one system after the other."""
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        base: Path,
-        adapters: Mapping[str, tuple[Path, ...]],
-        scratch: Path,
-    ) -> None:
+    dequantised: ClassVar[bool] = False
+
+    def __init__(self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path) -> None:
         torch.set_num_threads(manifest.compute.threads)
         switch_on()
         self._adapters = dict(adapters)
-        self._base = load_base(base, manifest.model)
+        self._base: Any = load_base(base, manifest.model)
         self._processor = load_processor(base)
         self._processor.tokenizer.padding_side = "left"
         self._max_new_tokens = manifest.evaluation.max_new_tokens
         self._pieces = Pieces(BATCH, "questions")
         tokenizer = self._processor.tokenizer
-        # As vLLM does: every end of the published settings ends an answer, and nothing else of them
-        # counts (Qwen's penalty for repetition would make this another decoding).
+        # As in vLLM, every end token of the published settings ends an answer. Their other values
+        # are ignored: Qwen's repetition penalty, for example, would change the decoding.
         published = self._base.generation_config.eos_token_id
         ends = published if isinstance(published, list) else [published]
         self._ends = sorted({*ends, tokenizer.eos_token_id} - {None})
@@ -50,7 +47,7 @@ class TransformersEngine:
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=self._ends,
         )
-        self.record = {
+        self.record: dict[str, object] = {
             "engine": "transformers",
             "version": transformers.__version__,
             "dtype": manifest.model.compute_dtype,
@@ -69,7 +66,11 @@ class TransformersEngine:
                 self._base = model.unload()
         return answers
 
-    def _batch(self, model: torch.nn.Module, requests: Sequence[Request]) -> list[Answer]:
+    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs | None:
+        """Return None: adapters are stacked as in training, so their effect needs no probe."""
+        return None
+
+    def _batch(self, model: Any, requests: Sequence[Request]) -> list[Answer]:
         tokenizer = self._processor.tokenizer
         images = [open_image(request.image) for request in requests if request.image]
         inputs = self._processor(
@@ -88,11 +89,12 @@ class TransformersEngine:
         ]
 
 
-def _answer(request: Request, ids: list[int], tokenizer: object, ends: list[int]) -> Answer:
-    end = next((place for place, token in enumerate(ids) if token in ends), None)
-    ended = end is not None
+def _answer(request: Request, ids: list[int], tokenizer: Any, ends: list[int]) -> Answer:
+    end = next((position for position, token in enumerate(ids) if token in ends), None)
+    stop = "length" if end is None else "eos"
     ids = ids if end is None else ids[: end + 1]
-    text = tokenizer.decode(ids, skip_special_tokens=True)  # type: ignore[attr-defined]
-    return Answer(
-        request.record_id, request.system, spoken(text), len(ids), "eos" if ended else "length"
-    )
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    return Answer(request.record_id, request.system, spoken(text), len(ids), stop)
+
+
+ENGINE: type[Engine] = TransformersEngine

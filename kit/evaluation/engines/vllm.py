@@ -1,39 +1,46 @@
 """vLLM: one engine over the dequantised base serves every system in continuous batches.
 
-Two ways of serving, chosen in the manifest: "adapters" keeps all LoRA adapters in one batch, which
-is meant for a large base; "merged" puts each system's merged weights into the running engine in
-turn, which is faster where LoRA kernels cost more than the model does. Both give the same answers.
+The manifest chooses between two ways of serving. "adapters" serves all LoRA adapters in one batch
+and suits a large base. "merged" loads the merged weights of one system after the other into the
+running engine; it is faster if LoRA kernels cost more than the model. Both give the same answers.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL.Image import Image
 
-from kit.evaluation.engines import Answer, Request, image_major, spoken
-from kit.evaluation.engines.vllm_settings import arguments, described, opened, set_environment
+from kit.evaluation.engines import (
+    Adapters,
+    Answer,
+    Engine,
+    FirstLogprobs,
+    Request,
+    image_major,
+    spoken,
+)
+from kit.evaluation.engines.vllm_settings import (
+    describe_engine,
+    engine_arguments,
+    open_engine,
+    set_environment,
+)
 from kit.experiment.manifest import Manifest
 from kit.model.batches import open_image
 from kit.model.combine import concatenate, merge, rank_of
 
-AT_ONCE = 4096  # questions handed to the engine together: their images are in memory
-LIKELIEST = 20  # first tokens whose log-probabilities the canary sees
-Adapters = Mapping[str, tuple[Path, ...]]
-"""System -> the adapter folders whose sum it is served with; an empty tuple is the base."""
+MAX_QUESTIONS = 4096  # handed to the engine together: their images are in memory
+FIRST_TOKENS = 20  # whose log-probabilities the canary sees
 
 
 class VllmEngine:
-    """Holds the engine; open it in a process of its own.
+    """Holds a running vLLM engine; `scratch` is for concatenated adapters."""
 
-    Args:
-        base: folder of the dequantised base.
-        adapters: every system that will be asked.
-        scratch: empty folder for concatenated adapters.
-    """
+    dequantised: ClassVar[bool] = True
 
     def __init__(self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path) -> None:
         import torch
@@ -45,9 +52,9 @@ class VllmEngine:
         self._scratch = scratch
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
-        chosen = arguments(manifest, base, [rank_of(adapters[name]) for name in adapted])
-        self._engine = opened(chosen)
-        self.record = described(manifest, chosen)
+        arguments = engine_arguments(manifest, base, [rank_of(adapters[name]) for name in adapted])
+        self._engine = open_engine(arguments)
+        self.record = describe_engine(manifest, arguments)
         if not torch.cuda.is_available():
             torch.set_num_threads(manifest.compute.threads)
         self._served: tuple[Path, ...] = ()
@@ -68,14 +75,12 @@ class VllmEngine:
             for request, output in self._run(requests, sampling)
         ]
 
-    def first_logprobs(
-        self, requests: Sequence[Request]
-    ) -> dict[tuple[str, str], dict[int, float]]:
-        """Return (system, record id) -> the likeliest first tokens and their log-probabilities."""
+    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs:
+        """Return the likeliest first tokens of each answer and their log-probabilities, nats."""
         from vllm import SamplingParams
 
-        sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=LIKELIEST)
-        firsts = {}
+        sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=FIRST_TOKENS)
+        firsts: FirstLogprobs = {}
         for request, output in self._run(requests, sampling):
             choices = output.logprobs[0]
             firsts[request.system, request.record_id] = {
@@ -86,22 +91,22 @@ class VllmEngine:
     def _run(self, requests: Sequence[Request], sampling: Any) -> list[tuple[Request, Any]]:
         done: list[tuple[Request, Any]] = []
         if not self._merged:
-            # Not in one batch: on a CPU a request without an adapter is given another's there.
+            # Two batches: on a CPU, vLLM gives a request without an adapter another one's.
             bare = [request for request in requests if request.system not in self._numbers]
             adapted = [request for request in requests if request.system in self._numbers]
             self._concatenate({request.system for request in adapted})
             for group in (bare, adapted):
                 done += self._generate(image_major(group), sampling) if group else []
             return done
-        for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
+        for system, asked in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
             self._serve_merged(self._adapters[system])
-            done += self._generate(image_major(group), sampling)
+            done += self._generate(image_major(asked), sampling)
         return done
 
     def _generate(self, requests: list[Request], sampling: Any) -> list[tuple[Request, Any]]:
         done: list[tuple[Request, Any]] = []
-        for start in range(0, len(requests), AT_ONCE):
-            asked = requests[start : start + AT_ONCE]
+        for start in range(0, len(requests), MAX_QUESTIONS):
+            asked = requests[start : start + MAX_QUESTIONS]
             image = lru_cache(maxsize=None)(open_image)  # one image for all systems
             outputs = self._engine.generate(
                 [_prompt(request, image) for request in asked],
@@ -113,7 +118,7 @@ class VllmEngine:
         return done
 
     def _concatenate(self, systems: set[str]) -> None:
-        """Keep on disk what is served now: all adapters of a large base would fill it."""
+        """Write the adapters that are served now; the disk cannot hold all of a large base."""
         for folder in self._scratch.iterdir():
             if folder.name not in systems:
                 shutil.rmtree(folder)
@@ -130,7 +135,7 @@ class VllmEngine:
         for shard in sorted(self._base.glob("*.safetensors")):
             weights.update(load_file(shard))
         weights.update(merge(folders, weights))
-        # vLLM's own reload: it knows which weights it has packed for its kernels.
+        # Reload through vLLM: only it knows which weights are packed for its kernels.
         self._engine.collective_rpc(
             "reload_weights", kwargs={"weights_iterator": iter(weights.items())}
         )
@@ -151,3 +156,6 @@ def _prompt(request: Request, image: Callable[[Path], Image]) -> dict[str, Any]:
     if request.image is None:
         return {"prompt": request.prompt}
     return {"prompt": request.prompt, "multi_modal_data": {"image": image(request.image)}}
+
+
+ENGINE: type[Engine] = VllmEngine

@@ -1,4 +1,4 @@
-"""How a vLLM engine is opened on this device, and what a result says of it."""
+"""Settings of a vLLM engine on this device, and what a result states about them."""
 
 import os
 from pathlib import Path
@@ -8,18 +8,25 @@ from kit.artifacts import cache_root
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
 
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the maximum ranks that vLLM accepts
-MOST = 0.9  # of a GPU's memory
-FREE = 0.95  # of what is free there: other programs grow
-INVARIANT = (8, 0)  # compute capability; vLLM 0.32, "Batch invariance", hardware requirements
-DESCRIBED = ("dtype", "enforce_eager", "max_model_len", "max_num_seqs", "gpu_memory_utilization")
+VLLM_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM accepts as max_lora_rank
+MAX_GPU_SHARE = 0.9  # of all of a GPU's memory
+FREE_SHARE = 0.95  # of a GPU's free memory: other programs may grow
+# Compute capability; from vLLM 0.32, "Batch invariance", hardware requirements.
+BATCH_INVARIANT_CAPABILITY = (8, 0)
+RECORDED_ARGUMENTS = (
+    "dtype",
+    "enforce_eager",
+    "max_model_len",
+    "max_num_seqs",
+    "gpu_memory_utilization",
+)
 
 
 def set_environment(manifest: Manifest) -> None:
-    """Set what vLLM reads from the environment; before its first import in this process.
+    """Set the variables that vLLM reads. Call it before this process first imports vLLM.
 
     Raises:
-        EnvironmentFault: the manifest asks for batch invariance and the device has none.
+        EnvironmentFault: the manifest asks for batch invariance, which the device lacks.
     """
     import torch
 
@@ -27,36 +34,36 @@ def set_environment(manifest: Manifest) -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    # One process: its seed and its scheduling are then those of this run alone.
+    # In one process, no other run influences seed and scheduling.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # Only the manifest decides it: what is in the environment would not be in the digest.
+    # Only the manifest decides: the digest does not cover the user's environment.
     os.environ["VLLM_BATCH_INVARIANT"] = "1" if manifest.evaluation.batch_invariant else "0"
     if torch.cuda.is_available():
         capability = torch.cuda.get_device_capability()
     else:
         capability = (0, 0)
-        # vLLM has torch compile one function, which counts; that would need a C++ compiler.
+        # vLLM compiles one counting function with torch, which would need a C++ compiler.
         os.environ["TORCHDYNAMO_DISABLE"] = "1"
-    if manifest.evaluation.batch_invariant and capability < INVARIANT:
+    if manifest.evaluation.batch_invariant and capability < BATCH_INVARIANT_CAPABILITY:
         raise EnvironmentFault(
-            "evaluation.batch_invariant: vLLM cannot do it on this device",
-            expected="a GPU of compute capability 8.0 or more",
+            "evaluation.batch_invariant: vLLM does not support it on this device",
+            expected="a GPU of compute capability 8.0 or higher",
             found=".".join(map(str, capability)) if capability[0] else "no GPU",
             remedy="set evaluation.batch_invariant = false",
         )
 
 
-def arguments(manifest: Manifest, base: Path, ranks: list[int]) -> dict[str, Any]:
+def engine_arguments(manifest: Manifest, base: Path, ranks: list[int]) -> dict[str, Any]:
     """Return the arguments of `vllm.LLM`.
 
     Args:
-        ranks: of the adapters that are served in one batch; none where weights are merged.
+        ranks: of the adapters that are served in one batch; empty if weights are merged.
     """
     import torch
 
     section = manifest.evaluation
-    chosen: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": str(base),
         "dtype": manifest.model.compute_dtype,
         "enforce_eager": not torch.cuda.is_available(),
@@ -69,44 +76,44 @@ def arguments(manifest: Manifest, base: Path, ranks: list[int]) -> dict[str, Any
     }
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
-        chosen["gpu_memory_utilization"] = utilization(free, total)
+        arguments["gpu_memory_utilization"] = utilization(free, total)
     if ranks:
-        chosen["enable_lora"] = True
-        chosen["max_loras"] = min(section.max_adapters, len(ranks))
-        chosen["max_lora_rank"] = min(size for size in RANKS if size >= max(ranks))
-    return chosen
+        arguments["enable_lora"] = True
+        arguments["max_loras"] = min(section.max_adapters, len(ranks))
+        arguments["max_lora_rank"] = min(size for size in VLLM_LORA_RANKS if size >= max(ranks))
+    return arguments
 
 
 def utilization(free: int, total: int) -> float:
-    """Return the share of a GPU's memory that vLLM may plan with, of bytes free and in all."""
-    return round(min(MOST, FREE * free / total), 2)
+    """Return the share of a GPU's memory that vLLM may use, from its free and total bytes."""
+    return round(min(MAX_GPU_SHARE, FREE_SHARE * free / total), 2)
 
 
-def opened(chosen: dict[str, Any]) -> Any:
-    """Return the engine.
+def open_engine(arguments: dict[str, Any]) -> Any:
+    """Return the engine, a `vllm.LLM`.
 
     Raises:
-        EnvironmentFault: weights and keys and values of one sequence do not fit.
+        EnvironmentFault: the GPU's memory does not hold the weights and one sequence.
     """
     from vllm import LLM
 
     try:
-        return LLM(**chosen)
+        return LLM(**arguments)
     except (ValueError, RuntimeError) as error:
         if "memory" not in str(error).lower():
             raise
         raise EnvironmentFault(
             "the engine does not fit into the GPU's memory",
-            expected=f"room for the weights, {chosen['max_num_seqs']} sequences under way and "
-            f"{chosen.get('max_loras', 0)} adapters",
+            expected=f"memory for the weights, {arguments['max_num_seqs']} sequences at a time and "
+            f"{arguments.get('max_loras', 0)} adapters",
             found=str(error).splitlines()[0][:300],
             remedy="lower evaluation.max_model_len, max_sequences or max_adapters, or use a GPU "
             "with more memory",
         ) from None
 
 
-def described(manifest: Manifest, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return what a result says of its engine, as JSON."""
+def describe_engine(manifest: Manifest, arguments: dict[str, Any]) -> dict[str, object]:
+    """Return what a result states about its engine, as JSON."""
     import torch
     import vllm
 
@@ -116,5 +123,5 @@ def described(manifest: Manifest, chosen: dict[str, Any]) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "serving": manifest.evaluation.serving,
         "batch_invariant": manifest.evaluation.batch_invariant,
-        **{name: chosen[name] for name in DESCRIBED if name in chosen},
+        **{name: arguments[name] for name in RECORDED_ARGUMENTS if name in arguments},
     }

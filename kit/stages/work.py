@@ -1,0 +1,69 @@
+"""The work that stages hand to worker processes: one method for each kind of work.
+
+Tests give a stage another `Work`, which needs no model and no process.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
+from kit.experiment.manifest import Manifest
+from kit.plan.jobs import Job, Plan
+from kit.stages.workers import JobRecord, isolated, run_jobs, scatter
+
+
+class Work(Protocol):
+    """What a stage needs from others. Peaks are those of one process's memory, in bytes."""
+
+    def train(
+        self, manifest: Manifest, jobs: Sequence[Job]
+    ) -> Generator[tuple[Job, JobRecord], None, None]:
+        """Train adapters; yield each job with its record as soon as it is published."""
+        ...
+
+    def make_serving_base(self, plan: Plan) -> None:
+        """Make the base that an engine serves, if it is missing."""
+        ...
+
+    def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Answer all questions, one process per share of system names; return the peaks."""
+        ...
+
+    def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Score all given answers, one process per share of system names; return the peaks."""
+        ...
+
+    def compare_engines(self, plan: Plan) -> dict[str, int]:
+        """Compare a sample of the stored answers with a second engine's."""
+        ...
+
+
+class LocalWork:
+    """Does the work in processes of this machine; a process imports what it needs by itself."""
+
+    def train(
+        self, manifest: Manifest, jobs: Sequence[Job]
+    ) -> Generator[tuple[Job, JobRecord], None, None]:
+        return run_jobs(manifest, jobs)
+
+    def make_serving_base(self, plan: Plan) -> None:
+        from kit.evaluation import serving
+
+        isolated(serving.make_serving_base, plan)
+
+    def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import answering
+
+        return scatter(answering.answer_systems, [(plan, names) for names in shares])
+
+    def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import scoring
+
+        return scatter(scoring.score_systems, [(plan, names) for names in shares])
+
+    def compare_engines(self, plan: Plan) -> dict[str, int]:
+        from kit.evaluation import guards
+
+        return isolated(guards.compare_engines, plan)
+
+
+LOCAL: Work = LocalWork()
