@@ -59,16 +59,16 @@ def write_sheet(
 ) -> Sheet:
     """Draw the contact sheet; write it atomically into the folder `output`, or into the cache."""
     sets = evaluated_sets(benchmark, benchmarks.protocol(manifest.benchmark.loader))
-    rows = choose(sets, benchmark)
+    rows = choose_rows(sets, benchmark)
     if not rows:
         return Sheet(None, ())
-    data, broken = draw(manifest.title, rows)
+    data, broken = draw_sheet(manifest.title, rows)
     folder = output or cache_root() / "describe" / manifest.run_name
     write_bytes(folder / NAME, data)
     return Sheet(folder / NAME, tuple(image_name(dict(places), path) for path in broken))
 
 
-def choose(sets: Sequence[EvaluatedSet], benchmark: Benchmark) -> list[Row]:
+def choose_rows(sets: Sequence[EvaluatedSet], benchmark: Benchmark) -> list[Row]:
     """Return a row for each set that has images; targets that share records share the row."""
     sharing: dict[tuple[str, str, tuple[str, ...]], list[EvaluatedSet]] = {}
     for each in sets:
@@ -91,7 +91,7 @@ def choose(sets: Sequence[EvaluatedSet], benchmark: Benchmark) -> list[Row]:
     return sorted(rows, key=lambda row: order.index(row.label))
 
 
-def draw(title: str, rows: Sequence[Row]) -> tuple[bytes, list[Path]]:
+def draw_sheet(title: str, rows: Sequence[Row]) -> tuple[bytes, list[Path]]:
     """Return the sheet as PNG, and the images that could not be read."""
     size = (2 * MARGIN + LABEL + IMAGES_PER_SET * CELL, HEADER + len(rows) * ROW + MARGIN)
     sheet = Image.new("RGB", size, PAPER)
@@ -136,12 +136,12 @@ def _cell(sheet: Image.Image, record: Record, left: int, top: int) -> bool:
     else:
         offset = (left + (IMAGE - picture.width) // 2, top + (IMAGE - picture.height) // 2)
         sheet.paste(picture, offset)
-    for number, (line, colour) in enumerate(caption(record)):
+    for number, (line, colour) in enumerate(caption_lines(record)):
         _write(sheet, (left, top + IMAGE + 5 + number * LINE), line, colour=colour)
     return picture is not None
 
 
-def caption(record: Record) -> list[tuple[str, str]]:
+def caption_lines(record: Record) -> list[tuple[str, str]]:
     """Return a caption's lines and their colours: person and event, or question and answer."""
     letters = (CELL - 8) // LETTER
     subjects = [text for text in (record.person, record.event) if text]

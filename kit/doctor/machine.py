@@ -10,7 +10,7 @@ from kit.gpus import Gpu
 # CUDA major version -> oldest driver that runs every release of it (CUDA's release notes).
 MIN_DRIVER = {13: 580, 12: 525}
 MIN_COMPUTE_CAPABILITY = (8, 0)  # bfloat16 in hardware: Ampere and newer
-GIVE_A_GPU = (
+GPU_REMEDY = (
     "start with ./run.sh --runner, or give the container its GPU: docker run --gpus all, "
     "podman run --device nvidia.com/gpu=all, apptainer run --nv"
 )
@@ -102,7 +102,7 @@ def _no_gpu(found: Readings, needed: Resources) -> Check:
             "--env NVIDIA_DRIVER_CAPABILITIES=compute,utility"
         )
         return Check("gpu", "a device without nvidia-smi", True, remedy)
-    remedy = GIVE_A_GPU if found.in_image else "install an NVIDIA driver, 580 or newer"
+    remedy = GPU_REMEDY if found.in_image else "install an NVIDIA driver, 580 or newer"
     return Check("gpu", "none visible, and this manifest needs one", True, remedy)
 
 

@@ -6,12 +6,13 @@ again; the signed result does, so that a changed margin or a dropped claim shows
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kit.experiment.section import Name, Section, Share, Unit
 
 MOST = 200  # claims of one manifest: a verifier's work is bounded
-Key = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
 # What each kind needs beside what every claim has; everything else of `_SOME` it must not have.
 _NEEDS: dict[str, set[str]] = {
     "bound": set(),
@@ -26,42 +27,57 @@ _MAY: dict[str, set[str]] = {
 }
 
 
-class ClaimSection(BaseModel):
-    """One claim about the mean of a metric over one column's records; values are shares in [0, 1].
+class ClaimSection(Section):
+    """One claim about the mean of a metric over the records of one column.
 
     - `bound`: `system` has `at_least` or `at_most` this value, give or take `margin`.
-    - `difference`: on the same records `system` is `direction` than `other` by at least `margin`.
-    - `published`: `published` are two numbers of a paper, for `system` and for `other`. The paper
-      has no answers per record, so only their direction is claimed, never a value.
+    - `difference`: on the same records, `system` is `higher` or `lower` than `other` by at least
+      `margin`.
+    - `published`: a paper prints one number for `system` and one for `other`. Only the direction of
+      their difference is claimed, because the paper publishes no answers per record.
 
-    `unit` is what the claim would have to hold for again: with "cluster" other people (or events)
-    like these, with "record" other questions about these very people. `equivalence` is how far the
-    value of another run may be from this one's and still count as the same (`compare`). `system`
-    and `other` are entries of the report: vanilla, retain_only, or a method's name; `other_target`
-    is what `other` was to forget where that is something else than `target`.
+    All values are shares in [0, 1], in which 0.5 is 50 %.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    id: str = Field(pattern=r"^C[1-9][0-9]{0,3}$")
-    text: str = Field(min_length=1, max_length=400)
-    location: str = Field("", max_length=200, description="where the paper says so")
+    id: Annotated[str, Field(pattern=r"^C[1-9][0-9]{0,3}$")]
+    """Name of the claim: `C1`, `C2`, ..."""
+    text: Annotated[str, Field(min_length=1, max_length=400)]
+    """The claim as a sentence."""
+    location: Annotated[str, Field(max_length=200)] = ""
+    """Where the paper says so; required for `published`."""
     kind: Literal["bound", "difference", "published"]
-    target: str = Key
-    part: str = Key
-    column: str = Key
-    metric: str = Field(pattern=r"^[a-z0-9_]+/[1-9][0-9]*$", description="name/version")
-    system: str = Key
-    other: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    other_target: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    at_least: float | None = Field(None, ge=0, le=1)
-    at_most: float | None = Field(None, ge=0, le=1)
+    """What decides: a value and its bound, two systems, or two published numbers."""
+    target: Name
+    """Target whose records are asked."""
+    part: Name
+    """Part of the target's table, such as `person`."""
+    column: Name
+    """Column of the table, such as `efficacy`."""
+    metric: Annotated[str, Field(pattern=r"^[a-z0-9_]+/[1-9][0-9]*$")]
+    """Metric and the version of its definition, such as `forget_rate/1`."""
+    system: Name
+    """`vanilla`, `retain_only`, or the `name` of a `[[methods]]` entry."""
+    other: Name | None = None
+    """The system that `system` is compared with."""
+    other_target: Name | None = None
+    """What `other` was trained to forget, where that is not `target`."""
+    at_least: Share | None = None
+    """Lower bound of a `bound` claim."""
+    at_most: Share | None = None
+    """Upper bound of a `bound` claim."""
     direction: Literal["higher", "lower"] | None = None
-    margin: float = Field(0.0, ge=0, lt=1)
+    """On which side of `other` the `system` of a `difference` claim is."""
+    margin: Annotated[float, Field(ge=0, lt=1), Unit("share")] = 0.0
+    """How much a bound may be missed by, or how large a difference must be."""
     published: tuple[float, float] | None = None
+    """The two numbers of the paper, for `system` and for `other`."""
     unit: Literal["cluster", "record"] = "cluster"
-    equivalence: float = Field(0.1, gt=0, lt=1)
-    cost: str = Field("", max_length=200, description="of checking it: minutes, or words")
+    """What is resampled: `cluster` speaks of other people (or events) like these, `record` of other
+    questions about these very people."""
+    equivalence: Annotated[float, Field(gt=0, lt=1), Unit("share")] = 0.1
+    """How far the value of another run may be from this one's to count as the same in `compare`."""
+    cost: Annotated[str, Field(max_length=200)] = ""
+    """What it costs to check the claim, in words."""
 
     @property
     def paired(self) -> bool:

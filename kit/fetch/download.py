@@ -35,7 +35,7 @@ def download(
 ) -> dict[str, Download]:
     """Download files into `folder`; each gets its final name only once its digest is right.
 
-    Unfinished files are kept beside the folder, and the next call resumes them. A file with a
+    Unfinished files are kept next to the folder, and the next call resumes them. A file with a
     wrong digest goes to the quarantine, and the next address is tried.
 
     Returns:

@@ -42,7 +42,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
     if not waiting:
         return
     for source in waiting:
-        say(f"licence: {describe(source)}")
+        say(f"licence: {describe_terms(source)}")
     if settings.accept_licences:
         how = "--accept-licences"
     elif sys.stdin.isatty():
@@ -52,7 +52,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
     else:
         raise LicenceError(
             "these licences must be accepted before anything is fetched",
-            expected="; ".join(describe(source) for source in waiting),
+            expected="; ".join(describe_terms(source) for source in waiting),
             remedy="read them, then add --accept-licences",
         )
     moment = datetime.now(UTC).isoformat(timespec="seconds")
@@ -60,7 +60,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
     write_json(accepted_path(), {**known, **new})
 
 
-def describe(source: SourceSection) -> str:
+def describe_terms(source: SourceSection) -> str:
     """Return one line on a source's terms."""
     where = hub_page(source) if source.repo else public_address(source.mirrors[0])
     licence = source.licence or NONE_STATED

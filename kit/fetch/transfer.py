@@ -89,8 +89,8 @@ class Transfer:
                 found, wait = again.reason, again.wait
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 found, wait = type(error).__name__, None
-            # Compared with the maximum: a host without Range starts over, so a longer second
-            # attempt is no progress unless it got further than any before.
+            # Only more bytes than ever before are progress: a host without Range starts over at
+            # each attempt.
             failures = 1 if self._part.held > furthest else failures + 1
             furthest = max(furthest, self._part.held)
             if failures < self._settings.attempts:

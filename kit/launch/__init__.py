@@ -12,7 +12,7 @@ import jinja2
 from kit.artifacts import PROJECT
 from kit.launch import kubernetes, skypilot, slurm
 from kit.launch.job import Job
-from kit.launch.quoting import block, comment, shell, yaml
+from kit.launch.quoting import quote_block, quote_comment, quote_shell, quote_yaml
 
 FORMATS: dict[str, Callable[[Job], dict[str, object]]] = {
     "slurm": slurm.template_values,
@@ -37,5 +37,10 @@ def render(form: str, job: Job) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"block": block, "comment": comment, "shell": shell, "yaml": yaml}
+    environment.filters |= {
+        "block": quote_block,
+        "comment": quote_comment,
+        "shell": quote_shell,
+        "yaml": quote_yaml,
+    }
     return environment.get_template(TEMPLATES[form]).render(job=job, **values)

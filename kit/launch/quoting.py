@@ -8,23 +8,23 @@ from collections.abc import Sequence
 ESCAPED = "\u2028\u2029\ufeff"
 
 
-def comment(text: str) -> str:
+def quote_comment(text: str) -> str:
     """Return the text on one line, so that none of it can leave the comment."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def shell(words: str | Sequence[str]) -> str:
+def quote_shell(words: str | Sequence[str]) -> str:
     """Return a word, or the words of a command, quoted for a shell."""
     return shlex.quote(words) if isinstance(words, str) else shlex.join(words)
 
 
-def yaml(value: str | Sequence[str]) -> str:
+def quote_yaml(value: str | Sequence[str]) -> str:
     """Return a text as a YAML double-quoted scalar, or several as a list; both are valid JSON."""
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if _plain(c) else f"\\u{ord(c):04x}" for c in quoted)
 
 
-def block(text: str, indent: int) -> str:
+def quote_block(text: str, indent: int) -> str:
     """Return text as a YAML literal block, or as a quoted scalar where a block cannot hold it.
 
     Args:
@@ -32,7 +32,7 @@ def block(text: str, indent: int) -> str:
         indent: spaces before each line of the block; its key has two fewer.
     """
     if not text.strip("\n") or not all(_plain(c) or c in "\t\n" for c in text):
-        return yaml(text)
+        return quote_yaml(text)
     body = text.rstrip("\n")
     ends = len(text) - len(body)
     chomping = "-" if ends == 0 else "" if ends == 1 else "+"

@@ -37,11 +37,15 @@ def write_clear(root: Path) -> None:
         kept, forgotten = fictitious[:-count], fictitious[-count:]
         _write_both(root, f"forget{percent}", forgotten, album, text)
         _write_both(root, f"retain{RETAIN[percent]}", kept, album, text)
-        rows = [_perturbed(row, person, kept) for person in forgotten for row in album[person.name]]
+        rows = [
+            _add_perturbations(row, person, kept)
+            for person in forgotten
+            for row in album[person.name]
+        ]
         write_config(root, f"forget{percent}_perturbed", "perturbed", rows)
     everywhere = fictitious[: -max(FORGOTTEN.values())]
     rows = [
-        _perturbed(row, person, everywhere)
+        _add_perturbations(row, person, everywhere)
         for person in everywhere
         for row in album[person.name][:RETAIN_ROWS]
     ]
@@ -81,7 +85,7 @@ def _album(person: Person) -> list[Cells]:
     return rows
 
 
-def _perturbed(row: Cells, person: Person, others: tuple[Person, ...]) -> Cells:
+def _add_perturbations(row: Cells, person: Person, others: tuple[Person, ...]) -> Cells:
     """Add a paraphrase, three wrong captions, and the names of three people of the retain set."""
     stream = random.Random(f"{SEED}/clear/perturbed/{row['image']['path']}")
     paraphrase, wrong = rewordings(person, str(row["event"]), stream)

@@ -31,7 +31,7 @@ def lockable(manifest: Manifest, only: str | None) -> list[SourceSection]:
         raise ManifestError(
             f"no source '{only}' to lock" if only else "no source to lock",
             expected=", ".join(source.name for source in found) or "a source with repo or mirrors",
-            remedy="give the name of one of these; other sources come with their lists",
+            remedy="choose one of these: embedded sources and local folders have their lists",
         )
     return chosen
 

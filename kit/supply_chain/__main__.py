@@ -10,7 +10,7 @@ from kit.artifacts import PROJECT, write_bytes, write_json
 from kit.digests import sha256_file
 from kit.errors import EnvironmentFault
 from kit.supply_chain.licences import licences, render
-from kit.supply_chain.locks import PLATFORMS, differences, read_lock, read_requirements
+from kit.supply_chain.locks import PLATFORMS, find_mismatches, read_lock, read_requirements
 from kit.supply_chain.provenance import ImageInputs, provenance
 from kit.supply_chain.sbom import bill_of_materials, system_packages
 
@@ -27,7 +27,9 @@ def record(target: str, folder: Path) -> None:
     """Write SBOM, licences and inputs of this environment."""
     lock = PROJECT / "docker" / f"requirements.{target}.lock"
     locked, epoch = read_lock(lock), int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-    wrong = differences(read_requirements(PROJECT / "docker" / "requirements.in", target), locked)
+    wrong = find_mismatches(
+        read_requirements(PROJECT / "docker" / "requirements.in", target), locked
+    )
     if wrong:
         raise EnvironmentFault(
             f"{lock.name} does not match requirements.in",

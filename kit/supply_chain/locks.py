@@ -74,7 +74,7 @@ def read_requirements(path: Path, platform: str) -> list[Package]:
     return found
 
 
-def differences(required: list[Package], locked: list[Package]) -> list[str]:
+def find_mismatches(required: list[Package], locked: list[Package]) -> list[str]:
     """Return one line for each requirement that is not locked at its version."""
     versions = {package.key: package.version for package in locked}
     return [

@@ -4,7 +4,7 @@
 
 The stages are the kit's own, given a manifest whose base model is random: fine-tuning, a few steps
 of every method's family, the engine with all adapters, the comparison of engines. Needs no weights
-from anywhere, 60 GB of disk at full scale, and writes what README's table of resources is made of
+from anywhere, 60 GB of disk at full scale, and writes what the table in tests/README.md is made of
 (./run.sh bench resources). `--scale tiny` is the same with the smallest models, for a CPU.
 """
 

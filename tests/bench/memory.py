@@ -5,8 +5,8 @@
 Loads, exports and serves random bases of two sizes on a CPU, each in a process of its own, and
 prints what a process holds whatever the base (its own) and how much more it holds for each byte of
 weights (a difference of two sizes, so everything that does not grow cancels). `mapped` are pages of
-the weights' files: all processes that read a file share them. kit/doctor/needs.py states the sums
-that are made of these numbers.
+the weights' files: all processes that read a file share them. kit/doctor/resources.py adds up these
+numbers.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""README's table of resources, from what `./run.sh bench --gpu` measured.
+"""The table of GPU resources in tests/README.md, from what `./run.sh bench --gpu` measured.
 
     ./run.sh bench resources [FILE]
 
-FILE becomes the committed reference (tests/bench/resources.json); without it, README is brought up
-to date with the reference that is there. Without a reference README says that nothing is measured.
+FILE becomes the committed measurement (tests/bench/resources.json). Without FILE, the table is
+written again from the committed measurement; without one, it says that nothing was measured.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any
 from kit.artifacts import PROJECT
 
 REFERENCE = PROJECT / "tests" / "bench" / "resources.json"
+PAGE = PROJECT / "tests" / "README.md"
 BEGIN, END = "<!-- resources: by ./run.sh bench resources -->", "<!-- /resources -->"
 NOTHING = """\
 Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models of real
@@ -26,7 +27,7 @@ NAMES = {"llava": "LLaVA 1.5 7B", "qwen": "Qwen2.5-VL 7B"}
 
 
 def main() -> int:
-    """Adopt a measurement and rewrite README's table; 1 if the file is not one of full scale."""
+    """Adopt a measurement and rewrite the table; return 1 if it is not of full scale."""
     if len(sys.argv) > 1:
         text = Path(sys.argv[1]).read_text(encoding="utf-8")
         measured = json.loads(text)
@@ -34,9 +35,8 @@ def main() -> int:
             print(f"error: {sys.argv[1]} is not a measurement at full scale", file=sys.stderr)
             return 1
         REFERENCE.write_text(text, encoding="utf-8")
-    readme = PROJECT / "README.md"
-    readme.write_text(inserted(readme.read_text(encoding="utf-8"), reference()), encoding="utf-8")
-    print("README.md is up to date")
+    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), reference()), encoding="utf-8")
+    print("tests/README.md is up to date")
     return 0
 
 
@@ -45,9 +45,9 @@ def reference() -> dict[str, Any]:
     return dict(json.loads(REFERENCE.read_text(encoding="utf-8"))) if REFERENCE.is_file() else {}
 
 
-def inserted(readme: str, measured: dict[str, Any]) -> str:
-    """Return README with the table between its two marks."""
-    before, _, rest = readme.partition(BEGIN)
+def inserted(page: str, measured: dict[str, Any]) -> str:
+    """Return the page with the table between its two marks."""
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table(measured)}\n{END}{after}"
 

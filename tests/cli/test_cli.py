@@ -120,7 +120,7 @@ def test_exit_codes_tell_the_kinds_of_errors_apart():
     kinds = KitError.__subclasses__()
     codes = [kind.exit_code for kind in kinds]
     assert sorted(codes) == list(range(1, 16))
-    assert all(str(code) in (PROJECT / "README.md").read_text() for code in codes)
+    assert all(f"| {code} |" in (PROJECT / "kit" / "README.md").read_text() for code in codes)
 
 
 @pytest.mark.parametrize("kind", KitError.__subclasses__())

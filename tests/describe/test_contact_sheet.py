@@ -25,7 +25,7 @@ def draw(root, benchmark=None, output=None):
 
 def rows_of(benchmark):
     protocol = cs.benchmarks.protocol("pebench")
-    return cs.choose(cs.evaluated_sets(benchmark, protocol), benchmark)
+    return cs.choose_rows(cs.evaluated_sets(benchmark, protocol), benchmark)
 
 
 def cell(image, row, column):
@@ -163,7 +163,7 @@ def test_enlarging_invents_no_colour_and_transparency_is_paper(tmp_path):
 
 def test_a_caption_names_person_and_event_or_the_question():
     def texts(record):
-        return [text for text, _ in cs.caption(record)]
+        return [text for text, _ in cs.caption_lines(record)]
 
     known = Record("1", Concept.PERSON, "Who?", "Ada", None, "Ada", "a very long event's name " * 3)
     assert texts(known)[0] == "Ada"
@@ -177,6 +177,6 @@ def test_a_caption_names_person_and_event_or_the_question():
 
 def test_letters_that_the_font_lacks_stop_nothing(tmp_path):
     record = Record("1", Concept.PERSON, "Who?", "x", tmp_path / "no.png", "Łukasz 王", "日")
-    data, broken = cs.draw("Ω " * 200, [cs.Row("王" * 50, "é: ü", ("person",), 1, (record,))])
+    data, broken = cs.draw_sheet("Ω " * 200, [cs.Row("王" * 50, "é: ü", ("person",), 1, (record,))])
     assert Image.open(io.BytesIO(data)).size == (WIDTH, height(1))
     assert broken == [tmp_path / "no.png"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kit.errors import LicenceError
-from kit.fetch.licences import acceptance, accepted_path, describe, require_accepted
+from kit.fetch.licences import acceptance, accepted_path, describe_terms, require_accepted
 from kit.fetch.settings import Settings
 from tests.hub.fetching import source
 
@@ -69,8 +69,8 @@ def test_a_source_that_is_not_from_outside_has_nothing_to_accept(tmp_path):
 
 
 def test_a_source_without_a_licence_says_what_that_means(some):
-    assert "no licence from its publisher" in describe(some[2])
-    assert "no licence from its publisher" not in describe(some[0])
+    assert "no licence from its publisher" in describe_terms(some[2])
+    assert "no licence from its publisher" not in describe_terms(some[0])
 
 
 def test_a_damaged_record_is_not_taken_for_consent(some):

@@ -17,7 +17,7 @@ from kit.doctor import resources
 from kit.errors import LicenceError, ManifestError
 from kit.experiment.manifest_file import load_manifest
 from kit.launch.job import seconds_of
-from kit.launch.quoting import block, comment, yaml
+from kit.launch.quoting import quote_block, quote_comment, quote_yaml
 from kit.plan.jobs import make_plan
 from tests.cli.test_runner import Place
 from tests.launch.jobs import DIGEST, emit, gpu_text, smoke_text
@@ -225,16 +225,16 @@ def test_a_time_limit_is_what_slurm_reads_too():
 
 @given(ANY_TEXT)
 def test_yaml_reads_back_any_quoted_text(text):
-    assert pyyaml.safe_load(f"key: {yaml(text)}\nnext: 1\n") == {"key": text, "next": 1}
-    assert pyyaml.safe_load(f"key: {yaml([text, 'x'])}\n") == {"key": [text, "x"]}
+    assert pyyaml.safe_load(f"key: {quote_yaml(text)}\nnext: 1\n") == {"key": text, "next": 1}
+    assert pyyaml.safe_load(f"key: {quote_yaml([text, 'x'])}\n") == {"key": [text, "x"]}
 
 
 @given(st.one_of(ANY_TEXT, st.text(" \n\t#:-'\"ab" + string.ascii_letters)))
 def test_yaml_reads_back_any_block(text):
-    read = pyyaml.safe_load(f"data:\n  key: {block(text, 4)}\nnext: 1\n")
+    read = pyyaml.safe_load(f"data:\n  key: {quote_block(text, 4)}\nnext: 1\n")
     assert read == {"data": {"key": text}, "next": 1}
 
 
 @given(ANY_TEXT)
 def test_a_comment_is_one_line(text):
-    assert len(comment(text).splitlines()) <= 1
+    assert len(quote_comment(text).splitlines()) <= 1

@@ -1,4 +1,4 @@
-"""The measurement of real sizes works before somebody rents a GPU; README shows its table."""
+"""The measurement of real sizes works before a GPU is rented; tests/README.md shows its table."""
 
 import json
 import subprocess
@@ -37,10 +37,10 @@ MEASURED = {
 }  # fmt: skip
 
 
-def test_readme_shows_the_committed_measurement_or_says_that_there_is_none():
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert readme == resources.inserted(readme, resources.reference())
-    assert ("Not yet measured" in readme) == (not resources.REFERENCE.exists())
+def test_the_page_shows_the_committed_measurement_or_says_that_there_is_none():
+    page = resources.PAGE.read_text(encoding="utf-8")
+    assert page == resources.inserted(page, resources.reference())
+    assert ("Not yet measured" in page) == (not resources.REFERENCE.exists())
 
 
 def test_the_table_shows_what_was_measured():

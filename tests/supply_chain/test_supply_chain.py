@@ -8,7 +8,7 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.errors import EnvironmentFault
 from kit.supply_chain.licences import Licence, licences, render
-from kit.supply_chain.locks import Package, differences, read_lock, read_requirements
+from kit.supply_chain.locks import Package, find_mismatches, read_lock, read_requirements
 from kit.supply_chain.provenance import provenance
 from kit.supply_chain.sbom import bill_of_materials
 
@@ -30,7 +30,7 @@ def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(p
     path = DOCKER / f"requirements.{platform}.lock"
     asked = read_requirements(DOCKER / "requirements.in", platform)
     assert asked
-    assert differences(asked, read_lock(path)) == []
+    assert find_mismatches(asked, read_lock(path)) == []
     text = path.read_text()
     assert "://" not in text
     assert not re.search(r"(^|\s)/\w|file:|--index|--find-links", text)
@@ -74,7 +74,7 @@ def test_a_lock_that_does_not_match_is_reported_line_by_line(tmp_path):
     assert read_requirements(source, "cpu") == [Package("a", "1"), Package("b_c", "2")]
     assert read_requirements(source, "verify") == [Package("b_c", "2"), Package("f", "5")]
     locked = [Package("a", "1"), Package("B-C", "1.9")]
-    assert differences(read_requirements(source, "cpu"), locked) == [
+    assert find_mismatches(read_requirements(source, "cpu"), locked) == [
         "b_c: 2 is required, 1.9 is locked",
     ]
 

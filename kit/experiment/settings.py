@@ -1,0 +1,134 @@
+"""The sections about what is done: training, methods, evaluation, report and processes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from kit.experiment.section import LearningRate, Name, Records, Section, Share, Steps, Unit
+
+
+class TrainingSection(Section):
+    """One optimisation of an adapter: AdamW, linear warm-up, cosine decay, gradient clipping."""
+
+    steps: Steps
+    """Length of the training."""
+    batch_size: Records
+    """How many records each step learns from."""
+    micro_batch_size: Records | None = None
+    """How many records are computed at the same time, at most. It must divide `batch_size`.
+    Without it, as many as the GPU has room for."""
+    gradient_checkpointing: Literal["auto", "always", "never"] = "auto"
+    """Compute activations a second time to save memory; `auto`: only where one record does not
+    fit otherwise."""
+    learning_rate: LearningRate
+    """Learning rate after warm-up; it decays to 0 along a cosine."""
+    warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
+    """Steps of linear warm-up."""
+    rank: Annotated[int, Field(gt=0), Unit("dimensions")]
+    """Rank of LoRA."""
+    alpha: Annotated[float, Field(gt=0)]
+    """LoRA is scaled by `alpha / rank`."""
+    gradient_clip: Annotated[float, Field(gt=0), Unit("L2 norm")]
+    """Largest norm of a step's gradient."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay of AdamW."""
+    checkpoint_every: Annotated[int, Field(ge=0), Unit("steps")] = 0
+    """Steps between checkpoints to resume from. 0: none within a job."""
+
+
+class FinetuneSection(TrainingSection):
+    """Fine-tuning of the vanilla model and of the retain-only models."""
+
+    rehearsal: Annotated[float, Field(ge=0, lt=1), Unit("share of a batch")] = 0.0
+    """How much of every batch is general data. A small base forgets what it knew without it."""
+    seed: int | None = None
+    """Seed of fine-tuning; without it, the first of `seeds`. With it, other seeds of unlearning
+    start from the same vanilla model."""
+
+
+class UnlearnSection(TrainingSection):
+    """What every method trains with, unless its entry says otherwise."""
+
+    stop: Literal["uniform", "never"] = "uniform"
+    """`uniform`: training ends when the mean loss of the forget records reaches 95 % of a uniform
+    guess's. `never`: all steps are made."""
+
+
+class MethodSection(Section):
+    """One row of the tables: a method, its targets, and what differs from `[unlearn]`."""
+
+    name: Name
+    """Name of this entry. Claims and file names use it."""
+    label: str
+    """What the tables print."""
+    method: Name
+    """Name of a file in kit/methods/, without `.py`."""
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Which of the manifest's `targets` it is trained for, one adapter each."""
+    options: dict[str, float | int | str | bool] = Field({})
+    """Hyper-parameters of the method: the fields of its dataclass."""
+    steps: Steps | None = None
+    """Replaces `unlearn.steps`."""
+    learning_rate: LearningRate | None = None
+    """Replaces `unlearn.learning_rate`."""
+    stop: Literal["uniform", "never"] | None = None
+    """Replaces `unlearn.stop`."""
+
+
+class EvaluationSection(Section):
+    """How all systems are asked: greedy decoding, the same for each.
+
+    The `agreement_` keys say how well a second engine must agree. They decide no answer, so a
+    change of them asks no question again.
+    """
+
+    engine: Literal["vllm", "transformers"]
+    """Engine that answers."""
+    serving: Literal["adapters", "merged"] = "adapters"
+    """`adapters`: several LoRA adapters in one batch. `merged`: one system at a time, with its
+    adapters merged into the weights."""
+    max_new_tokens: Annotated[int, Field(gt=0), Unit("tokens")]
+    """Longest answer."""
+    max_adapters: Annotated[int, Field(gt=0), Unit("adapters")] = 8
+    """How many adapters the engine holds at the same time."""
+    max_sequences: Annotated[int, Field(gt=0), Unit("questions")] = 128
+    """How many questions the engine answers at the same time."""
+    max_model_len: Annotated[int, Field(gt=0), Unit("tokens")] = 512
+    """Longest question with its image and its answer."""
+    batch_invariant: bool = False
+    """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
+    agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
+    """How many answers are compared between the two engines; at least 8 for each system."""
+    agreement_minimum: Share = 0.99
+    """Share of the compared answers that must be equal."""
+    agreement_of_each: Share = 0.75
+    """The same for each system alone, where one answer may always differ."""
+    agreement_words: Annotated[int, Field(ge=0), Unit("words")] = 0
+    """How many first words of two answers are compared. 0: the whole answers."""
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides answers: everything but how they are checked."""
+        values = self.model_dump(mode="json").items()
+        return {name: value for name, value in values if not name.startswith("agreement_")}
+
+
+class ReportSection(Section):
+    """Intervals, and which adapters a result holds."""
+
+    bootstrap_draws: Annotated[int, Field(ge=100), Unit("draws")] = 1000
+    """Draws of the bootstrap over people (or events)."""
+    seed: int = 0
+    """Seed of those draws."""
+    adapters: Literal["all", "claimed"] = "all"
+    """Adapters that are copied into the result. `claimed`: vanilla, retain-only and, of the first
+    seed, those that a claim names."""
+
+
+class ComputeSection(Section):
+    """Processes and threads. `threads` decides the last bits on a CPU, `workers` decide nothing."""
+
+    threads: Annotated[int, Field(gt=0), Unit("threads")]
+    """Threads of each worker."""
+    workers: Annotated[int, Field(gt=0), Unit("processes")]
+    """Processes that train and score at the same time, each with a GPU of its own where there is
+    one."""

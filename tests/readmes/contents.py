@@ -1,0 +1,96 @@
+"""What READMEs show of the code: each table is made from the code that it is about."""
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator
+
+from kit.errors import KitError
+from kit.experiment.reference import key_tables
+from tests.ground.test_imports import FLOORS, GROUND, LIGHT
+from tests.readmes.pages import PROJECT
+
+METHODS = PROJECT / "kit" / "methods" / "__init__.py"
+OTHER_CODES = {0: "Success", 130: "Interrupted (Ctrl-C)"}
+MORE = {1: "; or `compare`: RESULT does not reproduce REFERENCE", 2: "; or wrong usage"}
+
+
+def exit_codes() -> str:
+    """Return the table of exit codes, from the docstrings of the errors."""
+    meanings = dict(OTHER_CODES)
+    for kind in KitError.__subclasses__():
+        meanings[kind.exit_code] = _sentence(kind.__doc__) + MORE.get(kind.exit_code, "")
+    lines = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
+    return "\n".join(["| code | meaning |", "|---|---|", *lines])
+
+
+def rooms() -> str:
+    """Return the rooms by floor, as the test of imports has them, each with its docstring."""
+    lines = ["| floor | room | purpose | without torch |", "|---|---|---|---|"]
+    for floor, names in enumerate(FLOORS.strip().split("\n")):
+        for name in names.split():
+            folder = "" if name == GROUND else f"{name}/"
+            light = "yes" if name in LIGHT else ""
+            lines.append(f"| {floor} | `kit/{folder or '*.py'}` | {_purpose(name)} | {light} |")
+    return "\n".join(lines)
+
+
+def _purpose(room: str) -> str:
+    if room == GROUND:
+        return "What every room may use: errors, digests, artifacts, random draws, names"
+    source = (PROJECT / "kit" / room / "__init__.py").read_text(encoding="utf-8")
+    return _sentence(ast.get_docstring(ast.parse(source)))
+
+
+def needs() -> str:
+    """Return what a method can need: the fields of `Needs` with their defaults."""
+    lines = [
+        f"| `{name}` | `{'' if value is None else ast.unparse(value)}` | {doc} |"
+        for name, value, doc in _fields("Needs")
+    ]
+    return "\n".join(["| field | default | what the loop prepares |", "|---|---|---|", *lines])
+
+
+def step() -> str:
+    """Return what a step offers to a loss: fields and functions of `Step`."""
+    offered = [(f"`{name}`", doc) for name, _, doc in _fields("Step")]
+    offered += [(f"`{name}`", doc) for name, doc in _functions("Step")]
+    lines = [f"| {name} | {doc} |" for name, doc in offered]
+    return "\n".join(["| `step.` | what it is |", "|---|---|", *lines])
+
+
+def _class(name: str) -> ast.ClassDef:
+    tree = ast.parse(METHODS.read_text(encoding="utf-8"))
+    (found,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name]
+    return found
+
+
+def _fields(name: str) -> Iterator[tuple[str, ast.expr | None, str]]:
+    """Yield (name, default, docstring) of the public fields of a class."""
+    body = _class(name).body
+    for node, after in itertools.zip_longest(body, body[1:]):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            said = after.value if isinstance(after, ast.Expr) else None
+            doc = said.value if isinstance(said, ast.Constant) else ""
+            if not node.target.id.startswith("_"):
+                yield node.target.id, node.value, _sentence(str(doc))
+
+
+def _functions(name: str) -> Iterator[tuple[str, str]]:
+    for node in _class(name).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            called = "" if any(ast.unparse(d) == "property" for d in node.decorator_list) else "()"
+            yield f"{node.name}{called}", _sentence(ast.get_docstring(node))
+
+
+def _sentence(doc: str | None) -> str:
+    return " ".join((doc or "").split("\n\n")[0].split()).rstrip(".").replace("|", "\\|")
+
+
+# (page, name of the marks) -> what belongs between them
+CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("manifests/README.md", "keys"): key_tables,
+    ("kit/README.md", "rooms"): rooms,
+    ("kit/README.md", "exit codes"): exit_codes,
+    ("kit/methods/README.md", "needs"): needs,
+    ("kit/methods/README.md", "step"): step,
+}

@@ -1,0 +1,44 @@
+"""The landing page is short and complete: the verbs, the tree, and no number left to fill in."""
+
+import re
+
+from kit.cli.verbs import verbs
+from kit.errors import KitError
+from tests.readmes.contents import exit_codes
+from tests.readmes.pages import PROJECT, pages, text_of
+
+LONGEST = 150
+
+
+def test_the_landing_page_is_short():
+    assert len(text_of("README.md").splitlines()) <= LONGEST
+
+
+def test_every_verb_is_in_the_table_of_verbs():
+    table = text_of("README.md").split("## Verbs")[1].split("##")[0]
+    for verb in verbs.commands:
+        assert f"`{verb}`" in table, verb
+
+
+def test_the_tree_is_what_is_in_the_project():
+    tree = text_of("README.md").split("```")[-2]
+    named = re.findall(r"^(\S+?)/? ", tree, re.MULTILINE)
+    assert named
+    for name in named:
+        assert (PROJECT / name).exists(), name
+    for path in PROJECT.iterdir():
+        if path.is_dir() and not path.name.startswith(".") and (path / "README.md").is_file():
+            assert path.name in named, path.name
+
+
+def test_every_exit_code_is_documented():
+    table = exit_codes()
+    for kind in KitError.__subclasses__():
+        assert f"| {kind.exit_code} |" in table
+
+
+def test_no_text_is_left_to_fill_in():
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert "@@" not in text, page
+        assert "TODO" not in text, page
