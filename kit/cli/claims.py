@@ -21,18 +21,17 @@ def rescore(result: str, as_json: bool) -> None:
     from kit.cli.claims_text import claims_json, claims_table
     from kit.errors import VerificationError
     from kit.result.argument import find_result
-    from kit.result.folder import read_result
+    from kit.result.stored import read_result
     from kit.verification.memory_limit import guarded
-    from kit.verification.recompute import compare_stored
+    from kit.verification.pages import require_stored
     from kit.verification.recompute import rescore as rescore_result
 
     with guarded():
-        held = read_result(find_result(result))
-        found = rescore_result(held)
-    fault = None
+        found = rescore_result(read_result(find_result(result)))
+    fault, notes = None, []
     try:
         with guarded():
-            compare_stored(held, found)
+            notes = require_stored(found)
     except VerificationError as error:
         fault = error
     if as_json:
@@ -45,6 +44,8 @@ def rescore(result: str, as_json: bool) -> None:
         raise fault
     if not as_json:
         click.echo(f"{len(found.rows)} rows, claims and report equal the stored ones")
+        for note in notes:
+            click.echo(f"but: {note}")
 
 
 @click.command()
@@ -60,7 +61,7 @@ def compare(result: str, reference: str, as_json: bool) -> None:
     from kit.cli.claims_text import comparison_json, comparison_text
     from kit.comparison.compare import compare as compare_results
     from kit.result.argument import find_result
-    from kit.result.folder import read_result
+    from kit.result.stored import read_result
     from kit.verification.memory_limit import guarded
 
     with guarded():

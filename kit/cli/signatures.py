@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from kit.signing.keyless import Identity
-    from kit.verification.verify import Policy, Verification
+    from kit.verification.case import Finding, Policy, Verification
 
 DEFAULT = "manifests/smoke.toml"
 FILE: Any = click.Path(path_type=Path)
@@ -37,7 +37,9 @@ def with_identity(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _identity(name: str | None, issuer: str | None, trust_config: Path | None) -> "Identity | None":
+def stated_identity(
+    name: str | None, issuer: str | None, trust_config: Path | None
+) -> "Identity | None":
     from kit.signing.keyless import Identity
 
     if name and issuer:
@@ -77,7 +79,7 @@ def sign(
     from kit.signing.passphrase import read_passphrase
     from kit.signing.sign import sign as sign_result
 
-    who = _identity(identity, issuer, trust_config)
+    who = stated_identity(identity, issuer, trust_config)
     if keyless != (who is not None) or (identity_token and not keyless):
         raise click.UsageError("a keyless signature needs all of --keyless, --identity, --issuer")
     if keyless:
@@ -129,16 +131,18 @@ def verify(
     With --identity and --issuer that identity must have signed, and no key has to be known.
     """
     from kit.errors import KitError
+    from kit.verification.case import Finding
     from kit.verification.memory_limit import guarded
-    from kit.verification.verify import accepted_json, describe, refused_json
+    from kit.verification.text import accepted_json, describe, refused_json
 
-    who = _identity(identity, issuer, trust_config)
+    who = stated_identity(identity, issuer, trust_config)
+    findings: list[Finding] = []
     try:
         with guarded():
-            found = _verified(result, trust, claims, policy, who)
+            found = _verified(result, trust, claims, policy, who, findings)
     except KitError as error:
         if machine:
-            click.echo(refused_json(error))
+            click.echo(refused_json(error, findings))
         raise
     click.echo(accepted_json(found) if machine else describe(found))
 
@@ -149,6 +153,7 @@ def _verified(
     claims: Path | None,
     policy: "Policy",
     identity: "Identity | None",
+    findings: "list[Finding]",
 ) -> "Verification":
     from kit.comparison.differences import require_same_claims
     from kit.experiment.manifest_file import load_manifest
@@ -157,7 +162,11 @@ def _verified(
     from kit.verification.verify import verify as verify_result
 
     found = verify_result(
-        find_result(result), trusted=trusted_keys(trust), policy=policy, identity=identity
+        find_result(result),
+        trusted=trusted_keys(trust),
+        policy=policy,
+        identity=identity,
+        findings=findings,
     )
     require_made_from(result, found.manifest_digest)
     if claims:

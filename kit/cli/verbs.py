@@ -4,7 +4,6 @@ Stages are imported inside the commands, so that `--help` needs no package but c
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,13 @@ from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready_plan
 from kit.cli.options import FILE, with_fetch_flags, with_json, with_manifest
 from kit.cli.plan import plan
+from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
+from kit.cli.stage import run_stage
 from kit.errors import unknown
 
 if TYPE_CHECKING:
-    from kit.plan.jobs import Plan
+    pass
 
 
 class Verbs(click.Group):
@@ -99,7 +100,7 @@ def finetune(manifest: Path) -> None:
     """
     from kit.stages import run as stages
 
-    _run_stage(manifest, "finetune", stages.finetune)
+    run_stage(manifest, "finetune", stages.finetune)
 
 
 @verbs.command()
@@ -108,7 +109,7 @@ def unlearn(manifest: Path) -> None:
     """Train one adapter per method, target and seed."""
     from kit.stages import run as stages
 
-    _run_stage(manifest, "unlearn", stages.unlearn)
+    run_stage(manifest, "unlearn", stages.unlearn)
 
 
 @verbs.command()
@@ -120,36 +121,10 @@ def evaluate(manifest: Path) -> None:
     """
     from kit.stages import run as stages
 
-    _run_stage(manifest, "evaluate", stages.evaluate)
+    run_stage(manifest, "evaluate", stages.evaluate)
 
 
-@verbs.command()
-@with_manifest
-def report(manifest: Path) -> None:
-    """Write the result folder with its tables and pages."""
-    from kit.stages.collect import collect
-
-    def write(plan: "Plan") -> None:
-        folder, _ = collect(plan)
-        click.echo(f"report: {folder / 'report' / 'report.html'}")
-
-    _run_stage(manifest, "report", write)
-
-
-def _run_stage(manifest: Path, verb: str, stage: Callable[["Plan"], None]) -> None:
-    """Verify the fetched sources and run one stage, with cache and result locked."""
-    from kit.experiment.manifest_file import load_manifest
-    from kit.plan.jobs import make_plan
-    from kit.sources import datasets
-    from kit.stages.attempts import hold_result
-
-    plan = make_plan(load_manifest(manifest))
-    with hold_result(plan.manifest, verb):
-        datasets.verify_sources(plan.manifest)
-        stage(plan)
-
-
-for command in (sign, verify, rescore, compare, keygen):
+for command in (report, sign, verify, rescore, compare, keygen):
     verbs.add_command(command)
 
 

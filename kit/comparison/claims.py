@@ -153,7 +153,7 @@ def _of_each_seed(claim: ClaimSection, result: Recomputed) -> Iterator[float]:
 
 def _asked(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
     """Return what was asked; the image's own name is no part of it."""
-    table = result.tables[RECORDS].set_index("id").loc[list(evidence.ids)]
+    table = result.stored.tables[RECORDS].set_index("id").loc[list(evidence.ids)]
     columns = [
         [tuple(cell) if not isinstance(cell, str) else cell for cell in table[name]]
         for name in table.columns
@@ -166,7 +166,7 @@ def _answered(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]
     """Return all that was answered about the records of a claim, and how likely it was."""
     rows: list[tuple[object, ...]] = []
     for name, keys in ((ANSWERS, []), (LIKELIHOODS, ["role", "text"])):
-        table = result.tables[name]
+        table = result.stored.tables[name]
         mine = table["system"].isin(evidence.systems) & table["record_id"].isin(evidence.ids)
         order = ["system", "record_id", *keys]
         columns = [*order, *sorted(set(table.columns) - set(order))]
@@ -176,7 +176,7 @@ def _answered(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]
 
 def _jobs(result: Recomputed, evidence: Evidence) -> list[object]:
     """Return the digest of the training behind each system; a prompt's is Vanilla's."""
-    listed = result.run.get("jobs")
+    listed = result.stored.run.get("jobs")
     jobs = listed if isinstance(listed, list) else []
     digests: Mapping[object, object] = {
         str(job.get("name")): job.get("digest") for job in jobs if isinstance(job, dict)

@@ -1,13 +1,11 @@
 """Hold one result against another: what differs, and claim by claim whether it is reproduced."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit.comparison.claims import Compared, compare_claims
 from kit.comparison.differences import Difference, differences
 from kit.errors import VerificationError
-from kit.result.layout import REPORT
-from kit.result.run_file import interval_settings
+from kit.result.stored import StoredResult
 from kit.verdicts.judging import Outcome
 from kit.verification.recompute import Recomputed, recompute
 
@@ -31,26 +29,23 @@ class Comparison:
         return bool(counted) and all(c.outcome is Outcome.REPRODUCED for c in counted)
 
 
-def compare(ours: Mapping[str, bytes], reference: Mapping[str, bytes]) -> Comparison:
+def compare(ours: StoredResult, reference: StoredResult) -> Comparison:
     """Recompute both results from their answers and compare them.
 
     Args:
-        ours, reference: {path in the result: bytes} as `kit.result.folder.read_result` returns.
+        ours, reference: two results. Their pages are not looked at: `rescore` and `verify` ask
+            whether they follow.
 
     Raises:
         VerificationError: the stored numbers of one of them do not follow from its answers.
     """
     left, right = _held("A, this result", ours), _held("B, the reference", reference)
-    return Comparison(
-        differences(left, right), compare_claims(left, right, interval_settings(right.run)[1])
-    )
+    return Comparison(differences(left, right), compare_claims(left, right, reference.seed))
 
 
-def _held(who: str, files: Mapping[str, bytes]) -> Recomputed:
-    # Pages are not compared, nor need they be read; `rescore` and `verify` ask whether they follow.
-    numbers = {name: data for name, data in files.items() if not name.startswith(REPORT)}
+def _held(who: str, stored: StoredResult) -> Recomputed:
     try:
-        return recompute(numbers)
+        return recompute(stored)
     except VerificationError as error:
         raise VerificationError(
             f"{who}: {error.what}",

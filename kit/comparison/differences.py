@@ -9,6 +9,7 @@ from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.names import show
 from kit.result.layout import RECORDS, SETS
+from kit.result.made_by import kit_of
 from kit.result.run_file import System, entry_of
 from kit.verification.recompute import Recomputed
 
@@ -40,13 +41,13 @@ class Difference:
 
 def differences(ours: Recomputed, reference: Recomputed) -> list[Difference]:
     """Return all differences, sorted by relevance to the verdicts, then kind, size and name."""
-    left, right = ours.run, reference.run
+    left, right = ours.stored.run, reference.stored.run
     found = [
         *_claims(ours, reference),
         *_numbers(ours, reference),
         *_items("data", _sources(left), _sources(right)),
-        *_table("records", ours.tables[RECORDS], reference.tables[RECORDS]),
-        *_table("sets", ours.tables[SETS], reference.tables[SETS]),
+        *_table("records", ours.stored.tables[RECORDS], reference.stored.tables[RECORDS]),
+        *_table("sets", ours.stored.tables[SETS], reference.stored.tables[SETS]),
         *_items("systems", _systems(ours), _systems(reference)),
         *_configuration(left, right),
         *_items("training", _jobs(left), _jobs(right)),
@@ -198,12 +199,18 @@ def _flat(value: object, place: str) -> Iterator[tuple[str, object]]:
         yield place, value
 
 
+def _kit(run: Mapping[str, object]) -> dict[str, object]:
+    kit = kit_of(run)
+    return {
+        "kit_version": kit.version, "kit_revision": kit.revision, "kit_renderer": kit.renderer,
+    }  # fmt: skip
+
+
 def _environment(
     ours: Mapping[str, object], reference: Mapping[str, object]
 ) -> Iterator[Difference]:
     here, there = (
-        {"kit_version": run.get("kit_version"), **dict(_flat(run.get("environment"), ""))}
-        for run in (ours, reference)
+        {**_kit(run), **dict(_flat(run.get("environment"), ""))} for run in (ours, reference)
     )
     for found in _items("environment", here, there):
         package = found.what.removeprefix("packages.")

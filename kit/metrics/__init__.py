@@ -1,6 +1,7 @@
 """Metrics: from one answer and one record to one value. They never touch a model.
 
-`DEFINITIONS` is the registry, in the order in which reports print it. Which metric stands in which
+`DEFINITIONS` holds the newest version of each metric, in the order in which reports print them;
+`VERSIONS` holds every version that was ever stored. Which metric stands in which
 column is a benchmark's to say (`kit.benchmarks.protocol`).
 
 PEBench scores events with a GPT judge whose prompt, snapshot and number of samples are not
@@ -12,7 +13,7 @@ from kit.benchmarks.records import GROUPS, Concept
 from kit.metrics import choices, cloze, form, keywords, likelihoods, naming, overlap, presence
 from kit.metrics.definition import Answer, Definition
 
-__all__ = ["DEFINITIONS", "Answer", "Definition"]
+__all__ = ["DEFINITIONS", "VERSIONS", "Answer", "Definition"]
 
 PERSON, EVENT, PRESENCE, CHOICE, CLOZE, FACT = (frozenset({concept}) for concept in Concept)
 ANY = frozenset(Concept)
@@ -186,4 +187,9 @@ _DEFINITIONS = (
     ),
 )  # fmt: skip
 
+# A definition that a newer version replaces moves here, so that stored results stay verifiable. One
+# that must not be computed any more says why in `retired`.
+_EARLIER: tuple[Definition, ...] = ()
+
 DEFINITIONS = {definition.name: definition for definition in _DEFINITIONS}
+VERSIONS = {(each.name, each.version): each for each in (*_EARLIER, *_DEFINITIONS)}

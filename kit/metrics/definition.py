@@ -37,7 +37,10 @@ Measure = Callable[[Answer, Record], float | None]
 class Definition:
     """One metric.
 
-    `version` rises whenever a stored answer could get another value. `measure` returns a value in
+    `version` rises whenever a stored answer could get another value; the earlier definition stays,
+    because stored results name it (`kit.metrics.versions`). `since` is the version of the kit that
+    first measured the metric. `retired` says why a version is no longer computed, if it is not;
+    its `measure` is never called. `measure` returns a value in
     [0, 1], or None where the metric does not exist for this answer and record; `absent` says when
     that is. The value of a set is the mean over its answers, weighted by `weight` where there is
     one: a ratio of sums such as F1. `better` holds where the concept is to be kept; `turns` marks
@@ -55,6 +58,8 @@ class Definition:
     turns: bool = False
     percent: bool = False
     weight: Measure | None = None
+    since: str = "0.1.0"
+    retired: str = ""
 
     @property
     def id(self) -> str:

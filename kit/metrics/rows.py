@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.errors import DataError, MissingStageError
-from kit.metrics import DEFINITIONS, Definition
+from kit.metrics import DEFINITIONS
+from kit.metrics.definition import Definition
 from kit.metrics.scores import Scores, score_answers
 from kit.metrics.statistics import cluster_mean
 from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, RUN, SETS
@@ -48,7 +49,8 @@ class RecordSet:
     def metrics(self, scores: Scores) -> list[Definition]:
         """Return what can be measured on these records, the column's headline metric included."""
         concepts = {scores.records[name].concept for name in self.ids}
-        return [d for d in DEFINITIONS.values() if d.concepts & concepts or d.name == self.headline]
+        known = scores.definitions.values()
+        return [d for d in known if d.concepts & concepts or d.name == self.headline]
 
     def clusters(self, scores: Scores) -> np.ndarray:
         """Return [n] codes of what this part forgets: people, or events.
@@ -113,6 +115,7 @@ def measure(
     systems: Sequence[System],
     *,
     protocol: Protocol,
+    definitions: Mapping[str, Definition] = DEFINITIONS,
 ) -> Measured:
     """Give every answer its values; the order of the inputs' rows changes nothing.
 
@@ -121,12 +124,13 @@ def measure(
         systems: `systems` of run.json. One without a target (vanilla) is measured for every
             target, the others for their own one.
         protocol: of the benchmark: which columns there are and what stands in them.
+        definitions: {name: metric}, by default the newest version of each.
 
     Raises:
         DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
     """
     names = [system["name"] for system in systems]
-    scores = score_answers(records, answers, likelihoods, names)
+    scores = score_answers(records, answers, likelihoods, names, definitions)
     return Measured(scores, record_sets(sets, scores, protocol), systems, answers)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from kit.benchmarks.records import Concept, Record, asked_likelihoods
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
-from kit.metrics.definition import Answer, Likelihood
+from kit.metrics.definition import Answer, Definition, Likelihood
 
 STOPS = ("eos", "length")
 MOST_NATS = 1e9  # of a whole answer; infinity and NaN are no measurements
@@ -23,13 +23,14 @@ class Scores:
     """Values of all answers. NaN stands for "this metric does not exist for this answer".
 
     `answered` is [systems, records] bool; `rows` and `columns` say where a system and a record
-    stand in it. `values[metric]` is [systems, records of its concepts + 1] float64: most metrics
-    exist for few of the records. `places[concepts]` is [records] and says in which of these columns
-    each stands; all others share the last one, which is NaN. `weights`, of the same shapes, holds
-    the metrics that are weighted means.
+    stand in it. `definitions` are the metrics by name. `values[metric]` is [systems, records of its
+    concepts + 1] float64: most metrics exist for few of the records. `places[concepts]` is
+    [records] and says in which of these columns each stands; all others share the last one, which
+    is NaN. `weights`, of the same shapes, holds the metrics that are weighted means.
     """
 
     records: Mapping[str, Record]
+    definitions: Mapping[str, Definition]
     rows: Mapping[str, int]
     columns: Mapping[str, int]
     places: Mapping[frozenset[Concept], np.ndarray]
@@ -65,7 +66,7 @@ class Scores:
 
     def _places(self, metric: str, ids: Sequence[str]) -> np.ndarray:
         columns = [self.columns[name] for name in ids]
-        return self.places[DEFINITIONS[metric].concepts][columns]
+        return self.places[self.definitions[metric].concepts][columns]
 
 
 def score_answers(
@@ -73,6 +74,7 @@ def score_answers(
     answers: pd.DataFrame,
     likelihoods: pd.DataFrame,
     systems: Iterable[str],
+    definitions: Mapping[str, Definition] = DEFINITIONS,
 ) -> Scores:
     """Measure each answer with every metric that is defined for its record's concept.
 
@@ -81,6 +83,7 @@ def score_answers(
         answers: columns record_id, system, text, stop; in any order.
         likelihoods: columns record_id, system, role, text, logprob, tokens; in any order.
         systems: names of all systems of the result.
+        definitions: {name: metric}, by default the newest version of each.
 
     Raises:
         DataError: an answer is doubled, or belongs to no known record or system.
@@ -91,12 +94,13 @@ def score_answers(
     _check(answers, index, list(rows))
     likely = _likelihoods(likelihoods, index, list(rows))
     answered = np.zeros((len(rows), len(columns)), dtype=bool)
-    own = {d.concepts: _of_concepts(index, d.concepts) for d in DEFINITIONS.values()}
+    own = {d.concepts: _of_concepts(index, d.concepts) for d in definitions.values()}
     places = {c: np.where(mask, np.cumsum(mask) - 1, mask.sum()) for c, mask in own.items()}
-    shapes = {m: (len(rows), own[d.concepts].sum() + 1) for m, d in DEFINITIONS.items()}
+    shapes = {m: (len(rows), own[d.concepts].sum() + 1) for m, d in definitions.items()}
     values = {m: np.full(shape, np.nan) for m, shape in shapes.items()}
-    weights = {m: np.full(shapes[m], np.nan) for m, d in DEFINITIONS.items() if d.weight}
-    defined = {c: [d for d in DEFINITIONS.values() if c in d.concepts] for c in Concept}
+    weights = {m: np.full(shapes[m], np.nan) for m, d in definitions.items() if d.weight}
+    computed = [d for d in definitions.values() if not d.retired]
+    defined = {c: [d for d in computed if c in d.concepts] for c in Concept}
     table = answers[["record_id", "system", "text", "stop"]]
     for record_id, system, text, stop in table.itertuples(index=False, name=None):
         record, row, column = index[record_id], rows[system], columns[record_id]
@@ -110,7 +114,7 @@ def score_answers(
                 values[definition.name][place] = value
                 if definition.weight is not None:
                     weights[definition.name][place] = definition.weight(answer, record)
-    return Scores(index, rows, columns, places, values, weights, answered)
+    return Scores(index, definitions, rows, columns, places, values, weights, answered)
 
 
 def _of_concepts(records: Mapping[str, Record], concepts: frozenset[Concept]) -> np.ndarray:

@@ -3,42 +3,54 @@
 from pathlib import Path
 
 from kit.digests import canonical_json
-from kit.metrics.rows import Measured
 from kit.report.claims import claims_csv
-from kit.report.contents import read_contents
+from kit.report.contents import Contents, read_contents
 from kit.report.pages import render, render_svg, table_csv
 
-__all__ = ["write_report"]
+__all__ = ["number_files", "page_files", "write_files", "write_report"]
 
 
-def write_report(results: Path, measured: Measured | None = None) -> list[Path]:
+def write_report(results: Path) -> list[Path]:
     """Write `results`/report and return its files, sorted.
 
     Reads run.json, claims.json, rows.parquet and the answers; imports neither torch nor vllm. The
     same inputs give the same bytes: nothing in a report depends on the clock, the machine or the
     folder.
 
-    Args:
-        results: the result folder.
-        measured: its answers and their values; without them they are read and measured here.
-
     Raises:
         MissingStageError: `evaluate` has not finished for this result.
         DataError: the stored answers do not fit the stored records and sets.
     """
-    contents, rows = read_contents(results, measured)
-    texts = {
-        "report.html": render("report.html.j2", contents),
-        "report.md": render("report.md.j2", contents),
-        "report.json": canonical_json(contents.as_json()).decode() + "\n",
-        "forget_retain.svg": render_svg(contents, standalone=True),
-        "rows.csv": rows.to_csv(index=False, lineterminator="\n"),
-    }
-    texts |= {f"{table.name}.csv": table_csv(table) for table in contents.tables}
-    if contents.facts["claims"]:
-        texts["claims.csv"] = claims_csv(contents.facts["claims"])
+    contents = read_contents(results)
     folder = results / "report"
     folder.mkdir(exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_bytes(text.encode())
-    return sorted(folder / name for name in texts)
+    return write_files(contents, folder)
+
+
+def write_files(contents: Contents, folder: Path) -> list[Path]:
+    """Write all files of a report into a folder that is there, and return them, sorted."""
+    files = number_files(contents) | page_files(contents)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return sorted(folder / name for name in files)
+
+
+def number_files(contents: Contents) -> dict[str, bytes]:
+    """Return {name: bytes} of what a program reads: report.json, and every table as CSV."""
+    texts = {
+        "report.json": canonical_json(contents.as_json()).decode() + "\n",
+        "rows.csv": contents.rows.to_csv(index=False, lineterminator="\n"),
+        **{f"{table.name}.csv": table_csv(table) for table in contents.tables},
+    }
+    if contents.facts["claims"]:
+        texts["claims.csv"] = claims_csv(contents.facts["claims"])
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def page_files(contents: Contents) -> dict[str, bytes]:
+    """Return {name: bytes} of what a person reads: the page as HTML and Markdown, the figure."""
+    return {
+        "report.html": render("report.html.j2", contents).encode(),
+        "report.md": render("report.md.j2", contents).encode(),
+        "forget_retain.svg": render_svg(contents, standalone=True).encode(),
+    }

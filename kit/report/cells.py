@@ -1,5 +1,6 @@
 """Cells of a table: one headline value with its interval, ready to print and to compare."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -7,16 +8,23 @@ import pandas as pd
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.metrics import DEFINITIONS
+from kit.metrics.definition import Definition
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a cell stands: `P-Eff` is the efficacy column of the person part."""
+    """Where a cell stands: `P-Eff` is the efficacy column of the person part.
+
+    `definitions` are the metrics by name, in the versions that the result was measured with.
+    """
 
     target: str
     part: str
     column: Column
     protocol: Protocol = field(compare=False, repr=False)
+    definitions: Mapping[str, Definition] = field(
+        default_factory=lambda: DEFINITIONS, compare=False, repr=False
+    )
 
     @property
     def key(self) -> str:
@@ -36,12 +44,12 @@ class Slot:
     @property
     def metric_id(self) -> str:
         """Return the headline metric with its version."""
-        return DEFINITIONS[self.metric].id
+        return self.definitions[self.metric].id
 
     @property
     def unit(self) -> str:
         """Return the unit in which tables print this column."""
-        return DEFINITIONS[self.metric].unit
+        return self.definitions[self.metric].unit
 
     @property
     def title(self) -> str:
@@ -51,12 +59,12 @@ class Slot:
     @property
     def better(self) -> str:
         """Return "higher", "lower" or "": the direction that is good in this column."""
-        return DEFINITIONS[self.metric].better_in(self.column)
+        return self.definitions[self.metric].better_in(self.column)
 
     @property
     def percent(self) -> bool:
         """Say whether tables print this column in percent, as the paper does."""
-        return DEFINITIONS[self.metric].percent
+        return self.definitions[self.metric].percent
 
 
 @dataclass(frozen=True)

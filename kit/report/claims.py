@@ -1,13 +1,11 @@
-"""The claims of a result with their verdicts: read from claims.json, as CSV and ready to print."""
+"""The claims of a result with their verdicts, as CSV and ready to print."""
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from kit.metrics import DEFINITIONS
+from kit.metrics import VERSIONS
 
 HEAD = (
     "id", "verdict", "reason", "text", "location", "kind", "target", "part", "column", "metric",
@@ -26,15 +24,6 @@ HOW = (
     "Several seeds: the mean; what another training run would change is not in the interval, "
     "`compare` asks for it."
 )
-
-
-def read_claims(results: Path) -> list[dict[str, Any]]:
-    """Return the entries of claims.json; none where the result has no claims."""
-    path = results / "claims.json"
-    if not path.is_file():
-        return []
-    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["claims"]
-    return listed
 
 
 def claims_csv(entries: Sequence[Mapping[str, object]]) -> str:
@@ -73,8 +62,7 @@ def printed(entry: Mapping[str, Any]) -> dict[str, str]:
 
 def is_percent(metric: str) -> bool:
     """Say whether `name/version` is printed in percent; one that the kit has not is not."""
-    definition = DEFINITIONS.get(metric.partition("/")[0])
-    return definition is not None and definition.percent
+    return any(definition.id == metric and definition.percent for definition in VERSIONS.values())
 
 
 def number(value: float | None, percent: bool, signed: bool) -> str:

@@ -13,81 +13,102 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
-from kit.metrics import DEFINITIONS
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
 from kit.metrics.statistics import FEW_CLUSTERS
 from kit.report import notes
 from kit.report.cells import Cell, Slot
-from kit.report.claims import read_claims
 from kit.report.costs import method_costs, stage_costs
 from kit.report.damage import CHANCE
 from kit.report.distances import Draws, distance_table
 from kit.report.health import answer_health
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
-from kit.result.layout import RUN
+from kit.result.layout import CLAIMS, ROWS, RUN
+from kit.result.made_by import kit_of
 from kit.result.tables import ROW_TYPES
 
+# Of report.json. It rises whenever an equal result could get other numbers or another structure
+# there; the words of a sentence may change. `kit.verification.numbers` reads every signed schema.
+SCHEMA = "pebench-kit/report/1"
 SOURCE = ("name", "origin", "revision", "licence", "locked", "list_digest")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the templates print: the tables as objects, everything else as JSON values."""
+    """What the templates print: the tables as objects, everything else as JSON values.
+
+    `rows` are the metric rows that the tables rest on.
+    """
 
     protocol: Protocol
     tables: list[Table]
     distances: list[Table]
     facts: dict[str, Any]
+    rows: pd.DataFrame
 
     def as_json(self) -> dict[str, object]:
         """Return report.json, with values as stored rather than as printed."""
         tables = [*self.tables, *self.distances]
         return {
-            "schema": "pebench-kit/report/1",
+            "schema": SCHEMA,
             "tables": {table.name: [_line_json(line) for line in table.lines] for table in tables},
             **self.facts,
         }
 
 
-def read_contents(results: Path, measured: Measured | None = None) -> tuple[Contents, pd.DataFrame]:
-    """Return the report's contents and the rows they rest on.
-
-    Args:
-        results: the result folder.
-        measured: its answers and their values; without them they are read and measured here.
+def read_contents(results: Path) -> Contents:
+    """Return the report's contents from a result folder that the kit itself has just written.
 
     Raises:
         MissingStageError: run.json, the answers or the rows are not there.
         DataError: the answers do not fit the records and sets.
     """
-    inputs = read_inputs(results) if measured is None else None
-    if not (results / "rows.parquet").is_file():
+    inputs = read_inputs(results)
+    if not (results / ROWS).is_file():
         raise MissingStageError(
-            f"{results / 'rows.parquet'} does not exist",
+            f"{results / ROWS} does not exist",
             remedy="run `evaluate` for this manifest first",
         )
-    rows = read_parquet(results / "rows.parquet").astype(ROW_TYPES)
+    rows = read_parquet(results / ROWS).astype(ROW_TYPES)
     run = json.loads((results / RUN).read_text(encoding="utf-8"))
+    claims = results / CLAIMS
+    entries = json.loads(claims.read_text(encoding="utf-8"))["claims"] if claims.is_file() else []
+    protocol = benchmarks.protocol(run["manifest"]["benchmark"]["loader"])
+    return make_contents(run, protocol, rows, entries, measure(**inputs, protocol=protocol))
+
+
+def make_contents(
+    run: Mapping[str, Any],
+    protocol: Protocol,
+    rows: pd.DataFrame,
+    claims: Sequence[Mapping[str, object]],
+    measured: Measured,
+) -> Contents:
+    """Return the report's contents.
+
+    Args:
+        run: the content of run.json.
+        protocol: that of its benchmark.
+        rows: the metric rows, of the types of `ROW_TYPES`.
+        claims: the entries of claims.json.
+        measured: the answers that the rows follow from, with their values.
+    """
     manifest, systems = run["manifest"], run["systems"]
-    protocol = benchmarks.protocol(manifest["benchmark"]["loader"])
     draws = Draws(manifest["report"]["bootstrap_draws"], manifest["report"]["seed"])
-    if inputs is not None:
-        measured = measure(**inputs, protocol=protocol)
     scores, sets = measured.scores, measured.groups
-    tables = make_tables(rows, systems, protocol)
+    tables = make_tables(rows, systems, protocol, scores.definitions)
     used = set(rows["metric"])
     facts = {
-        "kit_version": run["kit_version"],
+        "kit_version": kit_of(run).version,
         "title": manifest.get("title") or manifest["name"],
         "manifest": manifest,
         "manifest_digest": run["manifest_digest"],
         "glance": [*unlocked(run.get("sources", [])), *glance(tables)],
-        "claims": read_claims(results),
+        "claims": list(claims),
         "columns": column_facts(rows, {(s.target, s.part, s.column): len(s.ids) for s in sets}),
         "definitions": [
             {"id": d.id, "sentence": d.sentence, "unit": d.unit, "better": d.better}
-            for d in DEFINITIONS.values()
+            for d in scores.definitions.values()
             if d.name in used
         ],
         "rule": notes.RULE,
@@ -104,7 +125,7 @@ def read_contents(results: Path, measured: Measured | None = None) -> tuple[Cont
         "comparability": [*notes.COMPARABILITY, *protocol.comparability],
     }
     distances = [distance_table(table, scores, sets, systems, draws) for table in tables]
-    return Contents(protocol, tables, distances, facts), rows
+    return Contents(protocol, tables, distances, facts, rows)
 
 
 def column_facts(rows: pd.DataFrame, sizes: Mapping[tuple[str, str, str], int]) -> list[dict]:

@@ -12,6 +12,7 @@ from kit.digests import hash_files
 from kit.report.model_card import model_card
 from kit.report.ro_crate import ro_crate
 from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, RUN
+from kit.result.made_by import kit_of
 from kit.supply_chain.environment import environment_bill
 from kit.supply_chain.licences import licences
 from kit.supply_chain.locks import read_lock
@@ -30,7 +31,10 @@ def write_metadata(results: Path) -> None:
     for path in sorted((results / ADAPTERS).glob(f"*/{CARD}")):
         card = json.loads(path.read_text(encoding="utf-8"))
         write_bytes(path.with_name(README), model_card(card, run).encode())
-    write_json(results / BILL, environment_bill(run, read_lock(lock_path()), licences()))
+    bill = environment_bill(
+        run["environment"], kit_of(run).version, read_lock(lock_path()), licences()
+    )
+    write_json(results / BILL, bill)
     there = (path for path in results.rglob("*") if path.is_file())
     names = sorted(path.relative_to(results).as_posix() for path in there)
     write_json(results / CRATE, ro_crate(run, hash_files(results, names)))

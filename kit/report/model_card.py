@@ -11,6 +11,7 @@ from typing import Any
 from kit import benchmarks
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.report.pages import page
+from kit.result.made_by import kit_of
 
 UNLEARN = "unlearn"
 # Of the manifest's training settings: where a killed run goes on decides nothing, and the seed that
@@ -62,6 +63,7 @@ def model_card(card: Mapping[str, Any], run: Mapping[str, Any]) -> str:
         data=[source for source in run["sources"] if source["name"] != base["name"]],
         title=manifest.get("title") or manifest["name"],
         run=run,
+        kit_version=kit_of(run).version,
     )
 
 

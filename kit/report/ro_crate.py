@@ -25,6 +25,7 @@ from kit.result.layout import (
     SIGNING_FILES,
     SUMS,
 )
+from kit.result.made_by import kit_of
 
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -155,7 +156,7 @@ def _kit(run: Mapping[str, Any]) -> dict[str, Any]:
         "license": _to(LICENCE),
         "name": "PEBench reproducibility kit",
         "softwareRequirements": _to(BILL),
-        "softwareVersion": run["kit_version"],
+        "softwareVersion": kit_of(run).version,
     }
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.systems import VANILLA
+from kit.metrics import DEFINITIONS
+from kit.metrics.definition import Definition
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.damage import Verdict, judge
 from kit.result.run_file import ROLES, System, entries, labels
@@ -46,14 +48,22 @@ class Table:
         return [tuple(slots) for _, slots in groupby(self.slots, key)]
 
 
-def make_tables(rows: pd.DataFrame, systems: Sequence[System], protocol: Protocol) -> list[Table]:
-    """Return the tables of the benchmark, each if one of its targets was run."""
+def make_tables(
+    rows: pd.DataFrame,
+    systems: Sequence[System],
+    protocol: Protocol,
+    definitions: Mapping[str, Definition] = DEFINITIONS,
+) -> list[Table]:
+    """Return the tables of the benchmark, each if one of its targets was run.
+
+    `definitions` are the metrics by name, in the versions that the rows were measured with.
+    """
     headline = rows[rows["headline"]]
     run = set(headline["target"])
     tables = []
     for layout in protocol.tables:
         slots = tuple(
-            Slot(target, part, column, protocol)
+            Slot(target, part, column, protocol, definitions)
             for target in layout.targets
             for part, column in protocol.targets[target].columns
         )

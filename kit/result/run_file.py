@@ -1,19 +1,25 @@
-"""run.json as its readers need it: of our schema, and with a manifest that its digest fits."""
+"""run.json as its readers need it: of a known schema, with a manifest that its digest fits."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from pydantic import TypeAdapter, ValidationError
+
 from kit import benchmarks
 from kit.benchmarks.protocol import Protocol
 from kit.digests import sha256_value
 from kit.errors import KitError
+from kit.experiment.claims import MOST, ClaimSection, claim_fault, doubled_ids
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.result.layout import RUN
+from kit.result.made_by import FIRST_SCHEMA
+from kit.result.schemas import require_schema
 from kit.result.strict_json import parse_json
 from kit.result.tables import unusable
 
-SCHEMA = "pebench-kit/run/1"
+SCHEMA = "pebench-kit/run/2"
+SCHEMAS = (FIRST_SCHEMA, SCHEMA)
 MIN_DRAWS, MAX_DRAWS = 100, 20_000  # fewer say nothing of an interval's ends
 ROLES = {VANILLA: "lower bound (Finetune)", RETAIN_ONLY: "upper bound (Goal)"}
 
@@ -32,7 +38,8 @@ def read_run(data: bytes) -> dict[str, object]:
     """Return the content of run.json.
 
     Raises:
-        VerificationError: it is no run.json of our schema, or its manifest has another digest.
+        VerificationError: it is no run.json of a schema that this kit reads, or its manifest has
+            another digest.
     """
     try:
         run = parse_json(data)
@@ -40,8 +47,7 @@ def read_run(data: bytes) -> dict[str, object]:
         raise unusable(RUN, error) from None
     if not isinstance(run, dict):
         raise unusable(RUN, "not a JSON object")
-    if run.get("schema") != SCHEMA:
-        raise unusable(RUN, f"its schema is {run.get('schema')!r}, not {SCHEMA!r}")
+    require_schema(RUN, run.get("schema"), SCHEMAS)
     if run.get("manifest_digest") != sha256_value(run.get("manifest")):
         raise unusable(RUN, "manifest_digest is not the digest of its manifest")
     return run
@@ -88,6 +94,28 @@ def systems_of(run: Mapping[str, object], protocol: Protocol) -> list[System]:
     if len(set(names)) != len(names):
         raise unusable(RUN, "it names a system twice")
     return systems
+
+
+def claims_of(run: Mapping[str, object]) -> tuple[ClaimSection, ...]:
+    """Return the claims of the manifest in a run.json; a result from before claims has none.
+
+    Raises:
+        VerificationError: they are not what a manifest may claim.
+    """
+    manifest = run.get("manifest")
+    listed = manifest.get("claims", []) if isinstance(manifest, dict) else None
+    try:
+        claims = TypeAdapter(tuple[ClaimSection, ...]).validate_python(listed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise unusable(RUN, f"manifest.claims.{place}: {first['msg']}") from None
+    faults = [f"{claim.id}: {fault}" for claim in claims if (fault := claim_fault(claim))]
+    faults += [f"{name} occurs twice" for name in doubled_ids(claims)]
+    faults += [f"more than {MOST}"] if len(claims) > MOST else []
+    if faults:
+        raise unusable(RUN, f"manifest.claims: {faults[0]}")
+    return claims
 
 
 def _is_system(value: object, protocol: Protocol) -> bool:

@@ -9,7 +9,9 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kit.errors import VerificationError
 from kit.result.layout import CLAIMS, RUN
+from kit.result.made_by import kit_of
 from kit.result.strict_json import parse_json
 
 PREDICATE_TYPE = "urn:pebench-kit:results:v2"
@@ -96,7 +98,6 @@ class _Listed(_Named):
 class _Run(_Given):
     manifest: _Named
     manifest_digest: str
-    kit_version: str
     environment: dict[str, object]
     sources: list[_Listed]
     systems: list[_Named]
@@ -125,7 +126,7 @@ def predicate(run: Mapping[str, object], claims: bytes | None) -> dict[str, obje
             manifest=Manifest(
                 name=given.manifest.name, digest=Digest(sha256=given.manifest_digest)
             ),
-            kit_version=given.kit_version,
+            kit_version=_version(run),
             environment={
                 name: value
                 for name, value in given.environment.items()
@@ -140,6 +141,13 @@ def predicate(run: Mapping[str, object], claims: bytes | None) -> dict[str, obje
         ).model_dump()
     except ValidationError as error:
         raise _named(RUN, error) from None
+
+
+def _version(run: Mapping[str, object]) -> str:
+    try:
+        return kit_of(run).version
+    except VerificationError as error:
+        raise ValueError(f"{error.what}: {error.found}") from None
 
 
 def _parsed(claims: bytes) -> object:

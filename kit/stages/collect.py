@@ -21,6 +21,7 @@ from kit.plan.digests import loader_sources
 from kit.plan.jobs import Plan, kept_jobs
 from kit.report import write_report
 from kit.report.metadata import write_metadata
+from kit.report.renderer import renderer_digest
 from kit.result.layout import (
     ADAPTER_CONFIG,
     ADAPTERS,
@@ -36,6 +37,7 @@ from kit.result.layout import (
     SETS,
     WEIGHTS,
 )
+from kit.result.run_file import SCHEMA as RUN_SCHEMA
 from kit.result.tables import SCHEMAS
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
@@ -44,7 +46,7 @@ from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.record_tables import records_frame, sets_frame
 from kit.stages.run import canaries, guard_path
-from kit.supply_chain.machine import environment
+from kit.supply_chain.machine import environment, source_revision
 from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import judge_claims
 
@@ -104,8 +106,8 @@ def _inputs_digest(plan: Plan) -> str:
         if path.suffix in (".py", ".j2")
     )
     named = (
-        "words", "result/tables", "stages/record_tables", "benchmarks/records",
-        "benchmarks/protocol", "stages/collect", "experiment/claims",
+        "words", "result/tables", "result/run_file", "result/made_by", "stages/record_tables",
+        "benchmarks/records", "benchmarks/protocol", "stages/collect", "experiment/claims",
     )  # fmt: skip
     code += [f"kit/{name}.py" for name in named]
     # What a table shows and says is part of the loader.
@@ -118,6 +120,8 @@ def _inputs_digest(plan: Plan) -> str:
             "adapters": [job.artifact.digest for job in plan.jobs()],
             # A list that was committed since makes the result's warning untrue.
             "locked": [is_locked(source) for source in plan.manifest.all_sources()],
+            # A result states its renderer: another one has to render its pages again.
+            "renderer": renderer_digest(),
             "code": source_digest(PROJECT, code),
         }
     )
@@ -166,8 +170,12 @@ def _copy_adapter(artifact: Artifact, target: Path) -> None:
 def _run(plan: Plan, inputs: str) -> dict[str, Any]:
     guard = json.loads(guard_path(plan).read_text(encoding="utf-8"))
     return {
-        "schema": "pebench-kit/run/1",
-        "kit_version": __version__,
+        "schema": RUN_SCHEMA,
+        "kit": {
+            "version": __version__,
+            "revision": source_revision(),
+            "renderer": renderer_digest(),
+        },
         "manifest": plan.manifest.resolved(),
         "manifest_digest": plan.manifest.digest(),
         "inputs_digest": inputs,

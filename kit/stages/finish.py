@@ -9,7 +9,8 @@ from kit.signing.keys import runner_key
 from kit.signing.sign import sign
 from kit.signing.trust import trusted_keys
 from kit.stages.collect import collect
-from kit.verification.verify import describe, verify
+from kit.verification.text import describe
+from kit.verification.verify import verify
 
 
 def report_and_sign(plan: Plan) -> Iterator[str]:

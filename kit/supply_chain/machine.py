@@ -4,7 +4,10 @@ This module reads no host name, user name, path, address or secret.
 """
 
 import json
+import os
 import platform
+import re
+import subprocess
 from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
@@ -17,6 +20,9 @@ from kit.supply_chain.provenance import ImageInputs
 
 # Written by `./run.sh image build`; the folder exists only in an image.
 IMAGE = PROJECT / "image"
+# What runs: a manifest or a checksum list of one's own does not change the program.
+PROGRAM = ("run.sh", "kit", "docker")
+REVISION = r"[0-9a-f]{40}([0-9a-f]{24})?(-changed)?"
 
 
 def environment(manifest: Manifest) -> dict[str, object]:
@@ -35,6 +41,36 @@ def environment(manifest: Manifest) -> dict[str, object]:
             if (name := str(package.name).lower())
         },
     }
+
+
+def source_revision() -> str | None:
+    """Return the git commit of the kit's source, or None where it is not known.
+
+    `-changed` follows the commit where files of the program differ from it. In an image it is the
+    commit that the image was built from.
+    """
+    image = _read_image()
+    if image is not None and re.fullmatch(REVISION, image["revision"]):
+        return image["revision"]
+    if _git("rev-parse", "--show-toplevel") != str(PROJECT):
+        return None  # no repository, or the kit is a folder of another one
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *PROGRAM)
+    if commit is None or changes is None or not re.fullmatch(REVISION, commit):
+        return None
+    return f"{commit}-changed" if changes else commit
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git says of the project; None without git or where it refuses."""
+    settings = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", "-C", str(PROJECT), *arguments]
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=settings, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip()
 
 
 def lock_path() -> Path:

@@ -1,42 +1,21 @@
 """claims.json: every claim of a result with its verdict, and the check that it follows."""
 
-from collections.abc import Mapping, Sequence
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Collection, Mapping, Sequence
 
 from kit.digests import canonical_json
 from kit.errors import VerificationError
-from kit.experiment.claims import MOST, ClaimSection, claim_fault, doubled_ids
 from kit.names import show
-from kit.result.layout import CLAIMS, RUN
-from kit.result.strict_json import parse_json
-from kit.result.tables import unusable
-from kit.verdicts.judging import Outcome, Verdict
+from kit.result.layout import CLAIMS
+from kit.result.stored import CLAIMS_SCHEMA as SCHEMA
+from kit.result.stored import StoredVerdicts
+from kit.result.stored_values import ABSENT, same_value, same_words
+from kit.verdicts.judging import RULE, Outcome, Verdict
 
-SCHEMA = "pebench-kit/claims/1"
+# What the rule decides of a claim; the rest repeats the manifest.
+JUDGED = frozenset(
+    {"verdict", "reason", "value", "low", "high", "n", "clusters", "units", "seeds", "detectable"}
+)
 NAMED = 5
-
-
-def claims_of(run: Mapping[str, object]) -> tuple[ClaimSection, ...]:
-    """Return the claims of the manifest in a run.json; a result from before claims has none.
-
-    Raises:
-        VerificationError: they are not what a manifest may claim.
-    """
-    manifest = run.get("manifest")
-    listed = manifest.get("claims", []) if isinstance(manifest, dict) else None
-    try:
-        claims = TypeAdapter(tuple[ClaimSection, ...]).validate_python(listed)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise unusable(RUN, f"manifest.claims.{place}: {first['msg']}") from None
-    faults = [f"{claim.id}: {fault}" for claim in claims if (fault := claim_fault(claim))]
-    faults += [f"{name} occurs twice" for name in doubled_ids(claims)]
-    faults += [f"more than {MOST}"] if len(claims) > MOST else []
-    if faults:
-        raise unusable(RUN, f"manifest.claims: {faults[0]}")
-    return claims
 
 
 def entry(verdict: Verdict) -> dict[str, object]:
@@ -58,8 +37,9 @@ def entry(verdict: Verdict) -> dict[str, object]:
 
 
 def to_json(verdicts: Sequence[Verdict]) -> bytes:
-    """Return claims.json, equal byte for byte for equal verdicts."""
-    return canonical_json({"schema": SCHEMA, "claims": [entry(v) for v in verdicts]}) + b"\n"
+    """Return claims.json, equal byte for byte for equal verdicts; `rule` is the rule's version."""
+    entries = [entry(verdict) for verdict in verdicts]
+    return canonical_json({"schema": SCHEMA, "rule": RULE, "claims": entries}) + b"\n"
 
 
 def count(verdicts: Sequence[Verdict]) -> str:
@@ -68,40 +48,51 @@ def count(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
 
 
-def compare_claims(stored: bytes | None, verdicts: Sequence[Verdict]) -> None:
+def require_claims(
+    stored: StoredVerdicts | None, verdicts: Sequence[Verdict], unchecked: Collection[str] = ()
+) -> None:
     """Hold a stored claims.json against the verdicts that follow from the answers.
 
+    The words of a reason may be another version's; everything else must be equal.
+
+    Args:
+        stored: the parsed claims.json; None where the result has none.
+        verdicts: what follows, judged by the version of the rule that it names.
+        unchecked: ids of claims whose verdict this kit no longer computes.
+
     Raises:
-        VerificationError: it is missing, is no claims.json, or differs; the claims are named.
+        VerificationError: it is missing or differs; the claims are named.
     """
-    if stored == to_json(verdicts) or (stored is None and not verdicts):
-        return
     if stored is None:
-        missing = ", ".join(verdict.claim.id for verdict in verdicts)
-        raise _differ([f"the file is missing; the manifest claims {missing}"])
-    try:
-        value = parse_json(stored)
-    except ValueError as error:
-        raise unusable(CLAIMS, error) from None
-    listed = value.get("claims") if isinstance(value, dict) else None
-    if not isinstance(listed, list) or not all(isinstance(line, dict) for line in listed):
-        raise unusable(CLAIMS, "not a list of claims")
-    held = {str(line.get("id")): line for line in listed}
+        if verdicts:
+            missing = ", ".join(verdict.claim.id for verdict in verdicts)
+            raise _differ([f"the file is missing; the manifest claims {missing}"])
+        return
     right = {verdict.claim.id: entry(verdict) for verdict in verdicts}
-    raise _differ(_differences(held, right) or ["another order, or written in another way"])
+    held = {str(line.get("id")): line for line in stored.entries}
+    faults = _differences(held, right, unchecked)
+    if not faults and [line.get("id") for line in stored.entries] != list(right):
+        faults = ["another order, or a claim twice"]
+    if faults:
+        raise _differ(faults)
 
 
 def _differences(
-    held: Mapping[str, Mapping[str, object]], right: Mapping[str, Mapping[str, object]]
+    held: Mapping[str, Mapping[str, object]],
+    right: Mapping[str, Mapping[str, object]],
+    unchecked: Collection[str],
 ) -> list[str]:
     found = [f"claim {name} is missing" for name in right if name not in held]
     found += [f"claim {show(name)} is none of the manifest's" for name in held if name not in right]
     for name in (name for name in right if name in held):
         for key in sorted({*held[name], *right[name]}):
-            stored, computed = held[name].get(key), right[name].get(key)
-            if stored != computed or isinstance(stored, bool):
-                said = show(f"{key} is {stored!r}")
-                found.append(f"claim {name}: {said}, recomputed {computed!r}")
+            if name in unchecked and key in JUDGED:
+                continue
+            stored, computed = held[name].get(key, ABSENT), right[name].get(key, ABSENT)
+            if not (same_words if key == "reason" else same_value)(stored, computed):
+                said = "missing" if stored is ABSENT else repr(stored)
+                right_one = "nothing" if computed is ABSENT else repr(computed)
+                found.append(f"claim {name}: {show(f'{key} is {said}')}, recomputed {right_one}")
     return found
 
 

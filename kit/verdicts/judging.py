@@ -6,20 +6,24 @@ claim, NOT_REPRODUCED if all of it breaks it, INCONCLUSIVE if it contains the th
 (reason) if there is nothing to measure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
 
 import numpy as np
 
+from kit import __version__
+from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
-from kit.metrics import DEFINITIONS
 from kit.metrics.rows import Measured, RecordSet
 from kit.metrics.statistics import VERDICT_DECIMALS, VERDICT_ERROR, Estimate, bounded_mean
 from kit.result.run_file import entries
 
 POWER = 0.8
+# The version of the rule by which new claims are judged. It rises whenever equal answers could get
+# another verdict, bound or detectable distance; `RULES` keeps the earlier ones.
+RULE = 1
 
 
 class Outcome(StrEnum):
@@ -65,9 +69,28 @@ class Verdict:
     detectable: float | None = None
 
 
-def judge_claims(claims: Sequence[ClaimSection], measured: Measured, *, seed: int) -> list[Verdict]:
-    """Return the verdict of every claim, in their order; `seed` is that of the intervals."""
-    return [judge(claim, gather(claim, measured), seed) for claim in claims]
+def judge_claims(
+    claims: Sequence[ClaimSection], measured: Measured, *, seed: int, rule: int = RULE
+) -> list[Verdict]:
+    """Return the verdict of every claim, in their order.
+
+    Args:
+        claims: those of the manifest.
+        measured: the answers of a result.
+        seed: that of the intervals.
+        rule: the version of the rule; a stored claims.json names it.
+
+    Raises:
+        VerificationError: this kit does not know that version of the rule.
+    """
+    if rule not in RULES:
+        raise VerificationError(
+            f"this version of the kit cannot judge claims by version {rule} of the rule",
+            expected=f"version {' or '.join(map(str, sorted(RULES)))}, which kit {__version__} "
+            "knows",
+            remedy="verify with a newer version of the kit, or with the one that made the result",
+        )
+    return [RULES[rule](claim, gather(claim, measured), seed) for claim in claims]
 
 
 def gather(
@@ -81,9 +104,12 @@ def gather(
         only_seed: of systems with several seeds take this one alone.
 
     """
-    name, _, version = claim.metric.partition("/")
-    if name not in DEFINITIONS or str(DEFINITIONS[name].version) != version:
+    name = claim.metric.partition("/")[0]
+    definition = measured.scores.definitions.get(name)
+    if definition is None or definition.id != claim.metric:
         return f"this version of the kit has no metric {claim.metric}"
+    if definition.retired:
+        return f"{claim.metric} is no longer computed: {definition.retired}"
     place = _place(claim, measured.groups)
     if place is None or not place.ids:
         return f"the set {claim.target}/{claim.part}/{claim.column} is not there or empty"
@@ -122,16 +148,16 @@ def _evidence(
     names: list[str],
     seeds: int,
 ) -> Evidence | str:
-    name = claim.metric.partition("/")[0]
+    definition = measured.scores.definitions[claim.metric.partition("/")[0]]
     of = values[0] - values[1] if claim.paired else values[0]
     exists = np.isfinite(of)
     if not exists.any():
-        return f"no record has a value: {DEFINITIONS[name].absent or 'not measured'}"
+        return f"no record has a value: {definition.absent or 'not measured'}"
     weights = None
-    if DEFINITIONS[name].weight is not None:
+    if definition.weight is not None:
         if claim.paired or len(names) > 1:
-            return f"{name} is a ratio of sums: only the bound of one run can be decided"
-        weights = measured.scores.weights_of(names[0], name, place.ids)
+            return f"{definition.name} is a ratio of sums: only the bound of one run can be decided"
+        weights = measured.scores.weights_of(names[0], definition.name, place.ids)
     clusters = place.clusters(measured.scores)[exists]
     ids = tuple(np.array(place.ids)[exists].tolist())
     return Evidence(
@@ -157,6 +183,9 @@ def judge(claim: ClaimSection, evidence: Evidence | str, seed: int) -> Verdict:
     return Verdict(
         claim, outcome, reason, found, evidence.clusters, evidence.seeds, detectable(claim, found)
     )
+
+
+RULES: Mapping[int, Callable[[ClaimSection, Evidence | str, int], Verdict]] = {RULE: judge}
 
 
 def decide(claim: ClaimSection, found: Estimate) -> tuple[Outcome, str]:

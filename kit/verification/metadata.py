@@ -1,12 +1,14 @@
-"""Make a result's RO-Crate and model cards again, and hold its SBOM against run.json.
+"""Hold a result's RO-Crate, SBOM and model cards against run.json and the signed digests.
 
 They say in forms that others read what run.json and the tables say; a result in which they say
-something else is refused.
+something else is refused. Their wording is compared only where this kit's code wrote it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import jinja2
 
@@ -15,21 +17,22 @@ from kit.artifacts import readable_json
 from kit.errors import KitError, VerificationError
 from kit.names import show
 from kit.report.model_card import model_card
-from kit.report.ro_crate import ro_crate
+from kit.report.ro_crate import UNLISTED, ro_crate
 from kit.result.json_differences import differences
 from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, RUN
+from kit.result.made_by import kit_of
 from kit.result.strict_json import parse_json
 from kit.result.tables import unusable
-from kit.supply_chain.environment import bill_faults
+from kit.supply_chain.environment import bill_faults, package_faults
 from kit.verification.pages import difference
-from kit.verification.planned import planned_by, require_card_of_job
+from kit.verification.planned import Planned, require_card_of_job
 
 NAMED = 5
 Made = TypeVar("Made")
 
 
 def metadata_files(names: Iterable[str]) -> list[str]:
-    """Return which files of a result `compare_metadata` needs: crate, SBOM, cards of all adapters.
+    """Return which files of a result the checks here need: crate, SBOM, cards of all adapters.
 
     Raises:
         VerificationError: one of them is not among the signed files.
@@ -51,41 +54,100 @@ def metadata_files(names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def compare_metadata(
-    run: Mapping[str, Any], held: Mapping[str, bytes], digests: Mapping[str, str]
+def require_metadata(
+    run: Mapping[str, Any],
+    planned: Planned,
+    held: Mapping[str, bytes],
+    digests: Mapping[str, str],
+    *,
+    whole: bool,
 ) -> None:
-    """Compare crate and cards, byte for byte, with those that follow; with run.json what does not.
+    """Check what cards, SBOM and crate state; with `whole` also how it is written.
+
+    Each card.json says what run.json says of its job, the SBOM lists the packages of run.json, and
+    the crate gives each signed file the digest that was signed. With `whole` the SBOM has its one
+    form, and the crate and the README of each adapter are made again and compared byte for byte.
 
     Args:
         run: the content of run.json, whose jobs are those of its manifest.
+        planned: what that manifest implies.
         held: {path in the result: bytes} of `metadata_files`.
         digests: {path in the result: SHA-256} of all signed files.
+        whole: this kit's code wrote them.
 
     Raises:
         VerificationError: one of them says something else, or cannot be made again.
     """
-    planned = planned_by(run)
     for name in (name for name in held if name.endswith(f"/{CARD}")):
-        card, page = _parsed(held[name], name), name.removesuffix(CARD) + README
-        text = _made(partial(model_card, card, run), f"{name} or {RUN}")
-        if held[page] != text.encode():
-            fault = difference(held[page], text.encode())
-            raise _does_not_follow(page, f"{name} and {RUN}", [fault])
+        card = _parsed(held[name], name)
+        if whole:
+            page = name.removesuffix(CARD) + README
+            text = _made(partial(model_card, card, run), f"{name} or {RUN}").encode()
+            if held[page] != text:
+                raise _does_not_follow(page, f"{name} and {RUN}", [difference(held[page], text)])
+        if not isinstance(card, dict):
+            raise unusable(name, "not a JSON object")
         require_card_of_job(card, name.split("/")[1], run, planned)
-    bill = _parsed(held[BILL], BILL)
-    if faults := _made(lambda: list(bill_faults(bill, run)), RUN):
+    _require_bill(_parsed(held[BILL], BILL), run, whole=whole)
+    _require_crate(held[CRATE], run, digests, whole=whole)
+
+
+def _require_bill(bill: object, run: Mapping[str, Any], *, whole: bool) -> None:
+    version = kit_of(run).version
+    faults = _made(
+        lambda: list(
+            bill_faults(bill, run["environment"], version)
+            if whole
+            else package_faults(bill, run["environment"])
+        ),
+        RUN,
+    )
+    if faults:
         raise VerificationError(
             f"{BILL} is not the SBOM of the environment that {RUN} describes",
             expected="its packages in their versions",
             found="\n    ".join(map(show, faults[:NAMED])),
             remedy="do not rely on it; ask the signer how it came to be",
         )
+
+
+def _require_crate(
+    stored: bytes, run: Mapping[str, Any], digests: Mapping[str, str], *, whole: bool
+) -> None:
+    entities = _entities(stored)
+    if not whole:
+        if faults := list(digest_faults(entities, digests)):
+            raise _does_not_follow(CRATE, "the digests of the signed files", faults)
+        return
     crate = _made(lambda: ro_crate(run, digests), RUN)
-    if held[CRATE] != readable_json(crate):
-        faults = list(_crate_faults(held[CRATE], crate)) or [
-            difference(held[CRATE], readable_json(crate))
-        ]
+    if stored != readable_json(crate):
+        faults = list(_crate_faults(entities, crate)) or [difference(stored, readable_json(crate))]
         raise _does_not_follow(CRATE, f"{RUN} and the digests of the signed files", faults)
+
+
+def digest_faults(
+    entities: Sequence[Mapping[str, object]], digests: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield where a crate gives a file another digest, leaves one out, or lists one too many.
+
+    Args:
+        entities: those of the crate.
+        digests: {path in the result: SHA-256} of all signed files.
+    """
+    files = [e for e in entities if "sha256" in e or "File" in _types(e)]
+    times = Counter(str(entity.get("@id")) for entity in files)
+    yield from (f"{name} is listed twice" for name, count in times.items() if count > 1)
+    stated = {unquote(str(entity.get("@id"))): entity.get("sha256") for entity in files}
+    expected = {name: digest for name, digest in digests.items() if name not in UNLISTED}
+    for name in sorted({*stated, *expected}):
+        if stated.get(name) != expected.get(name):
+            said, right = stated.get(name, "missing"), expected.get(name, "no signed file")
+            yield f"{name}.sha256 is {said}, but {right} follows"
+
+
+def _types(entity: Mapping[str, object]) -> Sequence[object]:
+    types = entity.get("@type")
+    return types if isinstance(types, list) else [types]
 
 
 def _parsed(data: bytes, name: str) -> Any:
@@ -106,13 +168,19 @@ def _made(make: Callable[[], Made], name: str) -> Made:
         raise unusable(name, f"what describes the result stops at {error!r}") from error
 
 
-def _crate_faults(data: bytes, right: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the entities in which a stored crate is another than the right one."""
-    graph = _parsed(data, CRATE)
-    graph = graph.get("@graph") if isinstance(graph, dict) else None
+def _entities(data: bytes) -> Sequence[Mapping[str, object]]:
+    crate = _parsed(data, CRATE)
+    graph = crate.get("@graph") if isinstance(crate, dict) else None
     if not isinstance(graph, list) or not all(isinstance(entity, dict) for entity in graph):
-        return
-    said, follows = ({str(e.get("@id")): e for e in side} for side in (graph, right["@graph"]))
+        raise unusable(CRATE, "it has no @graph that is a list of entities")
+    return graph
+
+
+def _crate_faults(
+    entities: Sequence[Mapping[str, object]], right: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the entities in which a stored crate is another than the right one."""
+    said, follows = ({str(e.get("@id")): e for e in side} for side in (entities, right["@graph"]))
     for name in sorted({*said, *follows}):
         if name not in said:
             yield f"{name} is not in it"
@@ -128,6 +196,5 @@ def _does_not_follow(name: str, origin: str, faults: list[str]) -> VerificationE
         f"{show(name)} does not follow from {show(origin)}",
         expected=f"what version {__version__} of the kit makes from them",
         found="\n    ".join(map(show, faults[:NAMED] + more)),
-        remedy="verify with the version of the kit that run.json names; if that is this one, do "
-        "not rely on the file",
+        remedy="do not rely on the file; ask the signer how it came to be",
     )

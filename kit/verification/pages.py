@@ -1,8 +1,13 @@
-"""Make the report again from verified tables and hold every page of it against the signed one."""
+"""Make the pages of a report again from verified numbers, and compare them byte for byte.
 
-import tempfile
-from collections.abc import Mapping
+Only where the code that rendered them is this kit's: another version may word or draw the same
+numbers in another way.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import jinja2
 import pandas as pd
@@ -10,35 +15,81 @@ import pandas as pd
 from kit import __version__
 from kit.artifacts import storage_error
 from kit.errors import KitError, VerificationError
-from kit.metrics.rows import Measured
 from kit.names import show
-from kit.report import write_report
-from kit.result.layout import REPORT, ROWS, RUN
-from kit.result.tables import unusable
+from kit.report import number_files, page_files, write_files
+from kit.report.contents import Contents, make_contents
+from kit.report.renderer import renderer_digest
+from kit.result.layout import REPORT, RUN
+from kit.result.made_by import Kit
+from kit.result.tables import ROW_TYPES, unusable
+from kit.verification.numbers import require_numbers
+from kit.verification.recompute import Recomputed, require_rows, require_verdicts, unchecked_numbers
 
 SHOWN = 160  # characters of a differing line
+Made = TypeVar("Made")
 
 
-def compare_report(
-    files: Mapping[str, bytes],
-    rows: pd.DataFrame,
-    measured: Measured,
-    signed: Mapping[str, bytes],
-) -> None:
+def is_rendered_here(kit: Kit) -> bool:
+    """Say whether the pages of a result were rendered by the code of this kit."""
+    return kit.renderer == renderer_digest()
+
+
+def not_remade(kit: Kit) -> str:
+    """Return, in one line, that pages of another renderer were not compared, and what was."""
+    renderer = f", renderer {kit.renderer[:12]}" if kit.renderer else ""
+    return (
+        f"pages were rendered by kit {kit}{renderer} and are not remade by kit {__version__}, "
+        f"renderer {renderer_digest()[:12]}; their numbers were checked in report.json and the CSV "
+        "files"
+    )
+
+
+def require_stored(found: Recomputed) -> list[str]:
+    """Hold all that a result stores beside its answers against what follows from them.
+
+    Returns:
+        A line for each thing that was not compared.
+
+    Raises:
+        VerificationError: rows, verdicts, numbers of the report or pages differ.
+    """
+    require_rows(found)
+    require_verdicts(found)
+    unchecked = unchecked_numbers(found)
+    if found.stored.report:
+        contents = contents_of(found)
+        require_numbers(contents, found.stored.report, found.retired)
+        if not is_rendered_here(found.stored.kit):
+            return [*unchecked, not_remade(found.stored.kit)]
+        require_pages(contents, found.stored.report)
+    return unchecked
+
+
+def contents_of(found: Recomputed) -> Contents:
+    """Return what the report of a result says, made from its verified rows and verdicts.
+
+    Raises:
+        VerificationError: a part of run.json that only the report reads is not what it should be.
+    """
+    stored = found.stored
+    # The stored rows, whose last decimals the report prints, are known to be right.
+    rows: pd.DataFrame = stored.rows.to_pandas().astype(ROW_TYPES)
+    entries = stored.verdicts.entries if stored.verdicts else ()
+    return _made(lambda: make_contents(stored.run, stored.protocol, rows, entries, found.measured))
+
+
+def require_pages(contents: Contents, signed: Mapping[str, bytes]) -> None:
     """Compare the signed report, byte for byte, with the one that follows from what was verified.
 
     Args:
-        files: {path in the result: bytes} of run.json and, where there is one, claims.json.
-        rows: the verified rows.
-        measured: the answers that they follow from; to read and measure them once more would
-            take as much memory again.
+        contents: what the report says, made from verified rows.
         signed: {path in the result: bytes} of everything under report/.
 
     Raises:
         VerificationError: a page differs, is missing, or does not belong to a report.
-        StorageError: there is no room for temporary files.
     """
-    made = _report_of(files, rows, measured)
+    files = _made(lambda: number_files(contents) | page_files(contents))
+    made = {REPORT + name: data for name, data in files.items()}
     differences = [
         f"{show(name)}: {difference(signed.get(name), made.get(name))}"
         for name in sorted(signed.keys() | made.keys())
@@ -46,31 +97,39 @@ def compare_report(
     ]
     if differences:
         raise VerificationError(
-            "the report does not follow from the stored answers",
-            expected=f"the pages that version {__version__} of the kit makes from them",
+            "the pages of the report do not follow from the stored answers",
+            expected="the pages that this kit makes from them: run.json says that its code made "
+            "these",
             found="\n    ".join(differences),
-            remedy="verify with the version of the kit that run.json names; if that is this one, "
-            "do not use the report",
+            remedy="do not use the report; ask the signer how it came to be",
         )
 
 
-def _report_of(
-    files: Mapping[str, bytes], rows: pd.DataFrame, measured: Measured
-) -> dict[str, bytes]:
-    """Return the files of the report, made in a folder that holds the verified bytes only."""
+def write_pages(contents: Contents, folder: Path) -> list[Path]:
+    """Write this kit's report of verified numbers into a new folder; return its files.
+
+    Raises:
+        VerificationError: a page cannot be made.
+        StorageError: the folder cannot be written.
+    """
+    partial = folder.with_name(folder.name + ".partial")
     try:
-        with tempfile.TemporaryDirectory(prefix="pebench-verify-") as folder:
-            results = Path(folder)
-            for name, data in files.items():
-                (results / name).write_bytes(data)
-            rows.to_parquet(results / ROWS, index=False)
-            return {
-                REPORT + path.name: path.read_bytes() for path in write_report(results, measured)
-            }
+        partial.mkdir(parents=True)
+        try:
+            _made(lambda: write_files(contents, partial))
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    return sorted(folder.iterdir())
+
+
+def _made(make: Callable[[], Made]) -> Made:
+    try:
+        return make()
     except KitError as error:
         raise VerificationError("the report cannot be made again", found=error.what) from error
-    except OSError as error:
-        raise storage_error(error) from error
     except (
         ArithmeticError, LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError,
     ) as error:  # fmt: skip

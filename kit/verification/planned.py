@@ -20,10 +20,10 @@ from kit.errors import VerificationError
 from kit.experiment.systems import Design, PlannedAdapter, planned_adapters, planned_systems
 from kit.names import show
 from kit.result.layout import ADAPTERS, CARD, RUN, SETS
-from kit.result.run_file import protocol_of, systems_of
+from kit.result.limits import MAX_SYSTEMS
+from kit.result.stored import StoredResult
 from kit.result.tables import unusable
 from kit.verification.files import require_result_files
-from kit.verification.limits import MAX_SYSTEMS
 
 NAMED = 5
 Entries = Sequence[Mapping[str, Any]]
@@ -54,14 +54,17 @@ class Planned:
     sources: list[str]
 
 
-def planned_by(run: Mapping[str, object]) -> Planned:
-    """Return the systems, adapters and sources that the manifest in a run.json implies.
+def planned_by(resolved: object, protocol: Protocol) -> Planned:
+    """Return the systems, adapters and sources that a resolved manifest implies.
+
+    Args:
+        resolved: the manifest, as run.json holds it.
+        protocol: that of its benchmark.
 
     Raises:
         VerificationError: it is no manifest, names something twice, or implies endless systems.
     """
-    protocol = protocol_of(run)
-    manifest = _experiment(run, protocol)
+    manifest = _experiment(resolved, protocol)
     one = protocol.one_retain_set
     systems = list(islice(planned_systems(manifest, one_retain_set=one), MAX_SYSTEMS + 1))
     if len(systems) > MAX_SYSTEMS:
@@ -73,9 +76,9 @@ def planned_by(run: Mapping[str, object]) -> Planned:
     )
 
 
-def _experiment(run: Mapping[str, object], protocol: Protocol) -> _Experiment:
+def _experiment(resolved: object, protocol: Protocol) -> _Experiment:
     try:
-        manifest = _Experiment.model_validate(run["manifest"])
+        manifest = _Experiment.model_validate(resolved)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -93,24 +96,28 @@ def _experiment(run: Mapping[str, object], protocol: Protocol) -> _Experiment:
     return manifest
 
 
-def require_as_planned(run: Mapping[str, object], subjects: Collection[str]) -> None:
+def require_as_planned(stored: StoredResult, subjects: Collection[str]) -> Planned:
     """Check that a result has all that its manifest implies, and no file that no result has.
 
     Args:
-        run: the content of run.json.
+        stored: the result.
         subjects: the paths of all signed files.
+
+    Returns:
+        What its manifest implies.
 
     Raises:
         VerificationError: systems, sources, jobs or files are others; the first are named.
     """
-    planned = planned_by(run)
-    systems = systems_of(run, protocol_of(run))
-    _require_same("systems", systems, planned.systems)
+    run, planned = stored.run, planned_by(stored.run["manifest"], stored.protocol)
+    require_two_sides(stored.tables[SETS])
+    _require_same("systems", stored.systems, planned.systems)
     sources = [{"name": name} for name in planned.sources]
     _require_same("sources", _listed(run, "sources", ("name",)), sources)
     jobs = [{"name": each.name, "stage": each.stage} for each in planned.adapters.values()]
     _require_same("jobs", _listed(run, "jobs", ("name", "stage")), jobs)
     require_result_files(subjects, planned.adapters)
+    return planned
 
 
 def _listed(run: Mapping[str, object], part: str, fields: tuple[str, ...]) -> Entries:

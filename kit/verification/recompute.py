@@ -1,11 +1,13 @@
-"""Recompute rows, verdicts and tables of a result from its stored answers, without a model.
+"""Recompute rows and verdicts of a result from its stored answers, without a model.
 
 A valid signature says who wrote the numbers, not that they follow from the answers; this does.
-Nothing here trusts the files: whoever signed them may have made them.
+Each row is computed by the version of the metric that it names, each verdict by the version of the
+rule that claims.json names.
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,18 +15,19 @@ import pyarrow as pa
 
 from kit.errors import KitError, VerificationError
 from kit.metrics.rows import Measured, measure, rows_of
+from kit.metrics.versions import stored_definitions
 from kit.names import show
-from kit.result.layout import CLAIMS, INPUTS, RECORDS, REPORT, ROWS, RUN
-from kit.result.run_file import interval_settings, protocol_of, read_run, systems_of
-from kit.result.table_reading import read_table
-from kit.result.tables import ROW_TYPES, SCHEMAS, unusable
-from kit.verdicts.claims_file import claims_of, compare_claims
-from kit.verdicts.judging import Verdict, judge_claims
-from kit.verification.limits import require_sane_draws, require_sane_size, require_sane_systems
-from kit.verification.pages import compare_report
+from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
+from kit.result.stored import StoredResult
+from kit.result.stored_values import same_words
+from kit.result.tables import ROW_TYPES, SCHEMAS
+from kit.verdicts.claims_file import require_claims
+from kit.verdicts.judging import RULE, Verdict, judge_claims
+from kit.verification.limits import require_sane_draws
 
 # `rows_of` rounds intervals to 12 decimals; on another processor the last one may flip.
 INTERVAL_TOLERANCE = 1.5e-12
+KEY = ("system", "target", "part", "column", "metric")  # of a row
 NAMED = 5
 
 
@@ -32,119 +35,134 @@ NAMED = 5
 class Recomputed:
     """What follows from the stored answers of a result: values, rows and verdicts."""
 
-    run: Mapping[str, object]
-    tables: dict[str, pd.DataFrame]
+    stored: StoredResult
     measured: Measured
     rows: pd.DataFrame
     verdicts: list[Verdict]
 
+    @property
+    def retired(self) -> dict[str, str]:
+        """Return {metric/version: why} of the stored rows' metrics that are no longer computed."""
+        used = set(self.stored.rows["metric"].to_pylist())
+        known = self.measured.scores.definitions.values()
+        return {each.id: each.retired for each in known if each.retired and each.name in used}
 
-def recompute(held: Mapping[str, bytes]) -> Recomputed:
-    """Compute rows, claims and report from the answers and compare them with the stored ones.
 
-    Args:
-        held: {path in the result: bytes} of `INPUTS`, of claims.json if there is one, and of
-            everything under report/, already checked against their digests.
+def recompute(stored: StoredResult) -> Recomputed:
+    """Compute rows and verdicts from the answers and compare them with the stored ones.
 
     Raises:
-        VerificationError: a table cannot be read as what it should be, or a number differs.
+        VerificationError: a number differs, or this kit cannot compute it.
     """
-    found = rescore(held)
-    compare_stored(held, found)
+    found = rescore(stored)
+    require_rows(found)
+    require_verdicts(found)
     return found
 
 
-def rescore(held: Mapping[str, bytes]) -> Recomputed:
-    """Compute rows and verdicts from the answers alone; what else is stored is not looked at.
+def rescore(stored: StoredResult) -> Recomputed:
+    """Compute rows and verdicts from the answers; stored values are not looked at.
 
     Raises:
-        VerificationError: a table cannot be read as what it should be, or is larger than those of
-            any honest result.
+        VerificationError: a table does not fit the others, a metric or rule has a version that this
+            kit does not know, or more has to be computed than for any honest result.
     """
-    # Arrow's own allocator would keep 20 MB that it no longer needs.
-    pa.set_memory_pool(pa.system_memory_pool())
-    run = read_run(held[RUN])
-    draws, seed = interval_settings(run)
-    protocol = protocol_of(run)
-    systems = systems_of(run, protocol)
-    require_sane_systems(run, systems)
-    claims = claims_of(run)
-    tables = {name: _full_table(held[name], name) for name in INPUTS[1:-1]}
-    require_sane_size(len(systems), len(tables[RECORDS]))
+    tables = stored.tables
+    named = zip(stored.rows["metric"].to_pylist(), stored.rows["version"].to_pylist(), strict=True)
+    definitions = stored_definitions(named, stored.kit.version)
+    # A result without claims.json: what it claims is judged as a new one is.
+    rule = stored.verdicts.rule if stored.verdicts else RULE
     try:
-        measured = measure(*tables.values(), systems, protocol=protocol)
-        require_sane_draws(measured, claims, draws)
-        rows = rows_of(measured, draws=draws, seed=seed)
-        verdicts = judge_claims(claims, measured, seed=seed)
+        measured = measure(
+            tables[RECORDS], tables[SETS], tables[ANSWERS], tables[LIKELIHOODS], stored.systems,
+            protocol=stored.protocol, definitions=definitions,
+        )  # fmt: skip
+        require_sane_draws(measured, stored.claims, stored.draws)
+        rows = rows_of(measured, draws=stored.draws, seed=stored.seed)
+        verdicts = judge_claims(stored.claims, measured, seed=stored.seed, rule=rule)
     except VerificationError:
         raise
     except KitError as error:
         raise VerificationError(
             "the rows cannot be recomputed from the stored answers", found=show(error.what)
         ) from error
-    return Recomputed(run, tables, measured, rows, verdicts)
+    return Recomputed(stored, measured, rows, verdicts)
 
 
-def compare_stored(held: Mapping[str, bytes], found: Recomputed) -> None:
-    """Hold the stored rows, claims and report against those that follow from the answers.
+def require_rows(found: Recomputed) -> None:
+    """Hold the stored rows against those that follow: exactly, intervals but for the last decimal.
 
-    Raises:
-        VerificationError: they differ; it names the first cells, claims or pages that do.
-    """
-    stored = read_table(held[ROWS], ROWS)
-    compare_rows(stored, found.rows)
-    compare_claims(held.get(CLAIMS), found.verdicts)
-    report = {name: data for name, data in held.items() if name.startswith(REPORT)}
-    if report:
-        # The stored rows, whose last decimals the report prints, are now known to be right.
-        rows = stored.to_pandas().astype(ROW_TYPES)
-        files = {name: held[name] for name in (RUN, CLAIMS) if name in held}
-        compare_report(files, rows, found.measured, report)
-
-
-def _full_table(data: bytes, name: str) -> pd.DataFrame:
-    table = read_table(data, name)
-    if any(column.null_count for column in table.columns):
-        raise unusable(name, "it has empty cells")
-    return table.to_pandas(use_threads=False)
-
-
-def compare_rows(stored: pa.Table, rows: pd.DataFrame) -> None:
-    """Compare stored with recomputed rows: exactly, intervals within one unit of the last decimal.
+    Rows are joined by what they are about, never by position. The words of a reason may be another
+    version's.
 
     Raises:
         VerificationError: they differ; it names the first cells that do.
     """
-    computed = pa.Table.from_pandas(rows, schema=SCHEMAS[ROWS], preserve_index=False)
-    if stored.num_rows != computed.num_rows:
-        raise _rows_differ([f"{stored.num_rows} rows are stored, {computed.num_rows} follow"])
-    both = {name: (stored[name].to_pylist(), computed[name].to_pylist()) for name in ROW_TYPES}
-    cells = [
-        f"{_place(computed, row)}: {name} is {held!r}, recomputed {right!r}"
-        for name, (left, right_column) in both.items()
-        for row, (held, right) in enumerate(zip(left, right_column, strict=True))
-        if not _same(name, held, right)
-    ]
-    if cells:
-        raise _rows_differ(cells)
+    retired = {name.partition("/")[0] for name in found.retired}
+    computed = pa.Table.from_pandas(found.rows, schema=SCHEMAS[ROWS], preserve_index=False)
+    if faults := list(_row_faults(found.stored.rows, computed, retired)):
+        more = [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+        raise VerificationError(
+            f"{ROWS} does not follow from the stored answers",
+            expected="the rows that this version of the kit computes from them",
+            found="\n    ".join(faults[:NAMED] + more),
+            remedy="do not use these numbers; ask the signer how they came to be",
+        )
+
+
+def _row_faults(stored: pa.Table, computed: pa.Table, retired: set[str]) -> Iterator[str]:
+    held, right = ({place: n for n, place in enumerate(_places(t))} for t in (stored, computed))
+    if held.keys() != right.keys() or len(held) != stored.num_rows:
+        yield f"{stored.num_rows} rows are stored, {computed.num_rows} follow"
+    twice = (place for place, times in Counter(_places(stored)).items() if times > 1)
+    yield from (f"{_shown(place)} is there twice" for place in twice)
+    yield from (f"{_shown(place)} is missing" for place in right if place not in held)
+    yield from (f"{_shown(place)} does not follow" for place in held if place not in right)
+    metric = KEY.index("metric")
+    both = [p for p in held if p in right and p[metric] not in retired]
+    for name in ROW_TYPES:
+        left_column, right_column = stored[name].to_pylist(), computed[name].to_pylist()
+        for place in both:
+            left, follows = left_column[held[place]], right_column[right[place]]
+            if not _same(name, left, follows):
+                yield f"{_shown(place)}: {show(f'{name} is {left!r}')}, recomputed {follows!r}"
+
+
+def _places(table: pa.Table) -> Iterator[tuple[object, ...]]:
+    return zip(*(table[name].to_pylist() for name in KEY), strict=True)
 
 
 def _same(name: str, stored: object, computed: object) -> bool:
     if name in {"low", "high"} and isinstance(stored, float) and isinstance(computed, float):
         return math.isclose(stored, computed, rel_tol=0, abs_tol=INTERVAL_TOLERANCE)
-    return stored == computed
+    return same_words(stored, computed) if name == "reason" else stored == computed
 
 
-def _place(table: pa.Table, row: int) -> str:
-    named = ("system", "target", "part", "column", "metric")
-    return show(f"row {row} ({', '.join(str(table[name][row].as_py()) for name in named)})")
+def _shown(place: tuple[object, ...]) -> str:
+    return show(f"row ({', '.join(map(str, place))})")
 
 
-def _rows_differ(cells: list[str]) -> VerificationError:
-    more = [f"and {len(cells) - NAMED} more"] if len(cells) > NAMED else []
-    return VerificationError(
-        f"{ROWS} does not follow from the stored answers",
-        expected="the rows that this version of the kit computes from them",
-        found="\n    ".join(cells[:NAMED] + more),
-        remedy="do not use these numbers; ask the signer how they came to be",
-    )
+def require_verdicts(found: Recomputed) -> None:
+    """Hold the stored verdicts against those that follow from the answers.
+
+    Raises:
+        VerificationError: claims.json is missing or differs; it names the claims that do.
+    """
+    retired = found.retired
+    unchecked = [claim.id for claim in found.stored.claims if claim.metric in retired]
+    require_claims(found.stored.verdicts, found.verdicts, unchecked)
+
+
+def unchecked_numbers(found: Recomputed) -> list[str]:
+    """Return a line for each metric version that is no longer computed, and for its claims."""
+    names = found.stored.rows["metric"].to_pylist()
+    lines = []
+    for metric, why in found.retired.items():
+        name, _, version = metric.partition("/")
+        claims = [claim.id for claim in found.stored.claims if claim.metric == metric]
+        rests = f"; the claims {', '.join(claims)} rest on it" if claims else ""
+        lines.append(
+            f"version {version} of {name} is no longer computed ({why}): its "
+            f"{names.count(name)} rows were NOT checked{rests}"
+        )
+    return lines

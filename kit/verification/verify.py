@@ -1,70 +1,187 @@
-"""Verify a result: who signed it, that it is unchanged, and that its numbers follow from it.
+"""What `verify` checks, in order: signature, files, and that everything in a result follows.
 
-Without network, models or torch. The order matters: nothing in the folder is interpreted before a
-trusted key has signed for its bytes.
+`CHECKS` is the whole list. Nothing in a result is interpreted before a trusted key has signed for
+its bytes. No check needs a network, a model or torch.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from kit.digests import sha256_bytes
-from kit.errors import KitError, VerificationError
-from kit.experiment.claims import ClaimSection
 from kit.names import show
 from kit.result.layout import (
     BUNDLE,
     CLAIMS,
     ENVELOPE,
-    INPUTS,
     REPORT,
-    SETS,
+    RUN,
     SSH_SIGNATURE,
     SUMS,
     TEST_RESULT,
 )
-from kit.result.sizes import most_bytes, require_small_report
-from kit.result.tree import compare_tree, read_bytes, walk
+from kit.result.run_file import claims_of, read_run
+from kit.result.sizes import require_small_report
+from kit.result.stored import INPUTS, parse_result
+from kit.result.tree import compare_tree, walk
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.keys import fingerprint
-from kit.signing.statement import Statement
-from kit.verdicts.claims_file import claims_of, count
-from kit.verification.metadata import compare_metadata, metadata_files
-from kit.verification.planned import require_as_planned, require_two_sides
-from kit.verification.recompute import recompute
-from kit.verification.statements import IDENTITY, Signed, read_signed, require_agreement
+from kit.verdicts.claims_file import count
+from kit.verification import numbers, pages, recompute
+from kit.verification.case import NOT_CHECKED, Case, Finding, Policy, Verification
+from kit.verification.metadata import metadata_files, require_metadata
+from kit.verification.planned import require_as_planned
+from kit.verification.statements import IDENTITY, read_signed, require_agreement
 
-Policy = Literal["strict", "integrity"]
-NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
-NOT_PROVEN = """\
-What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), that questions and right answers are the
-benchmark's, when it was signed, who holds the key or that it was not stolen, or that no other run
-was made and left out."""
-NOT_PROVEN_OF_AN_IDENTITY = """\
-What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), that questions and right answers are the
-benchmark's, that nobody else could act as this identity, who holds the key beside it, or that no
-other run was made and left out."""
+Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
+
+
+def _signature(case: Case) -> Found:
+    case.signed = read_signed(case.results, case.trusted, case.identity)
+    signer = case.signed.signer
+    period = f", {signer.period}" if signer.period else ""
+    unchecked = case.signed.bundle and signer.role != IDENTITY
+    bundle = f"; {BUNDLE} was NOT checked (--identity, --issuer)" if unchecked else ""
+    yield f"signed by {signer.role} ({show(signer.source)}{period}){bundle}"
+
+
+def _files(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    compare_tree(walk(case.results), subjects)
+    yield f"{len(subjects)} files are exactly those that were signed"
+
+
+def _statements(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    report = [name for name in subjects if name.startswith(REPORT)]
+    claims = [CLAIMS] if CLAIMS in subjects else []
+    require_small_report((case.results / name).stat().st_size for name in report)
+    case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *claims, *report)}
+    require_agreement(case.signed, case.held)
+    yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
+
+
+def _rows(case: Case) -> Found:
+    case.stored = parse_result(case.held)
+    case.held = {}  # one form of a result in memory at a time
+    case.found = recompute.rescore(case.stored)
+    recompute.require_rows(case.found)
+    count = len(case.found.rows)
+    yield f"{count} rows recomputed from the stored answers are equal to the stored ones"
+    for line in recompute.unchecked_numbers(case.found):
+        yield Finding("rows", line, NOT_CHECKED)
+
+
+def _claims(case: Case) -> Found:
+    recompute.require_verdicts(case.found)
+    verdicts = case.found.verdicts
+    yield (
+        f"{len(verdicts)} claims follow from them: {count(verdicts)}"
+        if verdicts
+        else "the manifest claims nothing"
+    )
+
+
+def _plan(case: Case) -> Found:
+    case.planned = require_as_planned(case.stored, case.signed.statement.subjects)
+    systems = len(case.stored.systems)
+    yield f"{systems} systems were evaluated, all that the manifest names"
+
+
+def _numbers(case: Case) -> Found:
+    case.contents = pages.contents_of(case.found)
+    files = numbers.require_numbers(case.contents, case.stored.report, case.found.retired)
+    # Answers and values take more memory than all that is still needed.
+    del case.found
+    case.stored = replace(case.stored, tables={})
+    yield f"the numbers in report.json and {files - 1} CSV files are what follows from them"
+
+
+def _pages(case: Case) -> Found:
+    if not pages.is_rendered_here(case.stored.kit):
+        yield Finding("pages", pages.not_remade(case.stored.kit), NOT_CHECKED)
+        return
+    pages.require_pages(case.contents, case.stored.report)
+    yield f"the {len(case.stored.report)} files of the report are what follows from them"
+
+
+def _metadata(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    held = {name: case.read(name) for name in metadata_files(subjects)}
+    whole = pages.is_rendered_here(case.stored.kit)
+    require_metadata(case.stored.run, case.planned, held, subjects, whole=whole)
+    yield f"RO-Crate, SBOM and model cards, {len(held)} files, say what run.json and these say"
 
 
 @dataclass(frozen=True)
-class Verification:
-    """What was found to hold: the signer, the manifest, and how much was checked."""
+class Check:
+    """One check of `verify`: what it proves if it passes, and what it leaves open."""
 
-    role: str
-    source: str
-    fingerprint: str
-    policy: Policy
-    manifest_digest: str
-    files: int
-    rows: int
-    systems: tuple[str, ...]
-    claims: tuple[ClaimSection, ...]
-    messages: tuple[str, ...]
+    name: str
+    function: Callable[[Case], Found]
+    proves: str
+    does_not_prove: str
+
+
+CHECKS = (
+    Check(
+        "signature", _signature,
+        "A key or identity that you trust has signed the statement about this result.",
+        "Who holds the key, or that it was not stolen.",
+    ),
+    Check(
+        "files", _files,
+        "The folder holds exactly the signed files: none is changed, missing, renamed or added.",
+        "That the files say something true.",
+    ),
+    Check(
+        "statements", _statements,
+        "The three signatures are by one key and list the same files; what they say is what "
+        "run.json and claims.json say.",
+        "When the result was signed.",
+    ),
+    Check(
+        "rows", _rows,
+        "Every row of rows.parquet follows from the stored answers, by the version of the metric "
+        "that the row names.",
+        "That the answers came from running the kit, or that questions and right answers are the "
+        "benchmark's.",
+    ),
+    Check(
+        "claims", _claims,
+        "Every verdict follows from the answers, by the version of the rule that claims.json "
+        "names.",
+        "That the claims are those you have in mind: --claims MANIFEST compares them.",
+    ),
+    Check(
+        "plan", _plan,
+        "Systems, sources, jobs and files are those that the manifest in run.json implies; nothing "
+        "it names was left out.",
+        "That no other run was made and left out, or that the adapters were trained as stated.",
+    ),
+    Check(
+        "numbers", _numbers,
+        "Every number in report.json and in the CSV files follows from the answers and run.json.",
+        "The wording of sentences there.",
+    ),
+    Check(
+        "pages", _pages,
+        "HTML, Markdown and figure of the report are, byte for byte, what this kit renders from "
+        "the verified numbers.",
+        "Anything about pages that another renderer made: they are not compared, and the output "
+        "says so.",
+    ),
+    Check(
+        "metadata", _metadata,
+        "Each model card says what run.json says of its job, the SBOM lists its packages, and the "
+        "RO-Crate gives each file its signed digest. Where this kit rendered the result, they are "
+        "compared byte for byte.",
+        "Licences and hashes of packages in the SBOM, or the weights of the adapters.",
+    ),
+)  # fmt: skip
+# The policy `integrity` runs these first checks alone: for numbers that no kit can recompute.
+INTEGRITY = 3
+NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
 
 
 def verify(
@@ -73,133 +190,48 @@ def verify(
     trusted: Iterable[TrustedKey],
     policy: Policy = "strict",
     identity: Identity | None = None,
+    findings: list[Finding] | None = None,
 ) -> Verification:
-    """Check signature, statement and every file; with `strict`, that all else follows as well.
+    """Run the checks in their order; the first that fails ends the verification.
 
-    Numbers and pages follow from the answers, and systems, sources, jobs and files from the
-    manifest.
-
-    `integrity` recomputes nothing, and says so: for a result whose metrics this version of the kit
-    no longer computes. Whoever signed may then have written any number. With `identity` it must
-    have signed, and no key has to be known.
+    Args:
+        results: the folder of the result.
+        trusted: the keys whose signature counts.
+        policy: `integrity` recomputes nothing, and says so: whoever signed may then have written
+            any number.
+        identity: who must have signed; then no key has to be known.
+        findings: a list that gets each finding as it is made, also where a later check fails.
 
     Raises:
         EnvironmentFault: there is an identity to check, and no sigstore.
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
         VerificationError: files or numbers are not what was signed; all differing files are named.
     """
-    signed = read_signed(results, tuple(trusted), identity)
-    signer, statement = signed.signer, signed.statement
-    compare_tree(walk(results), statement.subjects)
-    pages = [name for name in statement.subjects if name.startswith(REPORT)]
-    claims = [CLAIMS] if CLAIMS in statement.subjects else []
-    require_small_report((results / name).stat().st_size for name in pages)
-    held = {name: _held(results, name, statement) for name in (SUMS, *INPUTS, *claims, *pages)}
-    run = require_agreement(signed, held)
-    found = _recomputed(held, statement.subjects) if policy == "strict" else None
-    del held  # one part of a result in memory at a time
-    described = _described(results, statement, run) if found else NOT_RECOMPUTED
+    case = Case(results, trusted, identity)
+    made = [] if findings is None else findings
+    for check in CHECKS if policy == "strict" else CHECKS[:INTEGRITY]:
+        for said in check.function(case):
+            made.append(Finding(check.name, said) if isinstance(said, str) else said)
+    strict = policy == "strict"
+    if not strict:
+        made.append(Finding("rows", NOT_RECOMPUTED, NOT_CHECKED))
+    run = case.stored.run if strict else read_run(case.held[RUN])
+    signer = case.signed.signer
     return Verification(
         role=signer.role,
         source=signer.source,
         fingerprint=fingerprint(signer.public),
         policy=policy,
         manifest_digest=str(run["manifest_digest"]),
-        files=len(statement.subjects),
-        rows=found.rows if found else 0,
-        systems=found.systems if found else (),
-        claims=claims_of(run),
-        messages=(
-            _who(signed),
-            f"{len(statement.subjects)} files are exactly those that were signed",
-            f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree",
-            *(found.messages if found else ()),
-            described,
-        ),
+        files=len(case.signed.statement.subjects),
+        rows=case.stored.rows.num_rows if strict else 0,
+        systems=tuple(sorted(s["name"] for s in case.stored.systems)) if strict else (),
+        claims=case.stored.claims if strict else claims_of(run),
+        findings=tuple(made),
+        contents=case.contents if strict else None,
     )
 
 
-def _who(signed: Signed) -> str:
-    signer = signed.signer
-    period = f", {signer.period}" if signer.period else ""
-    said = f"signed by {signer.role} ({show(signer.source)}{period})"
-    if signed.bundle and signer.role != IDENTITY:
-        return f"{said}; {BUNDLE} was NOT checked (--identity, --issuer)"
-    return said
-
-
-@dataclass(frozen=True)
-class _Followed:
-    """What was recomputed from the answers and found equal; without the tables, to free them."""
-
-    rows: int
-    systems: tuple[str, ...]
-    messages: tuple[str, ...]
-
-
-def _recomputed(held: Mapping[str, bytes], subjects: Mapping[str, str]) -> _Followed:
-    found = recompute(held)
-    require_two_sides(found.tables[SETS])
-    require_as_planned(found.run, subjects)
-    rows, verdicts = found.rows, found.verdicts
-    pages = sum(name.startswith(REPORT) for name in held)
-    messages = (
-        f"{len(rows)} rows recomputed from the stored answers are equal to the stored ones",
-        f"{len(verdicts)} claims follow from them: {count(verdicts)}"
-        if verdicts
-        else "the manifest claims nothing",
-        f"the {pages} files of the report are what follows from them",
-    )
-    return _Followed(len(rows), tuple(sorted(set(rows["system"]))), messages)
-
-
-def _described(results: Path, statement: Statement, run: Mapping[str, object]) -> str:
-    names = metadata_files(statement.subjects)
-    held = {name: _held(results, name, statement) for name in names}
-    compare_metadata(run, held, statement.subjects)
-    return f"RO-Crate, SBOM and model cards, {len(names)} files, say what run.json and these say"
-
-
-def describe(verification: Verification) -> str:
-    """Return a short text for people; it ends with what a signature does not prove."""
-    lines = [f"ok  {message}" for message in verification.messages]
-    if verification.systems:
-        lines.append(
-            f"    {len(verification.systems)} systems were evaluated, all that the manifest names"
-        )
-    lines.append(f"    key: sha256 {verification.fingerprint}")
-    return "\n".join([*lines, _not_proven(verification)])
-
-
-def _not_proven(verification: Verification) -> str:
-    return NOT_PROVEN_OF_AN_IDENTITY if verification.role == IDENTITY else NOT_PROVEN
-
-
-def accepted_json(verification: Verification) -> str:
-    """Return what was found to hold, for programs."""
-    claims = [claim.id for claim in verification.claims]
-    said = {"verified": True, **asdict(verification), "claims": claims}
-    said["not_proven"] = _not_proven(verification)
-    return json.dumps(said, indent=2)
-
-
-def refused_json(error: KitError) -> str:
-    """Return why a result is refused, for programs; `code` is the exit code."""
-    parts = {name: getattr(error, name) for name in ("what", "expected", "found", "remedy")}
-    said = {name: None if value is None else str(value) for name, value in parts.items()}
-    return json.dumps({"verified": False, "code": error.exit_code, **said}, indent=2)
-
-
-def _held(results: Path, name: str, statement: Statement) -> bytes:
-    """Read a signed file once more, and use exactly the bytes that were checked."""
-    if name not in statement.subjects:
-        raise VerificationError(
-            f"the signed result has no {name}, so that its numbers cannot be recomputed",
-            remedy="finish the run, then ./run.sh sign",
-        )
-    data = read_bytes(results / name, max_bytes=most_bytes(name))
-    if sha256_bytes(data) != statement.subjects[name]:
-        raise VerificationError(
-            f"{name} changed while it was verified", remedy="stop what writes to it; verify again"
-        )
-    return data
+def table() -> list[tuple[str, str, str]]:
+    """Return the checks as rows of a table: name, what it proves, what it does not prove."""
+    return [(check.name, check.proves, check.does_not_prove) for check in CHECKS]

@@ -12,7 +12,7 @@ from kit.cli.entry import main
 from kit.comparison.compare import compare
 from kit.digests import sha256_value
 from kit.errors import VerificationError
-from kit.result.folder import read_result
+from kit.result.stored import read_result
 from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import Outcome
 from kit.verification.recompute import rescore

@@ -6,6 +6,7 @@ import pytest
 
 from kit import methods
 from kit.artifacts import PROJECT
+from kit.benchmarks import protocol
 from kit.cli.plan_text import render
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
@@ -216,7 +217,10 @@ def test_the_verifier_knows_which_methods_train_nothing():
 def test_a_verifier_expects_of_a_manifest_what_is_planned(path, monkeypatch):
     monkeypatch.setattr("kit.plan.digests.list_digest", lambda source: "ab" * 32)  # not all locked
     manifest = load_manifest(path)
-    plan, planned = make_plan(manifest), planned_by({"manifest": manifest.resolved()})
+    plan, planned = (
+        make_plan(manifest),
+        planned_by(manifest.resolved(), protocol(manifest.benchmark.loader)),
+    )
     told = ("name", "target", "method", "label", "seed")
     assert planned.systems == [{name: getattr(s, name) for name in told} for s in plan.systems]
     assert [vars(adapter) for adapter in planned.adapters.values()] == [

@@ -209,7 +209,7 @@ def test_few_people_are_flagged_beside_their_number(html, markdown):
 
 
 def test_the_distance_of_a_perfect_method_is_zero_and_of_vanilla_is_not(results):
-    contents, _ = read_contents(results)
+    contents = read_contents(results)
     lines = {line.entry: line for line in contents.distances[0].lines}
     npo, vanilla = lines["npo"].cells[0], lines["vanilla"].cells[0]
     assert (npo.value, npo.low, npo.high) == (0.0, 0.0, 0.0)
@@ -228,7 +228,7 @@ def test_seeds_of_one_method_are_one_line_with_their_mean_and_widest_interval():
 
 def test_three_seeds_give_one_line_a_method(tmp_path):
     results = write_toy_results(tmp_path / "toy", seeds=(1, 2, 3))
-    contents, _ = read_contents(results)
+    contents = read_contents(results)
     npo = contents.tables[0].lines[1]
     assert npo.label == "NPO"
     assert {cell.seeds for cell in npo.cells} == {3}
@@ -262,7 +262,7 @@ def test_without_a_retain_only_model_the_distance_is_absent_and_never_zero(copy)
     for name in ("rows.parquet", "answers/answers.parquet"):
         stored = pd.read_parquet(copy / name)
         stored[stored["system"] != gone].to_parquet(copy / name, index=False)
-    contents, _ = read_contents(copy)
+    contents = read_contents(copy)
     cell = contents.distances[0].lines[1].cells[0]
     assert (cell.value, cell.reason) == (None, "there is no Retain-only model for this target")
 
@@ -326,7 +326,7 @@ def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
 
 
 def test_labels_of_the_figure_never_cover_each_other(results):
-    contents, _ = read_contents(results)
+    contents = read_contents(results)
     for panel in make_panels(contents.tables):
         heights = sorted(p.label_y for p in panel.points)
         assert all(b - a >= 18.9 for a, b in pairwise(heights))
@@ -341,9 +341,9 @@ FORGED = "1.0\n\n## Claims\n\n| C1 | **REPRODUCED** |\n\n<!-- <script>"
 
 
 def test_nothing_that_a_signer_may_write_begins_a_part_of_the_markdown_page(copy):
-    """The page is text: a heading in a version number would be one of the page's own."""
+    """The page is text: a heading in a name would be one of the page's own."""
     run = json.loads((copy / "run.json").read_text())
-    run["kit_version"] = run["manifest"]["name"] = run["manifest_digest"] = FORGED
+    run["manifest"]["name"] = run["manifest_digest"] = FORGED
     run["guards"] = {"agreement": {"equal": FORGED, "sample": FORGED}, "canary": {}}
     run["environment"] = {**run["environment"], FORGED: FORGED}
     run["sources"] = [{**s, "revision": FORGED, "licence": FORGED} for s in run["sources"]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import __version__
 from kit.digests import sha256_file
 from kit.report.ro_crate import ro_crate
 from kit.result.layout import CRATE, SIGNATURES, SUMS
@@ -66,7 +67,7 @@ def test_one_action_used_the_kit_on_manifest_and_sources(entities):
     """Process Run Crate 0.5: MUST have an instrument; SHOULD have an end and be mentioned."""
     (action,) = of_type(entities, "CreateAction")
     kit = entities[ids(action["instrument"])[0]]
-    assert (kit["@type"], kit["softwareVersion"]) == ("SoftwareApplication", "0.1.0")
+    assert (kit["@type"], kit["softwareVersion"]) == ("SoftwareApplication", __version__)
     assert ids(entities["./"]["mentions"]) == [action["@id"]]
     used = [entities[name]["name"] for name in ids(action["object"])]
     assert used == ["Manifest tiny", "tiny", "base"]

@@ -20,7 +20,7 @@ from kit.verification.verify import verify
 from tests.sigstore.environment import ALICE, ISSUER, WHO, keyless_kit, keyless_python
 from tests.sigstore.instance import Instance
 from tests.toys.mutations import OTHER
-from tests.toys.signed_result import KEY, TRUSTED, copy_of, edit_json, rejects
+from tests.toys.signed_result import KEY, KIT, TRUSTED, copy_of, edit_json, rejects
 
 pytest_plugins = ["tests.sigstore.fixtures"]
 
@@ -107,14 +107,14 @@ def doubled_key(result: Path) -> None:
 def other_result(result: Path) -> None:
     """The key signs an edited result; the identity's signature of the first one is put back."""
     bundle = (result / BUNDLE).read_bytes()
-    edit_json(result / "run.json", kit_version="9.9.9")
+    edit_json(result / "run.json", kit=KIT | {"version": "9.9.9"})
     sign(result, key=KEY)
     (result / BUNDLE).write_bytes(bundle)
 
 
 def statement_exchanged(result: Path) -> None:
     """Both statements are edited alike: the key signs its own, the identity's cannot be."""
-    edit_json(result / "run.json", kit_version="9.9.9")
+    edit_json(result / "run.json", kit=KIT | {"version": "9.9.9"})
     bundle_of = (result / BUNDLE).read_bytes()
     sign(result, key=KEY)
     payload = json.loads((result / ENVELOPE).read_bytes())["payload"]
@@ -275,7 +275,7 @@ def test_signing_again_keeps_the_bundle_of_the_same_statement_and_no_other(vouch
     before = (result / BUNDLE).read_bytes()
     sign(result, key=KEY)
     assert (result / BUNDLE).read_bytes() == before
-    edit_json(result / "run.json", kit_version="9.9.9")
+    edit_json(result / "run.json", kit=KIT | {"version": "9.9.9"})
     sign(result, key=KEY)
     assert not (result / BUNDLE).exists()
 

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from kit import __version__
 from kit.digests import sha256_file
 from kit.errors import MissingStageError, SignatureError
 from kit.result.layout import ENVELOPE, SIGNATURES, SUMS
@@ -48,7 +49,7 @@ def test_the_predicate_says_what_was_run(result):
     run = json.loads((result / "run.json").read_text(encoding="utf-8"))
     assert predicate == {
         "manifest": {"name": "tiny", "digest": {"sha256": run["manifest_digest"]}},
-        "kit_version": "0.1.0",
+        "kit_version": __version__,
         "environment": {"python": "3.11.2", "torch_threads": 2},
         "sources": [
             {"name": name, "digest": {"sha256": "ab" * 32}, "locked": True}

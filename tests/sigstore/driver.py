@@ -14,7 +14,8 @@ from kit.errors import KitError
 from kit.signing.allowed_signers import REVOKED, TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.trust import read_public_key
-from kit.verification.verify import describe, verify
+from kit.verification.text import describe
+from kit.verification.verify import verify
 
 
 def unreachable(*_: object, **__: object) -> None:

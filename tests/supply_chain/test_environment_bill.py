@@ -17,24 +17,22 @@ from kit.supply_chain.locks import Package, read_lock
 from kit.supply_chain.machine import environment, lock_path
 from tests.runs.container_tools import tool
 
-RUN = {
-    "kit_version": "0.1.0",
-    "environment": {"python": "3.11.2", "packages": {"Torch": "2.13.0+cpu", "b_c": "1", "d": "4"}},
-}
+VERSION = "0.1.0"
+HERE = {"python": "3.11.2", "packages": {"Torch": "2.13.0+cpu", "b_c": "1", "d": "4"}}
 LOCKED = [Package("torch", "2.13.0+cpu", ("ab" * 32,)), Package("b-c", "2", ("cd" * 32,))]
 LICENCES = [Licence("torch", "2.13.0+cpu", "BSD-3-Clause", True, False)]
 
 
 def bill():
-    return environment_bill(RUN, LOCKED, LICENCES)
+    return environment_bill(HERE, VERSION, LOCKED, LICENCES)
 
 
 @pytest.fixture(scope="module")
 def here():
-    """run.json and SBOM of the environment that the tests run in."""
+    """Description and SBOM of the environment that the tests run in."""
     manifest = load_manifest(Path("manifests/smoke.toml"))
-    run = {"kit_version": "0.1.0", "environment": environment(manifest)}
-    return run, environment_bill(run, read_lock(lock_path()), licences())
+    found = environment(manifest)
+    return found, environment_bill(found, VERSION, read_lock(lock_path()), licences())
 
 
 def test_it_lists_python_and_each_package_under_its_normalised_name():
@@ -53,25 +51,25 @@ def test_a_package_has_hashes_only_if_it_is_the_one_that_was_locked():
 
 
 def test_equal_environments_have_equal_bills_and_others_another_serial_number():
-    again = copy.deepcopy(RUN)
-    again["environment"]["packages"] = dict(reversed(RUN["environment"]["packages"].items()))
-    assert environment_bill(again, LOCKED, LICENCES) == bill()
+    again = copy.deepcopy(HERE)
+    again["packages"] = dict(reversed(HERE["packages"].items()))
+    assert environment_bill(again, VERSION, LOCKED, LICENCES) == bill()
     assert "timestamp" not in bill()["metadata"]
-    again["environment"]["packages"]["d"] = "5"
-    other = environment_bill(again, LOCKED, LICENCES)
+    again["packages"]["d"] = "5"
+    other = environment_bill(again, VERSION, LOCKED, LICENCES)
     assert other["serialNumber"] != bill()["serialNumber"]
 
 
 def test_a_bill_that_says_what_run_json_says_has_no_fault_whatever_its_hashes():
-    assert list(bill_faults(bill(), RUN)) == []
-    assert list(bill_faults(environment_bill(RUN), RUN)) == []
+    assert list(bill_faults(bill(), HERE, VERSION)) == []
+    assert list(bill_faults(environment_bill(HERE, VERSION), HERE, VERSION)) == []
 
 
 def test_the_bill_of_this_environment_has_all_its_packages_and_hashes(here):
-    run, made = here
+    found, made = here
     names = {Package(str(each.name), "").key for each in distributions()}
     assert {each["name"] for each in made["components"]} == names | {"python"}
-    assert list(bill_faults(json.loads(json.dumps(made)), run)) == []
+    assert list(bill_faults(json.loads(json.dumps(made)), found, VERSION)) == []
     hashed = {each["name"] for each in made["components"] if "externalReferences" in each}
     assert {"torch", "transformers", "peft", "pandas"} <= hashed
 

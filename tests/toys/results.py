@@ -15,6 +15,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column, Concept, Record
 from kit.metrics.definition import Likelihood
 from kit.metrics.rows import measure, read_inputs, rows_of
+from kit.result.run_file import SCHEMA
 
 FORGET, PEOPLE, REAL = 4, 14, 6
 FIRST = [
@@ -178,12 +179,12 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
         for stage in ("fetch", "finetune", "unlearn", "evaluate", "report")
     ]  # fmt: skip
     return {
-        "schema": "pebench-kit/run/1",
+        "schema": SCHEMA,
+        "kit": {"version": "0.1.0", "revision": None, "renderer": "0" * 64},
         "manifest": {"name": "toy", "title": "Toy: four methods on twenty people",
                      "benchmark": {"loader": "pebench"},
                      "report": {"bootstrap_draws": 200, "seed": 0}},
         "manifest_digest": "ab" * 32,
-        "kit_version": "0.1.0",
         "environment": {"python": "3.11.2", "platform": "Linux-x86_64", "cpu": "toy",
                         "torch_threads": 2, "lock_digest": "cd" * 32,
                         "packages": {"numpy": "2.3.5", "torch": "2.13.0"}},

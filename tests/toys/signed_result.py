@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kit import __version__
 from kit.digests import canonical_json, format_checksums, sha256_bytes, sha256_file, sha256_value
 from kit.errors import KitError, SignatureError
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
 from kit.report.metadata import write_metadata
+from kit.report.renderer import renderer_digest
 from kit.result.layout import ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
+from kit.result.run_file import SCHEMA, claims_of
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.claim_attestation import TEST_RESULT_TYPE, attest
 from kit.signing.envelope import open_envelope, seal
@@ -22,7 +25,7 @@ from kit.signing.sign import sign
 from kit.signing.sshsig import sign_bytes
 from kit.signing.statement import build
 from kit.signing.trust import GIVEN
-from kit.verdicts.claims_file import claims_of, to_json
+from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import judge_claims
 from kit.verification.verify import verify
 from tests.toys.results import NO_LIKELIHOODS, PROTOCOL
@@ -30,6 +33,7 @@ from tests.toys.results import NO_LIKELIHOODS, PROTOCOL
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = (TrustedKey(KEY.public_key(), GIVEN, "signer.pub"),)
 DRAWS, SEED = 100, 7
+KIT = {"version": __version__, "revision": "c0" * 20, "renderer": renderer_digest()}
 ANSWERS = "answers/answers.parquet"
 ADAPTER = "adapters/person-npo-s1/adapter_model.safetensors"
 CARD = "adapters/person-npo-s1/card.json"
@@ -125,10 +129,10 @@ def _run() -> dict[str, object]:
         "unlearn": {"steps": 60, "batch_size": 16, "stop": "uniform", "checkpoint_every": 10},
     }  # fmt: skip
     return {
-        "schema": "pebench-kit/run/1",
+        "schema": SCHEMA,
+        "kit": KIT,
         "manifest": manifest,
         "manifest_digest": sha256_value(manifest),
-        "kit_version": "0.1.0",
         "environment": {"python": "3.11.2", "torch_threads": 2, "packages": {"numpy": "2.3.5"}},
         "systems": SYSTEMS,
         "stages": [],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -14,10 +15,13 @@ from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.report import write_report
 from kit.report.metadata import write_metadata
-from kit.result.folder import read_result
+from kit.result.stored import read_result
 from kit.signing.sign import sign
+from kit.verdicts.judging import RULE, Outcome, judge
 from kit.verification.recompute import rescore
-from kit.verification.verify import describe, verify
+from kit.verification.text import describe
+from kit.verification.verify import verify
+from tests.compat import FOLDER, RESULT
 from tests.toys.signed_result import ANSWERS, CLAIMS, KEY, TRUSTED, edit_table, forge, rejects
 
 
@@ -101,7 +105,7 @@ def other_margin_alone(result):
         (edited("margin", 0.0, 1), "claim C2: margin is 0.0, recomputed 0.1"),
         (edited("n", 400), "claim C1: n is 400, recomputed 2"),
         (edited("text", "Ours is best."), "claim C1: text is 'Ours is best.', recomputed"),
-        (edited("note", "ok"), "claim C1: note is 'ok', recomputed None"),
+        (edited("note", "ok"), "claim C1: note is 'ok', recomputed nothing"),
         (dropped, "claim C2 is missing"),
         (added, "claim C9 is none of the manifest's"),
         (missing, "the file is missing; the manifest claims C1, C2, C3, C4"),
@@ -135,11 +139,57 @@ def test_an_edited_answer_changes_the_verdict_that_follows(damaged):
     assert (before.estimate.value, after.estimate.value) == (0.0, 1.0)
 
 
-def test_claims_in_another_order_of_keys_are_still_another_file(damaged):
+def test_how_claims_json_is_spelt_decides_nothing(damaged):
     value = read(damaged)
     (damaged / "claims.json").write_text(json.dumps(value, indent=1), encoding="utf-8")
+    write_metadata(damaged)
     sign(damaged, key=KEY)
-    rejects(damaged, VerificationError, "written in another way")
+    assert len(verify(damaged, trusted=TRUSTED).claims) == 4
+
+
+def test_claims_in_another_order_do_not_follow(damaged):
+    value = read(damaged)
+    value["claims"].reverse()
+    (damaged / "claims.json").write_text(json.dumps(value), encoding="utf-8")
+    sign(damaged, key=KEY)
+    rejects(damaged, VerificationError, "another order")
+
+
+def test_a_result_names_the_rule_of_its_verdicts_and_an_old_one_has_the_first(damaged):
+    assert read(damaged)["rule"] == RULE == 1
+    assert "rule" not in read(FOLDER / "0.1.0" / RESULT), "claims.json of 0.1.0 names none"
+    assert read_result(FOLDER / "0.1.0" / RESULT).verdicts.rule == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        ({"rule": 2}, r"judge claims by version 2 of the rule\n.*version 1, which kit"),
+        ({"rule": "1"}, "its rule is not the number of a version"),
+        ({"rule": True}, "its rule is not the number of a version"),
+        ({"schema": "pebench-kit/claims/2"}, "claims.json is of a later version of the kit"),
+        ({"schema": 1}, "its schema is 1, none of"),
+        ({"note": "fine"}, "it has other parts: note"),
+    ],
+)
+def test_a_rule_or_a_schema_that_this_kit_does_not_know_is_named(damaged, part, reason):
+    (damaged / "claims.json").write_text(json.dumps(read(damaged) | part), encoding="utf-8")
+    sign(damaged, key=KEY)
+    said = rejects(damaged, VerificationError, reason)
+    assert "remedy" in said
+
+
+def test_a_verdict_is_judged_by_the_version_of_the_rule_that_it_names(damaged, monkeypatch):
+    """A kit with a second rule, by which nothing is reproduced, still verifies by the first."""
+
+    def severe(claim, evidence, seed):
+        return replace(judge(claim, evidence, seed), outcome=Outcome.NOT_REPRODUCED)
+
+    monkeypatch.setattr("kit.verdicts.judging.RULES", {1: judge, 2: severe})
+    verify(damaged, trusted=TRUSTED)
+    (damaged / "claims.json").write_text(json.dumps(read(damaged) | {"rule": 2}), encoding="utf-8")
+    sign(damaged, key=KEY)
+    rejects(damaged, VerificationError, "claim C2: verdict is")
 
 
 def test_verification_says_how_many_claims_there_are_of_each_verdict(signed):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit import __version__
 from kit.errors import KitError, SignatureError, VerificationError
 from kit.result.argument import require_made_from
 from kit.result.layout import BILL, CRATE, ENVELOPE, SSH_SIGNATURE, SUMS, TEST_RESULT
@@ -107,7 +108,7 @@ STATEMENTS = {
 FORGED = {
     "answer edited": (m.cell(ANSWERS, "text", "Ann1 Lee"), 1, "rows.parquet does not follow"),
     "stop edited": (m.cell(ANSWERS, "stop", "length"), 1, "rows.parquet does not follow"),
-    "metric edited": (m.cell(ROWS, "value", 0.123, 1), 1, r"row 1 \(.*\): value is 0.123"),
+    "metric edited": (m.cell(ROWS, "value", 0.123, 1), 1, r"row \(.*\): value is 0.123"),
     "interval edited": (m.stored_number("low", 0.01), 1, "low is 0.01, recomputed"),
     "not a number": (m.stored_number("value", float("nan")), 1, "value is (nan|None), recomputed"),
     "infinity": (m.stored_number("high", float("inf")), 1, "high is inf, recomputed"),
@@ -135,9 +136,10 @@ FORGED = {
 }  # fmt: skip
 METADATA = {
     "crate flipped": (m.flip(CRATE), 1, "ro-crate-metadata.json: changed after signing"),
-    "crate edited": (m.text(CRATE, '"softwareVersion": "0.1.0"', '"softwareVersion": "9"'), 1,
+    "crate edited": (m.text(CRATE, f'"softwareVersion": "{__version__}"',
+                            '"softwareVersion": "9"'), 1,
                      "ro-crate-metadata.json does not follow from run.json(.|\n)*"
-                     "softwareVersion is '9', but '0.1.0' follows"),
+                     f"softwareVersion is '9', but '{__version__}' follows"),
     "entity of the crate twice": (m.text(CRATE, '"#manifest"', '"#terms"'), 1, "does not follow"),
     "crate in other words": (m.text(CRATE, "{\n", "{"), 1, "does not follow(.|\n)*line 1 is"),
     "crate removed": (m.signed_again(m.remove(CRATE)), 1, "has no ro-crate-metadata.json"),

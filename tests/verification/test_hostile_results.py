@@ -22,21 +22,17 @@ from kit.metrics.definition import Answer
 from kit.metrics.overlap import rouge_l_f1, rouge_l_recall
 from kit.metrics.rows import measure
 from kit.metrics.statistics import cluster_mean
-from kit.result.folder import read_result
 from kit.result.layout import RECORDS, ROWS
+from kit.result.limits import MAX_ANSWERS, MAX_RECORDS, require_sane_size
+from kit.result.run_file import claims_of
 from kit.result.sizes import MAX_CARD_BYTES, MAX_REPORT_BYTES
+from kit.result.stored import read_result
 from kit.result.strict_json import parse_json
 from kit.result.table_reading import read_table
 from kit.result.tables import SCHEMAS
 from kit.result.tree import read_bytes, walk
 from kit.signing.keys import public_line
-from kit.verdicts.claims_file import claims_of
-from kit.verification.limits import (
-    MAX_ANSWERS,
-    MAX_RECORDS,
-    require_sane_draws,
-    require_sane_size,
-)
+from kit.verification.limits import require_sane_draws
 from kit.verification.memory_limit import MAX_MEMORY_BYTES, guarded
 from kit.verification.recompute import rescore
 from tests.toys.results import PROTOCOL, toy_inputs
@@ -90,7 +86,7 @@ def test_millions_of_empty_objects_are_counted_before_they_are_made():
 def test_a_number_beyond_a_float_in_run_json_is_refused(damaged):
     edit_json(damaged / "run.json", stages=[{"stage": "evaluate", "seconds": 10**400}])
     forge(damaged)
-    rejects(damaged, VerificationError, "run.json cannot be used")
+    rejects(damaged, VerificationError, "report.json: stages is")
 
 
 def test_a_manifest_nested_a_hundred_thousand_deep_is_no_manifest(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
-from kit.result.folder import read_result
+from kit.result.stored import read_result
 from kit.signing.trust import trusted_keys
 from kit.verdicts.judging import Outcome
 from kit.verification.recompute import recompute

@@ -18,7 +18,8 @@ from kit.result.layout import ENVELOPE, SIGNATURES, SUMS
 from kit.signing.envelope import open_envelope
 from kit.signing.keys import fingerprint
 from kit.signing.trust import GIVEN
-from kit.verification.verify import NOT_PROVEN, describe, verify
+from kit.verification.text import NOT_PROVEN, describe
+from kit.verification.verify import verify
 from tests.toys.signed_result import ADAPTER, ANSWERS, KEY, TRUSTED, copy_of, rejects
 
 

@@ -78,7 +78,7 @@ def _real(places: Mapping[str, Place]) -> list[Record]:
         pictures, _ = read_pictures(places[SOURCE].path / "real.csv")
         return records_of(pictures, "real")
     # Only where it is declared: it brings the reader of parquet tables with it.
-    from kit.benchmarks.clear import real_faces
+    from kit.benchmarks.clear.real import real_faces
 
     # CLEAR's wrong names are for a likelihood that PEBench does not measure.
     return [replace(record, candidates=()) for record in real_faces(places[FACES])]

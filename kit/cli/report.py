@@ -1,0 +1,86 @@
+"""The verb `report`: pages of one's own run, or today's pages of any verified result."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit.cli.options import DEFAULT_MANIFEST, FILE
+from kit.cli.signatures import stated_identity, with_identity
+from kit.errors import ManifestError, StorageError
+
+if TYPE_CHECKING:
+    from kit.plan.jobs import Plan
+    from kit.signing.keyless import Identity
+
+
+@click.command()
+@click.argument("given", metavar="[MANIFEST | RESULT --to FOLDER]", default=DEFAULT_MANIFEST)
+@click.option("--to", "folder", type=FILE, help="Verify RESULT and write its pages here.")
+@click.option("--trust", type=FILE, help="With --to: a public key to trust (PEM or ssh line).")
+@with_identity
+def report(
+    given: str,
+    folder: Path | None,
+    trust: Path | None,
+    identity: str | None,
+    issuer: str | None,
+    trust_config: Path | None,
+) -> None:
+    """Write the result folder of a manifest, or today's pages of a result.
+
+    With --to, RESULT is the folder of any result. It is verified first, as by `verify`; then this
+    version of the kit makes the pages from the verified numbers.
+    """
+    who = stated_identity(identity, issuer, trust_config)
+    if folder is not None:
+        _render(Path(given), folder, trust, who)
+        return
+    if trust or who:
+        raise click.UsageError("--trust, --identity and --issuer belong to RESULT --to FOLDER")
+    if Path(given).is_dir():
+        raise ManifestError(
+            f"{given} is a folder, and `report` without --to takes a manifest",
+            expected="the manifest of your own run, which is what `report` continues",
+            remedy=f"for today's pages of a result: ./run.sh report {given} --to FOLDER",
+        )
+    _collect(Path(given))
+
+
+def _collect(manifest: Path) -> None:
+    from kit.cli.stage import run_stage
+    from kit.stages.collect import collect
+
+    def write(plan: "Plan") -> None:
+        result, _ = collect(plan)
+        click.echo(f"report: {result / 'report' / 'report.html'}")
+
+    run_stage(manifest, "report", write)
+
+
+def _render(result: Path, folder: Path, trust: Path | None, who: "Identity | None") -> None:
+    from kit.signing.trust import trusted_keys
+    from kit.verification.memory_limit import guarded
+    from kit.verification.pages import write_pages
+    from kit.verification.text import describe
+    from kit.verification.verify import verify
+
+    if not result.is_dir():
+        raise ManifestError(
+            f"{result} is not a result folder, and --to takes one",
+            expected="the folder of a result: results/NAME-DIGEST, or one that somebody sent",
+            remedy=f"for the pages of your own run: ./run.sh report {result}"
+            if result.suffix == ".toml"
+            else "check the path",
+        )
+    if folder.exists() or folder.is_symlink():
+        raise StorageError(
+            f"{folder} exists, and pages are written into a new folder only",
+            remedy="name another folder, or remove this one",
+        )
+    with guarded():
+        found = verify(result, trusted=trusted_keys(trust), identity=who)
+        assert found.contents is not None, "the strict policy makes them"
+        write_pages(found.contents, folder)
+    click.echo(describe(found))
+    click.echo(f"pages of these numbers: {folder / 'report.html'}")

@@ -1,0 +1,59 @@
+"""Which kit made a result: its version, its source, and the code that rendered the pages."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kit.result.layout import RUN
+from kit.result.tables import unusable
+
+# Of run.json of kit 0.1.0, which stated its version alone: `kit_version`.
+FIRST_SCHEMA = "pebench-kit/run/1"
+MAX_VERSION = 50  # characters
+_REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?(-changed)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The kit that made a result.
+
+    `revision` is the git commit of its source, with `-changed` where files differed from it; None
+    where it is not known. `renderer` is the digest of the code that rendered the pages
+    (`kit.report.renderer`); None in a result of version 0.1.0, which did not state it.
+    """
+
+    version: str
+    revision: str | None = None
+    renderer: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.revision[:12]})" if self.revision else self.version
+
+
+def kit_of(run: Mapping[str, object]) -> Kit:
+    """Return the kit that a run.json says it was made by.
+
+    Raises:
+        VerificationError: a part of it is missing or of the wrong type.
+    """
+    if run.get("schema") == FIRST_SCHEMA:
+        return Kit(_version(run.get("kit_version"), "kit_version"))
+    kit = run.get("kit")
+    if not isinstance(kit, dict):
+        raise unusable(RUN, "kit is missing")
+    version = _version(kit.get("version"), "kit.version")
+    revision, renderer = kit.get("revision"), kit.get("renderer")
+    if not isinstance(renderer, str) or not _DIGEST.fullmatch(renderer):
+        raise unusable(RUN, f"kit.renderer is not 64 hexadecimal digits: {str(renderer)[:100]!r}")
+    if revision is None:
+        return Kit(version, None, renderer)
+    if not isinstance(revision, str) or not _REVISION.fullmatch(revision):
+        raise unusable(RUN, f"kit.revision is not a git commit or null: {str(revision)[:100]!r}")
+    return Kit(version, revision, renderer)
+
+
+def _version(said: object, place: str) -> str:
+    if not isinstance(said, str) or not said.isprintable() or not 0 < len(said) <= MAX_VERSION:
+        raise unusable(RUN, f"{place} is not a version: {str(said)[:100]!r}")
+    return said

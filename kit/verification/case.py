@@ -1,0 +1,85 @@
+"""A result under verification, and what the checks find."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kit.digests import sha256_bytes
+from kit.errors import VerificationError
+from kit.experiment.claims import ClaimSection
+from kit.report.contents import Contents
+from kit.result.sizes import most_bytes
+from kit.result.stored import StoredResult
+from kit.result.tree import read_bytes
+from kit.signing.allowed_signers import TrustedKey
+from kit.signing.keyless import Identity
+from kit.verification.planned import Planned
+from kit.verification.recompute import Recomputed
+from kit.verification.statements import Signed
+
+Policy = Literal["strict", "integrity"]
+OK, NOT_CHECKED = "ok", "not checked"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: `outcome` is "ok" or "not checked", `message` one line for people."""
+
+    check: str
+    message: str
+    outcome: str = OK
+
+
+class Case:
+    """A result under verification: what was asked, and what the checks before have established."""
+
+    signed: Signed
+    held: dict[str, bytes]  # bytes that were compared with their signed digests
+    stored: StoredResult
+    found: Recomputed
+    planned: Planned
+    contents: Contents
+
+    def __init__(
+        self, results: Path, trusted: Iterable[TrustedKey], identity: Identity | None
+    ) -> None:
+        self.results, self.trusted, self.identity = results, tuple(trusted), identity
+
+    def read(self, name: str) -> bytes:
+        """Read a signed file again, and use exactly the bytes that were signed."""
+        subjects = self.signed.statement.subjects
+        if name not in subjects:
+            raise VerificationError(
+                f"the signed result has no {name}, so that its numbers cannot be recomputed",
+                remedy="finish the run, then ./run.sh sign",
+            )
+        data = read_bytes(self.results / name, max_bytes=most_bytes(name))
+        if sha256_bytes(data) != subjects[name]:
+            raise VerificationError(
+                f"{name} changed while it was verified",
+                remedy="stop what writes to it; verify again",
+            )
+        return data
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found to hold: the signer, the manifest, and how much was checked."""
+
+    role: str
+    source: str
+    fingerprint: str
+    policy: Policy
+    manifest_digest: str
+    files: int
+    rows: int
+    systems: tuple[str, ...]
+    claims: tuple[ClaimSection, ...]
+    findings: tuple[Finding, ...]
+    contents: Contents | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Return the lines of all checks."""
+        return tuple(found.message for found in self.findings)

@@ -1,0 +1,177 @@
+"""The numbers of a report, whoever rendered it: report.json and the CSV files.
+
+They are compared as numbers and structure. The words of a sentence may be another version's, for a
+result must outlive the wording of the kit; pages are held against what follows byte for byte in
+`kit.verification.pages`, where this kit's code rendered them.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import zip_longest
+from pathlib import PurePosixPath
+
+from kit.errors import VerificationError
+from kit.names import show
+from kit.report import number_files
+from kit.report.contents import SCHEMA, Contents
+from kit.result.layout import REPORT
+from kit.result.schemas import require_schema
+from kit.result.stored_values import ABSENT, other_numbers, same_value, same_words
+from kit.result.strict_json import parse_json
+from kit.result.tables import unusable
+
+REPORT_JSON = f"{REPORT}report.json"
+# Every schema that was ever signed. `report/1` marks damage by version 1 of the rule in
+# `kit.report.damage`.
+SCHEMAS = (SCHEMA,)
+# What a person reads. It holds no number that is not in report.json as well.
+PAGES = frozenset({".html", ".md", ".svg"})
+# Places of report.json that hold a sentence; "*" is any key or any item of a list.
+SENTENCES = tuple(
+    tuple(place.split("."))
+    for place in (
+        "rule", "definitions.*.sentence", "columns.*.reason", "claims.*.reason", "samples.*.why",
+        "tables.*.*.role", "tables.*.*.cells.*.reason", "health.lines.*.worst.*.reason",
+    )
+)  # fmt: skip
+LISTS_OF_SENTENCES = (("glance",), ("comparability",), ("methods", "*", "lost"))
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+_ABSENT_CELL = "absent ("
+NAMED = 5
+
+
+def require_numbers(
+    contents: Contents, stored: Mapping[str, bytes], retired: Collection[str] = ()
+) -> int:
+    """Hold report.json and every CSV file of a report against those that follow.
+
+    Args:
+        contents: what the report says, made from verified rows.
+        stored: {path in the result: bytes} of everything under report/.
+        retired: the metrics, as `name/version`, whose values this kit no longer computes.
+
+    Returns:
+        The number of files that were compared.
+
+    Raises:
+        VerificationError: a number or the structure differs, a file is missing, or one is neither
+            a page nor a file of numbers.
+    """
+    made = {REPORT + name: data for name, data in number_files(contents).items()}
+    faults = [f"{show(name)}: missing" for name in sorted(made.keys() - stored.keys())]
+    faults += [
+        f"{show(name)}: no file of a report"
+        for name in sorted(stored.keys() - made.keys())
+        if PurePosixPath(name).suffix not in PAGES
+    ]
+    for name in sorted(made.keys() & stored.keys()):
+        if stored[name] != made[name]:
+            compare = _json_faults if name == REPORT_JSON else _csv_faults
+            faults += [f"{name}: {fault}" for fault in compare(stored[name], made[name], retired)]
+    if faults:
+        more = [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+        raise VerificationError(
+            "the report does not follow from the stored answers",
+            expected="the numbers that this version of the kit computes from them",
+            found="\n    ".join(faults[:NAMED] + more),
+            remedy="do not use the report; ask the signer how it came to be",
+        )
+    return len(made)
+
+
+def _json_faults(stored: bytes, made: bytes, retired: Collection[str]) -> Iterator[str]:
+    try:
+        held, right = (parse_json(data, max_bytes=len(data)) for data in (stored, made))
+    except ValueError as error:
+        raise unusable(REPORT_JSON, error) from None
+    if not isinstance(held, dict) or not isinstance(right, dict):
+        raise unusable(REPORT_JSON, "not a JSON object")
+    require_schema(REPORT_JSON, held.get("schema"), SCHEMAS)
+    for value in (held, right):
+        value["definitions"] = _by_id(value.get("definitions"))
+    for place, left, follows in _differences(held, right, (), retired):
+        has = "missing" if left is ABSENT else repr(left)[:100]
+        needs = "nothing" if follows is ABSENT else repr(follows)[:100]
+        if _is_at(place, LISTS_OF_SENTENCES):
+            needs = str(follows)
+        yield show(f"{'.'.join(place)} is {has}, recomputed {needs}")
+
+
+def _by_id(definitions: object) -> object:
+    """Return the list of metric definitions by their id: a registry may be put in another order."""
+    if isinstance(definitions, list) and all(isinstance(each, dict) for each in definitions):
+        return {str(each.get("id")): each for each in definitions}
+    return definitions
+
+
+def _differences(
+    held: object, right: object, place: tuple[str, ...], retired: Collection[str]
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """Yield (place, stored value, value that follows) of all that differs."""
+    if _is_at(place, LISTS_OF_SENTENCES) and isinstance(right, list):
+        if not isinstance(held, list) or not all(isinstance(each, str) for each in held):
+            yield place, held, "a list of sentences"
+        elif wrong := other_numbers(held, right):
+            yield place, wrong, "another number in the same words"
+    elif _is_at(place, SENTENCES):
+        if not same_words(held, right):
+            yield place, held, right
+    elif isinstance(held, dict) and isinstance(right, dict):
+        if _is_uncomputed(right, place, retired):
+            return
+        for key in sorted({*held, *right}):
+            pair = held.get(key, ABSENT), right.get(key, ABSENT)
+            yield from _differences(*pair, (*place, key), retired)
+    elif isinstance(held, list) and isinstance(right, list) and len(held) == len(right):
+        for number, (left, follows) in enumerate(zip(held, right, strict=True)):
+            yield from _differences(left, follows, (*place, str(number)), retired)
+    elif not same_value(held, right):
+        yield place, held, right
+
+
+def _is_uncomputed(
+    right: Mapping[str, object], place: tuple[str, ...], retired: Collection[str]
+) -> bool:
+    """Say whether this is the difference to Retain-only of a metric that is no longer computed."""
+    is_cell = len(place) == 5 and place[0] == "tables" and place[1].endswith("_distance")
+    return is_cell and right.get("metric") in retired
+
+
+def _is_at(place: tuple[str, ...], patterns: tuple[tuple[str, ...], ...]) -> bool:
+    return any(
+        len(place) == len(pattern)
+        and all(part in ("*", key) for part, key in zip(pattern, place, strict=True))
+        for pattern in patterns
+    )
+
+
+def _csv_faults(stored: bytes, made: bytes, _: Collection[str]) -> Iterator[str]:
+    try:
+        held, right = (csv.reader(io.StringIO(data.decode())) for data in (stored, made))
+        head: list[str] = []
+        for number, (left, follows) in enumerate(zip_longest(held, right), 1):
+            head = head or follows or []
+            if left is None or follows is None or len(left) != len(follows):
+                yield f"line {number} is missing, or is too much, or has other columns"
+                return
+            for column, cell, computed in zip(head, left, follows, strict=True):
+                if not _same_cell(column, cell, computed):
+                    said = show(f"line {number}, {column} is {cell[:100]!r}")
+                    yield f"{said}, recomputed {show(repr(computed[:100]))}"
+    except (csv.Error, UnicodeDecodeError) as error:
+        yield f"it cannot be read as CSV: {show(str(error))}"
+
+
+def _same_cell(column: str, stored: str, computed: str) -> bool:
+    if stored == computed:
+        return True
+    if column == "reason" or (
+        stored.startswith(_ABSENT_CELL) and computed.startswith(_ABSENT_CELL)
+    ):
+        return same_words(stored, computed)
+    if not _NUMBER.fullmatch(stored) or not _NUMBER.fullmatch(computed):
+        return False
+    return math.isfinite(float(computed)) and float(stored) == float(computed)

@@ -1,0 +1,92 @@
+"""What `verify` says of a result, for people and for programs."""
+
+import json
+from collections.abc import Sequence
+
+from kit.errors import KitError
+from kit.verification.case import NOT_CHECKED, OK, Finding, Verification
+from kit.verification.statements import IDENTITY
+from kit.verification.verify import CHECKS
+
+REFUSED, NOT_RUN = "refused", "not run"
+_MARKS = {OK: "ok  ", NOT_CHECKED: "--  "}
+NOT_PROVEN = """\
+What this does not prove: that the answers came from running the kit on the stated data and
+models (a run on one's own machine vouches for itself), that questions and right answers are the
+benchmark's, when it was signed, who holds the key or that it was not stolen, or that no other run
+was made and left out."""
+NOT_PROVEN_OF_AN_IDENTITY = """\
+What this does not prove: that the answers came from running the kit on the stated data and
+models (a run on one's own machine vouches for itself), that questions and right answers are the
+benchmark's, that nobody else could act as this identity, who holds the key beside it, or that no
+other run was made and left out."""
+
+
+def describe(verification: Verification) -> str:
+    """Return a short text for people; it ends with what a signature does not prove."""
+    lines = [f"{_MARKS[found.outcome]}{found.message}" for found in verification.findings]
+    lines.append(f"    key: sha256 {verification.fingerprint}")
+    return "\n".join([*lines, _not_proven(verification)])
+
+
+def _not_proven(verification: Verification) -> str:
+    return NOT_PROVEN_OF_AN_IDENTITY if verification.role == IDENTITY else NOT_PROVEN
+
+
+def accepted_json(verification: Verification) -> str:
+    """Return what was found to hold, for programs: each check with its outcome."""
+    parts = ("role", "source", "fingerprint", "policy", "manifest_digest", "files", "rows")
+    return json.dumps(
+        {
+            "verified": True,
+            **{name: getattr(verification, name) for name in parts},
+            "systems": verification.systems,
+            "claims": [claim.id for claim in verification.claims],
+            "messages": verification.messages,
+            "checks": _checks(verification.findings, NOT_RUN),
+            "not_proven": _not_proven(verification),
+        },
+        indent=2,
+    )
+
+
+def refused_json(error: KitError, findings: Sequence[Finding] = ()) -> str:
+    """Return why a result is refused, for programs; `code` is the exit code.
+
+    Args:
+        error: what refused it.
+        findings: of the checks that were run before.
+    """
+    parts = {name: getattr(error, name) for name in ("what", "expected", "found", "remedy")}
+    said = {name: None if value is None else str(value) for name, value in parts.items()}
+    checks = _checks(findings, REFUSED)
+    return json.dumps(
+        {"verified": False, "code": error.exit_code, **said, "checks": checks}, indent=2
+    )
+
+
+def _checks(findings: Sequence[Finding], first_missing: str) -> list[dict[str, object]]:
+    """Return each check with its name, outcome, messages, and what it proves and does not.
+
+    Args:
+        findings: of the checks that were run.
+        first_missing: the outcome of the first check without a finding; those after it did not run.
+    """
+    listed: list[dict[str, object]] = []
+    missing = first_missing
+    for check in CHECKS:
+        mine = [found for found in findings if found.check == check.name]
+        outcomes = {found.outcome for found in mine}
+        outcome = NOT_CHECKED if NOT_CHECKED in outcomes else OK
+        if not mine:
+            outcome, missing = missing, NOT_RUN
+        listed.append(
+            {
+                "name": check.name,
+                "outcome": outcome,
+                "messages": [found.message for found in mine],
+                "proves": check.proves,
+                "does_not_prove": check.does_not_prove,
+            }
+        )
+    return listed
