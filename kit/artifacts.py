@@ -164,14 +164,20 @@ def require_space(folder: Path, needed: int) -> None:
         )
 
 
-def storage_error(error: OSError, place: Path | None = None) -> StorageError:
+def storage_error(error: OSError, path: Path | None = None) -> StorageError:
     """Return the kit's error, with a remedy, for an operating system's error about writing."""
-    where = place or error.filename or f"{cache_root()} or {results_root()}"
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return StorageError(
-        f"{where}: {'the disk is full' if full else 'cannot be written'}",
-        found=error.strerror,
-        remedy="free some space and run the same command again; it resumes where it stopped"
-        if full
-        else "make it writable, or point PEBENCH_CACHE and PEBENCH_RESULTS to writable folders",
-    )
+    roots = (cache_root(), results_root())
+    where = path
+    if where is None and isinstance(error.filename, str):
+        where = Path(error.filename)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "the disk is full"
+        remedy = "free some space and run the same command again; it resumes where it stopped"
+    elif where is None or any(where == root or root in where.parents for root in roots):
+        what = "cannot be written"
+        remedy = "make it writable, or point PEBENCH_CACHE and PEBENCH_RESULTS to writable folders"
+    else:
+        what = "cannot be written"
+        remedy = "create its folder and make it writable, or name another path"
+    shown = where or " or ".join(map(str, roots))
+    return StorageError(f"{shown}: {what}", found=error.strerror, remedy=remedy)

@@ -117,7 +117,7 @@ def croissant(manifest: Path, output: Path | None) -> None:
 
 
 @data.command()
-@with_manifest
+@click.argument("manifest", type=FILE)
 @click.argument("target", type=FILE)
 def export(manifest: Path, target: Path) -> None:
     """Pack all fetched sources into one tar file.
@@ -132,7 +132,7 @@ def export(manifest: Path, target: Path) -> None:
 
 
 @data.command(name="import")
-@with_manifest
+@click.argument("manifest", type=FILE)
 @click.argument("archive", type=FILE)
 def import_(manifest: Path, archive: Path) -> None:
     """Unpack exported sources into the cache; verify every byte."""

@@ -21,6 +21,8 @@ from kit.errors import unknown
 if TYPE_CHECKING:
     pass
 
+BASE_BYTES = 20_000_000  # of the embedded base model
+
 
 class Verbs(click.Group):
     """Lists the verbs in the order of a run, and suggests the nearest for an unknown one."""
@@ -154,10 +156,11 @@ def smoke_base(output: Path | None) -> None:
 
     Also writes the list of its checksums. Takes about 40 minutes.
     """
-    from kit.artifacts import PROJECT
+    from kit.artifacts import PROJECT, require_space
     from kit.smoke.base import build_base
 
     folder = output or PROJECT / "kit" / "smoke" / "base"
+    require_space(folder.parent, BASE_BYTES)
     checksums = PROJECT / "checksums" / "smoke-base.sha256"
     build_base(folder, output.with_suffix(".sha256") if output else checksums)
     click.echo(f"wrote {folder}")

@@ -4,9 +4,10 @@ A source without a committed list is used only if the user allows it. Its list i
 the bytes that arrived, and every result made from them says so.
 """
 
+import shlex
 from pathlib import Path
 
-from kit.artifacts import cache_root, project_path
+from kit.artifacts import PROJECT, cache_root, project_path
 from kit.digests import sha256_file, sha256_value
 from kit.errors import ManifestError
 from kit.experiment.manifest import SourceSection
@@ -40,7 +41,13 @@ def list_of(source: SourceSection) -> Path:
     if local.is_file() and (source.repo or source.mirrors):
         return local
     remedy = "restore it from the repository: the kit uses no unverified bytes"
-    if source.repo or source.mirrors:
+    if source.folder and not project_path(source.folder).is_relative_to(PROJECT / "kit"):
+        remedy = (
+            "restore it from the repository, or list files that you trust: "
+            f"(cd {shlex.quote(source.folder)} && find -L . -type f -printf '%P\\0' | "
+            f"xargs -0 sha256sum) > {shlex.quote(source.checksums)}"
+        )
+    elif source.repo or source.mirrors:
         remedy = (
             "run `./run.sh lock MANIFEST` on a machine that reaches the hub; to run without a "
             "list: `./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from kit import names
 from kit.artifacts import project_path, write_bytes
 from kit.digests import format_checksums, git_blob, hash_files, read_checksums
-from kit.errors import ChecksumError, ManifestError
+from kit.errors import ChecksumError, ManifestError, unknown
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.fetch.hub import HubFile, head_revision, hub_files
 from kit.fetch.licences import require_accepted
@@ -25,15 +25,19 @@ def lockable(manifest: Manifest, only: str | None) -> list[SourceSection]:
     Raises:
         ManifestError: there is no such source, or the kit draws it, or it is a local folder.
     """
-    found = [s for s in manifest.all_sources() if s.repo or s.mirrors]
-    chosen = [s for s in found if only in (None, s.name)]
-    if not chosen:
+    remote = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
+    if not remote:
         raise ManifestError(
-            f"no source '{only}' to lock" if only else "no source to lock",
-            expected=", ".join(source.name for source in found) or "a source with repo or mirrors",
-            remedy="choose one of these: embedded sources and local folders have their lists",
+            "no source to lock",
+            expected="a source with repo or mirrors",
+            remedy="nothing to do: embedded sources and local folders have their lists already",
         )
-    return chosen
+    if only is None:
+        return list(remote.values())
+    if only not in remote:
+        what = f"no source '{only}' to lock"
+        raise unknown(what, only, remote, remedy="choose one of these sources")
+    return [remote[only]]
 
 
 def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None = None) -> None:

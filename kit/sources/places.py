@@ -80,7 +80,10 @@ def _history_path(source: SourceSection) -> Path:
 
 def _read_history(source: SourceSection) -> History:
     path = _history_path(source)
-    return History(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else History()
+    if not path.is_file():
+        return History()
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return History(stored.get("hosts", {}), stored.get("revision"))
 
 
 def record_origin(source: SourceSection, hosts: Mapping[str, int], revision: str | None) -> None:

@@ -265,7 +265,7 @@ def test_a_stored_number_that_does_not_follow_stops_the_comparison(one_seed, oth
 def test_the_text_says_differences_tests_and_the_end(one_seed, five_seeds):
     said = "\n".join(comparison_text(held(one_seed, five_seeds)))
     assert "  systems: both-ga-s2: A -, B ga, target both, seed 2" in said
-    assert "  systems: and 43 more, --json lists all" in said
+    assert "  systems: and 43 more; --json lists all" in said
     assert "the claim itself: REPRODUCED in A, REPRODUCED in B" in said
     assert "Signatures were not checked" in said
 
@@ -285,7 +285,7 @@ def call(capsys):
 def test_the_exit_code_is_zero_only_if_every_claim_is_reproduced(call, one_seed, other):
     code, said = call(one_seed, one_seed)
     assert (code, said.splitlines()[-3]) == (0, "A reproduces B")
-    assert said.splitlines()[-2].startswith("Nothing was done again")
+    assert said.splitlines()[-2].startswith("No work was repeated")
     edit_answers(other, "person-npo-s1", FORGET, NAMES[0])
     code, said = call(finish(other), one_seed)
     assert (code, said.splitlines()[-2]) == (1, "A does not reproduce B")

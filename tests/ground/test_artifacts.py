@@ -165,12 +165,25 @@ def test_the_places_follow_the_environment(monkeypatch, tmp_path):
         (errno.EROFS, "cannot be written", "make it writable"),
     ],
 )
-def test_a_failed_write_is_explained(number, said, remedy):
+def test_a_failed_write_is_explained(monkeypatch, number, said, remedy):
+    monkeypatch.setenv("PEBENCH_CACHE", "/data")
     error = storage_error(OSError(number, os.strerror(number), "/data/rows.parquet"))
     assert error.what == f"/data/rows.parquet: {said}"
     assert error.found == os.strerror(number)
     assert error.remedy.startswith(remedy)
     assert error.exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("/data", True), ("/data/x", True), ("/made/x", True), ("/database/x", False), (None, True)],
+)
+def test_the_remedy_names_the_variables_only_where_they_would_help(monkeypatch, path, named):
+    monkeypatch.setenv("PEBENCH_CACHE", "/data")
+    monkeypatch.setenv("PEBENCH_RESULTS", "/made")
+    error = storage_error(OSError(errno.ENOENT, "No such file or directory", path))
+    assert ("PEBENCH_CACHE" in error.remedy) is named
+    assert error.what.startswith(path or "/data or /made")
 
 
 def test_too_little_room_is_found_before_the_first_byte(tmp_path):

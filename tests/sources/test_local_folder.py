@@ -1,11 +1,14 @@
 """A source in a folder of the user: links are followed, and a broken link is a missing file."""
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from kit.errors import ChecksumError, DataError
-from tests.hub.fetching import FILES, QUICK, SMALL, bring, commit_list, write
+from kit.digests import read_checksums
+from kit.errors import ChecksumError, DataError, ManifestError
+from tests.hub.fetching import FILES, QUICK, SMALL, bring, commit_list, digests, write
 
 pytest_plugins = ["tests.hub.fixtures"]
 
@@ -28,6 +31,19 @@ def test_links_are_followed_as_a_hub_cache_is_made_of_them(own, tmp_path):
     (tmp_path / "blob").write_bytes(b"what that is\n")
     with pytest.raises(ChecksumError, match=SMALL):
         bring(own, QUICK)
+
+
+def test_the_remedy_for_a_missing_list_writes_one(own, tmp_path):
+    (tmp_path / "own" / SMALL).rename(tmp_path / "blob")
+    (tmp_path / "own" / SMALL).symlink_to(tmp_path / "blob")
+    [source] = own.sources
+    os.remove(source.checksums)
+    with pytest.raises(ManifestError, match="does not exist") as caught:
+        bring(own, QUICK)
+    command = caught.value.remedy.partition("trust: ")[2]
+    subprocess.run(["bash", "-c", command], check=True)
+    assert read_checksums(Path(source.checksums)) == digests(FILES)
+    assert bring(own, QUICK) == 0
 
 
 def to_nowhere(path):
