@@ -112,25 +112,30 @@ class Transfer:
         if held:
             headers["Range"] = f"bytes={held}-"
         with self._client.stream("GET", address.url, headers=headers) as answer:
-            status = answer.status_code
-            if status == httpx2.codes.RANGE_NOT_SATISFIABLE and held:
+            if answer.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE and held:
                 return self._check_complete(hasher.hexdigest(), held, address)
-            self._require_file(answer, address)
-            version = Version.of(answer, address.host, self._wanted.name)
-            limit = self._limit(answer, address, version)
-            if version.total is not None and version.total > limit:
-                raise TooLong(limit, joined=held > 0)
-            partial = status == httpx2.codes.PARTIAL_CONTENT
-            if partial and not self._continues(answer, version, held):
-                self._part.drop()
-                raise Again("another file than before", 0.0)
-            if not partial or not held:  # the whole file, whatever range was requested
-                hasher, held = hashlib.sha256(), 0
-                self._part.begin(version)
-            arrived = self._write(answer, hasher, held, limit)
+            return self._receive(answer, address, hasher, held)
+
+    def _receive(
+        self, answer: httpx2.Response, address: Address, hasher: "hashlib._Hash", held: int
+    ) -> Download:
+        """Append an answer to the `held` bytes, or start over if it does not continue them."""
+        self._require_file(answer, address)
+        version = Version.of(answer, address.host, self._wanted.name)
+        limit = self._limit(answer, address, version)
+        if version.total is not None and version.total > limit:
+            raise TooLong(limit, joined=held > 0)
+        partial = answer.status_code == httpx2.codes.PARTIAL_CONTENT
+        if partial and not self._continues(answer, version, held):
+            self._part.drop()
+            raise Again("another file than before", 0.0)
+        if not partial or not held:  # the whole file, whatever range was requested
+            hasher, held = hashlib.sha256(), 0
+            self._part.begin(version)
+        arrived = self._write(answer, hasher, held, limit)
+        whole = version.total if self._wanted.size is None else self._wanted.size
         # If the hub's listing has a wrong size, the listed digest decides.
-        whole = version.total if size is None else size
-        if whole is not None and arrived < whole and listed != hasher.hexdigest():
+        if whole is not None and arrived < whole and self._wanted.sha256 != hasher.hexdigest():
             raise Again(f"{arrived} of {whole} bytes")
         return Download(self._part.path, hasher.hexdigest(), arrived, address.host, joined=held > 0)
 

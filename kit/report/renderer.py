@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kit.artifacts import PROJECT
-from kit.digests import sha256_file, sha256_value
+from kit.digests import sha256_bytes, sha256_file, sha256_value
 
 # Everything in this room renders; so does all that it imports.
 ROOTS = ("kit.report",)
@@ -53,31 +53,47 @@ def rendering_code() -> dict[str, str]:
         module = waiting.pop()
         if module not in found:
             text = sources[module].read_text(encoding="utf-8")
-            tree = ast.parse(text)  # one at a time: all trees together take 50 MB
-            found[module] = code_digest(tree)
-            waiting += (name for name in _imported(module, tree, sources) if name in sources)
+            # One tree at a time: all of them together take 50 MB.
+            found[module], imports = read_code(text)
+            waiting += (name for name in _names(module, imports, sources) if name in sources)
             if _BY_NAME.search(text):
                 waiting += _within(_package(module, sources), sources)
     return dict(sorted(found.items()))
 
 
-def code_digest(tree: ast.Module) -> str:
-    """Return the digest of a syntax tree without its docstrings, which are taken out of it."""
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-    return sha256_value(_plain(tree))
+def read_code(text: str) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
+    """Return the digest of a module's syntax tree without docstrings, and its import statements."""
+    parts: list[str] = []
+    imports: list[ast.Import | ast.ImportFrom] = []
+    _write(ast.parse(text), parts, imports)
+    return sha256_bytes("".join(parts).encode()), imports
 
 
-def _plain(node: object) -> object:
-    """Return a syntax tree as lists; what is empty is left out, as fields of a later Python are."""
+def _write(node: object, parts: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+    """Add a syntax tree to `parts`, one piece of text at a time, and its imports to `imports`.
+
+    What is empty is left out, so that a field of a later Python changes nothing. `ctx` follows from
+    where a name stands.
+    """
     if isinstance(node, ast.AST):
-        fields = ((name, getattr(node, name, None)) for name in node._fields)
-        told = [[name, _plain(value)] for name, value in fields if value not in (None, [])]
-        return [type(node).__name__, *told]
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    return repr(node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+        parts.append(f"{node.__class__.__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is not None and name != "ctx" and not (value.__class__ is list and not value):
+                parts.append(f"{name}=")
+                _write(value, parts, imports)
+        parts.append(")")
+    elif isinstance(node, list):
+        parts.append("[")
+        for item in node:
+            _write(item, parts, imports)
+        parts.append("]")
+    else:
+        parts.append(f"{node!r},")
 
 
 def _sources() -> dict[str, Path]:
@@ -99,21 +115,21 @@ def _package(module: str, sources: Mapping[str, Path]) -> str:
     return module if is_package else module.rpartition(".")[0]
 
 
-def _imported(module: str, tree: ast.Module, sources: Mapping[str, Path]) -> Iterator[str]:
-    """Yield every dotted name that a module imports, anywhere in it, and the packages of each."""
+def _names(
+    module: str, imports: Iterable[ast.Import | ast.ImportFrom], sources: Mapping[str, Path]
+) -> Iterator[str]:
+    """Yield every dotted name that the imports of a module name, and the packages of each."""
     package = _package(module, sources).split(".")
-    for node in ast.walk(tree):
+    for node in imports:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             above = package[: len(package) + 1 - node.level] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
         for name in names:
-            parts = name.split(".")
-            yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+            dotted = name.split(".")
+            yield from (".".join(dotted[:count]) for count in range(1, len(dotted) + 1))
 
 
 def _files_beside(modules: Iterable[str]) -> list[Path]:

@@ -31,16 +31,16 @@ Made = TypeVar("Made")
 
 def is_rendered_here(kit: Kit) -> bool:
     """Say whether the pages of a result were rendered by the code of this kit."""
-    return kit.renderer == renderer_digest()
+    return kit.renderer is not None and kit.renderer == renderer_digest()
 
 
 def not_remade(kit: Kit) -> str:
     """Return, in one line, that pages of another renderer were not compared, and what was."""
-    renderer = f", renderer {kit.renderer[:12]}" if kit.renderer else ""
+    theirs = f"{kit}, renderer {kit.renderer[:12]}," if kit.renderer else str(kit)
+    ours = f"{__version__}, renderer {renderer_digest()[:12]}" if kit.renderer else __version__
     return (
-        f"pages were rendered by kit {kit}{renderer} and are not remade by kit {__version__}, "
-        f"renderer {renderer_digest()[:12]}; their numbers were checked in report.json and the CSV "
-        "files"
+        f"pages were rendered by kit {theirs} and are not remade by kit {ours}; their numbers were "
+        "checked in report.json and the CSV files"
     )
 
 

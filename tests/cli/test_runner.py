@@ -251,7 +251,7 @@ def test_an_image_that_was_not_built_is_named(place):
     assert "apptainer build" in missing.stderr
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
 def test_a_results_folder_of_another_user_is_refused_before_the_container(place):
     (place.root / "results").mkdir()
     os.chown(place.root / "results", 4321, 4321)

@@ -169,10 +169,10 @@ def test_a_caption_names_person_and_event_or_the_question():
     assert texts(known)[0] == "Ada"
     assert texts(known)[1].endswith("...")
     assert max(map(len, texts(known))) * cs.LETTER <= cs.CELL
-    nobody = Record("2", Concept.PRESENCE, "Is there a very tall tree in the image?", "yes")
-    assert texts(nobody)[-1] == "yes"
-    assert " ".join(texts(nobody)[:-1]) == nobody.question
-    assert len(texts(dataclasses.replace(nobody, question="tree " * 99))) == 3
+    anonymous = Record("2", Concept.PRESENCE, "Is there a very tall tree in the image?", "yes")
+    assert texts(anonymous)[-1] == "yes"
+    assert " ".join(texts(anonymous)[:-1]) == anonymous.question
+    assert len(texts(dataclasses.replace(anonymous, question="tree " * 99))) == 3
 
 
 def test_letters_that_the_font_lacks_stop_nothing(tmp_path):

@@ -127,7 +127,7 @@ def test_a_local_file_has_its_relative_path_its_digest_and_its_format(local):
     }
     assert file_of(document, "x%41.JPG")["encodingFormat"] == "image/jpeg"
     assert file_of(document, "LICENSE")["encodingFormat"] == "application/octet-stream"
-    assert "license" not in document, "nobody has stated one"
+    assert "license" not in document, "none is stated"
     assert "no licence stated" in document["description"]
 
 

@@ -41,7 +41,9 @@ def test_offline_uses_existing_files_and_opens_no_socket(hub, experiment, tmp_pa
     assert no_socket == []
 
 
-def test_offline_a_licence_is_asked_for_as_online(hub, experiment, nobody, tmp_path, no_socket):
+def test_offline_a_licence_is_asked_for_as_online(
+    hub, experiment, no_terminal, tmp_path, no_socket
+):
     commit_list(tmp_path)
     write(place(experiment().sources[0]).path)
     silent = Settings(**{**vars(OFFLINE), "accept_licences": False})

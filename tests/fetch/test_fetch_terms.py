@@ -17,7 +17,7 @@ WEIGHTS = {"config.json": b"{}", "model.safetensors": b"weights"}
 
 
 @pytest.fixture
-def somebody(monkeypatch):
+def terminal(monkeypatch):
     """A person at the terminal; a test sets the answer."""
     asked = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
@@ -30,7 +30,7 @@ def somebody(monkeypatch):
 
 
 def test_a_licence_is_shown_and_nothing_is_fetched_without_consent(
-    hub, experiment, nobody, capsys, tmp_path
+    hub, experiment, no_terminal, capsys, tmp_path
 ):
     commit_list(tmp_path)
     with pytest.raises(LicenceError, match="MIT") as caught:
@@ -42,9 +42,9 @@ def test_a_licence_is_shown_and_nothing_is_fetched_without_consent(
     assert not accepted_path().exists()
 
 
-def test_consent_is_recorded_and_not_asked_for_again(hub, experiment, somebody, capsys, tmp_path):
+def test_consent_is_recorded_and_not_asked_for_again(hub, experiment, terminal, capsys, tmp_path):
     commit_list(tmp_path)
-    asked = somebody(True)
+    asked = terminal(True)
     bring(experiment(), QUICK)
     assert len(asked) == 1
     capsys.readouterr()
@@ -58,9 +58,9 @@ def test_consent_is_recorded_and_not_asked_for_again(hub, experiment, somebody, 
     assert record["licence_accepted"] == entry
 
 
-def test_a_no_is_a_no(hub, experiment, somebody, tmp_path):
+def test_a_no_is_a_no(hub, experiment, terminal, tmp_path):
     commit_list(tmp_path)
-    somebody(False)
+    terminal(False)
     with pytest.raises(LicenceError):
         bring(experiment(), QUICK)
     assert hub.requests == []
@@ -68,7 +68,7 @@ def test_a_no_is_a_no(hub, experiment, somebody, tmp_path):
 
 @pytest.mark.parametrize("change", [{"licence": "CC BY 4.0"}, {"revision": "f" * 40}])
 def test_other_terms_or_another_revision_are_asked_for_again(
-    hub, experiment, nobody, tmp_path, change
+    hub, experiment, no_terminal, tmp_path, change
 ):
     commit_list(tmp_path)
     bring(experiment(), ACCEPTED)
@@ -76,13 +76,15 @@ def test_other_terms_or_another_revision_are_asked_for_again(
         bring(experiment(**change), QUICK)
 
 
-def test_a_source_without_a_licence_says_so(hub, experiment, nobody, tmp_path):
+def test_a_source_without_a_licence_says_so(hub, experiment, no_terminal, tmp_path):
     commit_list(tmp_path)
     with pytest.raises(LicenceError, match="none stated"):
         bring(experiment(licence=""), QUICK)
 
 
-def test_what_the_kit_draws_or_the_user_has_needs_no_consent(hub, experiment, nobody, tmp_path):
+def test_what_the_kit_draws_or_the_user_has_needs_no_consent(
+    hub, experiment, no_terminal, tmp_path
+):
     commit_list(tmp_path)
     write(tmp_path / "own")
     own = experiment(repo=None, revision=None, folder=str(tmp_path / "own"))

@@ -74,7 +74,7 @@ def data_of(cache: Path) -> dict[str, bytes]:
 
 def test_from_a_lock_to_a_machine_without_network(call, written, hub, tmp_path, monkeypatch):
     unpinned = written(revision=None)
-    assert call("lock", unpinned)[0] == 13, "nobody has accepted anything"
+    assert call("lock", unpinned)[0] == 13, "no licence was accepted yet"
     code, said = call("lock", unpinned, YES)
     assert code == 0, said
     assert f'revision = "{REVISION}"' in said

@@ -74,6 +74,6 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no terminal to ask on."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)

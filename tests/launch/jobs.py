@@ -12,7 +12,7 @@ IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
 GATED = """
 [[sources]]
 name = "faces"
-repo = "somebody/faces"
+repo = "owner/faces"
 licence = "on request"
 gated = true
 checksums = "checksums/smoke.sha256"

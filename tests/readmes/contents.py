@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from kit.errors import KitError
 from kit.experiment.reference import key_tables
+from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
 from tests.readmes.pages import PROJECT
 
@@ -39,6 +40,12 @@ def _purpose(room: str) -> str:
         return "What every room may use: errors, digests, artifacts, random draws, names"
     source = (PROJECT / "kit" / room / "__init__.py").read_text(encoding="utf-8")
     return _sentence(ast.get_docstring(ast.parse(source)))
+
+
+def checks() -> str:
+    """Return the checks of `verify`: what each proves, and what it does not."""
+    lines = [f"| {name} | {proves} | {leaves_open} |" for name, proves, leaves_open in table()]
+    return "\n".join(["| check | proves | does not prove |", "|---|---|---|", *lines])
 
 
 def needs() -> str:
@@ -91,6 +98,7 @@ CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "keys"): key_tables,
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
+    ("kit/verification/README.md", "checks"): checks,
     ("kit/methods/README.md", "needs"): needs,
     ("kit/methods/README.md", "step"): step,
 }

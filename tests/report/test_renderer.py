@@ -1,11 +1,11 @@
 """The digest of a renderer covers all that makes a page, and nothing that does not."""
 
-import ast
+import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.report import renderer
 
 SOURCE = '''"""A page."""
@@ -89,14 +89,22 @@ def test_another_version_of_a_library_that_writes_pages_is_another_renderer(kit_
 
 def test_all_modules_of_the_kit_that_a_report_loads_are_in_it():
     """The closure is read from the sources; this asks Python what it has really loaded."""
-    found = set(renderer.rendering_code())
-    assert {"kit.report.pages", "kit.metrics", "kit.statistics"} <= found
-    loaded = [name for name in sys.modules if name.startswith("kit.report.")]
-    assert set(loaded) <= found
-    names = {path.name for path in renderer._files_beside(found)}
-    assert {path.name for path in Path("kit/report/templates").iterdir()} <= names
+    code = (
+        "import sys, kit.report, kit.report.model_card, kit.report.metadata, kit.benchmarks as b; "
+        "[b.protocol(name) for name in b.names()]; "
+        "print(*[name for name in sys.modules if name.split('.')[0] == 'kit'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    loaded, found = set(done.stdout.split()), set(renderer.rendering_code())
+    assert {"kit.report.pages", "kit.metrics.statistics", "kit.benchmarks.pope"} <= loaded
+    assert loaded <= found
+    assert not {name for name in found if name.startswith(("kit.training", "kit.methods"))}
+    beside = set(renderer._files_beside(found))
+    assert {*(PROJECT / "kit/report/templates").iterdir()} <= beside
 
 
 def test_a_constant_of_nothing_is_not_left_out():
-    codes = [renderer.code_digest(ast.parse(text)) for text in ("x = None", "x = 0", "x = ''")]
+    codes = [renderer.read_code(text)[0] for text in ("x = None", "x = 0", "x = ''")]
     assert len(set(codes)) == 3

@@ -63,7 +63,7 @@ def test_pages_of_another_renderer_are_not_compared_and_the_output_says_so(forei
     found = verify(foreign, trusted=TRUSTED)
     (said,) = [each for each in found.findings if each.outcome == NOT_CHECKED]
     assert said.check == "pages"
-    assert re.search(r"rendered by kit 0\.1\.9, renderer abababababab and are not", said.message)
+    assert re.search(r"rendered by kit 0\.1\.9, renderer abababababab, and are not", said.message)
     assert "numbers were checked in report.json and the CSV files" in said.message
 
 
