@@ -11,6 +11,7 @@ from kit.report.claims import is_percent, number, printed
 from kit.verdicts.claims_file import count, entry
 from kit.verdicts.judging import Verdict
 
+REPEATED = {"answers": "nothing, answers are equal"}  # by the depth of a comparison
 MAX_DIFFERENCES = 5  # printed of each kind
 MAX_WIDTH = 40  # characters of a printed value
 
@@ -77,8 +78,9 @@ def _claim_lines(compared: Compared) -> Iterator[str]:
     if (finding := compared.finding) is not None:
         shown = [number(v, percent, True) for v in (finding.difference, finding.low, finding.high)]
         least = number(finding.detectable, percent, False)
+        repeated = REPEATED.get(compared.depth, compared.depth)
         yield (
-            f"     repeated: {compared.depth}; test: {compared.test}; difference {shown[0]} "
+            f"     repeated: {repeated}; test: {compared.test}; difference {shown[0]} "
             f"[{shown[1]}, {shown[2]}], margin {number(claim.equivalence, percent, False)}, "
             f"detectable {least}"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kit.cli.options import DEFAULT_MANIFEST, FILE
-from kit.cli.signatures import stated_identity, with_identity
+from kit.cli.signature_options import stated_identity, with_authorities, with_identity
 from kit.errors import ManifestError, StorageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--to", "folder", type=FILE, help="Verify RESULT and write its pages here.")
 @click.option("--trust", type=FILE, help="With --to: a public key to trust (PEM or ssh line).")
 @with_identity
+@with_authorities
 def report(
     given: str,
     folder: Path | None,
@@ -26,6 +27,7 @@ def report(
     identity: str | None,
     issuer: str | None,
     trust_config: Path | None,
+    timestamp_authority: Path | None,
 ) -> None:
     """Write the result folder of a manifest, or today's pages of a result.
 
@@ -34,10 +36,12 @@ def report(
     """
     who = stated_identity(identity, issuer, trust_config)
     if folder is not None:
-        _render(Path(given), folder, trust, who)
+        _render(Path(given), folder, trust, who, timestamp_authority)
         return
-    if trust or who:
-        raise click.UsageError("--trust, --identity and --issuer belong to RESULT --to FOLDER")
+    if trust or who or timestamp_authority:
+        raise click.UsageError(
+            "--trust, --identity, --issuer and --timestamp-authority belong to RESULT --to FOLDER"
+        )
     if Path(given).is_dir():
         raise ManifestError(
             f"{given} is a folder, and `report` without --to takes a manifest",
@@ -58,7 +62,14 @@ def _collect(manifest: Path) -> None:
     run_stage(manifest, "report", write)
 
 
-def _render(result: Path, folder: Path, trust: Path | None, who: "Identity | None") -> None:
+def _render(
+    result: Path,
+    folder: Path,
+    trust: Path | None,
+    who: "Identity | None",
+    authorities: Path | None,
+) -> None:
+    from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
     from kit.verification.memory_limit import guarded
     from kit.verification.pages import write_pages
@@ -79,7 +90,12 @@ def _render(result: Path, folder: Path, trust: Path | None, who: "Identity | Non
             remedy="name another folder, or remove this one",
         )
     with guarded():
-        found = verify(result, trusted=trusted_keys(trust), identity=who)
+        found = verify(
+            result,
+            trusted=trusted_keys(trust),
+            identity=who,
+            authorities=authorities or AUTHORITIES,
+        )
         assert found.contents is not None, "the strict policy makes them"
         write_pages(found.contents, folder)
     click.echo(describe(found))

@@ -1,79 +1,62 @@
-"""The verbs about who vouches for a result: sign, verify, keygen. No logic here."""
+"""The verbs that sign and verify a result, and the one that makes a key. No logic here."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from kit.cli.options import FILE, with_result
+from kit.cli.signature_options import (
+    require_web_address,
+    stated_identity,
+    with_authorities,
+    with_identity,
+    with_passphrase_file,
+)
 
 if TYPE_CHECKING:
     from kit.signing.keyless import Identity
     from kit.verification.case import Finding, Policy, Verification
 
-DEFAULT = "manifests/smoke.toml"
-FILE: Any = click.Path(path_type=Path)
-
-
-def with_passphrase_file(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flag --passphrase-file."""
-    option: Any = click.option(
-        "--passphrase-file",
-        type=FILE,
-        help="A file (mode 0600) with the key's passphrase; else PEBENCH_PASSPHRASE_FILE, "
-        "PEBENCH_PASSPHRASE, or a question on the terminal.",
-    )
-    return option(command)
-
-
-def with_identity(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags --identity, --issuer and --trust-config."""
-    options: list[Any] = [
-        click.option("--identity", metavar="NAME", help="Who signs, or must have signed, keyless."),
-        click.option("--issuer", metavar="URL", help="The provider that vouches for the identity."),
-        click.option("--trust-config", type=FILE, help="Another Sigstore than the public one."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def stated_identity(
-    name: str | None, issuer: str | None, trust_config: Path | None
-) -> "Identity | None":
-    from kit.signing.keyless import Identity
-
-    if name and issuer:
-        return Identity(name, issuer, trust_config)
-    if name is None and issuer is None and trust_config is None:
-        return None
-    raise click.UsageError(
-        "--identity and --issuer go together: anybody can have a name at some provider"
-    )
-
 
 @click.command()
-@click.argument("result", default=DEFAULT)
+@with_result
 @with_passphrase_file
-@click.option("--keyless", is_flag=True, help="Let --identity sign as well; PUBLISHES it for ever.")
+@click.option(
+    "--timestamp",
+    metavar="URL",
+    callback=require_web_address,
+    help="Also get a timestamp (RFC 3161) of the signature from this authority.",
+)
+@with_authorities
+@click.option("--keyless", is_flag=True, help="Also sign as --identity, and PUBLISH that for ever.")
 @with_identity
-@click.option("--identity-token", type=FILE, help="A file with its token; else a browser is asked.")
+@click.option(
+    "--identity-token", type=FILE, help="A file with its token. Without it, a browser asks."
+)
 def sign(
     result: str,
     passphrase_file: Path | None,
+    timestamp: str | None,
+    timestamp_authority: Path | None,
     keyless: bool,
     identity: str | None,
     issuer: str | None,
     trust_config: Path | None,
     identity_token: Path | None,
 ) -> None:
-    """Sign a result (a folder, or the manifest it was made from) with the runner key.
+    """Sign a result (its folder, or the manifest it was made from) with the runner key.
 
-    With --keyless, --identity and --issuer an identity signs it as well, through Sigstore, whose
-    log shows the identity (often an e-mail address), the time and the statement's digest to all.
+    --timestamp asks an authority to sign the present time, so that the result still verifies when
+    the listed period of the key is over. The authority sees a digest and this machine's address.
+    One that the kit trusts: https://timestamp.sigstore.dev/api/v1/timestamp
+
+    With --keyless, --identity and --issuer, an identity signs the result too, through Sigstore. Its
+    public log shows the identity (often an e-mail address), the time and a digest to everyone.
     """
     from kit.artifacts import PROJECT
     from kit.result.argument import find_result
-    from kit.result.layout import BUNDLE
+    from kit.result.layout import BUNDLE, TIMESTAMP
     from kit.signing.keyless import require_sigstore
     from kit.signing.keys import runner_key
     from kit.signing.passphrase import read_passphrase
@@ -85,37 +68,51 @@ def sign(
     if keyless:
         require_sigstore()
     folder = find_result(result)
-    had_bundle = (folder / BUNDLE).is_file()
+    before = {name for name in (BUNDLE, TIMESTAMP) if (folder / name).is_file()}
     key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
     click.echo(f"signed: {sign_result(folder, key=key)}")
-    if had_bundle and not (folder / BUNDLE).is_file():
-        click.echo(f"removed {BUNDLE}: it was over another statement")
+    for name in sorted(before):
+        if not (folder / name).is_file():
+            click.echo(f"removed {name}: it belonged to an earlier signature")
+    if timestamp:
+        _add_timestamp(folder, timestamp, timestamp_authority)
     if who is not None:
         _publish(folder, who, identity_token)
+
+
+def _add_timestamp(folder: Path, address: str, authorities: Path | None) -> None:
+    from kit.signing.timestamp import AUTHORITIES
+    from kit.signing.timestamp_request import add_timestamp
+
+    timestamp = add_timestamp(folder, address, authorities or AUTHORITIES)
+    click.echo(f"timestamp: {timestamp}")
 
 
 def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
     from kit.signing.keyless_sign import sign_keyless
 
     click.echo(
-        f"Sigstore's log is to show {who}, the time and the statement's digest to everybody",
+        f"publishing in Sigstore's log: {who}, the time and the digest of the statement",
         err=True,
     )
     click.echo(f"signed: {sign_keyless(folder, who, token)}")
 
 
 @click.command()
-@click.argument("result", default=DEFAULT)
-@click.option("--trust", type=FILE, help="A public key to trust (PEM or ssh line).")
-@click.option("--claims", type=FILE, help="A manifest: its claims, and no others.")
+@with_result
+@click.option("--trust", type=FILE, help="A public key to trust as well (PEM or ssh line).")
+@click.option(
+    "--claims", type=FILE, help="A manifest. The result must have its claims and no others."
+)
 @click.option(
     "--policy",
     type=click.Choice(["strict", "integrity"]),
     default="strict",
-    help="integrity: signature and files alone, no number is recomputed.",
+    help="integrity: check signatures and files, recompute no numbers.",
 )
 @with_identity
-@click.option("--json", "machine", is_flag=True, help="Print JSON, of a refusal as well.")
+@with_authorities
+@click.option("--json", "machine", is_flag=True, help="Print JSON, also if the result is refused.")
 def verify(
     result: str,
     trust: Path | None,
@@ -124,11 +121,12 @@ def verify(
     identity: str | None,
     issuer: str | None,
     trust_config: Path | None,
+    timestamp_authority: Path | None,
     machine: bool,
 ) -> None:
-    """Check signature, files and numbers of a result (a folder, or the manifest it is of).
+    """Check signature, files and numbers of a result (its folder, or its manifest).
 
-    With --identity and --issuer that identity must have signed, and no key has to be known.
+    With --identity and --issuer, that identity must have signed, and the key may be unknown.
     """
     from kit.errors import KitError
     from kit.verification.case import Finding
@@ -139,7 +137,7 @@ def verify(
     findings: list[Finding] = []
     try:
         with guarded():
-            found = _verified(result, trust, claims, policy, who, findings)
+            found = _verify(result, trust, claims, policy, who, timestamp_authority, findings)
     except KitError as error:
         if machine:
             click.echo(refused_json(error, findings))
@@ -147,17 +145,19 @@ def verify(
     click.echo(accepted_json(found) if machine else describe(found))
 
 
-def _verified(
+def _verify(
     result: str,
     trust: Path | None,
     claims: Path | None,
     policy: "Policy",
     identity: "Identity | None",
+    authorities: Path | None,
     findings: "list[Finding]",
 ) -> "Verification":
     from kit.comparison.differences import require_same_claims
     from kit.experiment.manifest_file import load_manifest
     from kit.result.argument import find_result, require_made_from
+    from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
     from kit.verification.verify import verify as verify_result
 
@@ -166,6 +166,7 @@ def _verified(
         trusted=trusted_keys(trust),
         policy=policy,
         identity=identity,
+        authorities=authorities or AUTHORITIES,
         findings=findings,
     )
     require_made_from(result, found.manifest_digest)
@@ -175,20 +176,28 @@ def _verified(
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Replace the key that is there.")
-@click.option("--encrypt", is_flag=True, help="Encrypt the key that is made under a passphrase.")
+@click.option("--force", is_flag=True, help="Replace an existing key.")
+@click.option("--encrypt", is_flag=True, help="Encrypt the key under a passphrase.")
 @with_passphrase_file
 def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
-    """Make the runner key (Ed25519, mode 0600, outside project and results)."""
+    """Show the runner key; make it if there is none (Ed25519, mode 0600, outside the project)."""
     from kit.artifacts import PROJECT
     from kit.signing.keys import fingerprint, holds_encrypted_key, key_folder, public_line
     from kit.signing.keys import keygen as make_key
     from kit.signing.passphrase import read_passphrase
 
-    passphrase = read_passphrase(passphrase_file, new=True) if encrypt else None
+    was_encrypted = holds_encrypted_key() and not force
+    new = encrypt and not was_encrypted
+    passphrase = read_passphrase(passphrase_file, new=True) if new else None
     public, made = make_key(force=force, outside=[PROJECT], passphrase=passphrase)
     kind = "encrypted runner key" if holds_encrypted_key() else "runner key"
-    click.echo(f"{'made' if made else 'kept'} the {kind} in {key_folder()}")
+    done = f"made the {kind}" if made else f"kept the {kind}"
+    if passphrase and not made:
+        done = "encrypted the runner key"
+    click.echo(f"{done} in {key_folder()}")
     click.echo(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
     if force:
-        click.echo("results that the old key signed have to be signed anew: ./run.sh sign")
+        click.echo("results that the old key signed must be signed again: ./run.sh sign")
+    if encrypt and was_encrypted:
+        key = key_folder() / "runner.key"
+        click.echo(f"its passphrase is unchanged; to change it: ssh-keygen -p -f {key}")

@@ -5,7 +5,6 @@ Stages are imported inside the commands, so that `--help` needs no package but c
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,9 +16,6 @@ from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_stage
 from kit.errors import unknown
-
-if TYPE_CHECKING:
-    pass
 
 BASE_BYTES = 20_000_000  # of the embedded base model
 

@@ -20,7 +20,9 @@ ENVELOPE = "manifest.intoto.json"
 TEST_RESULT = "test-result.intoto.json"
 SUMS, SSH_SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 BUNDLE = "manifest.sigstore.json"
-# A key signs three times; an identity signs the same statement in a bundle.
+TIMESTAMP = f"{ENVELOPE}.tsr"
+# A key signs three times. An identity signs the same statement in a bundle, and a timestamp
+# authority signs when the envelope existed.
 SIGNATURES = frozenset({ENVELOPE, TEST_RESULT, SSH_SIGNATURE})
 # These files sign the list of all other files, so that list cannot contain them.
-SIGNING_FILES = SIGNATURES | {BUNDLE}
+SIGNING_FILES = SIGNATURES | {BUNDLE, TIMESTAMP}

@@ -6,7 +6,6 @@ Source: ssh-keygen(1), ALLOWED SIGNERS, and its option -r for `-Y verify`.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,45 +13,50 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from kit.errors import SignatureError
+from kit.signing.period import ALWAYS, Period, parse_time
 from kit.signing.sshsig import NAMESPACE
 
 AUTHOR, LISTED, REVOKED = "author", "listed signer", "revoked key"
 FILE_BYTES = 1 << 20
 
 _OPTION = re.compile(r'(?P<name>[A-Za-z-]+)(?:="(?P<value>[^"]*)")?(?:,|$)')
-_STAMPS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key, the role of its holder, and the line or file that says so.
+    """A public key that the verifier knows, even if its signatures are refused.
 
-    `period` is when it may be used, in words; `refusal` is why it does not count now, or "".
+    Attributes:
+        public: the key.
+        role: of its holder, such as AUTHOR.
+        source: the line or file that names the key.
+        period: when the key may sign; by default always.
+        refusal: why its signatures never count (revoked, or listed for another purpose), or "".
+        remark: what a reader must know about an accepted signature, or "".
     """
 
     public: Ed25519PublicKey
     role: str
     source: str
-    period: str = ""
+    period: Period = ALWAYS
     refusal: str = ""
+    remark: str = ""
 
 
-def read_signers(path: Path, *, now: datetime | None = None) -> Iterator[TrustedKey]:
-    """Yield the keys of an OpenSSH allowed_signers file, ssh-keygen(1), ALLOWED SIGNERS.
+def read_signers(path: Path) -> Iterator[TrustedKey]:
+    """Yield the keys of an OpenSSH allowed_signers file.
 
-    A bare key has no trusted time of signing, so that its period is compared with the present;
-    outside of it, or for other namespaces alone, it has a `refusal`.
+    A key that is listed for other namespaces than the kit's has a `refusal`.
 
     Raises:
-        SignatureError: a line cannot be understood; guessing could trust too much.
+        SignatureError: a line cannot be understood. Guessing could trust too much.
     """
-    now = now or datetime.now(UTC)
     for number, line in _lines(path):
         principal, _, rest = line.partition(" ")
-        options, found, body = f" {rest.lstrip()}".partition(" ssh-ed25519 ")
+        options, separator, body = f" {rest.lstrip()}".partition(" ssh-ed25519 ")
         try:
-            public = _ssh_key(found + body)
-            period, refusal = _period(options.strip(), now)
+            public = _ssh_key(separator + body)
+            period, refusal = _read_options(options.strip())
         except (ValueError, UnsupportedAlgorithm) as error:
             raise SignatureError(
                 f"{path}:{number} is not a line of allowed signers: {error}",
@@ -65,12 +69,12 @@ def read_signers(path: Path, *, now: datetime | None = None) -> Iterator[Trusted
 
 
 def read_revoked(path: Path) -> Iterator[TrustedKey]:
-    """Yield the keys of a list for `ssh-keygen -Y verify -r`: one public key a line.
+    """Yield the keys of a list for `ssh-keygen -Y verify -r`, one public key per line.
 
-    What stands behind a key is told to whoever meets it: since when, and why.
+    The text after a key (since when it is revoked, and why) becomes part of its `refusal`.
 
     Raises:
-        SignatureError: a line cannot be understood; a revocation must not be lost by a slip.
+        SignatureError: a line cannot be understood. A typing error must not undo a revocation.
     """
     for number, line in _lines(path):
         try:
@@ -84,9 +88,8 @@ def read_revoked(path: Path) -> Iterator[TrustedKey]:
             ) from None
         why = " ".join(line.split()[2:])
         place = f"{path.name}:{number}"
-        yield TrustedKey(
-            public, REVOKED, place, "", f"it was revoked ({place}{': ' * bool(why)}{why})"
-        )
+        refusal = f"it was revoked ({place}{': ' * bool(why)}{why})"
+        yield TrustedKey(public, REVOKED, place, refusal=refusal)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -102,48 +105,36 @@ def _ssh_key(text: str) -> Ed25519PublicKey:
     return key
 
 
-def _period(options: str, now: datetime) -> tuple[str, str]:
-    """Return (when a line's key may be used, why it does not count now or "").
+def _read_options(options: str) -> tuple[Period, str]:
+    """Return the period of a line's key, and why the key never counts or "".
 
     Raises:
         ValueError: an option is unknown (cert-authority included) or malformed.
     """
-    position, period, refusals = 0, [], []
+    position, start, end, refusal = 0, None, None, ""
     while position < len(options):
         option = _OPTION.match(options, position)
         name, value = (option["name"].lower(), option["value"]) if option else ("", None)
-        if name == "namespaces" and value is not None:
+        if option is None or value is None:
+            raise ValueError(f"unsupported options {options[position:60]!r}")
+        if name == "namespaces":
             if NAMESPACE not in value.split(","):
-                refusals.append(f"it is listed for {value!r}, not for {NAMESPACE!r}")
-        elif name in {"valid-after", "valid-before"} and value is not None:
-            moment = _moment(value)
-            until = name == "valid-before"
-            stamp = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-            period.append(f"{'until' if until else 'from'} {stamp}")
-            if until and now >= moment:
-                refusals.append(f"it has expired: it was valid until {stamp}")
-            if not until and now < moment:
-                refusals.append(f"it is not valid yet, only from {stamp}")
+                refusal = f"it is listed for {value!r}, not for {NAMESPACE!r}"
+        elif name == "valid-after":
+            start = parse_time(value)
+        elif name == "valid-before":
+            end = parse_time(value)
         else:
             raise ValueError(f"unsupported options {options[position:60]!r}")
-        position = option.end() if option else position
-    return " ".join(["valid", *period] if period else []), "; ".join(refusals)
-
-
-def _moment(value: str) -> datetime:
-    """Read YYYYMMDD[HHMM[SS]][Z]; without Z it is local time, as in ssh-keygen."""
-    digits = value.removesuffix("Z")
-    if len(digits) not in _STAMPS or not digits.isdigit():
-        raise ValueError(f"{value!r} is not a time")
-    moment = datetime.strptime(digits, _STAMPS[len(digits)])
-    return moment.replace(tzinfo=UTC) if value.endswith("Z") else moment.astimezone()
+        position = option.end()
+    return Period(start, end), refusal
 
 
 def read_key_file(path: Path) -> str:
     """Return the text of a small key file.
 
     Raises:
-        SignatureError: it cannot be read.
+        SignatureError: the file cannot be read.
     """
     try:
         with path.open("rb") as stream:

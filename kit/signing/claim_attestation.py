@@ -1,7 +1,7 @@
-"""The verdicts once more, as in-toto's own test-result predicate, for tools that know no claims.
+"""The verdicts as in-toto's own test-result predicate, for tools that do not know the kit's claims.
 
-Source: in-toto/attestation, spec/predicates/test-result.md (v0.1). INCONCLUSIVE and SKIPPED are
-warnings: a policy that asks for PASSED must never see one of them as a pass.
+INCONCLUSIVE and SKIPPED become warnings: a policy that asks for PASSED must never count one of them
+as a pass. Source: in-toto/attestation, spec/predicates/test-result.md (v0.1).
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,13 @@ _LISTS = {"REPRODUCED": "passedTests", "NOT_REPRODUCED": "failedTests"}
 
 
 def attest(predicate: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, object]:
-    """Return the test-result predicate that follows from the result's own one.
+    """Return the test-result predicate that follows from the result's own predicate.
 
-    Each claim is a test, named by its id. Without a claim nothing was tested, which is a warning.
+    Each claim is a test, named by its id. Without claims nothing was tested, which is a warning.
 
     Args:
         predicate: as `kit.signing.predicate` makes it.
-        digests: {path: SHA-256} of the files; claims.json is named if it is among them.
-
+        digests: {path: SHA-256} of the files. If claims.json is among them, the predicate names it.
     """
     tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for claim in predicate["claims"]:

@@ -1,10 +1,13 @@
-"""Keyless signatures: an identity vouches for a result instead of a key, through Sigstore.
+"""Keyless signatures: through Sigstore, an identity vouches for a result instead of a key.
 
-A provider says who somebody is, Sigstore's authority certifies a key of ten minutes for that
-identity, and a public log keeps the signature, its time and the identity, which often is an e-mail
-address, for ever. So it is off unless somebody asks for it. The identity is stated beforehand, by
-who signs as by who verifies: that somebody or other has a certificate proves nothing.
-Source: Sigstore's bundle format v0.3, over the very statement that the key has signed.
+A provider confirms an identity, Sigstore's authority certifies a key for it that is valid for ten
+minutes, and a public log keeps for ever the signature, its time and the identity, which is often an
+e-mail address. So the kit does this only on request. Signer and verifier both name the identity in
+advance: that *someone* holds a certificate proves nothing.
+
+The bundle signs the statement that the key has signed, so it proves the age of the statement. It
+does not prove the age of the key's signature (`kit.signing.signers` says why that matters).
+Source: Sigstore's bundle format v0.3.
 """
 
 import json
@@ -23,17 +26,20 @@ from kit.signing.envelope import PAYLOAD_TYPE, payload_of
 if TYPE_CHECKING:
     from sigstore.models import TrustedRoot
 
-# The keys of the public Sigstore as the locked package carries them: the same on every machine,
-# while those that Sigstore's client keeps in a home folder differ with its history.
+# The keys of the public Sigstore that the locked package ships. They are the same on every machine;
+# those that Sigstore's client keeps in a home folder depend on its history.
 PACKAGED_ROOT = ("_store", "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev", "trusted_root.json")
 CONFIG = "application/vnd.dev.sigstore.clienttrustconfig"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who must have signed: a name, as the provider `issuer` (an address) states it.
+    """Who must have signed.
 
-    `trust_config` describes another Sigstore than the public one, or newer keys of it.
+    Attributes:
+        name: as the provider states it, often an e-mail address.
+        issuer: the address of the provider.
+        trust_config: a file that describes another Sigstore than the public one, or its newer keys.
     """
 
     name: str
@@ -45,10 +51,10 @@ class Identity:
 
 
 def statement_in(bundle: bytes) -> bytes:
-    """Return the statement that a bundle carries, without asking who signed it.
+    """Return the statement that a bundle contains, without asking who signed it.
 
     Raises:
-        SignatureError: it is no bundle around one in-toto statement.
+        SignatureError: the file is not a bundle around one in-toto statement.
     """
     try:
         value = parse_json(bundle)
@@ -57,18 +63,18 @@ def statement_in(bundle: bytes) -> bytes:
         return payload_of(value.get("dsseEnvelope"))
     except (ValueError, SignatureError) as error:
         why = error.what if isinstance(error, KitError) else error
-        raise refused(f"it carries no statement: {why}") from None
+        raise refused(f"it contains no statement: {why}") from None
 
 
 def vouch(bundle: bytes, statement: bytes, identity: Identity) -> str:
-    """Check, without network, that `identity` signed exactly `statement`; say who and when.
+    """Check, without network, that `identity` signed exactly `statement`; describe who and when.
 
-    Whether an authority's key was withdrawn after the kit's packages were locked cannot be known
-    without network.
+    Without network the kit cannot know whether an authority's key was withdrawn after the packages
+    were locked.
 
     Raises:
         EnvironmentFault: this environment has no sigstore.
-        SignatureError: the identity did not sign it, or nobody did.
+        SignatureError: the bundle is not a signature of `statement` by the identity.
     """
     require_sigstore()
     from sigstore.models import Bundle
@@ -80,17 +86,17 @@ def vouch(bundle: bytes, statement: bytes, identity: Identity) -> str:
     try:
         read = Bundle.from_json(bundle)
         kind, signed = Verifier(trusted_root=root).verify_dsse(read, policy)
-    # A stranger's bytes go through four packages: whatever they raise, nobody has vouched.
+    # Untrusted bytes pass through four packages. Whatever those raise, the bundle is refused.
     except Exception as error:
         raise refused(in_words(error), expected=f"a signature by {identity}") from error
     if kind != PAYLOAD_TYPE or signed != statement:
-        raise refused("it is over another statement than the key's")
+        raise refused("it does not sign the statement that the key has signed")
     certified = read.signing_certificate.not_valid_before_utc
     return f"{identity}, certified {certified:%Y-%m-%d %H:%M} UTC"
 
 
 def trusted_root(trust_config: Path | None) -> "TrustedRoot":
-    """Return the keys that are trusted: the public Sigstore's, or those that a file describes.
+    """Return the trusted keys: those of the public Sigstore, or those that a file describes.
 
     Raises:
         SignatureError: the file is neither a client trust config nor a trusted root.
@@ -104,7 +110,7 @@ def trusted_root(trust_config: Path | None) -> "TrustedRoot":
         if str(json.loads(text).get("mediaType")).startswith(CONFIG):
             return ClientTrustConfig.from_json(text).trusted_root
         return TrustedRoot.from_file(str(trust_config))
-    except Exception as error:  # a stranger's file, as above
+    except Exception as error:  # untrusted bytes, as above
         raise not_a_trust_config(trust_config, error) from error
 
 
@@ -112,7 +118,7 @@ def read_trust_config(path: Path) -> str:
     """Return the text of a file that describes a Sigstore.
 
     Raises:
-        SignatureError: it cannot be read.
+        SignatureError: the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -127,7 +133,8 @@ def not_a_trust_config(path: Path, error: Exception) -> SignatureError:
         f"{path} does not describe a Sigstore",
         expected=f"JSON of type {CONFIG}.v0.1+json, or a trusted root",
         found=in_words(error),
-        remedy="leave --trust-config out for the public Sigstore, or ask its operator for it",
+        remedy="leave --trust-config out for the public Sigstore, or ask the operator of another "
+        "one for the file",
     )
 
 
@@ -135,26 +142,28 @@ def require_sigstore() -> None:
     """Check that Sigstore's client is installed.
 
     Raises:
-        EnvironmentFault: it is not; there is no way to do without.
+        EnvironmentFault: it is not.
     """
     if find_spec("sigstore") is None:
         raise EnvironmentFault(
-            "this environment has no sigstore, so that no identity can be checked",
+            "this environment has no sigstore, so it cannot check an identity",
             expected="the environment of docker/requirements.keyless.lock",
-            remedy="outside a container, ./run.sh builds it for --keyless and --identity",
+            remedy="outside a container, ./run.sh builds that environment for --keyless and "
+            "--identity",
         )
 
 
 def refused(reason: str, *, expected: str | None = None) -> SignatureError:
-    """Return the error for a bundle that does not vouch for its result."""
+    """Return the error for a bundle that proves nothing about its result."""
     return SignatureError(
         f"the keyless signature {BUNDLE} cannot be accepted: {reason}",
         expected=expected,
-        remedy="ask over a channel that you trust who signed, and get the result again; a signature"
-        " newer than this kit may need newer keys of its Sigstore: --trust-config FILE",
+        remedy="ask over a channel that you trust who signed, and get the result again; if the "
+        "signature is newer than this kit, it may need newer keys of its Sigstore: "
+        "--trust-config FILE",
     )
 
 
 def in_words(error: Exception) -> str:
-    """Return an error of another package as one printable line."""
+    """Return an error of another package as one printable line of at most 300 characters."""
     return show(" ".join(f"{error or type(error).__name__}".split())[:300])

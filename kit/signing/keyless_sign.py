@@ -1,8 +1,5 @@
-"""Sign a result with an identity: the one place where the kit publishes something."""
+"""Sign a result with an identity: the only place where the kit publishes something."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +8,7 @@ from kit.errors import SignatureError
 from kit.result.layout import BUNDLE, ENVELOPE
 from kit.result.strict_json import MAX_BYTES
 from kit.result.tree import read_bytes
+from kit.signing.deadline import answered_within
 from kit.signing.envelope import open_envelope
 from kit.signing.keyless import (
     Identity,
@@ -26,25 +24,7 @@ if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
 
 TOKEN_BYTES = 1 << 16
-ANSWER_SECONDS = 120  # for all services together; the client itself waits for ever
-
-
-class Unanswered(Exception):
-    """Sigstore has not answered. No OSError: urllib3 would take that for one of its own."""
-
-
-@contextmanager
-def _answered_in_time() -> Iterator[None]:
-    def expire(*_: object) -> None:
-        raise Unanswered(f"no answer within {ANSWER_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(ANSWER_SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+ANSWER_SECONDS = 120  # for all services together; Sigstore's client has no limit
 
 
 def sign_keyless(results: Path, identity: Identity, token: Path | None = None) -> Path:
@@ -52,20 +32,20 @@ def sign_keyless(results: Path, identity: Identity, token: Path | None = None) -
 
     Args:
         results: a result that `kit.signing.sign.sign` has signed.
-        identity: who signs; a token for anybody else is refused before anything is published.
-        token: a file with an OpenID Connect token for the audience "sigstore". Without it the
-            surroundings are asked (a build service), then a browser.
+        identity: who signs. A token for another identity is refused before anything is published.
+        token: a file with an OpenID Connect token for the audience "sigstore". Without it, the
+            kit takes the token that a build service provides, or asks for one in a browser.
 
     Raises:
         EnvironmentFault: this environment has no sigstore.
-        SignatureError: there is no token, it is for somebody else, or Sigstore did not sign. There
-            is no fallback: the result then has the key's signatures alone.
+        SignatureError: there is no token, it is for another identity, or Sigstore did not sign.
+            The result then keeps the key's signatures only.
     """
     require_sigstore()
     statement = open_envelope(read_bytes(results / ENVELOPE, max_bytes=MAX_BYTES)).payload
     config = _trust_config(identity.trust_config)
     bundle = _signed(statement, _token(token, config, identity), config)
-    # What a reader of this version will do with it.
+    # As a verifier with this version of the kit will do.
     vouch(bundle, statement, identity)
     try:
         write_bytes(results / BUNDLE, bundle)
@@ -79,10 +59,11 @@ def _trust_config(path: Path | None) -> "ClientTrustConfig":
 
     if path is None:
         try:
-            with _answered_in_time():
+            with answered_within(ANSWER_SECONDS):
                 return ClientTrustConfig.production()
         except Exception as error:
-            raise _not_signed("the public Sigstore's keys could not be brought", error) from error
+            what = "the keys of the public Sigstore could not be downloaded"
+            raise _not_signed(what, error) from error
     text = read_trust_config(path)
     try:
         return ClientTrustConfig.from_json(text)
@@ -91,7 +72,7 @@ def _trust_config(path: Path | None) -> "ClientTrustConfig":
 
 
 def _token(path: Path | None, config: "ClientTrustConfig", identity: Identity) -> "IdentityToken":
-    """Return a token, once it is known to be for the identity that was stated."""
+    """Return a token, after checking that it is for the stated identity."""
     from sigstore.oidc import IdentityToken
 
     try:
@@ -100,10 +81,10 @@ def _token(path: Path | None, config: "ClientTrustConfig", identity: Identity) -
         raise _not_signed("there is no usable identity token", error) from error
     if (found.identity, found.federated_issuer) != (identity.name, identity.issuer):
         raise SignatureError(
-            "the identity token is for somebody else; nothing was published",
+            "the identity token is for another identity; nothing was published",
             expected=identity,
             found=Identity(found.identity, found.federated_issuer),
-            remedy="log in as the identity that you mean, or state the other one",
+            remedy="log in as the stated identity, or state the one that you logged in as",
         )
     return found
 
@@ -112,7 +93,7 @@ def _raw_token(path: Path | None, config: "ClientTrustConfig") -> str:
     from sigstore.oidc import Issuer, detect_credential
 
     if path is not None:
-        with path.open("rb") as stream:  # which may be a link, as a cluster mounts its tokens
+        with path.open("rb") as stream:  # may be a link: clusters mount tokens that way
             return stream.read(TOKEN_BYTES).decode("ascii").strip()
     return detect_credential() or str(Issuer(config.signing_config.get_oidc_url()).identity_token())
 
@@ -123,19 +104,19 @@ def _signed(statement: bytes, token: "IdentityToken", config: "ClientTrustConfig
 
     try:
         context = SigningContext.from_trust_config(config)
-        with _answered_in_time(), context.signer(token) as signer:
+        with answered_within(ANSWER_SECONDS), context.signer(token) as signer:
             text: str = signer.sign_dsse(Statement(statement)).to_json()
             return f"{text}\n".encode()
     except Exception as error:  # of its four services, of requests, of x509
-        # The certificate names the identity and is logged before anything is signed with it.
-        what = "Sigstore did not sign, though its logs may show the identity already"
+        # The certificate names the identity, and it is logged before it signs anything.
+        what = "Sigstore did not sign, but its logs may already show the identity"
         raise _not_signed(what, error) from error
 
 
 def _not_signed(what: str, error: Exception) -> SignatureError:
     return SignatureError(
-        f"{what}: the result has the signatures of the key alone",
+        f"{what}; the result has only the signatures of the key",
         found=in_words(error),
-        remedy="check network and token (they last minutes), then ./run.sh sign --keyless again; "
-        "without a browser: --identity-token FILE",
+        remedy="check network and token (a token lasts minutes), then ./run.sh sign --keyless "
+        "again; without a browser: --identity-token FILE",
     )

@@ -1,6 +1,7 @@
 """The runner's Ed25519 key: made on first use, kept outside the project and outside every result.
 
-The key says "the holder of this file made this statement", not who that is. No key is shipped.
+A signature proves that the holder of the key file made a statement, not who the holder is. The kit
+ships no private key.
 """
 
 import os
@@ -32,14 +33,14 @@ def key_folder() -> Path:
         SignatureError: neither XDG_CONFIG_HOME nor HOME names an absolute folder.
     """
     configured = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG specification has relative values ignored.
+    # The XDG specification says to ignore relative values.
     if os.path.isabs(configured):
         return Path(configured) / "pebench"
     home = os.environ.get("HOME", "")
     if not os.path.isabs(home):
         raise SignatureError(
-            "there is no place for the runner key",
-            expected="HOME or XDG_CONFIG_HOME, an absolute folder outside the project",
+            "the kit does not know where to keep the runner key",
+            expected="HOME or XDG_CONFIG_HOME: an absolute folder outside the project",
             found=f"HOME={home!r}, XDG_CONFIG_HOME={configured!r}",
             remedy="export XDG_CONFIG_HOME=/a/private/folder",
         )
@@ -52,7 +53,7 @@ def raw_public(public: Ed25519PublicKey) -> bytes:
 
 
 def fingerprint(public: Ed25519PublicKey) -> str:
-    """Return the hexadecimal SHA-256 of the 32 raw bytes of a public key."""
+    """Return the SHA-256 of the 32 raw bytes of a public key, in hexadecimal."""
     return sha256_bytes(raw_public(public))
 
 
@@ -65,15 +66,15 @@ def public_line(public: Ed25519PublicKey) -> str:
 def runner_key(
     *, outside: Iterable[Path] = (), passphrase: Callable[[], bytes] = read_passphrase
 ) -> Ed25519PrivateKey:
-    """Return this machine's key, made on first use, without a passphrase.
+    """Return this machine's key. The first call makes it, without a passphrase.
 
     Args:
-        outside: folders that must not hold the key, beside the project and its results.
-        passphrase: called only if the key that is there is encrypted.
+        outside: folders that must not hold the key, in addition to the project and its results.
+        passphrase: called only if the key is encrypted.
 
     Raises:
-        SignatureError: the key is inside such a folder, readable by others, not Ed25519, or the
-            passphrase does not open it.
+        SignatureError: the key lies in such a folder, other users can read it, it is not Ed25519,
+            or the passphrase does not open it.
         StorageError: its folder cannot be written.
     """
     path = _key_path(outside)
@@ -88,13 +89,17 @@ def runner_key(
 def keygen(
     *, force: bool = False, outside: Iterable[Path] = (), passphrase: bytes | None = None
 ) -> tuple[Ed25519PublicKey, bool]:
-    """Make the runner key unless there is one; return the public key and whether it is new.
+    """Make the runner key unless it exists; return the public key and whether it is new.
 
-    `force` replaces an existing key: results that the old one signed are then by a foreign key.
-    `passphrase` encrypts the key, also one that is there and is not encrypted yet.
+    Args:
+        force: replace an existing key. Results that the old key signed are then signed by a key
+            that this machine does not know.
+        outside: as for `runner_key`.
+        passphrase: encrypts a new key, or an existing key that is not encrypted yet.
 
     Raises:
-        SignatureError, StorageError: as for `runner_key`.
+        SignatureError: as for `runner_key`.
+        StorageError: as for `runner_key`.
     """
     path = _key_path(outside)
     with _storage(path):
@@ -111,7 +116,7 @@ def keygen(
 
 
 def holds_encrypted_key() -> bool:
-    """Say whether the runner key is there and asks for a passphrase."""
+    """Tell whether the runner key exists and needs a passphrase."""
     path = key_folder() / "runner.key"
     return os.access(path, os.R_OK) and is_encrypted(path)
 
@@ -135,7 +140,7 @@ def _storage(path: Path) -> Iterator[None]:
 
 
 def _known_public(path: Path) -> Ed25519PublicKey | None:
-    """Return the public half beside an encrypted key: to show it nobody needs the passphrase."""
+    """Return the public half of an encrypted key from its own file, which needs no passphrase."""
     public = path.with_suffix(".pub")
     if not is_encrypted(path) or not public.is_file():
         return None
@@ -153,7 +158,7 @@ def _write_public(path: Path, key: Ed25519PublicKey) -> None:
 
 
 def _make(path: Path, passphrase: bytes | None, *, force: bool) -> bool:
-    """Create the key file in one step; of two processes at once, one wins and both see its key."""
+    """Create the key file atomically: if two processes race, both end up with the same key."""
     if path.exists() and not force:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -163,7 +168,7 @@ def _make(path: Path, passphrase: bytes | None, *, force: bool) -> bool:
         os.replace(draft, path)
         return True
     try:
-        # Unlike O_EXCL on the final name, a link never shows another process half a key.
+        # A link appears with its whole content. O_EXCL on the final name would show half a key.
         os.link(draft, path)
     except FileExistsError:
         return False
@@ -193,7 +198,7 @@ def _refuse_inside(path: Path, folders: Iterable[Path]) -> None:
     for folder in folders:
         if real.is_relative_to(folder.resolve()):
             raise SignatureError(
-                f"the runner key {path} would lie inside {folder}, and could be published with it",
+                f"the runner key {path} would lie in {folder}, and could be published with it",
                 expected="a folder outside the project and the results",
                 remedy="export XDG_CONFIG_HOME=/a/private/folder",
             )
@@ -204,7 +209,7 @@ def _refuse_readable_by_others(path: Path) -> None:
     wanted = 0o700 if stat.S_ISDIR(state.st_mode) else 0o600
     if state.st_mode & 0o077:
         raise SignatureError(
-            f"{path} can be used by other people on this machine",
+            f"{path} can be used by other users of this machine",
             expected=f"mode {wanted:04o}",
             found=f"mode {stat.S_IMODE(state.st_mode):04o}",
             remedy=f"chmod {wanted:o} {path}",

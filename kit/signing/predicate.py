@@ -1,7 +1,7 @@
-"""What a result's statement says beside its files: the predicate, field by field.
+"""The predicate of a result's statement: what was run and which claims hold, field by field.
 
-It repeats run.json and claims.json and nothing else, so that a verifier can recompute it and no
-second truth can be signed. kit/schemas/ holds its JSON schema and its description.
+It repeats parts of run.json and claims.json and adds nothing, so a verifier can recompute it and it
+cannot contradict them. kit/schemas/ contains its JSON schema and its description.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Predicate(_Part):
 
 
 class _Given(BaseModel):
-    """The parts of a file that the predicate repeats; the rest is left where it is."""
+    """The parts of a file that the predicate repeats; other parts are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
@@ -114,10 +114,10 @@ class _ClaimsFile(_Given):
 def predicate(run: Mapping[str, object], claims: bytes | None) -> dict[str, object]:
     """Return the predicate that follows from run.json and claims.json.
 
-    A source stands for its bytes by the digest of their checksum list.
+    The digest of a source is that of its checksum list, which pins all its bytes.
 
     Raises:
-        ValueError: a part is missing or of another type; it is named.
+        ValueError: a part is missing or of another type; the message names it.
     """
     given = _read(_Run, run, RUN)
     judged = [] if claims is None else _read(_ClaimsFile, _parsed(claims), CLAIMS).claims

@@ -1,107 +1,117 @@
-"""The file of a private key: PEM PKCS8, encrypted under a passphrase if there is one.
+"""The file of a private key, in OpenSSH's format, encrypted if the holder chose a passphrase.
 
-Encryption is PBES2 with scrypt and AES-256-CBC (RFC 8018, RFC 7914), which OpenSSL reads:
-`openssl pkey -in runner.key`. `cryptography` itself would write PBKDF2 with 2048 rounds, which
-is quickly guessed through, so the few fields of the container are written here.
+OpenSSH works on the file too: `ssh-keygen -y -f runner.key` prints the public key, and
+`ssh-keygen -p -f runner.key` changes the passphrase. Earlier versions of the kit wrote PEM PKCS8,
+encrypted with scrypt; those files are still read.
+Source: OpenSSH, PROTOCOL.key.
 """
 
-import base64
-import secrets
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
+    load_ssh_private_key,
 )
 
-from kit.errors import SignatureError
+from kit.errors import EnvironmentFault, SignatureError
 
-KEY_BYTES = 4096  # A PKCS8 Ed25519 key has 119 bytes; anything near this limit is another file.
-ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
-# OWASP's password storage cheat sheet: N = 2^14, r = 8, p = 5. A larger N needs more memory than
-# OpenSSL admits when it reads a key.
-COST = (1 << 14, 8, 5)
+KEY_BYTES = 4096  # An Ed25519 key file has fewer than 500 bytes; a larger one is another file.
+# The rounds of bcrypt that turn a passphrase into a key. ssh-keygen does 16 by default; 100 cost
+# whoever guesses passphrases six times as much, and the holder less than a second.
+BCRYPT_ROUNDS = 100
 
-_SEQUENCE, _OCTETS, _INTEGER, _OBJECT = 0x30, 0x04, 0x02, 0x06
-_PBES2, _SCRYPT, _AES_256_CBC = (
-    bytes.fromhex(text)
-    for text in ("2a864886f70d01050d", "2b06010401da47040b", "60864801650304012a")
-)  # 1.2.840.113549.1.5.13, 1.3.6.1.4.1.11591.4.11, 2.16.840.1.101.3.4.1.42
+_OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 
 
 def to_pem(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
-    """Return the key file: encrypted if there is a passphrase."""
-    form = PrivateFormat.PKCS8
-    if passphrase is None:
-        return key.private_bytes(Encoding.PEM, form, NoEncryption())
-    salt, start = secrets.token_bytes(16), secrets.token_bytes(16)
-    padding = PKCS7(128).padder()
-    plain = key.private_bytes(Encoding.DER, form, NoEncryption())
-    padded = padding.update(plain) + padding.finalize()
-    n, r, p = COST
-    secret = Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(passphrase)
-    cipher = Cipher(algorithms.AES(secret), modes.CBC(start)).encryptor()
-    derivation = _der(_SEQUENCE, _der(_OCTETS, salt), *map(_integer, COST))
-    scheme = _der(
-        _SEQUENCE,
-        _der(_SEQUENCE, _der(_OBJECT, _SCRYPT), derivation),
-        _der(_SEQUENCE, _der(_OBJECT, _AES_256_CBC), _der(_OCTETS, start)),
-    )
-    algorithm = _der(_SEQUENCE, _der(_OBJECT, _PBES2), scheme)
-    whole = _der(_SEQUENCE, algorithm, _der(_OCTETS, cipher.update(padded) + cipher.finalize()))
-    text = base64.b64encode(whole)
-    lines = [text[place : place + 64] for place in range(0, len(text), 64)]
-    return b"\n".join([ENCRYPTED, *lines, ENCRYPTED.replace(b"BEGIN", b"END"), b""])
+    """Return the content of the key file, encrypted if there is a passphrase.
+
+    Raises:
+        EnvironmentFault: there is a passphrase, and this environment has no bcrypt.
+    """
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        _require_bcrypt()
+        builder = PrivateFormat.OpenSSH.encryption_builder()
+        encryption = builder.kdf_rounds(BCRYPT_ROUNDS).build(passphrase)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption)
 
 
 def load_private_key(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:
-    """Read a PEM PKCS8 Ed25519 key; `passphrase` is asked only if it is encrypted.
+    """Read an Ed25519 key, in OpenSSH's format or PEM PKCS8.
+
+    Args:
+        path: the key file.
+        passphrase: called only if the file is encrypted.
 
     Raises:
+        EnvironmentFault: the file is encrypted, and this environment has no bcrypt.
         SignatureError: the file is something else, or the passphrase does not open it.
     """
-    with path.open("rb") as stream:
-        data = stream.read(KEY_BYTES)
-    encrypted = data.lstrip().startswith(ENCRYPTED)
+    data = _read(path)
+    encrypted = _is_encrypted(data)
+    if encrypted and _is_openssh(data):
+        _require_bcrypt()
     try:
-        key = load_pem_private_key(data, password=passphrase() if encrypted else None)
+        key = _parse(data, passphrase() if encrypted else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if encrypted:
             raise SignatureError(
                 f"the passphrase does not open {path}",
-                remedy="give the passphrase that it was made with, or make a new key: "
+                remedy="give the passphrase that the key was made with, or make a new key: "
                 "./run.sh keygen --force",
             ) from None
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise SignatureError(
             f"{path} is not a usable runner key",
-            expected="an Ed25519 private key, PEM PKCS8",
+            expected="an Ed25519 private key, in OpenSSH's format or PEM PKCS8",
             remedy="move it away, or replace it: ./run.sh keygen --force",
         )
     return key
 
 
 def is_encrypted(path: Path) -> bool:
-    """Say whether a key file asks for a passphrase."""
+    """Tell whether a key file needs a passphrase."""
+    return _is_encrypted(_read(path))
+
+
+def _read(path: Path) -> bytes:
     with path.open("rb") as stream:
-        return stream.read(KEY_BYTES).lstrip().startswith(ENCRYPTED)
+        return stream.read(KEY_BYTES)
 
 
-def _der(tag: int, *parts: bytes) -> bytes:
-    """Return one DER element (X.690); none here is longer than 255 bytes."""
-    content = b"".join(parts)
-    length = [len(content)] if len(content) < 128 else [0x81, len(content)]
-    return bytes([tag, *length]) + content
+def _is_openssh(data: bytes) -> bool:
+    return data.lstrip().startswith(_OPENSSH)
 
 
-def _integer(number: int) -> bytes:
-    return _der(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+def _parse(data: bytes, passphrase: bytes | None) -> object:
+    load = load_ssh_private_key if _is_openssh(data) else load_pem_private_key
+    return load(data, password=passphrase)
+
+
+def _is_encrypted(data: bytes) -> bool:
+    try:
+        _parse(data, None)
+    except TypeError:  # which both loaders raise where a passphrase is missing, and only there
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return False
+
+
+def _require_bcrypt() -> None:
+    if find_spec("bcrypt") is None:
+        raise EnvironmentFault(
+            "this environment has no bcrypt, which an encrypted key needs",
+            expected="the packages of docker/requirements.cpu.lock",
+            remedy="unset PEBENCH_ENV, and ./run.sh builds an environment that has it",
+        )

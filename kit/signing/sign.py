@@ -1,7 +1,7 @@
 """Sign a result three times with one key, for three kinds of readers.
 
-SHA256SUMS with an SSH signature for who has only OpenSSH and coreutils; the in-toto statement of
-what was run; and its twin of type test-result, each in a DSSE envelope.
+An SSH signature of SHA256SUMS, for readers who have only OpenSSH and coreutils; and two in-toto
+statements in DSSE envelopes: what was run, and the verdicts as a `test-result`.
 """
 
 import os
@@ -24,6 +24,7 @@ from kit.result.layout import (
     SSH_SIGNATURE,
     SUMS,
     TEST_RESULT,
+    TIMESTAMP,
 )
 from kit.result.strict_json import MAX_BYTES, parse_json
 from kit.result.tree import Tree, read_bytes, sha256_of, walk
@@ -34,23 +35,23 @@ from kit.signing.predicate import PREDICATE_TYPE, predicate
 from kit.signing.sshsig import sign_bytes
 from kit.signing.statement import build
 
-# What `artifacts.write_bytes` leaves in a run that is killed; signed along, it would be published.
+# `artifacts.write_bytes` leaves drafts behind if a run is killed. They must not be signed.
 _DRAFT = re.compile(r"\..+\.[0-9]+\.tmp")
 
 
 def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
-    """Write SHA256SUMS and the signatures over everything in `results`; replace older ones.
+    """Write SHA256SUMS and the signatures of everything in `results`; replace older ones.
 
-    A keyless signature beside them stays where it is over the same statement, and is removed where
-    it is not: it would be refused with the whole result.
+    A keyless signature stays if it is over the same statement, and a timestamp if it is of the same
+    envelope. Otherwise they are removed, because `verify` would refuse the result.
 
     Returns:
         The path of the envelope.
 
     Raises:
         MissingStageError: the folder or its run.json does not exist.
-        SignatureError: it holds a link, an empty folder or a name that a signature cannot bind,
-            or run.json does not say what was run.
+        SignatureError: the folder contains a link, an empty folder or a name that a signature
+            cannot bind, or run.json does not state what was run.
         StorageError: the files cannot be written.
     """
     if not os.path.isfile(results / RUN):
@@ -65,28 +66,40 @@ def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
     }
     sums = format_checksums(digests).encode()
     digests[SUMS] = sha256_bytes(sums)
-    said = _predicate(results, digests)
-    twin = build(digests, TEST_RESULT_TYPE, attest(said, digests))
+    content = _predicate(results, digests)
+    twin = build(digests, TEST_RESULT_TYPE, attest(content, digests))
     _write(results / SUMS, sums)
     _write(results / SSH_SIGNATURE, sign_bytes(sums, key))
     _write(results / TEST_RESULT, seal(twin, key))
-    statement = build(digests, PREDICATE_TYPE, said)
-    _remove_bundle_of_another(results / BUNDLE, statement)
-    return _write(results / ENVELOPE, seal(statement, key))
+    statement = build(digests, PREDICATE_TYPE, content)
+    envelope = seal(statement, key)
+    if not _has_statement(results / BUNDLE, statement):
+        _remove(results / BUNDLE)
+    if not _has_bytes(results / ENVELOPE, envelope):
+        _remove(results / TIMESTAMP)
+    return _write(results / ENVELOPE, envelope)
 
 
-def _remove_bundle_of_another(bundle: Path, statement: bytes) -> None:
-    if not bundle.is_file():
-        return
+def _has_statement(bundle: Path, statement: bytes) -> bool:
     try:
-        if statement_in(read_bytes(bundle, max_bytes=MAX_BYTES)) == statement:
-            return
-    except SignatureError:
-        pass  # not one at all
+        return statement_in(read_bytes(bundle, max_bytes=MAX_BYTES)) == statement
+    except (SignatureError, VerificationError):  # not a keyless signature, or no file
+        return False
+
+
+def _has_bytes(path: Path, data: bytes) -> bool:
     try:
-        bundle.unlink()
+        return read_bytes(path, max_bytes=MAX_BYTES) == data
+    except VerificationError:  # no file, or a larger one
+        return False
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_file():
+            path.unlink()
     except OSError as error:
-        raise storage_error(error, bundle) from error
+        raise storage_error(error, path) from error
 
 
 def _walk(results: Path) -> Tree:
@@ -109,7 +122,7 @@ def _walk(results: Path) -> Tree:
 
 
 def _predicate(results: Path, digests: Mapping[str, str]) -> dict[str, object]:
-    """Return what the statement says, read from the bytes that are signed."""
+    """Return the statement's predicate, read from the bytes that are signed."""
     try:
         run = parse_json(_read(results, RUN, digests))
         if not isinstance(run, dict):
@@ -118,7 +131,7 @@ def _predicate(results: Path, digests: Mapping[str, str]) -> dict[str, object]:
         return predicate(run, claims)
     except (ValueError, VerificationError) as error:
         raise SignatureError(
-            f"{results / RUN} or {CLAIMS} does not say what was run",
+            f"{results / RUN} or {CLAIMS} does not state what was run",
             found=error,
             remedy="write them again: ./run.sh all",
         ) from error

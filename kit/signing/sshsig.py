@@ -1,8 +1,8 @@
 """SSH signatures of a file, as `ssh-keygen -Y sign` makes them and `-Y verify` checks them.
 
-Made and read here without any ssh program, so that whoever has only OpenSSH can check what the
-kit signed. Source: OpenSSH 9.2, PROTOCOL.sshsig (magic, namespace, hash of the message) and RFC
-8709 (ssh-ed25519 keys and signatures).
+A reader who has only OpenSSH can check what the kit signed. The kit itself needs no ssh program.
+Source: OpenSSH 9.2, PROTOCOL.sshsig (magic, namespace, hash of the message) and RFC 8709
+(ssh-ed25519 keys and signatures).
 """
 
 import base64
@@ -19,7 +19,7 @@ NAMESPACE = "pebench-results@v1"
 MAX_BYTES = 4096  # A signature by an Ed25519 key has 321; OpenSSH's longest keys need 1.5 kB.
 KIND = b"ssh-ed25519"
 HASHES = (b"sha512", b"sha256")
-WIDTH = 70  # letters a line, as ssh-keygen breaks them
+WIDTH = 70  # characters per line, as ssh-keygen breaks them
 
 _MAGIC = b"SSHSIG"
 _VERSION = (1).to_bytes(4, "big")
@@ -27,7 +27,7 @@ _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----
 
 
 def sign_bytes(message: bytes, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> bytes:
-    """Return the armoured signature file; the same bytes as ssh-keygen for the same key."""
+    """Return the signature file: the bytes that ssh-keygen writes for this key."""
     signature = key.sign(_signed(message, namespace.encode(), HASHES[0]))
     public = _string(KIND) + _string(raw_public(key.public_key()))
     named = [namespace.encode(), b"", HASHES[0], _string(KIND) + _string(signature)]
@@ -40,14 +40,14 @@ def verify_bytes(
     """Check that `public` signed exactly `message` for `namespace`.
 
     Raises:
-        SignatureError: the file is no SSH signature, is for another namespace or by another key,
-            or the message is not what was signed.
+        SignatureError: the file is not an SSH signature, is for another namespace or by another
+            key, or another message was signed.
     """
     key, found, hashed, raw = _parse(signature)
     if found != namespace.encode():
         raise _refused(f"it is for the namespace {found[:80]!r}, not {namespace!r}")
     if key != raw_public(public):
-        raise _refused("it is by another key than the manifest's")
+        raise _refused("it is not by the key that signed the manifest")
     try:
         public.verify(raw, _signed(message, found, hashed))
     except InvalidSignature:
@@ -55,10 +55,10 @@ def verify_bytes(
 
 
 def key_of(signature: bytes) -> Ed25519PublicKey:
-    """Return the key that a signature names; whether that key made it, `verify_bytes` says.
+    """Return the key that a signature names. Only `verify_bytes` checks that this key made it.
 
     Raises:
-        SignatureError: the file is no SSH signature by an Ed25519 key.
+        SignatureError: the file is not an SSH signature by an Ed25519 key.
     """
     try:
         return Ed25519PublicKey.from_public_bytes(_parse(signature)[0])
@@ -67,7 +67,7 @@ def key_of(signature: bytes) -> Ed25519PublicKey:
 
 
 def _signed(message: bytes, namespace: bytes, hashed: bytes) -> bytes:
-    """Return what is signed: not the message, but its hash with the purpose of the signature."""
+    """Return the signed bytes: the hash of the message, with the purpose of the signature."""
     digest = hashlib.new(hashed.decode(), message).digest()
     return _MAGIC + b"".join(_string(part) for part in (namespace, b"", hashed, digest))
 
@@ -75,14 +75,14 @@ def _signed(message: bytes, namespace: bytes, hashed: bytes) -> bytes:
 def _parse(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Return (raw public key, namespace, hash algorithm, raw signature)."""
     if len(data) > MAX_BYTES or not data.startswith(_BEGIN) or not data.endswith(_END):
-        raise _refused("it does not begin and end as one")
+        raise _refused("it does not begin and end like an SSH signature")
     try:
         blob = base64.b64decode(b"".join(data[len(_BEGIN) : -len(_END)].split(b"\n")))
     except binascii.Error as error:
         raise _refused(f"its text is not base64: {error}") from None
-    # One spelling only: what ssh-keygen writes.
+    # Only one spelling counts: the one that ssh-keygen writes.
     if _armour(blob) != data:
-        raise _refused("its text is not broken into lines as ssh-keygen does, or has stray bits")
+        raise _refused("its lines are not those that ssh-keygen writes, or it has stray bits")
     if not blob.startswith(_MAGIC + _VERSION):
         raise _refused("it is of an unknown version")
     parts = _strings(blob[len(_MAGIC + _VERSION) :], 5)
@@ -90,7 +90,7 @@ def _parse(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     if key[0] != KIND or signature[0] != KIND or (len(key[1]), len(signature[1])) != (32, 64):
         raise _refused("it is not by an ssh-ed25519 key")
     if parts[3] not in HASHES or parts[2]:
-        raise _refused("it uses an unknown hash, or a field that has no meaning yet")
+        raise _refused("it uses an unknown hash or a reserved field")
     return key[1], parts[1], parts[3], signature[1]
 
 
@@ -99,7 +99,7 @@ def _string(data: bytes) -> bytes:
 
 
 def _strings(data: bytes, count: int) -> list[bytes]:
-    """Split `data` into exactly `count` strings with their lengths in front (RFC 4251)."""
+    """Split `data` into exactly `count` strings, each preceded by its length (RFC 4251)."""
     found = []
     for _ in range(count):
         length = int.from_bytes(data[:4], "big")
@@ -108,7 +108,7 @@ def _strings(data: bytes, count: int) -> list[bytes]:
         found.append(data[4 : 4 + length])
         data = data[4 + length :]
     if data:
-        raise _refused("something stands behind its end")
+        raise _refused("it goes on after its end")
     return found
 
 

@@ -1,7 +1,8 @@
-"""The in-toto Statement v1 of a result: one subject a file, and a predicate about all of them.
+"""The in-toto Statement v1 of a result: one subject per file, and a predicate about all of them.
 
-Source: in-toto/attestation v1.2.0, spec/v1/statement.md. Two statements are about the same files:
-what was run (`kit.signing.predicate`) and which claims hold (`kit.signing.claim_attestation`).
+A result has two statements about the same files: what was run (`kit.signing.predicate`) and which
+claims hold (`kit.signing.claim_attestation`).
+Source: in-toto/attestation v1.2.0, spec/v1/statement.md.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ class Statement:
 def build(
     digests: Mapping[str, str], predicate_type: str, predicate: Mapping[str, object]
 ) -> bytes:
-    """Return the statement over `digests` ({path: SHA-256}, SHA256SUMS among them)."""
+    """Return the statement about `digests` ({path: SHA-256}, SHA256SUMS included)."""
     subjects = [{"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests)]
     return canonical_json(
         {
@@ -43,8 +44,8 @@ def read(payload: bytes, predicate_type: str) -> Statement:
     """Check a signed payload and return its content.
 
     Raises:
-        SignatureError: it is not a statement of this type and version, or its subjects are not a
-            sorted list of different, safe, relative paths with one SHA-256 each.
+        SignatureError: the payload is not a statement of this type and version, or its subjects
+            are not a sorted list of different, safe, relative paths with one SHA-256 each.
     """
     try:
         value = parse_json(payload)
@@ -55,7 +56,7 @@ def read(payload: bytes, predicate_type: str) -> Statement:
     if value.get("predicateType") != predicate_type:
         raise malformed(f"predicateType {value.get('predicateType')!r} is not {predicate_type!r}")
     if set(value) != {"_type", "subject", "predicateType", "predicate"}:
-        raise malformed(f"it has other fields than a statement's: {sorted(value)!a}")
+        raise malformed(f"its fields are not those of a statement: {sorted(value)!a}")
     listed, content = value["subject"], value["predicate"]
     if not isinstance(listed, list) or not listed:
         raise malformed("the statement lists no files")
@@ -82,10 +83,10 @@ def _subject_name(subject: object) -> str:
             raise malformed(f"the path {name!a} is not safe: {fault}")
     digest = subject.get("digest") if isinstance(subject, dict) else None
     if not isinstance(digest, dict) or set(digest) != {"sha256"}:
-        raise malformed(f"{name!a} has another digest than one sha256")
+        raise malformed(f"the digest of {name!a} is not one sha256")
     found = digest["sha256"]
     if not isinstance(found, str) or len(found) != 64 or set(found) - set("0123456789abcdef"):
         raise malformed(f"the sha256 of {name!a} is not 64 hexadecimal digits")
-    if set(subject) != {"name", "digest"}:
+    if not isinstance(subject, dict) or set(subject) != {"name", "digest"}:
         raise malformed(f"{name!a} has other fields than a name and a digest")
     return name

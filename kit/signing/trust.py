@@ -1,9 +1,8 @@
-"""Whose signature counts: listed signers, this machine's key, and a key that is given."""
+"""The keys that a verifier knows: listed signers, this machine's key, and a key that is given."""
 
 import os
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,29 +27,28 @@ def trusted_keys(
     *,
     signers: Path = ALLOWED_SIGNERS,
     revoked: Path = REVOKED_KEYS,
-    now: datetime | None = None,
 ) -> tuple[TrustedKey, ...]:
     """Return the known keys: listed signers first, then this machine's, then `given`.
 
-    Keys that do not count now are among them with their `refusal`, so that a message can name
-    them; a revoked one counts in no role, whoever lists or gives it.
+    Keys that do not count are included, so that a message can name them. A revoked key counts in
+    no role, whoever lists or gives it.
 
     Raises:
-        SignatureError: a file is unreadable, or holds anything but Ed25519 public keys.
+        SignatureError: a file cannot be read, or contains anything but Ed25519 public keys.
     """
-    keys = list(read_signers(signers, now=now)) if signers.exists() else []
-    # To verify nobody needs a key: without HOME, or with one that cannot be read, there is none.
+    keys = list(read_signers(signers)) if signers.exists() else []
+    # Verifying needs no key of one's own, so a missing HOME or an unreadable key is no error.
     with suppress(SignatureError):
         own = key_folder() / "runner.pub"
         if os.access(own, os.R_OK):
             keys.append(TrustedKey(read_public_key(own), RUNNER, str(own)))
     if given is not None:
         keys.append(TrustedKey(read_public_key(given), GIVEN, str(given)))
-    gone = list(read_revoked(revoked)) if revoked.exists() else []
-    refusals = {raw_public(key.public): key.refusal for key in gone}
+    revocations = list(read_revoked(revoked)) if revoked.exists() else []
+    refusals = {raw_public(key.public): key.refusal for key in revocations}
     return (
         *(replace(k, refusal=refusals.get(raw_public(k.public), k.refusal)) for k in keys),
-        *gone,
+        *revocations,
     )
 
 
@@ -58,14 +56,14 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     """Read one public key: PEM, or an `ssh-ed25519 AAAA...` line.
 
     Raises:
-        SignatureError: the file holds something else; a private key is refused by name.
+        SignatureError: the file contains something else. A private key gets its own message.
     """
     text = read_key_file(path)
     if "PRIVATE KEY" in text:
         raise SignatureError(
             f"{path} is a private key",
             expected="the public key of the signer (runner.pub, or PEM)",
-            remedy="never pass a private key on: whoever has it can sign as its holder",
+            remedy="keep a private key secret: whoever has it can sign as its holder",
         )
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:

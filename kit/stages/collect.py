@@ -55,10 +55,10 @@ ADAPTER_FILES = (WEIGHTS, ADAPTER_CONFIG, LOSSES)
 
 
 def collect(plan: Plan) -> tuple[Path, bool]:
-    """Write the result folder unless it is already made of the same inputs; return (folder, new).
+    """Write the result folder, unless it was made from the same inputs; return (folder, new).
 
     Raises:
-        MissingStageError: an evaluation is not there yet.
+        MissingStageError: a system has not been evaluated.
     """
     folder = results_root() / plan.manifest.run_name
     inputs = _inputs_digest(plan)
@@ -68,9 +68,9 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "answers").mkdir(parents=True)
-    there = places(plan.manifest)
-    benchmark = load_benchmark(plan.manifest, there)
-    _write(records_frame(benchmark, there), partial, RECORDS)
+    located = places(plan.manifest)
+    benchmark = load_benchmark(plan.manifest, located)
+    _write(records_frame(benchmark, located), partial, RECORDS)
     _write(sets_frame(benchmark), partial, SETS)
     answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
     _write(_joined(answers, ANSWERS, ["system", "record_id"]), partial, ANSWERS)
@@ -110,7 +110,7 @@ def _inputs_digest(plan: Plan) -> str:
         "benchmarks/records", "benchmarks/protocol", "stages/collect", "experiment/claims",
     )  # fmt: skip
     code += [f"kit/{name}.py" for name in named]
-    # What a table shows and says is part of the loader.
+    # The loader decides what a table shows and its texts.
     code += [f"kit/{name}" for name in loader_sources(plan.manifest.benchmark.loader)]
     return sha256_value(
         {
@@ -118,7 +118,7 @@ def _inputs_digest(plan: Plan) -> str:
             "answers": [system.answers.digest for system in plan.systems],
             "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
             "adapters": [job.artifact.digest for job in plan.jobs()],
-            # A list that was committed since makes the result's warning untrue.
+            # A result warns about sources without a committed list; committing one ends that.
             "locked": [is_locked(source) for source in plan.manifest.all_sources()],
             # A result states its renderer: another one has to render its pages again.
             "renderer": renderer_digest(),
@@ -148,14 +148,14 @@ def _replace(partial: Path, folder: Path) -> None:
 
 
 def _joined(parts: list[pa.Table], name: str, keys: list[str]) -> pd.DataFrame:
-    """Return the systems' tables as one, sorted; without any, an empty one of the same columns."""
+    """Return the systems' tables as one, sorted; it is empty if there are none."""
     whole: pd.DataFrame = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
     return whole.sort_values(keys, ignore_index=True)
 
 
 def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
     table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
-    # Without pandas' own notes a file's bytes follow from its values alone.
+    # Without pandas' metadata, a file's bytes depend on its values only.
     pq.write_table(table.replace_schema_metadata(None), folder / name)
 
 
@@ -207,5 +207,7 @@ def _job(artifact: Artifact) -> dict[str, Any]:
         "micro_batch_size", "gradient_checkpointing", "determinism",
     )  # fmt: skip
     kept = {name: record.get(name) for name in names}
-    lost = {"lost": record["lost"]} if "lost" in record else {}  # only of a job that was killed
+    lost = (
+        {"lost": record["lost"]} if "lost" in record else {}
+    )  # only if the job was killed and resumed
     return {"name": artifact.name, "digest": artifact.digest, **kept, **lost}

@@ -18,7 +18,7 @@ def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["target", "part", "column", "record_id"])
 
 
-def records_frame(benchmark: Benchmark, there: dict[str, Place]) -> pd.DataFrame:
+def records_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFrame:
     """Return the records that at least one column uses; images are named by source and path."""
     used = {
         record_id
@@ -38,7 +38,7 @@ def records_frame(benchmark: Benchmark, there: dict[str, Place]) -> pd.DataFrame
             "candidates": list(record.candidates),
             "paraphrase": record.paraphrase,
             "group": record.group,
-            "image": image_name(there, record.image) if record.image else "",
+            "image": image_name(places, record.image) if record.image else "",
         }
         for record in (benchmark.records[record_id] for record_id in sorted(used))
     ]

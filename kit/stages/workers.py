@@ -13,7 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from kit.console import quieten
 from kit.errors import EnvironmentFault
@@ -62,12 +62,12 @@ def run_jobs(
             yield futures[future], future.result()
 
 
-def isolated(function: Callable[..., T], *arguments: Any) -> T:
+def isolated(function: Callable[..., T], *arguments: object) -> T:
     """Call `function` in a new process: engines set threads and seeds for a whole process."""
     return scatter(function, [arguments])[0]
 
 
-def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+def scatter(function: Callable[..., T], arguments: Sequence[tuple[object, ...]]) -> list[T]:
     """Call `function` once per tuple of arguments, in parallel, each call in a new process."""
     with _pool(len(arguments), _start_worker) as pool:
         futures = []
@@ -80,7 +80,9 @@ def scatter(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) ->
         return [future.result() for future in futures]
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+def _submit(
+    pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: object
+) -> "Future[T]":
     """Submit a call. If this starts a worker, it ignores Ctrl-C from its first moment on."""
     resource_tracker.ensure_running()  # if it started later, it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -92,7 +94,7 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: A
 
 @contextmanager
 def _pool(
-    workers: int, initializer: Callable[..., None], *arguments: Any
+    workers: int, initializer: Callable[..., None], *arguments: object
 ) -> Iterator[ProcessPoolExecutor]:
     quieten()
     context = multiprocessing.get_context("spawn")

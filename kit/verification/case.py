@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,10 @@ from kit.result.stored import StoredResult
 from kit.result.tree import read_bytes
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
+from kit.signing.timestamp import AUTHORITIES
 from kit.verification.planned import Planned
 from kit.verification.recompute import Recomputed
-from kit.verification.statements import Signed
+from kit.verification.signatures import Signed
 
 Policy = Literal["strict", "integrity"]
 OK, NOT_CHECKED = "ok", "not checked"
@@ -42,9 +44,15 @@ class Case:
     contents: Contents
 
     def __init__(
-        self, results: Path, trusted: Iterable[TrustedKey], identity: Identity | None
+        self,
+        results: Path,
+        trusted: Iterable[TrustedKey],
+        identity: Identity | None = None,
+        authorities: Path = AUTHORITIES,
+        now: datetime | None = None,
     ) -> None:
         self.results, self.trusted, self.identity = results, tuple(trusted), identity
+        self.authorities, self.now = authorities, now
 
     def read(self, name: str) -> bytes:
         """Read a signed file again, and use exactly the bytes that were signed."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from kit.errors import KitError
 from kit.verification.case import NOT_CHECKED, OK, Finding, Verification
-from kit.verification.statements import IDENTITY
+from kit.verification.signatures import IDENTITY
 from kit.verification.verify import CHECKS
 
 REFUSED, NOT_RUN = "refused", "not run"

@@ -6,11 +6,10 @@ its bytes. No check needs a network, a model or torch.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from kit.names import show
 from kit.result.layout import (
-    BUNDLE,
     CLAIMS,
     ENVELOPE,
     REPORT,
@@ -26,23 +25,23 @@ from kit.result.tree import compare_tree, walk
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.keys import fingerprint
+from kit.signing.timestamp import AUTHORITIES
 from kit.verdicts.claims_file import count
 from kit.verification import numbers, pages, recompute
 from kit.verification.case import NOT_CHECKED, Case, Finding, Policy, Verification
 from kit.verification.metadata import metadata_files, require_metadata
 from kit.verification.planned import require_as_planned
-from kit.verification.statements import IDENTITY, read_signed, require_agreement
+from kit.verification.signatures import read_signed
+from kit.verification.statements import require_agreement
 
 Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
 
 
 def _signature(case: Case) -> Found:
-    case.signed = read_signed(case.results, case.trusted, case.identity)
-    signer = case.signed.signer
-    period = f", {signer.period}" if signer.period else ""
-    unchecked = case.signed.bundle and signer.role != IDENTITY
-    bundle = f"; {BUNDLE} was NOT checked (--identity, --issuer)" if unchecked else ""
-    yield f"signed by {signer.role} ({show(signer.source)}{period}){bundle}"
+    case.signed = read_signed(
+        case.results, case.trusted, case.identity, authorities=case.authorities, now=case.now
+    )
+    yield case.signed.describe()
 
 
 def _files(case: Case) -> Found:
@@ -190,6 +189,8 @@ def verify(
     trusted: Iterable[TrustedKey],
     policy: Policy = "strict",
     identity: Identity | None = None,
+    authorities: Path = AUTHORITIES,
+    now: datetime | None = None,
     findings: list[Finding] | None = None,
 ) -> Verification:
     """Run the checks in their order; the first that fails ends the verification.
@@ -200,14 +201,17 @@ def verify(
         policy: `integrity` recomputes nothing, and says so: whoever signed may then have written
             any number.
         identity: who must have signed; then no key has to be known.
+        authorities: the certificates of the timestamp authorities that are trusted.
+        now: the present, which the periods of keys are compared with; None for this machine's
+            clock.
         findings: a list that gets each finding as it is made, also where a later check fails.
 
     Raises:
-        EnvironmentFault: there is an identity to check, and no sigstore.
+        EnvironmentFault: there is an identity or a timestamp to check, and no library for it.
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
         VerificationError: files or numbers are not what was signed; all differing files are named.
     """
-    case = Case(results, trusted, identity)
+    case = Case(results, trusted, identity, authorities, now)
     made = [] if findings is None else findings
     for check in CHECKS if policy == "strict" else CHECKS[:INTEGRITY]:
         for said in check.function(case):

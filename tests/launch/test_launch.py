@@ -48,7 +48,9 @@ def test_the_work_that_is_left_is_the_plan_s(form):
         sum(job.settings.steps for job in plan.jobs()),
         len(plan.systems),
     )
-    assert f"to do: {adapters} adapters ({steps} optimisation steps), {systems}" in render(plan)
+    assert f"to do: {adapters} adapters to train ({steps} optimisation steps), {systems}" in render(
+        plan
+    )
     said = emit(form)
     assert f"{adapters} adapters ({steps} optimisation steps), {systems} systems" in said
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.errors import EnvironmentFault, SignatureError
 from kit.result.layout import BUNDLE, ENVELOPE
+from kit.signing.allowed_signers import AUTHOR, TrustedKey
 from kit.signing.keyless import Identity, statement_in
 from kit.signing.keys import public_line
+from kit.signing.period import Period
 from kit.signing.sign import sign
 from kit.verification.verify import verify
 from tests.sigstore.environment import ALICE, ISSUER, WHO, keyless_kit, keyless_python
@@ -38,8 +41,19 @@ def test_who_trusts_the_identity_needs_no_key(vouched, config, tmp_path):
 def test_without_the_identity_the_key_decides_and_the_bundle_counts_for_nothing(vouched):
     found = verify(vouched, trusted=TRUSTED)
     assert f"{BUNDLE} was NOT checked" in found.messages[0]
-    with pytest.raises(SignatureError, match="not signed by a key that you trust"):
+    with pytest.raises(SignatureError, match="not signed by a key that you trust") as unknown:
         verify(vouched, trusted=())
+    assert "--identity NAME --issuer URL" in str(unknown.value)
+
+
+def test_a_log_entry_alone_does_not_bring_an_expired_key_back(vouched):
+    """It covers the statement; a thief of the key could sign an old, logged statement today."""
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    expired = TrustedKey(KEY.public_key(), AUTHOR, "author, list:1", Period(None, past))
+    with pytest.raises(SignatureError, match="has expired, and nothing proves") as caught:
+        verify(vouched, trusted=[expired])
+    way = "or, if you know who made manifest.sigstore.json, add: --identity NAME --issuer URL"
+    assert way in str(caught.value)
 
 
 def test_the_bundle_holds_the_statement_that_the_key_signed(vouched):
@@ -125,21 +139,21 @@ def statement_exchanged(result: Path) -> None:
 ENTRY = ("verificationMaterial", "tlogEntries", 0)
 REFUSED: dict[str, tuple[Change, int, str]] = {
     "no bundle": (lambda r: (r / BUNDLE).unlink(), 10, "no identity has signed"),
-    "empty": (written(b""), 10, "carries no statement"),
-    "not JSON": (written(b"PK\3\4"), 10, "carries no statement"),
-    "a list": (written(b"[]"), 10, "carries no statement"),
-    "nested deep": (written(b"[" * 5000), 10, "carries no statement"),
+    "empty": (written(b""), 10, "contains no statement"),
+    "not JSON": (written(b"PK\3\4"), 10, "contains no statement"),
+    "a list": (written(b"[]"), 10, "contains no statement"),
+    "nested deep": (written(b"[" * 5000), 10, "contains no statement"),
     "too large": (written(b" " * (17 << 20)), 1, "too large"),
-    "a key twice": (doubled_key, 10, "carries no statement"),
+    "a key twice": (doubled_key, 10, "contains no statement"),
     "a link": (link, 1, "cannot be read as a file"),
-    "a pipe": (pipe, 10, "carries no statement"),
+    "a pipe": (pipe, 10, "contains no statement"),
     "a folder": (folder, 1, "cannot be read"),
-    "of another result": (other_result, 10, "hold different statements"),
+    "of another result": (other_result, 10, "contain different statements"),
     "statement exchanged": (statement_exchanged, 10, "cannot be accepted"),
     "another media type": (bundle("mediaType", value="x"), 10, "cannot be accepted"),
-    "no envelope": (bundle("dsseEnvelope", drop=True), 10, "carries no statement"),
+    "no envelope": (bundle("dsseEnvelope", drop=True), 10, "contains no statement"),
     "another payload type": (
-        bundle("dsseEnvelope", "payloadType", value="text/plain"), 10, "carries no statement",
+        bundle("dsseEnvelope", "payloadType", value="text/plain"), 10, "contains no statement",
     ),
     "no signature": (bundle("dsseEnvelope", "signatures", value=[]), 10, "cannot be accepted"),
     "two signatures": (
@@ -222,6 +236,7 @@ def outcomes(
         case("missing trust config", vouched, root / "missing.json"),
         case("a stranger's key", stranger, config),
         case("a revoked key", vouched, config, revoked=str(key)),
+        case("an expired key", vouched, config, expired=str(key)),
     ]
     for name, (change, _, _) in REFUSED.items():
         (root / name.replace(" ", "-")).mkdir()
@@ -264,10 +279,16 @@ def test_whatever_key_stands_beside_it_the_identity_has_signed_the_statement(out
     assert f"signed by identity ({ALICE}, issuer {ISSUER}, certified " in said
 
 
+def test_the_identity_vouches_for_a_result_whose_key_has_expired_and_that_is_shown(outcomes):
+    code, output = outcomes["an expired key"]
+    assert code == 0, output
+    assert "list lists the key as author, expired since 2020-01-01 00:00 UTC" in output
+
+
 def test_a_bundle_of_another_statement_is_refused_without_sigstore_as_well(vouched, tmp_path):
     result = copy_of(vouched, tmp_path)
     other_result(result)
-    rejects(result, SignatureError, "hold different statements")
+    rejects(result, SignatureError, "contain different statements")
 
 
 def test_signing_again_keeps_the_bundle_of_the_same_statement_and_no_other(vouched, tmp_path):
@@ -280,8 +301,8 @@ def test_signing_again_keeps_the_bundle_of_the_same_statement_and_no_other(vouch
     assert not (result / BUNDLE).exists()
 
 
-def test_the_packaged_keys_of_the_public_sigstore_are_there():
-    """The name of the file is the package's own business: a new version may have another."""
+def test_the_packaged_keys_of_the_public_sigstore_can_be_read():
+    """A new version of the package may store them in another file."""
     code = (
         "from kit.signing.keyless import trusted_root as r; print(len(r(None).get_fulcio_certs()))"
     )
@@ -293,3 +314,22 @@ def test_the_packaged_keys_of_the_public_sigstore_are_there():
         check=True,
     )
     assert int(done.stdout) > 0
+
+
+def test_the_listed_timestamp_authority_is_the_one_of_the_packaged_sigstore():
+    code = (
+        "from kit.signing.keyless import trusted_root\n"
+        "from kit.signing.timestamp import AUTHORITIES, read_authorities\n"
+        "packaged = trusted_root(None).get_timestamp_authorities()\n"
+        "theirs = [each for one in packaged for each in one.certificates(allow_expired=True)]\n"
+        "roots, others = read_authorities(AUTHORITIES)\n"
+        "print(len(roots), not others, all(root in theirs for root in roots))\n"
+    )
+    done = subprocess.run(
+        [str(keyless_python()), "-P", "-c", code],
+        env={"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "1 True True\n", done.stderr

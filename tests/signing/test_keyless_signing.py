@@ -30,8 +30,11 @@ def home(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [  # made when the test runs: a token that was made when it was collected has expired by then
-        (lambda: token("bob@example.org", ISSUER), "the identity token is for somebody else"),
-        (lambda: token(ALICE, "https://evil.example.org"), "the identity token is for somebody"),
+        (lambda: token("bob@example.org", ISSUER), "the identity token is for another identity"),
+        (
+            lambda: token(ALICE, "https://evil.example.org"),
+            "the identity token is for another identity",
+        ),
         (lambda: token(ALICE, ISSUER, seconds=-60), "there is no usable identity token"),
         (lambda: token(ALICE, ISSUER, audience="a shop"), "there is no usable identity token"),
         (lambda: "no token", "there is no usable identity token"),
@@ -84,8 +87,8 @@ def test_where_sigstore_fails_the_keys_signature_stays_and_it_is_said(
     finally:
         instance.down = ""
     assert done.returncode == 10
-    assert "Sigstore did not sign, though its logs may show the identity already" in done.stderr
-    assert "the result has the signatures of the key alone" in done.stderr
+    assert "Sigstore did not sign, but its logs may already show the identity" in done.stderr
+    assert "the result has only the signatures of the key" in done.stderr
     assert not (damaged / BUNDLE).exists()
     assert keyless_kit("verify", str(damaged), home=home).returncode == 0
 

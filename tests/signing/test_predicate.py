@@ -83,7 +83,7 @@ def test_a_predicate_that_says_something_else_is_refused_with_the_place(damaged,
     statement = statement_of(damaged)
     change(statement["predicate"])
     reseal(damaged, statement)
-    rejects(damaged, VerificationError, f"says something else than run.json(.|\n)*{reason}")
+    rejects(damaged, VerificationError, f"differs from run.json(.|\n)*{reason}")
 
 
 @pytest.mark.parametrize(

@@ -188,5 +188,5 @@ def test_without_a_run_there_is_nothing_to_sign(tmp_path):
 )
 def test_a_run_json_that_says_nothing_is_refused(result, content):
     (result / "run.json").write_text(content, encoding="utf-8")
-    with pytest.raises(SignatureError, match="does not say what was run"):
+    with pytest.raises(SignatureError, match="does not state what was run"):
         sign(result, key=KEY)

@@ -31,7 +31,7 @@ def test_a_signature_holds_for_its_message_key_and_namespace():
     verify_bytes(SIGNED, MESSAGE, PUBLIC)
     for arguments, names, reason in (
         ((SIGNED, b"other\n", PUBLIC), {}, "changed after it was signed"),
-        ((SIGNED, MESSAGE, OTHER.public_key()), {}, "by another key"),
+        ((SIGNED, MESSAGE, OTHER.public_key()), {}, "not by the key that signed"),
         ((SIGNED, MESSAGE, PUBLIC), {"namespace": "file"}, "for the namespace"),
     ):
         with pytest.raises(SignatureError, match=reason):
@@ -51,11 +51,11 @@ def test_a_signature_holds_for_its_message_key_and_namespace():
         (_armour(b"SSHSIG\0\0\0\2" + BLOB[10:]), "unknown version"),
         (_armour(b"SSHSIX" + BLOB[6:]), "unknown version"),
         (_armour(BLOB[:-1]), "cut off"),
-        (_armour(BLOB + b"\0"), "behind its end"),
+        (_armour(BLOB + b"\0"), "after its end"),
         (_armour(BLOB[:10] + b"\xff\xff\xff\xff" + BLOB[14:]), "cut off"),
         (_armour(BLOB.replace(b"ssh-ed25519", b"ssh-ed25518")), "ssh-ed25519 key"),
         (_armour(BLOB.replace(b"sha512", b"sha384")), "unknown hash"),
-        (_armour(BLOB.replace(_string(b"") + HASH, _string(b"x") + HASH)), "or a field"),
+        (_armour(BLOB.replace(_string(b"") + HASH, _string(b"x") + HASH)), "or a reserved field"),
     ],
 )  # fmt: skip
 def test_what_is_no_ssh_signature_is_refused_with_the_reason(data, reason):

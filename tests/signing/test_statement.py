@@ -59,12 +59,18 @@ def with_paths(*paths):
         ({"subject": []}, "lists no files"),
         ({"subject": None}, "lists no files"),
         ({"subject": ["run.json"]}, "a file is named None"),
-        ({"subject": [{"name": "a"}]}, "another digest than one sha256"),
-        ({"subject": [{"name": "a", "digest": {"sha512": "0" * 128}}]}, "another digest"),
-        ({"subject": [{"name": "a", "digest": {"sha256": "0" * 64, "md5": ""}}]}, "another"),
+        ({"subject": [{"name": "a"}]}, "digest of 'a' is not one sha256"),
+        ({"subject": [{"name": "a", "digest": {"sha512": "0" * 128}}]}, "not one sha256"),
+        ({"subject": [{"name": "a", "digest": {"sha256": "0" * 64, "md5": ""}}]}, "not one sha256"),
         ({"subject": [{"name": "a", "digest": {"sha256": "A" * 64}}]}, "not 64 hexadecimal"),
-        ({"subject": [{"name": "a", "digest": {"sha256": "0" * 64}, "verdict": "?"}]}, "other fie"),
-        ({"claims": [{"id": "C1", "verdict": "REPRODUCED"}]}, "other fields than a statement"),
+        (
+            {"subject": [{"name": "a", "digest": {"sha256": "0" * 64}, "verdict": "?"}]},
+            "other fields than a name and a digest",
+        ),
+        (
+            {"claims": [{"id": "C1", "verdict": "REPRODUCED"}]},
+            "fields are not those of",
+        ),
         (with_paths("a", "a"), "not sorted, or one is listed twice"),
         (with_paths("b", "a"), "not sorted"),
         (with_paths("/etc/passwd"), "is not safe"),
@@ -105,7 +111,7 @@ def test_a_statement_that_differs_from_run_json_is_refused(damaged):
     statement = statement_of(damaged)
     statement["predicate"]["systems"] = ["vanilla"]
     reseal(damaged, statement)
-    rejects(damaged, VerificationError, "says something else than run.json")
+    rejects(damaged, VerificationError, "differs from run.json")
 
 
 def test_sums_that_differ_from_the_subjects_are_refused(damaged):

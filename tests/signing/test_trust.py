@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kit.errors import SignatureError
 from kit.signing.allowed_signers import AUTHOR, LISTED, REVOKED, TrustedKey
-from kit.signing.envelope import open_envelope, seal, signer_of
+from kit.signing.envelope import open_envelope, seal
 from kit.signing.keys import fingerprint, keygen, public_line
+from kit.signing.signers import signer_of
 from kit.signing.trust import GIVEN, REVOKED_KEYS, RUNNER, trusted_keys
 from tests.toys.signed_result import KEY
 
@@ -29,25 +30,32 @@ def config(tmp_path, monkeypatch):
 
 @pytest.fixture
 def lists(tmp_path):
-    """Write the two lists; return a function from a time to the known keys."""
+    """Write the two lists; return a function that reads the known keys."""
 
-    def known(signers, revoked="", now=OVERLAP, given=None):
+    def known(signers, revoked="", given=None):
         (tmp_path / "allowed_signers").write_text(signers, encoding="utf-8")
         (tmp_path / "revoked_keys").write_text(revoked, encoding="utf-8")
         return trusted_keys(
-            given, signers=tmp_path / "allowed_signers", revoked=tmp_path / "revoked_keys", now=now
+            given, signers=tmp_path / "allowed_signers", revoked=tmp_path / "revoked_keys"
         )
 
     return known
 
 
-def signer(key, known) -> TrustedKey:
-    return signer_of(open_envelope(seal(b"{}", key)), known)
+@pytest.fixture
+def given(tmp_path):
+    """Return the file of a key that is given by hand."""
+    (tmp_path / "given.pub").write_text(LINE, encoding="utf-8")
+    return tmp_path / "given.pub"
 
 
-def refused(key, known) -> str:
+def signer(key, known, now=OVERLAP) -> TrustedKey:
+    return signer_of(open_envelope(seal(b"{}", key)), known, now=now)
+
+
+def refused(key, known, now=OVERLAP) -> str:
     with pytest.raises(SignatureError) as caught:
-        signer(key, known)
+        signer(key, known, now)
     assert caught.value.exit_code == 10
     return str(caught.value)
 
@@ -56,14 +64,17 @@ def test_while_two_periods_overlap_both_keys_count(lists):
     for key in (KEY, NEXT):
         found = signer(key, lists(ROTATION))
         assert (found.role, found.refusal) == (AUTHOR, "")
-    assert found.period == "valid from 2026-05-01 00:00 UTC until 2028-01-01 00:00 UTC"
+    assert str(found.period) == "valid from 2026-05-01 00:00 UTC until 2028-01-01 00:00 UTC"
     assert found.source == "author@lab, allowed_signers:2"
 
 
 def test_before_the_rotation_the_next_key_does_not_count_yet(lists):
-    assert signer(KEY, lists(ROTATION, now=OLD)).role == AUTHOR
-    text = refused(NEXT, lists(ROTATION, now=OLD))
-    assert "it is not valid yet, only from 2026-05-01 00:00 UTC" in text
+    assert signer(KEY, lists(ROTATION), OLD).role == AUTHOR
+    text = refused(NEXT, lists(ROTATION), OLD)
+    assert "the key that signed is not valid yet" in text
+    assert "in the key's period, valid from 2026-05-01 00:00 UTC until" in text
+    assert "this machine's clock says 2026-01-15 00:00 UTC" in text
+    assert "set the clock right if it is wrong" in text
     assert (
         f"author (author@lab, allowed_signers:2), fingerprint {fingerprint(NEXT.public_key())}"
         in text
@@ -71,26 +82,27 @@ def test_before_the_rotation_the_next_key_does_not_count_yet(lists):
 
 
 def test_after_the_rotation_the_old_key_has_expired(lists):
-    assert signer(NEXT, lists(ROTATION, now=NEW)).role == AUTHOR
-    text = refused(KEY, lists(ROTATION, now=NEW))
-    assert "it has expired: it was valid until 2026-07-01 00:00 UTC" in text
-    assert "signed with the present key" in text
+    assert signer(NEXT, lists(ROTATION), NEW).role == AUTHOR
+    text = refused(KEY, lists(ROTATION), NEW)
+    assert "has expired, and nothing proves that it signed before" in text
+    assert "from the key's period, valid until 2026-07-01 00:00 UTC" in text
+    assert "the result may well be honest" in text
+    assert "signed with the current key" in text
 
 
 def test_a_key_that_is_renewed_on_another_line_counts(lists):
     renewed = ROTATION + f'author@lab valid-after="20260601Z" {LINE}'
-    assert signer(KEY, lists(renewed, now=NEW)).source == "author@lab, allowed_signers:3"
+    assert signer(KEY, lists(renewed), NEW).source == "author@lab, allowed_signers:3"
 
 
 def test_a_key_for_another_purpose_is_named(lists):
     assert "listed for 'file', not for" in refused(KEY, lists(f'x namespaces="file" {LINE}'))
 
 
-def test_a_revoked_key_counts_in_no_role_and_the_reason_is_told(lists, tmp_path):
-    (tmp_path / "given.pub").write_text(LINE, encoding="utf-8")
+def test_a_revoked_key_counts_in_no_role_and_the_reason_is_stated(lists, given):
     revoked = f"# lost keys\n{LINE.strip()} 2026-06-01 laptop stolen\n"
-    for signers, given in (("", None), (f"author {LINE}", None), ("", tmp_path / "given.pub")):
-        text = refused(KEY, lists(signers, revoked, given=given))
+    for signers, file in (("", None), (f"author {LINE}", None), ("", given), (ROTATION, given)):
+        text = refused(KEY, lists(signers, revoked, given=file))
         assert "it was revoked (revoked_keys:2: pebench-runner 2026-06-01 laptop stolen)" in text
     assert signer(NEXT, lists(f"author {NEXT_LINE}", revoked)).role == AUTHOR
 
@@ -102,9 +114,30 @@ def test_a_revoked_key_of_this_machine_does_not_count_either(lists):
     assert all(key.refusal for key in known)
 
 
-def test_an_expired_key_counts_again_for_whoever_gives_it_by_hand(lists, tmp_path):
-    (tmp_path / "given.pub").write_text(LINE, encoding="utf-8")
-    assert signer(KEY, lists(ROTATION, now=NEW, given=tmp_path / "given.pub")).role == GIVEN
+def test_an_expired_key_that_is_given_by_hand_counts_and_its_listing_is_shown(lists, given):
+    found = signer(KEY, lists(ROTATION, given=given), NEW)
+    assert found.role == GIVEN
+    assert found.remark == (
+        "allowed_signers:1 lists the key as author@lab, expired since 2026-07-01 00:00 UTC"
+    )
+
+
+def test_a_given_key_whose_period_is_ahead_counts_and_its_listing_is_shown(lists, given):
+    ahead = f'author valid-after="20270101Z" {LINE}'
+    found = signer(KEY, lists(ahead, given=given))
+    assert found.role == GIVEN
+    assert found.remark.endswith("as author, not valid before 2027-01-01 00:00 UTC")
+
+
+def test_a_given_key_that_is_listed_for_another_purpose_says_so(lists, given):
+    found = signer(KEY, lists(f'x namespaces="file" {LINE}', given=given))
+    assert found.role == GIVEN
+    assert "allowed_signers:1 lists the key as x, listed for 'file', not for" in found.remark
+
+
+def test_nothing_is_remarked_about_a_key_that_counts(lists, given):
+    for known in (lists(ROTATION), lists(ROTATION, given=given), lists("", given=given)):
+        assert signer(KEY, known).remark == ""
 
 
 @pytest.mark.parametrize("line", ["revoked", "ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E=", "KRL"])
@@ -118,6 +151,6 @@ def test_the_committed_revocations_can_be_read():
     assert {key.role for key in trusted_keys()} <= {AUTHOR, LISTED, REVOKED}
 
 
-def test_an_unknown_signer_is_told_how_many_keys_count(lists):
-    text = refused(Ed25519PrivateKey.generate(), lists(ROTATION, now=NEW))
+def test_the_refusal_of_an_unknown_signer_states_how_many_keys_count(lists):
+    text = refused(Ed25519PrivateKey.generate(), lists(ROTATION), NEW)
     assert "one of 1 trusted keys" in text

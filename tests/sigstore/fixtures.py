@@ -32,7 +32,7 @@ def vouched(
     result = copy_of(signed, folder)
     done = publish(result, config, folder / "alice")
     assert done.returncode == 0, done.stderr
-    assert f"is to show {ALICE}, issuer {ISSUER}" in done.stderr
+    assert f"publishing in Sigstore's log: {ALICE}, issuer {ISSUER}" in done.stderr
     posted = [path for path, _ in instance.posted[before:]]
     assert posted == ["/api/v2/signingCert", "/api/v1/log/entries"]
     sign(result, key=KEY)  # the tests' key instead of Alice's: the same statement

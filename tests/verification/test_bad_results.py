@@ -67,13 +67,13 @@ SIGNATURES = {
     "twin missing": (m.remove(TEST_RESULT), 10, "it has no test-result.intoto.json"),
     "ssh missing": (m.remove(SSH_SIGNATURE), 10, "it has no SHA256SUMS.sig"),
     "no signature": (m.envelope(signatures=[]), 10, "carries no signature"),
-    "two, one bad": (m.second_signature, 10, "2 signatures where one is expected"),
+    "two, one bad": (m.second_signature, 10, "2 signatures, but one is expected"),
     "other bytes": (m.payload_of_another(ENVELOPE), 10, "changed after it was signed"),
     "other bytes of twin": (m.payload_of_another(TEST_RESULT), 10, "test-result.*is wrong"),
     "no encoding": (m.signature_without_its_type, 10, "not signed by a key that you trust"),
     "statement by other": (m.by_another_key(ENVELOPE), 10, "not signed by a key that you trust"),
     "twin by other": (m.by_another_key(TEST_RESULT), 10, "test-result.*not signed by a key"),
-    "ssh by other": (m.by_another_key(SSH_SIGNATURE), 10, "by another key than the manifest's"),
+    "ssh by other": (m.by_another_key(SSH_SIGNATURE), 10, "not by the key that signed"),
     "ssh namespace": (m.ssh(namespace="file"), 10, "for the namespace b'file'"),
     "ssh other list": (m.ssh(namespace=NAMESPACE, message=b"x\n"), 10, "list was changed"),
     "ssh flipped": (m.flip(SSH_SIGNATURE), 10, "SSH signature of SHA256SUMS cannot be accepted"),
@@ -100,7 +100,7 @@ STATEMENTS = {
     "case collision": (m.subject("Run.json"), 10, "differ only by letter case"),
     "line break": (m.subject("a\nb"), 10, "is not safe"),
     "own signature": (m.subject(SSH_SIGNATURE), 10, "a file is named 'SHA256SUMS.sig'"),
-    "other digest": (m.subject("x", {"sha1": "0" * 40}), 10, "another digest than one sha256"),
+    "other digest": (m.subject("x", {"sha1": "0" * 40}), 10, "digest of .* is not one sha256"),
     "file not there": (m.subject("zzz"), 1, "zzz: missing"),
     "huge envelope": (lambda r: (r / ENVELOPE).write_bytes(b" " * (17 << 20)), 1, "too large"),
     "deep envelope": (lambda r: (r / ENVELOPE).write_bytes(DEEP), 10, "nested 5001 deep"),
@@ -200,8 +200,8 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("signers", "revoked", "reason"),
     [
-        ('author valid-before="20260101Z" ' + LINE, "", "it has expired: .*2026-01-01"),
-        ('author valid-after="20270101Z" ' + LINE, "", "not valid yet, only from 2027-01-01"),
+        ('author valid-before="20260101Z" ' + LINE, "", "has expired(.|\n)*until 2026-01-01"),
+        ('author valid-after="20270101Z" ' + LINE, "", "not valid yet(.|\n)*from 2027-01-01"),
         ("author " + LINE, LINE, "it was revoked"),
         ('author namespaces="git" ' + LINE, "", "listed for 'git'"),
         ("author " + public_line(m.OTHER.public_key()), "", "not signed by a key that you trust"),
@@ -213,9 +213,9 @@ def test_a_key_that_does_not_count_is_refused(signed, tmp_path, signers, revoked
     (tmp_path / "signers").write_text(signers, encoding="utf-8")
     (tmp_path / "revoked").write_text(revoked, encoding="utf-8")
     lists = {"signers": tmp_path / "signers", "revoked": tmp_path / "revoked"}
-    keys = [key for key in trusted_keys(**lists, now=NOW) if "machine" not in key.role]
+    keys = [key for key in trusted_keys(**lists) if "machine" not in key.role]
     with pytest.raises(SignatureError, match=reason) as caught:
-        verify(signed, trusted=keys)
+        verify(signed, trusted=keys, now=NOW)
     assert caught.value.exit_code == 10
 
 

@@ -161,7 +161,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from kit.stages.workers import scatter
-from tests.stages.test_local_executor import mark_and_wait
+from tests.stages.test_workers import mark_and_wait
 
 if __name__ == "__main__":
     scatter(mark_and_wait, [(Path(sys.argv[1]), True)] * 2)
