@@ -131,7 +131,10 @@ main() {
   if [[ $verb == test && ${2:-} != --help ]]; then
     cd "$project"
     export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis
-    exec "$env/bin/python" -P -m pytest -o cache_dir="$cache/pytest" "${@:2}"
+    # Two tests at a time, those of one file in one process. The caller's own options come later
+    # and win: -n 0 runs one after the other, as --pdb wants it.
+    exec "$env/bin/python" -P -m pytest -o cache_dir="$cache/pytest" \
+      -n 2 --dist loadfile --no-loadscope-reorder "${@:2}"
   fi
   if [[ $verb == bench && ${2:-} != --help ]]; then
     cd "$project"

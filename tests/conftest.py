@@ -11,18 +11,21 @@ from tests.toys.signed_result import KEY, copy_of, write_result
 # What is done only where it is asked for by name (`-m`), and why not otherwise.
 ASKED_FOR = {
     "container": "builds an image: ./run.sh test -m container",
-    "gpu": "needs a GPU: ./run.sh test -m gpu",
+    "gpu": "needs a GPU: ./run.sh test -m gpu -n 0",
 }
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip by name what takes half an hour or a device that most machines have not."""
+    """Skip what is asked for by name alone; start the files with slow tests first."""
     for marker, reason in ASKED_FOR.items():
         if marker not in config.option.markexpr:
             skip = pytest.mark.skip(reason=reason)
             for item in items:
                 if item.get_closest_marker(marker):
                     item.add_marker(skip)
+    # Two processes share the files: one that starts a long file last leaves the other idle.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""What only a GPU can show; `./run.sh test -m gpu` on a machine with one."""
+"""What only a GPU can show; `./run.sh test -m gpu -n 0` on a machine with one."""
