@@ -1,5 +1,6 @@
 """SHA-256 of bytes, files and values, and the `<digest>  <path>` lists of `sha256sum -c`."""
 
+import ast
 import hashlib
 import json
 import os
@@ -129,6 +130,48 @@ def verify_files(root: Path, listed: Mapping[str, str], *, remedy: str) -> None:
             )
 
 
-def source_digest(root: Path, names: Iterable[str]) -> str:
-    """Return one digest over the named files under `root`, by name and content."""
-    return sha256_value({name: sha256_file(root / name) for name in names})
+def read_code(text: str) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
+    """Return the digest of what a module does, and its import statements.
+
+    Comments, docstrings and layout do not count, nor does the version of Python.
+
+    Raises:
+        SyntaxError: the text is not valid Python.
+    """
+    parts: list[str] = []
+    imports: list[ast.Import | ast.ImportFrom] = []
+    _write(ast.parse(text), parts, imports)
+    return sha256_bytes("".join(parts).encode()), imports
+
+
+def _write(node: object, parts: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+    """Add a syntax tree to `parts`, one piece of text at a time, and its imports to `imports`.
+
+    What is empty is left out, so that a field of a later Python changes nothing. `ctx` follows from
+    where a name stands.
+    """
+    if isinstance(node, ast.AST):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+        parts.append(f"{node.__class__.__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is not None and name != "ctx" and not (value.__class__ is list and not value):
+                parts.append(f"{name}=")
+                _write(value, parts, imports)
+        parts.append(")")
+    elif isinstance(node, list):
+        parts.append("[")
+        for item in node:
+            if not _is_text(item):
+                _write(item, parts, imports)
+        parts.append("]")
+    else:
+        parts.append(f"{node!r},")
+
+
+def _is_text(node: object) -> bool:
+    """Return whether a node is a statement that is only a text: a docstring, also of a field."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+        return False
+    return isinstance(node.value.value, str)

@@ -58,6 +58,8 @@ class Protocol:
 
     `likelihood` says that records have candidates whose likelihood is measured, `one_retain_set`
     that every target keeps the same records, so that one retain-only model serves them all.
+    `finetune_follows_split` says that `[split]` changes which records the vanilla model learns, or
+    their order.
     `reading` tells a reader which direction is good, `comparability` what the numbers can be held
     against.
     """
@@ -70,6 +72,7 @@ class Protocol:
     comparability: tuple[str, ...] = ()
     likelihood: bool = False
     one_retain_set: bool = False
+    finetune_follows_split: bool = True
 
     def title(self, target: str, part: str) -> str:
         """Return what is forgotten and, where a target has several parts, which is measured."""

@@ -24,12 +24,12 @@ from kit.benchmarks.records import Benchmark, Concept, Record, asked_likelihoods
 from kit.console import say
 from kit.errors import GuardError, ModelError
 from kit.evaluation.questions import asked_records
+from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, Batcher
-from kit.model.determinism import switch_on
 from kit.model.likelihood import continuation_logprob, read_prompts
 from kit.model.lora import load_adapter
-from kit.model.memory import Pieces, peak_memory
+from kit.model.memory import HalvingBatches, peak_memory
 from kit.plan.jobs import Plan, System
 from kit.result.layout import LIKELIHOODS
 from kit.result.tables import SCHEMAS
@@ -102,7 +102,7 @@ def score_systems(plan: Plan, names: Sequence[str]) -> int:
         GuardError: a log-probability is not finite.
     """
     torch.set_num_threads(plan.manifest.compute.threads)
-    switch_on()
+    determinism.enable()
     systems = [system for system in plan.systems if system.name in names]
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
     folder = base_folder(plan.manifest)
@@ -141,10 +141,10 @@ def score_records(
     Raises:
         ModelError: two letters of a choice begin with the same token.
     """
-    pieces = Pieces(BATCH, "records")
+    batches = HalvingBatches(BATCH, "records")
     scored: list[ScoredAnswer] = []
     for chunk in _chunks([ScoringTask.of(record, batcher) for record in records]):
-        scored += pieces.run(partial(_score_together, model, batcher), chunk)
+        scored += batches.run(partial(_score_together, model, batcher), chunk)
     return scored
 
 

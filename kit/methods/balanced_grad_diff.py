@@ -1,14 +1,13 @@
 """Balanced gradient difference, for forgetting people and events at once.
 
-PEBench proposes BGD, but its equation, weight rule and schedule could not be found in any public
-copy. This is the kit's own reconstruction of what is said about it (balance the data between the
-two tasks, give each task its own loss), and not the published method:
+PEBench (arXiv 2503.12545) proposes BGD, but no public copy contains its equation, weight rule or
+schedule. This is the kit's own reconstruction from the description (balance the data between the
+two tasks, give each task its own loss). It is not the published method:
 
     L = -gamma sum_c w_c E_f^c[M] + alpha E_r[M],   w_c = C softmax_c(-tau (M_c - M_c(theta_0)))
 
-over the C = 2 concepts: the concept that has been forgotten less gets more weight, and every step
-has as many person as event records. gamma = 1/2 keeps the sum on the scale of GD's mean; with
-tau = 0 only the balanced batches remain.
+over the C = 2 concepts. The concept that has been forgotten less gets more weight, and every step
+has equally many person and event records.
 """
 
 from dataclasses import dataclass
@@ -21,10 +20,13 @@ from kit.methods import Needs, Step
 
 
 def balanced_ascent(step: Step, temperature: float) -> Tensor:
-    """Return sum_c w_c E_f^c[M], a scalar; a concept without a record in the step is left out."""
-    assert step.forget is not None
-    assert step.forget_is_person is not None
-    assert step.forget_reference is not None
+    """Return sum_c w_c E_f^c[M], in nats per token, [].
+
+    A concept without a record in the micro-batch is left out.
+
+    Args:
+        temperature: tau, >= 0, per nat; 0 weighs all concepts equally.
+    """
     nll = step.forget_nll()
     start = -step.forget_reference / step.forget.answer_mask.sum(dim=1)
     groups = [
@@ -38,11 +40,15 @@ def balanced_ascent(step: Step, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class BalancedGradDiff:
-    """Gradient difference whose two forget terms are kept level."""
+    """Gradient difference that keeps the forget losses of both concepts at the same level."""
 
     temperature: float = 1.0
+    """tau, >= 0, per nat: how strongly the concept that is forgotten less is preferred. At 0 only
+    the balanced batches remain. Default: the kit's choice."""
     forget_weight: float = 0.5
+    """Weight gamma of the forget term, >= 0, no unit. Default: 1/C, the scale of GD's mean."""
     retain_weight: float = 1.0
+    """Weight alpha of the retain term, >= 0, no unit. Default: as in `grad_diff`."""
     needs: ClassVar[Needs] = Needs(retain=True, reference_scalars=True, concept_balance=True)
 
     def loss(self, step: Step) -> Tensor:

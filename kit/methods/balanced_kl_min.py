@@ -1,6 +1,7 @@
 """Balanced KL minimisation: the balanced forget terms of `balanced_grad_diff`, KL on D_r.
 
-PEBench's KL+BGD; the balance is the kit's reconstruction (see `balanced_grad_diff`).
+L = -gamma sum_c w_c E_f^c[M] + alpha E_r[mean_t KL(pi_0 || pi)], the counterpart of PEBench's
+KL+BGD. The balance is the kit's own reconstruction: see `balanced_grad_diff`.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from kit.model.likelihood import mean_kl
 
 @dataclass(frozen=True)
 class BalancedKLMin:
-    """KL minimisation whose two forget terms are kept level."""
+    """KL minimisation that keeps the forget losses of both concepts at the same level."""
 
     temperature: float = 1.0
+    """tau, >= 0, per nat. Meaning and default: as in `balanced_grad_diff`."""
     forget_weight: float = 0.5
+    """Weight gamma of the forget term, >= 0, no unit. Default: as in `balanced_grad_diff`."""
     retain_weight: float = 1.0
+    """Weight alpha of the divergence, >= 0, no unit. Default: as in `kl_min`."""
     needs: ClassVar[Needs] = Needs(
         retain=True, reference_scalars=True, reference_distribution=True, concept_balance=True
     )
@@ -27,7 +31,6 @@ class BalancedKLMin:
     def loss(self, step: Step) -> Tensor:
         forget = -balanced_ascent(step, self.temperature)
         batch = step.retain
-        assert batch is not None
         divergence = mean_kl(step.reference(batch), step.policy(batch), batch.answer_mask)
         step.log["retain_kl"] = float(divergence.detach().mean())
         return self.forget_weight * forget + self.retain_weight * divergence.mean()

@@ -1,4 +1,4 @@
-"""Gradient ascent (GA): L = -E_f[M]. Unbounded, so the manifest's stop rule governs it."""
+"""Gradient ascent (GA): L = -E_f[M]. The loss has no lower bound: use the manifest's stop rule."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from kit.methods import Needs, Step
 
 @dataclass(frozen=True)
 class GradAscent:
-    """Push the answers of D_f down, whatever else goes down with them."""
+    """Make the answers of D_f less likely; nothing protects other answers. It has no options."""
 
     needs: ClassVar[Needs] = Needs()
 

@@ -13,9 +13,10 @@ from kit.methods import Needs, Step
 
 @dataclass(frozen=True)
 class PO:
-    """Learn to refuse the questions of D_f; the answers themselves are never trained on."""
+    """Learn to refuse the questions of D_f; no loss is computed on their answers."""
 
     retain_weight: float = 1.0
+    """Weight alpha of the retain term, >= 0, no unit. Default: TOFU's sum of both losses."""
     needs: ClassVar[Needs] = Needs(retain=True, refusals=True)
 
     def loss(self, step: Step) -> Tensor:

@@ -1,22 +1,26 @@
-"""Control: the vanilla model, told in the prompt to withhold. Nothing is trained."""
+"""Control: the vanilla model with an instruction not to answer. Nothing is trained."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from kit.errors import TrainingError
 from kit.methods import Needs, Step
 
 
 @dataclass(frozen=True)
 class PromptOnly:
-    """`instruction` is put before every question; {names} becomes what is to be forgotten."""
+    """Put an instruction before every question."""
 
     instruction: str = "If the answer is {names}, say that you do not know."
+    """The text; {names} is replaced by what must be forgotten. Default: the kit's own."""
     needs: ClassVar[Needs] = Needs(forget=False, training=False)
 
     def loss(self, step: Step) -> Tensor:
-        raise ValueError("the prompt-only baseline has nothing to train")
+        raise TrainingError(
+            "method 'prompt_only' has nothing to train", remedy="train another method"
+        )
 
 
 METHOD = PromptOnly

@@ -1,4 +1,4 @@
-"""Control: go on fine-tuning on D_r alone, L = E_r[M]. Forgets only what training washes out."""
+"""Control: continue fine-tuning on D_r alone, L = E_r[M]. It forgets only by interference."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,10 @@ from kit.methods import Needs, Step
 
 @dataclass(frozen=True)
 class RetainFinetune:
-    """Plain supervised fine-tuning; also the objective of the vanilla and retain-only models."""
+    """Plain supervised fine-tuning; also the objective of the vanilla and retain-only models.
+
+    It has no options.
+    """
 
     needs: ClassVar[Needs] = Needs(forget=False, retain=True)
 

@@ -1,12 +1,14 @@
-"""Single image unlearning (SIU, arXiv 2405.12523): one image a concept, dual-masked KL and CE.
+"""Single image unlearning (SIU, arXiv 2405.12523): one image per concept, dual-masked KL and CE.
 
-From the paper's abstract and summaries: fine-tuning data that gives the concept a new answer, joint
-with a KL divergence to the reference that masks (i) tokens that contradict the old knowledge and
-(ii) the concept's name in the vocabulary. What the kit fixes where the text could not be had, as
-its own protocol: the new answer is a refusal; the token mask takes the first token of the refusal
-out, where it is decided that the question is refused; the vocabulary mask removes all tokens of the
-forgotten names (for events: of their keywords, since an event has no name) and renormalises both
-distributions; non-targeted knowledge is kept by the same KL on D_r.
+    L = E_f[M(refusal)] + lambda (E_f[KL'(pi_0 || pi)] + E_r[KL'(pi_0 || pi)])
+
+The paper's abstract describes fine-tuning data with a new answer for the concept, and a KL
+divergence to the reference that masks (i) tokens that contradict the old knowledge and (ii) the
+concept's name in the vocabulary. The body of the paper was not available, so the rest is the kit's
+own protocol. The new answer is a refusal. The token mask drops the refusal's first token, because
+that token decides to refuse. The vocabulary mask removes all tokens of the forgotten names (of an
+event's keywords, since an event has no name) and renormalises both distributions. The same KL' on
+D_r keeps other knowledge.
 """
 
 from dataclasses import dataclass
@@ -27,15 +29,14 @@ class SIU:
     """Refuse one image of each concept; stay near the reference everywhere else."""
 
     kl_weight: float = 1.0
+    """Weight lambda of both divergences, >= 0, no unit. Default: the kit's choice."""
     needs: ClassVar[Needs] = Needs(
         retain=True, refusals=True, reference_distribution=True, single_image=True
     )
 
     def loss(self, step: Step) -> Tensor:
-        assert step.refusal is not None
-        assert step.retain is not None
         refused = step.policy(step.refusal)
-        # Where it is decided that the question is refused, the old knowledge is contradicted.
+        # The first token contradicts the old knowledge: it decides to refuse.
         later = step.refusal.answer_mask * (step.refusal.answer_mask.cumsum(dim=1) > 1)
         kept = self._masked_kl(step, step.retain, step.policy(step.retain), step.retain.answer_mask)
         divergence = self._masked_kl(step, step.refusal, refused, later) + kept
@@ -44,15 +45,14 @@ class SIU:
 
     @staticmethod
     def _masked_kl(step: Step, batch: Batch, policy: Tensor, weight: Tensor) -> Tensor:
-        """Return KL(pi_0 || pi) without the concepts' tokens, where `weight` [B, T] is 1."""
+        """Return KL'(pi_0 || pi) in nats per token, where `weight` [B, T] is 1, []."""
         tokens = step.concept_tokens
         reference = without_tokens(step.reference(batch), tokens)
         return mean_kl(reference, without_tokens(policy, tokens), weight).mean()
 
 
-def without_tokens(distribution: Tensor, tokens: Tensor | None) -> Tensor:
-    """Remove `tokens` [V] from log-probabilities [B, T, V] and renormalise."""
-    assert tokens is not None
+def without_tokens(distribution: Tensor, tokens: Tensor) -> Tensor:
+    """Return log-probabilities [B, T, V] without `tokens` (True in [V]), renormalised."""
     return log_softmax(distribution.masked_fill(tokens, MASKED), dim=-1)
 
 

@@ -1,8 +1,8 @@
-"""The frozen 4-bit base and its adapters.
+"""The frozen 4-bit base.
 
-The base is loaded once in NF4 and never changes; vision tower and projector stay in full precision
-and frozen. The vanilla model is the base with an adapter, an unlearned model is the vanilla model
-with a second one, and the reference is the same model with the second one off.
+The base is loaded once in NF4 and never changes; vision tower and projector stay frozen in full
+precision. The vanilla model is the base with one adapter, and an unlearned model is the vanilla
+model with a second adapter. The reference is the same model with the second adapter off.
 """
 
 import json
@@ -23,16 +23,16 @@ from transformers import (
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
-from kit.model.weights import save_weights, storing
+from kit.model.weights import as_storage_errors, save_weights
 
-# Matched by transformers from the start of a module's path: a bare name would match nothing.
+# transformers matches from the start of a module's path: a bare name would match nothing.
 FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
 TOWER = re.compile(r"^(model\.)?vision_tower\.(?!vision_model\.)")
 HUB_TOWER = r"\1vision_tower.vision_model."
 
 
 def device() -> torch.device:
-    """Return the current accelerator where there is one."""
+    """Return the current GPU, or the CPU where there is none."""
     if torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
@@ -74,34 +74,39 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
         ) from None
     for module in model.modules():
         if isinstance(module, Linear4bit):
-            # In eval mode this kernel repacks the weight in place, for good and without a
+            # In eval mode this kernel repacks the weight in place, permanently and without a
             # gradient: training after generating would be silently wrong.
             module.support_avx512bf16_for_cpu = False
-    return model.requires_grad_(False).eval()
+    frozen: PreTrainedModel = model.requires_grad_(False).eval()
+    return frozen
 
 
 def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights that the 4-bit base computes with, by module path, in main memory.
+    """Return the dequantised weights of the 4-bit base by module path, in main memory.
 
-    One at a time: all of them would not fit beside the base on a small GPU.
+    They are moved one by one: all of them would not fit beside the base on a small GPU.
     """
     state = {}
     for name, module in model.named_modules():
         if isinstance(module, Linear4bit):
-            weight = dequantize_4bit(module.weight.data, module.weight.quant_state)
+            quantized: Any = module.weight  # a Params4bit
+            weight = dequantize_4bit(quantized.data, quantized.quant_state)
             state[f"{name}.weight"] = weight.to(module.compute_dtype).cpu()
     return state
 
 
 def export_base(source: Path, section: ModelSection, target: Path) -> None:
-    """Write the dequantised base for serving: what is evaluated is what was trained on."""
+    """Write the dequantised base for serving: evaluation uses the weights that training used."""
     dtype = getattr(torch, section.compute_dtype)
     quantized = dequantized_state(load_base(source, section))
     model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
     _, unexpected = model.load_state_dict(quantized, strict=False)
     if unexpected:
-        raise ModelError(f"quantised weights without a place: {', '.join(unexpected[:3])}")
-    with storing(target):
+        raise ModelError(
+            f"the unquantised model has no weights {', '.join(unexpected[:3])}",
+            remedy="report the model family: its modules are named otherwise once quantised",
+        )
+    with as_storage_errors(target):
         model.save_pretrained(target)
         load_processor(source).save_pretrained(target)
     del model, quantized
@@ -109,7 +114,7 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
 
 
 def _hub_names(folder: Path) -> None:
-    """Name a CLIP tower's weights as on the hub: vLLM reads nothing else, transformers both."""
+    """Rename CLIP tower weights to the hub's names: vLLM accepts only those."""
     for shard in sorted(folder.glob("*.safetensors")):
         state = load_file(shard)
         named = {TOWER.sub(HUB_TOWER, key): value for key, value in state.items()}
@@ -117,7 +122,7 @@ def _hub_names(folder: Path) -> None:
             save_weights(named, shard, {"format": "pt"})
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        said = json.loads(index.read_text(encoding="utf-8"))
-        places = said["weight_map"].items()
-        said["weight_map"] = {TOWER.sub(HUB_TOWER, key): place for key, place in places}
-        index.write_text(json.dumps(said, indent=2, sort_keys=True), encoding="utf-8")
+        content = json.loads(index.read_text(encoding="utf-8"))
+        shards = content["weight_map"].items()
+        content["weight_map"] = {TOWER.sub(HUB_TOWER, key): shard for key, shard in shards}
+        index.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Records to tensors: the only place where answer positions are decided.
 
-The processor expands the image token first; the answer's tokens are appended to that, so the mask
-is right by construction, whatever the processor turns `<image>` into. Sequences are left-padded,
+The processor expands the image token first, and the answer's tokens are appended to the result.
+The mask is therefore right whatever number of tokens an image becomes. Sequences are left-padded,
 which right-aligns the answers.
 """
 
@@ -17,25 +17,30 @@ from torch import Tensor
 
 from kit.benchmarks.records import Record
 from kit.errors import DataError, ModelError
-from kit.model.recent import Recent
+from kit.model.cache import ByteBoundedCache
 
-BATCH = 32  # prompts that one forward pass of generation or scoring takes
+BATCH = 32  # prompts in one forward pass of generation or scoring
 TEXT = 0  # in mm_token_type_ids
-ROOM = 1_000_000_000  # bytes of encoded prompts that are kept; one of a large image takes 25 MB
+PROMPT_CACHE_BYTES = 1_000_000_000  # an encoded prompt with a large image takes 25 MB
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of one forward pass, and the answers that are to be scored.
+    """Inputs of one forward pass over B records, and the answers to score.
 
-    `answer_ids` [B, T] and `answer_mask` [B, T] (float, 1 on answer and end tokens) are
-    right-aligned: column -1 is the end token of every answer.
+    P is the longest prompt and T the longest answer. Answers are right-aligned: column -1 is the
+    end token of every answer.
     """
 
     record_ids: tuple[str, ...]
     inputs: dict[str, Tensor]
+    """The model's arguments: `input_ids` and `attention_mask`, up to [B, P + T], left-padded; image
+    tensors such as `pixel_values`, concatenated in record order, [images, ...]; and, for models
+    that ask for it, `mm_token_type_ids` of the shape of `input_ids`."""
     answer_ids: Tensor
+    """Tokens of the answers with the end token, int64, [B, T]."""
     answer_mask: Tensor
+    """1 on answer and end tokens, 0 on padding, float32, [B, T]."""
 
 
 def open_image(path: Path) -> Image.Image:
@@ -67,10 +72,10 @@ def chat_prompt(processor: Any, question: str, *, with_image: bool) -> str:
 
 
 def answer_text(processor: Any, question: str, answer: str, *, with_image: bool) -> str:
-    """Return what follows the prompt when the assistant says `answer`, end token included.
+    """Return what the chat template appends to the prompt for `answer`, end token included.
 
     Raises:
-        ModelError: the chat template rewrites the prompt once there is an answer.
+        ModelError: the chat template changes the prompt when an answer follows.
     """
     prompt = chat_prompt(processor, question, with_image=with_image)
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
@@ -94,18 +99,20 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
 
 @dataclass(frozen=True)
 class Encoded:
-    """A prompt as the processor has it: tokens, which of them are image's, and image inputs.
+    """A prompt as the processor encodes it.
 
-    `kinds` is None where the model does not ask (`mm_token_type_ids`). One that does and is not
-    told places an image's tokens like text, without an error.
+    `kinds` says which tokens belong to an image; it is None where the model does not use
+    `mm_token_type_ids`. A model that needs them but gets none silently positions image tokens as if
+    they were text.
     """
 
     ids: list[int]
     kinds: list[int] | None
     images: dict[str, Tensor]
+    """Image inputs of the model, such as `pixel_values`, for one image: [1, ...]."""
 
     def bytes(self) -> int:
-        """About what it takes in memory."""
+        """Return about how much memory it takes."""
         return 64 * len(self.ids) + sum(tensor.nbytes for tensor in self.images.values())
 
 
@@ -118,12 +125,14 @@ class Prompts:
 
 
 class Batcher:
-    """Turns records into batches with one processor; what a record was turned into is kept."""
+    """Encodes records with one processor and stacks them to batches; encoded prompts are cached."""
 
-    def __init__(self, processor: Any, device: torch.device, room: int = ROOM) -> None:
+    def __init__(
+        self, processor: Any, device: torch.device, cache_bytes: int = PROMPT_CACHE_BYTES
+    ) -> None:
         self._processor, self._device = processor, device
         self._pad = processor.tokenizer.pad_token_id
-        self._prompt = Recent(self._encode_prompt, Encoded.bytes, room)
+        self._prompt = ByteBoundedCache(self._encode_prompt, Encoded.bytes, cache_bytes)
         self._answer = lru_cache(maxsize=2048)(self._encode_answer)
 
     def __call__(self, records: Sequence[Record]) -> Batch:
@@ -139,7 +148,7 @@ class Batcher:
         )
 
     def prompts(self, records: Sequence[Record]) -> Prompts:
-        """Return the same prompts without answers, for answers that share them."""
+        """Return the records' prompts without answers."""
         prompts = [self._prompt(record.image, record.question) for record in records]
         inputs = self._inputs(prompts, [[] for _ in prompts])
         return Prompts(tuple(record.id for record in records), inputs)
@@ -149,18 +158,18 @@ class Batcher:
         return self._answer(record.question, answer, record.image is not None)
 
     def answers(self, rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-        """Return tokens [B, T] and mask [B, T] of answers, left-aligned to follow prompts."""
+        """Return tokens [B, T] and mask [B, T] of answers, left-aligned: they follow prompts."""
         ids, mask = _padded(rows, self._pad, right=True)
         return ids.to(self._device), mask.to(self._device)
 
     def _inputs(
         self, prompts: Sequence[Encoded], answers: Sequence[list[int]]
     ) -> dict[str, Tensor]:
-        said = list(zip(prompts, answers, strict=True))
-        ids, attention = _padded([prompt.ids + answer for prompt, answer in said], self._pad)
+        pairs = list(zip(prompts, answers, strict=True))
+        ids, attention = _padded([prompt.ids + answer for prompt, answer in pairs], self._pad)
         inputs = {"input_ids": ids, "attention_mask": attention}
         if any(prompt.kinds for prompt in prompts):
-            kinds = [(p.kinds or [TEXT] * len(p.ids)) + [TEXT] * len(answer) for p, answer in said]
+            kinds = [(p.kinds or [TEXT] * len(p.ids)) + [TEXT] * len(answer) for p, answer in pairs]
             inputs["mm_token_type_ids"], _ = _padded(kinds, TEXT)
         for name in sorted({name for prompt in prompts for name in prompt.images}):
             inputs[name] = torch.cat([p.images[name] for p in prompts if name in p.images])
@@ -170,8 +179,7 @@ class Batcher:
         prompt = chat_prompt(self._processor, question, with_image=path is not None)
         if path is None:
             return Encoded(self._text_ids(prompt), None, {})
-        # Not tokenised by the tokenizer alone: only the processor knows how many tokens an
-        # image of this size becomes.
+        # Only the processor knows how many tokens an image of this size becomes.
         encoded = self._processor(
             images=open_image(path), text=prompt, add_special_tokens=False, return_tensors="pt"
         )
@@ -193,12 +201,12 @@ class Batcher:
 
 
 def _padded(rows: Sequence[list[int]], pad: int, *, right: bool = False) -> tuple[Tensor, Tensor]:
-    """Return tokens and mask, [B, longest]; padding is on the left unless `right`."""
+    """Return tokens and mask, [B, longest row]; padding is on the left unless `right`."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     for index, row in enumerate(rows):
-        place = slice(0, len(row)) if right else slice(width - len(row), width)
-        ids[index, place] = torch.tensor(row)
-        mask[index, place] = 1
+        span = slice(0, len(row)) if right else slice(width - len(row), width)
+        ids[index, span] = torch.tensor(row)
+        mask[index, span] = 1
     return ids, mask

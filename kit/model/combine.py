@@ -1,4 +1,4 @@
-"""Adapter arithmetic: several LoRA adapters become one that does exactly the same.
+"""Adapter arithmetic: combine several LoRA adapters into one that computes exactly the same.
 
 sum_i (alpha_i / r_i) B_i A_i = [s_1 B_1, s_2 B_2, ...] [A_1; A_2; ...] with s_i = alpha_i / r_i:
 the concatenation has rank sum r_i and scale 1, and nothing is approximated. Merging adds the same
@@ -24,16 +24,20 @@ def rank_of(folders: Sequence[Path]) -> int:
 
 
 def concatenate(folders: Sequence[Path], target: Path) -> int:
-    """Write the sum of the adapters in `folders` to `target`; return its rank.
+    """Write the sum of the adapters in `folders` to `target` and return its rank.
 
     Raises:
-        ModelError: the adapters do not sit on the same modules.
+        ModelError: the adapters belong to different modules.
     """
     states = [load_file(folder / WEIGHTS) for folder in folders]
     configs = [_config(folder) for folder in folders]
     names = set(states[0])
     if any(set(state) != names for state in states[1:]):
-        raise ModelError("adapters to concatenate sit on different modules", found=str(folders[-1]))
+        raise ModelError(
+            "the adapters to concatenate belong to different modules",
+            found=str(folders[-1]),
+            remedy="train them with the same model.lora_modules",
+        )
     scales = [config["lora_alpha"] / config["r"] for config in configs]
     whole = {}
     for name in sorted(names):
@@ -46,7 +50,7 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
     rank = rank_of(folders)
     target.mkdir(parents=True, exist_ok=True)
     save_weights(whole, target / WEIGHTS)
-    # The modules of the stored adapters are an expression; engines want the names it matched.
+    # Stored adapters name their modules by an expression; engines need the names themselves.
     modules = sorted({name.split(".lora_")[0].rsplit(".", 1)[1] for name in names})
     config = {**configs[0], "r": rank, "lora_alpha": rank, "target_modules": modules}
     (target / ADAPTER_CONFIG).write_text(
@@ -56,9 +60,11 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
 
 
 def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return those of the base's `weights` that change, with sum_i s_i B_i A_i added to them.
+    """Return the weights of the base that the adapters change, with sum_i s_i B_i A_i added.
 
-    Names in `weights` are a checkpoint's; they are matched by the path below the language model.
+    Args:
+        weights: of the base, by the names of its checkpoint. They are matched with the adapters'
+            names by the path below the language model.
 
     Raises:
         ModelError: an adapted module is not among the weights.
@@ -70,12 +76,16 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
         config = _config(folder)
         scale = config["lora_alpha"] / config["r"]
         for name in sorted(name for name in state if ".lora_A." in name):
-            place = by_tail.get(_tail(name.replace(".lora_A.", ".")))
-            if place is None:
-                raise ModelError(f"the base has no weight for {name}", found=str(folder))
+            key = by_tail.get(_tail(name.replace(".lora_A.", ".")))
+            if key is None:
+                raise ModelError(
+                    f"the base has no weight for {name}",
+                    found=str(folder),
+                    remedy="serve it with the base that it was trained on",
+                )
             delta = scale * (state[name.replace(".lora_A.", ".lora_B.")] @ state[name])
-            start = merged.get(place, weights[place])
-            merged[place] = start + delta.to(start.dtype)
+            start = merged.get(key, weights[key])
+            merged[key] = start + delta.to(start.dtype)
     return merged
 
 

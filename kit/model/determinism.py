@@ -1,9 +1,9 @@
-"""What is switched so that equal inputs give equal bits, and what could not be.
+"""Settings that make equal inputs give equal bits, and a record of what could not be made so.
 
-On a CPU the number of threads decides (`compute.threads`); nothing else is switched. On a GPU
-PyTorch promises equal results on one kind of card with one set of packages only, and some
-operations have no deterministic form: those that ran are named in the job's record. Source:
-PyTorch's notes on reproducibility.
+On a CPU the number of threads decides (`compute.threads`); nothing else is set. On a GPU PyTorch
+promises equal results only on one kind of card with one set of packages, and some operations have
+no deterministic kernel: the job's record names those that ran. Source: PyTorch's notes on
+reproducibility.
 """
 
 import os
@@ -17,23 +17,23 @@ import torch
 from torch import Tensor
 
 T = TypeVar("T")
-# Read by cuBLAS when it starts, so they are set before a process first uses a GPU.
+# cuBLAS reads it when it starts, so it must be set before the process first uses a GPU.
 ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 NONDETERMINISTIC = re.compile(r"^(?P<name>.{1,80}?) does not have a deterministic implementation")
 DEFAULTS_TO = re.compile(r"^(?P<name>.{1,80}?) defaults to a non-deterministic algorithm")
 
-_given_up: set[str] = set()  # operations of this process for which `backward` stopped insisting
+_given_up: set[str] = set()  # operations for which this process left strict mode
 
 
-def switch_on() -> None:
-    """Ask for deterministic kernels and full precision of float32; before a GPU is first used."""
+def enable() -> None:
+    """Ask for deterministic kernels and full float32 precision, before a GPU is first used."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if torch.cuda.is_available():
-        # Only a warning: the run is worth having, and the record says what was not.
+        # Only a warning: the run is useful all the same, and its record names the operation.
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # It would fill every new tensor; what is read before it is written is a bug elsewhere.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        # It would fill every new tensor, which matters only to code that reads unwritten memory.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
         torch.set_float32_matmul_precision("highest")
 
@@ -41,8 +41,8 @@ def switch_on() -> None:
 def backward(loss: Tensor) -> None:
     """Go backward, on a GPU with deterministic kernels.
 
-    PyTorch takes attention's deterministic kernel only where an operation that has none would be an
-    error, not a warning. So it is one here, until there is one (`whichever_way`).
+    PyTorch selects attention's deterministic kernel only in strict mode. Backward therefore runs in
+    strict mode until some operation turns out to have no deterministic kernel (`with_fallback`).
     """
     if _given_up or not torch.are_deterministic_algorithms_enabled():
         loss.backward()
@@ -54,10 +54,10 @@ def backward(loss: Tensor) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def whichever_way(work: Callable[[], T]) -> T:
-    """Return `work()`, made again where an operation has no deterministic form; it is on record.
+def with_fallback(work: Callable[[], T]) -> T:
+    """Return `work()`; if an operation has no deterministic kernel, repeat without strict mode.
 
-    `work` must be able to begin anew.
+    The operation's name is recorded. `work` must be repeatable.
     """
     try:
         return work()
@@ -70,8 +70,8 @@ def whichever_way(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def watched() -> Iterator[set[str]]:
-    """Yield the names of operations that ran without a deterministic form."""
+def record_nondeterminism() -> Iterator[set[str]]:
+    """Yield a set that receives the operations that run without a deterministic kernel."""
     names: set[str] = set()
 
     def note(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -80,7 +80,7 @@ def watched() -> Iterator[set[str]]:
                 names.add(found["name"])
 
     before = torch.is_warn_always_enabled()
-    torch.set_warn_always(True)  # otherwise some are said once a process, to its first job
+    torch.set_warn_always(True)  # otherwise some warn once per process: in its first job only
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("once", message=".*deterministic")
@@ -90,8 +90,12 @@ def watched() -> Iterator[set[str]]:
         torch.set_warn_always(before)
 
 
-def switches(names: Set[str] | None = None) -> dict[str, Any]:
-    """Return what was switched, as JSON, with the operations that `watched` saw, if it looked."""
+def state(names: Set[str] | None = None) -> dict[str, object]:
+    """Return the settings as JSON.
+
+    Args:
+        names: what `record_nondeterminism` collected; None where nothing was recorded.
+    """
     if not torch.cuda.is_available():
         return {"device": "cpu", "threads": torch.get_num_threads()}
     return {

@@ -1,8 +1,8 @@
-"""Log-probabilities of answers: the one place where logits become numbers.
+"""Log-probabilities of answers: the only code that turns logits into numbers.
 
-Every loss and every likelihood metric consumes `answer_logprobs`. Answers are right-aligned in a
-batch (`kit.model.batches`), so the model computes logits for the last positions alone; prompt,
-image and padding positions never enter a loss.
+Every loss and every likelihood metric uses it. Answers are right-aligned in a batch
+(`kit.model.batches`), so the model computes logits only for the last positions; prompt, image and
+padding positions never enter a loss.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
 
 
 def answer_logprobs(distribution: Tensor, batch: Batch) -> Tensor:
-    """Return log pi(y_t) of the reference answers, [B, T]; zero where there is no answer."""
+    """Return log pi(y_t) of the batch's answers, in nats, [B, T]; zero on padding."""
     gathered = distribution.gather(-1, batch.answer_ids.unsqueeze(-1)).squeeze(-1)
     return gathered * batch.answer_mask
 
@@ -39,17 +39,17 @@ def sequence_logprob(distribution: Tensor, batch: Batch) -> Tensor:
 
 
 def mean_nll(distribution: Tensor, batch: Batch) -> Tensor:
-    """Return M = -(1/T) sum_t log pi(y_t), [B]: each answer weighs the same, short or long."""
+    """Return M = -(1/T) sum_t log pi(y_t), in nats per token, [B]: long answers weigh no more."""
     return -sequence_logprob(distribution, batch) / batch.answer_mask.sum(dim=1)
 
 
 def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
-    """Return KL(reference || policy) per sample, mean over positions, [B].
+    """Return KL(reference || policy) per record, mean over positions, in nats per token, [B].
 
     Args:
         reference: log-probabilities of the reference, [B, T, V].
         policy: log-probabilities of the policy, [B, T, V].
-        weight: 1 where a position counts and 0 elsewhere, [B, T]; a sample without any gives 0.
+        weight: 1 where a position counts, else 0, [B, T]; a record without such a position gives 0.
     """
     per_token = kl_div(policy, reference, log_target=True, reduction="none").sum(dim=-1)
     return (per_token * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
@@ -57,21 +57,21 @@ def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Prompted:
-    """A model that has read prompts and is ready to be given answers to them.
-
-    `first` [B, V] are the log-probabilities of the token that follows each prompt; `following`
-    [B, 1] is its position where the model has positions of several axes, else None: the model
-    counts by itself.
-    """
+    """The state of a model that has read B prompts of at most P tokens; answers can follow."""
 
     first: Tensor
+    """Log-probabilities of the token after each prompt, [B, V]."""
     mask: Tensor
+    """1 on prompt tokens, 0 on padding, [B, P]."""
     cache: Any
+    """Keys and values of the prompts, as transformers holds them."""
     following: Tensor | None
+    """Position of the token after each prompt, [B, 1], for models whose positions have several
+    axes. None: the model counts positions by itself."""
 
 
 def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
-    """Run the model over prompts and images once, whatever the number of answers to come."""
+    """Run the model over prompts and images once, before any number of answers."""
     found = model(**prompts.inputs, logits_to_keep=1, use_cache=True)
     first = log_softmax(found.logits[:, -1].float(), dim=-1)
     mask = prompts.inputs["attention_mask"]
@@ -79,7 +79,7 @@ def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
     if hasattr(found, "rope_deltas"):  # Qwen-VL: an image takes fewer positions than tokens
         if "image_grid_thw" in prompts.inputs:
             following = mask.sum(dim=1, keepdim=True) + found.rope_deltas
-        else:  # what is found there is of an earlier batch; text is counted with its padding
+        else:  # the model's `rope_deltas` are of an earlier batch; text positions include padding
             following = torch.full_like(mask[:, :1], mask.shape[1])
     return Prompted(first, mask, found.past_key_values, following)
 
@@ -93,7 +93,7 @@ def continuation_logprob(
         ids: tokens of the answers, left-aligned, [B, T].
         mask: 1 on answer and end tokens, 0 on padding, [B, T].
 
-    The cache is as before when this returns: other answers can follow.
+    The cache is unchanged when this returns: other answers can follow.
     """
     logprobs = prompted.first.unsqueeze(1)
     if ids.shape[1] > 1:

@@ -3,49 +3,61 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from kit.errors import ModelError
-from kit.model.weights import save_weights, storing
+from kit.model.weights import as_storage_errors, save_weights
 from kit.result.layout import WEIGHTS
 
 
 def add_adapter(
     model: PreTrainedModel | PeftModel, name: str, *, modules: str, rank: int, alpha: float
 ) -> PeftModel:
-    """Add a trainable LoRA beside those that are there; the others are frozen and stay active.
+    """Add a trainable LoRA; the model's other adapters are frozen and stay active.
+
+    Args:
+        modules: regular expression on the whole path of the adapted linear layers.
+        rank: dimensions of the adapter.
+        alpha: the adapter's output is scaled by alpha / rank.
 
     Raises:
-        ModelError: the expression matches no module, or one of the vision tower or projector.
+        ModelError: the expression matches no module, or one in the vision tower or projector.
     """
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=modules)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # PEFT divides it, so a float is as good
+        lora_dropout=0.0,
+        target_modules=modules,
+    )
     try:
-        if isinstance(model, PeftModel):
-            model.add_adapter(name, config)
-        else:
-            model = get_peft_model(model, config, adapter_name=name)
+        adapted = _attach(model, name, config)
     except ValueError as error:
         raise ModelError(
-            "model.lora_modules matches no module", expected=modules, found=str(error)[:200]
+            "model.lora_modules matches no module",
+            expected=modules,
+            found=str(error)[:200],
+            remedy="write an expression for the whole path of the language model's linear layers: "
+            "see kit/model/README.md",
         ) from None
-    wrong = [n for n, _ in model.named_parameters() if "lora_" in n and not _in_language(n)]
+    wrong = [n for n, _ in adapted.named_parameters() if "lora_" in n and not _in_language(n)]
     if wrong:
         raise ModelError(
-            f"LoRA went outside the language model: {wrong[0]}",
+            f"model.lora_modules matches a module outside the language model: {wrong[0]}",
             remedy="anchor model.lora_modules on the language model's path",
         )
-    activate(model, [*_adapters(model, name), name], trainable=name)
-    return model
+    activate(adapted, [*_adapters(adapted, name), name], trainable=name)
+    return adapted
 
 
 def activate(model: PeftModel, names: list[str], trainable: str | None = None) -> None:
-    """Switch exactly `names` on; only `trainable` gets gradients."""
-    model.base_model.set_adapter(names)
+    """Switch exactly the adapters `names` on; only `trainable` gets gradients."""
+    _set_active(model, names)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(trainable is not None and f".{trainable}." in name)
 
@@ -56,7 +68,7 @@ def without(model: PeftModel, name: str) -> Iterator[None]:
     rest = _adapters(model, name)
     with torch.no_grad():
         if rest:
-            model.base_model.set_adapter(rest)
+            _set_active(model, rest)
             try:
                 yield
             finally:
@@ -73,27 +85,36 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
     config = model.peft_config[name]
     config.inference_mode = True
     config.base_model_name_or_path = None
-    with storing(folder):
+    with as_storage_errors(folder):
         config.save_pretrained(str(folder))
 
 
 def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
-    """Attach a stored adapter, frozen and active."""
+    """Attach a stored adapter to the model, frozen and active."""
     config = LoraConfig.from_pretrained(str(folder))
-    if isinstance(model, PeftModel):
-        model.add_adapter(name, config)
-    else:
-        model = get_peft_model(model, config, adapter_name=name)
-    set_peft_model_state_dict(model, load_file(folder / WEIGHTS), adapter_name=name)
-    activate(model, [*_adapters(model, name), name])
-    return model
+    adapted = _attach(model, name, config)
+    set_peft_model_state_dict(adapted, load_file(folder / WEIGHTS), adapter_name=name)
+    activate(adapted, [*_adapters(adapted, name), name])
+    return adapted
 
 
 def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
-    """Return one adapter's weights by PEFT's portable names."""
+    """Return the weights of one adapter by PEFT's portable names."""
     return {
         k: v.contiguous() for k, v in get_peft_model_state_dict(model, adapter_name=name).items()
     }
+
+
+def _attach(model: PreTrainedModel | PeftModel, name: str, config: PeftConfig) -> PeftModel:
+    if isinstance(model, PeftModel):
+        model.add_adapter(name, config)
+        return model
+    return get_peft_model(model, config, adapter_name=name)
+
+
+def _set_active(model: PeftModel, names: list[str]) -> None:
+    tuner: Any = model.base_model  # torch declares every submodule as a tensor or a module
+    tuner.set_adapter(names)
 
 
 def _in_language(parameter: str) -> bool:

@@ -1,8 +1,9 @@
-"""Memory: what the device has free, what a pass takes, and work in pieces that fit."""
+"""Memory of the device: how much is free, how much a pass takes, and work in batches that fit."""
 
 import gc
 import resource
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -10,27 +11,47 @@ import torch
 from kit.console import say
 from kit.errors import EnvironmentFault
 
-SAID = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# The CPU's allocator, the driver and cuBLAS raise a plain RuntimeError.
+OUT_OF_MEMORY_TEXTS = (
+    "can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice, on a GPU or a CPU."""
+    """Return whether an error says that memory does not suffice, on a GPU or a CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # The CPU's allocator, the driver and cuBLAS have no class of their own for it.
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in SAID)
+    texts = OUT_OF_MEMORY_TEXTS
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def release() -> None:
-    """Give back what nobody refers to any more; call it outside of the `except` block.
+    """Return unused memory to the device; call it outside of the `except` block.
 
     Inside, the error's traceback still holds the tensors of the pass that failed.
     """
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def retry_smaller(attempt: Callable[[], T], shrink: Callable[[str], None]) -> T:
+    """Return `attempt()`; where memory does not suffice, call `shrink` and try again.
+
+    Args:
+        shrink: makes the next attempt smaller, or raises the error that ends the work. It is given
+            the first 200 characters of the library's message.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            found = str(error)[:200]
+        shrink(found)
 
 
 def peak_memory() -> int:
@@ -41,58 +62,58 @@ def peak_memory() -> int:
 
 
 class GpuMeter:
-    """What passes take of the current GPU, in bytes."""
+    """Measures the memory of the current GPU, in bytes."""
 
     def free(self) -> int:
-        """What this process can still have: the driver's rest and its own allocator's reserve."""
+        """Return what this process can still use: free on the device or in its own reserve."""
         rest, _ = torch.cuda.mem_get_info()
         return int(rest + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
 
     def taken(self, work: Callable[[], object]) -> int:
-        """Run `work` and return by how much it raised the peak over what was there."""
+        """Run `work` and return by how much its peak exceeds the memory in use before."""
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         work()
         return int(torch.cuda.max_memory_allocated() - before)
 
 
-class Pieces:
-    """Runs work over sequences in pieces; where a piece does not fit, it and all later are halved.
+class HalvingBatches:
+    """Runs work over a sequence in batches; where one does not fit, it and later ones are halved.
 
-    For passes without a gradient, where a smaller piece costs speed alone.
+    For passes without a gradient, where a smaller batch costs nothing but speed.
+
+    Args:
+        size: of a batch at first.
+        what: the items, in the plural, for messages.
     """
 
     def __init__(self, size: int, what: str) -> None:
         self.size, self._what = size, what
 
     def run(self, work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:
-        """Return what `work` makes of all items, in order.
+        """Return the results of `work` on all items, in order.
 
         Raises:
-            EnvironmentFault: one item alone does not fit.
+            EnvironmentFault: a single item does not fit.
         """
         done: list[R] = []
-        start = 0
-        while start < len(items):
-            piece = items[start : start + self.size]
-            try:
-                done += work(piece)
-                start += len(piece)
-                continue
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                found = str(error)[:200]
-            self._halve(len(piece), found)
+        rest = items
+        while rest:
+            done += retry_smaller(partial(self._first, work, rest), partial(self._halve, len(rest)))
+            rest = rest[self.size :]
         return done
 
-    def _halve(self, tried: int, found: str) -> None:
+    def _first(self, work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:
+        return work(items[: self.size])
+
+    def _halve(self, available: int, found: str) -> None:
         release()
+        tried = min(self.size, available)
         if tried == 1:
             raise EnvironmentFault(
                 f"{self._what}: memory does not suffice for a single one",
                 found=found,
-                remedy="use a device with more memory, or leave it to this process alone",
+                remedy="use a device with more memory, or stop other programs that use it",
             )
         self.size = tried // 2
-        say(f"  out of memory with {tried} {self._what} at once: going on with {self.size}")
+        say(f"  out of memory with {tried} {self._what} at once: continuing with {self.size}")

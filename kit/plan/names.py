@@ -2,17 +2,18 @@
 
 from collections.abc import Collection
 
-from kit import benchmarks, methods
+from kit import benchmarks
 from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
 from kit.errors import ManifestError, unknown
 from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.methods import Method, registry
 from kit.metrics import DEFINITIONS
 
 
-def require_names(manifest: Manifest) -> dict[str, methods.Method]:
+def require_names(manifest: Manifest) -> dict[str, Method]:
     """Resolve loader, targets, methods, options and claims; return the methods by entry.
 
     Raises:
@@ -22,10 +23,10 @@ def require_names(manifest: Manifest) -> dict[str, methods.Method]:
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
             f"split.ids: {manifest.split.ids} does not exist",
-            remedy="name a list of manifests/splits/, or leave it out to draw by seed",
+            remedy="name a list in manifests/splits/, or leave `ids` out to draw by seed",
         )
     built = {
-        entry.name: methods.build(entry.method, dict(entry.options), f"method '{entry.name}'")
+        entry.name: registry.build(entry.method, dict(entry.options), f"method '{entry.name}'")
         for entry in manifest.methods
     }
     require_claims(manifest)
@@ -45,13 +46,13 @@ def require_claims(manifest: Manifest) -> None:
     """Check every claim of a manifest.
 
     Raises:
-        ManifestError: an id occurs twice, a claim says nothing testable, or it names a target,
-            column, system or metric that does not exist; the nearest that does is named.
+        ManifestError: an id occurs twice, a claim cannot be tested, or it names a target, column,
+            system or metric that does not exist; the message suggests the nearest name.
     """
     if doubled := doubled_ids(manifest.claims):
         raise ManifestError(
             f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
-            remedy="give each its own",
+            remedy="give each claim its own id",
         )
     if not manifest.claims:
         return

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kit.artifacts import PROJECT
-from kit.digests import sha256_bytes, sha256_file, sha256_value
+from kit.digests import read_code, sha256_file, sha256_value
 
 # Everything in this room renders; so does all that it imports.
 ROOTS = ("kit.report",)
@@ -20,7 +20,6 @@ ROOTS = ("kit.report",)
 LIBRARIES = ("jinja2", "markupsafe", "pandas")
 # A module that imports others by name can reach every module of its package.
 _BY_NAME = re.compile(r"\bimport_module\(")
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
@@ -59,41 +58,6 @@ def rendering_code() -> dict[str, str]:
             if _BY_NAME.search(text):
                 waiting += _within(_package(module, sources), sources)
     return dict(sorted(found.items()))
-
-
-def read_code(text: str) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
-    """Return the digest of a module's syntax tree without docstrings, and its import statements."""
-    parts: list[str] = []
-    imports: list[ast.Import | ast.ImportFrom] = []
-    _write(ast.parse(text), parts, imports)
-    return sha256_bytes("".join(parts).encode()), imports
-
-
-def _write(node: object, parts: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
-    """Add a syntax tree to `parts`, one piece of text at a time, and its imports to `imports`.
-
-    What is empty is left out, so that a field of a later Python changes nothing. `ctx` follows from
-    where a name stands.
-    """
-    if isinstance(node, ast.AST):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            imports.append(node)
-        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-        parts.append(f"{node.__class__.__name__}(")
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if value is not None and name != "ctx" and not (value.__class__ is list and not value):
-                parts.append(f"{name}=")
-                _write(value, parts, imports)
-        parts.append(")")
-    elif isinstance(node, list):
-        parts.append("[")
-        for item in node:
-            _write(item, parts, imports)
-        parts.append("]")
-    else:
-        parts.append(f"{node!r},")
 
 
 def _sources() -> dict[str, Path]:

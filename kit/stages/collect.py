@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit import __version__
-from kit.artifacts import PROJECT, Artifact, require_space, results_root, write_bytes, write_json
+from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks import protocol as protocol_of
-from kit.digests import sha256_value, source_digest
+from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.metrics.rows import measure, read_inputs, rows_of
-from kit.plan.digests import loader_sources
+from kit.plan.code import code_of
+from kit.plan.digests import loader_modules
 from kit.plan.jobs import Plan, kept_jobs
 from kit.report import write_report
 from kit.report.metadata import write_metadata
@@ -51,6 +52,11 @@ from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import judge_claims
 
 RESULT_BYTES = 100_000_000
+# Rooms that write nothing into a result: they made artifacts, whose digests are inputs.
+MADE_EARLIER = frozenset(
+    f"kit.{room}"
+    for room in ("evaluation", "fetch", "methods", "model", "plan", "smoke", "training")
+)
 ADAPTER_FILES = (WEIGHTS, ADAPTER_CONFIG, LOSSES)
 
 
@@ -99,19 +105,8 @@ def _inputs_digest(plan: Plan) -> str:
         raise MissingStageError(
             f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
         )
-    code = sorted(
-        path.relative_to(PROJECT).as_posix()
-        for part in ("metrics", "verdicts", "report", "supply_chain")
-        for path in (PROJECT / "kit" / part).rglob("*")
-        if path.suffix in (".py", ".j2")
-    )
-    named = (
-        "words", "result/tables", "result/run_file", "result/made_by", "stages/record_tables",
-        "benchmarks/records", "benchmarks/protocol", "stages/collect", "experiment/claims",
-    )  # fmt: skip
-    code += [f"kit/{name}.py" for name in named]
     # The loader decides what a table shows and its texts.
-    code += [f"kit/{name}" for name in loader_sources(plan.manifest.benchmark.loader)]
+    loader = loader_modules(plan.manifest.benchmark.loader)
     return sha256_value(
         {
             "manifest": plan.manifest.digest(),
@@ -122,7 +117,7 @@ def _inputs_digest(plan: Plan) -> str:
             "locked": [is_locked(source) for source in plan.manifest.all_sources()],
             # A result states its renderer: another one has to render its pages again.
             "renderer": renderer_digest(),
-            "code": source_digest(PROJECT, code),
+            "code": code_of(["kit.stages.collect", *loader], outside=MADE_EARLIER),
         }
     )
 

@@ -1,6 +1,7 @@
-"""Where a training run was when it was killed, so that it goes on from there to the same bits."""
+"""Checkpoints of a training run: a killed job resumes and ends in the same bits."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ from safetensors import SafetensorError, safe_open
 from kit.console import say
 from kit.model.weights import save_weights
 
-FORMAT = "2"  # 2: with the forward passes so far and the reference scalars among them
+FORMAT = "2"  # 2: with the number of forward passes and the reference scalars
 
 
 class Checkpoint:
-    """Adapter, optimiser state and loss log, so that a killed job goes on from its last step."""
+    """Adapter weights, optimiser state and log of a run, in one file of the job's folder."""
 
     def __init__(
         self, folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
@@ -23,8 +24,13 @@ class Checkpoint:
         self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._optimizer = optimizer
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write beside the old checkpoint and swap: one whole checkpoint exists at any time."""
+    def save(self, step: int, state: Mapping[str, object]) -> None:
+        """Write the checkpoint and swap it with the old one: a whole one exists at any time.
+
+        Args:
+            step: the number of steps done.
+            state: what else a resumed run needs, as JSON.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {n: p.detach().cpu().contiguous() for n, p in self._parameters.items()}
         for index, moments in self._optimizer.state_dict()["state"].items():
@@ -34,22 +40,20 @@ class Checkpoint:
         save_weights(tensors, self._path, metadata)
 
     def resume(self) -> tuple[int, dict[str, Any]]:
-        """Load the last checkpoint, if there is one; return (steps done, what was saved beside).
+        """Load the last checkpoint; return the steps done and the state, or (0, {}) without one.
 
-        One that this code did not write, or that is damaged, is left aside and said to be: the job
-        begins anew.
+        A damaged or foreign checkpoint is reported and ignored; the job starts over.
         """
-        fresh: tuple[int, dict[str, Any]] = (0, {"log": [], "forgotten": {}, "seconds": 0.0})
         if not self._path.is_file():
-            return fresh
+            return 0, {}
         try:
             step, state, tensors = self._read()
         except (SafetensorError, ValueError, KeyError) as error:
             say(
-                f"  {self._path.parent.name}: its checkpoint is of another version or damaged "
-                f"({str(error)[:100]}): beginning anew"
+                f"  {self._path.parent.name}: its checkpoint is damaged or of another version "
+                f"({str(error)[:100]}): starting over"
             )
-            return fresh
+            return 0, {}
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith("optimizer/"):
@@ -62,10 +66,10 @@ class Checkpoint:
         return step, state
 
     def _read(self) -> tuple[int, dict[str, Any], dict[str, torch.Tensor]]:
-        """Return steps, state and tensors, before anything of the model is changed.
+        """Return steps, state and tensors without changing the model.
 
         Raises:
-            SafetensorError, ValueError, KeyError: it is not one of these weights in this format.
+            SafetensorError, ValueError, KeyError: not a checkpoint of these weights in this format.
         """
         with safe_open(self._path, "pt") as stream:
             metadata = stream.metadata() or {}
@@ -78,5 +82,5 @@ class Checkpoint:
         return int(metadata["step"]), json.loads(metadata["state"]), tensors
 
     def remove(self) -> None:
-        """Forget the checkpoint of a finished job."""
+        """Remove the checkpoint of a finished job."""
         self._path.unlink(missing_ok=True)

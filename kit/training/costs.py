@@ -1,61 +1,56 @@
-"""What a training job costs beside its seconds, also where it was killed and went on.
+"""Costs of a training job besides its seconds, also where the job was killed and resumed.
 
-Two sums are kept apart. What the finished adapter took counts every optimisation step once: it is
-the same however often the job was killed, and the number that methods are compared by. What was
-lost are the steps between a checkpoint and a kill, which were done again.
+Two sums are kept apart. The cost of the finished adapter counts every optimisation step once: it is
+the same however often the job was killed, and it is the number that methods are compared by. The
+lost cost is that of steps between a checkpoint and a kill, which were repeated.
 """
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.model.weights import storing
+from kit.model.weights import as_storage_errors
 
 
 class Passes:
-    """How many records went through the model, with or without gradient; each counts as one.
+    """Counts the records that went through the model, with or without gradient.
 
-    By step, because an attempt that did not fit into memory is made again. The reference scalars
-    among them belong to no step: each is computed once for all of them.
+    Reference scalars belong to no step: each is computed once per job and counts as one record.
     """
 
     def __init__(self) -> None:
         self.scalars: dict[tuple[str, str], float] = {}
-        """(record id, answer) -> log pi_0(answer)."""
-        self._earlier = 0  # of the steps before the checkpoint that this attempt started from
-        self._of_step: dict[int, int] = {}
-        self._number = 0
+        """(record id, answer) -> log pi_0(answer) in nats."""
+        self._of_steps = 0
 
     @property
     def total(self) -> int:
-        """Of the steps done so far, those before a checkpoint among them."""
-        return self._earlier + sum(self._of_step.values()) + len(self.scalars)
+        """The records of all steps so far, those before a checkpoint included."""
+        return self._of_steps + len(self.scalars)
 
-    def begin(self, number: int) -> None:
-        """Count for this step from nothing."""
-        self._of_step[number], self._number = 0, number
+    def add(self, records: int) -> None:
+        """Add the records of a finished step."""
+        self._of_steps += records
 
-    def count(self, records: int) -> None:
-        """Add so many records to the step that was begun last."""
-        self._of_step[self._number] += records
-
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps, as JSON: the scalars too, so that none is paid twice."""
+    def state(self) -> dict[str, object]:
+        """Return the state for a checkpoint, as JSON; it includes the scalars."""
         scalars = [[*pair, value] for pair, value in self.scalars.items()]
-        return {"of_steps": self.total - len(self.scalars), "scalars": scalars}
+        return {"of_steps": self._of_steps, "scalars": scalars}
 
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self._earlier = int(state["of_steps"])
-        self.scalars = {(name, answer): value for name, answer, value in state["scalars"]}
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned."""
+        self._of_steps = int(state["of_steps"])
+        self.scalars.clear()
+        self.scalars.update({(name, answer): value for name, answer, value in state["scalars"]})
 
 
 class Journal:
-    """What each step took, written when it ends: who is killed has no time to say it.
+    """Appends the cost of each step as it ends: a killed process cannot report it afterwards.
 
-    A step that is done again has a second line. The step under way when a job was killed has none,
-    so what was lost is told up to that step.
+    A repeated step has a second line. The step that was running when a job was killed has none, so
+    the lost cost excludes it.
     """
 
     def __init__(self, folder: Path, passes: Passes) -> None:
@@ -63,14 +58,14 @@ class Journal:
         self._counted, self._since = passes.total, time.monotonic()
 
     def begin(self) -> None:
-        """Take the time from now on."""
+        """Start the clock of the next step."""
         self._since = time.monotonic()
 
     def note(self, step: int) -> None:
-        """Append what was spent since the step before, or since this attempt began.
+        """Append the cost since the previous step, or since this attempt began.
 
         Args:
-            step: how many steps are done with it.
+            step: the number of steps done, this one included.
 
         Raises:
             StorageError: the disk is full or cannot be written.
@@ -78,31 +73,31 @@ class Journal:
         now, counted = time.monotonic(), self._passes.total
         line = json.dumps([step, round(now - self._since, 6), counted - self._counted])
         self._since, self._counted = now, counted
-        with storing(self._path), self._path.open("a", encoding="utf-8") as stream:
-            stream.write(f"\n{line}\n")  # first the end of a line that a kill has cut
+        with as_storage_errors(self._path), self._path.open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{line}\n")  # the first line break ends a line that a kill cut off
 
-    def lost(self, steps: int) -> dict[str, Any] | None:
-        """Return steps, seconds and forward passes that are no part of the finished adapter.
+    def lost(self, steps: int) -> dict[str, object] | None:
+        """Return steps, seconds and forward passes that are not part of the finished adapter.
 
         Args:
-            steps: how many it was trained for.
+            steps: how many steps the adapter was trained for.
 
         Returns None where no step was done twice.
         """
         lines = self._lines()
-        last = {step: place for place, (step, _, _) in enumerate(lines) if step <= steps}
+        last = {step: index for index, (step, _, _) in enumerate(lines) if step <= steps}
         kept = set(last.values())
-        again = [line for place, line in enumerate(lines) if place not in kept]
-        if not again:
+        repeated = [line for index, line in enumerate(lines) if index not in kept]
+        if not repeated:
             return None
         return {
-            "steps": len(again),
-            "seconds": round(sum(seconds for _, seconds, _ in again), 3),
-            "forward_passes": sum(passes for _, _, passes in again),
+            "steps": len(repeated),
+            "seconds": round(sum(seconds for _, seconds, _ in repeated), 3),
+            "forward_passes": sum(passes for _, _, passes in repeated),
         }
 
     def remove(self) -> None:
-        """Forget the steps of a finished job."""
+        """Remove the journal of a finished job."""
         self._path.unlink(missing_ok=True)
 
     def _lines(self) -> list[tuple[int, float, int]]:

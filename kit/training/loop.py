@@ -7,33 +7,36 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from kit.console import say
-from kit.errors import TrainingError
 from kit.experiment.manifest import TrainingSection
 from kit.methods import Method, Step
-from kit.model.determinism import backward, whichever_way
+from kit.methods.loss import loss_of
+from kit.model.determinism import backward, with_fallback
 from kit.model.memory import GpuMeter
 from kit.result.layout import LOSSES
 from kit.training.checkpoint import Checkpoint
 from kit.training.costs import Journal, Passes
-from kit.training.fitting import Fitting
+from kit.training.fitting import MicroBatchSizer
 
 REPORT_SECONDS = 20.0
-FORGOTTEN = 0.95  # share of log V; each record counts at most as a uniform guess
+FORGOTTEN_SHARE = 0.95  # of log V, in the mean over records; each counts at most as 1
+
+StepsOf = Callable[[int, int], Iterator[Step]]
+"""(step number from 0, size) -> its micro-batches of that size, in order; together one batch."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training run cost and how it ended, with the attempts that a kill cut short."""
+class TrainingRecord:
+    """The cost and the end of a training run; steps that a kill made void are not included."""
 
     steps: int
     seconds: float
-    """Of all attempts, each up to the checkpoint that the next one went on from."""
+    """Of all attempts, each up to the checkpoint from which the next one resumed."""
     stopped: str | None
+    """Why the run ended before its last step, if it did."""
     peak_memory_bytes: int | None
     """Of the GPU; None on a CPU, where a process's peak belongs to all jobs that it ran."""
     micro_batch_size: int
@@ -44,135 +47,178 @@ def train(
     model: torch.nn.Module,
     method: Method,
     settings: TrainingSection,
-    steps_of: Callable[[int, int], Iterator[Step]],
+    steps_of: StepsOf,
     folder: Path,
     *,
     name: str,
     stop_after: int | None = None,
     passes: Passes | None = None,
-) -> Outcome:
+) -> TrainingRecord:
     """Optimise the trainable adapter in place.
 
     Args:
-        steps_of: (step number, size) -> its micro-batches of that size, in order; together they
-            are one batch.
-        folder: receives losses.jsonl, the journal of steps, which stays until the adapter is
-            whole, and, when asked for, a checkpoint to resume from.
+        folder: receives losses.jsonl, the journal of steps (which stays until the adapter is
+            published) and, if the settings ask for it, a checkpoint.
+        name: of the job, for messages.
         stop_after: number of forget records. Once all of them have been seen and their mean loss
-            is `FORGOTTEN` of a uniform guess's, training stops: going on would damage the model
-            rather than make it forget. None: never.
-        passes: what `steps_of` counts; goes on with a resumed run.
+            is `FORGOTTEN_SHARE` of a uniform guess's, training stops: more steps would damage the
+            model instead of making it forget. None: never.
+        passes: counts the records of each step; restored from a checkpoint.
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not a finite scalar with a gradient.
         EnvironmentFault: not even one record fits into memory.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    checkpoint = Checkpoint(folder, model, optimizer)
-    passes = passes or Passes()
-    first, state = checkpoint.resume()
-    log, forgotten, spent = state["log"], state["forgotten"], state["seconds"]
-    if first:
-        passes.resume(state["passes"])
-    journal = Journal(folder, passes)
-    fitting = Fitting(
-        model, settings, name, whole=method.needs.concept_balance, resumed=state.get("fitting")
-    )
-    if first:
-        say(f"  {name}: goes on from step {first}")
-    stopped = None
+    run = _Run(model, method, settings, steps_of, folder, name, passes or Passes())
     model.train()
-
-    def descend(step: int, size: int) -> tuple[list[Step], dict[str, float]]:
-        optimizer.zero_grad(set_to_none=True)
-        micro = list(steps_of(step, size))
-        return micro, _descend(method, micro, name)
-
-    def once(size: int) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        _once(method, next(steps_of(first, size)))
-
-    if torch.cuda.is_available():
-        fitting.measure(GpuMeter(), lambda size: whichever_way(partial(once, size)))
-        optimizer.zero_grad(set_to_none=True)
-        torch.cuda.reset_peak_memory_stats()
-    started = last_report = time.monotonic()
-    journal.begin()
-    for step in range(first, settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * schedule(step, settings)
-        micro, values = fitting.run(
-            lambda size, step=step: whichever_way(partial(descend, step, size))
-        )
-        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
-        for part in micro:
-            forgotten |= part.forgotten
-        journal.note(step + 1)
-        if stop_after and len(forgotten) >= stop_after:
-            share = sum(forgotten.values()) / len(forgotten)
-            if share > FORGOTTEN:
-                stopped = f"mean forget loss reached {share:.0%} of a uniform guess's"
-                break
-        if settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0:
-            state |= {"passes": passes.state(), "fitting": fitting.state()}
-            state |= {"seconds": spent + time.monotonic() - started, "peak": _peak(state)}
-            checkpoint.save(step + 1, state)
-        if time.monotonic() - last_report > REPORT_SECONDS:
-            last_report = time.monotonic()
-            _report(name, step + 1, settings.steps, values["loss"], started, first)
+    run.measure()
+    stopped = run.train(stop_after)
     model.eval()
-    settled = fitting.state()
-    fitting.close()
-    checkpoint.remove()
-    lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in log)
-    (folder / LOSSES).write_text(lines, encoding="utf-8")
-    seconds = spent + time.monotonic() - started
-    return Outcome(len(log), round(seconds, 3), stopped, _peak(state), **settled)
+    return run.finish(stopped)
+
+
+class _Run:
+    """The state of one training run, resumed from its checkpoint where there is one."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        method: Method,
+        settings: TrainingSection,
+        steps_of: StepsOf,
+        folder: Path,
+        name: str,
+        passes: Passes,
+    ) -> None:
+        self._method, self._settings, self._steps_of = method, settings, steps_of
+        self._folder, self._name, self._passes = folder, name, passes
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._checkpoint = Checkpoint(folder, model, self._optimizer)
+        self._first, state = self._checkpoint.resume()
+        self._log: list[dict[str, float]] = state.get("log", [])
+        self._forgotten: dict[str, float] = state.get("forgotten", {})
+        self._spent: float = state.get("seconds", 0.0)
+        self._earlier_peak: int = state.get("peak") or 0
+        if self._first:
+            passes.resume(state["passes"])
+            say(f"  {name}: resumes at step {self._first}")
+        self._journal = Journal(folder, passes)
+        self._sizer = MicroBatchSizer(
+            model, settings, name, whole=method.needs.concept_balance, resumed=state.get("fitting")
+        )
+        self._started = self._reported = time.monotonic()
+
+    def measure(self) -> None:
+        """On a GPU, choose the micro-batch by the memory that a pass takes."""
+        if torch.cuda.is_available():
+            self._sizer.measure(GpuMeter(), lambda size: with_fallback(partial(self._once, size)))
+            self._optimizer.zero_grad(set_to_none=True)
+            torch.cuda.reset_peak_memory_stats()
+
+    def train(self, stop_after: int | None) -> str | None:
+        """Do the steps that are left; return why the run stopped early, or None."""
+        self._started = self._reported = time.monotonic()
+        self._journal.begin()
+        for step in range(self._first, self._settings.steps):
+            self._step(step)
+            if stop_after and (stopped := self._stop_reason(stop_after)):
+                return stopped
+            every = self._settings.checkpoint_every
+            if every and (step + 1) % every == 0:
+                self._checkpoint.save(step + 1, self._state())
+            self._report(step + 1)
+        return None
+
+    def finish(self, stopped: str | None) -> TrainingRecord:
+        """Write losses.jsonl, remove the checkpoint and return the record."""
+        recomputed = self._sizer.checkpointing
+        self._sizer.close()
+        self._checkpoint.remove()
+        lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in self._log)
+        (self._folder / LOSSES).write_text(lines, encoding="utf-8")
+        seconds = round(self._seconds(), 3)
+        return TrainingRecord(
+            len(self._log), seconds, stopped, self._peak(), self._sizer.size, recomputed
+        )
+
+    def _step(self, step: int) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * schedule(step, self._settings)
+        micro, values = self._sizer.run(
+            lambda size: with_fallback(partial(self._descend, step, size))
+        )
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.gradient_clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
+        for part in micro:
+            self._forgotten |= part.forgotten
+            self._passes.add(part.passes)
+        self._journal.note(step + 1)
+
+    def _descend(self, step: int, size: int) -> tuple[list[Step], dict[str, float]]:
+        """Accumulate the gradients of one batch; every micro-batch weighs the same."""
+        self._optimizer.zero_grad(set_to_none=True)
+        micro = list(self._steps_of(step, size))
+        totals: dict[str, float] = {}
+        for part in micro:
+            loss = loss_of(self._method, part)
+            backward(loss / len(micro))
+            for key, value in {"loss": float(loss.detach()), **part.log}.items():
+                totals[key] = totals.get(key, 0.0) + value / len(micro)
+        return micro, {key: round(value, 6) for key, value in totals.items()}
+
+    def _once(self, size: int) -> None:
+        """Go forward and backward through one micro-batch, to see how much memory it takes."""
+        self._optimizer.zero_grad(set_to_none=True)
+        backward(loss_of(self._method, next(self._steps_of(self._first, size))))
+
+    def _stop_reason(self, stop_after: int) -> str | None:
+        if len(self._forgotten) < stop_after:
+            return None
+        share = sum(self._forgotten.values()) / len(self._forgotten)
+        if share <= FORGOTTEN_SHARE:
+            return None
+        return f"mean forget loss reached {share:.0%} of a uniform guess's"
+
+    def _state(self) -> dict[str, object]:
+        return {
+            "log": self._log,
+            "forgotten": self._forgotten,
+            "passes": self._passes.state(),
+            "fitting": self._sizer.state(),
+            "seconds": self._seconds(),
+            "peak": self._peak(),
+        }
+
+    def _seconds(self) -> float:
+        return self._spent + time.monotonic() - self._started
+
+    def _peak(self) -> int | None:
+        """Return the peak of GPU memory in bytes, that of earlier attempts included."""
+        if not torch.cuda.is_available():
+            return None
+        return max(torch.cuda.max_memory_allocated(), self._earlier_peak)
+
+    def _report(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._reported <= REPORT_SECONDS:
+            return
+        self._reported = now
+        rate = (done - self._first) / (now - self._started)
+        left = (self._settings.steps - done) / rate
+        say(
+            f"  {self._name}: step {done}/{self._settings.steps}, loss "
+            f"{self._log[-1]['loss']:.3f}, {rate:.1f} steps/s, {left:.0f} s left"
+        )
 
 
 def schedule(step: int, settings: TrainingSection) -> float:
-    """Return the factor on the learning rate: linear warm-up, then cosine to zero."""
+    """Return the factor on the learning rate, in [0, 1]: linear warm-up, then cosine to zero."""
     if step < settings.warmup_steps:
         return (step + 1) / settings.warmup_steps
     rest = max(1, settings.steps - settings.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * (step - settings.warmup_steps) / rest))
-
-
-def _peak(resumed: dict[str, Any]) -> int | None:
-    """Return the peak of GPU memory in bytes, of the attempts before this one as well."""
-    if not torch.cuda.is_available():
-        return None
-    return max(torch.cuda.max_memory_allocated(), resumed.get("peak") or 0)
-
-
-def _once(method: Method, part: Step) -> None:
-    """Forward and backward through one micro-batch, to see what it takes."""
-    backward(method.loss(part))
-
-
-def _descend(method: Method, micro: list[Step], name: str) -> dict[str, float]:
-    """Accumulate the gradients of one batch; every micro-batch weighs the same."""
-    totals: dict[str, float] = {}
-    for part in micro:
-        loss = method.loss(part)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"{name}: the loss is {float(loss.detach())}",
-                remedy="lower learning_rate, or stop earlier (stop = 'uniform')",
-            )
-        backward(loss / len(micro))
-        for key, value in {"loss": float(loss.detach()), **part.log}.items():
-            totals[key] = totals.get(key, 0.0) + value / len(micro)
-    return {key: round(value, 6) for key, value in totals.items()}
-
-
-def _report(name: str, step: int, steps: int, loss: float, started: float, first: int) -> None:
-    rate = (step - first) / (time.monotonic() - started)
-    left = (steps - step) / rate
-    say(f"  {name}: step {step}/{steps}, loss {loss:.3f}, {rate:.1f} steps/s, {left:.0f} s left")

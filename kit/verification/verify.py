@@ -109,7 +109,8 @@ def _metadata(case: Case) -> Found:
     held = {name: case.read(name) for name in metadata_files(subjects)}
     whole = pages.is_rendered_here(case.stored.kit)
     require_metadata(case.stored.run, case.planned, held, subjects, whole=whole)
-    yield f"RO-Crate, SBOM and model cards, {len(held)} files, say what run.json and these say"
+    said = "say what run.json and these say" if whole else "agree with run.json and signed digests"
+    yield f"RO-Crate, SBOM and model cards, {len(held)} files, {said}"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.lora import add_adapter, load_adapter, save_adapter
+from kit.plan.code import code_of
+from kit.plan.digests import loader_modules
 from kit.plan.jobs import make_plan
 from kit.result.layout import LIKELIHOODS
 from kit.result.table_reading import read_table
@@ -96,17 +98,13 @@ def test_another_adapter_renames_its_systems_likelihoods_and_no_others(plan):
 
 
 def test_the_files_beside_a_loader_decide_the_digest_with_it():
-    from kit.plan.digests import loader_sources
-
-    pebench = {
-        "benchmarks/pebench/__init__.py",
-        "benchmarks/pebench/events.json",
-        "benchmarks/pope.py",
-    }
-    assert pebench <= set(loader_sources("pebench"))
-    assert {"benchmarks/clear/__init__.py", "benchmarks/clear/records.py"} <= set(
-        loader_sources("clear")
-    )
+    pebench, clear = (set(code_of(loader_modules(name))) for name in ("pebench", "clear"))
+    assert {
+        "kit/benchmarks/pebench/__init__.py",
+        "kit/benchmarks/pebench/events.json",
+        "kit/benchmarks/pope.py",
+    } <= pebench
+    assert {"kit/benchmarks/clear/__init__.py", "kit/benchmarks/clear/records.py"} <= clear
 
 
 def test_the_plan_counts_what_is_to_be_scored(plan):

@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from kit.experiment.manifest import ModelSection
-from kit.methods import Step, build, live
+from kit.methods.registry import build
+from kit.model import determinism
 from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
-from kit.model.determinism import switch_on, switches, watched
+from kit.model.determinism import record_nondeterminism
 from kit.model.lora import add_adapter
 from kit.model.memory import GpuMeter
-from kit.training.fitting import Fitting
+from kit.training.fitting import MicroBatchSizer
 from kit.training.loop import train
 from tests.bench.random_models import write_random_base
 from tests.model.test_models import LANGUAGE, NOWHERE
+from tests.toys.policy import trained_on
 from tests.training.test_training import section
 
 pytestmark = pytest.mark.gpu
@@ -31,7 +33,7 @@ def folder(request, tmp_path_factory) -> Path:
 
 def trained(folder, records, out, **changed):
     """Train a fresh adapter for a few steps; return its weights, the outcome, and what was odd."""
-    switch_on()
+    determinism.enable()
     torch.manual_seed(0)
     model = add_adapter(load_base(folder, SECTION), "t", modules=LANGUAGE, rank=4, alpha=4)
     batcher = Batcher(load_processor(folder), torch.device("cuda"))
@@ -39,10 +41,10 @@ def trained(folder, records, out, **changed):
     def steps(number, size):
         for start in range(0, len(records), size):
             batch = batcher(records[start : start + size])
-            yield Step(live(model), live(model), retain=batch)
+            yield trained_on(model, batch)
 
     settings = section(**{"steps": 4, "micro_batch_size": 4, **changed})
-    with watched() as odd:
+    with record_nondeterminism() as odd:
         outcome = train(model, build("retain_finetune", {}), settings, steps, out, name="t")
     weights = {n: p.detach().cpu() for n, p in model.named_parameters() if p.requires_grad}
     return weights, outcome, odd
@@ -74,7 +76,7 @@ def test_free_memory_decides_the_micro_batch_where_the_manifest_does_not(folder,
 def test_memory_that_ends_halves_the_micro_batch_until_it_fits():
     """Real allocations of a quarter of the card a record: four do not fit."""
     free = GpuMeter().free()
-    fitting = Fitting(torch.nn.Linear(1, 1), section(batch_size=8, micro_batch_size=8), "t")
+    fitting = MicroBatchSizer(torch.nn.Linear(1, 1), section(batch_size=8, micro_batch_size=8), "t")
 
     def attempt(size):
         held = [torch.empty(int(0.3 * free), dtype=torch.uint8, device="cuda") for _ in range(size)]
@@ -90,8 +92,8 @@ def test_the_meter_sees_what_a_pass_takes():
 
 
 def test_the_record_names_card_and_switches():
-    switch_on()
-    said = switches({"x"})
+    determinism.enable()
+    said = determinism.state({"x"})
     assert said["device"] == torch.cuda.get_device_name()
     assert said["deterministic_algorithms"]
     assert said["cublas_workspace_config"] == ":4096:8"

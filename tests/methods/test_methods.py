@@ -1,14 +1,15 @@
 """Losses against values computed by hand, and the properties that other code bases get wrong."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from math import exp, log
 
 import pytest
 import torch
 
-from kit import methods
-from kit.errors import ManifestError
+from kit.errors import ManifestError, TrainingError
+from kit.methods import Needs, loss, registry
 from kit.methods.balanced_grad_diff import balanced_ascent
+from kit.methods.loss import loss_of
 from kit.methods.siu import without_tokens
 from kit.model.likelihood import mean_kl
 from tests.toys.policy import END, OTHER, TABLE, A, B, Bigram, batch_of, logprobs, step_of
@@ -20,7 +21,7 @@ REFUSAL = ([A], [END]), ([B], [A, END])  # log 0.2 and log(0.2 * 0.2)
 S = [-log(0.4 * 0.5), -log(0.5)]
 M = [S[0] / 2, S[1]]
 RETAIN_M = -log(0.3 * 0.2) / 2
-TRAINED = [name for name in methods.names() if methods.build(name, {}).needs.training]
+TRAINED = [name for name in registry.names() if registry.build(name, {}).needs.training]
 
 
 def usual(policy=None, reference=None, **changed):
@@ -40,12 +41,12 @@ def kl(reference: list[float], policy: list[float]) -> float:
 
 
 def test_gradient_ascent_is_minus_the_mean_over_samples_of_the_mean_over_tokens():
-    loss = methods.build("grad_ascent", {}).loss(usual())
+    loss = registry.build("grad_ascent", {}).loss(usual())
     assert loss.item() == pytest.approx(-(M[0] + M[1]) / 2, abs=1e-6)
 
 
 def test_gradient_difference_adds_the_weighted_retain_loss_in_the_same_step():
-    method = methods.build("grad_diff", {"forget_weight": 2.0, "retain_weight": 3})
+    method = registry.build("grad_diff", {"forget_weight": 2.0, "retain_weight": 3})
     step = usual()
     assert method.loss(step).item() == pytest.approx(-(M[0] + M[1]) + 3 * RETAIN_M, abs=1e-6)
     assert step.log["forget_nll"] == pytest.approx(sum(M) / 2, abs=1e-6)
@@ -53,19 +54,20 @@ def test_gradient_difference_adds_the_weighted_retain_loss_in_the_same_step():
 
 
 def test_retain_finetuning_sees_no_forget_batch():
-    loss = methods.build("retain_finetune", {}).loss(usual(forget=None))
+    method = registry.build("retain_finetune", {})
+    loss = method.loss(usual(needs=method.needs))
     assert loss.item() == pytest.approx(RETAIN_M, abs=1e-6)
 
 
 def test_kl_min_averages_kl_from_reference_to_policy_over_answer_positions():
     expected = -sum(M) / 2 + kl(OTHER[A], TABLE[A])  # both answer tokens follow token A
-    assert methods.build("kl_min", {}).loss(usual()).item() == pytest.approx(expected, abs=1e-6)
+    assert registry.build("kl_min", {}).loss(usual()).item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["kl_min", "siu", "balanced_kl_min"])
 def test_the_divergence_is_zero_at_the_reference(name):
     step = full_step(name, Bigram(), Bigram())
-    methods.build(name, {}).loss(step)
+    registry.build(name, {}).loss(step)
     logged = [value for key, value in step.log.items() if "kl" in key]
     assert logged == [pytest.approx(0.0, abs=1e-6)]
 
@@ -84,7 +86,7 @@ def test_npo_is_the_published_formula_on_sequence_sums():
     forget = [
         -2 / beta * log(1 / (1 + exp(beta * (-s - r)))) for s, r in zip(S, reference, strict=True)
     ]
-    found = methods.build("npo", {"beta": beta, "retain_weight": 0.0}).loss(step)
+    found = registry.build("npo", {"beta": beta, "retain_weight": 0.0}).loss(step)
     assert found.item() == pytest.approx(sum(forget) / 2, abs=1e-5)
 
 
@@ -92,13 +94,13 @@ def test_npo_is_the_published_formula_on_sequence_sums():
 @pytest.mark.parametrize("name", ["npo", "dpo"])
 def test_preference_losses_are_two_over_beta_log_two_at_the_reference(name, beta):
     step = usual(Bigram(), Bigram(), refusal=batch_of(*REFUSAL))
-    loss = methods.build(name, {"beta": beta, "retain_weight": 0.0}).loss(step)
+    loss = registry.build(name, {"beta": beta, "retain_weight": 0.0}).loss(step)
     assert loss.item() == pytest.approx(2 / beta * log(2), rel=1e-5)
 
 
 def test_npo_with_vanishing_beta_has_the_gradient_of_ascent_on_sequence_sums():
     policy = Bigram()
-    npo = methods.build("npo", {"beta": 1e-3, "retain_weight": 0.0}).loss(usual(policy))
+    npo = registry.build("npo", {"beta": 1e-3, "retain_weight": 0.0}).loss(usual(policy))
     found = gradient(npo, policy)
     expected = gradient(logprobs(policy, batch_of(*FORGET)).mean(), policy)
     assert torch.allclose(found, expected, atol=1e-3)
@@ -109,7 +111,7 @@ def test_npo_pushes_less_the_further_an_answer_is_below_the_reference():
     near, far = Bigram(), Bigram()
     with torch.no_grad():
         far.table[A, B] -= 4
-    method = methods.build("npo", {"beta": 1.0, "retain_weight": 0.0})
+    method = registry.build("npo", {"beta": 1.0, "retain_weight": 0.0})
     only = {"forget": batch_of(([A], [B]))}
     pushes = []
     for policy in (near, far):
@@ -124,13 +126,13 @@ def test_dpo_by_hand():
     answer_0 = [log(0.2 * 0.4), log(0.4)]
     margins = [refusal[i] - refusal_0[i] + S[i] + answer_0[i] for i in range(2)]
     expected = sum(-2 / beta * log(1 / (1 + exp(-beta * margin))) for margin in margins) / 2
-    found = methods.build("dpo", {"beta": beta}).loss(step)
+    found = registry.build("dpo", {"beta": beta}).loss(step)
     assert found.item() == pytest.approx(expected + RETAIN_M, abs=1e-5)
 
 
 def test_po_descends_on_the_refusal_and_never_touches_the_answer():
     policy = Bigram()
-    method = methods.build("po", {"retain_weight": 0.0})
+    method = registry.build("po", {"retain_weight": 0.0})
     refusal = batch_of(([A], [END]))
     loss = method.loss(usual(policy, refusal=refusal))
     assert loss.item() == pytest.approx(-log(0.2), abs=1e-6)
@@ -142,7 +144,7 @@ def test_po_descends_on_the_refusal_and_never_touches_the_answer():
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_loss_does_not_depend_on_padding(name):
     losses = [
-        methods.build(name, {}).loss(full_step(name, padding=columns)).item() for columns in (0, 3)
+        registry.build(name, {}).loss(full_step(name, padding=columns)).item() for columns in (0, 3)
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
@@ -150,7 +152,7 @@ def test_a_loss_does_not_depend_on_padding(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_loss_is_the_mean_over_samples_whatever_they_are_batched_with(name):
     # Of the same concept each: a balanced loss weighs concepts against each other on purpose.
-    method = methods.build(name, {})
+    method = registry.build(name, {})
     both = [method.loss(full_step(name, chosen=[i], person=[1.0])).item() for i in (0, 1)]
     together = method.loss(full_step(name, person=[1.0, 1.0])).item()
     assert together == pytest.approx(sum(both) / 2, abs=1e-5)
@@ -159,7 +161,7 @@ def test_a_loss_is_the_mean_over_samples_whatever_they_are_batched_with(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_method_gets_by_on_what_it_declares_and_moves_the_policy(name):
     policy = Bigram()
-    loss = methods.build(name, {}).loss(full_step(name, policy, declared=True))
+    loss = registry.build(name, {}).loss(full_step(name, policy, declared=True))
     assert loss.shape == ()
     moved = gradient(loss, policy)
     assert torch.isfinite(moved).all()
@@ -168,7 +170,7 @@ def test_a_method_gets_by_on_what_it_declares_and_moves_the_policy(name):
 
 def full_step(name, policy=None, reference=None, *, chosen=(0, 1), person=(1.0, 0.0), padding=0,
               declared=False):  # fmt: skip
-    needs = methods.build(name, {}).needs
+    needs = registry.build(name, {}).needs
     retain = (*RETAIN, ([B], [END]))
     given = {
         "forget": batch_of(*(FORGET[i] for i in chosen), padding=padding),
@@ -179,14 +181,7 @@ def full_step(name, policy=None, reference=None, *, chosen=(0, 1), person=(1.0, 
     }
     step = step_of(policy or Bigram(), reference or Bigram(OTHER), **given)
     if declared:
-        step.forget = step.forget if needs.forget else None
-        step.retain = step.retain if needs.retain else None
-        step.refusal = step.refusal if needs.refusals else None
-        if not needs.reference_scalars:
-            step.forget_reference = step.refusal_reference = None
-        if not needs.reference_distribution:
-            step.reference = None
-        step.concept_tokens = step.concept_tokens if needs.single_image else None
+        step.needs = needs
     return step
 
 
@@ -197,7 +192,7 @@ def test_siu_vocabulary_mask_removes_the_names_and_renormalises():
 
 
 def masked_kl(step):
-    methods.build("siu", {}).loss(step)
+    registry.build("siu", {}).loss(step)
     return step.log["masked_kl"]
 
 
@@ -228,7 +223,7 @@ def test_siu_has_no_nan_when_a_refusal_is_one_token_or_the_policy_is_certain():
     with torch.no_grad():
         policy.table[A] = torch.tensor([-200.0, 0.0, -200.0, 200.0])
     step = full_step("siu", policy)
-    loss = methods.build("siu", {}).loss(step)
+    loss = registry.build("siu", {}).loss(step)
     assert torch.isfinite(loss)
     assert torch.isfinite(gradient(loss, policy)).all()
 
@@ -262,39 +257,39 @@ def test_balanced_ascent_by_hand_and_the_concept_forgotten_less_weighs_more():
 @pytest.mark.parametrize("person", [0.0, 1.0])
 def test_balanced_kl_of_one_concept_is_kl_min(person):
     step = usual(forget_is_person=torch.full((2,), person))
-    balanced = methods.build("balanced_kl_min", {"temperature": 5.0, "forget_weight": 1.0})
-    plain = methods.build("kl_min", {})
+    balanced = registry.build("balanced_kl_min", {"temperature": 5.0, "forget_weight": 1.0})
+    plain = registry.build("kl_min", {})
     assert balanced.loss(step).item() == pytest.approx(plain.loss(step).item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("person", [0.0, 1.0])
 def test_balanced_gradient_difference_of_one_concept_is_gradient_difference(person):
     step = usual(forget_is_person=torch.full((2,), person))
-    balanced = methods.build("balanced_grad_diff", {"temperature": 5.0, "forget_weight": 1.0})
-    plain = methods.build("grad_diff", {})
+    balanced = registry.build("balanced_grad_diff", {"temperature": 5.0, "forget_weight": 1.0})
+    plain = registry.build("grad_diff", {})
     assert balanced.loss(step).item() == pytest.approx(plain.loss(step).item(), abs=1e-6)
 
 
 def test_an_unknown_method_names_the_nearest():
     with pytest.raises(ManifestError, match="did you mean 'grad_diff'") as caught:
-        methods.build("grad_dif", {}, "method 'gd'")
+        registry.build("grad_dif", {}, "method 'gd'")
     assert caught.value.what.startswith("method 'gd': no method 'grad_dif'")
 
 
 def test_an_unknown_option_names_the_nearest():
     with pytest.raises(ManifestError, match="did you mean 'beta'"):
-        methods.build("npo", {"betta": 0.1})
+        registry.build("npo", {"betta": 0.1})
 
 
 @pytest.mark.parametrize("value", ["0.1", True, None])
 def test_an_option_of_the_wrong_type_is_refused(value):
     with pytest.raises(ManifestError, match="expected: float"):
-        methods.build("npo", {"beta": value})
+        registry.build("npo", {"beta": value})
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", registry.names())
 def test_every_method_is_frozen_documented_and_has_defaults(name):
-    method = methods.build(name, {})
+    method = registry.build(name, {})
     assert type(method).__doc__
     with pytest.raises(AttributeError):
         method.needs = None
@@ -302,13 +297,170 @@ def test_every_method_is_frozen_documented_and_has_defaults(name):
 
 
 def test_the_prompt_baseline_cannot_be_trained():
-    with pytest.raises(ValueError, match="nothing to train"):
-        methods.build("prompt_only", {}).loss(usual())
+    with pytest.raises(TrainingError, match="nothing to train"):
+        registry.build("prompt_only", {}).loss(usual())
 
 
-def test_a_method_that_uses_what_it_did_not_declare_is_told():
-    with pytest.raises(ValueError, match="does not declare"):
-        methods.build("grad_diff", {}).loss(usual(retain=None))
+USES = {
+    "forget": {"forget": True},
+    "retain": {"retain": True},
+    "refusal": {"refusals": True},
+    "forget_reference": {"reference_scalars": True},
+    "refusal_reference": {"refusals": True, "reference_scalars": True},
+    "forget_is_person": {"concept_balance": True},
+    "concept_tokens": {"single_image": True},
+}
+
+
+@pytest.mark.parametrize(("name", "wanted"), USES.items())
+def test_a_loss_that_uses_what_its_method_does_not_declare_is_told_the_line_to_write(name, wanted):
+    step = full_step("siu")
+    step.needs = Needs(forget=False)
+    step.origin = "method 'mine' (kit/methods/mine.py), step 1 of person-mine-s1"
+    with pytest.raises(TrainingError) as caught:
+        getattr(step, name)
+    told = caught.value
+    assert told.what.startswith(f"{step.origin}: the loss uses `step.{name}`")
+    declared = {} if "forget" in wanted else {"forget": False}
+    assert eval(told.remedy.removeprefix("needs = ")) == Needs(**{**declared, **wanted})
+
+
+def test_the_reference_model_is_computed_only_where_it_is_declared():
+    step = full_step("siu")
+    assert step.reference(step.retain).shape == step.policy(step.retain).shape
+    step.needs = Needs(retain=True)
+    with pytest.raises(TrainingError, match=r"Needs\(retain=True, reference_distribution=True\)"):
+        step.reference(step.retain)
+
+
+def test_a_need_of_a_newcomer_is_read_by_its_name_and_told_apart_from_a_typo():
+    step = full_step("siu")
+    step.prepared["retain_too"] = step.retain
+    assert step.batch("retain_too", "retain") is step.retain
+    step.needs = Needs()
+    with pytest.raises(TrainingError, match=r"Needs\(retain=True\)"):
+        step.batch("retain_too", "retain")
+
+
+def test_a_step_counts_the_records_that_went_through_the_model():
+    step = full_step("kl_min")
+    registry.build("kl_min", {}).loss(step)
+    assert step.passes == 3 * 2, "forget, retain, and retain in the reference"
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A method whose loss is made of the forget losses by a function."""
+
+    change: object
+    needs = Needs()
+
+    def loss(self, step):
+        return self.change(step.forget_nll())
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "remedy"),
+    [
+        (lambda nll: nll, "the loss is not a scalar", ".mean()"),
+        (lambda nll: nll.mean().item(), "the loss is not a scalar", ".mean()"),
+        (lambda nll: None, "the loss is not a scalar", ".mean()"),
+        (lambda nll: nll.mean().detach(), "the loss has no gradient", ".detach()"),
+        (lambda nll: nll.mean() * float("nan"), "the loss is nan", "learning_rate"),
+    ],
+)
+def test_what_is_no_loss_is_told_with_its_place_and_the_remedy(change, what, remedy):
+    step = usual()
+    with pytest.raises(TrainingError) as caught:
+        loss_of(Faulty(change), step)
+    assert caught.value.what == f"{step.origin}: {what}"
+    assert remedy in caught.value.remedy
+    if what == "the loss is nan":
+        assert f"forget_nll {sum(M) / 2:.4g}" in caught.value.found, (
+            "the terms, to see which of them it is"
+        )
+
+
+@pytest.fixture
+def file_of_a_method(tmp_path, monkeypatch):
+    """Return a function that writes a method's file where methods are looked for."""
+    from kit import methods
+
+    for module in (registry, loss):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    return lambda name, text: (tmp_path / f"{name}.py").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        ("class Mine: pass\n", "has no METHOD", "add it to the end"),
+        ("class Mine: pass\n\nMETHOD = = Mine\n", "is not valid Python", "correct"),
+    ],
+)
+def test_a_file_that_is_no_method_is_told_and_not_listed(file_of_a_method, text, what, remedy):
+    file_of_a_method("toy_mine", text)
+    with pytest.raises(ManifestError) as caught:
+        registry.build("toy_mine", {}, "method 'a'")
+    assert caught.value.what == f"method 'a': method 'toy_mine' (kit/methods/toy_mine.py) {what}"
+    assert remedy in caught.value.remedy
+
+
+CALLS = """from dataclasses import dataclass
+from typing import ClassVar
+
+from kit.methods import Needs
+
+
+@dataclass(frozen=True)
+class Mine:
+    needs: ClassVar[Needs] = Needs(retain=True)
+
+    def loss(self, step):
+        return {}
+
+
+METHOD = Mine
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "told"),
+    [
+        ("toy_typo", "step.forget_nnl().mean()", "AttributeError: 'Step' object has no attribute"),
+        (
+            "toy_shape",
+            "(step.forget_nll() + step.retain_nll()[:0]).mean()",
+            "RuntimeError: The size",
+        ),
+        ("toy_name", "alpha * step.forget_nll().mean()", "NameError: name 'alpha'"),
+    ],
+)
+def test_a_fault_of_a_method_is_told_with_its_line(file_of_a_method, name, call, told):
+    file_of_a_method(name, CALLS.format(call))
+    step = usual()
+    with pytest.raises(TrainingError) as caught:
+        loss_of(registry.build(name, {}), step)
+    assert caught.value.what.startswith(f"{step.origin}: {told}")
+    assert caught.value.found == f"kit/methods/{name}.py:12: return {call}"
+
+
+def test_memory_that_ends_in_a_method_is_left_to_the_training_loop():
+    def full(nll):
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(torch.OutOfMemoryError):
+        loss_of(Faulty(full), usual())
+
+
+def test_modules_beside_the_methods_are_no_methods():
+    assert not {"needs", "step", "loss", "registry"} & set(registry.names())
+
+
+def test_a_method_without_options_says_so():
+    with pytest.raises(ManifestError, match="expected: no option"):
+        registry.build("grad_ascent", {"beta": 0.1})
 
 
 @pytest.mark.parametrize("logit", [-400.0, 400.0])
@@ -316,15 +468,18 @@ def test_npo_stays_finite_far_from_the_reference(logit):
     policy = Bigram()
     with torch.no_grad():
         policy.table[A, B] = logit
-    loss = methods.build("npo", {"beta": 1.0}).loss(usual(policy))
+    loss = registry.build("npo", {"beta": 1.0}).loss(usual(policy))
     assert torch.isfinite(loss)
     assert torch.isfinite(gradient(loss, policy)).all()
 
 
 def test_a_record_counts_at_most_as_a_uniform_guess_in_what_is_forgotten():
-    step = usual(uniform=min(M))
+    step = usual()
     step.forget_nll()
-    assert step.log["forgotten"] == pytest.approx(1.0)
-    step = usual(uniform=2 * max(M))
+    assert step.log["forgotten"] == pytest.approx(sum(M) / 2 / log(4), abs=1e-6)
+    policy = Bigram()
+    with torch.no_grad():
+        policy.table[B, END] = -20  # far beyond a uniform guess, so it counts as one
+    step = usual(policy)
     step.forget_nll()
-    assert step.log["forgotten"] == pytest.approx(sum(M) / 2 / (2 * max(M)), abs=1e-6)
+    assert list(step.forgotten.values())[1] == 1

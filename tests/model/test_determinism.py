@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from kit.model import determinism
-from kit.model.determinism import backward, switches, watched, whichever_way
+from kit.model.determinism import backward, record_nondeterminism, state, with_fallback
 
 
 def test_operations_without_a_deterministic_form_are_named_once():
-    with watched() as names:
+    with record_nondeterminism() as names:
         for _ in range(2):
             warnings.warn(
                 "cumsum_cuda_kernel does not have a deterministic implementation, but you set "
@@ -30,7 +30,7 @@ def test_a_warning_of_torch_itself_is_understood():
     """`put_` has no deterministic form on any device."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with watched() as names:
+        with record_nondeterminism() as names:
             torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
     finally:
         torch.use_deterministic_algorithms(False)
@@ -39,7 +39,7 @@ def test_a_warning_of_torch_itself_is_understood():
 
 def test_a_record_of_a_cpu_names_the_threads_that_decide_its_bits():
     torch.set_num_threads(1)
-    assert switches(set()) == {"device": "cpu", "threads": 1}
+    assert state(set()) == {"device": "cpu", "threads": 1}
 
 
 class Put(torch.autograd.Function):
@@ -72,10 +72,10 @@ def test_going_backward_insists_on_deterministic_kernels_and_gives_up_once(insis
         backward(Put.apply(x).sum())
         return x.grad
 
-    assert torch.equal(whichever_way(work), torch.ones(3))
+    assert torch.equal(with_fallback(work), torch.ones(3))
     assert len(tries) == 2
     assert determinism._given_up == {"put_"}
-    whichever_way(work)
+    with_fallback(work)
     assert len(tries) == 3, "the second time it knows"
     assert torch.is_deterministic_algorithms_warn_only_enabled(), (
         "forward it is a warning as before"
@@ -87,12 +87,12 @@ def test_another_error_going_backward_is_not_swallowed(insisting):
         raise RuntimeError("expected all tensors to be on the same device")
 
     with pytest.raises(RuntimeError, match="same device"):
-        whichever_way(work)
+        with_fallback(work)
     assert not determinism._given_up
 
 
 def test_a_process_names_an_operation_in_the_record_of_each_of_its_jobs(insisting):
     for _ in range(2):
-        with watched() as names:
+        with record_nondeterminism() as names:
             torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
         assert names == {"put_"}

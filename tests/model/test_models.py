@@ -1,5 +1,6 @@
 """The 4-bit base and its adapters, on a random LLaVA small enough to build for each session."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from transformers import LlavaForConditionalGeneration
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection, SourceSection, TrainingSection
-from kit.methods import Step, build, live
+from kit.methods import Needs, Step
+from kit.methods.registry import build
 from kit.model.base import dequantized_state, export_base, load_base
 from kit.model.batches import Batcher
 from kit.model.combine import concatenate
@@ -253,16 +255,14 @@ def test_adapters_on_different_modules_are_not_concatenated(base, tmp_path):
 
 
 def training(model, batch, folder, name="kl_min"):
-    def reference(asked):
-        with without(model, "trained"):
-            return answer_distribution(model, asked)
-
     settings = TrainingSection(
         steps=2, batch_size=4, micro_batch_size=4, learning_rate=0.05, warmup_steps=0, rank=4,
         alpha=4, gradient_clip=1.0,
     )  # fmt: skip
     folder.mkdir(exist_ok=True)
-    step = Step(policy=live(model), reference=reference, forget=batch, retain=batch)
+    needs = Needs(retain=True, reference_distribution=True)
+    reference = partial(without, model, "trained")
+    step = Step(model, reference, needs, {"forget": batch, "retain": batch})
     train(model, build(name, {}), settings, lambda number, size: iter([step]), folder, name="t")
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from kit.experiment.manifest import ModelSection
-from kit.methods import Step, build, live
+from kit.methods.registry import build
 from kit.model.base import export_base, load_base, load_processor
 from kit.model.batches import Batcher, chat_prompt
 from kit.model.likelihood import (
@@ -26,6 +26,7 @@ from kit.stages.workers import isolated
 from kit.training.loop import train
 from tests.evaluation.test_engines import RECORDS, answers_of
 from tests.model.test_models import LANGUAGE, NOWHERE
+from tests.toys.policy import trained_on
 from tests.toys.qwen import write_qwen
 from tests.training.test_training import section as training_section
 
@@ -156,7 +157,7 @@ def test_it_learns_what_it_is_taught(base, batcher, records, tmp_path, checkpoin
     settings = training_section(
         steps=40, learning_rate=0.02, gradient_checkpointing=checkpointing, warmup_steps=2
     )
-    step = Step(live(model), live(model), retain=batch)
+    step = trained_on(model, batch)
     train(
         model, build("retain_finetune", {}), settings, lambda n, size: iter([step]), tmp_path,
         name="t",

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from kit import methods
 from kit.artifacts import PROJECT
 from kit.benchmarks import protocol
 from kit.cli.plan_text import render
@@ -12,6 +11,7 @@ from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.systems import UNTRAINED
+from kit.methods import registry
 from kit.plan.jobs import Plan, kept_jobs, make_plan
 from kit.verification.planned import planned_by
 from tests.toys.dataset import manifest
@@ -89,7 +89,7 @@ def test_adding_a_method_adds_one_job_and_one_system_and_renames_nothing(documen
 
 def test_what_every_job_sees_renames_every_job_and_every_system(document):
     for section, key, value in (
-        ("split", "seed", 2), ("compute", "threads", 2), ("model", "compute_dtype", "bfloat16"),
+        ("compute", "threads", 2), ("model", "compute_dtype", "bfloat16"),
     ):  # fmt: skip
         after = copy_of(document)
         after[section][key] = value
@@ -207,7 +207,7 @@ def test_other_seeds_of_unlearning_start_from_the_same_vanilla_model():
 
 
 def test_the_verifier_knows_which_methods_train_nothing():
-    untrained = {name for name in methods.names() if not methods.build(name, {}).needs.training}
+    untrained = {name for name in registry.names() if not registry.build(name, {}).needs.training}
     assert untrained == UNTRAINED
 
 

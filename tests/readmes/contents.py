@@ -10,7 +10,7 @@ from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
 from tests.readmes.pages import PROJECT
 
-METHODS = PROJECT / "kit" / "methods" / "__init__.py"
+METHODS = PROJECT / "kit" / "methods"
 OTHER_CODES = {0: "Success", 130: "Interrupted (Ctrl-C)"}
 MORE = {1: "; or `compare`: RESULT does not reproduce REFERENCE", 2: "; or wrong usage"}
 
@@ -66,7 +66,8 @@ def step() -> str:
 
 
 def _class(name: str) -> ast.ClassDef:
-    tree = ast.parse(METHODS.read_text(encoding="utf-8"))
+    source = (METHODS / f"{name.lower()}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
     (found,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name]
     return found
 

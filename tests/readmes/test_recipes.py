@@ -18,11 +18,11 @@ from tests.toys.signed_result import KEY
 # The loss of the README's method on a bigram model, and the formula by hand.
 LOSS = """
 from math import exp, log
-from kit import methods
+from kit.methods import registry
 from tests.toys.policy import END, A, B, Bigram, batch_of, step_of
 given = {"forget": batch_of(([A], [B, END])), "retain": batch_of(([A], [A, END]))}
 step = step_of(Bigram(), Bigram(), **given)
-loss = methods.build("simnpo", {"beta": 2.0, "delta": 0.5}).loss(step)
+loss = registry.build("simnpo", {"beta": 2.0, "delta": 0.5}).loss(step)
 forget, retain = -log(0.4 * 0.5) / 2, -log(0.3 * 0.2) / 2
 print(loss.item(), log(1 + exp(-2.0 * (forget - 0.5))) + retain)
 """

@@ -16,7 +16,7 @@ from kit.benchmarks.parquet import Place, unpack
 from kit.benchmarks.records import Column
 from kit.digests import read_checksums, sha256_file
 from kit.experiment.manifest_file import load_manifest
-from kit.methods import build
+from kit.methods.registry import build
 from kit.smoke import curriculum
 from kit.smoke.base import make_processor
 from kit.smoke.clear import OBJECTS_QUESTION, PICTURES, write_clear

@@ -11,6 +11,7 @@ import pytest
 
 from kit.artifacts import PROJECT, Artifact
 from kit.errors import DataError, EnvironmentFault, KitError
+from kit.methods.registry import build
 from kit.plan.jobs import Job
 from kit.stages import workers
 from kit.stages.workers import isolated, scatter
@@ -138,7 +139,15 @@ def finish_or_die(job: Job) -> dict[str, str]:
 def jobs() -> list[Job]:
     settings = manifest().unlearn
     return [
-        Job("unlearn", name, None, 1, settings, Artifact("unlearn", name, name * 16))
+        Job(
+            "unlearn",
+            name,
+            None,
+            1,
+            settings,
+            Artifact("unlearn", name, name * 16),
+            build("npo", {}),
+        )
         for name in ("killed", "first", "second")
     ]
 

@@ -3,13 +3,16 @@
 Tokens: 0 pad, 1 end of answer, 2 and 3 words. `TABLE[i]` holds the probabilities after token i.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
-from kit.methods import Step, live
+from kit.methods import Needs, Step
 from kit.model.batches import Batch
 
 PAD, END, A, B = range(4)
@@ -48,15 +51,39 @@ def batch_of(*samples: tuple[list[int], list[int]], padding: int = 0) -> Batch:
     return Batch(names, inputs, answer_ids, mask.float())
 
 
-def step_of(policy: nn.Module, reference: nn.Module, **given: object) -> Step:
+EVERYTHING = Needs(
+    retain=True, refusals=True, reference_scalars=True, reference_distribution=True,
+    concept_balance=True, single_image=True,
+)  # fmt: skip
+
+
+@contextmanager
+def as_reference(policy: nn.Module, reference: nn.Module) -> Iterator[None]:
+    """Give `policy` the weights of `reference`, without gradient."""
+    own = policy.table.data
+    with torch.no_grad():
+        policy.table.data = reference.table.data
+        try:
+            yield
+        finally:
+            policy.table.data = own
+
+
+def step_of(
+    policy: nn.Module, reference: nn.Module, needs: Needs = EVERYTHING, **prepared: object
+) -> Step:
     """Return a step; reference scalars are filled in for the batches that are given."""
-    step = Step(policy=live(policy), reference=live(reference), **given)  # type: ignore[arg-type]
     with torch.no_grad():
         for name in ("forget", "refusal"):
-            batch = getattr(step, name)
-            if batch is not None:
-                setattr(step, f"{name}_reference", logprobs(reference, batch))
-    return step
+            if name in prepared:
+                prepared[f"{name}_reference"] = logprobs(reference, prepared[name])
+    return Step(policy, partial(as_reference, policy, reference), needs, prepared)
+
+
+def trained_on(model: nn.Module, batch: Batch) -> Step:
+    """Return a step of supervised fine-tuning on one batch."""
+    needs = Needs(forget=False, retain=True)
+    return Step(model, nullcontext, needs, {"retain": batch})
 
 
 def logprobs(model: nn.Module, batch: Batch) -> Tensor:

@@ -5,15 +5,16 @@ import torch
 
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import ModelSection
-from kit.methods import Step, build, live
+from kit.methods.registry import build
 from kit.model.base import load_base
 from kit.model.batches import Batcher
+from kit.model.likelihood import answer_distribution
 from kit.model.lora import add_adapter
-from kit.model.memory import Pieces, out_of_memory
-from kit.training.fitting import USABLE, Fitting
+from kit.model.memory import HalvingBatches, out_of_memory
+from kit.training.fitting import USABLE_SHARE, MicroBatchSizer
 from kit.training.loop import train
 from tests.model.test_models import LANGUAGE, NOWHERE
-from tests.toys.policy import Bigram
+from tests.toys.policy import Bigram, trained_on
 from tests.training.test_training import Killed, run, section, steps_of
 
 torch.set_num_threads(1)
@@ -59,7 +60,7 @@ def test_out_of_memory_halves_the_micro_batch_and_trains_on_the_same_batch(
     assert outcome.micro_batch_size == fits
     assert not outcome.gradient_checkpointing
     said = capsys.readouterr().err
-    assert f"going on with {fits}, the batch stays 4" in said
+    assert f"continuing with {fits}, the batch stays 4" in said
     assert "toy: out of memory with micro-batches of 4" in said
 
 
@@ -84,7 +85,7 @@ def test_where_one_record_does_not_fit_activations_are_computed_again(tmp_path, 
     assert torch.equal(found, expected)
     assert (outcome.micro_batch_size, outcome.gradient_checkpointing) == (1, True)
     assert not policy.checkpointing, "the next job decides for itself"
-    assert "going on with gradient checkpointing" in capsys.readouterr().err
+    assert "continuing with gradient checkpointing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("setting", ["auto", "never"])
@@ -98,7 +99,7 @@ def test_where_nothing_fits_the_error_names_the_job_and_the_remedy(tmp_path, set
 def test_a_loss_over_whole_micro_batches_is_never_given_smaller_ones(tmp_path):
     """Balanced methods weigh a micro-batch's concepts against each other."""
     settings = section()
-    fitting = Fitting(Roomy(0), settings, "toy", whole=True)
+    fitting = MicroBatchSizer(Roomy(0), settings, "toy", whole=True)
     tried = []
 
     def attempt(size):
@@ -115,7 +116,7 @@ def test_a_loss_over_whole_micro_batches_is_never_given_smaller_ones(tmp_path):
 
 
 def test_another_error_is_not_taken_for_want_of_memory(tmp_path):
-    fitting = Fitting(Roomy(4), section(), "toy")
+    fitting = MicroBatchSizer(Roomy(4), section(), "toy")
 
     def attempt(size):
         raise RuntimeError("expected scalar type Float but found Half")
@@ -170,10 +171,10 @@ class Linear:
 )
 def test_free_memory_decides_how_many_records_are_computed_at_once(capsys, free, size):
     settings = section(batch_size=12, micro_batch_size=None)
-    fitting = Fitting(Roomy(12), settings, "toy")
+    fitting = MicroBatchSizer(Roomy(12), settings, "toy")
     fitting.measure(Linear(free, fixed=100, each=80), lambda size: size)
     assert fitting.size == size
-    fits = [n for n in (1, 2, 3, 4, 6, 12) if 100 + 80 * n <= USABLE * free]
+    fits = [n for n in (1, 2, 3, 4, 6, 12) if 100 + 80 * n <= USABLE_SHARE * free]
     assert size == max(fits, default=1), "the largest that fits and divides the batch"
     assert f"micro-batches of {size}" in capsys.readouterr().err
 
@@ -186,7 +187,7 @@ def test_a_record_that_does_not_fit_when_it_is_measured_turns_checkpointing_on()
                use_cache=False)  # fmt: skip
         return size
 
-    fitting = Fitting(policy, section(batch_size=12, micro_batch_size=None), "toy")
+    fitting = MicroBatchSizer(policy, section(batch_size=12, micro_batch_size=None), "toy")
     fitting.measure(Linear(10_000, 100, 80), once)
     assert (fitting.size, fitting.checkpointing) == (12, True)
 
@@ -195,7 +196,7 @@ def test_a_record_that_does_not_fit_when_it_is_measured_turns_checkpointing_on()
 def test_what_is_decided_already_is_not_measured(given):
     state = {"micro_batch_size": 3, "gradient_checkpointing": False}
     settings = section(batch_size=12, micro_batch_size=given.get("micro_batch_size"))
-    fitting = Fitting(
+    fitting = MicroBatchSizer(
         Roomy(12), settings, "toy", whole="whole" in given,
         resumed=state if "resumed" in given else None,
     )  # fmt: skip
@@ -210,7 +211,7 @@ def hooks(model):
 def test_recomputing_sends_no_gradient_through_the_frozen_vision_tower(tiny_base):
     section_ = ModelSection(source=NOWHERE, compute_dtype="float32", lora_modules=LANGUAGE)
     model = add_adapter(load_base(tiny_base, section_), "t", modules=LANGUAGE, rank=4, alpha=4)
-    fitting = Fitting(model, section(gradient_checkpointing="always"), "toy")
+    fitting = MicroBatchSizer(model, section(gradient_checkpointing="always"), "toy")
     assert fitting.checkpointing
     tower = model.get_base_model().model.vision_tower.train()
     assert not tower(torch.zeros(1, 3, 64, 64)).last_hidden_state.requires_grad
@@ -229,9 +230,9 @@ def test_gradient_checkpointing_changes_no_bit_of_a_gradient(
         model = add_adapter(
             load_base(tiny_base, section_), "trained", modules=LANGUAGE, rank=4, alpha=4
         )
-        live(model)(batch)  # transformers adds hooks of its own in the first pass
+        answer_distribution(model, batch)  # transformers adds hooks of its own in the first pass
         before = hooks(model)
-        step = Step(live(model), live(model), retain=batch)
+        step = trained_on(model, batch)
         settings = section(steps=2, gradient_checkpointing=setting)
         outcome = train(
             model, build("retain_finetune", {}), settings, lambda n, size, step=step: iter([step]),
@@ -255,12 +256,12 @@ def test_pieces_keep_the_order_and_get_smaller_where_memory_ends(capsys):
             raise torch.OutOfMemoryError
         return [item * 10 for item in piece]
 
-    pieces = Pieces(8, "questions")
+    pieces = HalvingBatches(8, "questions")
     assert pieces.run(work, range(10)) == [item * 10 for item in range(10)]
     assert seen == [8, 4, 2, 2, 2, 2, 2]
     assert pieces.run(work, range(3)) == [0, 10, 20], "the smaller size is kept"
     assert seen[7:] == [2, 1]
-    assert "out of memory with 8 questions at once: going on with 4" in capsys.readouterr().err
+    assert "out of memory with 8 questions at once: continuing with 4" in capsys.readouterr().err
 
 
 def test_a_single_item_that_does_not_fit_is_an_error_with_a_remedy():
@@ -268,7 +269,7 @@ def test_a_single_item_that_does_not_fit_is_an_error_with_a_remedy():
         raise MemoryError("no room")
 
     with pytest.raises(EnvironmentFault, match="does not suffice for a single one") as caught:
-        Pieces(4, "questions").run(work, range(4))
+        HalvingBatches(4, "questions").run(work, range(4))
     assert caught.value.found == "no room"
 
 

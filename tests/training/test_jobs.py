@@ -8,17 +8,22 @@ from safetensors.torch import load_file
 
 from kit.artifacts import Artifact
 from kit.benchmarks.records import Benchmark, Concept, Record, Split, by_id
-from kit.errors import EnvironmentFault
+from kit.errors import EnvironmentFault, TrainingError
 from kit.experiment.manifest import TrainingSection
 from kit.experiment.refusals import REFUSALS
 from kit.experiment.systems import VANILLA
-from kit.methods import build
+from kit.methods import Needs
+from kit.methods import step as steps_module
+from kit.methods.registry import build
 from kit.model.batches import Batcher
+from kit.model.likelihood import answer_distribution
 from kit.model.lora import add_adapter, load_adapter
 from kit.plan.jobs import Job
 from kit.training import worker as jobs
-from kit.training.sampling import partner
-from kit.training.worker import TRAINED, StepSource, Worker
+from kit.training.preparation import reference_scalars
+from kit.training.preparation.retain import partner
+from kit.training.steps import TRAINED, StepSource
+from kit.training.worker import Worker
 from tests.toys.dataset import manifest
 
 torch.set_num_threads(1)
@@ -65,9 +70,7 @@ def job(method="npo", vanilla=None, name="both-toy-s1", **changed):
     settings = SETTINGS.model_copy(update=changed)
     target = "both" if vanilla else None
     artifact = Artifact("unlearn", name, "0" * 64)
-    return Job(
-        "unlearn", name, target, 1, settings, artifact, method=build(method, {}), vanilla=vanilla
-    )
+    return Job("unlearn", name, target, 1, settings, artifact, build(method, {}), vanilla=vanilla)
 
 
 @pytest.fixture
@@ -82,7 +85,11 @@ def source_of(worker, given):
     model = load_adapter(worker.base, VANILLA, given.vanilla.path)
     modules = worker.manifest.model.lora_modules
     model = add_adapter(model, TRAINED, modules=modules, rank=4, alpha=4)
-    return StepSource(worker, model, given)
+    return worker.source(given, model)
+
+
+def records_of(worker, ids):
+    return [worker.benchmark.records[name] for name in ids]
 
 
 def texts(batch, processor):
@@ -111,22 +118,22 @@ def test_forget_and_retain_batches_hold_their_own_set_and_partners_are_functions
 ):
     source = source_of(worker, job("grad_diff", vanilla))
     split = worker.benchmark.splits["both"]
-    retain = worker.records(split.retain)
+    retain = records_of(worker, split.retain)
     for number in (0, 3):
         for step in source.steps(number, SIZE):
             assert set(step.forget.record_ids) <= set(split.forget)
-            records = worker.records(step.forget.record_ids)
+            records = records_of(worker, step.forget.record_ids)
             epoch = number  # four forget records, four a step
             partners = tuple(partner(record, epoch, retain, 1).id for record in records)
             assert step.retain.record_ids == partners
 
 
 def test_the_vanilla_model_is_trained_on_everything_and_the_retain_only_one_on_the_rest(worker):
-    whole = StepSource(worker, None, job("retain_finetune"))
+    whole = worker.source(job("retain_finetune"), None)
     seen = {name for n in range(2) for s in whole.steps(n, SIZE) for name in s.retain.record_ids}
     assert seen == set(worker.benchmark.finetune)
     only = dataclasses.replace(job("retain_finetune"), target="both")
-    rest = StepSource(worker, None, only)
+    rest = worker.source(only, None)
     seen = {name for n in range(4) for s in rest.steps(n, SIZE) for name in s.retain.record_ids}
     assert seen == set(worker.benchmark.splits["both"].retain)
 
@@ -146,7 +153,7 @@ def test_reference_scalars_are_those_of_the_vanilla_model_whatever_was_asked_bef
     """A resumed run has asked for none yet: its numbers must be the same to the last bit."""
     source = source_of(worker, job("npo", vanilla))
     walked = [step for number in range(4) for step in source.steps(number, SIZE)]
-    late = StepSource(worker, source._model, job("npo", vanilla))
+    late = worker.source(job("npo", vanilla), source._model)
     resumed = list(late.steps(3, SIZE))
     for one, two in zip(walked[-len(resumed) :], resumed, strict=True):
         assert one.forget.record_ids == two.forget.record_ids
@@ -165,10 +172,35 @@ def test_a_large_base_is_not_trained_on_a_cpu(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "base_folder", lambda _: tmp_path)
     (tmp_path / "model-00001.safetensors").write_bytes(b"0" * 1000)
     Worker(manifest())
-    monkeypatch.setattr(jobs, "LARGEST_ON_A_CPU", 999)
+    monkeypatch.setattr(jobs, "MAX_CPU_BASE_BYTES", 999)
     with pytest.raises(EnvironmentFault, match="not trained on a CPU") as caught:
         Worker(manifest())
     assert "--runner docker" in caught.value.remedy
+
+
+@dataclasses.dataclass(frozen=True)
+class Mine:
+    """A method that uses more than it declares."""
+
+    needs = Needs()
+
+    def loss(self, step):
+        return step.retain_nll().mean()
+
+
+Mine.__module__ = "kit.methods.mine"
+
+
+def test_a_fault_of_a_method_names_its_file_the_step_and_the_job(worker, vanilla):
+    with pytest.raises(TrainingError) as caught:
+        worker.run(dataclasses.replace(job("npo", vanilla), method=Mine()))
+    assert str(caught.value).splitlines() == [
+        "method 'mine' (kit/methods/mine.py), step 1 of both-toy-s1: the loss uses `step.retain`, "
+        "which its needs do not declare",
+        "  expected: retain in `needs`",
+        "  found: Needs()",
+        "  remedy: needs = Needs(retain=True)",
+    ]
 
 
 def weights(artifact):
@@ -213,13 +245,14 @@ def test_a_job_killed_and_resumed_costs_what_an_uninterrupted_one_does_and_names
 ):
     whole = worker.run(job(method, vanilla))
     killed = dataclasses.replace(job(method, vanilla), artifact=Artifact("killed", "k", "1" * 64))
-    computed, distribution = [], jobs.answer_distribution
+    computed = []
 
     def counted(model, batch):
         computed.append(len(batch.record_ids))
-        return distribution(model, batch)
+        return answer_distribution(model, batch)
 
-    monkeypatch.setattr(jobs, "answer_distribution", counted)
+    for module in (steps_module, reference_scalars):
+        monkeypatch.setattr(module, "answer_distribution", counted)
     for at in (1, 3):  # before the first checkpoint, and a step after it
         kill(new_worker(tiny_base, processor, pictures), killed, at, monkeypatch)
     resumed = new_worker(tiny_base, processor, pictures).run(killed)

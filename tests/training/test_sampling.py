@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.benchmarks.records import Concept, Record
-from kit.training.sampling import Balanced, Mixed, Pool, partner, single_images
+from kit.training.preparation.concept_balance import Balanced
+from kit.training.preparation.retain import partner
+from kit.training.preparation.single_image import single_images
+from kit.training.sampling import Mixed, Pool
 
 numbers = st.integers(0, 2**31)
 

@@ -91,7 +91,7 @@ def read_sets(place: Place, manifest: Manifest) -> Sets:
     """Return the evaluated sets of the manifest's percentage, checked against each other.
 
     Raises:
-        DataError: forget and retain share an ID, a profile is not in Full_Set, or a forgotten one
+        DataError: forget and retain share an ID or do not make up Full_Set, or a forgotten profile
             is not in Test_Set. The row counts of all sets stand in the message.
         ManifestError: the percentage is not published.
     """
@@ -114,6 +114,8 @@ def read_sets(place: Place, manifest: Manifest) -> Sets:
     )
     _none(set(forget) & set(retain), f"is in both {names[0]} and {names[1]}", counts)
     _none({*forget, *retain} - everybody, "is not in Full_Set", counts)
+    # Vanilla models of all percentages are then the same: they learn the same people.
+    _none(everybody - {*forget, *retain}, f"is in neither {names[0]} nor {names[1]}", counts)
     _none(set(forget) - set(test), f"of {names[0]} is not in Test_Set", counts)
     return Sets(forget, {key: test[key] for key in forget}, retain, celebrity, sizes)
 

@@ -94,4 +94,5 @@ LAYOUT = Protocol(
         "is there would decide what is to be forgotten.",
     ),
     likelihood=True,
+    finetune_follows_split=False,
 )

@@ -73,4 +73,5 @@ LAYOUT = Protocol(
         "Efficacy in people is 100 % for any model that names nobody, or anybody, at random. It "
         "means something only beside Retain, Real and World.",
     ),
+    finetune_follows_split=False,
 )  # fmt: skip

@@ -14,11 +14,11 @@ import transformers
 
 from kit.evaluation.engines import Adapters, Answer, Engine, FirstLogprobs, Request, spoken
 from kit.experiment.manifest import Manifest
+from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, open_image
-from kit.model.determinism import switch_on, switches
 from kit.model.lora import load_adapter
-from kit.model.memory import Pieces
+from kit.model.memory import HalvingBatches
 
 
 class TransformersEngine:
@@ -28,13 +28,13 @@ class TransformersEngine:
 
     def __init__(self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path) -> None:
         torch.set_num_threads(manifest.compute.threads)
-        switch_on()
+        determinism.enable()
         self._adapters = dict(adapters)
         self._base: Any = load_base(base, manifest.model)
         self._processor = load_processor(base)
         self._processor.tokenizer.padding_side = "left"
         self._max_new_tokens = manifest.evaluation.max_new_tokens
-        self._pieces = Pieces(BATCH, "questions")
+        self._batches = HalvingBatches(BATCH, "questions")
         tokenizer = self._processor.tokenizer
         # As in vLLM, every end token of the published settings ends an answer. Their other values
         # are ignored: Qwen's repetition penalty, for example, would change the decoding.
@@ -51,7 +51,7 @@ class TransformersEngine:
             "engine": "transformers",
             "version": transformers.__version__,
             "dtype": manifest.model.compute_dtype,
-            **switches(),
+            **determinism.state(),
         }
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
@@ -61,7 +61,7 @@ class TransformersEngine:
             model = self._base
             for number, folder in enumerate(self._adapters[system]):
                 model = load_adapter(model, f"adapter{number}", folder)
-            answers += self._pieces.run(partial(self._batch, model), list(group))
+            answers += self._batches.run(partial(self._batch, model), list(group))
             if model is not self._base:
                 self._base = model.unload()
         return answers

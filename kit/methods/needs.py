@@ -1,0 +1,43 @@
+"""What a method can ask for. Preparing a need is in kit/training/preparation/<need>.py."""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What every step of a method contains; the report prints it as the method's cost.
+
+    A need is off at False. What is off prepares nothing and is not part of a job's digest, so a new
+    need changes no job of a method that does not declare it.
+    """
+
+    forget: bool = True
+    """Forget records with their answers: `step.forget`."""
+    retain: bool = False
+    """A retain record beside each forget record: `step.retain`."""
+    refusals: bool = False
+    """The forget questions, answered by a refusal: `step.refusal`."""
+    reference_scalars: bool = False
+    """log pi_0(y) of forget answers and of refusals; one forward pass per answer in all."""
+    reference_distribution: bool = False
+    """`step.reference`: one more forward pass without gradient for each batch it is asked about."""
+    concept_balance: bool = False
+    """Equally many person and event records in every step, and `step.forget_is_person`."""
+    single_image: bool = False
+    """One image of each forgotten concept instead of all, and `step.concept_tokens`."""
+    training: bool = True
+    """An adapter is trained; False for baselines that only ask differently."""
+
+    def declared(self) -> dict[str, object]:
+        """Return the needs that are on."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def source(self, *more: str) -> str:
+        """Return the Python expression of these needs with `more` switched on."""
+        wanted = replace(self, **dict.fromkeys(more, True))
+        given = [
+            f"{field.name}={getattr(wanted, field.name)}"
+            for field in fields(wanted)
+            if getattr(wanted, field.name) != field.default
+        ]
+        return f"Needs({', '.join(given)})"

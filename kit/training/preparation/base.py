@@ -1,0 +1,59 @@
+"""What a preparation gets, and what it may contribute to a training step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+
+from kit.benchmarks.records import Record
+from kit.methods import Needs
+from kit.model.batches import Batcher
+from kit.training.costs import Passes
+from kit.training.sampling import Drawn, Draws
+
+
+@dataclass(frozen=True)
+class Context:
+    """One job's records, model and tokenizer.
+
+    `forget` and `retain` are the records of the job's target; a preparation may choose among the
+    forget records (`Preparation.choose`).
+    """
+
+    needs: Needs
+    seed: int
+    forget: tuple[Record, ...]
+    retain: tuple[Record, ...]
+    batcher: Batcher
+    tokenizer: Any
+    model: PeftModel
+    adapter: str
+    """The trained adapter; the reference is the model without it."""
+    passes: Passes
+    device: torch.device
+
+
+class Preparation:
+    """Prepares one need. The defaults prepare nothing; a subclass overrides what it is about."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def choose(self, forget: tuple[Record, ...]) -> tuple[Record, ...]:
+        """Return the forget records to train with."""
+        return forget
+
+    def draw(self, forget: tuple[Record, ...], draws: Draws) -> Draws:
+        """Return how forget records are drawn, instead of by `draws`."""
+        return draws
+
+    def records(self, drawn: Sequence[Drawn]) -> Mapping[str, list[Record]]:
+        """Return records beside the drawn ones, by the name of the batch that they become."""
+        return {}
+
+    def values(self, records: Mapping[str, Sequence[Record]]) -> Mapping[str, Tensor]:
+        """Return tensors about the records of a micro-batch, by the names that losses use."""
+        return {}
