@@ -29,7 +29,9 @@ def report(
     trust_config: Path | None,
     timestamp_authority: Path | None,
 ) -> None:
-    """Write the result folder of a manifest, or today's pages of a result.
+    """Write a result folder, or new pages of a result.
+
+    MANIFEST is that of your own run, which must be evaluated.
 
     With --to, RESULT is the folder of any result. It is verified first, as by `verify`; then this
     version of the kit makes the pages from the verified numbers.

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     callback=require_web_address,
     help="Also get a timestamp (RFC 3161) of the signature from this authority.",
 )
+@click.option(
+    "--timestamp-only", is_flag=True, help="Do not sign; add --timestamp to an existing signature."
+)
 @with_authorities
 @click.option("--keyless", is_flag=True, help="Also sign as --identity, and PUBLISH that for ever.")
 @with_identity
@@ -38,6 +41,7 @@ def sign(
     result: str,
     passphrase_file: Path | None,
     timestamp: str | None,
+    timestamp_only: bool,
     timestamp_authority: Path | None,
     keyless: bool,
     identity: str | None,
@@ -45,39 +49,50 @@ def sign(
     trust_config: Path | None,
     identity_token: Path | None,
 ) -> None:
-    """Sign a result (its folder, or the manifest it was made from) with the runner key.
+    """Sign a result with the runner key.
+
+    RESULT is a result folder, or the manifest that the result was made from.
 
     --timestamp asks an authority to sign the present time, so that the result still verifies when
     the listed period of the key is over. The authority sees a digest and this machine's address.
     One that the kit trusts: https://timestamp.sigstore.dev/api/v1/timestamp
+    With --timestamp-only no key is needed, so anyone can add a timestamp to any signed result.
 
     With --keyless, --identity and --issuer, an identity signs the result too, through Sigstore. Its
     public log shows the identity (often an e-mail address), the time and a digest to everyone.
     """
-    from kit.artifacts import PROJECT
     from kit.result.argument import find_result
-    from kit.result.layout import BUNDLE, TIMESTAMP
     from kit.signing.keyless import require_sigstore
-    from kit.signing.keys import runner_key
-    from kit.signing.passphrase import read_passphrase
-    from kit.signing.sign import sign as sign_result
 
     who = stated_identity(identity, issuer, trust_config)
     if keyless != (who is not None) or (identity_token and not keyless):
         raise click.UsageError("a keyless signature needs all of --keyless, --identity, --issuer")
+    if timestamp_only and (keyless or not timestamp):
+        raise click.UsageError("--timestamp-only needs --timestamp URL, and signs nothing")
     if keyless:
         require_sigstore()
     folder = find_result(result)
-    before = {name for name in (BUNDLE, TIMESTAMP) if (folder / name).is_file()}
-    key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
-    click.echo(f"signed: {sign_result(folder, key=key)}")
-    for name in sorted(before):
-        if not (folder / name).is_file():
-            click.echo(f"removed {name}: it belonged to an earlier signature")
+    if not timestamp_only:
+        _sign_with_key(folder, passphrase_file)
     if timestamp:
         _add_timestamp(folder, timestamp, timestamp_authority)
     if who is not None:
         _publish(folder, who, identity_token)
+
+
+def _sign_with_key(folder: Path, passphrase_file: Path | None) -> None:
+    from kit.artifacts import PROJECT
+    from kit.result.layout import BUNDLE, TIMESTAMP
+    from kit.signing.keys import runner_key
+    from kit.signing.passphrase import read_passphrase
+    from kit.signing.sign import sign as sign_result
+
+    before = [name for name in (BUNDLE, TIMESTAMP) if (folder / name).is_file()]
+    key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
+    click.echo(f"signed: {sign_result(folder, key=key)}")
+    for name in before:
+        if not (folder / name).is_file():
+            click.echo(f"removed {name}: it belonged to an earlier signature")
 
 
 def _add_timestamp(folder: Path, address: str, authorities: Path | None) -> None:
@@ -124,7 +139,9 @@ def verify(
     timestamp_authority: Path | None,
     machine: bool,
 ) -> None:
-    """Check signature, files and numbers of a result (its folder, or its manifest).
+    """Check signatures, files and numbers of a result.
+
+    RESULT is a result folder, or the manifest that the result was made from.
 
     With --identity and --issuer, that identity must have signed, and the key may be unknown.
     """
@@ -180,7 +197,10 @@ def _verify(
 @click.option("--encrypt", is_flag=True, help="Encrypt the key under a passphrase.")
 @with_passphrase_file
 def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
-    """Show the runner key; make it if there is none (Ed25519, mode 0600, outside the project)."""
+    """Make the runner key, or show it.
+
+    It is an Ed25519 key in a file of mode 0600, outside of the project.
+    """
     from kit.artifacts import PROJECT
     from kit.signing.keys import fingerprint, holds_encrypted_key, key_folder, public_line
     from kit.signing.keys import keygen as make_key

@@ -21,17 +21,18 @@ class TrainingSection(Section):
     """Compute activations a second time to save memory; `auto`: only where one record does not
     fit otherwise."""
     learning_rate: LearningRate
-    """Learning rate after warm-up; it decays to 0 along a cosine."""
+    """Learning rate of AdamW (arXiv 1711.05101) after warm-up; it decays to 0 along a cosine
+    (arXiv 1608.03983)."""
     warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
-    """Steps of linear warm-up."""
+    """Steps of linear warm-up from 0."""
     rank: Annotated[int, Field(gt=0), Unit("dimensions")]
-    """Rank of LoRA."""
+    """Rank r of LoRA (arXiv 2106.09685)."""
     alpha: Annotated[float, Field(gt=0)]
-    """LoRA is scaled by `alpha / rank`."""
+    """The output of LoRA is multiplied by `alpha / rank` (arXiv 2106.09685)."""
     gradient_clip: Annotated[float, Field(gt=0), Unit("L2 norm")]
-    """Largest norm of a step's gradient."""
+    """Largest norm of a step's gradient; a longer one is scaled down to it."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Weight decay of AdamW."""
+    """Decoupled weight decay of AdamW (arXiv 1711.05101)."""
     checkpoint_every: Annotated[int, Field(ge=0), Unit("steps")] = 0
     """Steps between checkpoints to resume from. 0: none within a job."""
 

@@ -55,7 +55,7 @@ class Claim(_Part):
     id: str = Field(description="The claim's id in the manifest.")
     verdict: Outcome = Field(description="Only REPRODUCED is a pass.")
     threshold: float = Field(description="The value beyond which the claim holds, margin included.")
-    margin: float = Field(description="The margin that the manifest declared beforehand.")
+    margin: float = Field(description="The margin that the manifest declared in advance.")
     value: float | None = Field(
         description="The measured value or difference; null where there is none."
     )

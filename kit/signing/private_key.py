@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 from kit.errors import EnvironmentFault, SignatureError
 
 KEY_BYTES = 4096  # An Ed25519 key file has fewer than 500 bytes; a larger one is another file.
-# The rounds of bcrypt that turn a passphrase into a key. ssh-keygen does 16 by default; 100 cost
-# whoever guesses passphrases six times as much, and the holder less than a second.
+# The rounds of bcrypt that turn a passphrase into a key. ssh-keygen's default is 16. With 100, a
+# guess costs an attacker six times as much, and the holder waits about a second.
 BCRYPT_ROUNDS = 100
 
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"

@@ -6,9 +6,9 @@ proves no time, so by default the period is compared with the present. A timesta
 decides, and a result outlives the period of its key.
 
 The log entry of a keyless signature (`kit.signing.keyless`) does not serve as that proof. It covers
-the statement but not the key's signature of it. Whoever steals a key after its period could sign an
-old, logged statement today. So that entry counts only if the verifier names the identity; then the
-identity vouches for the statement, and the period of the key does not matter.
+the statement but not the key's signature of it. A thief who gets a key after its period could sign
+an old, logged statement today. So that entry counts only if the verifier names the identity. Then
+the identity vouches for the statement, and the period of the key does not matter.
 """
 
 from dataclasses import replace
@@ -46,7 +46,7 @@ def signer_of(
         alternative: another way to verify this result, for the remedy of a refusal.
 
     Returns:
-        The key, with a `remark` where it does not count by its period alone.
+        The key, with a `remark` on a timestamp, and on lists that refuse the same key.
 
     Raises:
         SignatureError: no known key signed, or its signatures do not count. The message names the
@@ -58,7 +58,7 @@ def signer_of(
     signers = [key for key in trusted if _has_signed(key, envelope.signature, message)]
     for signer in signers:
         if _counts(signer, moment):
-            # Nobody signed what lies beside payload and signature, so nothing may lie there.
+            # Anything beside payload and signature would be unsigned, so nothing may be there.
             if not envelope.exact or envelope.keyid != fingerprint(signer.public):
                 raise malformed("the envelope contains something that its signer did not write")
             return replace(signer, remark=_remark(signer, signers, timestamp, now))

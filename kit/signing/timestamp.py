@@ -1,8 +1,8 @@
 """Timestamps (RFC 3161): an authority's signed statement that a signature existed at a time.
 
 A timestamp covers all bytes of manifest.intoto.json, the statement and the key's signature of it.
-A proof for the statement alone would not do: whoever steals an expired key could sign an old
-statement with it today. The key's other two signatures need no timestamp, because
+A proof for the statement alone would not do: the thief of an expired key could sign an old
+statement today. The key's other two signatures need no timestamp, because
 `kit.verification.statements` requires that they repeat what this one says.
 
 A timestamp gives an upper bound: the signature was made at that time or before. An authority could

@@ -5,7 +5,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from kit.artifacts import storage_error, write_bytes
-from kit.errors import TransferError
+from kit.errors import SignatureError, TransferError
 from kit.names import show
 from kit.result.layout import ENVELOPE, TIMESTAMP
 from kit.result.strict_json import MAX_BYTES as MAX_ENVELOPE_BYTES
@@ -29,19 +29,25 @@ def add_timestamp(results: Path, address: str, authorities: Path = AUTHORITIES) 
     The authority learns the digest of the file and the address of this machine, nothing else.
 
     Args:
-        results: a result that `kit.signing.sign` has signed.
+        results: a signed result. Its key is not needed.
         address: of the authority, http://... or https://...
         authorities: the certificates of the authorities that are trusted.
 
     Raises:
         EnvironmentFault: this environment has no rfc3161-client.
-        SignatureError: the answer is not a timestamp of this file by a trusted authority.
+        SignatureError: the result is not signed, or the answer is not a timestamp of it by a
+            trusted authority.
         StorageError: the file cannot be written.
         TransferError: the authority did not answer.
     """
     require_client()
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
 
+    if not (results / ENVELOPE).is_file():
+        raise SignatureError(
+            f"{results} is not signed: it has no {ENVELOPE}",
+            remedy="for your own run: ./run.sh sign, without --timestamp-only",
+        )
     envelope = read_bytes(results / ENVELOPE, max_bytes=MAX_ENVELOPE_BYTES)
     builder = TimestampRequestBuilder(data=envelope, hash_algorithm=HashAlgorithm.SHA256)
     request = builder.build()

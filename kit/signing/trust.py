@@ -31,7 +31,7 @@ def trusted_keys(
     """Return the known keys: listed signers first, then this machine's, then `given`.
 
     Keys that do not count are included, so that a message can name them. A revoked key counts in
-    no role, whoever lists or gives it.
+    no role, even if it is listed or given.
 
     Raises:
         SignatureError: a file cannot be read, or contains anything but Ed25519 public keys.
@@ -63,7 +63,7 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
         raise SignatureError(
             f"{path} is a private key",
             expected="the public key of the signer (runner.pub, or PEM)",
-            remedy="keep a private key secret: whoever has it can sign as its holder",
+            remedy="keep a private key secret: anyone who has it can sign as its holder",
         )
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:

@@ -29,15 +29,20 @@ REPORT_JSON = f"{REPORT}report.json"
 SCHEMAS = (SCHEMA,)
 # What a person reads. It holds no number that is not in report.json as well.
 PAGES = frozenset({".html", ".md", ".svg"})
-# Places of report.json that hold a sentence; "*" is any key or any item of a list.
-SENTENCES = tuple(
-    tuple(place.split("."))
-    for place in (
-        "rule", "definitions.*.sentence", "columns.*.reason", "claims.*.reason", "samples.*.why",
-        "tables.*.*.role", "tables.*.*.cells.*.reason", "health.lines.*.worst.*.reason",
-    )
+
+
+def _at(*places: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(place.split(".")) for place in places)
+
+
+# Places of report.json that hold prose; "*" is any key or any item of a list. Prose that does not
+# depend on the answers is free. A sentence about the answers is free in its words alone.
+PROSE = _at("rule", "comparability", "definitions.*.sentence", "samples.*.why", "tables.*.*.role")
+SENTENCES = _at(
+    "columns.*.reason", "claims.*.reason", "tables.*.*.cells.*.reason",
+    "health.lines.*.worst.*.reason",
 )  # fmt: skip
-LISTS_OF_SENTENCES = (("glance",), ("comparability",), ("methods", "*", "lost"))
+LISTS_OF_SENTENCES = _at("glance", "methods.*.lost")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 _ABSENT_CELL = "absent ("
 NAMED = 5
@@ -111,7 +116,10 @@ def _differences(
     held: object, right: object, place: tuple[str, ...], retired: Collection[str]
 ) -> Iterator[tuple[tuple[str, ...], object, object]]:
     """Yield (place, stored value, value that follows) of all that differs."""
-    if _is_at(place, LISTS_OF_SENTENCES) and isinstance(right, list):
+    if _is_at(place, PROSE):
+        if type(held) is not type(right) or bool(held) != bool(right):
+            yield place, held, right
+    elif _is_at(place, LISTS_OF_SENTENCES) and isinstance(right, list):
         if not isinstance(held, list) or not all(isinstance(each, str) for each in held):
             yield place, held, "a list of sentences"
         elif wrong := other_numbers(held, right):

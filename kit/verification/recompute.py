@@ -70,7 +70,7 @@ def rescore(stored: StoredResult) -> Recomputed:
     tables = stored.tables
     named = zip(stored.rows["metric"].to_pylist(), stored.rows["version"].to_pylist(), strict=True)
     definitions = stored_definitions(named, stored.kit.version)
-    # A result without claims.json: what it claims is judged as a new one is.
+    # Without claims.json nothing names a rule. The newest says which verdicts are missing.
     rule = stored.verdicts.rule if stored.verdicts else RULE
     try:
         measured = measure(
@@ -151,6 +151,12 @@ def require_verdicts(found: Recomputed) -> None:
     retired = found.retired
     unchecked = [claim.id for claim in found.stored.claims if claim.metric in retired]
     require_claims(found.stored.verdicts, found.verdicts, unchecked)
+
+
+def count_checked_rows(found: Recomputed) -> int:
+    """Return how many of the stored rows were compared with recomputed ones."""
+    retired = {name.partition("/")[0] for name in found.retired}
+    return sum(name not in retired for name in found.stored.rows["metric"].to_pylist())
 
 
 def unchecked_numbers(found: Recomputed) -> list[str]:

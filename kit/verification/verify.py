@@ -65,15 +65,15 @@ def _rows(case: Case) -> Found:
     case.held = {}  # one form of a result in memory at a time
     case.found = recompute.rescore(case.stored)
     recompute.require_rows(case.found)
-    count = len(case.found.rows)
-    yield f"{count} rows recomputed from the stored answers are equal to the stored ones"
+    rows = recompute.count_checked_rows(case.found)
+    yield f"{rows} rows recomputed from the stored answers are equal to the stored ones"
     for line in recompute.unchecked_numbers(case.found):
         yield Finding("rows", line, NOT_CHECKED)
 
 
 def _claims(case: Case) -> Found:
     recompute.require_verdicts(case.found)
-    verdicts = case.found.verdicts
+    verdicts = [v for v in case.found.verdicts if v.claim.metric not in case.found.retired]
     yield (
         f"{len(verdicts)} claims follow from them: {count(verdicts)}"
         if verdicts

@@ -25,7 +25,7 @@ from kit.doctor.resources import (
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.gpus import Gpu, gpus
-from kit.model.batches import ROOM
+from kit.model import batches
 
 SMOKE = PROJECT / "manifests/smoke.toml"
 A100 = Gpu("A100", "580.95.05", "8.0", 80 << 30)
@@ -138,7 +138,9 @@ def test_merged_weights_are_held_by_every_engine_and_adapters_are_served_by_one(
         for serving in ("adapters", "merged")
     )
     assert merged - of_adapters > 4 * (DEFAULT_WEIGHT_BYTES / 2)
-    assert PROMPT_CACHE_BYTES == ROOM, "resources.py must not import torch, and repeats the number"
+    assert PROMPT_CACHE_BYTES == batches.PROMPT_CACHE_BYTES, (
+        "resources.py must not import torch, and repeats the number"
+    )
 
 
 def test_the_largest_of_several_gpus_decides():

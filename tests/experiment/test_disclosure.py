@@ -12,13 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kit import __version__
 from kit.artifacts import PROJECT, write_json
 from kit.benchmarks import load
 from kit.experiment.disclosure import OUTSIDE, public_address, public_path
 from kit.experiment.manifest import Manifest
 from kit.fetch.hub import addresses
 from kit.plan.jobs import make_plan
-from kit.result.layout import ANSWERS, BILL, CRATE, LIKELIHOODS
+from kit.report.renderer import renderer_digest
+from kit.result.layout import ANSWERS, BILL, CRATE, LIKELIHOODS, RUN
+from kit.result.made_by import Kit, kit_of
+from kit.result.run_file import read_run
+from kit.result.stored import read_result
 from kit.result.tables import SCHEMAS
 from kit.signing.sign import sign
 from kit.sources.places import place, record_origin
@@ -27,6 +32,8 @@ from kit.stages.collect import collect
 from kit.stages.costs import timed
 from kit.stages.record_tables import records_frame
 from kit.stages.run import guard_path
+from kit.supply_chain.machine import source_revision
+from kit.verdicts.judging import RULE
 from kit.verification.verify import verify
 from tests.toys.canaries import MARK, PROXIES, SECRETS, leaks
 from tests.toys.dataset import manifest, write_dataset
@@ -111,6 +118,12 @@ def result(planted):
     folder, _ = collect(plan)
     sign(folder, key=KEY)
     return folder
+
+
+def test_a_result_states_the_kit_that_made_it(result):
+    run = read_run((result / RUN).read_bytes())
+    assert kit_of(run) == Kit(__version__, source_revision(), renderer_digest())
+    assert read_result(result).verdicts.rule == RULE
 
 
 def test_nothing_of_the_machine_reaches_a_signed_result(result, tmp_path):

@@ -24,8 +24,9 @@ def text_of(page: str) -> str:
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """Return the code blocks of one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+    """Return the code blocks of one language, in order; `""` is none."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+    return [block for named, block in found if named == language]
 
 
 def block(page: str, language: str, part: str) -> str:

@@ -4,8 +4,11 @@ import re
 
 from kit.cli.verbs import verbs
 from kit.errors import KitError
+from kit.verification.text import describe
+from kit.verification.verify import verify
 from tests.readmes.contents import exit_codes
-from tests.readmes.pages import PROJECT, pages, text_of
+from tests.readmes.pages import PROJECT, block, pages, text_of
+from tests.toys.signed_result import TRUSTED
 
 LONGEST = 150
 
@@ -29,6 +32,22 @@ def test_the_tree_is_what_is_in_the_project():
     for path in PROJECT.iterdir():
         if path.is_dir() and not path.name.startswith(".") and (path / "README.md").is_file():
             assert path.name in named, path.name
+
+
+def test_the_output_that_is_shown_is_what_verify_prints(signed):
+    """Signer, key, claims and numbers differ between results; everything else must be equal."""
+    shown = block("README.md", "", "ok  signed by").splitlines()
+    printed = describe(verify(signed, trusted=TRUSTED)).splitlines()
+    assert shown[-1].startswith("report: ")
+    assert list(map(pattern_of, shown[:-1])) == list(map(pattern_of, printed))
+
+
+def pattern_of(line: str) -> str:
+    """Return a line without what differs between results."""
+    line = re.sub(r"signed by .*", "signed by SIGNER", line)
+    line = re.sub(r"sha256 .*", "sha256 FINGERPRINT", line)
+    line = re.sub(r"\d+ claims follow from them: .*|the manifest claims nothing", "CLAIMS", line)
+    return re.sub(r"\d+", "N", line)
 
 
 def test_every_exit_code_is_documented():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import __version__
 from kit.artifacts import PROJECT
 from kit.result.layout import BILL
 from tests.runs.whole_run import Run
@@ -105,6 +106,8 @@ def test_the_result_of_an_interrupted_run_verifies(interrupted):
     code, output = run.call("verify", str(run.result))
     assert code == 0
     assert "signed by runner" in output
+    assert "\n--  " not in output, "its pages are this kit's own, and were compared"
+    assert run.record()["kit"]["version"] == __version__
 
 
 def test_nothing_of_the_machine_reached_the_result(interrupted):

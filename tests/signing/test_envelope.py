@@ -1,4 +1,4 @@
-"""One envelope has one meaning: what two readers could read differently is refused."""
+"""An envelope has one meaning: if two readers could read it differently, it is refused."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ def test_a_sealed_payload_opens_to_the_same_bytes_and_signer():
     assert signer_of(envelope, TRUSTED) == TRUSTED[0]
 
 
-def test_the_keyid_vouches_for_nobody():
+def test_the_keyid_does_not_decide_who_signed():
     trusts_other = (TrustedKey(OTHER.public_key(), RUNNER, "x"),)
     with pytest.raises(SignatureError, match="not signed by a key that you trust"):
         signer_of(open_envelope(SEALED), trusts_other)
@@ -63,7 +63,7 @@ def test_the_keyid_vouches_for_nobody():
         json.dumps(json.loads(SEALED), indent=2).encode(),
     ],
 )
-def test_nothing_stands_in_an_envelope_that_nobody_has_signed(data):
+def test_an_envelope_with_unsigned_content_is_refused(data):
     with pytest.raises(SignatureError, match="its signer did not write"):
         signer_of(open_envelope(data), TRUSTED)
 

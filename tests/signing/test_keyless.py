@@ -1,4 +1,4 @@
-"""An identity vouches for a result: Sigstore's own client against an instance on this machine."""
+"""An identity vouches for a result. Sigstore's own client talks to an instance on this machine."""
 
 import base64
 import json
@@ -28,8 +28,8 @@ from tests.toys.signed_result import KEY, KIT, TRUSTED, copy_of, edit_json, reje
 pytest_plugins = ["tests.sigstore.fixtures"]
 
 
-def test_who_trusts_the_identity_needs_no_key(vouched, config, tmp_path):
-    """The reviewer knows no key at all: another home, and neither --trust nor a list has it."""
+def test_a_reviewer_who_trusts_the_identity_needs_no_key(vouched, config, tmp_path):
+    """The reviewer knows no key: a new home, and neither --trust nor a list has the key."""
     done = keyless_kit("verify", str(vouched), *WHO, "--trust-config", str(config), home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"signed by identity ({ALICE}, issuer {ISSUER}, certified 20" in done.stdout
@@ -227,7 +227,7 @@ def outcomes(
     cases = [
         case("good", vouched, config),
         case("good, by its trusted root", vouched, root / "root.json"),
-        case("somebody else", vouched, config, identity="eve@example.org"),
+        case("another identity", vouched, config, identity="eve@example.org"),
         case("another provider", vouched, config, issuer="https://evil.example.org"),
         case("part of a name", vouched, config, identity="lice@example.org"),
         case("another Sigstore", vouched, elsewhere),
@@ -256,7 +256,7 @@ def test_a_bad_bundle_is_refused(outcomes, name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("somebody else", "SANs do not match eve@example.org"),
+        ("another identity", "SANs do not match eve@example.org"),
         ("another provider", "does not match"),
         ("part of a name", "SANs do not match lice@example.org"),
         ("another Sigstore", "cannot be accepted"),
@@ -266,14 +266,14 @@ def test_a_bad_bundle_is_refused(outcomes, name):
         ("a revoked key", "it was revoked"),
     ],
 )
-def test_who_is_not_the_one_that_was_stated_is_refused(outcomes, name, reason):
+def test_any_signer_but_the_stated_identity_is_refused(outcomes, name, reason):
     code, said = outcomes[name]
     assert code == 10
     assert reason in said
 
 
 @pytest.mark.parametrize("name", ["good", "good, by its trusted root", "a stranger's key"])
-def test_whatever_key_stands_beside_it_the_identity_has_signed_the_statement(outcomes, name):
+def test_the_identity_vouches_for_the_statement_whatever_key_is_beside_it(outcomes, name):
     code, said = outcomes[name]
     assert code == 0, said
     assert f"signed by identity ({ALICE}, issuer {ISSUER}, certified " in said

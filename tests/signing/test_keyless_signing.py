@@ -1,4 +1,4 @@
-"""What is published in somebody's name, and what is not: `./run.sh sign --keyless`."""
+"""What `./run.sh sign --keyless` publishes in the name of an identity, and what it does not."""
 
 import subprocess
 from pathlib import Path
@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Path:
         (lambda: "no token", "there is no usable identity token"),
         (lambda: "", "there is no usable identity token"),
     ],
-    ids=["somebody", "provider", "expired", "audience", "text", "empty"],
+    ids=["identity", "provider", "expired", "audience", "text", "empty"],
 )
 def test_nothing_is_published_with_another_token(damaged, config, instance, home, raw, reason):
     posted = len(instance.posted)

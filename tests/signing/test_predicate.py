@@ -14,7 +14,7 @@ from tests.toys.signed_result import rejects, reseal, statement_of
 FOLDER = PROJECT / "kit" / "schemas"
 SCHEMA = FOLDER / "results-v2.schema.json"
 DOCUMENT = (FOLDER / "results-v2.md").read_text(encoding="utf-8")
-REMEDY = "write it anew: json.dumps(kit.signing.predicate.schema(), indent=1)"
+REMEDY = "write it again: json.dumps(kit.signing.predicate.schema(), indent=1)"
 
 
 def test_the_committed_schema_is_that_of_the_code():

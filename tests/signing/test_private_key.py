@@ -50,7 +50,7 @@ def never():
     raise AssertionError("the passphrase was asked for")
 
 
-def test_an_encrypted_key_opens_with_its_passphrase_alone(tmp_path):
+def test_an_encrypted_key_opens_only_with_its_passphrase(tmp_path):
     key, path = Ed25519PrivateKey.generate(), tmp_path / "key"
     path.write_bytes(to_pem(key, SECRET))
     assert load_private_key(path, lambda: SECRET).private_bytes_raw() == key.private_bytes_raw()

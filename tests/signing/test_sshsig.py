@@ -1,4 +1,4 @@
-"""Whoever has only OpenSSH and coreutils can check a result; nothing else is signed along."""
+"""A reader who has only OpenSSH and coreutils can check a result."""
 
 import base64
 import shutil

@@ -1,4 +1,4 @@
-"""A statement that is not exactly what `sign` writes is refused, whoever signed it."""
+"""A statement that `sign` would not write is refused, even if a trusted key signed it."""
 
 import json
 import os

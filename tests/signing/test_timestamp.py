@@ -232,6 +232,24 @@ def test_the_verbs_make_and_check_a_timestamp(damaged, clock, tmp_path, monkeypa
     assert "begins with http:// or https://" in done.output
 
 
+def test_a_timestamp_can_be_added_to_a_signed_result_without_its_key(
+    damaged, clock, tmp_path, monkeypatch
+):
+    """So the reference can outlive the period of its author's key."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    before = (damaged / ENVELOPE).read_bytes()
+    words = ["sign", str(damaged), "--timestamp-only", "--timestamp-authority", str(clock.roots)]
+    assert CliRunner().invoke(verbs, words).exit_code == 2, "it needs --timestamp URL"
+    done = CliRunner().invoke(verbs, [*words, "--timestamp", clock.url], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert (damaged / ENVELOPE).read_bytes() == before
+    assert not (tmp_path / "config").exists(), "no key was made or read"
+    assert checked(damaged, clock, listed(YESTERDAY, TOMORROW)).role == AUTHOR
+    (damaged / ENVELOPE).unlink()
+    with pytest.raises(SignatureError, match="is not signed"):
+        add_timestamp(damaged, clock.url, clock.roots)
+
+
 def test_a_file_without_a_root_certificate_names_no_authority(tmp_path, clock):
     for content in (b"", b"hello", (clock.folder / "leaf.pem").read_bytes()):
         (tmp_path / "x.pem").write_bytes(content)

@@ -36,7 +36,7 @@ def keyless_python() -> Path:
 
 
 def keyless_kit(*words: str, home: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run `./run.sh WORDS` as somebody who has no environment yet; `home` is theirs."""
+    """Run `./run.sh WORDS` as a user who has no environment yet and whose home is `home`."""
     return subprocess.run(
         [str(PROJECT / "run.sh"), *words],
         env=surroundings(home),
@@ -47,7 +47,7 @@ def keyless_kit(*words: str, home: Path | None = None) -> "subprocess.CompletedP
 
 
 def surroundings(home: Path | None = None) -> dict[str, str]:
-    """Return the variables of somebody who has no environment yet; `home` is theirs.
+    """Return the environment variables of such a user.
 
     Who builds the environment may need a proxy; the instance on this machine is behind none.
     """

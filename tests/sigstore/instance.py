@@ -2,7 +2,7 @@
 
 It answers the requests that Sigstore's own client makes when it signs (Fulcio's `signingCert`,
 Rekor's `log/entries`, version 1) with real certificates and proofs under keys of its own, and
-describes itself as a client trust config. Anybody gets a certificate for whatever a token says.
+describes itself as a client trust config. It certifies whatever a token states.
 Sources: RFC 5280, RFC 6962 (certificate timestamps, Merkle trees), sigstore/docs: fulcio's
 oid-info, rekor's openapi and transparency-dev/formats (checkpoints).
 """
@@ -31,7 +31,7 @@ ORIGIN = "log.example - 1"
 
 
 def token(identity: str, issuer: str, *, seconds: float = 300, audience: str = "sigstore") -> str:
-    """Return an identity token that nobody signed; to read and check it is the authority's task."""
+    """Return an unsigned identity token; the authority of the tests does not check signatures."""
     now = int(time.time())
     claims = {"iss": issuer, "sub": identity, "email": identity, "aud": audience, "iat": now,
               "exp": int(now + seconds)}  # fmt: skip

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NAME = "CN=clock.example"
-# Without tsa_name and ess_cert_id_chain the response names its signer by issuer and number alone.
+# Without tsa_name and ess_cert_id_chain, the response names its signer only by issuer and number.
 SETTINGS = """\
 [tsa]
 serial = serial

@@ -157,6 +157,9 @@ NUMBERS = {
     "version": (json_edit(lambda v: v.update(kit_version="9")), "kit_version is '9'"),
     "later schema": (json_edit(lambda v: v.update(schema="pebench-kit/report/2")),
                      "report.json is of a later version of the kit"),
+    "prose that is a number": (json_edit(lambda v: v.update(rule=1)), "rule is 1, recomputed .A c"),
+    "role taken away": (json_edit(lambda v: v["tables"]["table1"][0].update(role="")),
+                        "role is ''"),
     "no JSON": (text_edit("report.json", "{", "["), "report.json cannot be used"),
     "a list": (lambda r: (r / "report/report.json").write_text("[]"), "not a JSON object"),
     "row of a CSV": (text_edit("rows.csv", "0.5", "0.75"), r"rows.csv: line \d+, value is '0.75'"),
@@ -188,12 +191,25 @@ def test_a_changed_number_is_refused_whoever_rendered_the_pages(foreign, name):
         json_edit(lambda v: v["glance"].__setitem__(0, "Other words, and 12 of them.")),
         json_edit(lambda v: v["definitions"].reverse()),
         in_the_first("definitions", sentence="Other words."),
+        json_edit(
+            lambda v: v["definitions"][0].update(sentence=v["definitions"][0]["sentence"] + " 1")
+        ),
         in_the_first("samples", why="another name of the column"),
         text_edit("rows.csv", "0.5", "0.50"),
         lambda r: (r / "report/overview.html").write_text("One more page."),
         lambda r: (r / "report/forget_retain.svg").unlink(),
     ],
-    ids=["sentences", "other sentence", "order", "definition", "why", "digits", "page", "figure"],
+    ids=[
+        "sentences",
+        "other sentence",
+        "order",
+        "definition",
+        "source",
+        "why",
+        "digits",
+        "page",
+        "figure",
+    ],
 )
 def test_words_order_of_definitions_and_pages_of_another_renderer_are_free(foreign, change):
     change(foreign)

@@ -12,6 +12,7 @@ from kit.experiment.manifest_file import load_manifest
 from kit.result.stored import read_result
 from kit.signing.trust import trusted_keys
 from kit.verdicts.judging import Outcome
+from kit.verification.case import OK
 from kit.verification.recompute import recompute
 from kit.verification.verify import verify
 from tests.runs.whole_run import Run
@@ -27,6 +28,20 @@ def test_it_is_whole_follows_from_its_answers_and_is_signed_by_an_author():
     assert found.role == "author"
     assert found.manifest_digest == load_manifest(MANIFEST).digest()
     assert len(found.claims) == len(load_manifest(SMOKE).claims)
+
+
+FIRST_COMMIT = "431ac92"  # the commit of the first reference, which another key signed
+
+
+def test_the_first_reference_still_verifies_without_being_signed_again(tmp_path):
+    archive = ["git", "-C", str(PROJECT), "archive", FIRST_COMMIT, "manifests/reference/smoke"]
+    done = subprocess.run(archive, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"the history of the repository is not here: {done.stderr.decode().strip()}")
+    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=done.stdout, check=True)
+    found = verify(tmp_path / "manifests" / "reference" / "smoke", trusted=trusted_keys())
+    assert found.role == "author"
+    assert {finding.check for finding in found.findings if finding.outcome != OK} == {"pages"}
 
 
 def test_to_verify_it_takes_less_than_230_megabytes():

@@ -94,6 +94,8 @@ def test_a_version_that_was_retired_is_said_and_the_rest_is_checked(retired, tmp
     lines = [each.message for each in found.findings if each.outcome == NOT_CHECKED]
     assert "version 1 of forget_rate is no longer computed (it counted blanks)" in lines[0]
     assert "its 9 rows were NOT checked; the claims C1, C2, C4 rest on it" in lines[0]
+    assert found.messages[3].startswith(f"{found.rows - 9} rows recomputed")
+    assert "1 claims follow from them: 1 NOT_REPRODUCED" in found.messages
     other = copy_of(OLD, tmp_path)
     changed(other, "name_hit", "value", 0.123)
     refused(other, "name_hit.*: value is 0.123")
