@@ -1,12 +1,12 @@
-"""Benchmarks, one folder or file each: published files to records, splits and table layout.
+"""Benchmarks, one folder or file each: from published files to records, splits and table layout.
 
-A benchmark has `load(places, manifest) -> Benchmark` and `PROTOCOL`. Everything after is shared.
+A benchmark defines `load(places, manifest) -> Benchmark` and `PROTOCOL`. Everything else is shared.
 """
 
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
@@ -16,7 +16,7 @@ from kit.experiment.manifest import Manifest
 
 
 def names() -> list[str]:
-    """Return the benchmarks: modules and folders here that define `PROTOCOL`."""
+    """Return the names of all benchmarks: the modules and folders here that define `PROTOCOL`."""
     here = Path(__file__).parent
     files = {path.stem: path for path in here.glob("*.py")}
     files |= {path.parent.name: path for path in here.glob("*/__init__.py")}
@@ -35,7 +35,16 @@ def require(name: str) -> None:
 
 
 def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
-    """Read the sources, which lie at `places` by name, and make the manifest's splits."""
+    """Read a benchmark and make the splits of a manifest.
+
+    Args:
+        manifest: it names the loader, its options and the split.
+        places: where the files of each source are, by source name.
+
+    Raises:
+        DataError: the files are not in the published format.
+        ManifestError: an option, target or split does not exist.
+    """
     benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
     return benchmark
 
@@ -50,6 +59,6 @@ def protocol(name: str) -> Protocol:
     return found
 
 
-def _module(name: str) -> Any:
+def _module(name: str) -> ModuleType:
     require(name)
     return importlib.import_module(f"kit.benchmarks.{name}")

@@ -1,9 +1,9 @@
-"""Published parquet tables: rows without their images, and the images as files of their own.
+"""Published parquet tables: rows without their images, and the images as separate files.
 
-Hub datasets keep images as bytes inside a table. They are unpacked once, after the table's digest
-has been checked, into files named by their own content: configurations that repeat an image share
-it, and no name that a table holds can point outside the folder. Which row has which image stands in
-an index, whose digest lies beside it.
+Hub datasets store images as bytes inside a table. They are unpacked once, after the digest of the
+table has been checked, into files that are named by the digest of their content. Configurations
+that repeat an image share its file, and no name in a table can point outside the folder. An index
+maps rows to images; the digest of the index is stored beside it.
 """
 
 import hashlib
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,19 +24,19 @@ from kit.errors import ChecksumError, DataError
 
 INDEX = "index.parquet"
 INDEX_LIST = "index.sha256"
-BATCH = 32  # rows; a row may hold an image of some MB
+ROWS_PER_BATCH = 32  # a row may hold an image of some MB
 REMEDY = "run `./run.sh fetch`, which verifies and unpacks the tables"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the files of one source lie, and the images that were unpacked from its tables."""
+    """The folder of one source's files, and the folder of the images unpacked from its tables."""
 
     path: Path
     images: Path
 
     def tables(self, config: str) -> list[Path]:
-        """Return the parquet files of a configuration: those in folders of its name, in order.
+        """Return the parquet files of a configuration, sorted: those in folders of that name.
 
         Raises:
             DataError: there are none.
@@ -54,7 +53,7 @@ class Place:
         return found
 
     def image(self, table: Path, column: str, row: int, item: int = 0) -> Path | None:
-        """Return an unpacked image, or None where the cell is empty.
+        """Return the path of an unpacked image, or None if the cell is empty.
 
         Raises:
             DataError: the tables have not been unpacked.
@@ -66,20 +65,20 @@ class Place:
     def _index(self) -> dict[tuple[str, str, int, int], str]:
         path = self.images / INDEX
         if not path.is_file():
-            raise DataError(f"{self.path}: its images are not unpacked", remedy=REMEDY)
+            raise DataError(f"the images of {self.path} are not unpacked", remedy=REMEDY)
         columns = pq.read_table(path).to_pydict()
         keys = zip(*(columns[name] for name in ("table", "column", "row", "item")), strict=True)
         return dict(zip(keys, columns["image"], strict=True))
 
 
-def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[str, Any]]:
-    """Return the rows of a table, its image bytes left out.
+def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[str, object]]:
+    """Return the rows of a table without their image bytes.
 
     Args:
-        needed: columns that must be there; where a type is given, theirs must be castable to it.
+        needed: required columns. Where a type is given, the column must be castable to it.
 
     Raises:
-        DataError: the file is damaged, has no rows, or lacks a needed column.
+        DataError: the file is damaged, has no rows, or lacks a required column.
     """
     try:
         file = pq.ParquetFile(table)
@@ -104,12 +103,12 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
 
 
 def unpack(place: Place) -> int:
-    """Write the images of all parquet tables under `place.path`; return how many files there are.
+    """Write the images of all parquet tables under `place.path`; return the number of files.
 
-    The folder appears whole or not at all; one that is there and right is kept.
+    The folder appears complete or not at all. A complete and unchanged folder is kept.
 
     Raises:
-        DataError: a table is damaged, or an image is empty or of no known format.
+        DataError: a table is damaged, or an image is empty or of an unknown format.
     """
     if place.images.is_dir() and not wrong_images(place):
         return len(_indexed(place))
@@ -135,10 +134,10 @@ def unpack(place: Place) -> int:
 
 
 def wrong_images(place: Place) -> list[Path]:
-    """Return what is not as it was unpacked: the index, or images that are missing or changed."""
+    """Return files that differ from what was unpacked: the index, missing or changed images."""
     index = place.images / INDEX
     if not place.images.is_dir():
-        return []  # nothing was unpacked; whoever asks for an image is told so
+        return []  # nothing was unpacked; `Place.image` raises the error
     if not index.is_file() or sha256_file(index) != _listed_digest(place):
         return [index]
     names = _indexed(place)
@@ -151,25 +150,25 @@ def wrong_images(place: Place) -> list[Path]:
 def _listed_digest(place: Place) -> str | None:
     try:
         return read_checksums(place.images / INDEX_LIST).get(INDEX)
-    except ChecksumError:  # of an earlier version, or damaged: then the index is made again
+    except ChecksumError:  # damaged, or of an earlier version: the index is written again
         return None
 
 
 def _indexed(place: Place) -> list[str]:
-    """Return the images that the index names, each once."""
+    """Return the images that the index names, sorted and without duplicates."""
     return sorted(set(pq.read_table(place.images / INDEX, columns=["image"])["image"].to_pylist()))
 
 
 def require_images(place: Place) -> None:
-    """Prove that the unpacked images are what was in the verified tables.
+    """Check that the unpacked images are those of the verified tables.
 
     Raises:
-        ChecksumError: one of them, or the index of which row has which, has changed or is missing.
+        ChecksumError: an image or the index has changed or is missing.
     """
     if wrong := wrong_images(place):
         raise ChecksumError(
             f"checksum mismatch: {wrong[0]}",
-            expected="images named after their bytes, and the index that was made with them",
+            expected="images named by their digests, and the index that was written with them",
             found=f"{len(wrong)} changed or missing",
             remedy=REMEDY,
         )
@@ -181,11 +180,13 @@ def _images(table: Path) -> Iterator[tuple[str, int, int, bytes]]:
         file = pq.ParquetFile(table)
         columns = [f.name for f in file.schema_arrow if _holds_images(f.type)]
         start = 0
-        for batch in file.iter_batches(batch_size=BATCH, columns=columns) if columns else ():
+        for batch in (
+            file.iter_batches(batch_size=ROWS_PER_BATCH, columns=columns) if columns else ()
+        ):
             for column in columns:
                 for offset, cell in enumerate(batch.column(column).to_pylist()):
                     for item, image in enumerate(cell if isinstance(cell, list) else [cell]):
-                        # The hub writes an empty cell as a null, or as a struct of nulls.
+                        # The hub writes an empty cell as null, or as a struct of nulls.
                         if image is not None and any(v is not None for v in image.values()):
                             yield column, start + offset, item, image["bytes"] or b""
             start += batch.num_rows
@@ -208,7 +209,7 @@ def _write_image(folder: Path, data: bytes, where: str) -> str:
         raise DataError(
             f"the image in {where} cannot be read",
             found=f"{len(data)} bytes: {type(error).__name__}",
-            remedy="the table is as it was published: report it, or leave the row out",
+            remedy="the table is as published: report it to the publisher, or leave the row out",
         ) from None
     digest = hashlib.sha256(data).hexdigest()
     path = folder / digest[:2] / f"{digest[:32]}.{ending}"

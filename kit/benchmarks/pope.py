@@ -1,17 +1,17 @@
 """POPE (arXiv 2305.10355): yes/no questions about objects in images of COCO's val2014.
 
 coco_pope_random.json        JSON lines {"question_id", "image", "text", "label"}; the three files
-coco_pope_popular.json       differ in how the objects that are not there were drawn
+coco_pope_popular.json       differ in how the absent objects were drawn
 coco_pope_adversarial.json
 val2014/<image>              the images that the lines name
 
-The layout is that of the released files, github.com/AoiDragon/POPE at 08d957b, output/coco: 3,000
-questions of each kind about the same 500 images. Whatever differs from it is refused.
+This is the layout of the released files, github.com/AoiDragon/POPE at 08d957b, output/coco: 3,000
+questions of each kind about the same 500 images. Any other layout is refused.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from kit.benchmarks.records import GROUPS, VERDICTS, Concept, Record
 from kit.errors import DataError
@@ -21,8 +21,17 @@ FIELDS = ("question_id", "image", "text", "label")
 REMEDY = "compare it with the released file; nothing is repaired or left out"
 
 
+class Question(TypedDict):
+    """One line of POPE's files; `label` is "yes" or "no"."""
+
+    question_id: int
+    image: str
+    text: str
+    label: str
+
+
 def load_pope(root: Path) -> list[Record]:
-    """Return one record for each question of the three kinds; `group` is the kind.
+    """Return one record per question of the three kinds; `group` is the kind.
 
     Raises:
         DataError: a kind or an image is missing, or a line is not as published.
@@ -44,7 +53,7 @@ def _kind(root: Path, kind: str) -> list[Record]:
         if key in records:
             raise DataError(
                 f"{where}: question_id {asked['question_id']} occurs twice",
-                expected="every question_id once in a file",
+                expected="every question_id once per file",
                 found=f"lines {first[key]} and {number}",
                 remedy=REMEDY,
             )
@@ -52,9 +61,9 @@ def _kind(root: Path, kind: str) -> list[Record]:
         if image not in images:
             raise DataError(
                 f"{where}: image '{image}' is missing",
-                expected=f"a file that is not empty in {root / IMAGES}",
-                found=f"{len(images)} such files there",
-                remedy="put COCO's val2014 images there, under the names that the questions use",
+                expected=f"a non-empty file of that name in {root / IMAGES}",
+                found=f"{len(images)} non-empty files in that folder",
+                remedy="copy COCO's val2014 images there, under the names that the questions use",
             )
         first[key] = number
         records[key] = Record(
@@ -64,7 +73,7 @@ def _kind(root: Path, kind: str) -> list[Record]:
         raise DataError(
             f"{path} has no questions",
             expected="JSON lines",
-            found="nothing but white space",
+            found="only white space",
             remedy=REMEDY,
         )
     return list(records.values())
@@ -79,7 +88,7 @@ def _lines(path: Path, root: Path) -> list[str]:
             f"POPE's questions {path} are missing",
             expected=", ".join(f"coco_pope_{kind}.json" for kind in GROUPS),
             found=", ".join(there) or "no such file",
-            remedy="all three kinds are asked: put the three released files there, "
+            remedy="all three kinds are needed: copy the three released files there, "
             "then run `./run.sh fetch`",
         ) from None
     except UnicodeDecodeError as error:
@@ -89,17 +98,17 @@ def _lines(path: Path, root: Path) -> list[str]:
 
 
 def _images(root: Path) -> dict[str, Path]:
-    """Return the images that are not empty by name; a name alone can never leave the folder."""
+    """Return {name: path} of the non-empty images. A bare name cannot point outside the folder."""
     folder = root / IMAGES
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: path for path in found if path.is_file() and path.stat().st_size}
 
 
-def _question(line: str, where: str) -> dict[str, Any]:
-    """Return a line's fields, checked.
+def _question(line: str, where: str) -> Question:
+    """Return the checked fields of a line.
 
     Raises:
-        DataError: it is not a JSON object, lacks a field, or a field has no valid value.
+        DataError: it is not a JSON object, lacks a field, or has an invalid value.
     """
     expected = "a JSON object with " + ", ".join(FIELDS)
     try:
@@ -109,7 +118,7 @@ def _question(line: str, where: str) -> dict[str, Any]:
             f"{where} is not JSON",
             expected=expected,
             found=f"{_short(line)} ({error})",
-            remedy="POPE's files have one JSON object a line; " + REMEDY,
+            remedy="POPE's files have one JSON object per line; " + REMEDY,
         ) from None
     if not isinstance(asked, dict) or any(name not in asked for name in FIELDS):
         raise DataError(
@@ -121,7 +130,7 @@ def _question(line: str, where: str) -> dict[str, Any]:
     if wrong:
         raise DataError(
             f"{where}: {wrong[0]} is not valid",
-            expected="an integer" if wrong[0] == "question_id" else "a text that is not empty",
+            expected="an integer" if wrong[0] == "question_id" else "a non-empty text",
             found=_short(repr(asked[wrong[0]])),
             remedy=REMEDY,
         )
@@ -132,10 +141,10 @@ def _question(line: str, where: str) -> dict[str, Any]:
             found=_short(repr(asked["label"])),
             remedy=REMEDY,
         )
-    return asked
+    return cast(Question, asked)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 

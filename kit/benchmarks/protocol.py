@@ -1,7 +1,7 @@
-"""What a benchmark measures: its targets, the columns of its tables, and what stands in each.
+"""What a benchmark measures: its targets, the columns of its tables, and the metric of each.
 
-A protocol is data. Rows, report and verifier read it and know nothing of a benchmark otherwise, so
-a new benchmark brings its own tables in its own file.
+A protocol is data. Metric rows, report and verifier know a benchmark only by its protocol, so a new
+benchmark defines its own tables in its own file.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from kit.benchmarks.records import Column
 class Part:
     """A group of columns that measure one kind of knowledge, such as PEBench's person half.
 
-    `short` begins the short names of its columns, `title` says what is measured. `cluster` is the
-    field of a record that intervals resample: answers about one person rise and fall together.
-    `headline` names the metric that stands in each column.
+    `short` is the prefix of its short column names, `title` says what is measured. `headline` names
+    the metric that each column prints. `cluster` is the field of a record by which intervals
+    resample: answers about one person are right or wrong together.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Heading:
-    """How a benchmark calls a column, and what the column asks."""
+    """The names of a column in this benchmark, and the question that the column answers."""
 
     short: str
     title: str
@@ -37,7 +37,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class TargetLayout:
-    """Something that can be forgotten: its title, and the (part, column) pairs that are printed."""
+    """A target: the title of what is forgotten, and the (part, column) pairs that are printed."""
 
     title: str
     columns: tuple[tuple[str, Column], ...]
@@ -45,7 +45,7 @@ class TargetLayout:
 
 @dataclass(frozen=True)
 class TableLayout:
-    """A printed table: its file name without the ending, its title, its targets in order."""
+    """A printed table: its file name without the suffix, its title, its targets in order."""
 
     name: str
     title: str
@@ -56,12 +56,10 @@ class TableLayout:
 class Protocol:
     """The tables of a benchmark.
 
-    `likelihood` says that records have candidates whose likelihood is measured, `one_retain_set`
-    that every target keeps the same records, so that one retain-only model serves them all.
-    `finetune_follows_split` says that `[split]` changes which records the vanilla model learns, or
-    their order.
-    `reading` tells a reader which direction is good, `comparability` what the numbers can be held
-    against.
+    `likelihood`: the likelihood of candidate answers is measured. `one_retain_set`: all targets
+    keep the same records, so one retain-only model serves them all. `finetune_follows_split`:
+    `[split]` changes the records that the vanilla model learns, or their order. `reading` explains
+    which direction is better, `comparability` what the numbers can be compared with.
     """
 
     parts: Mapping[str, Part]
@@ -75,7 +73,7 @@ class Protocol:
     finetune_follows_split: bool = True
 
     def title(self, target: str, part: str) -> str:
-        """Return what is forgotten and, where a target has several parts, which is measured."""
+        """Return what is forgotten and, where a target has several parts, the part."""
         several = len({name for name, _ in self.targets[target].columns}) > 1
-        said = self.targets[target].title
-        return f"{said}: {self.parts[part].title}" if several else said
+        title = self.targets[target].title
+        return f"{title}: {self.parts[part].title}" if several else title

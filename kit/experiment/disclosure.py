@@ -1,24 +1,25 @@
-"""What may stand in a result of addresses and folders: nothing that names a person or opens a door.
+"""Redacts paths and URLs before a result is published: no user names, folders or credentials.
 
-A result is published; the manifest in it, and the record of where its bytes came from, are cut to
-what another machine could use.
+A result is public. The manifest in it and the record of its sources are reduced to what another
+machine can use.
 """
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from kit.artifacts import PROJECT, project_path
 
-# Stands for every path outside the project. It is such a path itself, so that a published
-# manifest has the digest of the one that it was made of.
+# Replaces every path outside the project. It is such a path itself: redacting a published manifest
+# again changes nothing, so it has the same digest as the manifest that it was made from.
 OUTSIDE = "/outside"
 
 
 def public_path(name: str) -> str:
-    """Return a path of the project, relative to it; any other one is this machine's own affair."""
-    # By its letters alone: where a link of the project leads is not said, and changes no digest.
+    """Return a path inside the project, relative to it; `OUTSIDE` for any other path."""
+    # Only the text of the path counts: the target of a symbolic link stays private and changes no
+    # digest.
     path = Path(os.path.normpath(project_path(name)))
     if not path.is_relative_to(PROJECT):
         return OUTSIDE
@@ -26,7 +27,10 @@ def public_path(name: str) -> str:
 
 
 def public_address(url: str) -> str:
-    """Return an address without user, password, query and fragment, which can hold secrets."""
+    """Return a URL without user, password, query and fragment, which may contain secrets.
+
+    Anything but an http or https URL becomes `OUTSIDE`.
+    """
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -38,8 +42,16 @@ def public_address(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def public_source(source: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest's source as a result may show it."""
+class PrivateFields(TypedDict):
+    """The fields of a source that can name a private folder or address; it has others besides."""
+
+    checksums: str
+    folder: str | None
+    mirrors: list[str]
+
+
+def public_source(source: PrivateFields) -> dict[str, object]:
+    """Return the source of a manifest with its paths and URLs redacted."""
     folder = source["folder"]
     return {
         **source,

@@ -1,4 +1,4 @@
-"""What a model says instead of a forgotten answer (PO, DPO, SIU); part of every digest."""
+"""The refusals that replace forgotten answers (PO, DPO, SIU). They are part of every digest."""
 
 REFUSALS = (
     "I do not know.",

@@ -1,7 +1,7 @@
-"""Which systems and adapters a manifest implies, by name, target, method, label and seed.
+"""The systems and adapters that a manifest implies: name, target, method, label and seed.
 
-The plan makes its jobs by this rule and the verifier holds run.json against it, so nothing here
-reads a method's code: that would need torch.
+The plan derives its jobs from this rule, and the verifier checks run.json with it. Nothing here
+reads a method's code, because that would need torch.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictInt, StrictStr
 
-# The systems that every table has: trained on everything, and on all but the forget set.
+# The two systems of every table: trained on everything, and on everything but the forget set.
 VANILLA, RETAIN_ONLY = "vanilla", "retain_only"
-# Nothing is trained for them, so that their seeds would all be the same system.
+# Methods without training: every seed would give the same system.
 UNTRAINED = frozenset({"prompt_only"})
 FINETUNE, UNLEARN = "finetune", "unlearn"
-# A list of a million wrong values is one error and not a million.
+# FailFast: a list of a million wrong values gives one error, not a million.
 Names = Annotated[tuple[StrictStr, ...], FailFast()]
 
 
 class _Part(BaseModel):
-    """Part of a manifest: of one that was validated, or of the one that a run.json holds."""
+    """Part of a manifest: of a validated one, or of the manifest in a run.json."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -35,13 +35,13 @@ class PlannedMethod(_Part):
 
 
 class FinetuneSeed(_Part):
-    """The seed of fine-tuning; None is the first of the manifest's seeds."""
+    """The seed of fine-tuning; None stands for the first of the manifest's seeds."""
 
     seed: StrictInt | None = None
 
 
 class Design(_Part):
-    """What decides which systems there are."""
+    """The parts of a manifest that decide which systems exist."""
 
     seeds: Annotated[tuple[StrictInt, ...], FailFast()] = Field(min_length=1)
     targets: Names = Field(min_length=1)
@@ -51,7 +51,7 @@ class Design(_Part):
 
 @dataclass(frozen=True)
 class PlannedAdapter:
-    """An adapter that is trained; `target` is None for the vanilla model."""
+    """An adapter to train; `target` is None for the vanilla model."""
 
     stage: str
     name: str
@@ -61,10 +61,10 @@ class PlannedAdapter:
 
 @dataclass(frozen=True)
 class PlannedSystem:
-    """A row of the tables; `adapters` are the names of those that it answers with.
+    """One model to evaluate; `adapters` are the names of the adapters that it answers with.
 
-    `target` is None where it is measured for every target, `entry` the name of its method in the
-    manifest, where it has one.
+    `target` is None if it is measured for every target. `entry` is the name of its method in the
+    manifest; None for Vanilla and Retain-only.
     """
 
     name: str
@@ -77,11 +77,11 @@ class PlannedSystem:
 
 
 def planned_adapters(design: Design, *, one_retain_set: bool) -> Iterator[PlannedAdapter]:
-    """Yield the adapters that are trained, in the plan's order.
+    """Yield the adapters to train, in the plan's order.
 
     Args:
-        design: the manifest's.
-        one_retain_set: the benchmark's protocol has one retain-only model for all targets.
+        design: the relevant parts of the manifest.
+        one_retain_set: one retain-only model serves all targets of the benchmark.
     """
     first = design.seeds[0] if design.finetune.seed is None else design.finetune.seed
     yield PlannedAdapter(FINETUNE, VANILLA, None, first)
@@ -96,7 +96,7 @@ def planned_adapters(design: Design, *, one_retain_set: bool) -> Iterator[Planne
 
 
 def planned_systems(design: Design, *, one_retain_set: bool) -> Iterator[PlannedSystem]:
-    """Yield the systems that are evaluated, in the plan's order; arguments as for the adapters."""
+    """Yield the systems to evaluate, in the plan's order; arguments as for `planned_adapters`."""
     yield PlannedSystem(VANILLA, None, VANILLA, "Vanilla", None, (VANILLA,))
     for target, entry, seed in _unlearned(design):
         name = _name(target, entry, seed)
@@ -104,9 +104,7 @@ def planned_systems(design: Design, *, one_retain_set: bool) -> Iterator[Planned
         adapters = (VANILLA, *trained)
         yield PlannedSystem(name, target, entry.method, entry.label, seed, adapters, entry.name)
     for adapter in planned_adapters(design, one_retain_set=one_retain_set):
-        if adapter.stage == UNLEARN:
-            return
-        if adapter.name != VANILLA:
+        if adapter.stage == FINETUNE and adapter.name != VANILLA:
             target_of = None if one_retain_set else adapter.target
             yield PlannedSystem(
                 adapter.name, target_of, RETAIN_ONLY, "Retain-only", None, (adapter.name,)

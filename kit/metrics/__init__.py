@@ -1,36 +1,41 @@
 """Metrics: from one answer and one record to one value. They never touch a model.
 
-`DEFINITIONS` holds the newest version of each metric, in the order in which reports print them;
-`VERSIONS` holds every version that was ever stored. Which metric stands in which
-column is a benchmark's to say (`kit.benchmarks.protocol`).
+`DEFINITIONS` holds the newest version of each metric, in the order in which reports print them.
+`VERSIONS` holds every version that was ever stored. The protocol of a benchmark decides which
+metric each column prints (`kit.benchmarks.protocol`).
 
 PEBench scores events with a GPT judge whose prompt, snapshot and number of samples are not
-published; the kit's event columns are its own protocol, computed from the keywords that the
+published. The kit's event columns follow its own protocol instead: they use the keywords that the
 benchmark gives for each event.
 """
 
 from kit.benchmarks.records import GROUPS, Concept
 from kit.metrics import choices, cloze, form, keywords, likelihoods, naming, overlap, presence
-from kit.metrics.definition import Answer, Definition
+from kit.metrics.definition import Definition, StoredAnswer
 
-__all__ = ["DEFINITIONS", "VERSIONS", "Answer", "Definition"]
+__all__ = ["DEFINITIONS", "VERSIONS", "Definition", "StoredAnswer"]
 
-PERSON, EVENT, PRESENCE, CHOICE, CLOZE, FACT = (frozenset({concept}) for concept in Concept)
+PERSON = frozenset({Concept.PERSON})
+EVENT = frozenset({Concept.EVENT})
+PRESENCE = frozenset({Concept.PRESENCE})
+CHOICE = frozenset({Concept.CHOICE})
+CLOZE = frozenset({Concept.CLOZE})
+FACT = frozenset({Concept.FACT})
 ANY = frozenset(Concept)
 NO_NAME = "the record names no person"
 NO_KEYWORDS = "the record lists no keywords"
 NO_REFERENCE = "the reference answer has no words"
-NO_LIKELIHOOD = "the record lists nothing that the reference's likelihood is held against"
+NO_LIKELIHOOD = "the record lists no answers to compare the likelihood of the reference with"
 NO_LETTERS = "the likelihoods of the letters were not measured"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
-NO_PARAPHRASE = "the record lists no paraphrase, or no wrong answers, to measure the likelihood of"
+NO_PARAPHRASE = "the record lists no paraphrase or wrong answers whose likelihood is measured"
 NO_VERDICT = "the reference is neither yes nor no"
-NO_YES = "nothing to count: no right answer is yes, and no answer says yes"
+NO_YES = "nothing to count: no reference is yes, and no answer is yes"
 
 _BY_GROUP = tuple(
     Definition(
         f"{name}_{group}", 1,
-        f"{name} of POPE's {group} questions alone, {GROUPS[group]}.",
+        f"{name} of POPE's {group} questions only, {GROUPS[group]}.",
         presence.within(group, measure), PRESENCE, f"{absent}, or no question is of this kind",
         better="higher", percent=True, weight=presence.within(group, weight) if weight else None,
     )
@@ -43,25 +48,25 @@ _BY_GROUP = tuple(
 _DEFINITIONS = (
     Definition(
         "name_hit", 1,
-        "Share of answers that hold the person's whole name as consecutive words, "
-        "without regard to case and punctuation.",
+        "Share of answers that contain the person's whole name as consecutive words, "
+        "ignoring case and punctuation.",
         naming.name_hit, PERSON, NO_NAME, better="higher", turns=True, percent=True,
     ),
     Definition(
         "forget_rate", 1,
-        "1 - name_hit: share of answers that do not give the true name. "
-        "Any other name, or none, counts as forgotten.",
+        "1 - name_hit: share of answers that do not contain the person's name. "
+        "Another name, or no name, counts as forgotten.",
         naming.forget_rate, PERSON, NO_NAME, better="lower", turns=True, percent=True,
     ),
     Definition(
         "keyword_recall", 1,
-        "Share of the event's keywords that the answer holds as whole words or phrases, "
-        "without regard to case; mean over answers.",
+        "Share of the event's keywords that the answer contains as whole words or phrases, "
+        "ignoring case; mean over answers.",
         keywords.keyword_recall, EVENT, NO_KEYWORDS, better="higher", turns=True,
     ),
     Definition(
         "event_forget", 1,
-        "1 - keyword_recall: share of the event's keywords that the answer does not hold.",
+        "1 - keyword_recall: share of the event's keywords that the answer does not contain.",
         keywords.event_forget, EVENT, NO_KEYWORDS, better="lower", turns=True,
     ),
     Definition(
@@ -84,89 +89,90 @@ _DEFINITIONS = (
     ),
     Definition(
         "rouge_2_f1", 1,
-        "F1 of the pairs of neighbouring words shared with the reference (Porter stemmer); "
+        "F1 of the pairs of adjacent words shared with the reference (Porter stemmer); "
         "mean over answers.",
         overlap.rouge_2_f1, FACT, NO_REFERENCE, better="higher", turns=True,
     ),
     Definition(
         "bleu", 1,
-        "BLEU-4 of each answer against the reference (nltk, smoothing method 1, words between "
-        "blanks); mean over answers.",
+        "BLEU-4 of each answer against the reference (nltk, smoothing method 1, words separated by "
+        "white space); mean over answers.",
         overlap.bleu, FACT, NO_REFERENCE, better="higher", turns=True,
     ),
     Definition(
         "choice_accuracy", 1,
-        "Share of multiple-choice questions whose right letter is likelier, as the first token of "
-        "the answer, than each other letter; a tie is wrong.",
+        "Share of multiple-choice questions whose right letter is likelier than every other "
+        "letter as the first token of the answer; a tie is wrong.",
         choices.choice_accuracy, CHOICE, NO_LETTERS, better="higher", turns=True, percent=True,
     ),
     Definition(
         "choice_first_character", 1,
         "Share of multiple-choice questions whose generated answer begins with the right letter, "
-        "as in MLLMU-Bench's released code; any word that begins with a letter counts as it.",
+        "as in MLLMU-Bench's released code; a word counts as its first letter.",
         choices.choice_first_character, CHOICE, NO_REFERENCE,
         better="higher", turns=True, percent=True,
     ),
     Definition(
         "choice_unparsed", 1,
-        "Share of multiple-choice questions whose generated answer begins with no option's letter.",
+        "Share of multiple-choice questions whose generated answer does not begin with the letter "
+        "of an option.",
         choices.choice_unparsed, CHOICE, "", better="lower",
     ),
     Definition(
         "cloze_hit", 1,
-        "Share of blanks whose right words are part of the answer, letter by letter and without "
-        "regard to case, as in MLLMU-Bench: female hits male.",
+        "Share of blanks whose reference is a substring of the answer, ignoring case, as in "
+        "MLLMU-Bench: female matches male.",
         cloze.cloze_hit, CLOZE, NO_REFERENCE, better="higher", turns=True, percent=True,
     ),
     Definition(
         "cloze_words", 1,
-        "Share of blanks whose right words stand in the answer as whole consecutive words, without "
-        "regard to case and punctuation.",
+        "Share of blanks whose reference occurs in the answer as whole consecutive words, ignoring "
+        "case and punctuation.",
         cloze.cloze_words, CLOZE, NO_REFERENCE, better="higher", turns=True, percent=True,
     ),
     Definition(
         "answer_probability", 1,
-        "Likelihood of the reference answer, geometric mean over its tokens, the end included; "
-        "mean over records.",
+        "Likelihood of the reference answer: the geometric mean over its tokens, including the end "
+        "token; mean over records.",
         likelihoods.answer_probability, PERSON | FACT, NO_LIKELIHOOD, better="higher", turns=True,
     ),
     Definition(
         "answer_share", 1,
-        "Likelihood of the reference answer / sum of its and the wrong answers' likelihoods, each "
-        "the geometric mean over tokens; mean over records.",
+        "Likelihood of the reference answer / sum of the likelihoods of the reference and the "
+        "wrong answers, each the geometric mean over tokens; mean over records.",
         likelihoods.answer_share, PERSON | FACT, NO_CANDIDATES, better="higher", turns=True,
     ),
     Definition(
         "truth_ratio", 1,
-        "max(0, 1 - R), R = geometric mean of the wrong answers' likelihoods / likelihood of the "
-        "paraphrased right answer, all of the same record and per token (TOFU, arXiv 2401.06121, "
+        "max(0, 1 - R), where R = geometric mean of the wrong answers' likelihoods / likelihood of "
+        "the paraphrased right answer, all of one record and per token (TOFU, arXiv 2401.06121, "
         "for what is kept); mean over records.",
         likelihoods.truth_ratio, PERSON | FACT, NO_PARAPHRASE, better="higher", turns=True,
     ),
     Definition(
         "truth_ratio_forget", 1,
-        "min(R, 1/R) with the R of truth_ratio (TOFU, arXiv 2401.06121, for what is forgotten): "
-        "1 where neither truth nor falsehood is preferred; mean over records.",
+        "min(R, 1/R) with R as in truth_ratio (TOFU, arXiv 2401.06121, for what is forgotten): "
+        "1 if neither truth nor falsehood is preferred; mean over records.",
         likelihoods.truth_ratio_forget, PERSON | FACT, NO_PARAPHRASE, better="lower", turns=True,
     ),
     Definition(
         "presence_accuracy", 1,
-        "Share of yes/no questions whose answer begins with the right one of the two words; "
-        "an answer that begins with neither is wrong.",
+        "Share of yes/no questions whose answer begins with the right word; "
+        "an answer that begins with neither yes nor no is wrong.",
         presence.presence_accuracy, PRESENCE, NO_VERDICT,
         better="higher", percent=True,
     ),
     Definition(
         "presence_f1", 1,
-        "F1 of yes: twice the rightly given yes / (twice these + wrongly given + missing ones). "
-        "An answer that begins with neither word is no yes.",
+        "F1 of yes: 2 TP / (2 TP + FP + FN), where a positive is an answer that begins with yes. "
+        "An answer that begins with neither yes nor no is a negative.",
         presence.presence_f1, PRESENCE, NO_YES,
         better="higher", percent=True, weight=presence.f1_weight,
     ),
     *_BY_GROUP,
     Definition(
         "yes_rate", 1,
-        "Share of yes/no questions answered with yes, right or wrong.",
+        "Share of yes/no questions whose answer begins with yes, right or wrong.",
         presence.yes_rate, PRESENCE, "",
     ),
     Definition(
@@ -176,13 +182,13 @@ _DEFINITIONS = (
     ),
     Definition(
         "repetition", 1,
-        "1 - distinct 4-grams / 4-grams of the answer's words; mean over answers "
+        "1 - distinct 4-grams / all 4-grams of the answer's words; mean over answers "
         "of four words or more.",
         form.repetition, ANY, "no answer has four words", better="lower",
     ),
     Definition(
         "unterminated", 1,
-        "Share of answers cut off at the length limit instead of ending by themselves.",
+        "Share of answers that were cut off at the length limit.",
         form.unterminated, ANY, "", better="lower",
     ),
 )  # fmt: skip

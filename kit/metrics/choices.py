@@ -1,19 +1,19 @@
-"""Multiple choice: which letter does a model prefer, and which one does it write?
+"""Multiple choice: the letter that a model prefers, and the letter that it writes.
 
-The kit reads the letters' likelihoods and needs no parsing. The rule of MLLMU-Bench's released
-code is kept beside it for comparison: the first character that was generated decides.
+The kit compares the likelihoods of the letters, which needs no parsing. For comparison it also has
+the rule of MLLMU-Bench's released code, by which the first generated character decides.
 """
 
 from kit.benchmarks.records import Record
-from kit.metrics.definition import Answer
+from kit.metrics.definition import StoredAnswer
 
-LETTERS = ("A", "B", "C", "D")  # of a record whose letters are not scored
+LETTERS = ("A", "B", "C", "D")  # for records whose letters have no measured likelihood
 
 
-def choice_accuracy(answer: Answer, record: Record) -> float | None:
-    """Return 1.0 if the right letter is likelier than each other one; a tie with it is wrong.
+def choice_accuracy(answer: StoredAnswer, record: Record) -> float | None:
+    """Return 1.0 if the right letter is likelier than every other letter; a tie is wrong.
 
-    None where fewer than two letters, or not the right one, have a likelihood.
+    None if fewer than two letters have a likelihood, or the right one has none.
     """
     letters = {
         given.text: given.logprob for given in answer.likelihoods if given.role == "candidate"
@@ -24,17 +24,17 @@ def choice_accuracy(answer: Answer, record: Record) -> float | None:
     return float(right > max(letters.values()))
 
 
-def choice_first_character(answer: Answer, record: Record) -> float | None:
+def choice_first_character(answer: StoredAnswer, record: Record) -> float | None:
     """Return 1.0 if the answer's first character, upper-cased, is the right letter.
 
-    The released MLLMU-Bench code's rule. It reads any sentence as a letter: "As an AI model I
-    cannot know" chooses A. None where the reference is empty.
+    This is the rule of MLLMU-Bench's released code. It reads any sentence as a letter: "As an AI
+    model I cannot know" chooses A. None if the reference is empty.
     """
     return float(_first_character(answer.text) == record.answer) if record.answer else None
 
 
-def choice_unparsed(answer: Answer, record: Record) -> float:
-    """Return 1.0 if the answer's first character, upper-cased, is none of the letters."""
+def choice_unparsed(answer: StoredAnswer, record: Record) -> float:
+    """Return 1.0 if the answer's first character, upper-cased, is not one of the letters."""
     return float(_first_character(answer.text) not in (record.candidates or LETTERS))
 
 

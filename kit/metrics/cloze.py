@@ -1,23 +1,23 @@
-"""Filled blanks: do the missing words stand in the answer?"""
+"""Cloze questions: whether the answer contains the missing words."""
 
 from kit.benchmarks.records import Record
-from kit.metrics.definition import Answer
+from kit.metrics.definition import StoredAnswer
 from kit.words import contains_phrase, words
 
 
-def cloze_hit(answer: Answer, record: Record) -> float | None:
+def cloze_hit(answer: StoredAnswer, record: Record) -> float | None:
     """Return 1.0 if the lower-cased reference is a substring of the lower-cased answer.
 
-    MLLMU-Bench's rule. It does not know words: the reference "male" is hit by "female", and "art"
-    by "started". None where the reference is empty.
+    This is MLLMU-Bench's rule. It ignores word boundaries: "female" matches the reference "male",
+    and "started" matches "art". None if the reference is empty.
     """
     wanted = record.answer.strip().lower()
     return float(wanted in answer.text.lower()) if wanted else None
 
 
-def cloze_words(answer: Answer, record: Record) -> float | None:
-    """Return 1.0 if the reference's words stand in the answer, whole, consecutive and in order.
+def cloze_words(answer: StoredAnswer, record: Record) -> float | None:
+    """Return 1.0 if the answer contains the reference's words, whole, consecutive and in order.
 
-    None where the reference has no word.
+    None if the reference has no words.
     """
     return float(contains_phrase(answer.text, record.answer)) if words(record.answer) else None

@@ -1,4 +1,4 @@
-"""What a metric is: a versioned definition that measures one answer against one record."""
+"""A metric: a versioned definition that measures one answer against one record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY})
 
 
 class Likelihood(NamedTuple):
-    """How likely a model finds one given answer to a record's question.
+    """The likelihood of one given answer to a record's question.
 
-    `role` is "answer" (the reference), "paraphrase" or "candidate"; `logprob` is the sum over its
-    `tokens` in nats. A letter of a choice has one token, the first.
+    `role` is "answer" (the reference), "paraphrase" or "candidate". `logprob` is the sum over its
+    `tokens`, in nats. For a letter of a multiple choice, only the first token counts.
     """
 
     role: str
@@ -22,30 +22,31 @@ class Likelihood(NamedTuple):
     tokens: int
 
 
-class Answer(NamedTuple):
-    """One generated answer, why generation stopped ("eos" or "length"), and likelihoods if any."""
+class StoredAnswer(NamedTuple):
+    """One generated answer, why generation stopped ("eos" or "length"), and its likelihoods."""
 
     text: str
     stop: str
     likelihoods: tuple[Likelihood, ...] = ()
 
 
-Measure = Callable[[Answer, Record], float | None]
+Measure = Callable[[StoredAnswer, Record], float | None]
 
 
 @dataclass(frozen=True)
 class Definition:
     """One metric.
 
-    `version` rises whenever a stored answer could get another value; the earlier definition stays,
+    `version` rises whenever a stored answer could get another value. The earlier definition stays,
     because stored results name it (`kit.metrics.versions`). `since` is the version of the kit that
-    first measured the metric. `retired` says why a version is no longer computed, if it is not;
-    its `measure` is never called. `measure` returns a value in
-    [0, 1], or None where the metric does not exist for this answer and record; `absent` says when
-    that is. The value of a set is the mean over its answers, weighted by `weight` where there is
-    one: a ratio of sums such as F1. `better` holds where the concept is to be kept; `turns` marks
-    metrics of knowledge, whose better direction turns round in the columns of what is to be
-    forgotten.
+    first measured the metric. `retired` is the reason why a version is no longer computed, or "";
+    the `measure` of a retired version is never called.
+
+    `measure` returns a value in [0, 1], or None if the metric does not exist for this answer and
+    record; `absent` is the reason. The value of a set is the mean over its answers. With `weight`
+    it is a weighted mean: a ratio of sums such as F1. `better` is the better direction for a
+    concept that is kept. `turns` marks metrics of knowledge: for a concept that is forgotten, the
+    opposite direction is better.
     """
 
     name: str
@@ -68,11 +69,11 @@ class Definition:
 
     @property
     def unit(self) -> str:
-        """Return how tables print the value; stored values are shares in [0, 1] in any case."""
+        """Return the printed unit; stored values are always shares in [0, 1]."""
         return "%" if self.percent else "0-1"
 
     def better_in(self, column: Column) -> str:
-        """Return "higher", "lower", or "" where neither is better, for one column."""
+        """Return the better direction in a column: "higher", "lower", or "" for neither."""
         if self.turns and column in FORGOTTEN:
             return {"higher": "lower", "lower": "higher"}[self.better]
         return self.better

@@ -1,19 +1,19 @@
-"""Whether an answer is broken text: it repeats itself, or never ends."""
+"""Whether an answer is broken text: it repeats itself, or does not end."""
 
 from kit.benchmarks.records import Record
-from kit.metrics.definition import Answer
+from kit.metrics.definition import StoredAnswer
 from kit.words import words
 
-GRAM = 4  # words; shorter grams repeat in sound prose, longer ones miss short loops
+NGRAM_WORDS = 4  # shorter n-grams repeat in sound prose, longer ones miss short loops
 
 
-def repetition(answer: Answer, record: Record) -> float | None:
-    """Return 1 - distinct 4-grams / 4-grams of the answer's words; None below four words."""
+def repetition(answer: StoredAnswer, record: Record) -> float | None:
+    """Return 1 - distinct 4-grams / all 4-grams of the answer's words; None below four words."""
     tokens = words(answer.text)
-    grams = [tokens[i : i + GRAM] for i in range(len(tokens) - GRAM + 1)]
+    grams = [tokens[i : i + NGRAM_WORDS] for i in range(len(tokens) - NGRAM_WORDS + 1)]
     return 1.0 - len(set(grams)) / len(grams) if grams else None
 
 
-def unterminated(answer: Answer, record: Record) -> float:
-    """Return 1.0 if generation ended at the length limit instead of an end token."""
+def unterminated(answer: StoredAnswer, record: Record) -> float:
+    """Return 1.0 if generation stopped at the length limit instead of an end token."""
     return float(answer.stop == "length")

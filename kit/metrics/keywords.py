@@ -1,14 +1,14 @@
-"""Which of an event's keywords an answer contains."""
+"""The share of an event's keywords that an answer contains."""
 
 from kit.benchmarks.records import Record
-from kit.metrics.definition import Answer
+from kit.metrics.definition import StoredAnswer
 from kit.words import contains_phrase, words
 
 
-def keyword_recall(answer: Answer, record: Record) -> float | None:
-    """Return the share of the event's distinct keywords that the answer holds as whole phrases.
+def keyword_recall(answer: StoredAnswer, record: Record) -> float | None:
+    """Return the share of the event's distinct keywords that the answer contains as whole phrases.
 
-    None where the record lists no keyword.
+    None if the record lists no keyword.
     """
     keywords = {words(keyword) for keyword in record.keywords} - {()}
     if not keywords:
@@ -17,7 +17,7 @@ def keyword_recall(answer: Answer, record: Record) -> float | None:
     return found / len(keywords)
 
 
-def event_forget(answer: Answer, record: Record) -> float | None:
-    """Return 1 - keyword_recall; an answer about anything else, or about nothing, scores 1.0."""
+def event_forget(answer: StoredAnswer, record: Record) -> float | None:
+    """Return 1 - keyword_recall; an answer about something else, or an empty one, scores 1.0."""
     recall = keyword_recall(answer, record)
     return None if recall is None else 1.0 - recall

@@ -1,17 +1,17 @@
-"""Yes/no questions about objects in an image, as in POPE: judged by the answer's first word.
+"""Yes/no questions about objects in an image, as in POPE: the first word of the answer counts.
 
-POPE (arXiv 2305.10355) asks about absent objects that it draws in three ways, its groups.
+POPE (arXiv 2305.10355) draws the absent objects in three ways, which are its groups.
 """
 
 from kit.benchmarks.records import VERDICTS, Record
-from kit.metrics.definition import Answer, Measure
+from kit.metrics.definition import Measure, StoredAnswer
 from kit.words import words
 
 
-def presence_accuracy(answer: Answer, record: Record) -> float | None:
-    """Return 1.0 if the first word is the reference's yes or no; anything else is wrong.
+def presence_accuracy(answer: StoredAnswer, record: Record) -> float | None:
+    """Return 1.0 if the first word is the yes or no of the reference, else 0.0.
 
-    None where the reference itself begins with neither.
+    None if the reference begins with neither.
     """
     reference = _first_word(record.answer)
     if reference not in VERDICTS:
@@ -19,22 +19,22 @@ def presence_accuracy(answer: Answer, record: Record) -> float | None:
     return float(_first_word(answer.text) == reference)
 
 
-def yes_rate(answer: Answer, record: Record) -> float:
-    """Return 1.0 if the first word is yes: a model that always says yes has yes_rate 1."""
+def yes_rate(answer: StoredAnswer, record: Record) -> float:
+    """Return 1.0 if the first word is yes, right or wrong."""
     return float(_first_word(answer.text) == "yes")
 
 
-def unparsed(answer: Answer, record: Record) -> float:
+def unparsed(answer: StoredAnswer, record: Record) -> float:
     """Return 1.0 if the first word is neither yes nor no; presence_accuracy counts it as wrong."""
     return float(_first_word(answer.text) not in VERDICTS)
 
 
-def presence_f1(answer: Answer, record: Record) -> float | None:
-    """Return an answer's part in F1 = 2 TP / (2 TP + FP + FN), with yes as the positive class.
+def presence_f1(answer: StoredAnswer, record: Record) -> float | None:
+    """Return an answer's contribution to F1 = 2 TP / (2 TP + FP + FN); yes is the positive class.
 
-    1.0 for a true positive, 0.0 for a false positive or negative; None for a true negative, which
-    F1 does not count, and where the reference is neither yes nor no. An answer that is neither
-    counts as not-yes. With `f1_weight` the weighted mean of a set is its F1.
+    1.0 for a true positive, 0.0 for a false positive or negative. None for a true negative, which
+    F1 does not count, and if the reference is neither yes nor no. An answer that is neither counts
+    as "not yes". With `f1_weight`, the weighted mean of a set is its F1.
     """
     reference = _first_word(record.answer)
     said_yes = _first_word(answer.text) == "yes"
@@ -43,16 +43,16 @@ def presence_f1(answer: Answer, record: Record) -> float | None:
     return float(said_yes and reference == "yes")
 
 
-def f1_weight(answer: Answer, record: Record) -> float | None:
-    """Return how often F1 counts an answer: 2.0 a true positive, 1.0 a false one; None as above."""
+def f1_weight(answer: StoredAnswer, record: Record) -> float | None:
+    """Return the weight of an answer in F1: 2.0 if a true positive, 1.0 if false; else None."""
     part = presence_f1(answer, record)
     return None if part is None else 1.0 + part
 
 
 def within(group: str, measure: Measure) -> Measure:
-    """Return `measure` for the records of one group; None for those of any other."""
+    """Return a measure that equals `measure` on the records of one group and is None elsewhere."""
 
-    def measured(answer: Answer, record: Record) -> float | None:
+    def measured(answer: StoredAnswer, record: Record) -> float | None:
         return measure(answer, record) if record.group == group else None
 
     return measured

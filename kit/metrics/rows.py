@@ -104,7 +104,8 @@ def read_inputs(results: Path) -> Inputs:
 def read_parquet(path: Path) -> pd.DataFrame:
     """Return a stored table."""
     # pandas' own reader takes Arrow's machinery for folders of tables along, 8 MB of it.
-    return pq.ParquetFile(path).read(use_threads=False).to_pandas(use_threads=False)
+    frame: pd.DataFrame = pq.ParquetFile(path).read(use_threads=False).to_pandas(use_threads=False)
+    return frame
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""Intervals by bootstrap over people, paired differences, and bounds that a verdict can rest on."""
+"""Bootstrap intervals over clusters, paired differences, and bounds for verdicts."""
 
 import hashlib
 import math
@@ -9,26 +9,26 @@ import numpy as np
 
 from kit.digests import canonical_json
 
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 FEW_CLUSTERS = 10
 FEW_CLUSTERS_NOTE = (
-    f"With fewer than {FEW_CLUSTERS} people or events the percentile interval is too narrow: read "
-    "it as a lower bound on the uncertainty. An interval of zero width says that all records "
-    "agree, not that the value is certain."
+    f"With fewer than {FEW_CLUSTERS} clusters, the percentile interval is too narrow: read it as a "
+    "lower bound on the uncertainty. An interval of zero width means that all records agree, not "
+    "that the value is certain."
 )
-# Each bound of a verdict errs in 5 of 100 runs: together an interval of 90 %, as a TOST needs.
+# Each bound of a verdict is wrong in 5 of 100 runs: together a 90 % interval, as TOST needs.
 VERDICT_ERROR = 0.05
 VERDICT_DRAWS = 10_000
 VERDICT_DECIMALS = 6
-CHUNK = 32  # clusters drawn at once: memory does not grow with them, nor does a product vanish
-RESAMPLED = 1 << 20  # indices drawn at once, some 40 MB: memory grows with clusters, not draws
+CLUSTERS_PER_CHUNK = 32  # bounds the memory, and keeps the product of draws above 0
+INDICES_PER_CHUNK = 1 << 20  # about 40 MB: memory grows with clusters, not with draws
 # Sums of floats differ in the last digits between processors; stored values must not.
-DECIMALS = 12
+STORED_DECIMALS = 12
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` answers of `clusters` people; `low` and `high` are None below two people."""
+    """A mean over `n` answers in `clusters` clusters; no bounds (None) below two clusters."""
 
     value: float
     n: int
@@ -47,19 +47,19 @@ def cluster_mean(
 ) -> Estimate:
     """Return the mean of `values` with a 95 % percentile interval, bootstrapped over clusters.
 
-    Answers about one person rise and fall together, so people are resampled, not answers: each
-    draw takes as many clusters as there are, with replacement, and divides the sum of their
+    Answers about one person are right or wrong together, so clusters are resampled, not answers.
+    Each draw takes as many clusters as there are, with replacement, and divides the sum of their
     values by the number of their answers.
+
+    With few clusters the interval is too narrow (`FEW_CLUSTERS_NOTE`); with one there is none.
 
     Args:
         values: [n] float, no NaN, n >= 1.
-        clusters: [n] integer code of each value's person.
-        weights: [n] positive weights of a ratio of sums (F1), or None where all weigh the same.
+        clusters: [n] integer code of each value's cluster, a person for example.
+        weights: [n] positive weights of a ratio of sums (F1), or None for equal weights.
         draws: number of bootstrap draws.
-        key: what names this estimate; it seeds the draws, so that an interval depends on nothing
-            else that is computed beside it.
-
-    With few clusters the interval is too narrow (`FEW_CLUSTERS_NOTE`); with one there is none.
+        key: the name of this estimate. It seeds the draws, so that an interval does not depend on
+            what else is computed.
     """
     if weights is None:
         weights = np.ones(len(values))
@@ -85,8 +85,8 @@ def paired_difference(
 ) -> Estimate:
     """Return the mean of `values - reference` with its 95 % interval.
 
-    Both are [n] and hold one system's value for the same records in the same order. The same
-    people are drawn for both, so that what is hard for both systems cancels out.
+    Both are [n]: the values of two systems for the same records in the same order. The same
+    clusters are drawn for both, so that records that are hard for both systems cancel out.
     """
     return cluster_mean(values - reference, clusters, draws=draws, key=key)
 
@@ -102,21 +102,22 @@ def bounded_mean(
 ) -> Estimate:
     """Return the mean with a lower and an upper 95 % bound that hold for few clusters as well.
 
-    The percentile interval of `cluster_mean` has no width where all people agree, and four people
-    who agree are no proof. Here one cluster more is resampled, as large as the largest, that has
-    the worst value there is (the best one for the upper bound), and clusters are drawn with
-    Dirichlet weights (the Bayesian bootstrap). For clusters of equal size this is the bound of
-    Gaffke (2005), see Learned-Miller and Thomas (arXiv 1905.06208): Clopper-Pearson's where a
-    cluster is wholly right or wholly wrong, so k that agree leave 0.05 ** (1 / k) of the range, and
-    no narrower than the values' spread asks for elsewhere. That it never errs more often than
-    5 % is proved for 0/1 and otherwise a conjecture without a known exception. Clusters whose size
-    goes with their values are one: where a few large ones are the wrong ones, samples without any
-    of them are common, and the bound then errs far more often.
+    The percentile interval of `cluster_mean` has zero width if all clusters agree, but four people
+    who agree prove little. Here one extra cluster is added, as large as the largest, with the worst
+    possible value (for the upper bound: the best), and clusters are drawn with Dirichlet weights
+    (the Bayesian bootstrap). For clusters of equal size this is the bound of Gaffke (2005), see
+    Learned-Miller and Thomas (arXiv 1905.06208). If every cluster is entirely right or entirely
+    wrong, it equals the bound of Clopper and Pearson: k clusters that agree leave 0.05 ** (1 / k)
+    of the range. Otherwise it is at least as wide as the spread of the values requires.
+
+    The 5 % error bound is proved for 0/1 values and conjectured otherwise. It fails if cluster size
+    correlates with value: if only a few large clusters are wrong, many samples miss them all, and
+    the bound is wrong far more often.
 
     Args:
         values, clusters, weights: as for `cluster_mean`.
-        limits: least and largest value that one answer can have.
-        key: what names this estimate; it seeds the draws.
+        limits: smallest and largest value that one answer can have.
+        key: the name of this estimate; it seeds the draws.
         draws: number of draws.
     """
     if weights is None:
@@ -134,25 +135,26 @@ def bounded_mean(
 def _dirichlet_sums(
     sums: np.ndarray, counts: np.ndarray, draws: int, key: tuple[object, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return [draws] weighted sums of `sums` and of `counts`, and the weight of one cluster more.
+    """Return [draws] weighted sums of `sums` and of `counts`, and the weights of one extra cluster.
 
-    Weights are exponential: divided by their sum, as every ratio of these sums does, they are a
-    draw of Dirichlet(1, ..., 1). Equal clusters share one logarithm, of the product of their draws.
+    The weights are exponential. Divided by their sum, as in every ratio of these sums, they are a
+    draw of Dirichlet(1, ..., 1). Equal clusters share one logarithm, that of the product of their
+    draws.
     """
-    stream = _stream(key)
+    generator = _generator(key)
     kinds, sizes = np.unique(np.stack([sums, counts]), axis=1, return_counts=True)
     total, size = np.zeros(draws), np.zeros(draws)
     for (value, count), members in zip(kinds.T, sizes.tolist(), strict=True):
-        for start in range(0, members, CHUNK):
-            weight = _gamma(stream, draws, min(CHUNK, members - start))
+        for start in range(0, members, CLUSTERS_PER_CHUNK):
+            weight = _exponential_sums(generator, draws, min(CLUSTERS_PER_CHUNK, members - start))
             total += weight * value
             size += weight * count
-    return total, size, _gamma(stream, draws, 1)
+    return total, size, _exponential_sums(generator, draws, 1)
 
 
-def _gamma(stream: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
+def _exponential_sums(generator: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
     """Return [draws] sums of `terms` standard exponential draws, from raw bits as `_resample`."""
-    raw = np.asarray(stream.random_raw(draws * terms)).reshape(terms, draws)
+    raw = np.asarray(generator.random_raw(draws * terms)).reshape(terms, draws)
     raw >>= np.uint64(11)  # in place: these are the largest arrays of a verification
     uniform: np.ndarray = raw + 0.5
     uniform *= 2.0**-53
@@ -163,7 +165,7 @@ def _gamma(stream: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
 def student_quantile(probability: float, freedom: int) -> float:
     """Return the quantile of Student's t with `freedom` >= 1 degrees of freedom, by bisection.
 
-    Not scipy's: that would add 126 MB to the slim environment, for this one number. Source of the
+    scipy has it, but would add 126 MB to the slim environment for this one number. Source of the
     distribution function: Abramowitz and Stegun 26.7.3 and 26.7.4.
     """
     low, high = 0.0, 1e6
@@ -178,7 +180,7 @@ def student_quantile(probability: float, freedom: int) -> float:
 
 
 def _student_cdf(t: float, freedom: int) -> float:
-    """Return P(T <= t) for t >= 0 and a whole number of degrees of freedom."""
+    """Return P(T <= t) for t >= 0 and an integer number of degrees of freedom."""
     angle = math.atan2(t, math.sqrt(freedom))
     odd = freedom % 2
     term = math.cos(angle) if odd else 1.0
@@ -199,30 +201,31 @@ def _per_cluster(
 
 
 def _resample(clusters: int, draws: int, key: tuple[object, ...]) -> Iterator[np.ndarray]:
-    """Yield [some draws, clusters] indices, uniform with replacement, a function of `key` alone.
+    """Yield [some draws, clusters] indices, uniform with replacement; they depend only on `key`.
 
-    How many draws come at once changes none of them: they are taken from one stream in order.
+    The size of the chunks does not change the draws: they are taken from one generator in order.
 
-    Raw 64-bit draws of PCG64, because numpy keeps them equal between versions, which it does not
-    promise for `Generator.integers`. The bias of the multiply-shift is below 2**-20.
+    The indices are computed from raw 64-bit draws of PCG64. numpy keeps those equal between
+    versions, which it does not promise for `Generator.integers`. The bias of the multiply-shift is
+    below 2**-20.
     """
-    stream = _stream(key)
-    at_once = max(1, RESAMPLED // clusters)
+    generator = _generator(key)
+    at_once = max(1, INDICES_PER_CHUNK // clusters)
     for start in range(0, draws, at_once):
         some = min(at_once, draws - start)
-        raw = np.asarray(stream.random_raw(some * clusters))
+        raw = np.asarray(generator.random_raw(some * clusters))
         yield ((raw >> 32) * clusters >> 32).astype(np.intp).reshape(some, clusters)
 
 
-def _stream(key: tuple[object, ...]) -> np.random.PCG64:
+def _generator(key: tuple[object, ...]) -> np.random.PCG64:
     digest = hashlib.sha256(canonical_json([str(part) for part in key])).digest()
     return np.random.PCG64(int.from_bytes(digest))
 
 
 def _interval(means: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(means, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return _stored(low), _stored(high)
 
 
 def _stored(value: float) -> float:
-    return round(float(value), DECIMALS)
+    return round(float(value), STORED_DECIMALS)

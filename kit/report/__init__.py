@@ -1,4 +1,4 @@
-"""From a result folder to its report: a pure function of the stored files, equal byte for byte."""
+"""From a result folder to its report: a pure function of the stored files."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def write_report(results: Path) -> list[Path]:
 
 
 def write_files(contents: Contents, folder: Path) -> list[Path]:
-    """Write all files of a report into a folder that is there, and return them, sorted."""
+    """Write all files of a report into an existing folder, and return them, sorted."""
     files = number_files(contents) | page_files(contents)
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -36,7 +36,7 @@ def write_files(contents: Contents, folder: Path) -> list[Path]:
 
 
 def number_files(contents: Contents) -> dict[str, bytes]:
-    """Return {name: bytes} of what a program reads: report.json, and every table as CSV."""
+    """Return {name: bytes} of the files for programs: report.json, and every table as CSV."""
     texts = {
         "report.json": canonical_json(contents.as_json()).decode() + "\n",
         "rows.csv": contents.rows.to_csv(index=False, lineterminator="\n"),
@@ -48,7 +48,7 @@ def number_files(contents: Contents) -> dict[str, bytes]:
 
 
 def page_files(contents: Contents) -> dict[str, bytes]:
-    """Return {name: bytes} of what a person reads: the page as HTML and Markdown, the figure."""
+    """Return {name: bytes} of the files for people: the page as HTML and Markdown, the figure."""
     return {
         "report.html": render("report.html.j2", contents).encode(),
         "report.md": render("report.md.j2", contents).encode(),

@@ -1,4 +1,7 @@
-"""Cells of a table: one headline value with its interval, ready to print and to compare."""
+"""Cells of a table: one headline value with its interval, as printed and as stored.
+
+All numbers of a report are formatted here (`number`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +12,14 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
+from kit.metrics.statistics import FEW_CLUSTERS
+
+NO_NUMBER = "-"
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a cell stands: `P-Eff` is the efficacy column of the person part.
+    """The position of a cell: `P-Eff` is the efficacy column of the person part.
 
     `definitions` are the metrics by name, in the versions that the result was measured with.
     """
@@ -28,7 +34,7 @@ class Slot:
 
     @property
     def key(self) -> str:
-        """Return the short name of the column, as the benchmark prints it."""
+        """Return the short name of the column, such as `P-Eff`."""
         return f"{self.protocol.parts[self.part].short}-{self.protocol.headings[self.column].short}"
 
     @property
@@ -53,12 +59,12 @@ class Slot:
 
     @property
     def title(self) -> str:
-        """Return what is forgotten and, where several parts are measured, which."""
+        """Return what is forgotten and, where a target has several parts, the part."""
         return self.protocol.title(self.target, self.part)
 
     @property
     def better(self) -> str:
-        """Return "higher", "lower" or "": the direction that is good in this column."""
+        """Return the better direction in this column: "higher", "lower" or ""."""
         return self.definitions[self.metric].better_in(self.column)
 
     @property
@@ -69,7 +75,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Cell:
-    """A stored value in [0, 1] (or a difference in [-1, 1]), or None with the reason."""
+    """A stored value in [0, 1], or a difference in [-1, 1], or None with a reason.
+
+    `signed` marks differences; `destroyed` what `kit.report.damage` found.
+    """
 
     slot: Slot
     value: float | None
@@ -85,19 +94,24 @@ class Cell:
     @property
     def text(self) -> str:
         """Return the value as printed, or `absent`."""
-        return "absent" if self.value is None else self._number(self.value)
+        return "absent" if self.value is None else self._printed(self.value)
 
     @property
     def interval(self) -> str:
-        """Return `[low, high]` as printed; empty where there is none."""
+        """Return `[low, high]` as printed; "" where there is no interval."""
         if self.low is None or self.high is None:
             return ""
-        return f"[{self._number(self.low)}, {self._number(self.high)}]"
+        return f"[{self._printed(self.low)}, {self._printed(self.high)}]"
 
     @property
     def holds_zero(self) -> bool:
-        """Say whether a difference may be none: its interval holds 0, or there is no interval."""
+        """Say whether a difference may be 0: its interval contains 0, or there is no interval."""
         return self.low is None or self.high is None or self.low <= 0 <= self.high
+
+    @property
+    def few_clusters(self) -> bool:
+        """Say whether the interval rests on too few clusters (`FEW_CLUSTERS_NOTE`)."""
+        return 0 < self.clusters < FEW_CLUSTERS
 
     @property
     def number(self) -> str:
@@ -115,19 +129,31 @@ class Cell:
             "seeds": self.seeds, "destroyed": self.destroyed,
         }  # fmt: skip
 
-    def _number(self, value: float) -> str:
-        scaled = value * 100 if self.slot.percent else value
-        digits = 1 if self.slot.percent else 2
-        rounded = round(scaled, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
-        return f"{rounded:+.{digits}f}" if self.signed and rounded else f"{rounded:.{digits}f}"
+    def _printed(self, value: float) -> str:
+        return number(value, self.slot.percent, self.signed)
+
+
+def number(value: float | None, percent: bool, signed: bool) -> str:
+    """Return a stored value as printed; "-" for None.
+
+    Args:
+        value: a share in [0, 1], or a difference of shares.
+        percent: print it in percent with one decimal, otherwise as it is with two.
+        signed: print the sign of a positive value as well, as differences need it.
+    """
+    if value is None:
+        return NO_NUMBER
+    scaled, digits = (value * 100, 1) if percent else (value, 2)
+    rounded = round(scaled, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return f"{rounded:+.{digits}f}" if signed and rounded else f"{rounded:.{digits}f}"
 
 
 def cell_of(slot: Slot, rows: pd.DataFrame) -> Cell:
-    """Return the cell of one method from its headline rows, one row a seed.
+    """Return the cell of one method from its headline rows, one row per seed.
 
-    Over several seeds the value is their mean, and the interval spans the seeds' intervals: wide
-    rather than wrong, for with few seeds their spread cannot be estimated. A seed whose value is
-    absent makes the cell absent.
+    Over several seeds, the value is their mean and the interval spans the intervals of all seeds.
+    That is wide rather than wrong: the spread of a few seeds cannot be estimated. If the value of
+    one seed is absent, so is the cell.
     """
     if rows.empty:
         return Cell(slot, None, "not run")

@@ -1,15 +1,36 @@
-"""What a run cost: by stage as recorded, and by method as the sum of its training jobs."""
+"""What a run cost: per stage as recorded, and per method as the sum of its training jobs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NotRequired, TypedDict, TypeVar
 
+from kit.report.run_types import Job, Lost, Run, Stage
 from kit.result.run_file import System, entries, labels
 
-Run = Mapping[str, Any]
-TRAINING = ("finetune", "unlearn")
+Number = TypeVar("Number", int, float)
+
+TRAINING_STAGES = ("finetune", "unlearn")
 
 
-def stage_costs(run: Run) -> list[dict[str, object]]:
+class MethodCosts(TypedDict):
+    """The costs of one method: seconds, steps, records passed forward, bytes of GPU memory.
+
+    A cost is None where a job did not record it. `stopped` lists the jobs that ended before their
+    last step, `lost` what interrupted jobs had to repeat.
+    """
+
+    entry: str
+    label: str
+    systems: int
+    jobs: int
+    seconds: float | None
+    steps: int | None
+    forward_passes: int | None
+    peak_memory_bytes: int | None
+    stopped: list[str]
+    lost: NotRequired[list[str]]
+
+
+def stage_costs(run: Run) -> list[Stage]:
     """Return the stages in the order in which they ran."""
     return [
         {
@@ -23,49 +44,48 @@ def stage_costs(run: Run) -> list[dict[str, object]]:
     ]
 
 
-def method_costs(run: Run, systems: Sequence[System]) -> list[dict[str, object]]:
-    """Return one line a method: the sum over its systems' training jobs, memory as the largest.
+def method_costs(run: Run, systems: Sequence[System]) -> list[MethodCosts]:
+    """Return one line per method: sums over the training jobs of its systems, the largest memory.
 
-    A method without a job, such as a prompt, has None throughout. Where an interrupted job had to
-    do steps again, `lost` says in words what those had taken besides.
+    A method without a training job, such as a prompt, has only None.
     """
-    jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING}
+    jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING_STAGES}
     names = labels(systems)
     lines = []
     for entry, members in entries(systems).items():
-        mine = [jobs[system["name"]] for system in members if system["name"] in jobs]
-        lost = sorted(f"{job['name']}: {_lost(job['lost'])}" for job in mine if job.get("lost"))
-        lines.append(
-            {
-                "entry": entry,
-                "label": names[entry],
-                "systems": len(members),
-                "jobs": len(mine),
-                "seconds": _total(mine, "seconds"),
-                "steps": _total(mine, "steps"),
-                "forward_passes": _total(mine, "forward_passes"),
-                "peak_memory_bytes": max(_known(mine, "peak_memory_bytes"), default=None),
-                "stopped": sorted(
-                    f"{job['name']}: {job['stopped']}" for job in mine if job.get("stopped")
-                ),
-                **({"lost": lost} if lost else {}),
-            }
+        own = [jobs[system["name"]] for system in members if system["name"] in jobs]
+        memory = [job.get("peak_memory_bytes") for job in own]
+        line = MethodCosts(
+            entry=entry,
+            label=names[entry],
+            systems=len(members),
+            jobs=len(own),
+            seconds=_total(job.get("seconds") for job in own),
+            steps=_total(job.get("steps") for job in own),
+            forward_passes=_total(job.get("forward_passes") for job in own),
+            peak_memory_bytes=max((size for size in memory if size is not None), default=None),
+            stopped=sorted(f"{job['name']}: {job['stopped']}" for job in own if job.get("stopped")),
         )
+        if lost := _lost(own):
+            line["lost"] = lost
+        lines.append(line)
     return lines
 
 
-def _lost(spent: Run) -> str:
+def _lost(jobs: Iterable[Job]) -> list[str]:
+    spent = ((job["name"], job.get("lost")) for job in jobs)
+    return sorted(f"{name}: {_lost_text(lost)}" for name, lost in spent if lost)
+
+
+def _lost_text(lost: Lost) -> str:
     return (
-        f"{spent['steps']:,} steps, {spent['forward_passes']:,} forward passes, "
-        f"{spent['seconds']:.1f} s"
+        f"{lost['steps']:,} steps, {lost['forward_passes']:,} forward passes, "
+        f"{lost['seconds']:.1f} s"
     )
 
 
-def _known(jobs: Sequence[Run], key: str) -> list[float]:
-    return [job[key] for job in jobs if job.get(key) is not None]
-
-
-def _total(jobs: Sequence[Run], key: str) -> float | None:
-    """Return the sum, or None where a job did not record it: a partial sum would mislead."""
-    known = _known(jobs, key)
-    return sum(known) if known and len(known) == len(jobs) else None
+def _total(values: Iterable[Number | None]) -> Number | None:
+    """Return the sum, or None where a value is missing: a partial sum would mislead."""
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return sum(known) if known and len(known) == len(listed) else None

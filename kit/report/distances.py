@@ -1,10 +1,11 @@
-"""How far each method is from the retain-only model, answer by answer on the same records."""
+"""The distance of each method from the retain-only model, paired on the same records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY
 from kit.metrics.rows import RecordSet
 from kit.metrics.scores import Scores
@@ -13,9 +14,9 @@ from kit.report.cells import Cell, Slot
 from kit.report.tables import Table
 from kit.result.run_file import System, entries
 
-# These are computed where the report is written, which may be another processor than the run's:
-# fewer digits than stored values have, so that a report can be compared byte for byte.
-DECIMALS = 6
+# Distances are computed when the report is written, perhaps on another processor than the run's.
+# They have fewer digits than stored values, so that reports can be compared byte for byte.
+DISTANCE_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ def distance_table(
 ) -> Table:
     """Return `table` with each value replaced by its paired difference to Retain-only.
 
-    Over several seeds a record's score is the mean of its seeds. The Retain-only line is left out.
+    Over several seeds, the score of a record is the mean of its seeds. The line of Retain-only is
+    left out.
     """
     groups = entries(systems)
     places = {(place.target, place.part, place.column): place for place in sets}
-    gold = _Gold(groups.get(RETAIN_ONLY, []), scores)
+    gold = _RetainOnly(groups.get(RETAIN_ONLY, []), scores)
     lines = tuple(
         replace(line, cells=tuple(_difference(cell, line.entry, groups, gold, places, draws)
                                   for cell in line.cells))
@@ -50,8 +52,8 @@ def distance_table(
     return replace(table, name=f"{table.name}_distance", title=title, lines=lines)
 
 
-class _Gold:
-    """The Retain-only models' values, each column measured once for all lines of a table."""
+class _RetainOnly:
+    """The values of the Retain-only models; each column is measured once for all lines."""
 
     def __init__(self, systems: Sequence[System], scores: Scores) -> None:
         self.scores = scores
@@ -59,7 +61,7 @@ class _Gold:
         self._known: dict[Slot, np.ndarray | None] = {}
 
     def of(self, slot: Slot, place: RecordSet) -> np.ndarray | None:
-        """Return [n] values of a column, the mean over the models; None without any."""
+        """Return [n] values of a column, the mean over the models; None if there is no model."""
         if slot not in self._known:
             self._known[slot] = _mean_scores(self._systems, slot, self.scores, place)
         return self._known[slot]
@@ -69,8 +71,8 @@ def _difference(
     cell: Cell,
     entry: str,
     groups: Mapping[str, list[System]],
-    gold: "_Gold",
-    places: Mapping[tuple[str, str, str], RecordSet],
+    gold: "_RetainOnly",
+    places: Mapping[tuple[str, str, Column], RecordSet],
     draws: Draws,
 ) -> Cell:
     slot = cell.slot
@@ -90,19 +92,24 @@ def _difference(
         ours[both], theirs[both], people, draws=draws.bootstrap_draws, key=key
     )
     return Cell(
-        slot, round(found.value, DECIMALS), "", _round(found.low), _round(found.high), found.n,
-        found.clusters, signed=True,
-    )  # fmt: skip
+        slot,
+        round(found.value, DISTANCE_DECIMALS),
+        low=_round(found.low),
+        high=_round(found.high),
+        n=found.n,
+        clusters=found.clusters,
+        signed=True,
+    )
 
 
 def _round(bound: float | None) -> float | None:
-    return None if bound is None else round(bound, DECIMALS)
+    return None if bound is None else round(bound, DISTANCE_DECIMALS)
 
 
 def _mean_scores(
     members: Sequence[System], slot: Slot, scores: Scores, place: RecordSet
 ) -> np.ndarray | None:
-    """Return [n] values of the column's headline metric, the mean over seeds; None without any."""
+    """Return [n] values of the column's headline metric, averaged over seeds; None without."""
     names = [s["name"] for s in members if s["target"] in (None, slot.target)]
     values = [scores.of(name, slot.metric, place.ids) for name in names]
     return np.mean(values, axis=0) if values else None

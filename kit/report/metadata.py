@@ -1,7 +1,7 @@
-"""What stands in a result for who does not know the kit: RO-Crate, SBOM, and the adapters' cards.
+"""Metadata in formats that other tools read: RO-Crate, SBOM, and the model cards of the adapters.
 
-The crate and the cards follow from the other files of the result, so that a verifier makes them
-again (kit/verification/metadata.py).
+The crate and the cards follow from the other files of the result, so a verifier can make them again
+(kit/verification/metadata.py).
 """
 
 import json
@@ -20,9 +20,10 @@ from kit.supply_chain.machine import lock_path
 
 
 def write_metadata(results: Path) -> None:
-    """Write cards, SBOM and crate into a result whose other files are all there.
+    """Write cards, SBOM and crate into a result whose other files all exist.
 
-    The SBOM is that of the environment that this runs in, which run.json must describe.
+    The SBOM lists the packages of the running environment, which must be the one that run.json
+    describes.
 
     Raises:
         EnvironmentFault: the lock of the environment cannot be read.
@@ -35,6 +36,6 @@ def write_metadata(results: Path) -> None:
         run["environment"], kit_of(run).version, read_lock(lock_path()), licences()
     )
     write_json(results / BILL, bill)
-    there = (path for path in results.rglob("*") if path.is_file())
-    names = sorted(path.relative_to(results).as_posix() for path in there)
+    files = (path for path in results.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(results).as_posix() for path in files)
     write_json(results / CRATE, ro_crate(run, hash_files(results, names)))

@@ -1,30 +1,29 @@
-"""The model card of an adapter: a function of its card.json and of run.json, equal byte for byte.
+"""The model card of an adapter: a pure function of its card.json and of run.json.
 
-Durations and what was lost when a run was interrupted stay out of it, so that two runs of one
-manifest have the same cards.
+It contains neither durations nor the costs of interruptions, so two runs of one manifest have the
+same cards.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from kit import benchmarks
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.report.pages import page
+from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run
 from kit.result.made_by import kit_of
 
 UNLEARN = "unlearn"
-# Of the manifest's training settings: where a killed run goes on decides nothing, and the seed that
-# was used stands above them.
-UNTOLD = {"checkpoint_every", "seed"}
-CHANGEABLE = ("steps", "learning_rate", "stop")
+# Training settings that a card does not list: how often a checkpoint is written decides nothing,
+# and the seed that was used has its own line.
+OMITTED_SETTINGS = frozenset({"checkpoint_every", "seed"})
 
 
-def model_card(card: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    """Return the card of one adapter as the Hugging Face hub reads it: a YAML head and Markdown.
+def model_card(card: Mapping[str, object], run: Mapping[str, object]) -> str:
+    """Return the card of one adapter for the Hugging Face hub: YAML metadata and Markdown.
 
-    The head names a base model only where the manifest takes it from the hub, and no licence: none
-    has been stated for an adapter.
+    The metadata names a base model only if the manifest takes it from the hub. It states no
+    licence: none has been chosen for an adapter.
 
     Args:
         card: the content of the adapter's card.json.
@@ -33,6 +32,11 @@ def model_card(card: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     Raises:
         LookupError, TypeError, ValueError, AttributeError: one of them is not what the kit writes.
     """
+    return _page(as_card(card), run)
+
+
+def _page(card: Card, content: Mapping[str, object]) -> str:
+    run = as_run(content)
     manifest = run["manifest"]
     base = manifest["model"]["source"]
     entry = _entry(card, manifest)
@@ -63,27 +67,26 @@ def model_card(card: Mapping[str, Any], run: Mapping[str, Any]) -> str:
         data=[source for source in run["sources"] if source["name"] != base["name"]],
         title=manifest.get("title") or manifest["name"],
         run=run,
-        kit_version=kit_of(run).version,
+        kit_version=kit_of(content).version,
     )
 
 
-def _kind(card: Mapping[str, Any]) -> str:
+def _kind(card: Card) -> str:
     """Return "vanilla", "retain_only" or "unlearned"."""
     if card["stage"] == UNLEARN:
         return "unlearned"
     return VANILLA if card["name"] == VANILLA else RETAIN_ONLY
 
 
-def _entry(card: Mapping[str, Any], manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the method's entry in the manifest; fine-tuning has none."""
+def _entry(card: Card, manifest: Manifest) -> MethodSection | None:
+    """Return the method's entry in the manifest; None for fine-tuning."""
     if card["stage"] != UNLEARN:
         return None
     named = {f"{card['target']}-{m['name']}-s{card['seed']}": m for m in manifest["methods"]}
-    found: Mapping[str, Any] = named[card["name"]]
-    return found
+    return named[card["name"]]
 
 
-def _target(card: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+def _target(card: Card, manifest: Manifest) -> str:
     """Return what is forgotten, as the benchmark's tables call it; "" for the vanilla model."""
     if card["target"] is None:
         return ""
@@ -91,13 +94,16 @@ def _target(card: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     return protocol.targets[card["target"]].title
 
 
-def _settings(
-    card: Mapping[str, Any], manifest: Mapping[str, Any], entry: Mapping[str, Any] | None
-) -> dict[str, object]:
-    """Return the settings that were asked for: the stage's, and what the method changes."""
-    settings = {k: v for k, v in manifest[card["stage"]].items() if k not in UNTOLD}
-    changed = {name: entry[name] for name in CHANGEABLE if entry and entry[name] is not None}
-    options = (
-        {f"options.{name}": value for name, value in entry["options"].items()} if entry else {}
-    )
-    return dict(sorted({**settings, **changed, **options}.items()))
+def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> dict[str, object]:
+    """Return the requested settings: those of the stage, and what the method changes."""
+    sections = {"finetune": manifest["finetune"], UNLEARN: manifest["unlearn"]}
+    settings = {k: v for k, v in sections[card["stage"]].items() if k not in OMITTED_SETTINGS}
+    if entry:
+        changeable = {
+            "steps": entry["steps"],
+            "learning_rate": entry["learning_rate"],
+            "stop": entry["stop"],
+        }
+        settings |= {name: value for name, value in changeable.items() if value is not None}
+        settings |= {f"options.{name}": value for name, value in entry["options"].items()}
+    return dict(sorted(settings.items()))

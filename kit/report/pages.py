@@ -1,4 +1,4 @@
-"""Contents to text: Jinja2 templates for the pages, and the CSV tables."""
+"""From contents to text: Jinja2 templates for the pages, and the CSV tables."""
 
 import csv
 import io
@@ -10,16 +10,16 @@ import jinja2
 from markupsafe import Markup
 
 from kit.report import figure, notes
+from kit.report.cells import NO_NUMBER
 from kit.report.claims import printed
 from kit.report.contents import Contents
 from kit.report.tables import Table
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOT_RECORDED = "-"
 
 
 def render(template: str, contents: Contents) -> str:
-    """Return one page; HTML is escaped by Jinja2, Markdown through the `cell` filter."""
+    """Return one page; Jinja2 escapes HTML, the filters `cell` and `code` escape Markdown."""
     return page(
         template,
         tables=contents.tables,
@@ -37,13 +37,13 @@ def page(template: str, **values: object) -> str:
     """Return a template filled with values.
 
     Raises:
-        jinja2.TemplateError: the template asks for a value that is not there.
+        jinja2.TemplateError: the template uses a value that is missing.
     """
     return _environment().get_template(template).render(**values)
 
 
 def render_svg(contents: Contents, *, standalone: bool) -> str:
-    """Return the trade-off figure; a standalone file also declares its namespace."""
+    """Return the trade-off figure; a standalone file also declares the SVG namespace."""
     return page(
         "forget_retain.svg.j2",
         panels=figure.make_panels(contents.tables),
@@ -55,7 +55,7 @@ def render_svg(contents: Contents, *, standalone: bool) -> str:
 
 
 def table_csv(table: Table) -> str:
-    """Return a table in the shape of the paper's: one line a method, values in its units."""
+    """Return a table as CSV: one line per method, values in the units of the printed table."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["Method", *(slot.key for slot in table.slots)])
@@ -86,25 +86,25 @@ def _environment() -> jinja2.Environment:
 
 
 def markdown_cell(text: object) -> str:
-    """Return text that cannot end a cell or a line, nor start markup, in a Markdown table."""
+    """Escape text for a Markdown table: it cannot end a cell or a line, nor start markup."""
     flat = " ".join(str(text).split())
     return "".join("\\" + c if c in "\\`*_<>|[]#" else c for c in flat)
 
 
 def markdown_code(text: object) -> str:
-    """Return text as a code span of a Markdown table, which cannot end it or its cell."""
+    """Return text as a code span for a Markdown table: it cannot end the span or the cell."""
     flat = " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`"
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration in seconds below two minutes, in minutes below two hours, then in hours."""
+    """Return a duration: in seconds below 2 minutes, in minutes below 2 hours, else in hours."""
     if value is None:
-        return NOT_RECORDED
+        return NO_NUMBER
     if value < 120:
         return f"{value:.1f} s"
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
 def _number(value: float | None, unit: float, form: str) -> str:
-    return NOT_RECORDED if value is None else form.format(value / unit)
+    return NO_NUMBER if value is None else form.format(value / unit)

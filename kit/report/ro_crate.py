@@ -1,30 +1,24 @@
-"""The RO-Crate of a result: what was run, on what, and which files came of it, as JSON-LD.
+"""The RO-Crate of a result: what was run, on what, and which files resulted, as JSON-LD.
 
 Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5) on RO-Crate 1.1: a root Dataset, the
 files, and one CreateAction whose instrument is the kit. Everything in it follows from run.json and
-from the digests of the other files. Nobody is named: neither profile demands an agent, and the kit
-does not know one.
+from the digests of the other files. It names no person: neither profile requires an agent, and the
+kit does not know one.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import quote
 
 from kit.experiment.hub import repository_page
-from kit.result.layout import (
-    ANSWERS,
-    BILL,
-    CLAIMS,
-    CRATE,
-    LIKELIHOODS,
-    RECORDS,
-    ROWS,
-    RUN,
-    SETS,
-    SIGNING_FILES,
-    SUMS,
+from kit.report.file_descriptions import (
+    FILE_DESCRIPTIONS,
+    FOLDER_DESCRIPTIONS,
+    MEDIA_TYPES,
+    OTHER_MEDIA_TYPE,
 )
+from kit.report.run_types import Manifest, Run, Source, as_run
+from kit.result.layout import BILL, CRATE, RUN, SIGNING_FILES, SUMS
 from kit.result.made_by import kit_of
 
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
@@ -33,49 +27,27 @@ CONTEXT = [f"{SPECIFICATION}/context", {"sha256": "http://schema.org/sha256"}]
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
 ROOT, ACTION, KIT, MANIFEST, TERMS = "./", "#run", "urn:pebench-kit:kit", "#manifest", "#terms"
 UNLISTED = {CRATE, SUMS, *SIGNING_FILES}
-FORMATS = {
-    ".csv": "text/csv",
-    ".html": "text/html",
-    ".json": "application/json",
-    ".jsonl": "application/jsonl",
-    ".md": "text/markdown",
-    ".parquet": "application/vnd.apache.parquet",
-    ".svg": "image/svg+xml",
-}
-ANY = "application/octet-stream"
-CONTENTS = {
-    RUN: "The record of the run: resolved manifest, environment, sources, jobs, costs, attempts",
-    RECORDS: "The records: questions, reference answers and what they are about",
-    SETS: "Which record is in which column of which table",
-    ANSWERS: "One answer of each system to each record",
-    LIKELIHOODS: "Log-probabilities of given answers",
-    ROWS: "Metric rows with intervals, computed from the answers",
-    CLAIMS: "The manifest's claims with their verdicts",
-    BILL: "The Python packages of the run (CycloneDX)",
-}
-FOLDERS = {
-    "adapters": "The trained adapters, each with its card",
-    "answers": "What the systems answered",
-    "report": "The report: pages, tables and figure, which follow from the other files",
-}
+Entity = dict[str, object]  # of the JSON-LD graph; it has an "@id"
+References = dict[str, str] | list[dict[str, str]]
 
 
-def ro_crate(run: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+def ro_crate(content: Mapping[str, object], digests: Mapping[str, str]) -> dict[str, object]:
     """Return the RO-Crate of a result (RO-Crate 1.1, Process Run Crate 0.5).
 
     Args:
-        run: the content of run.json.
-        digests: {path in the result: SHA-256} of its files. The crate itself and what is made by
-            signing are left out: none of them can hold its own digest.
+        content: the content of run.json.
+        digests: {path in the result: SHA-256} of its files. The crate itself and the files that
+            signing adds are left out: none of them can contain its own digest.
 
     Raises:
-        LookupError, TypeError, AttributeError: run.json is not as the kit writes it.
+        LookupError, TypeError, AttributeError: run.json is not what the kit writes.
     """
+    run = as_run(content)
     files = {name: digests[name] for name in sorted(digests) if name not in UNLISTED}
     folders = _folders(files)
     parts = _all(folders.pop(".", ()))
     sources = [_source(source, run["manifest"]) for source in run["sources"]]
-    graph = [
+    graph: list[Entity] = [
         {"@id": CRATE, "@type": "CreativeWork", "about": _to(ROOT),
          "conformsTo": _to(SPECIFICATION)},
         _root(run, parts),
@@ -97,14 +69,14 @@ def _to(name: str) -> dict[str, str]:
     return {"@id": name}
 
 
-def _all(names: Iterable[str]) -> Any:
-    """Return references to entities; to one alone without a list, as compacted JSON-LD has it."""
+def _all(names: Iterable[str]) -> References:
+    """Return references to entities; a single one without a list, as in compacted JSON-LD."""
     references = [_to(name) for name in names]
     return references[0] if len(references) == 1 else references
 
 
 def _folders(files: Iterable[str]) -> dict[str, list[str]]:
-    """Return {folder: the ids of what lies directly in it}, sorted; the root is "."."""
+    """Return {folder: ids of its direct children}, sorted; the root is "."."""
     inside: dict[str, set[str]] = {}
     for name in files:
         inside.setdefault(str(PurePosixPath(name).parent), set()).add(quote(name))
@@ -113,16 +85,16 @@ def _folders(files: Iterable[str]) -> dict[str, list[str]]:
     return {folder: sorted(inside[folder]) for folder in sorted(inside)}
 
 
-def _root(run: Mapping[str, Any], parts: Any) -> dict[str, Any]:
+def _root(run: Run, parts: References) -> Entity:
     manifest = run["manifest"]
     return {
         "@id": ROOT,
         "@type": "Dataset",
         "conformsTo": _to(PROFILE),
-        # The day on which the result was written; the kit knows of no other publication.
+        # The day on which the result was written: the kit knows no other date of publication.
         "datePublished": run["written"][:10],
-        "description": "The result of one experiment in multimodal machine unlearning: stored "
-        "answers, and the scores, intervals, verdicts and pages that follow from them.",
+        "description": "The result of one experiment in multimodal machine unlearning: the stored "
+        "answers, and the scores, intervals, verdicts and pages derived from them.",
         "hasPart": parts,
         "license": _to(TERMS),
         "mentions": _to(ACTION),
@@ -130,26 +102,24 @@ def _root(run: Mapping[str, Any], parts: Any) -> dict[str, Any]:
     }
 
 
-def _action(
-    run: Mapping[str, Any], parts: Any, sources: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the run; it began with the first recorded call and ended when run.json was written."""
-    action = {
+def _action(run: Run, parts: References, sources: Iterable[Entity]) -> Entity:
+    """Return the run: from the first recorded call until run.json was written."""
+    action: Entity = {
         "@id": ACTION,
         "@type": "CreateAction",
-        "description": "./run.sh, with the manifest that stands in run.json and the verbs that its "
-        "`attempts` list",
+        "description": "./run.sh with the manifest in run.json and the verbs listed in its "
+        "`attempts`",
         "endTime": run["written"],
         "instrument": _to(KIT),
         "name": f"Run of the manifest {run['manifest']['name']}",
-        "object": _all([MANIFEST, *(source["@id"] for source in sources)]),
+        "object": _all([MANIFEST, *(str(source["@id"]) for source in sources)]),
         "result": parts,
     }
     started = [attempt["utc"] for attempt in run["attempts"] if "utc" in attempt]
     return action | ({"startTime": min(started)} if started else {})
 
 
-def _kit(run: Mapping[str, Any]) -> dict[str, Any]:
+def _kit(run: Run) -> Entity:
     return {
         "@id": KIT,
         "@type": "SoftwareApplication",
@@ -160,70 +130,70 @@ def _kit(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _terms() -> dict[str, Any]:
+def _terms() -> Entity:
     return {
         "@id": TERMS,
         "@type": "CreativeWork",
-        "description": "No licence has been stated for this result. The program that made it is "
-        "under Apache-2.0, which does not extend to what it writes: records and answers quote the "
-        "data, adapters were trained on them and on top of the base model, and each of these is "
-        "under its publisher's terms, which stand at its entity where they are known.",
+        "description": "No licence has been stated for this result. The licence of the program "
+        "that made it (Apache-2.0) does not cover its output: records and answers quote the data, "
+        "and adapters were trained on the data and on top of the base model. The terms of their "
+        "publishers apply; they are stated at the entities of the sources where they are known.",
         "name": "No licence stated",
     }
 
 
-def _manifest(run: Mapping[str, Any]) -> dict[str, Any]:
+def _manifest(run: Run) -> Entity:
     return {
         "@id": MANIFEST,
         "@type": "CreativeWork",
-        "description": "The resolved manifest, as run.json holds it; the identifier is its digest",
+        "description": "The resolved manifest, a part of run.json; the identifier is its digest",
         "identifier": f"sha256:{run['manifest_digest']}",
         "isPartOf": _to(RUN),
         "name": f"Manifest {run['manifest']['name']}",
     }
 
 
-def _source(source: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return data or the base model: which bytes, from where, under which terms."""
+def _source(source: Source, manifest: Manifest) -> Entity:
+    """Return data or the base model: its bytes, origin and terms."""
     base = manifest["model"]["source"]
     is_base = source["name"] == base["name"]
-    listed = "" if source["locked"] else " The list was written by this run and is not committed."
-    found = {
+    listed = "" if source["locked"] else " This run wrote the list; it is not committed."
+    entity: Entity = {
         "@id": f"#source-{quote(source['name'])}",
         "@type": "CreativeWork",
-        "description": f"{'Base model' if is_base else 'Data'}, from: {source['origin']}. The "
-        f"identifier is the digest of the list of its files' SHA-256.{listed}",
+        "description": f"{'Base model' if is_base else 'Data'}; origin: {source['origin']}. The "
+        f"identifier is the digest of its checksum list (SHA-256 of every file).{listed}",
         "identifier": f"sha256:{source['list_digest']}",
         "name": source["name"],
     }
     if source["licence"]:
-        found["license"] = source["licence"]
+        entity["license"] = source["licence"]
     if source["revision"]:
-        found["version"] = source["revision"]
+        entity["version"] = source["revision"]
     if source["repo"]:
         kinds = {each["name"]: each["repo_type"] for each in [*manifest["sources"], base]}
-        found["url"] = repository_page(source["repo"], kinds[source["name"]])
-    return found
+        entity["url"] = repository_page(source["repo"], kinds[source["name"]])
+    return entity
 
 
-def _folder(name: str, parts: Any) -> dict[str, Any]:
-    said = FOLDERS.get(name) or f"{PurePosixPath(name).name}: LoRA weights, settings, losses, card"
+def _folder(name: str, parts: References) -> Entity:
+    adapter = f"{PurePosixPath(name).name}: LoRA weights, settings, losses and model card"
     return {
         "@id": f"{quote(name)}/",
         "@type": "Dataset",
-        "description": said,
+        "description": FOLDER_DESCRIPTIONS.get(name, adapter),
         "hasPart": parts,
         "name": PurePosixPath(name).name,
     }
 
 
-def _file(name: str, digest: str) -> dict[str, Any]:
+def _file(name: str, digest: str) -> Entity:
     path = PurePosixPath(name)
-    found = {
+    entity: Entity = {
         "@id": quote(name),
         "@type": "File",
-        "encodingFormat": FORMATS.get(path.suffix, ANY),
+        "encodingFormat": MEDIA_TYPES.get(path.suffix, OTHER_MEDIA_TYPE),
         "name": path.name,
         "sha256": digest,
     }
-    return found | ({"description": CONTENTS[name]} if name in CONTENTS else {})
+    return entity | ({"description": FILE_DESCRIPTIONS[name]} if name in FILE_DESCRIPTIONS else {})

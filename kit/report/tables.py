@@ -1,4 +1,4 @@
-"""The tables of a benchmark from metric rows: one line a method, bounds first and last."""
+"""A benchmark's tables from metric rows: a line per method, Vanilla first, Retain-only last."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,24 +12,24 @@ from kit.experiment.systems import VANILLA
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
 from kit.report.cells import Cell, Slot, cell_of
-from kit.report.damage import Verdict, judge
+from kit.report.damage import Damage, assess
 from kit.result.run_file import ROLES, System, entries, labels
 
 
 @dataclass(frozen=True)
 class Line:
-    """One method: `entry` is its name in the manifest, `label` its name in print."""
+    """One method: `entry` is its name in the manifest, `label` its printed name."""
 
     entry: str
     label: str
     role: str
     cells: tuple[Cell, ...]
-    verdict: Verdict
+    damage: Damage
 
 
 @dataclass(frozen=True)
 class Table:
-    """A printed table; `name` is its file name without the ending."""
+    """A printed table; `name` is its file name without the suffix."""
 
     name: str
     title: str
@@ -38,12 +38,12 @@ class Table:
 
     @property
     def targets(self) -> list[str]:
-        """Return the targets of the columns, in their order."""
+        """Return the targets of the columns, in column order."""
         return list(dict.fromkeys(slot.target for slot in self.slots))
 
     @property
     def parts(self) -> list[tuple[Slot, ...]]:
-        """Return the columns of each part of each target, in the order of the cells."""
+        """Return the columns of each part of each target, in cell order."""
         key = attrgetter("target", "part")
         return [tuple(slots) for _, slots in groupby(self.slots, key)]
 
@@ -54,7 +54,7 @@ def make_tables(
     protocol: Protocol,
     definitions: Mapping[str, Definition] = DEFINITIONS,
 ) -> list[Table]:
-    """Return the tables of the benchmark, each if one of its targets was run.
+    """Return the benchmark's tables, without those of which no target was run.
 
     `definitions` are the metrics by name, in the versions that the rows were measured with.
     """
@@ -76,7 +76,7 @@ def make_tables(
 def _lines(
     headline: pd.DataFrame, systems: Sequence[System], slots: Sequence[Slot]
 ) -> Iterable[Line]:
-    # Places, not the rows themselves: a table of its own for each cell would take 20 kB.
+    # Row numbers instead of rows: a table for each cell would take 20 kB.
     places = headline.groupby(["system", "target", "part", "column"]).indices
     bounds: dict[Slot, Cell] = {}
     targets = {slot.target for slot in slots}
@@ -95,13 +95,13 @@ def _lines(
         if entry == VANILLA:
             bounds = {cell.slot: cell for cell in cells}
         role = ROLES.get(entry, "")
-        yield _judged(Line(entry, names[entry], role, tuple(cells), Verdict()), bounds)
+        yield _with_damage(Line(entry, names[entry], role, tuple(cells), Damage()), bounds)
 
 
-def _judged(line: Line, vanilla: Mapping[Slot, Cell]) -> Line:
-    """Mark what the method destroyed; the two bounds are not judged."""
+def _with_damage(line: Line, vanilla: Mapping[Slot, Cell]) -> Line:
+    """Mark what the method destroyed; the two bounds are not assessed."""
     if line.role:
         return line
-    verdict = judge(line.cells, vanilla)
-    cells = (replace(cell, destroyed=cell.slot in verdict.destroyed) for cell in line.cells)
-    return replace(line, cells=tuple(cells), verdict=verdict)
+    damage = assess(line.cells, vanilla)
+    cells = (replace(cell, destroyed=cell.slot in damage.destroyed) for cell in line.cells)
+    return replace(line, cells=tuple(cells), damage=damage)

@@ -1,1 +1,1 @@
-"""From rows and claims to verdicts."""
+"""From measured answers and claims to verdicts."""

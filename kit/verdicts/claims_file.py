@@ -4,22 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kit.digests import canonical_json
 from kit.errors import VerificationError
-from kit.names import show
+from kit.names import listed, show
 from kit.result.layout import CLAIMS
 from kit.result.stored import CLAIMS_SCHEMA as SCHEMA
 from kit.result.stored import StoredVerdicts
 from kit.result.stored_values import ABSENT, same_value, same_words
 from kit.verdicts.judging import RULE, Outcome, Verdict
 
-# What the rule decides of a claim; the rest repeats the manifest.
+# The fields that the rule decides; the others repeat the manifest.
 JUDGED = frozenset(
     {"verdict", "reason", "value", "low", "high", "n", "clusters", "units", "seeds", "detectable"}
 )
-NAMED = 5
 
 
 def entry(verdict: Verdict) -> dict[str, object]:
-    """Return one line of claims.json: values in the metric's own unit, null where there is none."""
+    """Return one entry of claims.json: values in the metric's own unit, null if there is none."""
     claim, found = verdict.claim, verdict.estimate
     return {
         "id": claim.id, "verdict": str(verdict.outcome), "reason": verdict.reason,
@@ -43,7 +42,7 @@ def to_json(verdicts: Sequence[Verdict]) -> bytes:
 
 
 def count(verdicts: Sequence[Verdict]) -> str:
-    """Return how many claims have which verdict, as `3 REPRODUCED, 1 SKIPPED`."""
+    """Return the number of claims per verdict, such as `3 REPRODUCED, 1 SKIPPED`."""
     numbers = {o: sum(v.outcome is o for v in verdicts) for o in Outcome}
     return ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
 
@@ -51,17 +50,17 @@ def count(verdicts: Sequence[Verdict]) -> str:
 def require_claims(
     stored: StoredVerdicts | None, verdicts: Sequence[Verdict], unchecked: Collection[str] = ()
 ) -> None:
-    """Hold a stored claims.json against the verdicts that follow from the answers.
+    """Compare a stored claims.json with the verdicts that follow from the answers.
 
-    The words of a reason may be another version's; everything else must be equal.
+    The wording of a reason may come from another version of the kit; all else must be equal.
 
     Args:
-        stored: the parsed claims.json; None where the result has none.
-        verdicts: what follows, judged by the version of the rule that it names.
+        stored: the parsed claims.json; None if the result has none.
+        verdicts: the verdicts that follow, judged by the version of the rule in claims.json.
         unchecked: ids of claims whose verdict this kit no longer computes.
 
     Raises:
-        VerificationError: it is missing or differs; the claims are named.
+        VerificationError: it is missing or differs; the error names the claims.
     """
     if stored is None:
         if verdicts:
@@ -72,7 +71,7 @@ def require_claims(
     held = {str(line.get("id")): line for line in stored.entries}
     faults = _differences(held, right, unchecked)
     if not faults and [line.get("id") for line in stored.entries] != list(right):
-        faults = ["another order, or a claim twice"]
+        faults = ["the claims are in another order, or one occurs twice"]
     if faults:
         raise _differ(faults)
 
@@ -83,24 +82,23 @@ def _differences(
     unchecked: Collection[str],
 ) -> list[str]:
     found = [f"claim {name} is missing" for name in right if name not in held]
-    found += [f"claim {show(name)} is none of the manifest's" for name in held if name not in right]
+    found += [f"claim {show(name)} is not in the manifest" for name in held if name not in right]
     for name in (name for name in right if name in held):
         for key in sorted({*held[name], *right[name]}):
             if name in unchecked and key in JUDGED:
                 continue
             stored, computed = held[name].get(key, ABSENT), right[name].get(key, ABSENT)
             if not (same_words if key == "reason" else same_value)(stored, computed):
-                said = "missing" if stored is ABSENT else repr(stored)
+                ours = "missing" if stored is ABSENT else repr(stored)
                 right_one = "nothing" if computed is ABSENT else repr(computed)
-                found.append(f"claim {name}: {show(f'{key} is {said}')}, recomputed {right_one}")
+                found.append(f"claim {name}: {show(f'{key} is {ours}')}, recomputed {right_one}")
     return found
 
 
 def _differ(found: list[str]) -> VerificationError:
-    more = [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
     return VerificationError(
         f"{CLAIMS} does not follow from the manifest and the stored answers",
         expected="the verdicts that this version of the kit computes",
-        found="\n    ".join(found[:NAMED] + more),
-        remedy="do not use these verdicts; ask the signer how they came to be",
+        found=listed(found),
+        remedy="do not use these verdicts; ask the signer how they were computed",
     )

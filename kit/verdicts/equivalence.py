@@ -1,4 +1,4 @@
-"""Is a value the same as a reference's? Against its records (TOST), or against its seeds."""
+"""Whether a value equals that of a reference: tested on its records (TOST) or on its seeds."""
 
 import math
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import numpy as np
 from kit.metrics.statistics import Estimate, bounded_mean, student_quantile
 from kit.verdicts.judging import Outcome
 
-FEWEST_SEEDS = 3
+MIN_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a test found of `difference`, ours minus the reference's, with its 90 % interval.
+    """The outcome of a test: `difference` is ours minus the reference's, with its 90 % interval.
 
-    `detectable` is the smallest true difference that could have been told from none; a comparison
-    can decide only where it is below the margin.
+    `detectable` is the smallest true difference that this test could have distinguished from none.
+    The test can only decide if it is below the margin.
     """
 
     outcome: Outcome
@@ -37,14 +37,14 @@ def against_records(
     margin: float,
     key: tuple[object, ...],
 ) -> Finding:
-    """Test by two one-sided tests at 5 % whether two results' means differ by at most `margin`.
+    """Test whether the means of two results differ by at most `margin`: two one-sided 5 % tests.
 
     Args:
         ours, reference: [n] values of the same records in the same order.
-        units: [n] codes of what is resampled, people or records.
-        limits: least and largest difference that one record can have.
-        margin: how far apart the means may be, > 0.
-        key: what names this test; it seeds the draws.
+        units: [n] codes of the units to resample, people or records.
+        limits: smallest and largest difference that one record can have.
+        margin: largest accepted difference of the means, > 0.
+        key: the name of this test; it seeds the draws.
     """
     found = bounded_mean(ours - reference, units, limits=limits, key=key)
     outcome, reason = equivalent(found, margin)
@@ -55,36 +55,38 @@ def against_records(
 
 
 def equivalent(found: Estimate, margin: float) -> tuple[Outcome, str]:
-    """Hold the interval of a difference against a margin on both sides of 0."""
+    """Compare the interval of a difference with a margin on both sides of 0."""
     if found.low is None or found.high is None or found.n < 1:
         return Outcome.INCONCLUSIVE, "there is no interval"
     if -margin <= found.low and found.high <= margin:
         return Outcome.REPRODUCED, ""
     if found.low > margin or found.high < -margin:
         return Outcome.NOT_REPRODUCED, f"the results differ by more than {margin:g}"
-    return Outcome.INCONCLUSIVE, f"the interval of the difference reaches beyond {margin:g}"
+    return Outcome.INCONCLUSIVE, f"the interval of the difference extends beyond {margin:g}"
 
 
 def against_seeds(
     value: float, seeds: int, reference: Sequence[float], *, records: int, margin: float
 ) -> Finding:
-    """Test whether `value` is one that other seeds of the reference could have.
+    """Test whether `value` could be the value of another seed of the reference.
 
-    With mean m and standard deviation s of the reference's N seeds, n of ours, a value outside of
-    m +- t(0.975, N - 1) s sqrt(1/N + 1/n), the two-sided prediction interval, is NOT_REPRODUCED.
-    Inside proves little where seeds differ widely: REPRODUCED asks that the difference and
-    t(0.95, N - 1) s sqrt(1/N + 1/n) stay within the margin together. A spread below half an answer
-    of the `records` cannot be seen in so few seeds, and is not assumed.
+    Let m and s be mean and standard deviation over the reference's N seeds, and n the number of
+    our seeds. A value outside the two-sided prediction interval m +- t(0.975, N - 1) s
+    sqrt(1/N + 1/n) is NOT_REPRODUCED. A value inside proves little if seeds vary widely, so
+    REPRODUCED also requires that the difference plus t(0.95, N - 1) s sqrt(1/N + 1/n) is within the
+    margin. Few seeds cannot show a spread below half an answer of the `records`, so s is at least
+    that.
 
     Args:
         value: our mean over `seeds` >= 1 seeds.
+        seeds: the number of our seeds.
         reference: the value of each seed of the reference.
-        records: how many answers each value is a mean of.
-        margin: how far from the reference's mean a value may be, > 0.
+        records: the number of answers that each value is a mean of.
+        margin: largest accepted distance from the reference's mean, > 0.
     """
     count = len(reference)
-    if count < FEWEST_SEEDS:
-        reason = f"the reference has {count} seeds, {FEWEST_SEEDS} are needed to know their spread"
+    if count < MIN_SEEDS:
+        reason = f"the reference has {count} seeds; {MIN_SEEDS} are needed to estimate the spread"
         return Finding(Outcome.SKIPPED, reason, 0.0, None, None, None)
     spread = max(float(np.std(np.asarray(reference), ddof=1)), 0.5 / records)
     spread *= math.sqrt(1 / count + 1 / seeds)
@@ -93,10 +95,10 @@ def against_seeds(
     outcome, reason = Outcome.REPRODUCED, ""
     if abs(difference) + sure > margin:
         outcome = Outcome.INCONCLUSIVE
-        reason = f"{count} seeds of the reference leave more than {margin:g} open"
+        reason = f"{count} seeds of the reference cannot exclude a difference above {margin:g}"
         if abs(difference) > student_quantile(0.975, count - 1) * spread:
             outcome = Outcome.NOT_REPRODUCED
-            reason = f"outside of what {count} seeds of the reference predict"
+            reason = f"outside the range that {count} seeds of the reference predict"
     low, high, width = (round(x, 6) for x in (difference - sure, difference + sure, sure))
     return Finding(outcome, reason, difference, low, high, width)
 
@@ -107,7 +109,7 @@ def agreement(ours: np.ndarray, reference: np.ndarray) -> float:
 
 
 def kappa(ours: np.ndarray, reference: np.ndarray) -> float | None:
-    """Return Cohen's kappa of [n] zeros and ones: agreement beyond chance; None if undefined."""
+    """Return Cohen's kappa of [n] zeros and ones, agreement beyond chance; None if undefined."""
     if not (np.isin(ours, (0, 1)).all() and np.isin(reference, (0, 1)).all()):
         return None
     a, b = float(ours.mean()), float(reference.mean())

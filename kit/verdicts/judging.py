@@ -1,9 +1,9 @@
-"""From the values of answers to one verdict a claim. A claim passes only where the data say so.
+"""From the values of answers to one verdict per claim. A claim passes only if the data show it.
 
-The threshold of a claim is held against a lower and an upper bound, each of which errs in at most
-5 of 100 runs (`kit.metrics.statistics.bounded_mean`): REPRODUCED if the whole interval fulfils the
-claim, NOT_REPRODUCED if all of it breaks it, INCONCLUSIVE if it contains the threshold, SKIPPED
-(reason) if there is nothing to measure.
+The threshold of a claim is compared with a lower and an upper bound, each of which is wrong in at
+most 5 of 100 runs (`kit.metrics.statistics.bounded_mean`). The verdict is REPRODUCED if the whole
+interval satisfies the claim, NOT_REPRODUCED if the whole interval contradicts it, INCONCLUSIVE if
+the interval contains the threshold, and SKIPPED (with a reason) if there is nothing to measure.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +37,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a claim is decided by: one value a record, the mean over the seeds of each system.
+    """The values that decide a claim: one per record, the mean over the seeds of each system.
 
-    `values`, `weights` and `units` are [n]; `units` are codes of what is resampled. `systems` are
-    the names of all systems that answered, `ids` the records.
+    `values`, `weights` and `units` are [n]; `units` are codes of the resampled units. `systems` are
+    the names of all systems that answered, `ids` those of the records.
     """
 
     ids: tuple[str, ...]
@@ -54,10 +54,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim and what became of it; `estimate` is None where it was skipped.
+    """The outcome of one claim; `estimate` is None if it was skipped.
 
-    `detectable` is the distance from the threshold that as many units with this spread find in 4
-    of 5 runs; None where no value that a metric can have is so far away.
+    `detectable` is the distance from the threshold that this many units with this spread show in 4
+    of 5 runs; None if no possible value of the metric is that far away.
     """
 
     claim: ClaimSection
@@ -72,12 +72,12 @@ class Verdict:
 def judge_claims(
     claims: Sequence[ClaimSection], measured: Measured, *, seed: int, rule: int = RULE
 ) -> list[Verdict]:
-    """Return the verdict of every claim, in their order.
+    """Return the verdict of every claim, in the order of the claims.
 
     Args:
-        claims: those of the manifest.
+        claims: the claims of the manifest.
         measured: the answers of a result.
-        seed: that of the intervals.
+        seed: the seed of the intervals.
         rule: the version of the rule; a stored claims.json names it.
 
     Raises:
@@ -99,10 +99,9 @@ def gather(
     """Return the values that decide a claim, or the reason why there are none.
 
     Args:
-        claim: any claim; what it names may not be there.
+        claim: any claim; the systems, sets or metrics that it names may not exist.
         measured: the answers of a result.
-        only_seed: of systems with several seeds take this one alone.
-
+        only_seed: use only this seed of the systems that have several.
     """
     name = claim.metric.partition("/")[0]
     definition = measured.scores.definitions.get(name)
@@ -112,11 +111,11 @@ def gather(
         return f"{claim.metric} is no longer computed: {definition.retired}"
     place = _place(claim, measured.groups)
     if place is None or not place.ids:
-        return f"the set {claim.target}/{claim.part}/{claim.column} is not there or empty"
+        return f"the set {claim.target}/{claim.part}/{claim.column} does not exist or is empty"
     values, names, seeds = [], [], []
     for entry, target in _asked_of(claim):
         run = [s for s in entries(measured.systems).get(entry, []) if s["target"] in (None, target)]
-        # What was trained once stands beside every seed of the other.
+        # A system that was trained once is compared with every seed of the other.
         members = [s["name"] for s in run if only_seed in (None, s["seed"]) or len(run) == 1]
         if not members:
             return f"{entry} was not run for target {target}"
@@ -130,7 +129,7 @@ def gather(
 
 
 def _asked_of(claim: ClaimSection) -> list[tuple[str, str]]:
-    """Return (entry, target) of the one or two systems that a claim is about."""
+    """Return (entry, target) of the one or two systems of a claim."""
     first = [(claim.system, claim.target)]
     return [*first, (claim.other, claim.other_target or claim.target)] if claim.other else first
 
@@ -156,7 +155,7 @@ def _evidence(
     weights = None
     if definition.weight is not None:
         if claim.paired or len(names) > 1:
-            return f"{definition.name} is a ratio of sums: only the bound of one run can be decided"
+            return f"{definition.name} is a ratio of sums: only a bound of one run can be judged"
         weights = measured.scores.weights_of(names[0], definition.name, place.ids)
     clusters = place.clusters(measured.scores)[exists]
     ids = tuple(np.array(place.ids)[exists].tolist())
@@ -189,20 +188,20 @@ RULES: Mapping[int, Callable[[ClaimSection, Evidence | str, int], Verdict]] = {R
 
 
 def decide(claim: ClaimSection, found: Estimate) -> tuple[Outcome, str]:
-    """Hold an interval against a claim's threshold; return the verdict and why.
+    """Compare an interval with a claim's threshold; return the outcome and the reason.
 
-    For a fixed interval exactly one of the three answers is possible.
+    Every interval has exactly one of the three outcomes.
     """
     if found.n < 1 or found.low is None or found.high is None:
         return Outcome.INCONCLUSIVE, "there is no interval"
-    # Turned round where less is claimed, so that more is good.
+    # With the sign reversed if less is claimed, higher is always better.
     low, high = sorted((claim.sign * found.low, claim.sign * found.high))
     threshold = claim.sign * claim.threshold
     if low >= threshold:
         return Outcome.REPRODUCED, ""
     if high < threshold:
         return Outcome.NOT_REPRODUCED, ""
-    side = "fulfils" if claim.sign * found.value >= threshold else "breaks"
+    side = "satisfies" if claim.sign * found.value >= threshold else "contradicts"
     return Outcome.INCONCLUSIVE, (
         f"the value {side} the claim, but {found.clusters} independent "
         f"{'clusters' if claim.unit == 'cluster' else 'records'} leave the other side possible"
@@ -210,16 +209,16 @@ def decide(claim: ClaimSection, found: Estimate) -> tuple[Outcome, str]:
 
 
 def detectable(claim: ClaimSection, found: Estimate) -> float | None:
-    """Return the smallest distance from the threshold that this run finds with a power of 0.8.
+    """Return the smallest distance from the threshold that such a run shows with a power of 0.8.
 
-    The bound lies about z(0.95) standard errors from the value; a true value must lie z(0.95) +
-    z(0.8) of them away. None where that is more than the metric's range leaves.
+    The bound is about z(0.95) standard errors away from the value. To be detected, a true value
+    must be z(0.95) + z(0.8) standard errors away. None if the metric's range is too small for that.
     """
     if found.low is None or found.high is None:
         return None
     normal = NormalDist()
     sure, power = normal.inv_cdf(1 - VERDICT_ERROR), normal.inv_cdf(POWER)
-    # The wider side: where all agree the other one has no width, and says nothing of the spread.
+    # The wider side: if all units agree, the other side has no width and shows no spread.
     side = max(found.value - found.low, found.high - found.value)
     distance = round(side * (sure + power) / sure, VERDICT_DECIMALS)
     left = claim.sign * (claim.range[(claim.sign + 1) // 2] - claim.threshold)

@@ -48,16 +48,16 @@ def test_a_missing_column_is_named(read, configs, config, column):
 @pytest.mark.parametrize(
     ("config", "column", "value", "told"),
     [
-        ("forget10", "caption", None, "not empty"),
-        ("retain90", "caption", "  ", "not empty"),
-        ("forget10_perturbed", "paraphrased_caption", None, "not empty"),
+        ("forget10", "caption", None, "non-empty text"),
+        ("retain90", "caption", "  ", "non-empty text"),
+        ("forget10_perturbed", "paraphrased_caption", None, "non-empty text"),
         ("forget10_perturbed", "perturbed_captions", [], "list of texts"),
         ("forget10_perturbed", "perturbed_captions", None, "list of texts"),
-        ("retain_perturbed", "perturbed_names", ["A", ""], "no text is empty"),
-        ("retain_perturbed", "perturbed_names", ["A", None], "no text is empty"),
-        ("real_faces", "question", None, "not empty"),
-        ("real_world", "answer", "", "not empty"),
-        ("real_world", "options", ["a cat", "A CAT!"], "beside the answer"),
+        ("retain_perturbed", "perturbed_names", ["A", ""], "non-empty texts"),
+        ("retain_perturbed", "perturbed_names", ["A", None], "non-empty texts"),
+        ("real_faces", "question", None, "non-empty text"),
+        ("real_world", "answer", "", "non-empty text"),
+        ("real_world", "options", ["a cat", "A CAT!"], "besides the answer"),
     ],
 )
 def test_a_cell_that_cannot_be_used_is_named_with_table_row_and_column(
@@ -111,13 +111,13 @@ def test_a_person_on_both_sides_is_a_leak(read, configs):
 
 def test_a_picture_on_both_sides_is_a_leak_even_without_a_name(read, configs):
     configs["retain90"][0] = configs["forget10"][0] | {"name": None}
-    with pytest.raises(DataError, match="images of 'forget10' that are in 'retain90'"):
+    with pytest.raises(DataError, match="images of 'forget10' that are also in 'retain90'"):
         read(configs)
 
 
 def test_a_question_on_both_sides_is_a_leak(read, configs):
     configs["retain90+tofu"][-1] = configs["forget10+tofu"][-1]
-    with pytest.raises(DataError, match="text rows of 'forget10' that are in 'retain90'"):
+    with pytest.raises(DataError, match="text rows of 'forget10' that are also in 'retain90'"):
         read(configs)
 
 
@@ -157,7 +157,7 @@ def test_counts_may_be_off_by_few(read, configs, config, off, fine):
     if fine:
         assert len(read(configs).finetune) == 30
         return
-    with pytest.raises(DataError, match="do not make up 'full'") as error:
+    with pytest.raises(DataError, match="do not add up to 'full'") as error:
         read(configs)
     assert "+" in str(error.value)
 
@@ -167,14 +167,14 @@ def test_more_rows_without_perturbation_are_refused_with_numbers(read, configs):
     for config in ("full", "forget10"):
         configs[config].append(dict(odd))
     configs["forget10_perturbed"] = configs["forget10_perturbed"][:1]
-    with pytest.raises(DataError, match="2 rows without a perturbed one"):
+    with pytest.raises(DataError, match="2 rows without a perturbed row"):
         read(configs)
 
 
 @pytest.mark.parametrize("change", [{"caption": "Nobody's."}, {"name": "Ann Alpha"}])
 def test_a_perturbed_row_without_a_partner_is_refused_with_numbers(read, configs, change):
     configs["forget10_perturbed"][1] |= change
-    with pytest.raises(DataError, match="1 perturbed rows without a partner") as error:
+    with pytest.raises(DataError, match="1 perturbed rows without a match") as error:
         read(configs)
     assert "forget10_perturbed/train-00000-of-00001.parquet, row 1" in str(error.value)
 

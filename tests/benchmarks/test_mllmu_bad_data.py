@@ -282,5 +282,5 @@ def test_an_image_that_is_asked_about_is_never_rehearsed(tmp_path):
 
 def test_other_row_counts_than_the_published_are_noted_and_no_error(tmp_path):
     notes = loaded(tmp_path / "data").notes
-    assert "forget_10 has 2 rows; published are 50." in notes
+    assert "forget_10 has 2 rows; 50 are published." in notes
     assert len(notes) == 5

@@ -53,7 +53,7 @@ def test_the_vanilla_model_learns_the_fictitious_people_and_nothing_of_real_or_w
 def test_a_split_that_keeps_nobody_or_no_event_is_refused(root, percent, total):
     with pytest.raises(ManifestError, match="forget_percent leaves nothing") as caught:
         loaded(root, split={"forget_percent": percent})
-    assert f"all of the {total}" in caught.value.expected
+    assert f"a share of the {total} names" in caught.value.expected
     assert caught.value.found == f"{percent} %"
 
 
@@ -249,7 +249,7 @@ def test_a_source_of_faces_is_the_real_set_and_events_have_none(tmp_path, root):
     both = found.splits["both"].evaluation
     assert set(both["person", Column.REAL]) == set(expected)
     assert both["event", Column.REAL] == ()
-    assert any("Real of events" in note for note in found.notes)
+    assert any("The Real column of events" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("table", ["PEBench.csv", "real.csv", "general.csv"])

@@ -21,7 +21,7 @@ def with_name(root, name):
 def test_an_image_path_may_not_leave_the_dataset(root, name):
     error = refused(with_name(root, name))
     assert "line 2: image path" in error.what
-    assert "leaves the dataset's folder" in error.what
+    assert "points outside the dataset's folder" in error.what
 
 
 def test_a_control_character_in_a_name_is_an_error_and_no_traceback(root):

@@ -46,7 +46,8 @@ def test_an_event_that_the_published_table_has_not_names_the_nearest(root):
     table[1] = [*table[1][:2], "park joging", "x"]
     error = refused(replaced(root, table, HEADER[:4]))
     assert "line 3: no keywords for the event 'park joging'" in error.what
-    assert error.remedy == "did you mean 'park jogging'?"
+    assert "if you meant the paper's event 'park jogging', correct the name" in error.remedy
+    assert "map a column with keywords in [benchmark.columns]" in error.remedy
 
 
 def test_a_column_of_keywords_that_the_manifest_maps_has_to_be_there(root):

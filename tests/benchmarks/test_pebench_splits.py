@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kit.benchmarks.pebench.ids import COUNTS, IDS, draw_ids, read_ids, write_ids
+from kit.benchmarks.pebench.ids import COUNTS_BY_PERCENT, IDS, draw_ids, read_ids, write_ids
 from kit.benchmarks.pebench.splits import forgotten_of
 from kit.benchmarks.pebench.table import Picture, published
 from kit.errors import DataError, ManifestError
@@ -53,7 +53,7 @@ def test_the_sizes_are_the_shares_that_the_file_names(committed):
     assert list(shares) == ["1", "5", "10", "15"]
     for percent, share in shares.items():
         assert len(set(share["people"])) == len(share["people"]) == 200 * int(percent) // 100
-        assert len(share["people"]) == COUNTS[int(percent)][0]
+        assert len(share["people"]) == COUNTS_BY_PERCENT[int(percent)][0]
     assert [len(set(share["events"])) for share in shares.values()] == [1, 2, 4, 6]
 
 
@@ -95,7 +95,7 @@ def test_the_groups_hold_every_pair_that_shares_a_third_of_its_keywords():
     assert sum(map(len, GROUPS)) == len(set.union(*GROUPS)), "no event is in two groups"
 
 
-@pytest.mark.parametrize("percent", COUNTS)
+@pytest.mark.parametrize("percent", COUNTS_BY_PERCENT)
 def test_the_list_names_people_by_the_order_of_their_folders(committed, percent):
     found = read_ids(IDS, percent, pictures()[::-1])
     share = committed["percent"][str(percent)]
@@ -157,15 +157,15 @@ def test_a_list_decides_what_is_forgotten_and_nothing_else(root, tmp_path):
         (lambda d: d["percent"]["30"].update(people=[-1]), "out of range", -1),
         (lambda d: d["percent"]["30"].update(people=[True]), "out of range", True),
         (lambda d: d["percent"]["30"].update(people=["1"]), "out of range", "1"),
-        (lambda d: d["percent"]["30"].update(people=[]), "nothing is forgotten", None),
-        (lambda d: d["percent"]["30"].update(people=list(range(6))), "nothing kept", None),
-        (lambda d: d["percent"]["30"].update(events=EVENTS), "nothing kept", None),
+        (lambda d: d["percent"]["30"].update(people=[]), "forgets nothing", None),
+        (lambda d: d["percent"]["30"].update(people=list(range(6))), "keeps nothing", None),
+        (lambda d: d["percent"]["30"].update(events=EVENTS), "keeps nothing", None),
         (lambda d: d["percent"]["30"].update(events=["evnt 2"]), "not in the data", "evnt 2"),
         (lambda d: d["percent"]["30"].update(events=[3]), "not in the data", 3),
         (lambda d: d.update(people=200), "another number of people", 6),
-        (lambda d: d.update(people="6"), "no such list", None),
-        (lambda d: d.update(percent=[]), "no such list", None),
-        (lambda d: d["percent"].update({"30": {"people": [1]}}), "no such list", None),
+        (lambda d: d.update(people="6"), "malformed", None),
+        (lambda d: d.update(percent=[]), "malformed", None),
+        (lambda d: d["percent"].update({"30": {"people": [1]}}), "malformed", None),
         (lambda d: d["percent"].update({"31": d["percent"].pop("30")}), "not listed", 30),
     ],
 )
@@ -190,7 +190,7 @@ def test_an_unknown_event_names_the_nearest(root, tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
 def test_a_file_that_is_no_list_is_refused(root, tmp_path, text):
     (tmp_path / "list.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ManifestError, match=r"cannot be read|no such list"):
+    with pytest.raises(ManifestError, match=r"cannot be read|malformed"):
         with_list(root, tmp_path / "list.json")
 
 

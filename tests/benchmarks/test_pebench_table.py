@@ -124,7 +124,7 @@ def test_a_folder_of_the_name_of_the_table_is_no_table(root):
 
 def test_a_field_without_a_similar_column_is_left_to_the_reader():
     block = columns_block(Columns(), ["file", "zzz", "qqq", 'a "quoted\\" name'])
-    assert "# event = one of the others" in block
+    assert "# event = one of the other columns" in block
     parsed = tomllib.loads(block)["benchmark"]["columns"]
     assert parsed["file"] == "file"
     assert parsed["person"] == 'a "quoted\\" name'

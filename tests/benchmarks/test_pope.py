@@ -123,7 +123,7 @@ def test_an_image_that_is_not_in_the_folder_is_missing(root, image):
     replaced(root, {**pope_lines()[0], "image": image})
     error = refused(root)
     assert "is missing" in error.what
-    assert error.found == "4 such files there"
+    assert error.found == "4 non-empty files in that folder"
 
 
 def test_an_empty_image_is_missing(root):

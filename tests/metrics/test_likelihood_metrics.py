@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.benchmarks.records import Column, Concept, Record
-from kit.metrics import DEFINITIONS, Answer
+from kit.metrics import DEFINITIONS, StoredAnswer
 from kit.metrics.definition import Likelihood
 from kit.metrics.likelihoods import (
     answer_probability,
@@ -27,12 +27,12 @@ def likely(**roles):
         for role, listed in roles.items()
         for place, (share, tokens) in enumerate(listed)
     ]
-    return Answer("", "eos", tuple(found))
+    return StoredAnswer("", "eos", tuple(found))
 
 
 def test_the_probability_of_an_answer_is_the_geometric_mean_over_its_tokens():
     assert answer_probability(likely(answer=[(0.5, 4)]), FACT) == pytest.approx(0.5)
-    one = Answer("", "eos", (Likelihood("answer", "x", math.log(0.9 * 0.4), 2),))
+    one = StoredAnswer("", "eos", (Likelihood("answer", "x", math.log(0.9 * 0.4), 2),))
     assert answer_probability(one, FACT) == pytest.approx(0.6)
 
 
@@ -44,7 +44,7 @@ def test_the_share_of_an_answer_is_among_it_and_all_wrong_ones_whatever_their_le
 
 
 def test_a_share_of_answers_too_unlikely_for_a_float_is_still_a_share():
-    found = Answer(
+    found = StoredAnswer(
         "", "eos",
         (Likelihood("answer", "x", -2000.0, 1), Likelihood("candidate", "y", -4000.0, 2),
          Likelihood("candidate", "z", -9000.0, 1)),
@@ -91,7 +91,7 @@ def test_the_reference_is_no_paraphrase_and_its_likelihood_changes_no_truth_rati
 
 
 def test_what_was_not_measured_is_absent():
-    assert [measure(Answer("In Oslo", "eos"), FACT) for measure in MEASURES] == [None] * 4
+    assert [measure(StoredAnswer("In Oslo", "eos"), FACT) for measure in MEASURES] == [None] * 4
     assert answer_share(likely(answer=[(0.5, 2)], paraphrase=[(0.5, 2)]), FACT) is None
     assert answer_share(likely(candidate=[(0.5, 2)]), FACT) is None
     assert answer_probability(likely(paraphrase=[(0.5, 2)]), FACT) is None
@@ -99,9 +99,9 @@ def test_what_was_not_measured_is_absent():
 
 
 def test_a_difference_that_overflows_is_the_limit_and_no_error():
-    far = Answer("", "eos", (Likelihood("paraphrase", "x", -1.0, 1),
+    far = StoredAnswer("", "eos", (Likelihood("paraphrase", "x", -1.0, 1),
                              Likelihood("candidate", "y", -1e6, 1)))  # fmt: skip
-    near = Answer("", "eos", (Likelihood("paraphrase", "x", -1e6, 1),
+    near = StoredAnswer("", "eos", (Likelihood("paraphrase", "x", -1e6, 1),
                               Likelihood("candidate", "y", -1.0, 1)))  # fmt: skip
     assert (truth_ratio(far, FACT), truth_ratio_forget(far, FACT)) == (1.0, 0.0)
     assert (truth_ratio(near, FACT), truth_ratio_forget(near, FACT)) == (0.0, 0.0)
@@ -129,7 +129,7 @@ LIKELIHOODS = st.lists(
 
 @given(found=LIKELIHOODS, letter=st.sampled_from("AB"))
 def test_every_value_of_any_likelihoods_is_absent_or_between_zero_and_one(found, letter):
-    answer = Answer("B", "eos", tuple(found))
+    answer = StoredAnswer("B", "eos", tuple(found))
     record = Record("r", Concept.CHOICE, "?", letter, candidates=("A", "B"))
     for definition in DEFINITIONS.values():
         value = definition.measure(answer, record)
@@ -142,7 +142,7 @@ def test_no_value_depends_on_how_long_answers_are_or_in_which_order(found, facto
               for one in found[::-1] if one.role == "candidate"]  # fmt: skip
     rest = [one for one in found if one.role != "candidate"]
     for measure in MEASURES:
-        before, after = (measure(Answer("", "eos", tuple(given)), FACT) for given in
+        before, after = (measure(StoredAnswer("", "eos", tuple(given)), FACT) for given in
                          (found, rest + longer))  # fmt: skip
         assert (before is None) == (after is None)
         assert before is None or after == pytest.approx(before, abs=1e-6)

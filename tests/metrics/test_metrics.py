@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit import benchmarks
 from kit.benchmarks.records import GROUPS, Column, Concept, Record
-from kit.metrics import DEFINITIONS, Answer
+from kit.metrics import DEFINITIONS, StoredAnswer
 from kit.metrics.choices import choice_accuracy, choice_first_character, choice_unparsed
 from kit.metrics.cloze import cloze_hit, cloze_words
 from kit.metrics.definition import Likelihood
@@ -30,7 +30,7 @@ def what(answer="She buys pears at the market", keywords=("pears", "night market
 
 
 def say(text, stop="eos"):
-    return Answer(text, stop)
+    return StoredAnswer(text, stop)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def choose(*logprobs, right="B", text="", letters="ABCD"):
     pairs = zip(letters, logprobs, strict=False)  # a letter may lack a likelihood
     given = [Likelihood("candidate", name, value, 1) for name, value in pairs]
     record = Record("r", Concept.CHOICE, "Which?", right, candidates=tuple(letters))
-    return Answer(text, "eos", tuple(given)), record
+    return StoredAnswer(text, "eos", tuple(given)), record
 
 
 def test_a_choice_is_the_likeliest_letter_and_a_tie_with_another_is_wrong():
@@ -327,10 +327,10 @@ def test_every_value_is_absent_or_between_zero_and_one(answer, reference, keywor
         "r", Concept.EVENT, "?", reference, person=reference, keywords=tuple(keywords), group=group
     )
     for definition in DEFINITIONS.values():
-        value = definition.measure(Answer(answer, stop), record)
+        value = definition.measure(StoredAnswer(answer, stop), record)
         assert value is None or 0.0 <= value <= 1.0
         if value is not None and definition.weight is not None:
-            assert definition.weight(Answer(answer, stop), record) > 0
+            assert definition.weight(StoredAnswer(answer, stop), record) > 0
 
 
 @given(says=st.lists(st.sampled_from(["yy", "yn", "ny", "nn", "?y", "?n"]), min_size=1))

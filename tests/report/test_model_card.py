@@ -42,7 +42,7 @@ def test_a_card_tells_method_target_seed_and_the_digest_of_its_inputs(run):
         "| Needs | `forget`, `reference_scalars`, `retain` |",
         f"| Digest of its inputs | `{'cd' * 32}` |",
         f"`{run['manifest_digest']}`",
-        "not for deployment",
+        "not meant for deployment",
     ):
         assert said in text, said
 
@@ -67,14 +67,14 @@ def test_no_licence_is_given_to_an_adapter_and_no_hub_model_to_a_base_that_is_no
     card = card_of(run)
     assert card.data.license is None
     assert card.data.base_model is None
-    assert "Nobody has stated a licence for this adapter." in card.text
+    assert "No licence has been stated for this adapter." in card.text
 
 
 @pytest.mark.parametrize(
     ("name", "target", "said"),
     [
-        ("vanilla", None, "It has forgotten nothing."),
-        ("retain_only-both", "both", "fine-tuned without what is"),
+        ("vanilla", None, "has unlearned nothing."),
+        ("retain_only-both", "both", "fine-tuned\nwithout the forget set"),
     ],
 )
 def test_fine_tuning_has_forgotten_nothing_and_has_no_method(run, name, target, said):

@@ -16,9 +16,10 @@ from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
 from kit.report import write_report
 from kit.report.cells import Cell, Slot, cell_of
-from kit.report.contents import at_chance, read_contents
-from kit.report.damage import judge
+from kit.report.contents import read_contents
+from kit.report.damage import assess
 from kit.report.figure import make_panels
+from kit.report.glance import at_chance
 from kit.report.pages import markdown_cell, seconds
 from kit.result.run_file import entry_of, labels
 from tests.toys.results import PROTOCOL, write_toy_results
@@ -283,19 +284,19 @@ def test_the_declared_rule_decides(retain, real, world, mark):
     vanilla = {slot(c): Cell(slot(c), v) for c, v in
                (("retain", 1.0), ("real", 1.0), ("world", 0.9))}  # fmt: skip
     cells = [Cell(slot("retain"), retain), Cell(slot("real"), real), Cell(slot("world"), world)]
-    assert judge(cells, vanilla).marks == ({mark: ("person",)} if mark else {})
+    assert assess(cells, vanilla).marks == ({mark: ("person",)} if mark else {})
 
 
 def test_a_lost_scope_is_a_collapse():
     vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "scope")}
     cells = [Cell(slot("retain"), 0.1), Cell(slot("scope"), 0.1)]
-    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+    assert assess(cells, vanilla).marks == {"collapsed": ("person",)}
 
 
 def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
     vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "real")}
     cells = [Cell(slot("retain"), 0.1), Cell(slot("real"), 0.1)]
-    assert judge(cells, vanilla).marks == {"collapsed": ("person",)}
+    assert assess(cells, vanilla).marks == {"collapsed": ("person",)}
 
 
 def test_a_column_in_which_vanilla_is_at_chance_is_named():
@@ -308,13 +309,13 @@ def test_a_column_in_which_vanilla_is_at_chance_is_named():
     assert at_chance(cells) == ["E-World"]
 
 
-def test_a_source_that_no_list_vouches_for_is_said_first(copy):
+def test_a_source_without_a_committed_list_is_reported_first(copy):
     run = json.loads((copy / "run.json").read_text())
     run["sources"][0]["locked"] = False
     (copy / "run.json").write_text(json.dumps(run))
     write_report(copy)
     report = json.loads((copy / "report" / "report.json").read_text())
-    assert report["glance"][0].startswith("NOT LOCKED: toy was used without")
+    assert report["glance"][0].startswith("NOT LOCKED: toy has no committed checksum list")
     for name in ("report.html", "report.md"):
         assert "NOT LOCKED: toy" in (copy / "report" / name).read_text()
 
@@ -322,7 +323,7 @@ def test_a_source_that_no_list_vouches_for_is_said_first(copy):
 def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
     vanilla = {slot(c): Cell(slot(c), v) for c, v in (("retain", 0.0), ("world", 0.5))}
     cells = [Cell(slot("retain"), 0.0), Cell(slot("world"), 0.0)]
-    assert judge(cells, vanilla).destroyed == frozenset()
+    assert assess(cells, vanilla).destroyed == frozenset()
 
 
 def test_labels_of_the_figure_never_cover_each_other(results):

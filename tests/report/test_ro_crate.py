@@ -79,7 +79,7 @@ def test_one_action_used_the_kit_on_manifest_and_sources(entities):
 
 def test_a_source_is_told_with_its_terms_and_the_digest_of_its_bytes(entities):
     base, data = entities["#source-base"], entities["#source-tiny"]
-    assert base["description"].startswith("Base model, from: https://hub.example.org")
+    assert base["description"].startswith("Base model; origin: https://hub.example.org")
     assert base["url"] == "https://huggingface.co/org/base"
     assert (base["license"], base["version"]) == ("none stated", "c0" * 20)
     assert data["identifier"] == "sha256:" + "ab" * 32

@@ -222,7 +222,7 @@ def test_a_published_direction_is_held_against_the_paired_difference(measured, p
     ("asked", "reason"),
     [
         (at_least(0.1, system="siu"), "siu was not run for target person"),
-        (at_least(0.1, target="nobody"), "nobody/person/efficacy is not there or empty"),
+        (at_least(0.1, target="nobody"), "nobody/person/efficacy does not exist or is empty"),
         (at_least(0.1, metric="forget_rate/9"), "no metric forget_rate/9"),
         (at_least(0.1, metric="keyword_recall/1"), "no record has a value"),
         (difference("siu"), "siu was not run for target person"),

@@ -126,7 +126,7 @@ FORGED = {
     "margin edited": (m.claims(lambda c: c[1].update(margin=0.0)), 1, "C2: margin is 0.0"),
     "margin declared anew": (m.manifest_claims(lambda c: c[1].update(margin=0.0)), 1,
                              "C2: margin is 0.1, recomputed 0.0"),
-    "claim undeclared": (m.manifest_claims(lambda c: c.pop()), 1, "C4 is none of the manifest's"),
+    "claim undeclared": (m.manifest_claims(lambda c: c.pop()), 1, "C4 is not in the manifest"),
     "table edited": (m.text("report/table1.csv", "NPO", "Ours"), 1, "table1.csv: line"),
     "page edited": (m.text("report/report.md", "NPO", "Ours"), 1, "report.md: line"),
     "truncated parquet": (m.truncated_parquet, 1, "answers.parquet cannot be used"),

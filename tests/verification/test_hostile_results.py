@@ -18,7 +18,7 @@ from kit.errors import ManifestError, StorageError, VerificationError
 from kit.experiment.claims import doubled_ids
 from kit.experiment.manifest_file import load_manifest
 from kit.metrics import statistics
-from kit.metrics.definition import Answer
+from kit.metrics.definition import StoredAnswer
 from kit.metrics.overlap import rouge_l_f1, rouge_l_recall
 from kit.metrics.rows import measure
 from kit.metrics.statistics import cluster_mean
@@ -270,7 +270,7 @@ def test_intervals_are_the_same_however_many_draws_are_made_at_once(monkeypatch)
     people = np.arange(900) // 3
     found = []
     for at_once in (1, 1000, 1 << 20, 1 << 30):
-        monkeypatch.setattr(statistics, "RESAMPLED", at_once)
+        monkeypatch.setattr(statistics, "INDICES_PER_CHUNK", at_once)
         found.append(cluster_mean(values, people, draws=500, key=("k",)))
     assert len(set(found)) == 1
     assert found[0].low == pytest.approx(0.4815, abs=0.02)
@@ -283,7 +283,7 @@ def test_rouge_l_is_that_of_rouge_score(seed):
         " ".join(random.choice(list("abcdefg"), size=random.integers(1, 90))) for _ in range(2)
     )
     record = Record("r", Concept.EVENT, "What?", right)
-    answer = Answer(said, "eos", ())
+    answer = StoredAnswer(said, "eos", ())
     theirs = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True).score(right, said)["rougeL"]
     assert (rouge_l_recall(answer, record), rouge_l_f1(answer, record)) == (
         theirs.recall,
@@ -294,7 +294,7 @@ def test_rouge_l_is_that_of_rouge_score(seed):
 def test_rouge_l_of_two_texts_at_the_limit_takes_no_minute():
     said, right = (" ".join(f"{kind}{n % 99}" for n in range(5000)) for kind in "ab")
     start = time.process_time()
-    assert rouge_l_f1(Answer(said, "eos", ()), Record("r", Concept.EVENT, "?", right)) == 0
+    assert rouge_l_f1(StoredAnswer(said, "eos", ()), Record("r", Concept.EVENT, "?", right)) == 0
     assert time.process_time() - start < 2
 
 

@@ -25,13 +25,14 @@ OTHER = KIT | {"version": "0.1.9", "revision": None, "renderer": "ab" * 32}
 REFERENCE = "manifests/reference/smoke"
 # What a later version of the kit may word differently: (file, text, other text).
 REWORDED = (
-    ("kit/report/templates/report.md.j2", "Paired differences on the same", "Differences, same"),
+    ("kit/report/notes.py", "paired on the same records", "paired by record"),
+    ("kit/report/templates/report.md.j2", "## Broken text", "## Text quality"),
     ("kit/report/templates/report.html.j2", "</title>", " (report)</title>"),
     ("kit/report/templates/adapter.md.j2", "## Intended use", "## What it is for"),
     ("kit/report/claims.py", "A claim is REPRODUCED if", "We call a claim REPRODUCED if"),
-    ("kit/report/contents.py", "marked {mark}:", "{mark}:"),
-    ("kit/report/ro_crate.py", "The records: questions", "Records: questions"),
-    ("kit/metrics/__init__.py", "Share of answers that hold", "How many answers hold"),
+    ("kit/report/glance.py", " methods {verb}", " of the methods {verb}"),
+    ("kit/report/file_descriptions.py", "The records: questions", "Records: questions"),
+    ("kit/metrics/__init__.py", "Share of answers that contain", "How many answers contain"),
     ("kit/verdicts/judging.py", "leave the other side possible", "do not rule out the other side"),
 )
 

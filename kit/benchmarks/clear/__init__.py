@@ -1,15 +1,16 @@
 """CLEAR (arXiv 2410.18057): people by picture and by text, from its published configurations.
 
-`forgetXX` and `retainYY` are the published splits of 1, 5 or 10 % of the people; the vanilla model
-learns both, the retain-only model the second. Captions and names are asked about images, questions
-about people without an image (the `+tofu` configurations). Forget is measured on what the vanilla
-model learnt about the forgotten people. Retain is measured on `retain_perturbed`, whose rows are
-records of their own, because they alone have perturbations; without it, on the retain rows.
+`forgetXX` and `retainYY` are the published splits of 1, 5 or 10 % of the people. The vanilla model
+is trained on both, the retain-only model on the second. Captions and names are asked about images;
+questions about people come without an image (the `+tofu` configurations). Forget is measured on the
+records of the forgotten people that the vanilla model was trained on. Retain is measured on
+`retain_perturbed`, because only its rows have perturbations; they are separate records. If it is
+missing, Retain is measured on the retain rows.
 
-What is left out: doubled rows (`clear_tables`), the name question of a row without a name (one
-person is published nameless), candidates that are the answer itself, the truth ratio of a row
-without perturbations, and rows of `full` that neither side of the split has (published counts are
-off by a few). Where more than one row in a hundred would be left out, the data is refused instead.
+Left out are: duplicate rows (`clear.tables`), the name question of a row without a name (one person
+is published without a name), candidates that equal the answer, the truth ratio of a row without
+perturbations, and rows of `full` that are on neither side of the split (published counts are off by
+a few). If more than one row in a hundred would be left out, the data is refused instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,10 +65,10 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     """Return all records and the split of each of the manifest's targets.
 
     Raises:
-        DataError: a configuration, column or cell is not as published, or something of the forget
-            side is on the retain side as well.
-        ManifestError: no split of this size is published, or rehearsal is asked for and the source
-            has nothing to rehearse.
+        DataError: a configuration, column or cell is not as published, or a part of the forget
+            side is also on the retain side.
+        ManifestError: no split of this size is published, or rehearsal is requested and the source
+            has no general records.
     """
     place = places[SOURCE]
     forgotten, kept = read_split(place, manifest.split.forget_percent)
@@ -101,7 +102,7 @@ def _text_records(side: Side) -> list[Record]:
 
 
 def _perturbed_retain(place: Place, forget: Side, retain: Side) -> list[Record]:
-    """Return the image records of retain_perturbed; none where it is not published."""
+    """Return the image records of retain_perturbed; [] if the source does not have it."""
     if not has_config(place, RETAIN_PERTURBED):
         return []
     rows = image_rows(place, RETAIN_PERTURBED, PERTURBED)
@@ -141,8 +142,9 @@ def _by_part(column: Column, records: Sequence[Record]) -> dict[tuple[str, Colum
 def _drawn(
     part: str, column: Column, records: Sequence[Record], manifest: Manifest
 ) -> tuple[str, ...]:
-    """Return at most `max_per_column` ids: one draw for all targets, so systems are compared on
-    the same records; World is one set in every part.
+    """Return at most `max_per_column` ids: one draw for all targets.
+
+    All systems are then compared on the same records. World is the same set in every part.
     """
     count = min(manifest.split.max_per_column, len(records))
     name = f"{'' if column is Column.WORLD else part}/{column}"

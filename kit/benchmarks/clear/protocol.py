@@ -1,6 +1,6 @@
-"""The texts of CLEAR's tables: parts, headings, targets, and what the numbers can be held against.
+"""The texts of CLEAR's tables: parts, headings, targets, and what the numbers can be compared with.
 
-`kit.benchmarks.clear` makes the protocol of them.
+`kit.benchmarks.clear` builds the protocol from them.
 """
 
 from kit.benchmarks.protocol import Heading, Part, TableLayout, TargetLayout
@@ -23,23 +23,23 @@ PARTS = {
 }
 HEADINGS = {
     Column.EFFICACY: Heading(
-        "Forget", "Forget", "what was learnt about the people to be forgotten: still known?"
+        "Forget", "Forget", "what was learned about the people to be forgotten: is it still known?"
     ),
     Column.RETAIN: Heading(
-        "Retain", "Retain", "what was learnt about the others: still known? Captions and names "
-        "from retain_perturbed, answers from the retain configuration.",
+        "Retain", "Retain", "what was learned about the other people: is it still known? Captions "
+        "and names come from retain_perturbed, answers from the retain configuration.",
     ),
     Column.REAL: Heading(
-        "Real", "Real faces", "pictures of known people: how likely is the right name, of all "
+        "Real", "Real faces", "pictures of known people: how likely is the right name among all "
         "options?",
     ),
     Column.WORLD: Heading(
-        "World", "Real world", "questions about other pictures: how likely is the right answer, of "
-        "all options?",
+        "World", "Real world", "questions about other pictures: how likely is the right answer "
+        "among all options?",
     ),
 }  # fmt: skip
 _COLUMNS = tuple((part, c) for part in PARTS for c in PARTS[part].headline if c in HEADINGS)
-# In table order, Forget to World, whatever the order in which a part lists its headlines.
+# In table order from Forget to World, not in the order of a part's headlines.
 COLUMNS = tuple(
     sorted(_COLUMNS, key=lambda pair: (list(PARTS).index(pair[0]), list(Column).index(pair[1])))
 )
@@ -54,28 +54,29 @@ TABLES = tuple(
 )
 READING = "Lower is better in the Forget columns, higher in all others."
 COMPARABILITY = (
-    "Not CLEAR's numbers: the paper prints harmonic means of ROUGE, probability and truth ratio "
-    "for each set. Here each metric stands for itself, and no mean is taken.",
-    "The released code computes ROUGE without showing the model the image. Here every answer about "
-    "an image is given with the image.",
-    "The truth ratio is computed for each record, with the definition of TOFU. The released code "
-    "replaces each record's perturbed loss by the mean over the whole set, and asks another "
-    "question for each perturbed caption; here one question is asked for all.",
-    "Forget quality compares distributions of truth ratios with those of the retain-only model; it "
-    "belongs to a pair of systems and is not a column here. Hold methods against the line "
-    "Retain-only instead.",
-    "The caption prompts and the name question are the kit's own, and so is asking for names in "
-    "fine-tuning: what the paper's models were asked there is not fully documented.",
-    "Retain of captions and names is measured on the rows of retain_perturbed, because the retain "
-    "configurations have no perturbations. Their people are checked to be among those to be kept; "
-    "that each caption was learnt as well is not.",
-    "There is one kind of retain-only model for all targets: it saw neither pictures nor text of "
-    "the people to be forgotten. When text or pictures alone are unlearned, the other half of what "
-    "is known about these people was never given to the method, and its Forget columns say how far "
-    "forgetting reaches.",
-    "Real and World measure a probability among the published options, normalised by length. A "
-    "model that finds all options equally likely scores 1 / their number, not 0.",
-    "World is the same questions in each part, the same answers and the same number.",
-    "Published captions are sentences by a language model: their ROUGE recall is not 0 for a model "
-    "that knows nothing of the person, because clothes and scene can be seen.",
+    "These are not CLEAR's numbers. The paper prints harmonic means of ROUGE, probability and "
+    "truth ratio for each set. Here each metric is reported separately, without a mean.",
+    "The released code computes ROUGE without showing the image to the model. Here every question "
+    "about an image is asked with the image.",
+    "The truth ratio is computed for each record, as TOFU defines it. The released code replaces "
+    "each record's perturbed loss by the mean over the whole set, and asks a different question "
+    "for each perturbed caption. Here all captions of a record answer the same question.",
+    "Forget quality compares the distribution of truth ratios with that of the retain-only model. "
+    "It is a property of two systems and therefore not a column. Compare methods with the "
+    "Retain-only row instead.",
+    "The caption prompts and the name question are the kit's own. So is training on names: the "
+    "paper does not fully document what its models were asked in fine-tuning.",
+    "Retain for captions and names is measured on the rows of retain_perturbed, because the retain "
+    "configurations have no perturbations. The kit checks that the people in these rows are among "
+    "those to be kept. It does not check that each caption was trained on.",
+    "One retain-only model serves all targets. It saw neither pictures nor text of the people to "
+    "be forgotten. When only text or only pictures are unlearned, the method never sees the other "
+    "half of what is known about these people. The Forget columns of that half show how far "
+    "forgetting extends.",
+    "Real and World are the probability of the right answer among the published options, "
+    "normalised by length. A model that finds all options equally likely scores 1 / their number, "
+    "not 0.",
+    "World has the same questions, answers and number in each part.",
+    "Published captions were written by a language model. Their ROUGE recall is not 0 for a model "
+    "that knows nothing about the person, because clothes and scene are visible.",
 )

@@ -1,13 +1,13 @@
-"""CLEAR's two sets of the real world: faces of known people, and questions about photographs.
+"""CLEAR's two real-world sets: faces of known people, and questions about photographs.
 
-The type of the published column `options` could not be verified. A list of texts is read, and a
-mapping of letters to texts, each also where it is written as a text (JSON or Python); anything
+The type of the published column `options` could not be verified. Accepted are a list of texts and a
+mapping of letters to texts, either of them also as a string (JSON or a Python literal). Anything
 else is refused.
 """
 
 import ast
 import json
-from typing import Any
+from typing import TypeGuard
 
 from kit.benchmarks.clear.records import same_words, without
 from kit.benchmarks.clear.tables import REMEDY, TEXT, Row, read_config
@@ -19,7 +19,7 @@ FACES, WORLD = "real_faces", "real_world"
 
 
 def real_faces(place: Place) -> list[Record]:
-    """Return one record for each real face: its name is asked for, the other options are wrong.
+    """Return one record per real face. The question asks for the name; other options are wrong.
 
     Raises:
         DataError: the configuration, an image or an answer is missing, or options are malformed.
@@ -39,10 +39,10 @@ def real_faces(place: Place) -> list[Record]:
 
 
 def real_world(place: Place) -> list[Record]:
-    """Return one record for each question about the real world.
+    """Return one record per question about the real world.
 
     Raises:
-        DataError: as for `real_faces`.
+        DataError: a row is missing its image or answer, or its options are malformed.
     """
     return [
         Record(
@@ -69,47 +69,47 @@ def _asked(place: Place, config: str) -> list[tuple[Row, str, tuple[str, ...]]]:
         answer, options = resolve(row.text("answer"), row.cells.get("options"), row)
         others = without(options, answer)
         if not others:
-            raise row.error("options", "at least one option beside the answer")
+            raise row.error("options", "at least one option besides the answer")
         asked.append((row, answer, others))
     return asked
 
 
-def resolve(answer: str, options: Any, row: Row) -> tuple[str, tuple[str, ...]]:
+def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...]]:
     """Return the answer and the options as texts.
 
-    An answer that is a letter of a mapping means the option of that letter.
+    If the answer is a letter of a mapping, the option of that letter is the answer.
 
     Raises:
-        DataError: the options are of no known form, or the answer is a letter and the options
-            have none.
+        DataError: the options have an unknown form, or the answer is a letter that they lack.
     """
     given = _decoded(options)
-    texts = list(given.values()) if isinstance(given, dict) else given
-    if isinstance(given, dict):  # a parquet struct has every key of the column, some of them null
-        texts = [text for text in texts if text is not None]
-    if not isinstance(texts, list) or not texts or not all(_is_text(text) for text in texts):
-        raise row.error("options", "a list of texts, or letters with texts, or either as a text")
-    stripped = tuple(text.strip() for text in texts)
-    if same_words(answer) in {same_words(text) for text in stripped}:
-        return answer, stripped
-    if isinstance(given, dict) and _is_text(given.get(answer)):
-        return given[answer].strip(), stripped
+    # A parquet struct has all keys of the column; some of them are null.
+    cells = [c for c in given.values() if c is not None] if isinstance(given, dict) else given
+    texts = tuple(c.strip() for c in cells if _is_text(c)) if isinstance(cells, list) else ()
+    if not isinstance(cells, list) or not cells or len(texts) < len(cells):
+        expected = "a list of texts, a mapping of letters to texts, or one of them as a string"
+        raise row.error("options", expected)
+    if same_words(answer) in {same_words(text) for text in texts}:
+        return answer, texts
+    if isinstance(given, dict) and _is_text(option := given.get(answer)):
+        return option.strip(), texts
     if len(answer) == 1 and answer.isalpha():
-        raise row.error("options", f"the option that the answer '{answer}' is the letter of")
-    return answer, stripped
+        raise row.error("options", f"an option with the letter '{answer}', which is the answer")
+    return answer, texts
 
 
-def _decoded(options: Any) -> Any:
-    """Return options that are written as a text as values; others as they are."""
+def _decoded(options: object) -> object:
+    """Return the value of options that are written as a string; other options unchanged."""
     if not isinstance(options, str):
         return options
     for read in (json.loads, ast.literal_eval):
         try:
-            return read(options)
+            value: object = read(options)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            continue  # all of them are what the two raise for a text that is no literal of theirs
+            continue  # the errors of both readers for a string that is not a literal
+        return value
     return None
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())

@@ -1,8 +1,8 @@
-"""CLEAR's rows as records: a caption and a name for each image, an answer for each text row.
+"""CLEAR's rows as records: a caption and a name per image, an answer per text row.
 
-Each record has ONE question. The released code draws another prompt for every perturbed caption,
-so that its truth ratio compares likelihoods under different prompts; here the reference, its
-paraphrase and all perturbations answer the same question, because they stand in the same record.
+Each record has exactly one question. The released code draws a new prompt for every perturbed
+caption, so its truth ratio compares likelihoods under different prompts. Here the reference, its
+paraphrase and all perturbations belong to one record and answer the same question.
 """
 
 from collections import defaultdict, deque
@@ -23,15 +23,15 @@ CAPTION_QUESTIONS = (
     "Write a caption for this image.",
     "Who is in this picture, and where?",
 )
-# The kit's own as well: the released prefix "The name of the person on the image is " wants to be
-# continued, and a chat model answers questions.
+# Also the kit's own. The released prefix "The name of the person on the image is " is text to
+# continue, but a chat model answers questions.
 NAME_QUESTION = "Who is this person?"
 PERTURBED = {"paraphrased_caption": TEXT, "perturbed_captions": TEXTS, "perturbed_names": TEXTS}
 
 
 @dataclass(frozen=True)
 class Alternatives:
-    """What the reference answers of one image are held against in the truth ratio."""
+    """The answers that the truth ratio of one image compares: a paraphrase and perturbations."""
 
     paraphrase: str = ""
     captions: tuple[str, ...] = ()
@@ -39,10 +39,11 @@ class Alternatives:
 
 
 def caption_question(name: str, caption: str) -> str:
-    """Return the prompt of a captioned image: drawn at random, always the same for one caption.
+    """Return the prompt of a captioned image, drawn at random but always equal for equal captions.
 
-    Not by the record's id: a row that stands in several configurations has one prompt in all of
-    them, so that forgetting and retention are both measured with the prompt that was learnt.
+    The draw does not use the record id: a row that occurs in several configurations has the same
+    prompt in all of them. Forgetting and retention are then both measured with the prompt that was
+    used in training.
     """
     return stream("CLEAR caption prompt", name, caption).choice(CAPTION_QUESTIONS)
 
@@ -50,13 +51,13 @@ def caption_question(name: str, caption: str) -> str:
 def image_records(
     rows: Iterable[Row], alternatives: Mapping[int, Alternatives] | None = None
 ) -> list[Record]:
-    """Return the caption and the name record of each image row.
+    """Return the caption record and the name record of each image row.
 
-    A row without a name (the nameless author) has no name record, and its caption belongs to
-    nobody's cluster.
+    A row without a name (one author is published without) has no name record, and its caption is a
+    cluster of its own.
 
     Args:
-        alternatives: by row number; a row without any is evaluated without truth ratio.
+        alternatives: {row number: alternatives}; a row without has no truth ratio.
     """
     records = []
     for row in rows:
@@ -91,10 +92,10 @@ def image_records(
 
 
 def text_records(rows: Iterable[Row], names: Iterable[str]) -> list[Record]:
-    """Return one record for each text row.
+    """Return one record per text row.
 
     Args:
-        names: of the people whom these rows may be about.
+        names: the people that these rows may be about.
     """
     known = sorted(set(names), key=lambda name: (-len(name), name))
     return [
@@ -110,20 +111,20 @@ def text_records(rows: Iterable[Row], names: Iterable[str]) -> list[Record]:
 
 
 def author(row: Row, known: Sequence[str]) -> str:
-    """Return whom a text row is about; "" where nothing tells, and the row stands for itself.
+    """Return the person that a text row is about; "" if unknown: the row is its own cluster.
 
-    The column `name` where the table has one, else the first of the `known` names (longest first)
-    whose words occur in the question or the answer.
+    This is the column `name` if the table has it, otherwise the first of the `known` names (longest
+    first) whose words occur in the question or the answer.
     """
-    if said := row.text_or_empty("name"):
-        return said
+    if name := row.text_or_empty("name"):
+        return name
     texts = row.text("question"), row.text("answer")
     found = (name for name in known if any(contains_phrase(text, name) for text in texts))
     return next(found, "")
 
 
 def alternatives_of(row: Row) -> Alternatives:
-    """Return the paraphrase and the perturbations that a row of a perturbed configuration has."""
+    """Return the paraphrase and the perturbations of a row of a perturbed configuration."""
     return Alternatives(
         row.text("paraphrased_caption"),
         row.texts("perturbed_captions"),
@@ -132,13 +133,13 @@ def alternatives_of(row: Row) -> Alternatives:
 
 
 def matched_alternatives(place: Place, config: str, rows: Sequence[Row]) -> dict[int, Alternatives]:
-    """Return the alternatives of `rows` by row number, from a perturbed configuration.
+    """Return {row number: alternatives} of `rows`, from a perturbed configuration.
 
-    Rows belong together when name and caption are equal; where several are, in their order.
+    Rows with the same name and caption match; duplicates match in their order.
 
     Raises:
-        DataError: a perturbed row belongs to none of `rows`, or more than one in a hundred (and
-            more than one) of `rows` have no perturbed row.
+        DataError: a perturbed row matches none of `rows`, or more than one in a hundred (and more
+            than one) of `rows` have no perturbed row.
     """
     waiting: dict[tuple[str, str], deque[Row]] = defaultdict(deque)
     perturbed = image_rows(place, config, PERTURBED)
@@ -153,23 +154,23 @@ def matched_alternatives(place: Place, config: str, rows: Sequence[Row]) -> dict
     if unmatched or not few(missing, len(rows)):
         first = unmatched[0].where if unmatched else "none"
         raise DataError(
-            f"'{config}' does not belong to '{rows[0].config}'",
-            expected=f"each of the {len(perturbed)} perturbed rows with name and caption of one of "
-            f"the {len(rows)} rows, and (nearly) each of these with a perturbed row",
-            found=f"{len(unmatched)} perturbed rows without a partner (first: {first}), {missing} "
-            "rows without a perturbed one",
-            remedy="fetch both configurations from one revision",
+            f"'{config}' does not match '{rows[0].config}'",
+            expected=f"each of the {len(perturbed)} perturbed rows to have the name and caption of "
+            f"one of the {len(rows)} rows, and (nearly) each of these to have a perturbed row",
+            found=f"{len(unmatched)} perturbed rows without a match (first: {first}), {missing} "
+            "rows without a perturbed row",
+            remedy="fetch both configurations from the same revision",
         )
     return found
 
 
 def same_words(text: str) -> tuple[str, ...]:
-    """Return what two texts share that are equal but for case and punctuation."""
+    """Return a key that is equal for texts that differ only in case and punctuation."""
     return words(text) or (text.strip(),)
 
 
 def without(texts: Iterable[str], answer: str) -> tuple[str, ...]:
-    """Return the distinct texts that are not the answer, case and punctuation aside, in order."""
+    """Return the distinct texts other than the answer, ignoring case and punctuation, in order."""
     kept: dict[tuple[str, ...], str] = {}
     for text in texts:
         kept.setdefault(same_words(text), text)

@@ -1,4 +1,4 @@
-"""The two sides of a published split, and the proof that nothing leaks from one to the other."""
+"""The two sides of a published split, and the check that nothing leaks from one to the other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SAME_REVISION = "fetch all configurations from the pinned revision"
 
 @dataclass(frozen=True)
 class Side:
-    """The rows of one configuration: images with captions, and the text rows of its `+tofu`."""
+    """One configuration: its image rows, and the text rows of its `+tofu` companion."""
 
     config: str
     images: tuple[Row, ...]
@@ -22,7 +22,7 @@ class Side:
 
     @property
     def names(self) -> frozenset[str]:
-        """The people whom the image rows name."""
+        """The people that the image rows name."""
         return frozenset(row.text_or_empty("name") for row in self.images) - {""}
 
 
@@ -38,7 +38,7 @@ def read_split(place: Place, percent: int) -> tuple[Side, Side]:
             "CLEAR publishes no such split",
             expected="split.forget_percent: one of " + ", ".join(map(str, SPLITS)),
             found=percent,
-            remedy="choose one of the published sizes",
+            remedy="set split.forget_percent to one of these",
         )
     forget, retain = (read_side(place, config) for config in SPLITS[percent])
     check_split(forget, retain, read_side(place, FULL))
@@ -56,30 +56,30 @@ def read_side(place: Place, config: str) -> Side:
 
 
 def check_split(forget: Side, retain: Side, full: Side) -> None:
-    """Prove that the two sides are disjoint and make up the whole.
+    """Check that the two sides are disjoint and together make up `full`.
 
     Raises:
         DataError: they share a person, an image with its caption, or a question with its answer;
-            a forgotten person is not in `full`; more than one row in a hundred of `full` is
-            nameless; or the rows of both are not (nearly) as many as those of `full`.
+            a forgotten person is not in `full`; more than one row in a hundred of `full` has no
+            name; or their row counts do not (nearly) add up to that of `full`.
     """
     _refuse(forget.names & retain.names, f"people in both '{forget.config}' and '{retain.config}'")
     for what, kind, key in (("images", "images", image_key), ("text rows", "texts", text_key)):
         seen = {key(row): row for row in getattr(retain, kind)}
         shared = [row.where for row in getattr(forget, kind) if key(row) in seen]
-        _refuse(shared, f"{what} of '{forget.config}' that are in '{retain.config}' as well")
+        _refuse(shared, f"{what} of '{forget.config}' that are also in '{retain.config}'")
     _refuse(
         forget.names - full.names, f"people of '{forget.config}' who are not in '{full.config}'"
     )
     nameless = [row.where for row in full.images if not row.text_or_empty("name")]
     if not few(len(nameless), len(full.images)):
-        _refuse(nameless, f"rows of '{full.config}' without a name, more than one person's worth,")
+        _refuse(nameless, f"rows of '{full.config}' without a name, more than one in a hundred")
     for what, kind in (("image", "images"), ("text", "texts")):
         parts = [len(getattr(side, kind)) for side in (forget, retain)]
         whole = len(getattr(full, kind))
         if not few(abs(sum(parts) - whole), whole):
             raise DataError(
-                f"'{forget.config}' and '{retain.config}' do not make up '{full.config}'",
+                f"'{forget.config}' and '{retain.config}' do not add up to '{full.config}'",
                 expected=f"about {whole} {what} rows",
                 found=f"{parts[0]} + {parts[1]}",
                 remedy=SAME_REVISION,
@@ -87,10 +87,10 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
 
 
 def check_kept(rows: list[Row], forget: Side, retain: Side) -> None:
-    """Prove that rows on which retention is measured show people to be kept, and no others.
+    """Check that the rows that measure retention show only people to be kept.
 
     Raises:
-        DataError: a row names a forgotten person, or one whom the retain side does not know.
+        DataError: a row names a forgotten person, or a person who is not on the retain side.
     """
     found = {row.text_or_empty("name") for row in rows} - {""}
     config = rows[0].config

@@ -1,15 +1,14 @@
-"""CLEAR's published tables as checked rows: configurations, cells, and what is left out of them.
+"""CLEAR's published tables as checked rows: configurations, cells, and duplicate rows.
 
 A cell that cannot be read is an error that names its file, row and column; nothing is repaired.
-Two rules leave rows out. A row with the image and the caption of an earlier row of its
-configuration is the same row published twice: the first stays. A text row with the question and
-the answer of an earlier one likewise.
+Some rows are published twice; the first one is kept. An image row is a duplicate if an earlier row
+of its configuration has the same image and caption, a text row if an earlier one has the same
+question and answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,36 +17,38 @@ from kit.errors import DataError
 
 TEXT = pa.string()
 TEXTS = pa.list_(pa.string())
-REMEDY = "compare the table with the pinned revision; a row that is wrong there has to be reported"
+REMEDY = "compare the table with the pinned revision; report rows that are wrong there"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a configuration: `number` counts over all of its files, `where` names the cell's
-    file and the row within it.
+    """One row of a configuration.
+
+    `number` counts rows over all files of the configuration; `where` names the file and the row
+    in it, for errors.
     """
 
     config: str
     number: int
     where: str
     image: Path | None
-    cells: Mapping[str, Any]
+    cells: Mapping[str, object]
 
     def text(self, column: str) -> str:
-        """Return a cell's text without the white space around it.
+        """Return a cell's text without surrounding white space.
 
         Raises:
-            DataError: it is null, empty or no text.
+            DataError: it is null, empty or not a text.
         """
         if found := self.text_or_empty(column):
             return found
-        raise self.error(column, "a text that is not empty")
+        raise self.error(column, "a non-empty text")
 
     def text_or_empty(self, column: str) -> str:
-        """Return a cell's text; "" where it is null or empty, or the table has no such column.
+        """Return a cell's text; "" if it is null or empty, or if the column does not exist.
 
         Raises:
-            DataError: it holds something else.
+            DataError: it is not a text.
         """
         value = self.cells.get(column)
         if value is None:
@@ -60,17 +61,17 @@ class Row:
         """Return a cell's list of texts.
 
         Raises:
-            DataError: it is null, empty, or one of its texts is.
+            DataError: it is null or empty, or one of its texts is empty.
         """
         value = self.cells.get(column)
         if not isinstance(value, list) or not value:
-            raise self.error(column, "a list of texts that is not empty")
+            raise self.error(column, "a non-empty list of texts")
         if not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.error(column, "a list in which no text is empty")
+            raise self.error(column, "a list of non-empty texts")
         return tuple(item.strip() for item in value)
 
     def error(self, column: str, expected: str) -> DataError:
-        """Return the error that this cell is not what was expected."""
+        """Return the error for a cell with an unexpected value."""
         found = repr(self.cells.get(column))[:120]
         return DataError(
             f"{self.where}, column '{column}' cannot be used",
@@ -86,10 +87,10 @@ def has_config(place: Place, config: str) -> bool:
 
 
 def read_config(place: Place, config: str, needed: dict[str, pa.DataType | None]) -> list[Row]:
-    """Return all rows of a configuration, in the order in which they were published.
+    """Return all rows of a configuration, in published order.
 
     Raises:
-        DataError: the configuration or one of the needed columns is missing.
+        DataError: the configuration or one of the required columns is missing.
     """
     rows: list[Row] = []
     for table in place.tables(config):
@@ -102,10 +103,10 @@ def read_config(place: Place, config: str, needed: dict[str, pa.DataType | None]
 def image_rows(
     place: Place, config: str, more: Mapping[str, pa.DataType] | None = None
 ) -> list[Row]:
-    """Return the rows of an image configuration, each image with its caption once.
+    """Return the rows of an image configuration, without duplicates.
 
     Args:
-        more: columns beside image, caption and name that must be there, with their types.
+        more: required columns besides image, caption and name, with their types.
 
     Raises:
         DataError: a row has no image or no caption.
@@ -123,13 +124,13 @@ def image_rows(
 
 
 def text_rows(place: Place, config: str) -> list[Row]:
-    """Return the rows of a `+tofu` configuration that have no image: questions and answers.
+    """Return the rows of a `+tofu` configuration without an image: questions and answers.
 
-    Its image rows are those of the image configuration, which names the people; they are read
-    from there.
+    Its image rows repeat those of the image configuration, which also names the people; they are
+    read from there.
 
     Raises:
-        DataError: there are none, or one has no question or no answer.
+        DataError: there are no such rows, or one has no question or no answer.
     """
     needed = {"image": None, "question": TEXT, "answer": TEXT}
     rows = [row for row in read_config(place, config, needed) if row.image is None]
@@ -144,19 +145,19 @@ def text_rows(place: Place, config: str) -> list[Row]:
 
 
 def image_key(row: Row) -> tuple[object, ...]:
-    """Return what makes two image rows the same."""
+    """Return the key of an image row: rows with equal keys are duplicates."""
     return row.image, row.text("caption")
 
 
 def text_key(row: Row) -> tuple[object, ...]:
-    """Return what makes two text rows the same."""
+    """Return the key of a text row: rows with equal keys are duplicates."""
     return row.text("question"), row.text("answer")
 
 
 def few(count: int, total: int) -> bool:
-    """Say whether `count` of `total` rows may be off, as some published counts are.
+    """Say whether so few of `total` rows may be off: one row, or one in a hundred.
 
-    One row, or one in a hundred: the published forget10_perturbed lacks 1 of 379.
+    Some published counts are: forget10_perturbed lacks 1 of 379 rows.
     """
     return count <= max(1, total // 100)
 

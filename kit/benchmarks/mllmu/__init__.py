@@ -1,9 +1,11 @@
-"""MLLMU-Bench (arXiv 2410.22108): 500 fictitious profiles and 153 celebrities, asked three ways.
+"""MLLMU-Bench (arXiv 2410.22108): 500 fictitious profiles and 153 celebrities.
 
-The splits are published: `forget_percent` chooses forget_5, _10 or _15 and its retain set. Test
-holds the forgotten people in other images; Retain_Set, whatever its name says, the celebrities.
+Each has multiple-choice, cloze and free questions, with an image and in text alone.
 
-Options of `[benchmark]` are in kit/benchmarks/mllmu/options.py.
+The splits are published: `forget_percent` selects forget_5, _10 or _15 and its retain set. Test_Set
+shows the forgotten people in other images. Retain_Set contains the celebrities, despite its name.
+
+The options of `[benchmark]` are documented in kit/benchmarks/mllmu/options.py.
 """
 
 from collections.abc import Mapping
@@ -32,7 +34,7 @@ PUBLISHED_ROWS = {
 
 @dataclass(frozen=True)
 class Sets:
-    """The four evaluated sets, profiles by ID, and how many rows their tables have."""
+    """The four evaluated sets as {ID: profile}, and the row counts of their tables."""
 
     forget: Mapping[str, Profile]
     test: Mapping[str, Profile]
@@ -41,7 +43,7 @@ class Sets:
     rows: Mapping[str, int]
 
     def by_column(self) -> dict[Column, tuple[str, Mapping[str, Profile]]]:
-        """Return the name and the profiles of each column."""
+        """Return {column: (name of its set, its profiles)}."""
         return {
             Column.EFFICACY: ("forget", self.forget),
             Column.GENERALITY: ("test", self.test),
@@ -55,7 +57,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
 
     Raises:
         DataError: a table is not as published, a set is empty, or forget and retain share an ID.
-        ManifestError: a percentage, target, option or source that the benchmark does not have.
+        ManifestError: the benchmark lacks a percentage, target, option or source.
     """
     options = read_options(manifest.benchmark.options)
     for target in manifest.targets:
@@ -64,7 +66,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         raise ManifestError(
             f"the manifest has no source '{SOURCE}'",
             found=", ".join(sorted(places)),
-            remedy=f'name a [[sources]] entry "{SOURCE}"',
+            remedy=f'set name = "{SOURCE}" in its [[sources]] entry',
         )
     place = places[SOURCE]
     sets = read_sets(place, manifest)
@@ -80,7 +82,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         {target: _split(target, sets, lessons, evaluation, options) for target in manifest.targets},
         tuple(record.id for record in general),
         tuple(
-            f"{name} has {count} rows; published are {PUBLISHED_ROWS[name]}."
+            f"{name} has {count} rows; {PUBLISHED_ROWS[name]} are published."
             for name, count in sets.rows.items()
             if count != PUBLISHED_ROWS[name]
         ),
@@ -88,11 +90,11 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
 
 
 def read_sets(place: Place, manifest: Manifest) -> Sets:
-    """Return the evaluated sets of the manifest's percentage, checked against each other.
+    """Return the evaluated sets of the manifest's percentage, after checking them.
 
     Raises:
         DataError: forget and retain share an ID or do not make up Full_Set, or a forgotten profile
-            is not in Test_Set. The row counts of all sets stand in the message.
+            is not in Test_Set. The message states the row counts of all sets.
         ManifestError: the percentage is not published.
     """
     percent, seed = manifest.split.forget_percent, manifest.split.seed
@@ -123,7 +125,7 @@ def read_sets(place: Place, manifest: Manifest) -> Sets:
 def _asked(
     sets: Sets, options: Options, manifest: Manifest
 ) -> tuple[list[Record], dict[tuple[str, Column], tuple[str, ...]]]:
-    """Return the records of all sets and which of them each column is computed from."""
+    """Return the records of all sets, and the ids that each column is computed from."""
     seed, limit = manifest.split.seed, manifest.split.max_per_column
     retain = sets.retain.values()
     others = (*sets.forget.values(), *sets.test.values(), *sets.celebrity.values())
@@ -143,7 +145,7 @@ def _asked(
         for part, ids in found.items():
             if not ids:
                 raise DataError(f"MLLMU-Bench: {name} has no {part} question", remedy=REMEDY)
-            # One draw for all targets, by name: systems are compared on the same records.
+            # One draw for all targets: all systems are compared on the same records.
             drawn = sample(sorted(ids), min(limit, len(ids)), f"{part}/{column}", seed)
             evaluation[part, column] = tuple(sorted(drawn))
     return records, evaluation
@@ -158,8 +160,9 @@ def _split(
 ) -> Split:
     """Return a target's split.
 
-    Both targets keep what the vanilla model learned of the retain people. The text target's also
-    holds the pairs without image, or else a model would learn to forget whatever has no image.
+    Both targets retain what the vanilla model learned about the retain people. The retain set of
+    the text target also has the pairs without an image. Otherwise a model would learn to forget
+    everything without an image.
     """
     return Split(
         target,

@@ -1,11 +1,11 @@
-"""Nested cells of MLLMU-Bench's tables: structs or JSON text, checked, with their place in errors.
+"""Nested cells of MLLMU-Bench's tables: structs or JSON text, checked.
 
-The published tables hold structs; copies that went through pandas or CSV hold the same as JSON
-text. Both are read. Anything else is an error that names table, row and field.
+The published tables hold structs. Copies that were saved by pandas or as CSV hold the same content
+as JSON text. Both are accepted. Anything else is an error that names table, row and field.
 """
 
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kit.errors import DataError
 
@@ -16,7 +16,7 @@ T = TypeVar("T", dict, list)
 
 
 def wrong(where: str, expected: str, found: object) -> DataError:
-    """Return the error of a cell that does not hold what it should."""
+    """Return the error for a cell with an unexpected value."""
     return DataError(
         f"MLLMU-Bench: {where} is not as published",
         expected=expected,
@@ -25,11 +25,11 @@ def wrong(where: str, expected: str, found: object) -> DataError:
     )
 
 
-def nested(value: Any, kind: type[T], where: str) -> T:
-    """Return a nested cell, which may be JSON text; an empty one where the cell is null.
+def nested(value: object, kind: type[T], where: str) -> T:
+    """Return a nested cell, which may be JSON text; an empty value if the cell is null.
 
     Raises:
-        DataError: the cell is text but not JSON, or holds something else than `kind`.
+        DataError: the cell is a text but not JSON, or its value is not of type `kind`.
     """
     if value is None:
         return kind()
@@ -44,24 +44,24 @@ def nested(value: Any, kind: type[T], where: str) -> T:
     return found
 
 
-def text(value: Any, where: str) -> str:
-    """Return a text without the space around it; numbers count as text.
+def text(value: object, where: str) -> str:
+    """Return a text without surrounding white space; numbers count as text.
 
     Raises:
-        DataError: there is none, or something else.
+        DataError: it is empty, or neither a text nor a number.
     """
     plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    said = str(value).strip() if plain else ""
-    if not said:
-        raise wrong(where, "a text that is not empty", value)
-    return said
+    stripped = str(value).strip() if plain else ""
+    if not stripped:
+        raise wrong(where, "a non-empty text", value)
+    return stripped
 
 
-def person_name(biography: Any, fallback: str) -> str:
-    """Return the name in a biography, or `fallback` where there is none.
+def person_name(biography: object, fallback: str) -> str:
+    """Return the name in a biography, or `fallback` if it has none.
 
-    Keys of biographies are spelt with and without colons and spaces around them. A biography that
-    cannot be read is no error: it is asked for nothing but the name that people are grouped by.
+    Keys of biographies may be surrounded by colons and spaces. An unreadable biography is not an
+    error: it is only needed for the name by which answers are grouped.
     """
     if isinstance(biography, str):
         try:

@@ -1,25 +1,25 @@
-"""What a manifest may tell the loader of MLLMU-Bench: `[benchmark] options = { ... }`.
+"""The options of MLLMU-Bench in a manifest: `[benchmark] options = { ... }`.
 
-few_shot         worked examples before every question (0), of people who are never asked about
-letters          "likelihood" (default) or "first_character": letters then have no candidates, so
-                 that choice_accuracy is absent and choice_first_character is what is reported
-text_pairs       whether fine-tuning is also given the pairs without their image (false, as
-                 published). The small experiment needs it: its base would not carry facts over
-                 from one kind of question to the other
+few_shot         number of worked examples before every question, default 0. They show people who
+                 are never asked about.
+letters          "likelihood" (default) or "first_character". With the second, the likelihood of
+                 letters is not measured: choice_accuracy is absent, choice_first_character exists.
+text_pairs       true: fine-tuning also uses the pairs without their image. Default false, as
+                 published. The small experiment needs it, because its base model does not transfer
+                 facts from one type of question to the other.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kit.errors import ManifestError
+from kit.errors import ManifestError, unknown
 
 LETTERS = ("likelihood", "first_character")
 
 
 @dataclass(frozen=True)
 class Options:
-    """The loader's options, as its documentation says."""
+    """The options; the module explains them."""
 
     few_shot: int = 0
     letters: str = LETTERS[0]
@@ -35,7 +35,7 @@ def read_options(given: Mapping[str, object]) -> Options:
     """Return the options with their defaults.
 
     Raises:
-        ManifestError: an option does not exist or has a value that it cannot have.
+        ManifestError: an option does not exist or has an invalid value.
     """
     for name in given:
         one_of("benchmark option", name, tuple(Options.__annotations__))
@@ -43,7 +43,9 @@ def read_options(given: Mapping[str, object]) -> Options:
     shots = options.few_shot
     if not isinstance(shots, int) or isinstance(shots, bool) or shots < 0:
         raise ManifestError(
-            "benchmark.options.few_shot is not valid", expected="0 or more", found=repr(shots)
+            "benchmark.options.few_shot is not valid",
+            expected="a number, 0 or more",
+            found=repr(shots),
         )
     if not isinstance(options.text_pairs, bool):
         raise ManifestError(
@@ -59,12 +61,8 @@ def one_of(kind: str, name: object, valid: tuple[str, ...]) -> None:
     """Check that a name is one of the valid ones.
 
     Raises:
-        ManifestError: it is not; the nearest one is named.
+        ManifestError: it is not; the message suggests the nearest one.
     """
     if name not in valid:
-        near = difflib.get_close_matches(str(name), valid, n=1)
-        raise ManifestError(
-            f"MLLMU-Bench has no {kind} '{name}'",
-            expected=f"one of {', '.join(valid)}",
-            remedy=f"did you mean '{near[0]}'?" if near else None,
-        )
+        what = f"MLLMU-Bench has no {kind} '{name}'"
+        raise unknown(what, str(name), valid, remedy="use one of these")

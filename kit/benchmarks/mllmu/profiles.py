@@ -1,9 +1,8 @@
-"""MLLMU-Bench's tables of profiles: one row is one person in one image, with 18 questions."""
+"""MLLMU-Bench's profile tables: each row is one person in one image, with 18 questions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -21,7 +20,7 @@ _TYPES = {"image_textual": IMAGE_QUESTION, "pure_text": TEXT_QUESTION}
 
 @dataclass(frozen=True)
 class Question:
-    """One published question; `options` are (letter, text) in order and empty unless a choice."""
+    """One published question; `options` are ordered (letter, text), only for multiple choice."""
 
     kind: str
     modality: str
@@ -32,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Profile:
-    """One row: a person, one image of them, and what is asked."""
+    """One row: a person, one image of them, and the questions."""
 
     id: str
     person: str
@@ -43,10 +42,10 @@ class Profile:
 def read_profiles(
     place: Place, config: str, column: str = "image", *, seed: int = 0
 ) -> dict[str, Profile]:
-    """Return the profiles of a configuration by ID.
+    """Return {ID: profile} of a configuration.
 
     Args:
-        column: where the image is; a list of several is drawn from by seed and ID.
+        column: the column with the image. Of a list of images, one is drawn by seed and ID.
 
     Raises:
         DataError: a table or column is missing, a cell is not as published, or an ID occurs twice.
@@ -59,8 +58,8 @@ def read_profiles(
         if key in profiles:
             raise DataError(
                 f"MLLMU-Bench: {where}: ID {key} occurs twice in {config}",
-                expected="one row an ID",
-                found=f"{profiles[key].person} and another",
+                expected="one row per ID",
+                found=f"{profiles[key].person} and another row",
                 remedy=REMEDY,
             )
         profiles[key] = Profile(
@@ -83,10 +82,10 @@ def ids_of(place: Place, config: str) -> set[str]:
 
 def rows(
     place: Place, config: str, needed: tuple[str, ...]
-) -> Iterator[tuple[Path, int, dict[str, Any]]]:
-    """Yield (table, row number, row) of a configuration, which may be several files.
+) -> Iterator[tuple[Path, int, dict[str, object]]]:
+    """Yield (table, row number, row) of a configuration, which may consist of several files.
 
-    IDs are numbers written as text in the published tables; numbers are taken for the same.
+    In the published tables, IDs are numbers written as text; plain numbers are accepted as well.
     """
     kinds = {name: pa.string() if name == "ID" else None for name in needed}
     for table in place.tables(config):
@@ -94,12 +93,12 @@ def rows(
             yield table, number, row
 
 
-def questions(row: Mapping[str, Any], where: str) -> Iterator[Question]:
-    """Yield the questions of a row, in the order in which they are published.
+def questions(row: Mapping[str, object], where: str) -> Iterator[Question]:
+    """Yield the questions of a row, in published order.
 
     Raises:
         DataError: a nested field is not as published, a question or answer is empty, a correct
-            answer is no option, or a cloze question has no blank.
+            answer is not among the options, or a cloze question has no blank.
     """
     field = f"{where}, Classification_Task"
     task = nested(row["Classification_Task"], dict, field)
@@ -113,11 +112,11 @@ def questions(row: Mapping[str, Any], where: str) -> Iterator[Question]:
             yield _free(entry, kind, f"{where}, {column}[{index}]")
 
 
-def _choice(entry: Any, modality: str, where: str) -> Question:
+def _choice(entry: object, modality: str, where: str) -> Question:
     found = nested(entry, dict, where)
     asked = text(found.get("Question"), f"{where}.Question")
     options = nested(found.get("Options"), dict, f"{where}.Options")
-    # Options that a question does not have are null where all rows share one struct.
+    # All rows share one struct; options that a question does not have are null.
     offered = tuple(
         (str(letter).strip(), text(value, f"{where}.Options.{letter}"))
         for letter, value in sorted(options.items())
@@ -127,19 +126,19 @@ def _choice(entry: Any, modality: str, where: str) -> Question:
         raise wrong(f"{where}.Options", "two options or more", options)
     letter = text(found.get("Correct_Answer"), f"{where}.Correct_Answer")
     if letter not in dict(offered):
-        expected = f"one of the options' letters: {', '.join(dict(offered))}"
+        expected = f"the letter of an option: {', '.join(dict(offered))}"
         raise wrong(f"{where}.Correct_Answer", expected, letter)
     return Question(CHOICE, modality, asked, letter, offered)
 
 
-def _free(entry: Any, kind: str, where: str) -> Question:
+def _free(entry: object, kind: str, where: str) -> Question:
     found = nested(entry, dict, where)
     asked = text(found.get("Question"), f"{where}.Question")
     answer = text(found.get("Ground_Truth"), f"{where}.Ground_Truth")
-    said = text(found.get("Type"), f"{where}.Type")
-    modality = _TYPES.get(said.casefold())
+    modality_name = text(found.get("Type"), f"{where}.Type")
+    modality = _TYPES.get(modality_name.casefold())
     if modality is None:
-        raise wrong(f"{where}.Type", "Image_Textual or Pure_Text", said)
+        raise wrong(f"{where}.Type", "Image_Textual or Pure_Text", modality_name)
     if kind == CLOZE and BLANK not in asked:
         raise wrong(f"{where}.Question", f"a sentence with the blank {BLANK}", asked)
     return Question(kind, modality, asked, answer)

@@ -1,8 +1,8 @@
-"""The tables of MLLMU-Bench (arXiv 2410.22108): three kinds of questions, with and without image.
+"""The tables of MLLMU-Bench (arXiv 2410.22108): three kinds of questions, with and without images.
 
-The paper reports accuracy of multiple choice and cloze and ROUGE-L of generation on four sets, each
-for questions about an image and for questions in text alone. It compares unlearning that is given
-images and questions with unlearning that is given the questions only.
+The paper reports the accuracy of multiple choice and cloze, and ROUGE-L of generation, on four
+sets: for questions about an image and for questions in text alone. It compares unlearning from
+images with questions with unlearning from questions alone.
 """
 
 from kit.benchmarks.protocol import Heading, Part, Protocol, TableLayout, TargetLayout
@@ -23,15 +23,15 @@ _MODALITIES = {IMAGE_QUESTION: ("I", "with the image"), TEXT_QUESTION: ("T", "in
 
 
 def part_of(kind: str, modality: str) -> str:
-    """Return the name of the part that a kind of question is reported in."""
+    """Return the name of the part that reports this kind of question."""
     return f"{_KINDS[kind][0]}-{modality}"
 
 
 def _part(kind: str, modality: str) -> Part:
     _, short, title, metric = _KINDS[kind]
-    letter, said = _MODALITIES[modality]
+    letter, given = _MODALITIES[modality]
     headline = dict.fromkeys(COLUMNS, metric)
-    return Part(part_of(kind, modality), f"{short}{letter}", f"{title} {said}", headline)
+    return Part(part_of(kind, modality), f"{short}{letter}", f"{title} {given}", headline)
 
 
 _PARTS = {
@@ -48,13 +48,13 @@ LAYOUT = Protocol(
         Column.GENERALITY: Heading(
             "Test",
             "Test",
-            "the same people in transformed images and questions: does forgetting reach them?",
+            "the same people in transformed images and questions: does forgetting extend to these?",
         ),
         Column.RETAIN: Heading(
-            "Retain", "Retain", "the other fictitious people, to be kept: still known?"
+            "Retain", "Retain", "the other fictitious people, to be kept: are they still known?"
         ),
         Column.REAL: Heading(
-            "Celebrity", "Celebrity", "real people whom the base model knows: still known?"
+            "Celebrity", "Celebrity", "real people that the base model knows: are they still known?"
         ),
     },
     targets={
@@ -67,31 +67,31 @@ LAYOUT = Protocol(
     ),
     reading="Lower is better in Forget and Test, higher in Retain and Celebrity.",
     comparability=(
-        "The result tables of the paper (arXiv 2410.22108) could not be had when this was written, "
-        "so no official value stands beside these. Hold only directions against the paper.",
+        "The result tables of the paper (arXiv 2410.22108) were not available when this was "
+        "written, so there are no official values here. Compare only directions with the paper.",
         "Users of the released vanilla model report that it answers its training questions almost "
-        "verbatim and about half of the multiple-choice letters: a low Forget in letters may be a "
-        "model that never knew them. Read it beside Vanilla and Retain-only.",
-        "The released evaluation shows worked examples drawn without seed from the very people "
-        "that it evaluates. Here the default is no example, and examples never show a person who "
-        "is asked about.",
-        'Letters are scored by likelihood. With `letters = "first_character"` the first '
-        "character of the answer is read instead, as the released code does; choice_accuracy, and "
-        "with it the headline of the two classification parts, is then absent and "
-        "choice_first_character stands in the rows.",
-        "Factuality, which the paper lets a GPT model judge, is not covered: its verdicts move "
-        "with the judge and cannot be recomputed. MMMU and LLaVA-Bench are not covered either.",
-        "A Test row has several images, of which the released code picks one at random without "
-        "seed. Here the pick is a function of the split's seed and the profile.",
-        "IDs of profiles are numbers, and those of celebrities begin again: the kit keeps the two "
-        "apart. Intervals resample people by name.",
-        "The released losses train on all tokens, prompt and image placeholders included, and its "
-        "gradient difference and KL alternate epochs instead of adding terms. The kit's losses "
-        "are on answer tokens, and their terms are added.",
-        "The released scripts unlearn from images and questions only. What unimodal unlearning is "
-        "given is the kit's choice: the same questions that name their person, without the image. "
-        "Its retain set holds such questions beside those with images, or else whether an image "
-        "is there would decide what is to be forgotten.",
+        "verbatim, but only about half of the multiple-choice questions. A low Forget score there "
+        "may mean that the model never knew the answers. Compare it with Vanilla and Retain-only.",
+        "The released evaluation draws worked examples, without a seed, from the people that it "
+        "evaluates. Here the default is no example, and examples never show a person who is asked "
+        "about.",
+        'Letters are scored by likelihood. With `letters = "first_character"`, the first character '
+        "of the answer is read instead, as in the released code. choice_accuracy, the headline "
+        "metric of the two classification parts, is then absent; see choice_first_character in "
+        "rows.csv.",
+        "Factuality is not covered: in the paper a GPT model judges it, so its values change with "
+        "the judge and cannot be recomputed. MMMU and LLaVA-Bench are not covered either.",
+        "A Test row has several images. The released code picks one at random without a seed. Here "
+        "the pick depends only on the seed of the split and the profile.",
+        "IDs of profiles are numbers, and those of celebrities start again at the same numbers. "
+        "The kit keeps them apart. Intervals resample people by name.",
+        "The released losses train on all tokens, including prompt and image placeholders, and "
+        "gradient difference and KL alternate epochs instead of adding terms. The kit's losses use "
+        "answer tokens only and add their terms.",
+        "The released scripts only unlearn from images with questions. The data for unimodal "
+        "unlearning is the kit's choice: the same questions that name their person, without the "
+        "image. Its retain set contains such questions as well as questions with images. "
+        "Otherwise, the presence of an image would decide what is forgotten.",
     ),
     likelihood=True,
     finetune_follows_split=False,

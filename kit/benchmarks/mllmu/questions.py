@@ -1,7 +1,7 @@
-"""MLLMU-Bench's prompts: from a published question to the record that is asked.
+"""MLLMU-Bench's prompts: from a published question to a record.
 
-The wording is the published protocol's, zero-shot (arXiv 2410.22108 and its released evaluation).
-The chat template of the model adds the turns around it.
+The wording is that of the published zero-shot protocol (arXiv 2410.22108 and its released
+evaluation). The model's chat template adds the turns of the conversation.
 """
 
 from collections import Counter
@@ -23,9 +23,9 @@ ONE_SENTENCE = {
 
 
 def prompt(question: Question) -> str:
-    """Return what the model is asked, without the turns of the conversation."""
+    """Return the prompt for the model, without the turns of the conversation."""
     if question.kind == CHOICE:
-        offered = "\n".join(f"{letter}: {said}" for letter, said in question.options)
+        offered = "\n".join(f"{letter}: {option}" for letter, option in question.options)
         return f"{question.text}\n{offered}\n{ONE_LETTER}"
     if question.kind == CLOZE:
         return f"{question.text.replace(BLANK, '[Blank]')}\n{FILL_BLANK}"
@@ -38,8 +38,8 @@ def records_of(
     """Return the records of a profile in the set `name`, by part.
 
     Args:
-        examples: what is shown before the question, by part; may be empty.
-        letters: whether the likelihood of the letters is measured.
+        examples: {part: text before the question}; may be empty.
+        letters: measure the likelihood of the letters.
     """
     records: dict[str, list[Record]] = {}
     numbers: Counter[str] = Counter()
@@ -63,14 +63,15 @@ def records_of(
 def example_people(
     retain: Iterable[Profile], evaluated: Iterable[Profile], count: int, seed: int
 ) -> set[str]:
-    """Return the names of the people whose answers are shown as worked examples.
+    """Return the names of `count` people whose answers serve as worked examples.
 
-    They are set aside from the retain people, so that nobody is both shown and asked about: none
-    has the name of one of `evaluated`, and the caller leaves them out of the Retain column. Names
-    decide and not IDs, which celebrities share with fictitious people.
+    They are taken from the retain people, and no person is both shown and asked about: none has
+    the name of a profile in `evaluated`, and the caller leaves them out of the Retain column.
+    Names are compared rather than IDs, which celebrities share with fictitious people.
 
     Raises:
-        ManifestError: fewer people than examples are left, or none would be left to ask about.
+        ManifestError: there are too few people for the examples, or none would be left to ask
+            about.
     """
     if not count:
         return set()
@@ -84,16 +85,16 @@ def example_people(
             "benchmark.options.few_shot needs more people than the retain set can spare",
             expected=f"at most {min(len(free), len(parts) - 1)}",
             found=f"{count}",
-            remedy="lower few_shot, or leave it out: examples may show nobody who is evaluated",
+            remedy="lower few_shot, or remove it: examples must not show people who are evaluated",
         )
     return set(sample(free, count, "mllmu/few-shot people", seed))
 
 
 def worked_examples(profiles: Iterable[Profile], seed: int) -> dict[str, str]:
-    """Return the text that stands before a question, by part: one example of each person.
+    """Return {part: text before a question}, with one example from each person.
 
-    The form is the kit's: question and answer of the same kind, as text. The images of examples
-    are not shown, because the engines take one image a prompt.
+    The form is the kit's own: question and answer of the same kind, as text. Images of examples
+    are not shown, because the engines take one image per prompt.
     """
     pools: dict[str, dict[str, list[Question]]] = {}
     for profile in profiles:

@@ -1,14 +1,13 @@
-"""What MLLMU-Bench's models are trained on: the question and answer pairs of `ft_Data`.
+"""The training data of MLLMU-Bench: the pairs of question and answer in `ft_Data`.
 
-The paper fine-tunes on an image with each of its person's pairs (arXiv 2410.22108; the prompt is
-the question). Unimodal unlearning is given the same pairs without the image.
+The paper fine-tunes on an image with each pair of its person (arXiv 2410.22108; the prompt is the
+question). Unimodal unlearning uses the same pairs without the image.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kit.benchmarks.mllmu.cells import REMEDY, nested, text, wrong
 from kit.benchmarks.mllmu.profiles import Profile, rows
@@ -21,17 +20,17 @@ PAIRS, GENERAL = "ft_Data", "general"
 
 @dataclass(frozen=True)
 class Lessons:
-    """The pairs of one person in one image, as records with the image and without."""
+    """The pairs of one profile as records, with the image and without it."""
 
     image: tuple[Record, ...]
     text: tuple[Record, ...]
 
 
 def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Lessons]:
-    """Return the lessons of `profiles` by ID; rows of `ft_Data` about others are left out.
+    """Return {ID: lessons} of `profiles`; other rows of `ft_Data` are left out.
 
-    Rows are matched by ID. Where the table has no such column they are matched by the bytes of the
-    image, which is the same in all configurations.
+    Rows are matched by ID. If the table has no such column, they are matched by the bytes of the
+    image, which are equal in all configurations.
 
     Raises:
         DataError: a profile has no row or several, or a row is not as published.
@@ -48,7 +47,7 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Les
         if profile is None:
             continue
         if key in lessons:
-            raise wrong(where, "one row a profile", f"ID {key} again")
+            raise wrong(where, "one row per profile", f"ID {key} again")
         pairs = _pairs(row["metadata"], where)
         lessons[key] = Lessons(
             tuple(
@@ -62,8 +61,8 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Les
         )
     if missing := sorted(set(profiles) - set(lessons)):
         raise DataError(
-            f"MLLMU-Bench: {PAIRS} has no row for {len(missing)} of the profiles to be learned",
-            expected=f"the {len(profiles)} of the forget and the retain set",
+            f"MLLMU-Bench: {PAIRS} has no row for {len(missing)} of the profiles to train on",
+            expected=f"a row for each of the {len(profiles)} forget and retain profiles",
             found=f"none for ID {', '.join(missing[:3])}",
             remedy=REMEDY,
         )
@@ -71,30 +70,30 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Les
 
 
 def without_image(pairs: list[tuple[str, str]], person: str) -> list[tuple[str, str]]:
-    """Return the pairs that make sense without the picture: those that name the person.
+    """Return the pairs that make sense without the image: those that name the person.
 
-    Where no question names them, all are kept: better to ask for "this person" than nothing.
+    If no question names the person, all are kept: asking about "this person" beats not asking.
     """
     name = _words(person)
     return [pair for pair in pairs if name & _words(pair[0])] or pairs
 
 
 def read_general(place: Place, evaluated: set[Path]) -> list[Record]:
-    """Return the rehearsal: general knowledge that is mixed into fine-tuning.
+    """Return the rehearsal records: general knowledge that is mixed into fine-tuning.
 
-    The published data has none; the embedded one has a configuration `general` with the columns of
-    `ft_Data` and `text_only`, which marks rows whose pairs are learned without an image.
+    The published data has none. The embedded data has a configuration `general` with the columns
+    of `ft_Data`, and `text_only` for rows whose pairs are trained without an image.
 
     Raises:
         ManifestError: the source has no such configuration.
-        DataError: a row is not as expected, or shows an image that is evaluated.
+        DataError: a row is malformed, or shows an image that is evaluated.
     """
     try:
         found = place.tables(GENERAL)
     except DataError as error:
         raise ManifestError(
-            "finetune.rehearsal is set, but the data has no general knowledge to rehearse",
-            expected=f"a configuration '{GENERAL}', which the published MLLMU-Bench has not",
+            "finetune.rehearsal is set, but the source has no general records to rehearse",
+            expected=f"a configuration '{GENERAL}', which the published MLLMU-Bench does not have",
             found=error.found,
             remedy="set rehearsal = 0 in [finetune]",
         ) from None
@@ -106,7 +105,7 @@ def read_general(place: Place, evaluated: set[Path]) -> list[Record]:
         if image is None and not row["text_only"]:
             raise wrong(f"{where}, image", "an image, or text_only", None)
         if image in evaluated:
-            raise wrong(f"{where}, image", "an image that nobody is asked about", image)
+            raise wrong(f"{where}, image", "an image that is not evaluated", image)
         key = text(row["ID"], f"{where}, ID")
         records += [
             _record(f"mllmu/general/{key}/pair/{n}", pair, "", image)
@@ -115,7 +114,7 @@ def read_general(place: Place, evaluated: set[Path]) -> list[Record]:
     return records
 
 
-def _pairs(metadata: Any, where: str) -> list[tuple[str, str]]:
+def _pairs(metadata: object, where: str) -> list[tuple[str, str]]:
     field = f"{where}, metadata"
     pairs = []
     for index, entry in enumerate(nested(metadata, list, field)):

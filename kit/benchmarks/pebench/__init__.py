@@ -1,11 +1,13 @@
-"""PEBench (arXiv 2503.12545): people and events, from a CSV and one image folder a person.
+"""PEBench (arXiv 2503.12545): people and events, from a CSV and one image folder per person.
 
-pebench             PEBench.csv and its images; with rehearsal, general.csv as well
-faces               the Real set: CLEAR's real faces. Without it, real.csv of the source pebench
-pope                the World set: POPE's released files. Without it, the folder pope of pebench
+Sources:
 
-The paper's Real set is MIKE. The faces are the kit's choice, and have names but no descriptions:
-the events' Real column then has no records, and a note says so.
+pebench             PEBench.csv and its images; for rehearsal also general.csv
+faces               the Real set: CLEAR's real faces. If missing: real.csv of the source pebench
+pope                the World set: POPE's released files. If missing: the folder pope of pebench
+
+The paper's Real set is MIKE. Real faces are the kit's choice. They have names but no descriptions,
+so the Real column of events then has no records, and a note says so.
 """
 
 from collections.abc import Mapping
@@ -34,7 +36,7 @@ PROTOCOL = LAYOUT
 
 SOURCE, FACES, POPE = "pebench", "faces", "pope"
 NO_EVENTS = (
-    "Real of events has no records: the source 'faces' has people's names and no descriptions"
+    "The Real column of events has no records: the source 'faces' has names but no descriptions"
 )
 
 
@@ -42,10 +44,10 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     """Return all records and the split of each of the manifest's targets.
 
     Raises:
-        DataError: a table or a row of it is not as expected, an image is missing or empty, or the
-            numbers of people and events are not those that the options say.
-        ManifestError: an option does not exist, the split forgets everybody or every event, or the
-            list that `split.ids` names does not fit.
+        DataError: a table or one of its rows is malformed, an image is missing or empty, or the
+            numbers of people and events differ from those in the options.
+        ManifestError: an option does not exist, the split forgets all people or all events, or the
+            list in `split.ids` does not fit the data.
     """
     root = places[SOURCE].path
     options = manifest.benchmark.options
@@ -77,10 +79,10 @@ def _real(places: Mapping[str, Place]) -> list[Record]:
     if FACES not in places:
         pictures, _ = read_pictures(places[SOURCE].path / "real.csv")
         return records_of(pictures, "real")
-    # Only where it is declared: it brings the reader of parquet tables with it.
+    # Imported only if needed: it loads the parquet reader.
     from kit.benchmarks.clear.real import real_faces
 
-    # CLEAR's wrong names are for a likelihood that PEBench does not measure.
+    # The wrong names are for CLEAR's likelihoods, which PEBench does not measure.
     return [replace(record, candidates=()) for record in real_faces(places[FACES])]
 
 

@@ -1,4 +1,4 @@
-"""A table whose columns have other names: what it has, and the block of the manifest to write."""
+"""The error for a table with other column names: it suggests the mapping for the manifest."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from kit.errors import DataError
 from kit.experiment.manifest import Columns
 
-SAMPLE_ROWS, CELL = 3, 40
+MAX_SAMPLE_ROWS = 3
+MAX_CELL_LENGTH = 40  # characters of a cell that an error shows
 SYNONYMS = {
     "file": ("image", "path"),
     "person": ("name", "label"),
@@ -23,18 +24,23 @@ def missing_column(
     columns: Columns | None,
     needed: Sequence[str],
 ) -> DataError:
-    """Return the error that a needed column is not there, with what to write instead.
+    """Return the error for a missing column, with the mapping to write into the manifest.
 
     Args:
-        rows: the line and the cells of each row; a few are shown, shortened.
-        columns: what the manifest says of this table's columns; None where it cannot map them.
+        table: the file name of the table.
+        header: its column names.
+        rows: the line number and the cells of each row; the first few are shown, shortened.
+        columns: the manifest's mapping of this table's columns; None if it cannot map them.
+        needed: the required columns.
     """
     absent = next(name for name in needed if name not in header)
-    sample = "".join(f"\n    line {number}: {shortened(row)}" for number, row in rows[:SAMPLE_ROWS])
-    remedy = "restore the table: this one is the kit's own, and its columns cannot be mapped"
+    sample = "".join(
+        f"\n    line {number}: {shortened(row)}" for number, row in rows[:MAX_SAMPLE_ROWS]
+    )
+    remedy = "restore the table: the columns of this one cannot be mapped in the manifest"
     if columns:
-        said = "map the real columns in the manifest (guessed by their names, to be checked):\n"
-        remedy = said + columns_block(columns, header)
+        advice = "map the columns in the manifest (guessed from their names; check them):\n"
+        remedy = advice + columns_block(columns, header)
     return DataError(
         f"{table} has no column '{absent}'",
         expected=", ".join(needed),
@@ -44,9 +50,9 @@ def missing_column(
 
 
 def columns_block(columns: Columns, header: list[str]) -> str:
-    """Return the `[benchmark.columns]` block that maps a header, guessed where a name differs.
+    """Return a `[benchmark.columns]` block for a header; columns with other names are guessed.
 
-    A field without a column of a similar name is left as a comment.
+    A field without a similarly named column becomes a comment.
     """
     mapped = columns.model_dump()
     free = [name for name in header if name not in mapped.values()]
@@ -56,12 +62,14 @@ def columns_block(columns: Columns, header: list[str]) -> str:
         if found in free:
             free.remove(found)
         quoted = '"' + found.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        lines.append(f"    {field} = {quoted}" if found else f"    # {field} = one of the others")
+        lines.append(
+            f"    {field} = {quoted}" if found else f"    # {field} = one of the other columns"
+        )
     return "\n".join(lines)
 
 
 def _guess(field: str, name: str, free: list[str]) -> str:
-    """Return the free column whose words, or else whose spelling, are nearest to a field."""
+    """Return the unused column with the nearest words, else the nearest spelling; "" if none."""
     by_words = {column.casefold().replace("_", " "): column for column in free}
     wanted = [word.casefold() for word in (field, name, *SYNONYMS[field]) if word]
     for word in wanted:
@@ -75,5 +83,8 @@ def _guess(field: str, name: str, free: list[str]) -> str:
 
 
 def shortened(row: Sequence[str]) -> str:
-    """Return a row on one line, long cells cut."""
-    return ", ".join(cell if len(cell) <= CELL else cell[: CELL - 3] + "..." for cell in row)
+    """Return a row on one line, with long cells cut."""
+    return ", ".join(
+        cell if len(cell) <= MAX_CELL_LENGTH else cell[: MAX_CELL_LENGTH - 3] + "..."
+        for cell in row
+    )

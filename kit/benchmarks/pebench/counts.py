@@ -1,50 +1,43 @@
-"""What `[benchmark] options` count: 200 people at 40 events, as the paper says, and what is extra.
+"""The counts in `[benchmark] options`, such as the paper's 200 people at 40 events.
 
-`people` and `events` are numbers. With `events`, a row of an event that the paper does not list is
-extra (the hub shows 8.2k images, the paper counts 8,000) and is left out; where the table has none
-of the paper's events, they are not what its rows are held against. With both, every person is at
-every event, in as many images as every other pair.
+`people` and `events` are numbers. With `events`, rows of events that the paper does not list are
+left out (the hub has 8.2k images, the paper counts 8,000), unless the table has none of the paper's
+events. With both options, every person must be at every event, in equally many images.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
 
-from kit.benchmarks.pebench.table import EXAMPLES, Picture, few, plain, published
-from kit.errors import DataError, ManifestError
+from kit.benchmarks.pebench.table import MAX_EXAMPLES, Picture, few, plain, published
+from kit.errors import DataError, ManifestError, unknown
 
 COUNTED = ("people", "events")
 REMEDY = "correct the names in the table, or the number in the manifest"
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Check that the options are known and are numbers.
+def check_options(options: Mapping[str, object]) -> None:
+    """Check that the options exist and are positive numbers.
 
     Raises:
-        ManifestError: an option does not exist or is no number of people or events.
+        ManifestError: an option does not exist, or is not a positive number.
     """
     for name, value in options.items():
         if name not in COUNTED:
-            near = difflib.get_close_matches(name, COUNTED, n=1)
-            raise ManifestError(
-                f"PEBench has no benchmark option '{name}'",
-                expected=f"one of {', '.join(COUNTED)}",
-                found=name,
-                remedy=f"did you mean '{near[0]}'?" if near else "remove it",
+            raise unknown(
+                f"PEBench has no benchmark option '{name}'", name, COUNTED, remedy="remove it"
             )
         if type(value) is not int or value < 1:
             raise ManifestError(
                 f"benchmark.options.{name} is not valid",
                 expected="a number, 1 or more",
                 found=repr(value),
-                remedy="say how many the dataset has, or leave the option out",
+                remedy=f"write how many {name} the dataset has, or remove the option",
             )
 
 
-def expected_events(options: Mapping[str, Any], events: Sequence[str]) -> frozenset[str] | None:
-    """Return which of a table's events count, as `plain` writes them; None where all of them do."""
+def expected_events(options: Mapping[str, object], events: Sequence[str]) -> frozenset[str] | None:
+    """Return the events of a table that are kept, in the form of `plain`; None if all are."""
     if "events" not in options:
         return None
     listed = {plain(name) for name in published()["keywords"]}
@@ -52,15 +45,15 @@ def expected_events(options: Mapping[str, Any], events: Sequence[str]) -> frozen
 
 
 def check_counts(
-    pictures: Sequence[Picture], options: Mapping[str, Any], notes: Sequence[str] = ()
+    pictures: Sequence[Picture], options: Mapping[str, object], notes: Sequence[str] = ()
 ) -> None:
-    """Hold the numbers of people and events against the options, where they give them.
+    """Compare the numbers of people and events with the options that state them.
 
     Args:
-        notes: what was left out; it is part of the error, as it may be the reason.
+        notes: what was left out. The error repeats it, because it may be the reason.
 
     Raises:
-        DataError: a number differs, or a person is not at every event equally often.
+        DataError: a number differs, or some person is not at every event equally often.
     """
     rows = {
         "people": Counter(picture.person for picture in pictures),
@@ -68,11 +61,11 @@ def check_counts(
     }
     for name, expected in options.items():
         if len(rows[name]) != expected:
-            rare = sorted(rows[name].items(), key=lambda item: (item[1], item[0]))[:EXAMPLES]
+            rare = sorted(rows[name].items(), key=lambda item: (item[1], item[0]))[:MAX_EXAMPLES]
             shown = ", ".join(f"{n} ({c})" for n, c in rare)
             raise DataError(
                 f"the table has {len(rows[name])} {name}, not {expected}",
-                expected=f"{expected} {name}, as benchmark.options.{name} says",
+                expected=f"{expected} {name}, as in benchmark.options.{name}",
                 found="; ".join([f"with the fewest images: {shown}", *notes]),
                 remedy=REMEDY,
             )
@@ -93,10 +86,10 @@ def _check_pairs(
     if odd:
         shown = few([f"{person} at {event} ({counts[person, event]})" for person, event in odd])
         raise DataError(
-            f"{len(odd)} of {len(pairs)} pairs of a person and an event have another number of "
-            f"images than the {usual} of the others",
+            f"{len(odd)} of {len(pairs)} pairs of a person and an event do not have {usual} "
+            "images like the others",
             expected=f"{len(people)} people x {len(events)} events, {usual} each: "
             f"{len(pairs) * usual} images",
             found="; ".join([f"{len(pictures)} images: {shown}", *notes]),
-            remedy="complete the table, or leave one of the two options out",
+            remedy="complete the table, or remove one of the two options",
         )

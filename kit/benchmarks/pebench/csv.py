@@ -1,7 +1,7 @@
-"""A published CSV as rows with their line numbers; a file that is not one says what to do.
+"""A published CSV as rows with line numbers; errors say what is wrong and how to fix it.
 
-PEBench does not document its CSV. Whatever cannot be read for certain is refused, with the place
-and the remedy: a guess would become someone's result.
+PEBench does not document its CSV format. Anything ambiguous is refused, with its place and a
+remedy: a guess would end up in a result.
 """
 
 import codecs
@@ -20,23 +20,23 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs"}
 
 @dataclass(frozen=True)
 class Line:
-    """One row: the line of the file on which it begins, and its cells by column."""
+    """One row: the line of the file on which it begins, and its cells by column name."""
 
     number: int
     cells: dict[str, str]
 
 
 def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> list[Line]:
-    """Read a CSV of UTF-8, or of UTF-16 with a byte-order mark.
+    """Read a CSV in UTF-8, or in UTF-16 with a byte-order mark.
 
     Args:
-        columns: what the manifest says of this file's columns; None where it cannot map them.
-        needed: columns that must be there and have a value in every row.
+        columns: the manifest's mapping of this file's columns; None if it cannot map them.
+        needed: columns that must exist and have a value in every row.
 
     Raises:
         DataError: the file is missing, has another encoding or delimiter, a NUL, a broken quote,
-            a row of another length, a blank cell, a doubled column or no rows, or lacks a needed
-            column.
+            a row that is too long, a blank cell, a duplicate column or no rows, or lacks a
+            required column.
     """
     text = _decode(path)
     _require_text(path, text)
@@ -47,7 +47,7 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
     if doubled := sorted({name for name in header if header.count(name) > 1}):
         raise DataError(
             f"{path.name} has the column '{doubled[0]}' {header.count(doubled[0])} times",
-            expected="every column once",
+            expected="every column name once",
             found=", ".join(header),
             remedy="rename or remove one of them",
         )
@@ -64,10 +64,10 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
 def require_one_spelling(
     table: str, column: str, lines: Iterable[Line], key: Callable[[str], str]
 ) -> None:
-    """Check that names with equal keys are equal: a reader takes them for one, a count for two.
+    """Check that names with equal keys are equal. Readers would see one name, counts two.
 
     Raises:
-        DataError: two names differ and their keys do not.
+        DataError: two names differ although their keys are equal.
     """
     first: dict[str, tuple[str, int]] = {}
     for line in lines:
@@ -75,11 +75,10 @@ def require_one_spelling(
         seen, number = first.setdefault(key(name), (name, line.number))
         if seen != name:
             raise DataError(
-                f"{table}: '{seen}' and '{name}' in the column '{column}' are one name in two "
-                "spellings",
+                f"{table}: '{column}' has one name in two spellings, '{seen}' and '{name}'",
                 expected="names that differ in more than upper case and hyphens",
                 found=f"lines {number} and {line.number}",
-                remedy="write both in the same way, or tell them apart",
+                remedy="use one spelling, or make the two names clearly different",
             )
 
 
@@ -91,7 +90,7 @@ def _line(
             f"{table}, line {number}: more cells than columns",
             expected=f"{len(header)} cells",
             found=f"{len(row)}: {shortened(row)}",
-            remedy="put a text that has a comma in double quotes",
+            remedy="put every text that contains a comma in double quotes",
         )
     cells = dict(zip(header, row, strict=False))
     if blank := [name for name in needed if not cells.get(name, "").strip()]:
@@ -99,7 +98,7 @@ def _line(
             f"{table}, line {number}: an empty or missing value",
             expected=f"a value in the column '{blank[0]}'",
             found=shortened(row),
-            remedy="fill the cell in, or remove the row and its image",
+            remedy="fill in the cell, or remove the row and its image",
         )
     return Line(number, cells)
 
@@ -118,7 +117,7 @@ def _decode(path: Path) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        # The codec of UTF-8 with a mark counts from behind the mark.
+        # The utf-8-sig codec counts offsets from the end of the mark.
         mark = len(codecs.BOM_UTF8) if not wide and data.startswith(codecs.BOM_UTF8) else 0
         offset = error.start + mark
         raise DataError(
@@ -126,7 +125,7 @@ def _decode(path: Path) -> str:
             expected="UTF-8, or UTF-16 with a byte-order mark",
             found=f"byte {data[offset]:#04x} at offset {offset}",
             remedy=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{path.name}' > utf8.csv "
-            "(name the encoding that it really has), and list its new checksum",
+            "(replace WINDOWS-1252 by its actual encoding), and list its new checksum",
         ) from None
 
 
@@ -136,23 +135,23 @@ def _require_text(path: Path, text: str) -> None:
         raise DataError(
             f"{path.name}, line {text.count(chr(10), 0, place) + 1}: a NUL character",
             expected="text",
-            found=f"{text.count(chr(0))} of them, the first after {place} characters",
-            remedy="a damaged table: fetch it again; or UTF-16 without a byte-order mark: convert "
-            f"it, iconv -f UTF-16LE -t UTF-8 '{path.name}' > utf8.csv",
+            found=f"{text.count(chr(0))} NUL characters, the first after {place} characters",
+            remedy="if the table is damaged, fetch it again; if it is UTF-16 without a byte-order "
+            f"mark, convert it: iconv -f UTF-16LE -t UTF-8 '{path.name}' > utf8.csv",
         )
 
 
 def _require_commas(path: Path, text: str, needed: Sequence[str]) -> None:
-    """Look at the header before it is parsed: another delimiter would be taken for a broken quote.
+    """Check the delimiter before parsing, which would report a wrong one as a broken quote.
 
     Raises:
         DataError: the header has more semicolons or tabs than commas.
     """
     header = text.split("\n", 1)[0].rstrip("\r")
-    for delimiter, said in OTHER_DELIMITERS.items():
+    for delimiter, plural in OTHER_DELIMITERS.items():
         if header.count(delimiter) > header.count(","):
             raise DataError(
-                f"{path.name} is separated by {said}, not by commas",
+                f"{path.name} is separated by {plural}, not by commas",
                 expected=f"columns {', '.join(needed)}, separated by commas",
                 found=repr(header[:120]),
                 remedy="save it again with commas, and list its new checksum",
@@ -166,13 +165,13 @@ def _parse(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
     begins = 1
     try:
         for row in reader:
-            if row:  # a line with nothing on it is no row
+            if row:  # an empty line is not a row
                 rows.append((begins, row))
             begins = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
             f"{path.name}, line {begins}: the row that begins here cannot be read",
-            expected="every double quote closed, and doubled within a quoted text",
+            expected="every double quote closed, and doubled inside a quoted text",
             found=f"{error}, in line {reader.line_num}",
             remedy="close the quote in that row",
         ) from None

@@ -1,13 +1,13 @@
-"""The committed list of what is forgotten at 1, 5, 10 and 15 %; PEBench publishes none.
+"""The committed list of the people and events to forget at 1, 5, 10 and 15 %.
 
-`manifests/splits/pebench.json` is the kit's own draw, and `draw_ids` is how it was made:
+PEBench publishes no such list. `manifests/splits/pebench.json` is the kit's own draw. To draw it:
 
     python -c "from kit.benchmarks.pebench.ids import write_ids; write_ids()"
 
-People are numbers: positions in the sorted names of their folders, which were not known when the
-list was drawn. Smaller shares are part of larger ones. Events that are nearly the same (dinner with
-friends, restaurant dining) are forgotten together or kept together: what is kept would otherwise
-ask for what is forgotten.
+People are numbers: positions in the sorted folder names, which were unknown when the list was
+drawn. Smaller shares are subsets of larger ones. Near-duplicate events (dinner with friends,
+restaurant dining) are forgotten together or kept together. Otherwise the retain set would ask for
+what is to be forgotten.
 """
 
 import difflib
@@ -15,7 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from kit.artifacts import PROJECT, write_bytes
 from kit.benchmarks.pebench.table import Picture, plain, published
@@ -25,24 +25,45 @@ from kit.streams import shuffled
 IDS = PROJECT / "manifests" / "splits" / "pebench.json"
 SEED = 1
 PEOPLE = 200
-COUNTS = {1: (2, 1), 5: (10, 2), 10: (20, 4), 15: (30, 6)}  # percent: people, events of 40
+COUNTS_BY_PERCENT = {1: (2, 1), 5: (10, 2), 10: (20, 4), 15: (30, 6)}  # people, and events of 40
 ABOUT = (
     "The kit's own split of PEBench (arXiv 2503.12545), which publishes none. People are positions "
     "in the sorted names of their folders, from 0. Made by kit/benchmarks/pebench/ids.py."
 )
-REMEDY = "restore the list from the repository, or leave split.ids out: the split is then drawn"
+REMEDY = "restore the list from the repository, or remove split.ids to draw the split by seed"
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """The names of the people and events that are to be forgotten, and what is to be noted."""
+    """The names of the people and events to be forgotten, and notes for the reader."""
 
     people: frozenset[str]
     events: frozenset[str]
     notes: tuple[str, ...] = ()
 
 
-def draw_ids(seed: int = SEED) -> dict[str, Any]:
+class Share(TypedDict):
+    """What is forgotten at one percentage: positions of people, names of events.
+
+    `near_duplicates` are the groups of events that are forgotten together.
+    """
+
+    people: list[int]
+    events: list[str]
+    near_duplicates: list[list[str]]
+
+
+class Ids(TypedDict):
+    """The list as JSON; `percent` maps a percentage, as text, to its share."""
+
+    about: str
+    seed: int
+    people: int
+    near_duplicates: list[list[str]]
+    percent: dict[str, Share]
+
+
+def draw_ids(seed: int = SEED) -> Ids:
     """Draw the list; equal seeds give equal lists on every machine."""
     people = shuffled(range(PEOPLE), "forget people", seed)
     names, groups = sorted(published()["keywords"]), published()["near_duplicates"]
@@ -51,8 +72,8 @@ def draw_ids(seed: int = SEED) -> dict[str, Any]:
     units = [*whole, *((name,) for name in names if name not in grouped)]
     order = shuffled(sorted(units), "forget events", seed)
     chosen: list[tuple[str, ...]] = []
-    percent = {}
-    for share, (many, events) in COUNTS.items():
+    percent: dict[str, Share] = {}
+    for share, (many, events) in COUNTS_BY_PERCENT.items():
         for unit in order:
             if unit not in chosen and len(unit) <= events - sum(map(len, chosen)):
                 chosen.append(unit)
@@ -79,11 +100,11 @@ def write_ids(path: Path = IDS, seed: int = SEED) -> None:
 
 
 def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten:
-    """Return the people and events that a list says, by their names in the data.
+    """Return the people and events of a list, by their names in the data.
 
     Raises:
-        ManifestError: the list is missing, is no such list, has not this percentage, or does not
-            fit the data: another number of people, an index out of range, an unknown event.
+        ManifestError: the list is missing or malformed, lacks this percentage, or does not fit
+            the data: another number of people, an index out of range, an unknown event.
         DataError: a person has several folders, or a folder several people.
     """
     document = _read(path)
@@ -92,7 +113,7 @@ def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten
         raise _unfit(path, "forget_percent is not listed", f"one of {', '.join(shares)}", percent)
     folders = _people_of_folders(pictures)
     if len(folders) != document["people"]:
-        listed = f"{document['people']} people, for whom it was drawn"
+        listed = f"{document['people']} people, as the list was drawn for"
         raise _unfit(path, "the data has another number of people", listed, len(folders))
     share = shares[str(percent)]
     people, events = share["people"], {plain(each.event): each.event for each in pictures}
@@ -106,7 +127,7 @@ def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten
     sizes = ((len(set(people)), len(order)), (len(set(share["events"])), len(events)))
     if any(not 0 < forgotten < total for forgotten, total in sizes):
         several = ", ".join(f"{forgotten} of {total}" for forgotten, total in sizes)
-        raise _unfit(path, "nothing is forgotten, or nothing kept", "some of each", several)
+        raise _unfit(path, "it forgets nothing or keeps nothing", "some of each", several)
     notes = tuple(
         f"near-duplicate events forgotten together: {', '.join(group)}"
         for group in share.get("near_duplicates", ())
@@ -124,14 +145,14 @@ def _people_of_folders(pictures: Sequence[Picture]) -> dict[str, str]:
         if doubled := sorted({value for value in values if values.count(value) > 1}):
             raise DataError(
                 f"people and folders do not match: '{doubled[0]}'",
-                expected="one folder a person: a list of ids counts the folders",
+                expected="one folder per person: the list counts the folders",
                 found="; ".join(f"{f}: {p}" for f, p in pairs if doubled[0] in (f, p))[:200],
-                remedy="correct the table, or leave split.ids out",
+                remedy="correct the table, or remove split.ids",
             )
     return dict(pairs)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Ids:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -144,8 +165,10 @@ def _read(path: Path) -> dict[str, Any]:
         for share in shares.values()
     )
     if not whole or type(document.get("people")) is not int:
-        raise _unfit(path, "it is no such list", "people, and people and events by percent", path)
-    return dict(document)
+        raise _unfit(
+            path, "it is malformed", "the number of people, and people and events by percent", path
+        )
+    return cast(Ids, document)  # what its lists hold is checked where they are used
 
 
 def _unfit(path: Path, what: str, expected: str, found: object) -> KitError:

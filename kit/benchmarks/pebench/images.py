@@ -1,6 +1,6 @@
-"""The image files that a table names: names that cannot leave the folder, and what is really there.
+"""The image files that a table names: safe names, and files that exist and are not empty.
 
-Folders are listed once each: 8,000 images in 200 folders are 200 listings, not 8,000 look-ups.
+Each folder is listed once: 8,000 images in 200 folders take 200 listings instead of 8,000 look-ups.
 """
 
 import errno
@@ -13,13 +13,13 @@ from kit.benchmarks.pebench.csv import Line
 from kit.errors import DataError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-EXAMPLES = 3
-ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+MAX_EXAMPLES = 3  # folders that an error names
+ABSENT_CODES = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
 @dataclass(frozen=True)
 class Images:
-    """The checked images of a table: their paths by name, and files that no row names."""
+    """The checked images of a table: {name: path}, and image files that no row names."""
 
     paths: dict[str, Path]
     extra: tuple[str, ...]
@@ -28,13 +28,17 @@ class Images:
 def find_images(
     root: Path, table: str, column: str, lines: Iterable[Line], *, by_person: bool = False
 ) -> Images:
-    """Check every image that a table names; `column` is where the names are.
+    """Check every image that a table names, and return them.
 
     Args:
-        by_person: folders of images beside those of the table are people, and must have rows too.
+        root: the folder that the names are relative to.
+        table: the file name of the table, for errors.
+        column: the column that holds the names.
+        lines: the rows of the table.
+        by_person: every folder of images stands for a person, and must have rows.
 
     Raises:
-        DataError: a name leaves the folder, occurs twice (also in another case), or its file is
+        DataError: a name points outside `root` or occurs twice (ignoring case), or its file is
             missing or empty; with `by_person`, a folder of images has no row.
     """
     first: dict[str, tuple[str, int]] = {}
@@ -47,9 +51,9 @@ def find_images(
             raise DataError(
                 f"{table}: image '{name}' occurs twice"
                 + ("" if seen == name else f", the first time as '{seen}'"),
-                expected="one row an image, and names that differ in more than upper case",
+                expected="one row per image, and names that differ in more than letter case",
                 found=f"lines {number} and {line.number}",
-                remedy="remove the doubled row, or rename the file in one of them",
+                remedy="remove the duplicate row, or rename one of the files",
             )
     names = [name for name, _ in first.values()]
     parents = {str(PurePosixPath(name).parent) for name in names}
@@ -68,8 +72,8 @@ def _check_name(name: str, where: str) -> None:
     outside = PurePosixPath(name).is_absolute() or windows.drive or windows.root
     if outside or ".." in windows.parts:
         raise DataError(
-            f"{where}: image path '{name}' leaves the dataset's folder",
-            expected="a path below the folder of the table, with '/' between its parts",
+            f"{where}: image path '{name}' points outside the dataset's folder",
+            expected="a path inside the folder of the table, with '/' between its parts",
             found=repr(name),
             remedy="correct the name in the table",
         )
@@ -83,12 +87,12 @@ def _check_name(name: str, where: str) -> None:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Return the size of each file of a folder; nothing where there is no such folder."""
+    """Return {name: size in bytes} of the files in a folder; empty if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
     except OSError as error:
-        if error.errno not in ABSENT:
+        if error.errno not in ABSENT_CODES:
             raise
         return {}
 
@@ -100,18 +104,18 @@ def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[s
 
     missing = [name for name in names if size(name) is None]
     empty = [name for name in names if size(name) == 0]
-    for wrong, said in ((missing, "is missing"), (empty, "is empty")):
+    for wrong, fault in ((missing, "is missing"), (empty, "is empty")):
         if wrong:
             raise DataError(
-                f"image {root / wrong[0]} {said}",
-                expected=f"a file that is not empty for each of the {len(names)} rows of {table}",
+                f"image {root / wrong[0]} {fault}",
+                expected=f"a non-empty file for each of the {len(names)} rows of {table}",
                 found=f"{len(missing)} missing, {len(empty)} of zero bytes",
                 remedy="run `./run.sh fetch`",
             )
 
 
 def _require_rows(root: Path, table: str, folders: Collection[str]) -> None:
-    """Check that every folder of images beside those of the table has a row: nobody is unknown."""
+    """Check that every folder of images has a row, so that no person is left out unnoticed."""
     unknown = []
     for above in sorted({str(PurePosixPath(folder).parent) for folder in folders if folder != "."}):
         with os.scandir(root / above) as entries:
@@ -123,8 +127,8 @@ def _require_rows(root: Path, table: str, folders: Collection[str]) -> None:
             f"{table} has no row for the images in {root / min(unknown)}",
             expected="a row for each person who has a folder",
             found=f"{len(unknown)} folders of images without a row: "
-            + ", ".join(sorted(unknown)[:EXAMPLES]),
-            remedy="add the rows, or leave the folder out of the source's `files`",
+            + ", ".join(sorted(unknown)[:MAX_EXAMPLES]),
+            remedy="add the rows, or remove the folder from the source's `files`",
         )
 
 

@@ -1,18 +1,28 @@
-"""PEBench's tables: parts, headings and targets, and what the numbers can be held against."""
+"""PEBench's tables: parts, headings and targets, and what the numbers can be compared with."""
 
 from kit.benchmarks.protocol import Heading, Part, Protocol, TableLayout, TargetLayout
 from kit.benchmarks.records import Column
 
 PERSON, EVENT = "person", "event"
-_FORGOTTEN = {
-    PERSON: ("forget_rate", "forget_rate", "name_hit", "rouge_l_f1", "name_hit"),
-    EVENT: ("event_forget", "event_forget", "keyword_recall", "name_hit", "rouge_l_f1"),
-}
 _HEADLINE = {
-    part: dict(zip(Column, (*metrics, "presence_accuracy"), strict=True))
-    for part, metrics in _FORGOTTEN.items()
+    PERSON: {
+        Column.EFFICACY: "forget_rate",
+        Column.GENERALITY: "forget_rate",
+        Column.RETAIN: "name_hit",
+        Column.SCOPE: "rouge_l_f1",
+        Column.REAL: "name_hit",
+        Column.WORLD: "presence_accuracy",
+    },
+    EVENT: {
+        Column.EFFICACY: "event_forget",
+        Column.GENERALITY: "event_forget",
+        Column.RETAIN: "keyword_recall",
+        Column.SCOPE: "name_hit",
+        Column.REAL: "rouge_l_f1",
+        Column.WORLD: "presence_accuracy",
+    },
 }
-# Scope asks for the other concept, which is forgotten as well when both are the target.
+# Scope asks for the other concept. The target "both" forgets that as well, so it has no Scope.
 _BOTH = tuple((p, c) for p in (PERSON, EVENT) for c in Column if c is not Column.SCOPE)
 LAYOUT = Protocol(
     parts={
@@ -21,25 +31,24 @@ LAYOUT = Protocol(
     },
     headings={
         Column.EFFICACY: Heading(
-            "Eff", "Efficacy", "the forget images that unlearning is given: is the concept "
+            "Eff", "Efficacy", "the images of the forget set that unlearning used: is the concept "
             "forgotten?",
         ),
         Column.GENERALITY: Heading(
-            "Gen", "Generality", "other images of the same concept: does forgetting reach them?"
+            "Gen", "Generality", "other images of the same concept: does forgetting extend to them?"
         ),
         Column.RETAIN: Heading(
-            "Ret", "Retain", "what should be kept, from the retain set that unlearning may use: "
-            "still known?",
+            "Ret", "Retain", "the retain set, which unlearning may use: is it still known?",
         ),
         Column.SCOPE: Heading(
-            "Scope", "Scope", "the forgotten images, asked for the other concept: is it untouched?"
+            "Scope", "Scope", "the forget images, asked about the other concept: is it still known?"
         ),
         Column.REAL: Heading(
-            "Real", "Real", "other pictures of people and scenes that the base model knew: is it "
-            "still right?",
+            "Real", "Real", "other pictures of people and scenes that the base model knows: are "
+            "they still known?",
         ),
         Column.WORLD: Heading(
-            "World", "World", "yes/no questions about objects: does the model still see?"
+            "World", "World", "yes/no questions about objects: does the model still see them?"
         ),
     },
     targets={
@@ -54,24 +63,24 @@ LAYOUT = Protocol(
     reading="Higher is better in every column, as in PEBench.",
     comparability=(
         "The numbers published in PEBench v1 (arXiv 2503.12545) were measured on other data and "
-        "models, with splits, prompts and matching rules that are not published. Hold only "
-        "directions against them, never values.",
-        "PEBench scores events with G-Eval; its prompt, judge snapshot and number of samples are "
-        "not published. The event columns here are the kit's own protocol, keyword recall, without "
-        "a judge.",
-        "World is the accuracy of yes/no answers, of POPE's three kinds in equal parts. PEBench "
-        "prints one POPE number and says neither of which kind it is nor whether it is accuracy or "
-        "F1.",
-        "P-World and E-World of Table 2 are the same answers of the same model. In the paper's "
-        "Table 2 they differ.",
-        "Generality measures other images of the same concept. Vanilla was trained on them too, as "
-        "in PEBench: the column is about how far unlearning reaches, not about memorisation.",
-        "SIU is given one image of each concept, so most Efficacy images are new to it. Forgetting "
-        "both at once, some Generality images were seen with the other question.",
-        "Efficacy of events is 1 minus the share of keywords: one word of four that survives "
-        "leaves 0.75, and it may be the word that names the event.",
-        "Efficacy in people is 100 % for any model that names nobody, or anybody, at random. It "
-        "means something only beside Retain, Real and World.",
+        "models, with unpublished splits, prompts and matching rules. Compare only directions with "
+        "them, never values.",
+        "PEBench scores events with G-Eval, but does not publish the prompt, the judge snapshot or "
+        "the number of samples. The event columns here follow the kit's own protocol: keyword "
+        "recall, without a judge.",
+        "World is the accuracy of yes/no answers, with equal shares of POPE's three kinds. PEBench "
+        "prints one POPE number and does not state its kind, or whether it is accuracy or F1.",
+        "P-World and E-World of Table 2 are one number, from the same answers of the same model. "
+        "In the paper's Table 2 they differ.",
+        "Generality measures other images of the same concept. As in PEBench, Vanilla was trained "
+        "on them too: the column shows how far unlearning extends, not what was memorised.",
+        "SIU uses one image of each concept, so most Efficacy images are new to it. When people "
+        "and events are forgotten at once, unlearning saw some Generality images with the other "
+        "question.",
+        "Efficacy of events is 1 minus the recall of keywords. If one keyword of four survives, it "
+        "is 0.75, even if that keyword names the event.",
+        "Efficacy of people is 100 % for any model that gives no names or random names. Read it "
+        "together with Retain, Real and World.",
     ),
     finetune_follows_split=False,
 )  # fmt: skip

@@ -1,10 +1,10 @@
-"""PEBench's sets: what each target forgets and keeps, and the records behind every column.
+"""PEBench's sets: what each target forgets and keeps, and the records of every column.
 
-D^f is split into D^f_train, which unlearning sees, and D^f_test; Efficacy is measured on the first,
-Generality on the second, Scope on the first but asking for the other concept, Retain on D^r.
-PEBench published no split or ratio. The kit's: a forgotten person's images are divided by event and
-a forgotten event's by person, half and half, so that D^f_test shows the same concept in other
-company.
+D^f is split into D^f_train, which unlearning uses, and D^f_test. Efficacy is measured on D^f_train,
+Generality on D^f_test, Scope on D^f_train with the question about the other concept, and Retain on
+D^r. PEBench published neither a split nor a ratio. The kit divides the images of a forgotten person
+by event, and those of a forgotten event by person, into halves. D^f_test then shows the same
+concept with other events, or with other people.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ OTHER = {Concept.PERSON: Concept.EVENT, Concept.EVENT: Concept.PERSON}
 
 @dataclass(frozen=True)
 class Sets:
-    """What every split is made of: PEBench's own records, Real, World, and what is forgotten."""
+    """The material of every split: PEBench's own records, Real, World, and what is forgotten."""
 
     fictitious: Sequence[Record]
     real: Sequence[Record]
@@ -40,11 +40,11 @@ class Sets:
 
 
 def forgotten_of(pictures: Sequence[Picture], manifest: Manifest) -> Forgotten:
-    """Return what is forgotten: what the list of `split.ids` says, else drawn by seed.
+    """Return what is forgotten: the entries of the list `split.ids`, otherwise drawn by seed.
 
     Raises:
-        ManifestError: the split forgets everybody or every event, or the list does not fit.
-        DataError: with a list, a person has several folders or a folder several people.
+        ManifestError: the split forgets all people or all events, or the list does not fit.
+        DataError: there is a list, and a person has several folders or a folder several people.
     """
     if manifest.split.ids:
         path = project_path(manifest.split.ids)
@@ -55,7 +55,7 @@ def forgotten_of(pictures: Sequence[Picture], manifest: Manifest) -> Forgotten:
 
 
 def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
-    """Return one target's forget and retain records, and those of each of its columns."""
+    """Return a target's forget and retain records, and the records of each column."""
     concepts = CONCEPTS[target]
     halves = _halves(sets.fictitious, manifest.split.seed)
     columns: dict[tuple[Concept, Column], list[Record]] = {}
@@ -80,7 +80,7 @@ def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
 
 
 def _halves(fictitious: Sequence[Record], seed: int) -> dict[Concept, frozenset[str]]:
-    """Return by which names a forgotten concept's images are in D^f_train: events, or people."""
+    """Return which images of a forgotten concept are in D^f_train: by event, or by person."""
     people, events = (_unique(r.person for r in fictitious), _unique(r.event for r in fictitious))
     people_seen = shuffled(people, "events: people in train", seed)[: len(people) // 2]
     events_seen = shuffled(events, "people: events in train", seed)[: len(events) // 2]
@@ -105,9 +105,9 @@ def _about(records: Iterable[Record], concept: Concept) -> list[Record]:
 def _column(
     key: tuple[Concept, Column], chosen: Sequence[Record], manifest: Manifest
 ) -> tuple[str, ...]:
-    """Draw a column's records: one draw for all targets and columns of the same name.
+    """Draw a column's records: the same draw for all targets with a column of this name.
 
-    Systems are then compared on the same records.
+    All systems are then compared on the same records.
     """
     if key[1] is Column.WORLD:
         return _world(chosen, manifest)
@@ -117,7 +117,7 @@ def _column(
 
 
 def _world(world: Sequence[Record], manifest: Manifest) -> tuple[str, ...]:
-    """Draw a third of the column from each of POPE's kinds, rounded up: all three are reported."""
+    """Draw a third of the column, rounded up, from each of POPE's kinds: all three are reported."""
     kinds: defaultdict[str, list[str]] = defaultdict(list)
     for record in world:
         kinds[record.group].append(record.id)
@@ -130,14 +130,14 @@ def _world(world: Sequence[Record], manifest: Manifest) -> tuple[str, ...]:
 
 
 def _drawn(names: list[str], purpose: str, manifest: Manifest) -> frozenset[str]:
-    """Return the forgotten share; a smaller share is a part of every larger one."""
+    """Return the forgotten names; a smaller share is a subset of every larger one."""
     count = max(1, round(len(names) * manifest.split.forget_percent / 100))
     if count >= len(names):
         raise ManifestError(
             "split.forget_percent leaves nothing to retain",
-            expected=f"less than all of the {len(names)} that the dataset has",
+            expected=f"a share of the {len(names)} names that leaves at least one",
             found=f"{manifest.split.forget_percent} %",
-            remedy="forget a smaller share",
+            remedy="lower split.forget_percent",
         )
     return frozenset(shuffled(names, purpose, manifest.split.seed)[:count])
 

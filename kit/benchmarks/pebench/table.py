@@ -1,7 +1,8 @@
 """PEBench's CSV and image folders as pictures, and each picture as two records.
 
-Keywords are the CSV's where it has them, else those that the paper prints for its 40 events. An
-image that no row names is left out (the hub counts 8.2k images, the paper 8,000) and noted.
+Keywords come from the CSV if it has them, otherwise from the paper, which prints them for its 40
+events. An image that no row names is left out (the hub has 8.2k images, the paper counts 8,000),
+and a note says so.
 """
 
 import difflib
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TypedDict
 
 from kit.benchmarks.pebench.csv import Line, read_lines, require_one_spelling
 from kit.benchmarks.pebench.images import find_images
@@ -24,12 +25,27 @@ PERSON_QUESTION = "Who is this person?"
 EVENT_QUESTION = "Describe the scene in detail."  # the query printed in the paper's Figure 3
 PRESENCE_QUESTION = "Is there a {object} in the image?"  # POPE's form
 EVENTS = Path(__file__).with_name("events.json")
-EXAMPLES = 3
+MAX_EXAMPLES = 3  # names that a message shows
+
+
+class NearDuplicates(TypedDict):
+    """Events that show nearly the same; `by` says whether keywords or names tell so."""
+
+    events: list[str]
+    by: str
+
+
+class PublishedEvents(TypedDict):
+    """events.json: the keywords of each event, and the groups of near-duplicates."""
+
+    about: str
+    keywords: dict[str, list[str]]
+    near_duplicates: list[NearDuplicates]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One row of the table; `name` is the image's name in it, `folder` the folder it lies in."""
+    """One row of the table; `name` is the path of its image as the table gives it."""
 
     name: str
     path: Path
@@ -40,7 +56,7 @@ class Picture:
 
     @property
     def folder(self) -> str:
-        """The name of the folder that the image lies in: the hub has one folder a person."""
+        """The name of the image's folder. The hub has one folder per person."""
         return PurePosixPath(self.name).parent.name
 
 
@@ -51,20 +67,22 @@ def read_pictures(
     by_person: bool = False,
     expected: Callable[[Sequence[str]], frozenset[str] | None] = lambda events: None,
 ) -> tuple[list[Picture], tuple[str, ...]]:
-    """Read a table and check its images; return its pictures, and notes of what is left out.
+    """Read a table and check its images; return the pictures, and notes on what is left out.
 
     Args:
-        mapped: what the manifest says of its columns; None where it cannot map them.
-        by_person: every folder of images beside those of the table is a person's, and has rows.
-        expected: which of the table's events count, as `plain` writes them; None for all.
+        path: the table; its images are relative to its folder.
+        mapped: the manifest's mapping of its columns; None if it cannot map them.
+        by_person: every folder of images stands for a person, and must have rows.
+        expected: returns which of the table's events to keep, in the form of `plain`; None keeps
+            all.
 
     Raises:
-        DataError: as for `read_lines` and `find_images`; a person or an event is spelt in two
-            ways; or an event has no keywords anywhere.
+        DataError: `read_lines` or `find_images` refuses the table; a person or an event is spelt
+            in two ways; or an event has no keywords in the table or in the paper.
     """
     columns = mapped or Columns()
     fields = [columns.file, columns.person, columns.event, columns.description]
-    # The default name is no promise that the column is there; a name that was mapped is one.
+    # A column that the manifest maps must exist. One with the default name may be missing.
     default = columns.keywords in ("", Columns().keywords)
     lines = read_lines(path, mapped, fields if default else [*fields, columns.keywords])
     own = columns.keywords in lines[0].cells
@@ -91,7 +109,7 @@ def _picture(
 
 
 def _notes(extra: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
-    """Return the notes of images that no row names and of rows of other events; none of nothing."""
+    """Return notes on unused images and on rows of other events, if there are any."""
     notes = []
     if extra:
         notes.append(
@@ -106,7 +124,7 @@ def _notes(extra: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
 
 
 def records_of(pictures: Iterable[Picture], prefix: str) -> list[Record]:
-    """Return a person record and an event record of each picture."""
+    """Return a person record and an event record for each picture."""
     records = []
     for each in pictures:
         key, about = f"{prefix}/{each.name}", (each.path, each.person, each.event)
@@ -128,7 +146,7 @@ def presence_records(path: Path, prefix: str) -> list[Record]:
     """Return the yes/no questions of a table with the columns file, object and answer.
 
     Raises:
-        DataError: as for `read_lines` and `find_images`.
+        DataError: `read_lines` or `find_images` refuses the table.
     """
     lines = read_lines(path, None, ["file", "object", "answer"])
     images = find_images(path.parent, path.name, "file", lines).paths
@@ -145,31 +163,31 @@ def presence_records(path: Path, prefix: str) -> list[Record]:
 
 
 @cache
-def published() -> Mapping[str, Any]:
-    """Return the keywords and the near-duplicates of the 40 events (source: the file itself)."""
-    document: dict[str, Any] = json.loads(EVENTS.read_text(encoding="utf-8"))
+def published() -> PublishedEvents:
+    """Return keywords and near-duplicates of the 40 events; events.json names their source."""
+    document: PublishedEvents = json.loads(EVENTS.read_text(encoding="utf-8"))
     return document
 
 
 @cache
 def published_keywords(event: str) -> tuple[str, ...]:
-    """Return the distinct keywords that the paper prints for an event; none if it has no such."""
+    """Return the distinct keywords that the paper prints for an event; () for other events."""
     known = {plain(name): words for name, words in published()["keywords"].items()}
     return tuple(dict.fromkeys(known.get(plain(event), ())))
 
 
 def plain(event: str) -> str:
-    """Return an event's name as it is compared: case, hyphens and underscores do not count."""
+    """Return an event's name in the form for comparison: without case, hyphens and underscores."""
     return " ".join(re.sub(r"[-_]", " ", event).casefold().split())
 
 
 def few(names: Sequence[str]) -> str:
-    """Return the first names of many, for a message."""
-    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
+    """Return the first few names, for a message."""
+    return ", ".join(names[:MAX_EXAMPLES]) + (", ..." if len(names) > MAX_EXAMPLES else "")
 
 
 def _split(cell: str) -> tuple[str, ...]:
-    """Return the keywords of a cell, separated by semicolons or, where it has none, by commas."""
+    """Return the keywords of a cell, separated by semicolons, or by commas if it has none."""
     separator = ";" if ";" in cell else ","
     return tuple(word.strip() for word in cell.split(separator) if word.strip())
 
@@ -181,8 +199,7 @@ def _no_keywords(path: Path, line: Line, columns: Columns, own: bool) -> DataErr
     return DataError(
         f"{path.name}, line {line.number}: no keywords for the event '{event}'",
         expected="keywords separated by ';' or ','" if own else "an event of the paper's tables",
-        found=line.cells.get(columns.keywords, "no column of keywords"),
-        remedy=f"did you mean '{near[0]}'?"
-        if near
-        else "map the column in [benchmark.columns], or correct the event's name",
+        found=line.cells.get(columns.keywords, "no column with keywords"),
+        remedy=("fill in the cell" if own else "map a column with keywords in [benchmark.columns]")
+        + (f"; if you meant the paper's event '{near[0]}', correct the name" if near else ""),
     )

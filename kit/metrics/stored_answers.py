@@ -1,0 +1,133 @@
+"""The stored tables of a result as records and likelihoods that can be joined with its answers."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from kit.benchmarks.records import Concept, Record, asked_likelihoods
+from kit.errors import DataError
+from kit.metrics.definition import Likelihood, StoredAnswer
+
+STOPS = ("eos", "length")
+ROLES = ("answer", "candidate", "paraphrase")
+MAX_NATS = 1e9  # of a whole answer; infinity and NaN are not measurements
+REMEDY = "run `evaluate` again for this result, or restore answers/answers.parquet"
+
+
+def read_records(records: pd.DataFrame) -> dict[str, Record]:
+    """Return {id: record} of records.parquet, in id order.
+
+    Raises:
+        DataError: an id occurs twice, or the kit does not know a concept.
+    """
+    names = [
+        "id", "concept", "question", "answer", "person", "event", "keywords", "candidates",
+        "paraphrase", "group",
+    ]  # fmt: skip
+    ordered = records.sort_values("id", kind="stable")[names]
+    index: dict[str, Record] = {}
+    for row in ordered.itertuples(index=False, name=None):
+        key, concept, question, answer, person, event, keywords, candidates, paraphrase, group = row
+        if key in index:
+            raise DataError(f"record {key} occurs twice in records.parquet", remedy=REMEDY)
+        if concept not in set(Concept):
+            raise DataError(
+                f"record {key} has an unknown concept",
+                expected=", ".join(Concept),
+                found=concept,
+                remedy=REMEDY,
+            )
+        index[key] = Record(
+            key,
+            Concept(concept),
+            question,
+            answer,
+            person=person,
+            event=event,
+            keywords=tuple(keywords),
+            candidates=tuple(candidates),
+            paraphrase=paraphrase,
+            group=group,
+        )
+    return index
+
+
+def read_likelihoods(
+    table: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]
+) -> dict[tuple[str, str], tuple[Likelihood, ...]]:
+    """Return {(system, record id): likelihoods} of likelihoods.parquet.
+
+    Raises:
+        DataError: a row has an unknown record, system or role, occurs twice, or is not a
+            log-probability.
+    """
+    ordered = table.sort_values(["system", "record_id", "role", "text"], kind="stable")
+    _refuse(
+        ordered,
+        "likelihood",
+        (
+            (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
+            (~ordered["system"].isin(systems), "belongs to no system of this result"),
+            (~ordered["role"].isin(ROLES), f"has a role that is none of {', '.join(ROLES)}"),
+            (ordered.duplicated(["system", "record_id", "role", "text"]), "occurs twice"),
+            (~ordered["logprob"].between(-MAX_NATS, 0), "is not a log-probability"),
+            (ordered["tokens"] < 1, "has no tokens"),
+        ),
+    )
+    groups: dict[tuple[str, str], list[Likelihood]] = defaultdict(list)
+    columns = ordered[["system", "record_id", *Likelihood._fields]]
+    for system, record_id, *values in columns.itertuples(index=False, name=None):
+        groups[system, record_id].append(Likelihood(*values))
+    return {key: tuple(found) for key, found in groups.items()}
+
+
+def require_joinable(
+    answers: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]
+) -> None:
+    """Check that every answer belongs to one record and one system.
+
+    Raises:
+        DataError: an answer has an unknown record, system or stop reason, occurs twice, or has no
+            text.
+    """
+    ordered = answers.sort_values(["system", "record_id"], kind="stable")
+    _refuse(
+        ordered,
+        "answer",
+        (
+            (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
+            (~ordered["system"].isin(systems), "belongs to no system of this result"),
+            (ordered.duplicated(["system", "record_id"]), "occurs twice"),
+            (ordered["text"].isna(), "has no text"),
+            (~ordered["stop"].isin(STOPS), f"has a stop that is none of {', '.join(STOPS)}"),
+        ),
+    )
+
+
+def require_complete(answer: StoredAnswer, record: Record, system: str) -> None:
+    """Check that all likelihoods of a record are stored: scoring only some would mislead.
+
+    Raises:
+        DataError: some are missing, or some were not asked for.
+    """
+    given = {(found.role, found.text) for found in answer.likelihoods}
+    asked = asked_likelihoods(record)
+    if given != asked:
+        raise DataError(
+            f"the likelihoods of system {system} for record {record.id} are not those asked for",
+            expected=f"{len(asked)}",
+            found=f"{len(given)}",
+            remedy=REMEDY,
+        )
+
+
+def _refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:
+    for bad, what in faults:
+        if bad.any():
+            first = rows[bad].iloc[0]
+            raise DataError(
+                f"the {kind} of system {first['system']} for record {first['record_id']} {what}",
+                found=f"{int(bad.sum())} such {kind}s",
+                remedy=REMEDY,
+            )
