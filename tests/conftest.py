@@ -44,7 +44,7 @@ def damaged(signed: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def processor() -> Any:
-    """The processor of the embedded base model, built anew: its weights may not be there yet."""
+    """The processor of the embedded base model, built from code: its weights may not exist yet."""
     from kit.smoke.base import make_processor
 
     return make_processor()

@@ -81,7 +81,7 @@ def _render(
     if not result.is_dir():
         raise ManifestError(
             f"{result} is not a result folder, and --to takes one",
-            expected="the folder of a result: results/NAME-DIGEST, or one that somebody sent",
+            expected="the folder of a result: results/NAME-DIGEST, or one that you received",
             remedy=f"for the pages of your own run: ./run.sh report {result}"
             if result.suffix == ".toml"
             else "check the path",

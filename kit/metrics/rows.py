@@ -124,7 +124,7 @@ def measure(
         records, sets, answers, likelihoods: tables as stored in a result folder.
         systems: `systems` of run.json. One without a target (vanilla) is measured for every
             target, the others for their own one.
-        protocol: of the benchmark: which columns there are and what stands in them.
+        protocol: the benchmark's: which columns exist and what each one shows.
         definitions: {name: metric}, by default the newest version of each.
 
     Raises:

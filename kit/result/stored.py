@@ -84,7 +84,7 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
             raise MissingStageError(
                 f"{folder / name} does not exist",
                 expected=f"a whole result: {', '.join(INPUTS)}",
-                remedy="./run.sh all makes one; of somebody else's, get the whole folder",
+                remedy="./run.sh all makes one; if the result is not yours, get its whole folder",
             )
     report = folder / REPORT.rstrip("/")
     there = sorted(report.iterdir()) if pages and report.is_dir() else []

@@ -174,5 +174,5 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
             f"the folder is not what was signed; differing entries: {len(named)}",
             expected=f"exactly the {len(subjects)} signed files, as they were signed",
             found="\n    ".join(f"{show(name)}: {changes[name]}" for name in named),
-            remedy="get the result again; if you changed it yourself, ./run.sh sign anew",
+            remedy="get the result again; if you changed it yourself, sign it again: ./run.sh sign",
         )

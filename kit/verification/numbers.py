@@ -1,8 +1,8 @@
 """The numbers of a report, whoever rendered it: report.json and the CSV files.
 
-They are compared as numbers and structure. The words of a sentence may be another version's, for a
-result must outlive the wording of the kit; pages are held against what follows byte for byte in
-`kit.verification.pages`, where this kit's code rendered them.
+They are compared as numbers and structure. The words of a sentence may be those of another
+version, because a result must outlive the wording of the kit. `kit.verification.pages` compares
+pages byte for byte, where the code of this kit rendered them.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Make the pages of a report again from verified numbers, and compare them byte for byte.
 
-Only where the code that rendered them is this kit's: another version may word or draw the same
+This is done only if this kit's code rendered them. Another version may word or draw the same
 numbers in another way.
 """
 

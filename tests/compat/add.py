@@ -12,7 +12,7 @@ from tests.toys.signed_result import KEY, write_result
 def main() -> None:
     folder = FOLDER / __version__
     if folder.exists():
-        sys.exit(f"{folder} is there already, and stays as it is: raise kit.__version__ first")
+        sys.exit(f"{folder} exists and must not change: raise kit.__version__ first")
     folder.mkdir()
     (folder / PUBLIC).write_text(public_line(KEY.public_key()) + "\n", encoding="utf-8")
     sign(write_result(folder / RESULT), key=KEY)

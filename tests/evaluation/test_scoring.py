@@ -8,7 +8,7 @@ import torch
 
 from kit.benchmarks.records import Concept, Record, asked_likelihoods
 from kit.errors import ModelError
-from kit.evaluation import scoring
+from kit.evaluation import scoring, scoring_tasks
 from kit.model.batches import Batcher, chat_prompt, open_image
 
 torch.set_num_threads(1)
@@ -166,7 +166,7 @@ def test_a_batch_that_would_take_too_much_memory_is_parted(model, batcher, asked
     monkeypatch.setattr(scoring, "continuation_logprob", watched)
     many = [replace(asked[1], id=f"fact-{number}") for number in range(6)]
     length = max(count for key, (_, count) in whole.items() if key[0] == "fact")
-    monkeypatch.setattr(scoring, "MAX_POSITIONS", 2 * length)
+    monkeypatch.setattr(scoring_tasks, "MAX_POSITIONS", 2 * length)
     parts = values(model, batcher, many)
     assert {rows for rows, _ in sizes} == {2}
     assert max(width for _, width in sizes) == length

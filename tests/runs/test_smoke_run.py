@@ -94,7 +94,7 @@ def test_a_killed_run_says_nothing_and_an_interrupted_one_says_that_nothing_is_l
 def test_a_resumed_run_does_only_what_is_missing(interrupted):
     _, stopped, resumed = interrupted[1]
     assert re.search(r"fetch: pebench: \d+ files verified", stopped)
-    assert "vanilla: goes on from step" in stopped
+    assert "vanilla: resumes at step" in stopped
     assert "finetune: all 2 adapters are done" in resumed
     assert "unlearn: all 2 adapters are done" in resumed
     assert "of 4 systems to answer" in resumed
