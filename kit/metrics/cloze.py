@@ -1,8 +1,8 @@
 """Cloze questions: whether the answer contains the missing words."""
 
 from kit.benchmarks.records import Record
+from kit.benchmarks.words import contains_phrase, words
 from kit.metrics.definition import StoredAnswer
-from kit.words import contains_phrase, words
 
 
 def cloze_hit(answer: StoredAnswer, record: Record) -> float | None:

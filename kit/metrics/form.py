@@ -1,8 +1,8 @@
 """Whether an answer is broken text: it repeats itself, or does not end."""
 
 from kit.benchmarks.records import Record
+from kit.benchmarks.words import words
 from kit.metrics.definition import StoredAnswer
-from kit.words import words
 
 NGRAM_WORDS = 4  # shorter n-grams repeat in sound prose, longer ones miss short loops
 

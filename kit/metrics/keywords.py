@@ -1,8 +1,8 @@
 """The share of an event's keywords that an answer contains."""
 
 from kit.benchmarks.records import Record
+from kit.benchmarks.words import contains_phrase, words
 from kit.metrics.definition import StoredAnswer
-from kit.words import contains_phrase, words
 
 
 def keyword_recall(answer: StoredAnswer, record: Record) -> float | None:

@@ -1,13 +1,13 @@
 """Whether an answer contains the person's name: PEBench's "Precision", in both of its meanings.
 
 PEBench does not publish its matching rule. Here the WHOLE name must occur as consecutive words,
-ignoring case, punctuation and width (`kit.words`). A first name alone, another spelling or another
-order does not match. A list of many names that includes the right one matches.
+ignoring case, punctuation and width (`kit.benchmarks.words`). A first name alone, another spelling
+or another order does not match. A list of many names that includes the right one matches.
 """
 
 from kit.benchmarks.records import Record
+from kit.benchmarks.words import contains_phrase, words
 from kit.metrics.definition import StoredAnswer
-from kit.words import contains_phrase, words
 
 
 def name_hit(answer: StoredAnswer, record: Record) -> float | None:

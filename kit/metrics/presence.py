@@ -4,8 +4,8 @@ POPE (arXiv 2305.10355) draws the absent objects in three ways, which are its gr
 """
 
 from kit.benchmarks.records import VERDICTS, Record
+from kit.benchmarks.words import words
 from kit.metrics.definition import Measure, StoredAnswer
-from kit.words import words
 
 
 def presence_accuracy(answer: StoredAnswer, record: Record) -> float | None:

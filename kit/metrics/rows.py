@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
+from kit.benchmarks.words import words
 from kit.errors import DataError, MissingStageError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
@@ -20,7 +21,6 @@ from kit.metrics.statistics import cluster_mean
 from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, RUN, SETS
 from kit.result.run_file import System
 from kit.result.tables import ROW_TYPES
-from kit.words import words
 
 FILES = (RUN, RECORDS, SETS, ANSWERS, LIKELIHOODS)
 

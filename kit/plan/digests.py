@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from kit import benchmarks
 from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
+from kit.code import code_of, modules_in
 from kit.digests import sha256_file, sha256_value
 from kit.experiment.manifest import Manifest
 from kit.methods import Method
-from kit.plan.code import code_of, modules_in
 from kit.sources.checksum_lists import list_digest
 
 PACKAGES = (

@@ -14,10 +14,10 @@ from kit import __version__
 from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks import protocol as protocol_of
+from kit.code import code_of
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.metrics.rows import measure, read_inputs, rows_of
-from kit.plan.code import code_of
 from kit.plan.digests import loader_modules
 from kit.plan.jobs import Plan, kept_jobs
 from kit.report import write_report

@@ -13,6 +13,7 @@ from kit.benchmarks import pebench
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
 from kit.cli.plan_text import render
+from kit.code import code_of
 from kit.errors import GuardError, ManifestError, MissingStageError
 from kit.evaluation import scoring
 from kit.evaluation.questions import asked_records, records_of
@@ -22,7 +23,6 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.lora import add_adapter, load_adapter, save_adapter
-from kit.plan.code import code_of
 from kit.plan.digests import loader_modules
 from kit.plan.jobs import make_plan
 from kit.result.layout import LIKELIHOODS

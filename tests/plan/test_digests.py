@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kit import code
 from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
-from kit.plan import code
 from kit.plan.jobs import make_plan
 from kit.stages.collect import MADE_EARLIER
 
@@ -195,7 +195,7 @@ def test_a_result_is_made_again_for_every_module_that_writes_into_it():
         "supply_chain/provenance", "supply_chain/machine", "gpus", "sources/places",
         "experiment/disclosure", "stages/attempts", "stages/costs", "stages/record_tables",
         "result/run_file", "result/tables", "metrics/rows", "verdicts/judging", "report/pages",
-        "benchmarks/records", "words", "artifacts", "__init__",
+        "benchmarks/records", "benchmarks/words", "artifacts", "__init__",
     )  # fmt: skip
     assert {f"kit/{name}.py" for name in writers} <= found
     assert "kit/report/templates/report.html.j2" in found

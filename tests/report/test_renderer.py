@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from kit import code
 from kit.artifacts import PROJECT
+from kit.digests import read_code
 from kit.report import renderer
 
 SOURCE = '''"""A page."""
@@ -35,12 +37,14 @@ def kit_copy(tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(renderer, "PROJECT", tmp_path)
+    monkeypatch.setattr(code, "ROOT", tmp_path)
     return tmp_path
 
 
 def digest():
-    renderer.renderer_digest.cache_clear()
+    """Return the digest of what lies in the files now: nothing read before counts."""
+    for known in (renderer.renderer_digest, code._code_of, code._read):
+        known.cache_clear()
     try:
         return renderer.renderer_digest()
     finally:
@@ -89,22 +93,23 @@ def test_another_version_of_a_library_that_writes_pages_is_another_renderer(kit_
 
 def test_all_modules_of_the_kit_that_a_report_loads_are_in_it():
     """The closure is read from the sources; this asks Python what it has really loaded."""
-    code = (
+    program = (
         "import sys, kit.report, kit.report.model_card, kit.report.metadata, kit.benchmarks as b; "
         "[b.protocol(name) for name in b.names()]; "
         "print(*[name for name in sys.modules if name.split('.')[0] == 'kit'])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     loaded, found = set(done.stdout.split()), set(renderer.rendering_code())
     assert {"kit.report.pages", "kit.metrics.statistics", "kit.benchmarks.pope"} <= loaded
-    assert loaded <= found
-    assert not {name for name in found if name.startswith(("kit.training", "kit.methods"))}
-    beside = set(renderer._files_beside(found))
-    assert {*(PROJECT / "kit/report/templates").iterdir()} <= beside
+    assert {code.path_of(name).relative_to(PROJECT).as_posix() for name in loaded} <= found
+    assert not {name for name in found if name.startswith(("kit/training", "kit/methods"))}
+    templates = (PROJECT / "kit" / "report" / "templates").iterdir()
+    assert {path.relative_to(PROJECT).as_posix() for path in templates} <= found
+    assert not {name for name in found if name.endswith(".md")}, "a README makes no page"
 
 
 def test_a_constant_of_nothing_is_not_left_out():
-    codes = [renderer.read_code(text)[0] for text in ("x = None", "x = 0", "x = ''")]
+    codes = [read_code(text)[0] for text in ("x = None", "x = 0", "x = ''")]
     assert len(set(codes)) == 3

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from kit.benchmarks.clear.tables import TEXT, TEXTS, Row, few, image_rows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
+from kit.benchmarks.words import contains_phrase, words
 from kit.errors import DataError
 from kit.streams import stream
-from kit.words import contains_phrase, words
 
 # The kit's own prompts; the released list of nine is not copied.
 CAPTION_QUESTIONS = (

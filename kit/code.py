@@ -1,7 +1,7 @@
-"""The code that decides a job's result: its entry modules and what they import.
+"""The code that decides a result: some entry modules, and everything that they import.
 
-Every module that is reached by imports counts, unless it is named in `OUTSIDE`: a new module need
-not be listed anywhere. Comments, docstrings and layout do not count.
+A new module counts as soon as it is imported; no list of files has to be kept. Comments, docstrings
+and layout do not count. What decides no number of a job is named in `OUTSIDE`.
 """
 
 import ast
@@ -22,6 +22,7 @@ OUTSIDE = {
     "kit.gpus": "which devices there are; the job's record names the one that was used",
     "kit.artifacts": "where files lie",
     "kit.digests": "pinned by every signed digest",
+    "kit.code": "pinned by them, too",
     "kit.experiment.manifest": "its values are in the digest",
     "kit.experiment.systems": "its names are in the digest",
     "kit.methods.needs": "what a method declares is in the digest",
@@ -79,6 +80,13 @@ def modules_in(package: str) -> tuple[str, ...]:
     return (package, *(f"{package}.{file.stem}" for file in inside))
 
 
+def modules_under(room: str) -> tuple[str, ...]:
+    """Return a package and all modules and packages below it, sorted."""
+    folder = ROOT.joinpath(*room.split("."))
+    paths = (path.relative_to(ROOT).with_suffix("") for path in folder.rglob("*.py"))
+    return tuple(sorted(".".join(path.parts).removesuffix(".__init__") for path in paths))
+
+
 def _is_within(module: str, packages: Collection[str]) -> bool:
     parts = module.split(".")
     return any(".".join(parts[:length]) in packages for length in range(2, len(parts)))
@@ -111,9 +119,11 @@ def _between(file: Path, folder: Path) -> Iterator[Path]:
 
 
 def _names(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """Yield the dotted names that an import may mean: modules, and packages of what it names."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif node.module and not node.level:
-        yield node.module
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    """Yield the dotted names that an import may mean, and the packages that Python runs first.
+
+    Imports within the kit are absolute; a test of the imports refuses others.
+    """
+    base = "" if isinstance(node, ast.Import) else f"{node.module}."
+    for alias in node.names:
+        parts = f"{base}{alias.name}".split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
