@@ -121,7 +121,7 @@ FORGED = {
     "huge JSON": (m.content("run.json", b" " * (17 << 20) + b"{}"), 1, "too large"),
     "not UTF-8": (m.content("run.json", b'{"a":"\xff"}'), 1, "run.json cannot be used"),
     "claim dropped": (m.claims(lambda c: c.pop(1)), 1, "claim C2 is missing"),
-    "claim added": (m.claims(lambda c: c.append({**c[0], "id": "C9"})), 1, "claim C9 is none"),
+    "claim added": (m.claims(lambda c: c.append({**c[0], "id": "C9"})), 1, "claim C9 is not in"),
     "verdict edited": (m.claims(lambda c: c[0].update(verdict="REPRODUCED")), 1, "C1: verdict is"),
     "margin edited": (m.claims(lambda c: c[1].update(margin=0.0)), 1, "C2: margin is 0.0"),
     "margin declared anew": (m.manifest_claims(lambda c: c[1].update(margin=0.0)), 1,
