@@ -7,7 +7,8 @@ from dataclasses import asdict
 from kit.comparison.claims import Compared
 from kit.comparison.compare import Comparison
 from kit.names import show
-from kit.report.claims import is_percent, number, printed
+from kit.report.cells import number
+from kit.report.claims import is_percent, printed
 from kit.verdicts.claims_file import count, entry
 from kit.verdicts.judging import Verdict
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from kit.result.layout import (
     CLAIMS,
     ENVELOPE,
+    INPUTS,
     REPORT,
     RUN,
     SSH_SIGNATURE,
@@ -20,7 +21,7 @@ from kit.result.layout import (
 )
 from kit.result.run_file import claims_of, read_run
 from kit.result.sizes import require_small_report
-from kit.result.stored import INPUTS, parse_result
+from kit.result.stored import parse_result
 from kit.result.tree import compare_tree, walk
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity

@@ -12,7 +12,7 @@ from kit.errors import DataError
 REMEDY = "this is not the published format, or not the pinned revision; fetch the source again"
 NAME_KEY = "name"
 
-T = TypeVar("T", dict, list)
+T = TypeVar("T", dict[str, object], list[object])
 
 
 def wrong(where: str, expected: str, found: object) -> DataError:
