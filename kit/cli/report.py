@@ -1,5 +1,6 @@
 """The verb `report`: pages of one's own run, or today's pages of any verified result."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,11 @@ def _render(
         raise StorageError(
             f"{folder} exists, and pages are written into a new folder only",
             remedy="name another folder, or remove this one",
+        )
+    if Path(os.path.realpath(result)) in Path(os.path.realpath(folder)).parents:
+        raise StorageError(
+            f"{folder} is in the result, and a file that is added to it breaks its signature",
+            remedy="name a folder outside the result",
         )
     with guarded():
         found = verify(

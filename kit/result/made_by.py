@@ -10,6 +10,7 @@ from kit.result.tables import unusable
 # Of run.json of kit 0.1.0, which stated its version alone: `kit_version`.
 FIRST_SCHEMA = "pebench-kit/run/1"
 MAX_VERSION = 50  # characters
+FIRST_VERSION = (0, 1)  # no kit before it wrote a result
 _REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?(-changed)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -56,4 +57,8 @@ def kit_of(run: Mapping[str, object]) -> Kit:
 def _version(said: object, place: str) -> str:
     if not isinstance(said, str) or not said.isprintable() or not 0 < len(said) <= MAX_VERSION:
         raise unusable(RUN, f"{place} is not a version: {str(said)[:100]!r}")
+    numbers = re.match(r"(\d{1,9})(?:\.(\d{1,9}))?", said)
+    # An earlier version would excuse a result from metrics that came later.
+    if numbers and (int(numbers[1]), int(numbers[2] or 0)) < FIRST_VERSION:
+        raise unusable(RUN, f"{place} is {said!r}, but 0.1.0 was the first version of the kit")
     return said

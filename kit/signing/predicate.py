@@ -5,9 +5,9 @@ cannot contradict them. kit/schemas/ contains its JSON schema and its descriptio
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from kit.errors import VerificationError
 from kit.result.layout import CLAIMS, RUN
@@ -99,8 +99,8 @@ class _Run(_Given):
     manifest: _Named
     manifest_digest: str
     environment: dict[str, object]
-    sources: list[_Listed]
-    systems: list[_Named]
+    sources: Annotated[list[_Listed], FailFast()]
+    systems: Annotated[list[_Named], FailFast()]
 
 
 class _Claim(Claim):
@@ -108,7 +108,7 @@ class _Claim(Claim):
 
 
 class _ClaimsFile(_Given):
-    claims: list[_Claim]
+    claims: Annotated[list[_Claim], FailFast()]
 
 
 def predicate(run: Mapping[str, object], claims: bytes | None) -> dict[str, object]:

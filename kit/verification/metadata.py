@@ -135,13 +135,13 @@ def digest_faults(
         digests: {path in the result: SHA-256} of all signed files.
     """
     files = [e for e in entities if "sha256" in e or "File" in _types(e)]
-    times = Counter(str(entity.get("@id")) for entity in files)
-    yield from (f"{name} is listed twice" for name, count in times.items() if count > 1)
-    stated = {unquote(str(entity.get("@id"))): entity.get("sha256") for entity in files}
+    names = [unquote(str(entity.get("@id"))) for entity in files]
+    yield from (f"{name} is listed twice" for name, n in Counter(names).items() if n > 1)
+    stated = {name: entity.get("sha256") for name, entity in zip(names, files, strict=True)}
     expected = {name: digest for name, digest in digests.items() if name not in UNLISTED}
     for name in sorted({*stated, *expected}):
-        if stated.get(name) != expected.get(name):
-            said, right = stated.get(name, "missing"), expected.get(name, "no signed file")
+        said, right = stated.get(name, "missing"), expected.get(name, "no signed file")
+        if said != right:
             yield f"{name}.sha256 is {said}, but {right} follows"
 
 

@@ -10,7 +10,7 @@ import io
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import PurePosixPath
 
 from kit.errors import VerificationError
@@ -66,18 +66,9 @@ def require_numbers(
             a page nor a file of numbers.
     """
     made = {REPORT + name: data for name, data in number_files(contents).items()}
-    faults = [f"{show(name)}: missing" for name in sorted(made.keys() - stored.keys())]
-    faults += [
-        f"{show(name)}: no file of a report"
-        for name in sorted(stored.keys() - made.keys())
-        if PurePosixPath(name).suffix not in PAGES
-    ]
-    for name in sorted(made.keys() & stored.keys()):
-        if stored[name] != made[name]:
-            compare = _json_faults if name == REPORT_JSON else _csv_faults
-            faults += [f"{name}: {fault}" for fault in compare(stored[name], made[name], retired)]
-    if faults:
-        more = [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+    # No more than are named: a hostile report.json can have millions.
+    if faults := list(islice(_faults(made, stored, retired), NAMED + 1)):
+        more = ["and more"] if len(faults) > NAMED else []
         raise VerificationError(
             "the report does not follow from the stored answers",
             expected="the numbers that this version of the kit computes from them",
@@ -85,6 +76,21 @@ def require_numbers(
             remedy="do not use the report; ask the signer how it came to be",
         )
     return len(made)
+
+
+def _faults(
+    made: Mapping[str, bytes], stored: Mapping[str, bytes], retired: Collection[str]
+) -> Iterator[str]:
+    for name in sorted(made.keys() - stored.keys()):
+        yield f"{show(name)}: missing"
+    for name in sorted(stored.keys() - made.keys()):
+        if PurePosixPath(name).suffix not in PAGES:
+            yield f"{show(name)}: no file of a report"
+    for name in sorted(made.keys() & stored.keys()):
+        if stored[name] != made[name]:
+            compare = _json_faults if name == REPORT_JSON else _csv_faults
+            for fault in compare(stored[name], made[name], retired):
+                yield f"{name}: {fault}"
 
 
 def _json_faults(stored: bytes, made: bytes, retired: Collection[str]) -> Iterator[str]:
@@ -106,10 +112,14 @@ def _json_faults(stored: bytes, made: bytes, retired: Collection[str]) -> Iterat
 
 
 def _by_id(definitions: object) -> object:
-    """Return the list of metric definitions by their id: a registry may be put in another order."""
-    if isinstance(definitions, list) and all(isinstance(each, dict) for each in definitions):
-        return {str(each.get("id")): each for each in definitions}
-    return definitions
+    """Return the list of metric definitions by their id: a registry may be put in another order.
+
+    What is not such a list, with each id once, stays a list, which no list of definitions equals.
+    """
+    if not isinstance(definitions, list) or not all(isinstance(d, dict) for d in definitions):
+        return [definitions]
+    by_id = {str(each.get("id")): each for each in definitions}
+    return by_id if len(by_id) == len(definitions) else definitions
 
 
 def _differences(
@@ -117,11 +127,11 @@ def _differences(
 ) -> Iterator[tuple[tuple[str, ...], object, object]]:
     """Yield (place, stored value, value that follows) of all that differs."""
     if _is_at(place, PROSE):
-        if type(held) is not type(right) or bool(held) != bool(right):
+        if not _is_prose(held) or type(held) is not type(right) or bool(held) != bool(right):
             yield place, held, right
     elif _is_at(place, LISTS_OF_SENTENCES) and isinstance(right, list):
-        if not isinstance(held, list) or not all(isinstance(each, str) for each in held):
-            yield place, held, "a list of sentences"
+        if not isinstance(held, list) or not _is_prose(held) or bool(held) != bool(right):
+            yield place, held, "a list of sentences" if right else "no sentence"
         elif wrong := other_numbers(held, right):
             yield place, wrong, "another number in the same words"
     elif _is_at(place, SENTENCES):
@@ -138,6 +148,11 @@ def _differences(
             yield from _differences(left, follows, (*place, str(number)), retired)
     elif not same_value(held, right):
         yield place, held, right
+
+
+def _is_prose(value: object) -> bool:
+    sentences = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str) for each in sentences)
 
 
 def _is_uncomputed(

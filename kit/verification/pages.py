@@ -30,8 +30,19 @@ Made = TypeVar("Made")
 
 
 def is_rendered_here(kit: Kit) -> bool:
-    """Say whether the pages of a result were rendered by the code of this kit."""
-    return kit.renderer is not None and kit.renderer == renderer_digest()
+    """Say whether the pages of a result were rendered by the code of this kit.
+
+    Raises:
+        VerificationError: they were, but the result states another version of the kit.
+    """
+    if kit.renderer is None or kit.renderer != renderer_digest():
+        return False
+    if kit.version != __version__:
+        raise unusable(
+            RUN,
+            f"kit.renderer is the code of version {__version__}, but kit.version is {kit.version}",
+        )
+    return True
 
 
 def not_remade(kit: Kit) -> str:

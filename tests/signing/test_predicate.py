@@ -1,6 +1,7 @@
 """The predicate is documented field by field, and a signed result is what its schema says."""
 
 import json
+import tracemalloc
 
 import jsonschema
 import pytest
@@ -98,3 +99,13 @@ def test_a_claims_json_that_says_nothing_is_named(signed, claims, reason):
     run = json.loads((signed / "run.json").read_bytes())
     with pytest.raises(ValueError, match=reason):
         predicate(run, claims)
+
+
+def test_a_claims_json_of_many_faults_costs_no_more_than_one(signed):
+    run = json.loads((signed / "run.json").read_bytes())
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"claims.json: claims.0.id: Field required"):
+        predicate(run, b'{"claims": [' + b"{}," * 20_000 + b"{}]}")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20 << 20

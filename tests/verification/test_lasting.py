@@ -76,6 +76,19 @@ def test_a_renderer_that_claims_to_be_this_one_is_held_to_it(foreign):
     refused(foreign, "pages of the report do not follow(.|\n)*report.md: line 1 is")
 
 
+def test_pages_of_this_renderer_and_another_version_of_the_kit_contradict_each_other(damaged):
+    edit_json(damaged / "run.json", kit=KIT | {"version": "9.9.9"})
+    remake(damaged)
+    sign(damaged, key=KEY)
+    refused(damaged, r"kit.renderer is the code of version .*, but kit.version is 9.9.9")
+
+
+def test_a_hostile_report_is_refused_at_its_first_faults(foreign):
+    json_edit(lambda v: v.update({f"x{n}": n for n in range(100)}))(foreign)
+    signed_again(foreign)
+    refused(foreign, r"x1 is 1, (.|\n)*and more\n")
+
+
 def test_a_number_in_a_page_of_this_renderer_that_is_not_in_report_json_is_refused(damaged):
     page = damaged / "report" / "report.html"
     text = page.read_text(encoding="utf-8")
@@ -159,6 +172,13 @@ NUMBERS = {
     "later schema": (json_edit(lambda v: v.update(schema="pebench-kit/report/2")),
                      "report.json is of a later version of the kit"),
     "prose that is a number": (json_edit(lambda v: v.update(rule=1)), "rule is 1, recomputed .A c"),
+    "prose that is no text": (json_edit(lambda v: v.update(comparability=[{"x": 1}])),
+                              "comparability is "),
+    "sentences taken away": (json_edit(lambda v: v.update(glance=[])), r"glance is \["),
+    "definition twice": (json_edit(lambda v: v["definitions"].insert(
+        0, v["definitions"][0] | {"unit": "points"})), r"definitions is \["),
+    "definitions by id": (json_edit(lambda v: v.update(definitions={
+        each["id"]: each for each in v["definitions"]})), "definitions is "),
     "role taken away": (json_edit(lambda v: v["tables"]["table1"][0].update(role="")),
                         "role is ''"),
     "no JSON": (text_edit("report.json", "{", "["), "report.json cannot be used"),
@@ -253,6 +273,12 @@ METADATA = {
     "file twice in the crate": (
         crate_edit(lambda g: g.append({"@id": "run.json", "@type": ["File"], "sha256": "0" * 64})),
         "run.json is listed twice"),
+    "file in two spellings in the crate": (
+        crate_edit(lambda g: g.insert(0, {"@id": "run%2Ejson", "@type": "File", "sha256": "0"})),
+        "run.json is listed twice"),
+    "file without a digest added to the crate": (
+        crate_edit(lambda g: g.append({"@id": "best.csv", "@type": "File"})),
+        "best.csv.sha256 is None, but no signed file follows"),
     "no graph": (lambda r: (r / CRATE).write_text("{}"), "it has no @graph"),
     "package in the SBOM": (bill_edit(lambda c: c[1].update(version="9")), "numpy: 9, run.json"),
     "package twice": (bill_edit(lambda c: c.append(c[1])), "numpy is listed twice"),

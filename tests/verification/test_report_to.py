@@ -70,6 +70,16 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path, capsys):
     assert not list((tmp_path / "pages").iterdir())
 
 
+@pytest.mark.parametrize("place", ["copy/pages", "copy/report/pages", "link/pages"])
+def test_no_page_is_written_into_the_result_itself(tmp_path, capsys, place):
+    result = copy_of(OLD, tmp_path)
+    (tmp_path / "link").symlink_to(result)
+    code, said = call(capsys, result, "--to", tmp_path / place, "--trust", OLD_KEY)
+    assert code == 7
+    assert "name a folder outside the result" in said
+    assert not (tmp_path / place).exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said_of_it"),
     [

@@ -6,14 +6,25 @@ import pandas as pd
 import pytest
 
 from kit import metrics
+from kit.errors import VerificationError
 from kit.metrics.definition import Definition
 from kit.metrics.versions import stored_definitions
+from kit.result.made_by import kit_of
 from kit.signing.sign import sign
 from kit.signing.trust import trusted_keys
 from kit.verification.case import NOT_CHECKED
 from kit.verification.verify import verify
 from tests.compat import FOLDER, PUBLIC, RESULT
-from tests.toys.signed_result import KEY, KIT, TRUSTED, copy_of, edit_json, edit_table, remake
+from tests.toys.signed_result import (
+    KEY,
+    KIT,
+    TRUSTED,
+    copy_of,
+    edit_json,
+    edit_table,
+    forge,
+    remake,
+)
 from tests.verification.test_lasting import refused, signed_again
 
 OLD, OLD_KEY = FOLDER / "0.1.0" / RESULT, FOLDER / "0.1.0" / PUBLIC
@@ -135,6 +146,17 @@ def test_a_metric_that_a_kit_measured_cannot_be_left_out_of_its_result(damaged):
     rows[rows["metric"] != "repetition"].to_parquet(damaged / "rows.parquet", index=False)
     sign(damaged, key=KEY)
     refused(damaged, "repetition.* is missing")
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "0", "0.0"])
+def test_no_result_is_older_than_the_first_metric(damaged, version):
+    """Such a version would excuse it from every metric that it leaves out."""
+    kit = KIT | {"version": version, "renderer": "ab" * 32}
+    edit_json(damaged / "run.json", kit=kit)
+    forge(damaged)
+    refused(damaged, "0.1.0 was the first version of the kit|does not state what was run")
+    with pytest.raises(VerificationError, match=r"0\.1\.0 was the first version"):
+        kit_of({"kit": kit})
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.2.0", "10.0", "1", "x", "", "9999999999999"])
