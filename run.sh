@@ -64,8 +64,10 @@ is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 choose_slim_environment() { # VERB [WORD...]: verbs that only check a result need no torch
   local slim='' word
   is_complete || [[ ' verify rescore compare ' != *" $1 "* ]] || slim=verify
-  is_complete || [[ $1 != report || " $* " != *' --to'[\ =]* ]] || slim=verify # pages of a result
-  if [[ ' sign verify report ' == *" $1 "* ]]; then # Sigstore's client is only in the keyless environment
+  # With --to, `report` makes pages of a result: that needs no torch either.
+  is_complete || [[ $1 != report || " $* " != *' --to'[\ =]* ]] || slim=verify
+  # Only the keyless environment has Sigstore's client.
+  if [[ ' sign verify report ' == *" $1 "* ]]; then
     for word in "${@:2}"; do
       [[ $word != --keyless && $word != --identity && $word != --identity=* ]] || slim=keyless
     done

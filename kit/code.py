@@ -106,8 +106,16 @@ def _data_beside(path: Path) -> Iterator[Path]:
         return
     for file in sorted(path.parent.rglob("*")):
         code = any((parent / "__init__.py").is_file() for parent in _between(file, path.parent))
-        if file.is_file() and file.suffix not in NOT_DATA and not code:
+        parts = file.relative_to(path.parent).parts
+        if file.is_file() and file.suffix not in NOT_DATA and not code and not _is_left(parts):
             yield file
+
+
+def _is_left(parts: Iterable[str]) -> bool:
+    """Return whether an editor, a file browser or Python left a file: it is no data of a room."""
+    return any(
+        part.startswith(".") or part.endswith("~") or part == "__pycache__" for part in parts
+    )
 
 
 def _between(file: Path, folder: Path) -> Iterator[Path]:

@@ -15,6 +15,9 @@ ASKED_FOR = {
 }
 
 
+LONGEST = "test_reference.py"  # it runs the whole small experiment
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what is asked for by name alone; start the files with slow tests first."""
     for marker, reason in ASKED_FOR.items():
@@ -25,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                     item.add_marker(skip)
     # Two processes share the files: one that starts a long file last leaves the other idle.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != LONGEST, item.path not in slow))
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,15 @@ from tests.evaluation.test_engines import smoke
 GIB = 1 << 30
 
 
+@pytest.fixture(autouse=True)
+def own_environment():
+    """The variables that are set here must not reach other tests: one turns the hub off."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture
 def card(monkeypatch):
     """A GPU of 80 GiB, of which 60 are free."""

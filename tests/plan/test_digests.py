@@ -166,6 +166,16 @@ def test_what_decides_no_number_of_a_job_re_does_nothing(copy, name):
     assert changed() == set()
 
 
+@pytest.mark.parametrize(
+    "name", [".DS_Store", ".loop.py.swp", "loop.py~", "__pycache__/loop.cpython-311.pyc.1397"]
+)
+def test_what_an_editor_or_python_leaves_beside_the_code_re_does_nothing(copy, name):
+    path = copy / "training" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"left")
+    assert changed() == set()
+
+
 def test_a_new_module_counts_as_soon_as_it_is_imported(copy):
     (copy / "training" / "noise.py").write_text("NOISE = 1\n", encoding="utf-8")
     imported = "\n\ndef more() -> None:\n    from kit.training.noise import NOISE  # noqa\n"

@@ -74,13 +74,15 @@ def test_another_word_or_another_line_of_code_is_another_renderer(kit_copy, name
     ("name", "text"),
     [
         ("kit/training.py", "STEPS = 2\n"),
+        ("kit/report/__pycache__/pages.cpython-311.pyc.139", "half written"),
         ("kit/report/pages.py", SOURCE.replace("Return a line", "Return one line") + "# Why.\n"),
         ("kit/report/pages.py", SOURCE.replace("(value)", "(\n    value,\n)")),
     ],
-    ids=["code that renders nothing", "docstring and comment", "layout"],
+    ids=["code that renders nothing", "a cache of Python", "docstring and comment", "layout"],
 )
 def test_what_changes_no_page_is_the_same_renderer(kit_copy, name, text):
     before = digest()
+    (kit_copy / name).parent.mkdir(exist_ok=True)
     (kit_copy / name).write_text(text, encoding="utf-8")
     assert digest() == before
 
