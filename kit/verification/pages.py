@@ -4,6 +4,7 @@ This is done only if this kit's code rendered them. Another version may word or 
 numbers in another way.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def not_remade(kit: Kit) -> str:
     theirs = f"{kit}, renderer {kit.renderer[:12]}," if kit.renderer else str(kit)
     ours = f"{__version__}, renderer {renderer_digest()[:12]}" if kit.renderer else __version__
     return (
-        f"pages were rendered by kit {theirs} and are not remade by kit {ours}; their numbers were "
+        f"pages were rendered by kit {theirs} and are not remade by kit {ours}; the numbers were "
         "checked in report.json and the CSV files"
     )
 
@@ -123,7 +124,7 @@ def write_pages(contents: Contents, folder: Path) -> list[Path]:
         VerificationError: a page cannot be made.
         StorageError: the folder cannot be written.
     """
-    partial = folder.with_name(folder.name + ".partial")
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
         try:
