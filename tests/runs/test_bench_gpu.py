@@ -72,8 +72,9 @@ def test_the_models_have_the_published_number_of_parameters(family, parameters):
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_every_stage_runs_on_a_random_base_in_bfloat16(tmp_path):
-    """The smallest LLaVA in the place of the 7B one, all else as on a GPU."""
+    """The smallest LLaVA instead of the 7B one; everything else is as on a GPU."""
     asked = ["--gpu", "--scale", "tiny", "--family", "llava", "--output", tmp_path / "found.json"]
     command = [sys.executable, "-m", "tests.bench", *map(str, asked)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)

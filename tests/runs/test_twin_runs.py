@@ -9,7 +9,7 @@ import pytest
 from kit.artifacts import PROJECT
 from tests.runs.whole_run import Run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extended]
 
 FEWER = {
     r"\nsteps = \d+": "\nsteps = 3",
