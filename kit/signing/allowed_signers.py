@@ -109,7 +109,8 @@ def _read_options(options: str) -> tuple[Period, str]:
     """Return the period of a line's key, and why the key never counts or "".
 
     Raises:
-        ValueError: an option is unknown (cert-authority included) or malformed.
+        ValueError: an option is unknown (cert-authority included) or malformed, or the period is
+            empty.
     """
     position, start, end, refusal = 0, None, None, ""
     while position < len(options):
@@ -127,6 +128,8 @@ def _read_options(options: str) -> tuple[Period, str]:
         else:
             raise ValueError(f"unsupported options {options[position:60]!r}")
         position = option.end()
+    if start and end and start >= end:
+        raise ValueError("valid-after is not before valid-before")
     return Period(start, end), refusal
 
 

@@ -18,8 +18,8 @@ was made and left out."""
 NOT_PROVEN_OF_AN_IDENTITY = """\
 What this does not prove: that the answers came from running the kit on the stated data and
 models (a run on one's own machine vouches for itself), that questions and right answers are the
-benchmark's, that nobody else could act as this identity, who holds the key beside it, or that no
-other run was made and left out."""
+benchmark's, that no other person could act as this identity, who holds the key that signed too, or
+that no other run was made and left out."""
 
 
 def describe(verification: Verification) -> str:

@@ -169,6 +169,7 @@ def test_a_listed_key_counts_for_its_namespace_and_period(tmp_path, options, acc
     [
         f"author cert-authority {LINE}",
         f'author valid-after="soon" {LINE}',
+        f'author valid-after="20270101Z",valid-before="20260101Z" {LINE}',
         "author ssh-ed25519 AAAA",
         "author ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ",
         "author",
