@@ -107,8 +107,8 @@ def loop(plan: Plan, names: list[str], count: int) -> Way:
     from transformers import AutoModelForImageTextToText
 
     from kit.model.base import device
-    from kit.model.batches import open_image
     from kit.model.combine import merge
+    from kit.model.images import open_image
 
     torch.set_num_threads(plan.manifest.compute.threads)
     systems, requests, processor = _asked(plan, names, count)

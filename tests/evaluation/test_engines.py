@@ -53,7 +53,7 @@ def paint_pictures(folder: Path) -> None:
 
 
 def requests(folder: Path, processor) -> list[Request]:
-    from kit.model.batches import chat_prompt
+    from kit.model.prompts import chat_prompt
 
     questions = ("Who is this person?", "Describe the scene in detail.")
     return [

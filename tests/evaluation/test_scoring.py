@@ -9,7 +9,9 @@ import torch
 from kit.benchmarks.records import Concept, Record, asked_likelihoods
 from kit.errors import ModelError
 from kit.evaluation import scoring, scoring_tasks
-from kit.model.batches import Batcher, chat_prompt, open_image
+from kit.model.batches import Batcher
+from kit.model.images import open_image
+from kit.model.prompts import chat_prompt
 
 torch.set_num_threads(1)
 LETTERS = ("A", "B", "C", "D")

@@ -8,7 +8,9 @@ from PIL import Image
 
 from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError, ModelError
-from kit.model.batches import Batcher, answer_text, chat_prompt, open_image
+from kit.model.batches import Batcher
+from kit.model.images import open_image
+from kit.model.prompts import answer_text, chat_prompt
 
 torch.set_num_threads(1)
 

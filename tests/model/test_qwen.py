@@ -14,7 +14,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from kit.experiment.manifest import ModelSection
 from kit.methods.registry import build
 from kit.model.base import export_base, load_base, load_processor
-from kit.model.batches import Batcher, chat_prompt
+from kit.model.batches import Batcher
 from kit.model.likelihood import (
     answer_distribution,
     continuation_logprob,
@@ -22,6 +22,7 @@ from kit.model.likelihood import (
     sequence_logprob,
 )
 from kit.model.lora import add_adapter, save_adapter
+from kit.model.prompts import chat_prompt
 from kit.stages.workers import isolated
 from kit.training.loop import train
 from tests.evaluation.test_engines import RECORDS, answers_of

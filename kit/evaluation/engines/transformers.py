@@ -16,7 +16,8 @@ from kit.evaluation.engines import Adapters, Answer, Engine, FirstLogprobs, Requ
 from kit.experiment.manifest import Manifest
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
-from kit.model.batches import BATCH, open_image
+from kit.model.batches import BATCH
+from kit.model.images import open_image
 from kit.model.lora import load_adapter
 from kit.model.memory import HalvingBatches
 

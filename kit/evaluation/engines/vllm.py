@@ -30,8 +30,8 @@ from kit.evaluation.engines.vllm_settings import (
     set_environment,
 )
 from kit.experiment.manifest import Manifest
-from kit.model.batches import open_image
 from kit.model.combine import concatenate, merge, rank_of
+from kit.model.images import open_image
 
 MAX_QUESTIONS = 4096  # handed to the engine together: their images are in memory
 FIRST_TOKENS = 20  # whose log-probabilities the canary sees

@@ -1,0 +1,27 @@
+"""Decode image files."""
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from kit.errors import DataError
+
+
+def open_image(path: Path) -> Image.Image:
+    """Decode an image file.
+
+    Raises:
+        DataError: the file is missing, truncated or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except FileNotFoundError:
+        found = "no such file"
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        found = str(error)
+    raise DataError(
+        f"image {path} cannot be read",
+        found=found,
+        remedy="run `./run.sh fetch`, which checks every byte and restores what differs",
+    )
