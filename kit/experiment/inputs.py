@@ -89,5 +89,6 @@ class ModelSection(Section):
     """Format of the frozen weights: 4-bit NormalFloat with double quantisation."""
     compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the computation, of LoRA and of what is not quantised."""
-    lora_modules: str
-    """Regular expression that must match the whole path of a module to give it LoRA."""
+    lora_modules: str | None = None
+    """Regular expression that must match the whole path of a module to give it LoRA. Default: all
+    linear layers of the language model's decoder, as kit/model/families.py names them."""

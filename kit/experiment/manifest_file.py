@@ -127,7 +127,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
     for source in manifest.all_sources():
         _check_source(source, origin)
     try:
-        re.compile(manifest.model.lora_modules)
+        re.compile(manifest.model.lora_modules or "")
     except re.error as error:
         raise ManifestError(
             f"{origin}: model.lora_modules is not a regular expression",

@@ -7,6 +7,7 @@ model with a second adapter. The reference is the same model with the second ada
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,8 @@ from transformers import (
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
+from kit.model.families import Family, family_in
 from kit.model.weights import as_storage_errors, save_weights
-
-# transformers matches from the start of a module's path: a bare name would match nothing.
-FULL_PRECISION = (".*vision_tower", ".*visual", ".*projector", ".*lm_head")
-TOWER = re.compile(r"^(model\.)?vision_tower\.(?!vision_model\.)")
-HUB_TOWER = r"\1vision_tower.vision_model."
 
 
 def device() -> torch.device:
@@ -47,15 +44,16 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
     """Load the base in NF4 with double quantisation, frozen, ready for adapters.
 
     Raises:
-        ModelError: the folder holds no model.
+        ModelError: the folder holds no model of a supported family.
     """
+    family = family_in(path)
     dtype = getattr(torch, section.compute_dtype)
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=list(FULL_PRECISION),
+        llm_int8_skip_modules=list(family.full_precision),
     )
     try:
         model = AutoModelForImageTextToText.from_pretrained(
@@ -77,8 +75,35 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             # In eval mode this kernel repacks the weight in place, permanently and without a
             # gradient: training after generating would be silently wrong.
             module.support_avx512bf16_for_cpu = False
+    _check_quantised(model, family)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
     return frozen
+
+
+def language_layers(model: torch.nn.Module, family: Family) -> set[str]:
+    """Return the paths of the linear layers of the language model's decoder.
+
+    They are the ones to quantise and to adapt.
+    """
+    decoder = model.get_submodule(family.language_model)
+    return {
+        f"{family.language_model}.{name}"
+        for name, module in decoder.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+
+
+def _check_quantised(model: torch.nn.Module, family: Family) -> None:
+    """Raise ModelError unless the language model's linear layers, and no others, are quantised."""
+    found = {name for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    wrong = found ^ language_layers(model, family)
+    if wrong or not found:
+        raise ModelError(
+            f"the 4-bit weights of this {family.title} are not those of its language model",
+            expected=f"all linear layers of {family.language_model}, and no others",
+            found=", ".join(sorted(wrong)[:3]) or "no linear layer",
+            remedy="report the model: its modules are not named as in others of its family",
+        )
 
 
 def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -97,6 +122,7 @@ def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def export_base(source: Path, section: ModelSection, target: Path) -> None:
     """Write the dequantised base for serving: evaluation uses the weights that training used."""
+    family = family_in(source)
     dtype = getattr(torch, section.compute_dtype)
     quantized = dequantized_state(load_base(source, section))
     model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
@@ -110,19 +136,23 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
         model.save_pretrained(target)
         load_processor(source).save_pretrained(target)
     del model, quantized
-    _hub_names(target)
+    for pattern, replacement in family.weight_renames:
+        _rename_weights(target, re.compile(pattern), replacement)
 
 
-def _hub_names(folder: Path) -> None:
-    """Rename CLIP tower weights to the hub's names: vLLM accepts only those."""
+def _rename_weights(folder: Path, pattern: re.Pattern[str], replacement: str) -> None:
+    """Rename the weights of a checkpoint: vLLM accepts only the hub's names."""
+
+    def renamed(names: Mapping[str, Any]) -> dict[str, Any]:
+        return {pattern.sub(replacement, name): value for name, value in names.items()}
+
     for shard in sorted(folder.glob("*.safetensors")):
         state = load_file(shard)
-        named = {TOWER.sub(HUB_TOWER, key): value for key, value in state.items()}
+        named = renamed(state)
         if named.keys() != state.keys():
             save_weights(named, shard, {"format": "pt"})
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         content = json.loads(index.read_text(encoding="utf-8"))
-        shards = content["weight_map"].items()
-        content["weight_map"] = {TOWER.sub(HUB_TOWER, key): shard for key, shard in shards}
+        content["weight_map"] = renamed(content["weight_map"])
         index.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")

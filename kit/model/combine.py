@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from kit.errors import ModelError
+from kit.model.families import OUTSIDE_NAMES
 from kit.model.weights import save_weights
 from kit.result.layout import ADAPTER_CONFIG, WEIGHTS
 
@@ -69,7 +70,7 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
     Raises:
         ModelError: an adapted module is not among the weights.
     """
-    by_tail = {_tail(name): name for name in weights if "vision" not in name}
+    by_tail = {_tail(name): name for name in weights if OUTSIDE_NAMES.isdisjoint(name.split("."))}
     merged: dict[str, torch.Tensor] = {}
     for folder in folders:
         state = load_file(folder / WEIGHTS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
@@ -45,7 +46,10 @@ def add_adapter(
             remedy="write an expression for the whole path of the language model's linear layers: "
             "see kit/model/README.md",
         ) from None
-    wrong = [n for n, _ in adapted.named_parameters() if "lora_" in n and not _in_language(n)]
+    base: Any = adapted.get_base_model()
+    language = {id(module) for module in base.get_decoder().modules()}
+    layers = [(n, m) for n, m in base.named_modules() if isinstance(m, BaseTunerLayer)]
+    wrong = [layer_name for layer_name, layer in layers if id(layer) not in language]
     if wrong:
         raise ModelError(
             f"model.lora_modules matches a module outside the language model: {wrong[0]}",
@@ -115,10 +119,6 @@ def _attach(model: PreTrainedModel | PeftModel, name: str, config: PeftConfig) -
 def _set_active(model: PeftModel, names: list[str]) -> None:
     tuner: Any = model.base_model  # torch declares every submodule as a tensor or a module
     tuner.set_adapter(names)
-
-
-def _in_language(parameter: str) -> bool:
-    return not any(part in parameter for part in ("vision", "visual", "projector"))
 
 
 def _adapters(model: PeftModel, but: str) -> list[str]:

@@ -22,7 +22,7 @@ class ModelSection(TypedDict):
     """The base model of the manifest."""
 
     source: SourceSection
-    lora_modules: str
+    lora_modules: str | None
     quantization: str
 
 

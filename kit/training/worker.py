@@ -18,6 +18,7 @@ from kit.gpus import gpus
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
+from kit.model.families import Family, family_in
 from kit.model.lora import add_adapter, load_adapter, save_adapter
 from kit.plan.jobs import Job
 from kit.sources.datasets import base_folder, places
@@ -53,6 +54,10 @@ class Worker:
     @cached_property
     def base(self) -> PreTrainedModel:
         return load_base(base_folder(self.manifest), self.manifest.model)
+
+    @cached_property
+    def family(self) -> Family:
+        return family_in(base_folder(self.manifest))
 
     def run(self, job: Job) -> dict[str, Any]:
         """Train one adapter, publish it, and return its record (the content of job.json)."""
@@ -103,7 +108,7 @@ class Worker:
         return add_adapter(
             start,
             TRAINED,
-            modules=self.manifest.model.lora_modules,
+            modules=self.manifest.model.lora_modules or self.family.lora_modules,
             rank=job.settings.rank,
             alpha=job.settings.alpha,
         )
