@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from kit.benchmarks.records import Record
 from kit.model.cache import ByteBoundedCache
 from kit.model.prompts import Encoded, PromptEncoder
 
 BATCH = 32  # prompts in one forward pass of generation or scoring
-TEXT = 0  # in mm_token_type_ids
+TEXT = 0  # the kind of a token that belongs to no image
 PROMPT_CACHE_BYTES = 1_000_000_000  # an encoded prompt with a large image takes 25 MB
 
 
@@ -34,7 +35,7 @@ class Batch:
     inputs: dict[str, Tensor]
     """The model's arguments: `input_ids` and `attention_mask`, up to [B, P + T], left-padded; image
     tensors such as `pixel_values`, concatenated in record order, [images, ...]; and, for models
-    that ask for it, `mm_token_type_ids` of the shape of `input_ids`."""
+    that ask for it, kinds of tokens such as `mm_token_type_ids`, of the shape of `input_ids`."""
     answer_ids: Tensor
     """Tokens of the answers with the end token, int64, [B, T]."""
     answer_mask: Tensor
@@ -55,7 +56,12 @@ class Batcher:
     def __init__(
         self, processor: Any, device: torch.device, cache_bytes: int = PROMPT_CACHE_BYTES
     ) -> None:
-        self._device, self._pad = device, processor.tokenizer.pad_token_id
+        tokenizer = processor.tokenizer
+        # Padding is out of attention: without a token for it, any other does.
+        filler = (
+            tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        )
+        self._device, self._pad = device, filler
         self._encoder = PromptEncoder(processor)
         self._prompt = ByteBoundedCache(self._encoder, Encoded.bytes, cache_bytes)
         self._answer = lru_cache(maxsize=2048)(self._encoder.answer)
@@ -93,18 +99,35 @@ class Batcher:
         pairs = list(zip(prompts, answers, strict=True))
         ids, attention = _padded([prompt.ids + answer for prompt, answer in pairs], self._pad)
         inputs = {"input_ids": ids, "attention_mask": attention}
-        if any(prompt.kinds for prompt in prompts):
-            kinds = [(p.kinds or [TEXT] * len(p.ids)) + [TEXT] * len(answer) for p, answer in pairs]
-            inputs["mm_token_type_ids"], _ = _padded(kinds, TEXT)
+        for name in prompts[0].kinds:  # all prompts have the same
+            kinds = [prompt.kinds[name] + [TEXT] * len(answer) for prompt, answer in pairs]
+            inputs[name], _ = _padded(kinds, TEXT)
         for name in sorted({name for prompt in prompts for name in prompt.images}):
-            inputs[name] = torch.cat([p.images[name] for p in prompts if name in p.images])
+            inputs[name] = _joined([p.images[name] for p in prompts if name in p.images])
         return {name: tensor.to(self._device) for name, tensor in inputs.items()}
 
 
-def _padded(rows: Sequence[list[int]], pad: int, *, right: bool = False) -> tuple[Tensor, Tensor]:
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Concatenate along the first axis; the other axes are padded with zeros at their ends.
+
+    Images of different sizes have different numbers of patches (LLaVA-NeXT, LLaVA-OneVision,
+    Idefics3). Processors pad a batch in the same way, and the models leave the padding out.
+    """
+    shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    padded = []
+    for part in parts:
+        missing = [most - size for most, size in zip(shape, part.shape[1:], strict=True)]
+        sides = [side for more in reversed(missing) for side in (0, more)]
+        padded.append(pad(part, sides) if any(missing) else part)
+    return torch.cat(padded)
+
+
+def _padded(
+    rows: Sequence[list[int]], filler: int, *, right: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return tokens and mask, [B, longest row]; padding is on the left unless `right`."""
     width = max(len(row) for row in rows)
-    ids = torch.full((len(rows), width), pad)
+    ids = torch.full((len(rows), width), filler)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     for index, row in enumerate(rows):
         span = slice(0, len(row)) if right else slice(width - len(row), width)

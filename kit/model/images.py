@@ -18,6 +18,12 @@ def open_image(path: Path) -> Image.Image:
             return image.convert("RGB")
     except FileNotFoundError:
         found = "no such file"
+    except Image.DecompressionBombError as error:  # more than 179 million pixels
+        raise DataError(
+            f"image {path} has too many pixels",
+            found=str(error),
+            remedy="scale it down, or leave its record out of the dataset",
+        ) from None
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         found = str(error)
     raise DataError(

@@ -9,18 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from torch import Tensor
 
-from kit.errors import ModelError
+from kit.errors import DataError, ModelError
 from kit.model.images import open_image
+
+# What the processor says of each token, such as whether it belongs to an image.
+KINDS = ("mm_token_type_ids", "token_type_ids")
+TOKENS = ("input_ids", "attention_mask")
 
 
 def chat_prompt(processor: Any, question: str, *, with_image: bool) -> str:
-    """Return the text that the model answers, by the processor's own chat template."""
-    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
-    content.append({"type": "text", "text": question})
-    messages = [{"role": "user", "content": content}]
-    return str(processor.apply_chat_template(messages, add_generation_prompt=True))
+    """Return the text that the model answers, by the processor's own chat template.
+
+    Raises:
+        ModelError: there is no chat template, or it refuses the question.
+    """
+    return _rendered(processor, [_asked(question, with_image)], add_generation_prompt=True)
 
 
 def answer_text(processor: Any, question: str, answer: str, *, with_image: bool) -> str:
@@ -30,13 +36,8 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
         ModelError: the chat template changes the prompt when an answer follows.
     """
     prompt = chat_prompt(processor, question, with_image=with_image)
-    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
-    content.append({"type": "text", "text": question})
-    messages = [
-        {"role": "user", "content": content},
-        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
-    ]
-    whole = str(processor.apply_chat_template(messages))
+    said = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+    whole = _rendered(processor, [_asked(question, with_image), said])
     following = whole[len(prompt) :]
     if not whole.startswith(prompt) or answer not in following:
         raise ModelError(
@@ -44,24 +45,52 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
             expected=f"{prompt!r} followed by the answer",
             found=repr(whole),
         )
-    end = processor.tokenizer.eos_token
     text = following.rstrip()
-    return text if text.endswith(end) else text + end
+    # Gemma's turns end in a token of their own, which is not the tokenizer's end token.
+    marks = _end_marks(processor.tokenizer)
+    return text if text.endswith(marks) else text + processor.tokenizer.eos_token
+
+
+def _end_marks(tokenizer: Any) -> tuple[str, ...]:
+    """Return the tokenizer's end token and all special tokens: an answer is none of them."""
+    added = tokenizer.added_tokens_decoder.values()
+    return (tokenizer.eos_token, *(token.content for token in added if token.special))
+
+
+def _asked(question: str, with_image: bool) -> dict[str, object]:
+    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    content.append({"type": "text", "text": question})
+    return {"role": "user", "content": content}
+
+
+def _rendered(processor: Any, messages: list[dict[str, object]], **options: bool) -> str:
+    try:
+        return str(processor.apply_chat_template(messages, **options))
+    except (TemplateError, ValueError, TypeError) as error:
+        raise ModelError(
+            "the base's chat template gives no prompt for a question and an answer",
+            expected="a template for messages of user and assistant, whose content is a list of "
+            "image and text",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            remedy="use a checkpoint with a chat template for dialogues (chat_template.jinja): "
+            "usually the one whose name ends in -it, -Instruct or -hf",
+        ) from None
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A prompt as the processor encodes it.
 
-    `kinds` says which tokens belong to an image; it is None where the model does not use
-    `mm_token_type_ids`. A model that needs them but gets none silently positions image tokens as if
-    they were text.
+    It holds every output of the processor: a model that lacks one computes something else without
+    an error.
     """
 
     ids: list[int]
-    kinds: list[int] | None
+    kinds: dict[str, list[int]]
+    """By name, which kind each token is, such as 1 where it belongs to an image and 0 on text."""
     images: dict[str, Tensor]
-    """Image inputs of the model, such as `pixel_values`, for one image: [1, ...]."""
+    """Image inputs of the model, such as `pixel_values`, of one image: [1, ...] or [patches, ...].
+    """
 
     def bytes(self) -> int:
         """Return about how much memory it takes."""
@@ -72,33 +101,27 @@ class PromptEncoder:
     """Encodes questions, with or without an image, and answers with one processor.
 
     Raises:
-        ModelError: the tokenizer puts a token behind the prompt, where the answer has to follow.
+        ModelError: the tokenizer puts a token behind the prompt, where the answer has to follow, or
+            the chat template leaves out the image.
     """
 
     def __init__(self, processor: Any) -> None:
         self._processor, self._tokenizer = processor, processor.tokenizer
         _require_open_end(processor.tokenizer)
+        _require_image_mark(processor)
 
     def __call__(self, image: Path | None, question: str) -> Encoded:
-        """Return the prompt as the model reads it: image tokens expanded, image inputs beside."""
+        """Return the prompt as the model reads it: image tokens expanded, image inputs beside.
+
+        Raises:
+            DataError: the image cannot be read, or the processor cannot take it.
+        """
         prompt = chat_prompt(self._processor, question, with_image=image is not None)
-        if image is None:
-            return Encoded(self._tokens(prompt, special=self._adds(prompt)), None, {})
         # Only the processor knows how many tokens an image of this size becomes.
-        encoded = self._processor(
-            images=open_image(image),
-            text=prompt,
-            add_special_tokens=self._adds(prompt),
-            return_tensors="pt",
-        )
-        kinds = encoded.get("mm_token_type_ids")
-        images = {
-            name: value
-            for name, value in encoded.items()
-            if name.startswith(("pixel_values", "image_"))
-        }
-        ids = encoded["input_ids"][0].tolist()
-        return Encoded(ids, None if kinds is None else kinds[0].tolist(), images)
+        encoded = self._encoded(prompt, image)
+        kinds = {name: encoded[name][0].tolist() for name in KINDS if name in encoded}
+        images = {k: v for k, v in encoded.items() if k not in (*TOKENS, *KINDS)}
+        return Encoded(encoded["input_ids"][0].tolist(), kinds, images)
 
     def compact(self, question: str, *, with_image: bool) -> list[int]:
         """Return the prompt's tokens with one placeholder for the image, as engines expect them."""
@@ -115,8 +138,34 @@ class PromptEncoder:
         begin = self._tokenizer.bos_token
         return begin is None or not prompt.startswith(begin)
 
+    def _encoded(self, prompt: str, image: Path | None) -> Any:
+        given = {"text": prompt, "add_special_tokens": self._adds(prompt), "return_tensors": "pt"}
+        if image is None:
+            return self._processor(**given)
+        picture = open_image(image)
+        try:
+            return self._processor(images=picture, **given)
+        except (ValueError, ArithmeticError, IndexError, RuntimeError) as error:
+            raise DataError(
+                f"the processor of the base model cannot take the image {image}",
+                expected="an image of a size that the model's family accepts",
+                found=f"{picture.width} x {picture.height} pixels: {str(error).splitlines()[0]}",
+                remedy="choose another base model, or leave the record out of the dataset",
+            ) from None
+
     def _tokens(self, text: str, *, special: bool) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=special)["input_ids"])
+
+
+def _require_image_mark(processor: Any) -> None:
+    with_image, without = (chat_prompt(processor, "Who?", with_image=w) for w in (True, False))
+    if with_image == without:
+        raise ModelError(
+            "the base's chat template leaves out the image",
+            expected="a placeholder where the message has an image",
+            found=repr(with_image),
+            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
+        )
 
 
 def _require_open_end(tokenizer: Any) -> None:

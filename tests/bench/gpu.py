@@ -1,6 +1,6 @@
 """What real sizes cost on this machine: every stage, on models of real sizes with random weights.
 
-    ./run.sh bench --gpu [--family llava|qwen] [--scale full|tiny] [--output FILE]
+    ./run.sh bench --gpu [--family NAME] [--scale full|tiny] [--output FILE]
 
 The stages are the kit's own, given a manifest whose base model is random: fine-tuning, a few steps
 of every method's family, the engine with all adapters, the comparison of engines. Needs no weights
@@ -30,7 +30,7 @@ from kit.stages.costs import read_costs
 from kit.stages.workers import isolated
 from kit.supply_chain.machine import environment
 from tests.bench.answers import both
-from tests.bench.random_models import FAMILIES, write_random_base
+from tests.bench.random_models import FAMILIES, SIZES, write_random_base
 
 STEPS, BATCH, RANK = 8, 16, 16
 ASKED_TWICE, QUESTIONS = 2, 32  # systems, and questions of each, asked in a loop as well
@@ -59,7 +59,9 @@ def main() -> int:
         )
         return 3
     output = asked.output or results_root() / "bench-gpu.json"
-    families = [asked.family] if asked.family else list(FAMILIES)
+    families = (
+        [asked.family] if asked.family else list(SIZES if asked.scale == "full" else FAMILIES)
+    )
     scratch = asked.scratch or cache_root() / "bench"  # not /tmp: in a container that is memory
     scratch.mkdir(parents=True, exist_ok=True)
     measured = {}
@@ -75,7 +77,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run.sh bench --gpu", description=__doc__)
-    parser.add_argument("--family", choices=FAMILIES, help="default: both, one after the other")
+    parser.add_argument("--family", choices=FAMILIES, help="default: all, one after the other")
     parser.add_argument("--scale", choices=("full", "tiny"), default="full")
     parser.add_argument("--output", type=Path, help="default: bench-gpu.json among the results")
     parser.add_argument("--scratch", type=Path, help="60 GB are needed; default: the cache")
@@ -125,6 +127,7 @@ def manifest_of(folder: Path, family: str, scale: str) -> Manifest:
     document["name"], document["targets"] = f"bench-{family}", ["person", "both"]
     document["model"] |= {
         "compute_dtype": "bfloat16",
+        "lora_modules": None,  # the family's own
         "source": {
             "name": "base", "folder": str(folder / "base"), "checksums": str(folder / "base.sha256")
         },

@@ -10,50 +10,43 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import (
-    AutoModelForImageTextToText,
-    CLIPImageProcessor,
-    CLIPVisionConfig,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaProcessor,
-    Qwen2_5_VLConfig,
-)
+from transformers import AutoModelForImageTextToText
 
-from kit.smoke.base import TEMPLATE, make_processor
-from tests.toys.qwen import make_qwen_config, make_qwen_processor
+from tests.toys.families import MAKERS, make_family
 
 SHARD_BYTES = {"full": 4_000_000_000, "tiny": 400_000}  # several files either way
 SPREAD = 0.02  # transformers' initial scale
-FAMILIES = ("llava", "qwen")
+FAMILIES = tuple(MAKERS)
+ROPE = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]}
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "llava": {
         "text": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
-                 "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 32064},
+                 "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 32064,
+                 "max_position_embeddings": 4096},
         "vision": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
                    "num_attention_heads": 16, "image_size": 336, "patch_size": 14},
     },
-    "qwen": {
+    "qwen2_5_vl": {
         "text": {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
-                 "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064},
+                 "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064,
+                 "rope_parameters": ROPE, "max_position_embeddings": 32768},
         "vision": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
                    "out_hidden_size": 3584, "fullatt_block_indexes": [7, 15, 23, 31]},
     },
 }  # fmt: skip
 TINY: dict[str, dict[str, dict[str, Any]]] = {
-    "llava": {
-        "text": {"hidden_size": 128, "intermediate_size": 128, "num_hidden_layers": 2,
-                 "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 2000},
-        "vision": {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
-                   "num_attention_heads": 4, "image_size": 56, "patch_size": 14},
-    },
-    "qwen": {"text": {"vocab_size": 2000}, "vision": {}},
-}  # fmt: skip
-PIXELS = {"full": 1024 * 1024, "tiny": 56 * 56}  # Qwen's images are enlarged to this many
+    family: {"text": {}, "vision": {}} for family in FAMILIES
+}
+PIXELS = 1024 * 1024  # at full scale, Qwen's images are enlarged to this many
 
 
 def write_random_base(folder: Path, family: str, scale: str) -> int:
-    """Write model and processor as the hub publishes them; return the bytes of the weights."""
+    """Write model and processor as the hub publishes them; return the bytes of the weights.
+
+    Args:
+        family: one of FAMILIES; at full scale one of SIZES.
+        scale: "full" or "tiny".
+    """
     processor, config = _described(family, scale)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
@@ -71,7 +64,10 @@ def real_size(family: str) -> Any:
 
 def _described(family: str, scale: str) -> tuple[Any, Any]:
     sizes = (SIZES if scale == "full" else TINY)[family]
-    return (_llava if family == "llava" else _qwen)(sizes, PIXELS[scale])
+    processor, config = make_family(family, sizes["text"], sizes["vision"])
+    if scale == "full" and family.startswith("qwen"):
+        processor.image_processor.size = {"shortest_edge": PIXELS, "longest_edge": PIXELS}
+    return processor, config
 
 
 def _write_weights(model: torch.nn.Module, folder: Path, most: int) -> int:
@@ -102,38 +98,3 @@ def _write_shard(shard: dict[str, torch.Tensor], places: dict[str, str], folder:
     name = f"model-{1 + len(set(places.values())):05}.safetensors"
     save_file(shard, folder / name, {"format": "pt"})
     places.update(dict.fromkeys(shard, name))
-
-
-def _llava(sizes: dict[str, dict[str, Any]], _: int) -> tuple[Any, Any]:
-    tokenizer, size = make_processor().tokenizer, sizes["vision"]["image_size"]
-    processor = LlavaProcessor(
-        CLIPImageProcessor(size={"shortest_edge": size}, crop_size={"height": size, "width": size}),
-        tokenizer,
-        patch_size=sizes["vision"]["patch_size"],
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    )
-    config = LlavaConfig(
-        vision_config=CLIPVisionConfig(**sizes["vision"]).to_dict(),
-        text_config=LlamaConfig(
-            **sizes["text"],
-            max_position_embeddings=4096,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        ).to_dict(),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-2,
-        vision_feature_select_strategy="default",
-    )
-    return processor, config
-
-
-def _qwen(sizes: dict[str, dict[str, Any]], pixels: int) -> tuple[Any, Qwen2_5_VLConfig]:
-    processor = make_qwen_processor(pixels, pixels)
-    text = dict(sizes["text"])
-    if "hidden_size" in text:
-        rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]}
-        text |= {"rope_parameters": rope, "max_position_embeddings": 32768}
-    return processor, make_qwen_config(processor, text, sizes["vision"])

@@ -23,7 +23,7 @@ HEADER = (
     "| base | what | batch | at once | seconds a step, the first included | peak of GPU memory |",
     "|---|---|---|---|---|---|",
 )
-NAMES = {"llava": "LLaVA 1.5 7B", "qwen": "Qwen2.5-VL 7B"}
+NAMES = {"llava": "LLaVA 1.5 7B", "qwen2_5_vl": "Qwen2.5-VL 7B"}
 
 
 def main() -> int:

@@ -165,7 +165,7 @@ def test_a_manifest_for_a_gpu_takes_the_gpu_image_and_stops_where_there_is_none(
     ("arguments", "target"),
     [
         (["bench", "--gpu"], "gpu"),
-        (["bench", "--gpu", "--family", "qwen"], "gpu"),
+        (["bench", "--gpu", "--family", "qwen2_5_vl"], "gpu"),
         (["bench", "--gpu", "--scale", "tiny"], "cpu"),
         (["bench", "hashing"], "cpu"),
         (["test", "-m", "gpu"], "gpu"),

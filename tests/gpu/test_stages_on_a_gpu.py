@@ -13,7 +13,7 @@ from tests.evaluation.test_engines import make_inputs, requests, smoke
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("family", ["llava", "qwen"])
+@pytest.mark.parametrize("family", ["llava", "qwen2_5_vl"])
 def test_every_stage_runs_on_a_gpu(tmp_path, family):
     command = [sys.executable, "-m", "tests.bench", "--gpu", "--scale", "tiny"]
     asked = ["--family", family, "--output", str(tmp_path / "found.json")]

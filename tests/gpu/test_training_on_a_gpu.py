@@ -24,7 +24,7 @@ pytestmark = pytest.mark.gpu
 SECTION = ModelSection(source=NOWHERE, compute_dtype="bfloat16", lora_modules=LANGUAGE)
 
 
-@pytest.fixture(scope="module", params=["llava", "qwen"])
+@pytest.fixture(scope="module", params=["llava", "qwen2_5_vl"])
 def folder(request, tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp(request.param)
     write_random_base(made, request.param, "tiny")

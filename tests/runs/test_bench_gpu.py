@@ -62,7 +62,7 @@ def test_a_measurement_of_tiny_models_never_becomes_the_reference(tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    ("family", "parameters"), [("llava", 7_063_427_072), ("qwen", 8_292_166_656)]
+    ("family", "parameters"), [("llava", 7_063_427_072), ("qwen2_5_vl", 8_292_166_656)]
 )
 def test_the_models_have_the_published_number_of_parameters(family, parameters):
     """As the hub counts them in the published weights."""

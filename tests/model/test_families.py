@@ -1,0 +1,256 @@
+"""Every supported family: other templates, image tokens, positions, names and processors.
+
+Each model is random, of the smallest size, with a processor of the real kind. Images have different
+sizes in one batch.
+"""
+
+import pytest
+import torch
+from bitsandbytes.nn import Linear4bit
+from peft.tuners.tuners_utils import BaseTunerLayer
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText
+
+from kit.errors import ModelError
+from kit.experiment.manifest import ModelSection
+from kit.methods.registry import build
+from kit.model.base import export_base, language_layers, load_base, load_processor
+from kit.model.batches import Batcher
+from kit.model.combine import merge
+from kit.model.families import FAMILIES
+from kit.model.likelihood import (
+    answer_distribution,
+    continuation_logprob,
+    read_prompts,
+    sequence_logprob,
+)
+from kit.model.lora import add_adapter, load_adapter, save_adapter
+from kit.training.loop import train
+from tests.bench.random_models import write_random_base
+from tests.model.test_models import NOWHERE
+from tests.toys.families import MAKERS, write_family
+from tests.toys.policy import trained_on
+from tests.training.test_training import section as training_section
+
+torch.set_num_threads(1)
+SECTION = ModelSection(source=NOWHERE, compute_dtype="float32")
+LAYERS = 2 * 7  # of the smallest language model
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def folder(name, tmp_path_factory):
+    made = tmp_path_factory.mktemp(name)
+    write_family(name, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def processor(folder):
+    return load_processor(folder)
+
+
+@pytest.fixture
+def base(folder):
+    return load_base(folder, SECTION)
+
+
+@pytest.fixture
+def batcher(processor):
+    return Batcher(processor, torch.device("cpu"))
+
+
+@pytest.fixture
+def records(records, tmp_path):
+    """The usual records, their images of three shapes, and one without an image."""
+    for number, size in enumerate([(64, 64), (150, 64), (64, 220)]):
+        with Image.open(records[number].image) as image:
+            image.resize(size).save(tmp_path / f"{number}.png")
+        object.__setattr__(records[number], "image", tmp_path / f"{number}.png")
+    return records
+
+
+def whole(model, batcher, asked):
+    batch = batcher(asked)
+    with torch.no_grad():
+        return sequence_logprob(answer_distribution(model, batch), batch)
+
+
+def adapted(model, name, modules=None):
+    return add_adapter(
+        model, "trained", modules=modules or FAMILIES[name].lora_modules, rank=8, alpha=16
+    )
+
+
+def as_published(processor, record):
+    """Return what the processor makes of the dialogue, as the model's card tells users to do."""
+    content = [{"type": "text", "text": record.question}]
+    if record.image:
+        with Image.open(record.image) as image:
+            content = [{"type": "image", "image": image.convert("RGB")}, *content]
+    messages = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "text", "text": record.answer}]},
+    ]
+    return processor.apply_chat_template(
+        messages, tokenize=True, return_dict=True, return_tensors="pt"
+    )
+
+
+def test_the_table_and_the_smallest_models_name_the_same_families():
+    assert set(MAKERS) == set(FAMILIES)
+
+
+def test_a_random_base_of_the_measurement_is_loaded_and_scores(name, tmp_path, records):
+    write_random_base(tmp_path, name, "tiny")
+    section = SECTION.model_copy(update={"compute_dtype": "bfloat16"})
+    batcher = Batcher(load_processor(tmp_path), torch.device("cpu"))
+    assert whole(load_base(tmp_path, section), batcher, records).isfinite().all()
+
+
+def test_a_record_is_scored_as_by_the_model_with_what_its_processor_gives(
+    base, batcher, processor, records
+):
+    for record in records:
+        inputs = as_published(processor, record)
+        ids = batcher([record]).inputs["input_ids"][0]
+        answer = batcher.answer_tokens(record, record.answer)
+        given = inputs["input_ids"][0, : len(ids)]  # a template may have a line break at its end
+        assert ids.tolist() == given.tolist()
+        with torch.no_grad():
+            logprobs = base(**inputs).logits[0].log_softmax(-1)
+        places = torch.arange(len(ids) - len(answer), len(ids))
+        expected = logprobs[places - 1, ids[places]].sum()
+        assert whole(base, batcher, [record]).item() == pytest.approx(expected.item(), abs=1e-3)
+
+
+def test_the_supervised_tokens_are_the_answer_and_one_end_token(batcher, processor, records):
+    batch = batcher(records)
+    for ids, mask, record in zip(batch.answer_ids, batch.answer_mask, records, strict=True):
+        *said, end = ids[mask > 0].tolist()
+        assert processor.tokenizer.decode(said).strip() == record.answer
+        assert processor.tokenizer.added_tokens_decoder[end].special
+
+
+def test_images_of_other_sizes_in_the_batch_change_no_score(base, batcher, records):
+    together = whole(base, batcher, records)
+    backwards = whole(base, batcher, records[::-1]).flip(0)
+    alone = torch.cat([whole(base, batcher, [record]) for record in records])
+    assert torch.allclose(together, alone, atol=1e-3)
+    assert torch.allclose(backwards, alone, atol=1e-3)
+
+
+def test_padding_is_on_the_left_and_out_of_attention(batcher, records):
+    inputs = batcher(records).inputs
+    lengths = [len(batcher([record]).inputs["input_ids"][0]) for record in records]
+    assert inputs["attention_mask"].sum(dim=1).tolist() == lengths
+    assert inputs["attention_mask"][:, -min(lengths) :].all()
+
+
+@pytest.mark.parametrize("image", [0, 1, 2])
+def test_another_image_gives_another_score(base, batcher, records, image, tmp_path):
+    before = whole(base, batcher, [records[image]])
+    with Image.open(records[image].image) as picture:
+        flipped = Image.eval(picture.convert("RGB"), lambda value: 255 - value)
+    flipped.save(tmp_path / "flipped.png")
+    object.__setattr__(records[image], "image", tmp_path / "flipped.png")
+    assert (whole(base, batcher, [records[image]]) - before).abs().item() > 1e-4
+
+
+@pytest.mark.parametrize("chosen", [[0, 1, 2, 3], [3, 0], [3], [2, 1], [3, 3]])
+def test_answers_given_to_a_prompt_that_was_read_are_scored_as_in_one_pass(
+    base, batcher, records, chosen
+):
+    """Also text after images: what the model remembers of positions is another batch's."""
+    asked = [records[number] for number in chosen]
+    expected = whole(base, batcher, asked)
+    with torch.no_grad():
+        prompted = read_prompts(base, batcher.prompts(asked))
+        ids, mask = batcher.answers([batcher.answer_tokens(r, r.answer) for r in asked])
+        for _ in range(2):
+            found = continuation_logprob(base, prompted, ids, mask)
+            assert torch.allclose(found, expected, atol=1e-3)
+
+
+def test_the_language_model_alone_is_quantised_and_adapted(base, name):
+    quantised = {n for n, module in base.named_modules() if isinstance(module, Linear4bit)}
+    assert quantised == language_layers(base, FAMILIES[name])
+    assert len(quantised) == LAYERS
+    model = adapted(base, name).get_base_model()
+    found = {n for n, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+    assert found == quantised
+
+
+def test_an_expression_that_reaches_beyond_the_language_model_is_refused(base, name):
+    outside = FAMILIES[name].outside[0].rpartition(".")[2]
+    with pytest.raises(ModelError, match="outside the language model"):
+        adapted(base, name, modules=rf".*\.{outside}\..*(fc1|proj|qkv)")
+
+
+def test_one_step_of_training_changes_the_adapter_alone(base, batcher, records, tmp_path, name):
+    model = adapted(base, name)
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    settings = training_section(steps=1, learning_rate=0.02, warmup_steps=0)
+    taught(model, batcher(records), settings, tmp_path)
+    after = dict(model.named_parameters())
+    changed = {n for n in before if not torch.equal(before[n], after[n])}
+    assert len(changed) == LAYERS, "B alone changes in the first step: it was zero"
+    assert all(".trained." in n and "lora_B" in n for n in changed)
+
+
+def test_it_learns_what_it_is_taught_also_where_activations_are_computed_twice(
+    base, batcher, records, tmp_path, name
+):
+    model = adapted(base, name)
+    before = whole(model, batcher, records)
+    settings = training_section(
+        steps=25, learning_rate=0.02, gradient_checkpointing="always", warmup_steps=2
+    )
+    taught(model, batcher(records), settings, tmp_path)
+    assert (whole(model, batcher, records) > 0.3 * before).all()
+
+
+def taught(model, batch, settings, folder):
+    step = trained_on(model, batch)
+    method = build("retain_finetune", {})
+    train(model, method, settings, lambda n, size: iter([step]), folder, name="t")
+
+
+def test_the_exported_base_computes_what_the_4_bit_base_computes(
+    base, batcher, records, folder, tmp_path
+):
+    export_base(folder, SECTION, tmp_path / "served")
+    served = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "served", attn_implementation="eager"
+    )
+    expected = whole(base, batcher, records)
+    assert torch.allclose(expected, whole(served.eval(), batcher, records), atol=1e-3)
+
+
+def test_merged_weights_are_those_of_the_language_model_and_compute_the_same(
+    base, batcher, records, folder, tmp_path, name
+):
+    from safetensors.torch import save_file
+
+    model = adapted(base, name)
+    for place, parameter in model.named_parameters():
+        if "lora_B" in place:
+            torch.nn.init.normal_(parameter, std=0.2)
+    expected = whole(model, batcher, records)
+    save_adapter(model, "trained", tmp_path / "adapter")
+    export_base(folder, SECTION, tmp_path / "served")
+    weights = load_file(tmp_path / "served" / "model.safetensors")
+    changed = merge([tmp_path / "adapter"], weights)
+    assert len(changed) == LAYERS
+    save_file(weights | changed, tmp_path / "served" / "model.safetensors", {"format": "pt"})
+    merged = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "served", attn_implementation="eager"
+    ).eval()
+    assert torch.allclose(expected, whole(merged, batcher, records), atol=1e-2)
+    plain = load_adapter(load_base(folder, SECTION), "again", tmp_path / "adapter")
+    assert torch.allclose(expected, whole(plain, batcher, records), atol=1e-4)
