@@ -39,6 +39,10 @@ class Family:
     """`model_type` of the language models that were tried; empty if the family has only one."""
     tower_types: tuple[str, ...] = ()
     """`model_type` of the vision towers that were tried; empty if the family has only one."""
+    vllm_lora: bool = True
+    """Whether vLLM serves LoRA adapters on it; else merged weights alone."""
+    vllm_cpu: bool = True
+    """Whether vLLM computes the same as transformers on a CPU."""
     note: str = ""
     """What a user should know before training."""
 
@@ -74,6 +78,7 @@ FAMILIES: dict[str, Family] = {
         weight_renames=(HUB_TOWER,),
         text_types=DENSE,
         tower_types=("siglip_vision_model",),
+        vllm_lora=False,
         note="an image becomes up to ten patches: about 7,300 tokens",
     ),
     "qwen2_vl": Family("Qwen2-VL", outside=("model.visual",)),
@@ -90,6 +95,7 @@ FAMILIES: dict[str, Family] = {
         weight_renames=(HUB_TOWER,),
         text_types=("gemma3_text",),
         tower_types=("siglip_vision_model",),
+        vllm_cpu=False,  # its attention is causal there, also among the tokens of an image
     ),
     "idefics3": Family(
         "Idefics3",
@@ -164,6 +170,35 @@ def family_in(folder: Path) -> Family:
     if not isinstance(config, dict):
         raise ModelError(f"{path} is not a JSON object", remedy="restore it from the repository")
     return family_of(config)
+
+
+def check_engine(family: Family, engine: str, serving: str, *, gpu: bool) -> None:
+    """Refuse an engine that does not serve the family as it was trained.
+
+    Args:
+        engine: `evaluation.engine` of the manifest.
+        serving: `evaluation.serving` of the manifest.
+        gpu: whether the engine will run on a GPU.
+
+    Raises:
+        ModelError: vLLM has no LoRA for the family, or computes something else on a CPU.
+    """
+    if engine != "vllm":
+        return
+    if not gpu and not family.vllm_cpu:
+        raise ModelError(
+            f"vLLM does not serve {family.title} on a CPU",
+            expected="attention in both directions among the tokens of an image",
+            found="vLLM has it on GPUs alone, so its answers would be those of another model",
+            remedy='set evaluation.engine = "transformers", or use a GPU',
+        )
+    if serving == "adapters" and not family.vllm_lora:
+        raise ModelError(
+            f"vLLM serves no LoRA adapters on {family.title}",
+            expected='evaluation.serving = "merged", or another engine',
+            found='evaluation.serving = "adapters"',
+            remedy='set evaluation.engine = "transformers" or evaluation.serving = "merged"',
+        )
 
 
 def _check_part(

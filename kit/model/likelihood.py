@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
-from kit.model.batches import Batch, Prompts
+from kit.model.batches import TEXT, Batch, Prompts
+from kit.model.prompts import KINDS
 
 
 def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
@@ -68,6 +69,16 @@ class Prompted:
     following: Tensor | None
     """Position of the token after each prompt, [B, 1], for models whose positions have several
     axes. None: the model counts positions by itself."""
+    inputs: dict[str, Tensor]
+    """The model's arguments for the prompts, to read them again where the cache forgets."""
+
+    def outgrown(self, length: int) -> bool:
+        """Return whether a layer with a sliding window forgets some of `length` tokens.
+
+        Its cache could then not be brought back to the end of the prompt.
+        """
+        layers = [layer for layer in self.cache.layers if layer.is_sliding]
+        return any(length >= layer.sliding_window for layer in layers)
 
 
 def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
@@ -81,7 +92,7 @@ def read_prompts(model: torch.nn.Module, prompts: Prompts) -> Prompted:
             following = mask.sum(dim=1, keepdim=True) + found.rope_deltas
         else:  # the model's `rope_deltas` are of an earlier batch; text positions include padding
             following = torch.full_like(mask[:, :1], mask.shape[1])
-    return Prompted(first, mask, found.past_key_values, following)
+    return Prompted(first, mask, found.past_key_values, following, prompts.inputs)
 
 
 def continuation_logprob(
@@ -96,10 +107,13 @@ def continuation_logprob(
     The cache is unchanged when this returns: other answers can follow.
     """
     logprobs = prompted.first.unsqueeze(1)
-    if ids.shape[1] > 1:
+    given = ids.shape[1] - 1  # the last token is only predicted
+    if given and prompted.outgrown(prompted.mask.shape[1] + given):
+        logprobs = _read_again(model, prompted, ids, mask)
+    elif given:
         places = {}
         if prompted.following is not None:
-            steps = torch.arange(ids.shape[1] - 1, device=ids.device)
+            steps = torch.arange(given, device=ids.device)
             places["position_ids"] = (prompted.following + steps).expand(3, -1, -1)
         logits = model(
             input_ids=ids[:, :-1],
@@ -108,6 +122,18 @@ def continuation_logprob(
             use_cache=True,
             **places,
         ).logits
-        prompted.cache.crop(1 - ids.shape[1])  # as many as were added
+        prompted.cache.crop(-given)
         logprobs = torch.cat([logprobs, log_softmax(logits.float(), dim=-1)], dim=1)
     return (logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1) * mask).sum(dim=1)
+
+
+def _read_again(model: torch.nn.Module, prompted: Prompted, ids: Tensor, mask: Tensor) -> Tensor:
+    """Return log pi of every answer token, [B, T, V], in one pass with the prompts."""
+    inputs = dict(prompted.inputs)
+    for name in KINDS:
+        if name in inputs:
+            inputs[name] = torch.cat([inputs[name], torch.full_like(ids[:, :-1], TEXT)], dim=1)
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], ids[:, :-1]], dim=1)
+    inputs["attention_mask"] = torch.cat([prompted.mask, mask[:, :-1]], dim=1)
+    logits = model(**inputs, logits_to_keep=ids.shape[1], use_cache=False).logits
+    return log_softmax(logits.float(), dim=-1)

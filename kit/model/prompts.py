@@ -17,6 +17,7 @@ from kit.model.images import open_image
 
 # What the processor says of each token, such as whether it belongs to an image.
 KINDS = ("mm_token_type_ids", "token_type_ids")
+Message = dict[str, object]
 TOKENS = ("input_ids", "attention_mask")
 
 
@@ -36,7 +37,7 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
         ModelError: the chat template changes the prompt when an answer follows.
     """
     prompt = chat_prompt(processor, question, with_image=with_image)
-    said = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+    said: Message = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
     whole = _rendered(processor, [_asked(question, with_image), said])
     following = whole[len(prompt) :]
     if not whole.startswith(prompt) or answer not in following:
@@ -57,13 +58,13 @@ def _end_marks(tokenizer: Any) -> tuple[str, ...]:
     return (tokenizer.eos_token, *(token.content for token in added if token.special))
 
 
-def _asked(question: str, with_image: bool) -> dict[str, object]:
+def _asked(question: str, with_image: bool) -> Message:
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
     content.append({"type": "text", "text": question})
     return {"role": "user", "content": content}
 
 
-def _rendered(processor: Any, messages: list[dict[str, object]], **options: bool) -> str:
+def _rendered(processor: Any, messages: list[Message], **options: bool) -> str:
     try:
         return str(processor.apply_chat_template(messages, **options))
     except (TemplateError, ValueError, TypeError) as error:

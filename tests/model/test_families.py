@@ -177,6 +177,23 @@ def test_answers_given_to_a_prompt_that_was_read_are_scored_as_in_one_pass(
             assert torch.allclose(found, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("window", [8, 60, 61, 62, 63, 64, 65, 66, 67, 200])
+def test_a_sliding_window_that_is_shorter_than_the_sequence_changes_no_score(
+    records, tmp_path, window
+):
+    """Gemma 3's caches forget what is outside of the window."""
+    write_family("gemma3", tmp_path / "base", sliding_window=window)
+    base = load_base(tmp_path / "base", SECTION)
+    batcher = Batcher(load_processor(tmp_path / "base"), torch.device("cpu"))
+    expected = whole(base, batcher, records)
+    with torch.no_grad():
+        prompted = read_prompts(base, batcher.prompts(records))
+        ids, mask = batcher.answers([batcher.answer_tokens(r, r.answer) for r in records])
+        found = continuation_logprob(base, prompted, ids, mask)
+        assert torch.allclose(found, expected, atol=1e-3)
+        assert torch.allclose(continuation_logprob(base, prompted, ids, mask), found, atol=1e-5)
+
+
 def test_the_language_model_alone_is_quantised_and_adapted(base, name):
     quantised = {n for n, module in base.named_modules() if isinstance(module, Linear4bit)}
     assert quantised == language_layers(base, FAMILIES[name])

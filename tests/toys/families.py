@@ -176,7 +176,7 @@ def make_internvl(text: dict[str, Any], tower: dict[str, Any]) -> Made:
         image_token_id=tokenizer.context_image_token_id,
         image_seq_length=processor.image_seq_length,
         downsample_ratio=0.5,
-        tie_word_embeddings=False,
+        tie_word_embeddings=True,  # as in the published small ones
     )
     return processor, config
 
@@ -200,6 +200,7 @@ def make_gemma3(text: dict[str, Any], tower: dict[str, Any]) -> Made:
         ),
     )  # fmt: skip
     tokenizer = processor.tokenizer
+    tokenizer.add_tokens(["\n" * count for count in range(1, 5)])  # vLLM knows them by name
     end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
     config = transformers.Gemma3Config(
         vision_config=TOWER
@@ -214,6 +215,7 @@ def make_gemma3(text: dict[str, Any], tower: dict[str, Any]) -> Made:
         eoi_token_index=tokenizer.eoi_token_id,
         mm_tokens_per_image=4,
         eos_token_id=[tokenizer.eos_token_id, end],
+        tie_word_embeddings=False,  # tied, it would repeat the last token whatever an image shows
     )  # fmt: skip
     return processor, config
 
@@ -310,15 +312,16 @@ def make_family(
     return MAKERS[name](text or {}, tower or {})
 
 
-def write_family(name: str, folder: Path) -> None:
+def write_family(name: str, folder: Path, **text: Any) -> None:
     """Write a random model of a family and its processor into a folder, as the hub does."""
-    processor, config = make_family(name)
+    processor, config = make_family(name, text)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForImageTextToText.from_config(config)
-        for parameter in model.parameters():
+        for place, parameter in model.named_parameters():
             # At the initial scale every answer is as likely as any other: nothing could fail.
-            if parameter.dim() == 2:
+            # Embeddings are left alone: large tied ones repeat the last token of a question.
+            if parameter.dim() == 2 and "embed_tokens" not in place:
                 parameter.data.mul_(4)
             if parameter.dim() == 2 and not parameter.any():  # Gemma 3's projector
                 parameter.data.normal_(std=0.1)
