@@ -3,7 +3,11 @@
 import logging
 import os
 import sys
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 
 # Workers inherit these variables, so they are set before a worker imports its first library.
 ENVIRONMENT = {
@@ -21,6 +25,24 @@ NOISY_LOGGERS = ("bitsandbytes", "torch._library.triton")
 def say(text: str) -> None:
     """Print one line of progress to standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(what: str, every_seconds: float = 20.0) -> Iterator[None]:
+    """Print a line now and then while something takes its time without a word of its own."""
+    ended, started = Event(), time.monotonic()
+
+    def tell() -> None:
+        while not ended.wait(every_seconds):
+            say(f"  {what} ({time.monotonic() - started:.0f} s)")
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 def quieten() -> None:

@@ -78,7 +78,7 @@ class BusyError(KitError):
 
 
 class GuardError(KitError):
-    """An evaluation guard failed: an adapter does nothing, or two engines disagree."""
+    """An evaluation guard failed: answers are not those of the model that was trained."""
 
     exit_code = 9
 

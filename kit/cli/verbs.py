@@ -115,7 +115,7 @@ def unlearn(manifest: Path) -> None:
 def evaluate(manifest: Path) -> None:
     """Answer every record with every system.
 
-    A second engine then answers a sample again, and must agree.
+    The implementation that trains then reads a sample of the answers, and must agree.
     """
     from kit.stages import run as stages
 

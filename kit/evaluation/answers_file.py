@@ -1,4 +1,8 @@
-"""The stored answers of one system, `answers.parquet` in its artifact."""
+"""The stored answers of one system: `answers.parquet`, and their tokens beside it.
+
+The tokens are for the second look (kit/evaluation/guards/agreement.py), not for the result: a text
+can be tokenised in another way than it was generated.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,23 +17,25 @@ from kit.result.layout import ANSWERS
 from kit.result.tables import SCHEMAS
 
 FILE = "answers.parquet"
+TOKENS = "tokens.parquet"
+TOKENS_SCHEMA = pa.schema([("record_id", pa.string()), ("ids", pa.list_(pa.int32()))])
 
 
 def write_answers(answers: Iterable[Answer], folder: Path) -> None:
     """Write answers sorted by system and record: equal answers give equal bytes."""
+    ordered = sorted(answers, key=lambda answer: (answer.system, answer.record_id))
     frame = pd.DataFrame(
-        [(a.record_id, a.system, a.text, a.tokens, a.stop) for a in answers],
+        [(a.record_id, a.system, a.text, len(a.ids), a.stop) for a in ordered],
         columns=["record_id", "system", "text", "tokens", "stop"],
-    ).sort_values(["system", "record_id"], ignore_index=True)
+    )
     table = pa.Table.from_pandas(frame, schema=SCHEMAS[ANSWERS], preserve_index=False)
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.replace_schema_metadata(None), folder / FILE)
+    tokens = [{"record_id": answer.record_id, "ids": list(answer.ids)} for answer in ordered]
+    pq.write_table(pa.Table.from_pylist(tokens, TOKENS_SCHEMA), folder / TOKENS)
 
 
-def read_answers(systems: Iterable[System]) -> dict[tuple[str, str], str]:
-    """Return (system, record id) -> the text of the stored answer."""
-    stored = {}
-    for system in systems:
-        for row in pq.read_table(system.answers.path / FILE).to_pylist():
-            stored[row["system"], row["record_id"]] = row["text"]
-    return stored
+def read_token_ids(system: System) -> dict[str, tuple[int, ...]]:
+    """Return record id -> the tokens that the engine generated, the end token included."""
+    rows = pq.read_table(system.answers.path / TOKENS).to_pylist()
+    return {row["record_id"]: tuple(row["ids"]) for row in rows}

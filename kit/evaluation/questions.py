@@ -8,14 +8,13 @@ from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark, Concept, Record
 from kit.evaluation.engines import Request
 from kit.model.base import load_processor
-from kit.model.prompts import chat_prompt
 from kit.plan.jobs import Plan, System
 from kit.sources.datasets import base_folder, places
 
 
 @dataclass(frozen=True)
 class Questions:
-    """A benchmark's records as requests; `processor` is transformers' and renders the prompts."""
+    """A benchmark's records as requests, and the processor that training encodes them with."""
 
     benchmark: Benchmark
     processor: Any
@@ -32,12 +31,8 @@ class Questions:
         Args:
             only: ask these records instead of all of the system's.
         """
-        requests = []
-        for record in asked_records(system, self.benchmark, only):
-            with_image = record.image is not None
-            prompt = chat_prompt(self.processor, record.question, with_image=with_image)
-            requests.append(Request(record.id, system.name, prompt, record.image))
-        return requests
+        asked = asked_records(system, self.benchmark, only)
+        return [Request(record, system.name) for record in asked]
 
 
 def records_of(system: System, benchmark: Benchmark) -> list[Record]:

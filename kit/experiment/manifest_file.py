@@ -134,6 +134,13 @@ def _check_names(manifest: Manifest, origin: str) -> None:
             found=f"{manifest.model.lora_modules!r}: {error}",
             remedy="compare with manifests/smoke.toml",
         ) from None
+    if (manifest.evaluation.serving, manifest.model.compute_dtype) == ("merged", "bfloat16"):
+        raise ManifestError(
+            f"{origin}: evaluation.serving = 'merged' needs model.compute_dtype = 'float32'",
+            expected="a type in which weights hold small updates",
+            found="bfloat16, which rounds updates below 0.4 % of a weight away",
+            remedy="set evaluation.serving = 'adapters'",
+        )
     once: dict[str, list[Any]] = {
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),

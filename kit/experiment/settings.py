@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kit.experiment.section import LearningRate, Name, Records, Section, Share, Steps, Unit
+from kit.experiment.section import LearningRate, Name, Records, Section, Steps, Unit
 
 
 class TrainingSection(Section):
@@ -79,8 +79,8 @@ class MethodSection(Section):
 class EvaluationSection(Section):
     """How all systems are asked: greedy decoding, the same for each.
 
-    The `agreement_` keys say how well a second engine must agree. They decide no answer, so a
-    change of them asks no question again.
+    The `agreement_` keys say how well a second implementation must agree. They decide no answer, so
+    a change of them asks no question again.
     """
 
     engine: Literal["vllm", "transformers"]
@@ -99,13 +99,11 @@ class EvaluationSection(Section):
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
     agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
-    """How many answers are compared between the two engines; at least 8 for each system."""
-    agreement_minimum: Share = 0.99
-    """Share of the compared answers that must be equal."""
-    agreement_of_each: Share = 0.75
-    """The same for each system alone, where one answer may always differ."""
-    agreement_words: Annotated[int, Field(ge=0), Unit("words")] = 0
-    """How many first words of two answers are compared. 0: the whole answers."""
+    """How many stored answers a second implementation reads; at least 8 of each system."""
+    agreement_nats: Annotated[float, Field(gt=0), Unit("nats")] | None = None
+    """How much less likely than the likeliest token a chosen one may be in the second
+    implementation. Without it: 0.01 in float32 and 1 in bfloat16, whose rounding can flip near
+    ties."""
 
     def deciding(self) -> dict[str, Any]:
         """Return what decides answers: everything but how they are checked."""

@@ -68,8 +68,11 @@ class Batcher:
 
     def __call__(self, records: Sequence[Record]) -> Batch:
         """Return one batch; image inputs are concatenated in record order."""
+        return self.given(records, [self.answer_tokens(each, each.answer) for each in records])
+
+    def given(self, records: Sequence[Record], answers: Sequence[list[int]]) -> Batch:
+        """Return a batch of the records' prompts with other answers, given as tokens."""
         prompts = [self._prompt(record.image, record.question) for record in records]
-        answers = [self.answer_tokens(record, record.answer) for record in records]
         answer_ids, answer_mask = _padded(answers, self._pad)
         return Batch(
             tuple(record.id for record in records),

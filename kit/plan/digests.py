@@ -69,8 +69,27 @@ def answers_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
             "split": _whole_split(manifest),
             **_data(manifest),
             **_model(manifest),
-            "code": _code(manifest, ["kit.evaluation.answering", engine]),
+            "code": _code(manifest, ["kit.evaluation.answering", "kit.evaluation.serving", engine]),
             **inputs,
+        }
+    )
+
+
+def agreement_digest(manifest: Manifest, answers: str) -> str:
+    """Return the digest of the second look at a system's answers.
+
+    Args:
+        answers: the digest of the answers.
+    """
+    section = manifest.evaluation
+    return sha256_value(
+        {
+            "stage": "agreement",
+            "answers": answers,
+            "sample": section.agreement_sample,
+            "nats": section.agreement_nats,
+            **_model(manifest),
+            "code": _code(manifest, ["kit.evaluation.guards.agreement"]),
         }
     )
 

@@ -23,6 +23,7 @@ from kit.experiment.systems import (
 )
 from kit.methods import Method, registry
 from kit.plan.digests import (
+    agreement_digest,
     answers_digest,
     likelihoods_digest,
     serving_digest,
@@ -68,6 +69,8 @@ class System:
     adapters: tuple[Artifact, ...]
     """The adapters stacked on the base, in order."""
     answers: Artifact
+    agreement: Artifact
+    """What the second implementation found in a sample of the answers."""
     likelihoods: Artifact | None
     """None where the benchmark's protocol measures no likelihoods."""
     instruction: str = ""
@@ -75,8 +78,9 @@ class System:
 
     @property
     def evaluated(self) -> bool:
-        """Whether its answers exist, and its likelihoods where the benchmark has any."""
-        return self.answers.done and (self.likelihoods is None or self.likelihoods.done)
+        """Whether its answers exist and are checked, and its likelihoods exist where it has any."""
+        answered = self.answers.done and self.agreement.done
+        return answered and (self.likelihoods is None or self.likelihoods.done)
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,8 @@ def _system(
     }
     served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
     answers = Artifact("evaluate", planned.name, answers_digest(manifest, {**asked, **served}))
+    checked = agreement_digest(manifest, answers.digest)
+    agreement = Artifact("evaluate", f"agreement-{planned.name}", checked)
     likelihoods = None
     if likelihood:
         # Computed by transformers on the 4-bit base, so serving has no influence.
@@ -217,7 +223,7 @@ def _system(
         likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
     return System(
         planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
-        answers, likelihoods, str(instruction),
+        answers, agreement, likelihoods, str(instruction),
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ TERMS = {
     "Absent": "there is no value, for the stated reason. An absent value is never counted as 0.",
     "Over-forgets, collapsed": "marks of damage; the rule stands below the tables.",
     "Canary": "a check that every adapter changes the model at all.",
-    "Engine agreement": "a check that two inference engines give the same answers.",
+    "Engine agreement": "a check that the answers are those of the model that was trained.",
 }
 COMPARABILITY = (
     "All methods of this result share the base model, the data, the questions, the maximum answer "

@@ -46,7 +46,7 @@ from kit.sources.places import source_records
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.record_tables import records_frame, sets_frame
-from kit.stages.run import canaries, guard_path
+from kit.stages.run import agreement, canaries
 from kit.supply_chain.machine import environment, source_revision
 from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import judge_claims
@@ -101,7 +101,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
 
 def _inputs_digest(plan: Plan) -> str:
     missing = [system.name for system in plan.systems if not system.evaluated]
-    if missing or not guard_path(plan).is_file():
+    if missing:
         raise MissingStageError(
             f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
         )
@@ -163,7 +163,6 @@ def _copy_adapter(artifact: Artifact, target: Path) -> None:
 
 
 def _run(plan: Plan, inputs: str) -> dict[str, Any]:
-    guard = json.loads(guard_path(plan).read_text(encoding="utf-8"))
     return {
         "schema": RUN_SCHEMA,
         "kit": {
@@ -190,7 +189,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
         "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),
-        "guards": {"canary": canaries(plan.systems), "agreement": guard},
+        "guards": {"canary": canaries(plan.systems), "agreement": agreement(plan.systems)},
         "attempts": read_attempts(plan.manifest),
     }
 

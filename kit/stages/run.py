@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
-from kit.artifacts import cache_root, require_space, write_json
+from kit.artifacts import cache_root, require_space
 from kit.console import say
-from kit.digests import sha256_value
 from kit.errors import MissingStageError
-from kit.evaluation import SECOND_ENGINE
 from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
 from kit.plan.jobs import Job, Plan, System
@@ -67,11 +64,11 @@ def _train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
 
 
 def evaluate(plan: Plan, work: Work = LOCAL) -> None:
-    """Answer every record with every system, score given answers, then compare two engines.
+    """Answer every record with every system, check the answers, and score given answers.
 
     Raises:
         MissingStageError: an adapter has not been trained.
-        GuardError: an adapter has no effect, or the engines disagree.
+        GuardError: an adapter has no effect, or answers are not those of the trained model.
     """
     for job in plan.jobs():
         if not job.artifact.done:
@@ -81,7 +78,7 @@ def evaluate(plan: Plan, work: Work = LOCAL) -> None:
     unanswered = [system for system in plan.systems if not system.answers.done]
     to_score = [system for system in plan.systems if system.likelihoods is not None]
     unscored = [system for system in to_score if not _scored(system)]
-    if not unanswered and not unscored and guard_path(plan).is_file():
+    if all(system.evaluated for system in plan.systems):
         done = "answered and scored" if to_score else "answered"
         say(f"evaluate: all {len(plan.systems)} systems are {done}")
         return
@@ -90,10 +87,16 @@ def evaluate(plan: Plan, work: Work = LOCAL) -> None:
         cost.jobs_skipped = len(plan.systems) + len(to_score) - missing
         if unanswered:
             _answer(plan, unanswered, cost, work)
+        if unchecked := [s.name for s in plan.systems if not s.agreement.done]:
+            say(f"evaluate: checking stored answers of {len(unchecked)} systems")
+            work.check(plan, unchecked)
+        found = agreement(plan.systems)
+        say(
+            f"evaluate: {found['sample']} answers were read again; every token is within "
+            f"{found['largest_nats']:.2g} nats of the likeliest one"
+        )
         if unscored:
             _score(plan, unscored, cost, work)
-        if unanswered or not guard_path(plan).is_file():
-            _compare(plan, work)
 
 
 def _answer(plan: Plan, systems: list[System], cost: StageCost, work: Work) -> None:
@@ -147,22 +150,15 @@ def _shares(systems: Sequence[System], workers: int) -> list[list[str]]:
     return [names[number::shares] for number in range(shares)]
 
 
-def _compare(plan: Plan, work: Work) -> None:
-    if plan.manifest.evaluation.engine == SECOND_ENGINE:
-        write_json(guard_path(plan), None)  # the second engine would be the first
-        return
-    say("evaluate: comparing answers of two engines")
-    found = work.compare_engines(plan)
-    write_json(guard_path(plan), found)
-    say(f"evaluate: {found['equal']} of {found['sample']} answers are equal in both engines")
-
-
-def guard_path(plan: Plan) -> Path:
-    """Return the file with the outcome of comparing two engines on this plan's answers."""
-    digest = sha256_value(
-        [system.answers.digest for system in plan.systems] + [plan.manifest.evaluation.model_dump()]
-    )
-    return cache_root() / "artifacts" / f"agreement-{digest[:16]}.json"
+def agreement(systems: Sequence[System]) -> dict[str, int | float]:
+    """Return what the second look found: sampled answers, their tokens, and nats."""
+    found = [system.agreement.job() for system in systems]
+    return {
+        "sample": sum(each["answers"] for each in found),
+        "tokens": sum(each["tokens"] for each in found),
+        "largest_nats": max(each["largest_nats"] for each in found),
+        "limit_nats": max(each["limit_nats"] for each in found),
+    }
 
 
 def canaries(systems: Sequence[System]) -> dict[str, float]:

@@ -25,15 +25,15 @@ class Work(Protocol):
         ...
 
     def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
-        """Answer all questions, one process per share of system names; return the peaks."""
+        """Answer and check, one process per share of system names; return the peaks."""
+        ...
+
+    def check(self, plan: Plan, names: list[str]) -> None:
+        """Check stored answers of the named systems with the implementation that trains."""
         ...
 
     def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         """Score all given answers, one process per share of system names; return the peaks."""
-        ...
-
-    def compare_engines(self, plan: Plan) -> dict[str, int]:
-        """Compare a sample of the stored answers with a second engine's."""
         ...
 
 
@@ -51,19 +51,19 @@ class LocalWork:
         isolated(serving.make_serving_base, plan)
 
     def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
-        from kit.evaluation import answering
+        from kit.evaluation import worker
 
-        return scatter(answering.answer_systems, [(plan, names) for names in shares])
+        return scatter(worker.answer_systems, [(plan, names) for names in shares])
+
+    def check(self, plan: Plan, names: list[str]) -> None:
+        from kit.evaluation.guards import agreement
+
+        isolated(agreement.check_systems, plan, names)
 
     def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import scoring
 
         return scatter(scoring.score_systems, [(plan, names) for names in shares])
-
-    def compare_engines(self, plan: Plan) -> dict[str, int]:
-        from kit.evaluation import guards
-
-        return isolated(guards.compare_engines, plan)
 
 
 LOCAL: Work = LocalWork()

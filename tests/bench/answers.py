@@ -107,29 +107,32 @@ def loop(plan: Plan, names: list[str], count: int) -> Way:
     from transformers import AutoModelForImageTextToText
 
     from kit.model.base import device
+    from kit.model.batches import Batcher
     from kit.model.combine import merge
-    from kit.model.images import open_image
+    from kit.model.decoding import end_tokens, greedy, use_only
 
     torch.set_num_threads(plan.manifest.compute.threads)
     systems, requests, processor = _asked(plan, names, count)
+    ends = end_tokens(plan.serving.path, processor.tokenizer)
     limit = plan.manifest.evaluation.max_new_tokens
+    settings = greedy(ends, processor.tokenizer.pad_token_id, limit)
+    # A published loop keeps no encoded prompt: each is used once here, so a cache saves nothing.
+    batcher = Batcher(processor, device(), cache_bytes=0)
     said, loading, asking = {}, 0.0, 0.0
     for system in systems:
         started = time.perf_counter()
         model = AutoModelForImageTextToText.from_pretrained(plan.serving.path, dtype="auto").eval()
         model.to(device())
+        use_only(model, settings)
         loading += time.perf_counter() - started
         # Whoever publishes a script has merged weights: merging is counted in neither way.
         weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
         model.load_state_dict(weights | merge([a.path for a in system.adapters], weights))
         started = time.perf_counter()
         for request in (r for r in requests if r.system == system.name):
-            images = [open_image(request.image)] if request.image else None
-            inputs = processor(
-                images=images, text=request.prompt, add_special_tokens=False, return_tensors="pt"
-            ).to(device(), model.dtype)
+            inputs = batcher.prompts([request.record]).inputs
             with torch.no_grad():
-                whole = model.generate(**inputs, do_sample=False, max_new_tokens=limit)
+                whole = model.generate(**inputs, generation_config=settings)
             new = whole[0, inputs["input_ids"].shape[1] :]
             text = spoken(processor.tokenizer.decode(new, skip_special_tokens=True))
             said[request.system, request.record_id] = text

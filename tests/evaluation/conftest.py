@@ -1,6 +1,7 @@
 """A small benchmark, its questions, and the plan of an experiment on it."""
 
 import pytest
+from PIL import Image
 
 from kit.benchmarks import load
 from kit.benchmarks.parquet import Place
@@ -14,6 +15,8 @@ from tests.toys.engine import smoke
 def benchmark(tmp_path):
     (tmp_path / "data").mkdir()
     root = write_dataset(tmp_path / "data")
+    for path in (*root.rglob("*.png"), *root.rglob("*.jpg")):  # the prompt guard reads images
+        Image.new("RGB", (64, 64), "navy").save(path)
     return load(smoke(), {"pebench": Place(root, root)})
 
 

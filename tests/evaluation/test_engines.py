@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from kit.artifacts import PROJECT
+from kit.benchmarks.records import Concept, Record
 from kit.evaluation.engines import Answer, Request, image_major, spoken
+from kit.evaluation.engines.vllm import in_portions
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.stages.workers import isolated
 
 SYSTEMS = {"base": 0, "one": 1, "two": 2}
 RECORDS = 10
+SOURCE = PROJECT / "kit" / "smoke" / "base"
 
 
 def smoke(**evaluation) -> Manifest:
@@ -52,16 +56,14 @@ def paint_pictures(folder: Path) -> None:
         image.save(folder / f"{number}.png")
 
 
-def requests(folder: Path, processor) -> list[Request]:
-    from kit.model.prompts import chat_prompt
-
+def requests(folder: Path) -> list[Request]:
     questions = ("Who is this person?", "Describe the scene in detail.")
     return [
         Request(
-            f"{number}",
+            Record(
+                str(number), Concept.PERSON, questions[number % 2], "", folder / f"{number}.png"
+            ),
             system,
-            chat_prompt(processor, questions[number % 2], with_image=True),
-            folder / f"{number}.png",
         )
         for number in range(RECORDS)
         for system in SYSTEMS
@@ -71,7 +73,6 @@ def requests(folder: Path, processor) -> list[Request]:
 def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
     """Answer everything with one engine; called in a process of its own."""
     from kit.evaluation.engines import engine_class
-    from kit.model.base import load_processor
 
     adapters = {
         name: tuple(folder / f"adapter{number}" for number in range(1, count + 1))
@@ -80,8 +81,7 @@ def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
     scratch = folder / f"scratch-{engine}-{serving}"
     scratch.mkdir()
     opened = engine_class(engine)(smoke(serving=serving), folder / "base", adapters, scratch)
-    asked = requests(folder, load_processor(folder / "base"))
-    return sorted(opened.answer(asked), key=lambda a: (a.system, a.record_id))
+    return sorted(opened.answer(requests(folder)), key=lambda a: (a.system, a.record_id))
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +115,12 @@ def test_vllm_answers_like_the_stacked_adapters_on_the_4_bit_base(inputs, traine
 
 def test_requests_are_ordered_by_image_so_that_it_is_processed_once():
     one, two = Path("1.png"), Path("2.png")
-    asked = [Request(str(n), s, "", i) for s in "ab" for n, i in enumerate((two, one))]
-    images = [request.image for request in image_major(asked)]
+    asked = [
+        Request(Record(str(number), Concept.PERSON, "", "", image), system)
+        for system in "ab"
+        for number, image in enumerate((two, one))
+    ]
+    images = [request.record.image for request in image_major(asked)]
     assert images == [one, one, two, two]
 
 
@@ -133,23 +137,18 @@ def test_a_character_that_the_limit_cut_in_two_is_no_part_of_an_answer(decoded, 
     assert spoken(decoded) == said
 
 
-def test_published_settings_of_generation_change_no_decoding(inputs, tmp_path):
-    """Qwen2.5-VL's ask for a penalty for repetition, which vLLM is never given."""
-    import json
-    import shutil
+def portions_of(folder, sizes):
+    for number, size in enumerate(sizes):
+        Image.new("1", (size, size)).save(folder / f"{number}.png")
+    asked = [
+        Request(Record(str(number), Concept.PERSON, "", "", folder / f"{number}.png"), system)
+        for number in range(len(sizes))
+        for system in "ab"
+    ]
+    return [[request.record_id for request in portion] for portion in in_portions(asked)]
 
-    from kit.evaluation.engines.transformers import TransformersEngine
-    from kit.model.base import load_processor
 
-    folder = tmp_path / "base"
-    shutil.copytree(inputs / "base", folder)
-    settings = json.loads((folder / "generation_config.json").read_text())
-    published = {**settings, "repetition_penalty": 9.0, "eos_token_id": [2, 4]}
-    (folder / "generation_config.json").write_text(json.dumps(published))
-    asked = [r for r in requests(inputs, load_processor(folder)) if r.system == "base"]
-    said = []
-    for base in (inputs / "base", folder):
-        engine = TransformersEngine(smoke(), base, {"base": ()}, tmp_path)
-        said.append([answer.text for answer in engine.answer(asked)])
-    assert said[0] == said[1]
-    assert engine._ends == [2, 4]
+def test_images_are_handed_to_the_engine_in_portions_of_two_gigabytes(tmp_path):
+    """28 bytes a pixel: an image of 6000 x 6000 takes 1.0 GB, whatever the number of systems."""
+    assert portions_of(tmp_path, [6000, 6000, 5900]) == [["0", "0"], ["1", "1", "2", "2"]]
+    assert portions_of(tmp_path, [64] * 3) == [["0", "0", "1", "1", "2", "2"]]

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
+from kit.benchmarks.records import Concept, Record
 from kit.errors import GuardError
-from kit.evaluation.answering import _groups, answer_group
+from kit.evaluation.answering import answer_group
 from kit.evaluation.engines import Answer, Request, engine_class, require_complete
 from kit.evaluation.questions import instruction_of
+from kit.evaluation.worker import groups_of
 from tests.toys.engine import named, serve, smoke
 
 
@@ -38,17 +40,17 @@ def test_a_missing_or_doubled_answer_is_an_error_and_nothing_is_kept(served, que
 
 
 def test_an_answer_to_another_question_is_an_error():
-    asked = [Request("a", "vanilla", "?", None)]
+    asked = [Request(Record("a", Concept.PERSON, "?", "", None), "vanilla")]
     with pytest.raises(GuardError, match="differing: 2"):
-        require_complete(asked, [Answer("b", "vanilla", "", 1, "eos")])
+        require_complete(asked, [Answer("b", "vanilla", "", (2,), "eos")])
 
 
 def test_merged_weights_are_served_one_system_at_a_time_and_adapters_together(served):
     systems = list(served.systems)
     merged = smoke(evaluation={"serving": "merged"})
-    assert [len(group) for group in _groups(systems, merged)] == [1] * len(systems)
+    assert [len(group) for group in groups_of(systems, merged)] == [1] * len(systems)
     together = smoke(evaluation={"serving": "adapters", "max_adapters": 4})
-    sizes = [len(group) for group in _groups(systems, together)]
+    sizes = [len(group) for group in groups_of(systems, together)]
     assert set(sizes[:-1]) == {4}
     assert sum(sizes) == len(systems)
 
@@ -79,17 +81,6 @@ def test_the_instruction_names_all_that_is_forgotten_and_nothing_that_is_kept(
 def test_the_instruction_is_part_of_every_prompt_of_its_system_alone(served, questions):
     prompt = named(served, "person-prompt-s1")
     instruction = instruction_of(prompt, questions.benchmark)
-    assert all(instruction in r.prompt for r in questions.requests(prompt))
+    assert all(instruction in r.record.question for r in questions.requests(prompt))
     vanilla = questions.requests(named(served, "vanilla"))
-    assert not any(instruction in r.prompt for r in vanilla)
-
-
-def test_an_image_travels_whenever_the_record_has_one(served, questions, records):
-    system = named(served, "vanilla")
-    requests = questions.requests(system)
-    assert requests
-    assert all(r.image == questions.benchmark.records[r.record_id].image for r in requests)
-    assert all(r.image is not None and "<image>" in r.prompt for r in requests)
-    (text,) = questions.requests(system, [records[-1]])
-    assert text.image is None
-    assert "<image>" not in text.prompt
+    assert not any(instruction in r.record.question for r in vanilla)

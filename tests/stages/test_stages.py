@@ -1,6 +1,6 @@
 """Stages: what is there is not made again, what is missing is named, and costs add up."""
 
-import json
+import shutil
 
 import pytest
 
@@ -13,7 +13,7 @@ from kit.stages.attempts import attempt, attempts_path, hold_result, read_attemp
 from kit.stages.collect import _job
 from kit.stages.costs import read_costs, timed
 from tests.toys.dataset import manifest
-from tests.toys.work import ToyWork, make
+from tests.toys.work import ToyWork, check, make
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_a_report_before_the_evaluation_says_how_many_systems_are_missing(plan):
     from kit.stages.collect import collect
 
     make(plan.systems[0].answers)
+    check(plan.systems[0])
     with pytest.raises(MissingStageError, match=f"{len(plan.systems) - 1} systems") as caught:
         collect(plan)
     assert "./run.sh evaluate" in str(caught.value)
@@ -79,8 +80,8 @@ def test_only_systems_without_answers_are_asked_and_two_engines_share_them(train
     names = [system.name for system in trained.systems[1:]]
     assert sorted(work.names("answer")) == sorted(names)
     kinds = [kind for kind, _ in work.calls]
-    assert kinds == ["base", *["answer"] * trained.manifest.compute.workers, "compare"]
-    assert json.loads(stages.guard_path(trained).read_text()) == {"sample": 10, "equal": 10}
+    assert kinds == ["base", *["answer"] * trained.manifest.compute.workers, "check"]
+    assert work.names("check") == [trained.systems[0].name], "the others were checked as they came"
 
 
 def test_adapters_are_served_together_by_one_engine(monkeypatch, work, plan):
@@ -88,16 +89,7 @@ def test_adapters_are_served_together_by_one_engine(monkeypatch, work, plan):
     for job in together.jobs():
         make(job.artifact)
     stages.evaluate(together, work)
-    assert [kind for kind, _ in work.calls] == ["base", "answer", "compare"]
-
-
-def test_an_evaluation_with_the_second_engine_is_not_compared_with_itself(work, plan):
-    alone = make_plan(manifest(evaluation={"engine": "transformers"}))
-    for job in alone.jobs():
-        make(job.artifact)
-    stages.evaluate(alone, work)
-    assert "compare" not in [kind for kind, _ in work.calls]
-    assert json.loads(stages.guard_path(alone).read_text()) is None
+    assert [kind for kind, _ in work.calls] == ["base", "answer"]
 
 
 def test_an_evaluation_that_is_complete_starts_no_engine(trained, work, capsys):
@@ -108,13 +100,30 @@ def test_an_evaluation_that_is_complete_starts_no_engine(trained, work, capsys):
     assert "systems are answered" in capsys.readouterr().err
 
 
-def test_a_guard_that_has_not_passed_is_asked_again_without_new_answers(trained, work):
+def test_answers_that_have_not_passed_are_checked_again_without_new_answers(trained, work):
     stages.evaluate(trained, work)
-    stages.guard_path(trained).unlink()
+    failed = trained.systems[3]
+    shutil.rmtree(failed.agreement.path)
     work.calls.clear()
     stages.evaluate(trained, work)
-    assert work.calls == [("compare", [])]
-    assert stages.guard_path(trained).is_file()
+    assert work.calls == [("check", [failed.name])]
+    assert failed.evaluated
+
+
+def test_how_answers_are_checked_decides_no_answer(plan):
+    changed = make_plan(manifest(evaluation={"agreement_sample": 7, "agreement_nats": 0.5}))
+    for before, after in zip(plan.systems, changed.systems, strict=True):
+        assert before.answers.digest == after.answers.digest
+        assert before.agreement.digest != after.agreement.digest, "but they are checked again"
+
+
+def test_a_result_states_the_largest_distance_of_all_systems(plan):
+    for number, system in enumerate(plan.systems[:3]):
+        numbers = {"answers": 8, "tokens": 20, "largest_nats": 0.1 * number, "limit_nats": 1.0}
+        make(system.agreement, **numbers)
+    assert stages.agreement(plan.systems[:3]) == {
+        "sample": 24, "tokens": 60, "largest_nats": 0.2, "limit_nats": 1.0,
+    }  # fmt: skip
 
 
 def test_the_canaries_of_a_result_are_those_of_the_systems_that_were_probed(plan):

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from kit.evaluation.engines import Adapters, Answer, FirstLogprobs, Request
+from kit.evaluation.engines import Adapters, Answer, Key, Reading, Request
 from kit.experiment.manifest import Manifest
+from kit.model.base import load_processor
+from kit.model.prompts import PromptEncoder
 from kit.plan.jobs import Plan, System
+from kit.sources.datasets import base_folder
 from tests.toys.dataset import manifest
 
 
@@ -13,10 +16,11 @@ class ToyEngine:
     """Answers with the system's name; an adapter moves the first token by `shift` nats each.
 
     `lost` first answers are missing, `doubled` first answers come twice; a `blind` engine shows no
-    log-probabilities.
+    log-probabilities. It reads the tokens of `encoder`, after those of `prefix`.
     """
 
     dequantised: ClassVar[bool] = False
+    leaves_room = True
 
     def __init__(
         self,
@@ -26,27 +30,34 @@ class ToyEngine:
         lost: int = 0,
         doubled: int = 0,
         blind: bool = False,
+        encoder: PromptEncoder | None = None,
+        prefix: tuple[int, ...] = (),
     ) -> None:
         self.adapters, self.shift = adapters, shift
         self.lost, self.doubled, self.blind = lost, doubled, blind
+        self.encoder, self.prefix = encoder, prefix
         self.record: dict[str, object] = {"engine": "toy"}
         self.asked: list[Request] = []
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         self.asked += requests
-        answers = [Answer(r.record_id, r.system, f"I am {r.system}", 3, "eos") for r in requests]
+        answers = [
+            Answer(r.record_id, r.system, f"I am {r.system}", (7, 8, 2), "eos") for r in requests
+        ]
         return answers[self.lost :] + answers[: self.doubled]
 
-    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs | None:
-        if self.blind:
-            return None
-        return {
-            (r.system, r.record_id): {
-                7: -1.0 - self.shift * len(self.adapters[r.system]),
-                8: -9.0,
-            }
-            for r in requests
-        }
+    def read(self, requests: Sequence[Request]) -> dict[Key, Reading]:
+        return {(r.system, r.record_id): self._reading(r) for r in requests}
+
+    def close(self) -> None:
+        self.asked = []
+
+    def _reading(self, request: Request) -> Reading:
+        prompt: list[int] = []
+        if self.encoder:
+            prompt = self.encoder(request.record.image, request.record.question).ids
+        likeliest = {7: -1.0 - self.shift * len(self.adapters[request.system]), 8: -9.0}
+        return Reading((*self.prefix, *prompt), None if self.blind else likeliest)
 
 
 def smoke(**sections) -> Manifest:
@@ -58,7 +69,8 @@ def smoke(**sections) -> Manifest:
 def serve(plan: Plan, **behaviour) -> ToyEngine:
     """Return a toy engine that serves every system of the plan."""
     adapters = {system.name: tuple(a.path for a in system.adapters) for system in plan.systems}
-    return ToyEngine({"": (), **adapters}, **behaviour)
+    encoder = PromptEncoder(load_processor(base_folder(plan.manifest)))
+    return ToyEngine({"": (), **adapters}, **{"encoder": encoder, **behaviour})
 
 
 def named(plan: Plan, name: str) -> System:

@@ -42,6 +42,7 @@ class ToyWork:
             self.calls.append(("answer", names))
             for system in named(plan, names):
                 make(system.answers, canary=0.5)
+                check(system)
         return [self.answer_peak for _ in shares]
 
     def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
@@ -51,9 +52,15 @@ class ToyWork:
                 publish(system, [ScoredAnswer("r", "answer", system.name, -1.0, 2)])
         return [self.score_peak for _ in shares]
 
-    def compare_engines(self, plan: Plan) -> dict[str, int]:
-        self.calls.append(("compare", []))
-        return {"sample": 10, "equal": 10}
+    def check(self, plan: Plan, names: list[str]) -> None:
+        self.calls.append(("check", names))
+        for system in named(plan, names):
+            check(system)
+
+
+def check(system: System) -> None:
+    """Publish what a second look would have found in ten answers of three tokens."""
+    make(system.agreement, answers=10, tokens=30, largest_nats=0.25, limit_nats=1.0)
 
 
 def named(plan: Plan, names: Sequence[str]) -> list[System]:

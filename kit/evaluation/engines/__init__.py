@@ -10,38 +10,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from kit.benchmarks.records import Record
 from kit.errors import GuardError
 from kit.experiment.manifest import Manifest
 
 Adapters = Mapping[str, tuple[Path, ...]]
 """System -> the adapter folders that are added up to serve it; an empty tuple is the bare base."""
 
-FirstLogprobs = dict[tuple[str, str], dict[int, float]]
-"""(system, record id) -> the likeliest first tokens and their log-probabilities, nats."""
+Key = tuple[str, str]
+"""(system, record id)"""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question to one system; `prompt` is the rendered chat template."""
+    """One question to one system; `record` is the record as this system is asked it."""
 
-    record_id: str
+    record: Record
     system: str
-    prompt: str
-    image: Path | None
+
+    @property
+    def record_id(self) -> str:
+        """The id of the record."""
+        return self.record.id
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A system's answer: its text, the number of generated tokens, and why generation stopped.
+    """A system's answer: its text, the tokens that were generated, and why generation stopped.
 
-    `stop` is "eos" if the system ended the answer, "length" if the token limit cut it off.
+    `stop` is "eos" if the system ended the answer, "length" if the token limit cut it off. An end
+    token is the last of `ids`.
     """
 
     record_id: str
     system: str
     text: str
-    tokens: int
+    ids: tuple[int, ...]
     stop: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an engine read as a prompt, image tokens included, and what it would say first."""
+
+    prompt: tuple[int, ...]
+    first: Mapping[int, float] | None
+    """The likeliest first tokens and their log-probabilities, nats; None if it shows none."""
 
 
 class Engine(Protocol):
@@ -52,11 +66,13 @@ class Engine(Protocol):
         adapters: every system that will be asked.
         scratch: an empty folder for temporary files.
 
-    `record` is what a result states about the engine, as JSON.
+    `record` is what a result states about the engine, as JSON. `leaves_room` says whether the
+    device still holds the 4-bit base while the engine is open.
     """
 
     dequantised: ClassVar[bool]
     record: dict[str, object]
+    leaves_room: bool
 
     def __init__(
         self, manifest: Manifest, base: Path, adapters: Adapters, scratch: Path
@@ -66,8 +82,12 @@ class Engine(Protocol):
         """Answer every request greedily, in any order."""
         ...
 
-    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs | None:
-        """Return the likeliest first tokens of each answer; None if the engine has no such view."""
+    def read(self, requests: Sequence[Request]) -> dict[Key, Reading]:
+        """Return what the engine reads and would say first, for every request."""
+        ...
+
+    def close(self) -> None:
+        """Return the engine's memory to the device; it cannot be asked any more."""
         ...
 
 
@@ -107,4 +127,4 @@ def require_complete(requests: Iterable[Request], answers: Sequence[Answer]) -> 
 
 def image_major(requests: Iterable[Request]) -> list[Request]:
     """Order requests by image, so that each image is processed once for all systems."""
-    return sorted(requests, key=lambda r: (str(r.image or ""), r.record_id, r.system))
+    return sorted(requests, key=lambda r: (str(r.record.image or ""), r.record_id, r.system))

@@ -1,6 +1,6 @@
 """transformers: the 4-bit base with its stacked adapters, exactly as it was trained.
 
-It is the second engine of the agreement check, and the engine for machines without vLLM.
+It is the engine for machines without vLLM.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 import torch
 import transformers
 
-from kit.evaluation.engines import Adapters, Answer, Engine, FirstLogprobs, Request, spoken
+from kit.evaluation.engines import Adapters, Answer, Engine, Key, Reading, Request, spoken
 from kit.experiment.manifest import Manifest
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
-from kit.model.batches import BATCH
-from kit.model.images import open_image
+from kit.model.batches import BATCH, Batcher
+from kit.model.decoding import end_tokens, greedy, require_plain, use_only
 from kit.model.lora import load_adapter
-from kit.model.memory import HalvingBatches
+from kit.model.memory import HalvingBatches, release
 
 
 class TransformersEngine:
@@ -32,22 +32,16 @@ class TransformersEngine:
         determinism.enable()
         self._adapters = dict(adapters)
         self._base: Any = load_base(base, manifest.model)
-        self._processor = load_processor(base)
-        self._processor.tokenizer.padding_side = "left"
-        self._max_new_tokens = manifest.evaluation.max_new_tokens
+        self._tokenizer = load_processor(base).tokenizer
+        self._batcher = Batcher(load_processor(base), device())
         self._batches = HalvingBatches(BATCH, "questions")
-        tokenizer = self._processor.tokenizer
-        # As in vLLM, every end token of the published settings ends an answer. Their other values
-        # are ignored: Qwen's repetition penalty, for example, would change the decoding.
-        published = self._base.generation_config.eos_token_id
-        ends = published if isinstance(published, list) else [published]
-        self._ends = sorted({*ends, tokenizer.eos_token_id} - {None})
-        self._greedy = transformers.GenerationConfig(
-            do_sample=False,
-            max_new_tokens=self._max_new_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=self._ends,
-        )
+        self._ends = end_tokens(base, self._tokenizer)
+        limit = manifest.evaluation.max_new_tokens
+        self._greedy = greedy(self._ends, self._tokenizer.pad_token_id, limit)
+        use_only(self._base, self._greedy)
+        self._checked = False
+        # The second look needs a base of its own.
+        self.leaves_room = not torch.cuda.is_available()
         self.record: dict[str, object] = {
             "engine": "transformers",
             "version": transformers.__version__,
@@ -67,35 +61,35 @@ class TransformersEngine:
                 self._base = model.unload()
         return answers
 
-    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs | None:
-        """Return None: adapters are stacked as in training, so their effect needs no probe."""
-        return None
+    def read(self, requests: Sequence[Request]) -> dict[Key, Reading]:
+        """Return the prompts alone: adapters are stacked as in training and need no probe."""
+        found = {}
+        for request in requests:
+            prompt = self._batcher.prompts([request.record]).inputs["input_ids"][0]
+            found[request.system, request.record_id] = Reading(tuple(prompt.tolist()), None)
+        return found
+
+    def close(self) -> None:
+        self._base = None
+        release()
 
     def _batch(self, model: Any, requests: Sequence[Request]) -> list[Answer]:
-        tokenizer = self._processor.tokenizer
-        images = [open_image(request.image) for request in requests if request.image]
-        inputs = self._processor(
-            images=images or None,
-            text=[request.prompt for request in requests],
-            add_special_tokens=False,
-            padding=True,
-            return_tensors="pt",
-        ).to(device())
+        inputs = self._batcher.prompts([request.record for request in requests]).inputs
+        if not self._checked:
+            first = self._batcher.prompts([requests[0].record]).inputs
+            require_plain(model, first, self._greedy)
+            self._checked = True
         with torch.no_grad():
             whole = model.generate(**inputs, generation_config=self._greedy)
         generated = whole[:, inputs["input_ids"].shape[1] :].tolist()
-        return [
-            _answer(request, ids, tokenizer, self._ends)
-            for request, ids in zip(requests, generated, strict=True)
-        ]
+        return [self._said(request, ids) for request, ids in zip(requests, generated, strict=True)]
 
-
-def _answer(request: Request, ids: list[int], tokenizer: Any, ends: list[int]) -> Answer:
-    end = next((position for position, token in enumerate(ids) if token in ends), None)
-    stop = "length" if end is None else "eos"
-    ids = ids if end is None else ids[: end + 1]
-    text = tokenizer.decode(ids, skip_special_tokens=True)
-    return Answer(request.record_id, request.system, spoken(text), len(ids), stop)
+    def _said(self, request: Request, ids: list[int]) -> Answer:
+        end = next((place for place, token in enumerate(ids) if token in self._ends), None)
+        stop = "length" if end is None else "eos"
+        ids = ids if end is None else ids[: end + 1]
+        text = spoken(self._tokenizer.decode(ids, skip_special_tokens=True))
+        return Answer(request.record_id, request.system, text, tuple(ids), stop)
 
 
 ENGINE: type[Engine] = TransformersEngine

@@ -6,19 +6,20 @@ running engine; it is faster if LoRA kernels cost more than the model. Both give
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PIL.Image import Image
+from PIL import Image
 
 from kit.evaluation.engines import (
     Adapters,
     Answer,
     Engine,
-    FirstLogprobs,
+    Key,
+    Reading,
     Request,
     image_major,
     spoken,
@@ -27,13 +28,24 @@ from kit.evaluation.engines.vllm_settings import (
     describe_engine,
     engine_arguments,
     open_engine,
+    require_plain,
+    room_to_leave,
     set_environment,
 )
 from kit.experiment.manifest import Manifest
+from kit.experiment.systems import VANILLA
+from kit.model.base import load_processor
 from kit.model.combine import concatenate, merge, rank_of
+from kit.model.decoding import end_tokens
 from kit.model.images import open_image
+from kit.model.memory import release
+from kit.model.prompts import PromptEncoder
 
-MAX_QUESTIONS = 4096  # handed to the engine together: their images are in memory
+MAX_QUESTIONS = 4096  # handed to the engine together
+MAX_IMAGE_BYTES = 2_000_000_000  # of the images that are in main memory together
+# A decoded image has 3 bytes per pixel, and its float32 input has 12. Qwen's image of 1024 x 1024
+# pixels takes 25.7 MB as input, twice that: it has two frames.
+BYTES_PER_PIXEL = 28
 FIRST_TOKENS = 20  # whose log-probabilities the canary sees
 
 
@@ -50,10 +62,16 @@ class VllmEngine:
         self._base, self._adapters = base, dict(adapters)
         self._merged = manifest.evaluation.serving == "merged"
         self._scratch = scratch
+        processor = load_processor(base)
+        self._encoder = PromptEncoder(processor)
+        self._ends = end_tokens(base, processor.tokenizer)
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
-        arguments = engine_arguments(manifest, base, [rank_of(adapters[name]) for name in adapted])
-        self._engine = open_engine(arguments)
+        ranks = [rank_of(adapters[name]) for name in adapted]
+        room = room_to_leave(base)
+        self.leaves_room = room is not None
+        arguments = engine_arguments(manifest, base, ranks, room or 0)
+        self._engine: Any = open_engine(arguments)
         self.record = describe_engine(manifest, arguments)
         if not torch.cuda.is_available():
             torch.set_num_threads(manifest.compute.threads)
@@ -61,32 +79,45 @@ class VllmEngine:
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer greedily, in the order of `image_major` within a served group."""
-        from vllm import SamplingParams
-
-        sampling = SamplingParams(temperature=0.0, max_tokens=self._max_new_tokens, seed=0)
         return [
             Answer(
                 request.record_id,
                 request.system,
-                spoken(output.text),
-                len(output.token_ids),
-                "eos" if output.finish_reason == "stop" else "length",
+                spoken(said.outputs[0].text),
+                tuple(said.outputs[0].token_ids),
+                "eos" if said.outputs[0].finish_reason == "stop" else "length",
             )
-            for request, output in self._run(requests, sampling)
+            for request, said in self._run(requests, self._greedy(self._max_new_tokens))
         ]
 
-    def first_logprobs(self, requests: Sequence[Request]) -> FirstLogprobs:
-        """Return the likeliest first tokens of each answer and their log-probabilities, nats."""
+    def read(self, requests: Sequence[Request]) -> dict[Key, Reading]:
+        """Return prompts and the likeliest first tokens with their log-probabilities, nats."""
+        found = {}
+        for request, said in self._run(requests, self._greedy(1, logprobs=FIRST_TOKENS)):
+            choices = said.outputs[0].logprobs[0]
+            first = {token: choice.logprob for token, choice in choices.items()}
+            key = request.system, request.record_id
+            found[key] = Reading(tuple(said.prompt_token_ids), first)
+        return found
+
+    def close(self) -> None:
+        self._engine.llm_engine.engine_core.shutdown()
+        self._engine = None
+        release()
+
+    def _greedy(self, max_tokens: int, logprobs: int | None = None) -> Any:
+        """Return settings that take the likeliest token; all that could change a logit is off."""
         from vllm import SamplingParams
 
-        sampling = SamplingParams(temperature=0.0, max_tokens=1, seed=0, logprobs=FIRST_TOKENS)
-        firsts: FirstLogprobs = {}
-        for request, output in self._run(requests, sampling):
-            choices = output.logprobs[0]
-            firsts[request.system, request.record_id] = {
-                token: choice.logprob for token, choice in choices.items()
-            }
-        return firsts
+        settings = SamplingParams(
+            temperature=0.0,
+            max_tokens=max_tokens,
+            seed=0,
+            stop_token_ids=self._ends,
+            logprobs=logprobs,
+        )
+        require_plain(settings)
+        return settings
 
     def _run(self, requests: Sequence[Request], sampling: Any) -> list[tuple[Request, Any]]:
         done: list[tuple[Request, Any]] = []
@@ -105,22 +136,22 @@ class VllmEngine:
 
     def _generate(self, requests: list[Request], sampling: Any) -> list[tuple[Request, Any]]:
         done: list[tuple[Request, Any]] = []
-        for start in range(0, len(requests), MAX_QUESTIONS):
-            asked = requests[start : start + MAX_QUESTIONS]
+        for asked in in_portions(requests):
             image = lru_cache(maxsize=None)(open_image)  # one image for all systems
             outputs = self._engine.generate(
-                [_prompt(request, image) for request in asked],
+                [self._prompt(request, image) for request in asked],
                 sampling,
                 lora_request=[self._lora(request.system) for request in asked],
                 use_tqdm=False,
             )
-            done += zip(asked, (output.outputs[0] for output in outputs), strict=True)
+            done += zip(asked, outputs, strict=True)
         return done
 
     def _concatenate(self, systems: set[str]) -> None:
         """Write the adapters that are served now; the disk cannot hold all of a large base."""
+        kept = {*systems, VANILLA}  # every canary compares with vanilla
         for folder in self._scratch.iterdir():
-            if folder.name not in systems:
+            if folder.name not in kept:
                 shutil.rmtree(folder)
         for system in sorted(systems):
             if not (self._scratch / system).exists():
@@ -144,6 +175,14 @@ class VllmEngine:
         self._engine.reset_prefix_cache()
         self._served = folders
 
+    def _prompt(self, request: Request, image: Callable[[Path], Image.Image]) -> dict[str, Any]:
+        """Return a prompt as tokens: the engine must not tokenise it in its own way."""
+        path = request.record.image
+        ids = self._encoder.compact(request.record.question, with_image=path is not None)
+        if path is None:
+            return {"prompt_token_ids": ids}
+        return {"prompt_token_ids": ids, "multi_modal_data": {"image": image(path)}}
+
     def _lora(self, system: str) -> Any:
         if system not in self._numbers:
             return None
@@ -152,10 +191,29 @@ class VllmEngine:
         return LoRARequest(system, self._numbers[system], str(self._scratch / system))
 
 
-def _prompt(request: Request, image: Callable[[Path], Image]) -> dict[str, Any]:
-    if request.image is None:
-        return {"prompt": request.prompt}
-    return {"prompt": request.prompt, "multi_modal_data": {"image": image(request.image)}}
+def in_portions(requests: Sequence[Request]) -> Iterator[list[Request]]:
+    """Yield the requests that are handed to the engine together: their images are in memory.
+
+    Args:
+        requests: in the order of `image_major`.
+    """
+    portion: list[Request] = []
+    held, last = 0, None
+    for request in requests:
+        path = request.record.image
+        added = 0 if path is None or path == last else _bytes_in_memory(path)
+        if portion and (len(portion) == MAX_QUESTIONS or held + added > MAX_IMAGE_BYTES):
+            yield portion
+            portion, held = [], 0
+        portion.append(request)
+        held, last = held + added, path
+    if portion:
+        yield portion
+
+
+def _bytes_in_memory(path: Path) -> int:
+    with Image.open(path) as image:  # reads the header alone
+        return image.width * image.height * BYTES_PER_PIXEL
 
 
 ENGINE: type[Engine] = VllmEngine

@@ -5,12 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from kit.artifacts import cache_root
-from kit.errors import EnvironmentFault
+from kit.console import waiting
+from kit.errors import EnvironmentFault, GuardError
 from kit.experiment.manifest import Manifest
 
 VLLM_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM accepts as max_lora_rank
 MAX_GPU_SHARE = 0.9  # of all of a GPU's memory
 FREE_SHARE = 0.95  # of a GPU's free memory: other programs may grow
+FOUR_BIT_SHARE = 0.45  # of the served weights: the 4-bit base of the second look
+FOUR_BIT_WORK_BYTES = 2_000_000_000  # its activations for a few answers
+ENGINE_WORK_BYTES = 6_000_000_000  # adapters, activations, graphs, and keys and values of an engine
+# Settings of vLLM that could change a logit, each with the value that changes none.
+PLAIN: dict[str, object] = {
+    "temperature": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "min_p": 0.0,
+    "min_tokens": 0,
+    "logit_bias": None,
+    "allowed_token_ids": None,
+    "bad_words": [],
+    "structured_outputs": None,
+}
 # Compute capability; from vLLM 0.32, "Batch invariance", hardware requirements.
 BATCH_INVARIANT_CAPABILITY = (8, 0)
 RECORDED_ARGUMENTS = (
@@ -34,12 +51,17 @@ def set_environment(manifest: Manifest) -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    # In one process, no other run influences seed and scheduling.
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    # Greedy decoding draws no sample. FlashInfer's sampler would be compiled at every first start.
+    os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
     # Only the manifest decides: the digest does not cover the user's environment.
     os.environ["VLLM_BATCH_INVARIANT"] = "1" if manifest.evaluation.batch_invariant else "0"
-    if torch.cuda.is_available():
+    on_gpu = torch.cuda.is_available()
+    # On a GPU, images are prepared while the engine computes in a process of its own. On a CPU both
+    # would share the cores. Merged weights are handed over within one process.
+    apart = on_gpu and manifest.evaluation.serving == "adapters"
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if apart else "0"
+    if on_gpu:
         capability = torch.cuda.get_device_capability()
     else:
         capability = (0, 0)
@@ -54,17 +76,21 @@ def set_environment(manifest: Manifest) -> None:
         )
 
 
-def engine_arguments(manifest: Manifest, base: Path, ranks: list[int]) -> dict[str, Any]:
+def engine_arguments(
+    manifest: Manifest, base: Path, ranks: list[int], room: int = 0
+) -> dict[str, Any]:
     """Return the arguments of `vllm.LLM`.
 
     Args:
         ranks: of the adapters that are served in one batch; empty if weights are merged.
+        room: bytes of a GPU's memory that the engine leaves free.
     """
     import torch
 
     section = manifest.evaluation
     arguments: dict[str, Any] = {
         "model": str(base),
+        "generation_config": "vllm",  # no published setting of sampling counts
         "dtype": manifest.model.compute_dtype,
         "enforce_eager": not torch.cuda.is_available(),
         "max_model_len": section.max_model_len,
@@ -76,7 +102,7 @@ def engine_arguments(manifest: Manifest, base: Path, ranks: list[int]) -> dict[s
     }
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
-        arguments["gpu_memory_utilization"] = utilization(free, total)
+        arguments["gpu_memory_utilization"] = utilization(free - room, total)
     if ranks:
         arguments["enable_lora"] = True
         arguments["max_loras"] = min(section.max_adapters, len(ranks))
@@ -89,6 +115,42 @@ def utilization(free: int, total: int) -> float:
     return round(min(MAX_GPU_SHARE, FREE_SHARE * free / total), 2)
 
 
+def room_to_leave(base: Path) -> int | None:
+    """Return the bytes that the 4-bit base needs beside the engine; None if there is no room.
+
+    On a CPU, where memory is not planned, it is 0. The shares are estimates: NF4 weights with the
+    unquantised parts take 0.32 (LLaVA 1.5 7B) to 0.42 (Qwen2.5-VL 7B) of the served ones.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
+    room = int(FOUR_BIT_SHARE * weights) + FOUR_BIT_WORK_BYTES
+    free, _ = torch.cuda.mem_get_info()
+    return room if free - room > weights + ENGINE_WORK_BYTES else None
+
+
+def require_plain(settings: Any) -> None:
+    """Check that sampling settings of vLLM change no logit.
+
+    Raises:
+        GuardError: a penalty, a bias or a constraint is on.
+    """
+    changed = {
+        name: getattr(settings, name)
+        for name, neutral in PLAIN.items()
+        if getattr(settings, name, neutral) not in (neutral, None)
+    }
+    if changed:
+        raise GuardError(
+            "the engine's settings change the decoding",
+            expected="greedy decoding of the model's own logits",
+            found=", ".join(f"{name} = {value}" for name, value in changed.items()),
+            remedy="report the version of vLLM: its defaults are no longer neutral",
+        )
+
+
 def open_engine(arguments: dict[str, Any]) -> Any:
     """Return the engine, a `vllm.LLM`.
 
@@ -98,7 +160,8 @@ def open_engine(arguments: dict[str, Any]) -> Any:
     from vllm import LLM
 
     try:
-        return LLM(**arguments)
+        with waiting("the engine is starting"):
+            return LLM(**arguments)
     except (ValueError, RuntimeError) as error:
         if "memory" not in str(error).lower():
             raise

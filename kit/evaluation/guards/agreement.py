@@ -1,0 +1,209 @@
+"""The second look: the implementation that trains reads the stored answers, teacher-forced.
+
+Two implementations of one model differ by rounding. A near tie can flip a token of a greedy answer
+and everything after it, so equal texts cannot be demanded. But in the second implementation, every
+token that the engine chose must be nearly the likeliest one. Let e be the largest error of a logit.
+A token that is likeliest in one implementation is then at most 2 e less likely than the likeliest
+in the other, whether the policy is sharp or uniform. A system that was served with other weights
+has answers that its own weights find unlikely.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kit.benchmarks.records import Benchmark, Record
+from kit.console import say
+from kit.errors import GuardError
+from kit.evaluation.answers_file import read_token_ids
+from kit.evaluation.questions import asked_records, records_of
+from kit.experiment.manifest import EvaluationSection
+from kit.model import determinism
+from kit.model.base import device, load_base, load_processor
+from kit.model.batches import Batcher
+from kit.model.likelihood import answer_distribution
+from kit.model.lora import load_adapter
+from kit.model.memory import HalvingBatches, release
+from kit.plan.jobs import Plan, System
+from kit.sources.datasets import base_folder
+from kit.streams import sample
+
+MIN_ANSWERS = 8  # of each system
+RECORDS = 8  # in one pass
+# How much less likely than the likeliest token a chosen one may be, by the type that the model
+# computes in. `./run.sh bench agreement` measures the distances on the small experiment: at most
+# 0.22 in bfloat16, whose logits from 16 to 32 are multiples of 0.125, and at most 0.0001 in
+# float32. Another system's answers are at 2.9 and more.
+NEAR_TIE_NATS = {"float32": 0.01, "bfloat16": 1.0}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A stored answer: the record as it was asked, and the tokens that the engine generated."""
+
+    record: Record
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a stored answer's unlikeliest token is from the likeliest one, in nats, >= 0."""
+
+    record_id: str
+    nats: float
+    token: int
+    place: int
+    """Position of the token in the answer, from 0."""
+
+
+class SecondLook:
+    """Checks stored answers with the 4-bit base and stacked adapters, exactly as in training.
+
+    The base is loaded when it is first needed, and again after `release`.
+    """
+
+    def __init__(self, plan: Plan, benchmark: Benchmark) -> None:
+        self._plan, self._benchmark = plan, benchmark
+        self._base: Any = None
+        self._batcher: Batcher | None = None
+
+    def check(self, systems: Sequence[System]) -> None:
+        """Check a sample of each system's stored answers and publish what was found.
+
+        Raises:
+            GuardError: a token is further from the likeliest one than rounding explains.
+        """
+        section = self._plan.manifest.evaluation
+        limit = limit_nats(section, self._plan.manifest.model.compute_dtype)
+        share = math.ceil(section.agreement_sample / len(self._plan.systems))
+        for system in systems:
+            given = sampled_answers(system, self._benchmark, max(share, MIN_ANSWERS))
+            found = self._distances(system, given)
+            require_near(system.name, found, limit)
+            system.agreement.partial.mkdir(parents=True, exist_ok=True)
+            system.agreement.publish(
+                {
+                    "stage": "evaluate",
+                    "answers": len(given),
+                    "tokens": sum(len(each.ids) for each in given),
+                    "largest_nats": round(max(distance.nats for distance in found), 6),
+                    "limit_nats": limit,
+                }
+            )
+
+    def release(self) -> None:
+        """Return the memory of the base to the device."""
+        self._base = None
+        release()
+
+    def _distances(self, system: System, given: Sequence[Given]) -> list[Distance]:
+        if self._batcher is None or self._base is None:
+            folder = base_folder(self._plan.manifest)
+            determinism.enable()
+            self._batcher = Batcher(load_processor(folder), device())
+            self._base = load_base(folder, self._plan.manifest.model)
+        model = self._base
+        for number, artifact in enumerate(system.adapters):
+            model = load_adapter(model, f"adapter{number}", artifact.path)
+        work = partial(distances, model, self._batcher)
+        found = HalvingBatches(RECORDS, "answers").run(work, given)
+        if system.adapters:
+            self._base = model.unload()
+        return found
+
+
+def check_systems(plan: Plan, names: Sequence[str]) -> None:
+    """Check the stored answers of the named systems; runs in a process of its own.
+
+    Raises:
+        GuardError: as in `SecondLook.check`.
+    """
+    from kit.benchmarks import load as load_benchmark
+    from kit.sources.datasets import places
+
+    torch.set_num_threads(plan.manifest.compute.threads)
+    benchmark = load_benchmark(plan.manifest, places(plan.manifest))
+    look = SecondLook(plan, benchmark)
+    look.check([system for system in plan.systems if system.name in names])
+
+
+def limit_nats(section: EvaluationSection, dtype: str) -> float:
+    """Return how far a token may be from the likeliest one: the manifest's number, or dtype's."""
+    return section.agreement_nats or NEAR_TIE_NATS[dtype]
+
+
+def sampled_answers(system: System, benchmark: Benchmark, size: int) -> list[Given]:
+    """Return a seeded sample of a system's stored answers, each with the question as asked."""
+    stored = read_token_ids(system)
+    chosen = sample_records(system, benchmark, size)
+    records = [record for record in asked_records(system, benchmark) if record.id in chosen]
+    return [Given(record, stored[record.id]) for record in records]
+
+
+def sample_records(system: System, benchmark: Benchmark, size: int) -> set[str]:
+    """Return up to `size` ids of a system's records, half of them forget records.
+
+    A system differs from vanilla on its forget records, so that is where wrong weights show.
+    """
+    ids = {record.id for record in records_of(system, benchmark)}
+    targets = [system.target] if system.target else list(benchmark.splits)
+    forget = {name for target in targets for name in benchmark.splits[target].forget} & ids
+    chosen = sample(sorted(forget), min(size // 2, len(forget)), "agreement", system.name)
+    others = sorted(ids - forget)
+    wanted = min(size - len(chosen), len(others))
+    return {*chosen, *sample(others, wanted, "agreement", system.name)}
+
+
+@torch.no_grad()
+def distances(model: torch.nn.Module, batcher: Batcher, given: Sequence[Given]) -> list[Distance]:
+    """Return the largest distance of each answer, in order."""
+    batch = batcher.given([each.record for each in given], [list(each.ids) for each in given])
+    gaps = gaps_of(answer_distribution(model, batch), batch.answer_ids, batch.answer_mask)
+    return list(_largest(gaps, given))
+
+
+def gaps_of(distribution: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+    """Return max_v log pi(v) - log pi(y_t) of every answer token, in nats, [B, T]; 0 on padding.
+
+    Args:
+        distribution: log-probabilities, [B, T, V].
+        ids: the tokens of the answers, [B, T].
+        mask: 1 on answer tokens, 0 on padding, [B, T].
+    """
+    chosen = distribution.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+    return (distribution.max(dim=-1).values - chosen) * mask
+
+
+def _largest(gaps: Tensor, given: Sequence[Given]) -> Iterator[Distance]:
+    for row, each in zip(gaps, given, strict=True):
+        own = row[len(row) - len(each.ids) :]
+        place = int(own.argmax())
+        yield Distance(each.record.id, float(own[place]), each.ids[place], place)
+
+
+def require_near(system: str, found: Sequence[Distance], limit: float) -> None:
+    """Check the distances of one system's answers.
+
+    Raises:
+        GuardError: one is above the limit, or not a number.
+    """
+    far = [distance for distance in found if not distance.nats <= limit]
+    if not far:
+        return
+    worst = max(far, key=lambda distance: distance.nats)
+    say(f"  {system}: {len(far)} of {len(found)} sampled answers are not those of its weights")
+    raise GuardError(
+        f"the engine's answers of {system} are not those of the model that was trained",
+        expected=f"every token within {limit:g} nats of the likeliest one in transformers (4-bit "
+        "base with stacked adapters)",
+        found=f"{worst.nats:.3g} nats at token {worst.place} ({worst.token}) of the answer to "
+        f"{worst.record_id}; answers beyond the limit: {len(far)} of {len(found)}",
+        remedy="if most answers are beyond the limit, the engine serves other weights: do not "
+        "trust it. If few are, and not by much, rounding may be larger on this device: set "
+        "evaluation.agreement_nats (stored answers are kept and checked again)",
+    )

@@ -1,0 +1,198 @@
+"""The second look: rounding passes whatever the policy, and other weights are always found."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from kit.errors import GuardError
+from kit.evaluation.answering import answer_group
+from kit.evaluation.guards.agreement import (
+    MIN_ANSWERS,
+    NEAR_TIE_NATS,
+    Distance,
+    Given,
+    distances,
+    gaps_of,
+    limit_nats,
+    require_near,
+    sample_records,
+    sampled_answers,
+)
+from kit.model.base import load_base
+from kit.model.batches import Batcher
+from kit.model.likelihood import answer_distribution
+from kit.model.lora import add_adapter
+from tests.evaluation.test_engines import SOURCE
+from tests.toys.engine import named, serve, smoke
+
+torch.set_num_threads(1)
+TOKENS, VOCABULARY = 12, 2000  # of an answer
+# A logit's error in bfloat16, which has 8 significant bits: half a unit in the last place, and as
+# much again for what the layers before have rounded (`./run.sh bench agreement`: 0.06 nats).
+NOISE = 2.0**-8
+
+
+def in_bfloat16(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the logits as another implementation in bfloat16 computes them."""
+    noisy = logits * (1 + rng.normal(0, NOISE, logits.shape)) + rng.normal(0, 0.05, logits.shape)
+    rounded: np.ndarray = torch.tensor(noisy).to(torch.bfloat16).double().numpy()
+    return rounded
+
+
+def policy(kind: str, rng: np.random.Generator, answers: int) -> np.ndarray:
+    """Return logits [answers, T, V]: of a model that knows, or of one stopped at uniform."""
+    shape = (answers, TOKENS, VOCABULARY)
+    if kind == "near uniform":
+        return rng.normal(0, 0.02, shape)
+    logits = rng.normal(0, 2.0, shape)
+    likeliest = rng.integers(VOCABULARY, size=shape[:2])
+    np.put_along_axis(logits, likeliest[..., None], 20.0, axis=-1)
+    if kind == "two equal":  # near ties at every token
+        second = rng.integers(VOCABULARY, size=shape[:2])
+        np.put_along_axis(logits, second[..., None], 20.0, axis=-1)
+    return logits
+
+
+def alarms(served: np.ndarray, own: np.ndarray) -> int:
+    """Return how many answers of the served policy are beyond the limit for the own one."""
+    ids = torch.tensor(served.argmax(-1))
+    own_logprobs = torch.log_softmax(torch.tensor(own), -1)
+    gaps = gaps_of(own_logprobs, ids, torch.ones(ids.shape))
+    return int((gaps.max(dim=1).values > NEAR_TIE_NATS["bfloat16"]).sum())
+
+
+@pytest.mark.parametrize("kind", ["sharp", "near uniform", "two equal"])
+def test_rounding_gives_no_alarm_in_a_thousand_systems(kind):
+    """Eight answers of each, so no answer of 8,000 may be beyond the limit."""
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        logits = policy(kind, rng, 5 * MIN_ANSWERS)
+        served, own = in_bfloat16(logits, rng), in_bfloat16(logits, rng)
+        assert alarms(served, own) == 0
+    if kind == "two equal":
+        assert (served.argmax(-1) != own.argmax(-1)).mean() > 0.2, "the texts do differ"
+
+
+def test_near_ties_at_every_token_would_fail_a_comparison_of_texts():
+    """What the guard compared before: at near ties, hardly an answer is equal."""
+    rng = np.random.default_rng(2)
+    logits = policy("near uniform", rng, 100)
+    served, own = in_bfloat16(logits, rng), in_bfloat16(logits, rng)
+    assert (served.argmax(-1) == own.argmax(-1)).all(axis=1).mean() < 0.1
+    assert alarms(served, own) == 0
+
+
+@pytest.mark.parametrize("own", ["sharp", "two equal"])
+@pytest.mark.parametrize("served", ["sharp", "near uniform", "two equal"])
+def test_the_answers_of_other_weights_are_always_found(served, own):
+    rng = np.random.default_rng(3)
+    found = alarms(policy(served, rng, 1000), policy(own, rng, 1000))
+    assert found == 1000
+
+
+def test_a_distance_is_between_the_chosen_token_and_the_likeliest_one():
+    """By hand: 0.5, 0.25, 0.25 of probability; the second is chosen, then the first."""
+    row = torch.tensor([0.5, 0.25, 0.25]).log()
+    distribution = row.expand(1, 3, 3)
+    gaps = gaps_of(distribution, torch.tensor([[2, 1, 0]]), torch.tensor([[0.0, 1.0, 1.0]]))
+    assert gaps.tolist() == [[0.0, pytest.approx(math.log(2)), 0.0]], "padding counts nothing"
+
+
+def far(nats):
+    return Distance("r1", nats, 7, 2)
+
+
+def test_one_token_beyond_the_limit_ends_the_evaluation_and_is_named():
+    require_near("vanilla", [far(0.9)], 1.0)
+    with pytest.raises(GuardError, match="answers of vanilla are not those of the model") as caught:
+        require_near("vanilla", [far(0.9), far(3.25)], 1.0)
+    assert "3.25 nats at token 2 (7) of the answer to r1" in caught.value.found
+    assert "1 of 2" in caught.value.found
+    assert "agreement_nats" in caught.value.remedy
+
+
+def test_a_distance_that_is_no_number_is_beyond_every_limit():
+    with pytest.raises(GuardError):
+        require_near("vanilla", [far(float("nan"))], 1.0)
+
+
+def test_the_limit_is_that_of_the_type_unless_the_manifest_names_one():
+    section = smoke().evaluation
+    assert limit_nats(section, "float32") < limit_nats(section, "bfloat16")
+    assert limit_nats(smoke(evaluation={"agreement_nats": 0.3}).evaluation, "bfloat16") == 0.3
+
+
+def test_half_of_a_sample_are_forget_records_and_it_is_always_the_same(served, benchmark):
+    system = named(served, "event-npo-s1")
+    forget = set(benchmark.splits["event"].forget)
+    chosen = sample_records(system, benchmark, 4)
+    assert (len(chosen), len(chosen & forget)) == (4, 2)
+    assert sample_records(system, benchmark, 4) == chosen
+    assert sample_records(named(served, "event-ga-s1"), benchmark, 4) != chosen
+
+
+def test_the_stored_tokens_are_read_with_the_question_as_the_system_was_asked(
+    served, questions, benchmark
+):
+    system = named(served, "person-prompt-s1")
+    answer_group([system], serve(served), questions)
+    given = sampled_answers(system, benchmark, 6)
+    assert len(given) == 6
+    assert {each.ids for each in given} == {(7, 8, 2)}
+    plain = {record_id: record.question for record_id, record in benchmark.records.items()}
+    assert all(each.record.question.endswith(plain[each.record.id]) for each in given)
+    assert all(each.record.question != plain[each.record.id] for each in given)
+
+
+def test_the_result_s_answers_have_the_length_that_was_generated(served, questions):
+    system = named(served, "vanilla")
+    answer_group([system], serve(served), questions)
+    frame = pd.read_parquet(system.answers.path / "answers.parquet")
+    assert set(frame["tokens"]) == {3}
+
+
+@pytest.fixture(scope="module")
+def adapted(processor):
+    """The small base with two random adapters that change what it says, and a batcher."""
+    section = smoke().model
+    model = load_base(SOURCE, section)
+    for number in (1, 2):
+        torch.manual_seed(number)
+        model = add_adapter(model, f"a{number}", modules=section.lora_modules, rank=8, alpha=16)
+        for name, parameter in model.named_parameters():
+            if f"lora_B.a{number}" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+    return model, Batcher(processor, torch.device("cpu"))
+
+
+def greedy_answers(model, batcher, records, tokens=6):
+    """Return greedy answers, one token at a time and without a cache: an independent decoding."""
+    given = [Given(record, ()) for record in records]
+    for _ in range(tokens):
+        longer = []
+        for each in given:
+            batch = batcher.given([each.record], [[*each.ids, 0]])
+            with torch.no_grad():
+                row = answer_distribution(model, batch)[0, -1]
+            longer.append(Given(each.record, (*each.ids, int(row.argmax()))))
+        given = longer
+    return given
+
+
+def test_a_model_s_own_answers_are_at_no_distance_and_another_adapter_s_are_found(adapted, records):
+    model, batcher = adapted
+    model.base_model.set_adapter(["a1"])
+    own = greedy_answers(model, batcher, records)
+    limit = NEAR_TIE_NATS["float32"]
+    assert all(found.nats < limit for found in distances(model, batcher, own))
+    model.base_model.set_adapter(["a2"])
+    others = greedy_answers(model, batcher, records)
+    assert [each.ids for each in own] != [each.ids for each in others]
+    found = distances(model, batcher, own)
+    with pytest.raises(GuardError, match="not those of the model"):
+        require_near("a2", found, NEAR_TIE_NATS["bfloat16"])
+    changed = [one.ids != two.ids for one, two in zip(own, others, strict=True)]
+    assert [each.nats > limit for each in found] == changed

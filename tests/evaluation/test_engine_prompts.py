@@ -1,0 +1,89 @@
+"""vLLM reads the tokens of training, whoever writes the beginning-of-sequence token."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kit.benchmarks.records import Concept, Record
+from kit.evaluation.engines import Request
+from kit.stages.workers import isolated
+from tests.evaluation.test_engines import SOURCE, paint_pictures, smoke
+
+QUESTION = "Who is this person?"
+BEGIN = {"tokenizer": True, "template": True, "nobody": False}
+
+
+def write_base(folder: Path, who: str) -> Path:
+    """Copy the small base; its tokenizer or its template adds `<s>` (id 1), or neither does."""
+    base = shutil.copytree(SOURCE, folder / who)
+    path = base / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    if who != "nobody":  # also where the template begins with it: it must not be added twice
+        tokenizer["post_processor"] = {
+            "type": "TemplateProcessing",
+            "single": [
+                {"SpecialToken": {"id": "<s>", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+            ],
+            "pair": [
+                {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}
+            ],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+        }  # fmt: skip
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    if who == "template":
+        template = next(base.glob("chat_template*"))
+        text = template.read_text(encoding="utf-8")
+        template.write_text("<s>" + text, encoding="utf-8")
+    return base
+
+
+def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
+    """Return, with and without an image, the prompt of each reader; in a process of its own."""
+    import torch
+
+    from kit.evaluation.engines.vllm import VllmEngine
+    from kit.model.base import export_base, load_processor
+    from kit.model.batches import Batcher
+    from kit.model.images import open_image
+
+    base = write_base(folder, who)
+    export_base(base, smoke().model, folder / f"served-{who}")
+    scratch = folder / f"scratch-{who}"
+    scratch.mkdir()
+    engine = VllmEngine(smoke(), folder / f"served-{who}", {"": ()}, scratch)
+    processor = load_processor(base)
+    batcher = Batcher(processor, torch.device("cpu"))
+    found = []
+    for image in (folder / "0.png", None):
+        record = Record("r", Concept.PERSON, QUESTION, "Ada Sato", image)
+        (reading,) = engine.read([Request(record, "")]).values()
+        content = [{"type": "image", "image": open_image(image)}] if image else []
+        content.append({"type": "text", "text": QUESTION})
+        own = processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True, tokenize=True, return_dict=True,
+        )  # fmt: skip
+        trained = batcher.prompts([record]).inputs["input_ids"][0]
+        whole = batcher([record]).inputs["input_ids"][0]
+        found.append(
+            {
+                "served": list(reading.prompt),
+                "trained": trained.tolist(),
+                "taught": whole.tolist()[: len(trained)],
+                "template": list(own["input_ids"][0]),
+            }
+        )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", BEGIN)
+def test_training_scoring_the_engine_and_the_model_s_template_have_one_prompt(tmp_path, who):
+    paint_pictures(tmp_path)
+    for prompts in isolated(read, tmp_path, who):
+        assert prompts["served"] == prompts["trained"] == prompts["taught"] == prompts["template"]
+        assert prompts["served"].count(1) == BEGIN[who], "once, and before everything else"
+        assert (prompts["served"][0] == 1) == BEGIN[who]
