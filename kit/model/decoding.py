@@ -11,19 +11,24 @@ import torch
 from transformers import AutoConfig, GenerationConfig
 
 from kit.errors import GuardError
+from kit.model.prompts import answer_end
 
 FILE = "generation_config.json"
 
 
-def end_tokens(folder: Path, tokenizer: Any) -> list[int]:
-    """Return the tokens that end an answer: all published ones, and the tokenizer's, sorted."""
+def end_tokens(folder: Path, processor: Any) -> list[int]:
+    """Return the tokens that end an answer, sorted.
+
+    They are all published ones, the tokenizer's, and the one that ends answers in training.
+    """
     if (folder / FILE).is_file():
         published = GenerationConfig.from_pretrained(folder).eos_token_id
     else:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         published = config.get_text_config().eos_token_id
     given = published if isinstance(published, list) else [published]
-    return sorted({*given, tokenizer.eos_token_id} - {None})
+    ends = {processor.tokenizer.eos_token_id, answer_end(processor)}
+    return sorted({*given, *ends} - {None})
 
 
 def greedy(ends: list[int], pad: int, max_new_tokens: int) -> GenerationConfig:

@@ -34,7 +34,8 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
     """Return what the chat template appends to the prompt for `answer`, end token included.
 
     Raises:
-        ModelError: the chat template changes the prompt when an answer follows.
+        ModelError: the chat template changes the prompt when an answer follows, or the tokenizer
+            has no end token.
     """
     prompt = chat_prompt(processor, question, with_image=with_image)
     said: Message = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
@@ -48,8 +49,20 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
         )
     text = following.rstrip()
     # Gemma's turns end in a token of their own, which is not the tokenizer's end token.
-    marks = _end_marks(processor.tokenizer)
-    return text if text.endswith(marks) else text + processor.tokenizer.eos_token
+    tokenizer = processor.tokenizer
+    if tokenizer.eos_token is None:
+        raise ModelError(
+            "the base's tokenizer has no end token, so no answer can end",
+            expected="eos_token in tokenizer_config.json",
+            remedy="restore tokenizer_config.json and special_tokens_map.json of the base model",
+        )
+    return text if text.endswith(_end_marks(tokenizer)) else text + str(tokenizer.eos_token)
+
+
+def answer_end(processor: Any) -> int:
+    """Return the token that ends every answer in training."""
+    text = answer_text(processor, "Who?", "Ada", with_image=False)
+    return int(processor.tokenizer(text, add_special_tokens=False)["input_ids"][-1])
 
 
 def _end_marks(tokenizer: Any) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def measure(plan: Plan, systems: list[System], dtype: str) -> str:
     questions = Questions.of(plan)
     batcher = Batcher(questions.processor, device())
     chosen = {system.name: _sampled(system, questions) for system in systems}
-    ends = end_tokens(plan.serving.path, questions.processor.tokenizer)
+    ends = end_tokens(plan.serving.path, questions.processor)
     limit = plan.manifest.evaluation.max_new_tokens
     settings = greedy(ends, questions.processor.tokenizer.pad_token_id, limit)
     said: dict[str, Said] = {}

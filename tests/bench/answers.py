@@ -113,7 +113,7 @@ def loop(plan: Plan, names: list[str], count: int) -> Way:
 
     torch.set_num_threads(plan.manifest.compute.threads)
     systems, requests, processor = _asked(plan, names, count)
-    ends = end_tokens(plan.serving.path, processor.tokenizer)
+    ends = end_tokens(plan.serving.path, processor)
     limit = plan.manifest.evaluation.max_new_tokens
     settings = greedy(ends, processor.tokenizer.pad_token_id, limit)
     # A published loop keeps no encoded prompt: each is used once here, so a cache saves nothing.

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -83,15 +82,19 @@ def test_settings_that_are_handed_over_alone_would_be_filled_from_the_published_
 
 
 def test_every_published_end_token_ends_an_answer(published):
-    tokenizer = load_processor(published).tokenizer
-    assert end_tokens(published, tokenizer) == [2, 4]
-    assert end_tokens(SOURCE, tokenizer) == [tokenizer.eos_token_id]
+    processor = load_processor(published)
+    assert end_tokens(published, processor) == [2, 4]
+    assert end_tokens(SOURCE, processor) == [processor.tokenizer.eos_token_id]
 
 
 def test_without_published_settings_the_end_token_is_that_of_the_configuration(published, tmp_path):
     copy = shutil.copytree(published, tmp_path / "base")
     (copy / "generation_config.json").unlink()
-    assert end_tokens(copy, SimpleNamespace(eos_token_id=None)) == [2]
+    path = copy / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"]["eos_token_id"] = 7
+    path.write_text(json.dumps(config))
+    assert end_tokens(copy, load_processor(copy)) == [2, 7]
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,11 @@ class TransformersEngine:
         determinism.enable()
         self._adapters = dict(adapters)
         self._base: Any = load_base(base, manifest.model)
-        self._tokenizer = load_processor(base).tokenizer
-        self._batcher = Batcher(load_processor(base), device())
+        processor = load_processor(base)
+        self._tokenizer = processor.tokenizer
+        self._batcher = Batcher(processor, device())
         self._batches = HalvingBatches(BATCH, "questions")
-        self._ends = end_tokens(base, self._tokenizer)
+        self._ends = end_tokens(base, processor)
         limit = manifest.evaluation.max_new_tokens
         self._greedy = greedy(self._ends, self._tokenizer.pad_token_id, limit)
         use_only(self._base, self._greedy)

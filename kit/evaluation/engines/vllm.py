@@ -64,7 +64,7 @@ class VllmEngine:
         self._scratch = scratch
         processor = load_processor(base)
         self._encoder = PromptEncoder(processor)
-        self._ends = end_tokens(base, processor.tokenizer)
+        self._ends = end_tokens(base, processor)
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
         ranks = [rank_of(adapters[name]) for name in adapted]
