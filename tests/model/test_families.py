@@ -4,6 +4,9 @@ Each model is random, of the smallest size, with a processor of the real kind. I
 sizes in one batch.
 """
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
@@ -12,13 +15,14 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
+from kit.artifacts import PROJECT
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
 from kit.methods.registry import build
 from kit.model.base import export_base, language_layers, load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.combine import merge
-from kit.model.families import FAMILIES
+from kit.model.families import FAMILIES, check_engine, family_in, family_of
 from kit.model.likelihood import (
     answer_distribution,
     continuation_logprob,
@@ -29,7 +33,7 @@ from kit.model.lora import add_adapter, load_adapter, save_adapter
 from kit.training.loop import train
 from tests.bench.random_models import write_random_base
 from tests.model.test_models import NOWHERE
-from tests.toys.families import MAKERS, write_family
+from tests.toys.families import MAKERS, make_family, write_family
 from tests.toys.policy import trained_on
 from tests.training.test_training import section as training_section
 
@@ -271,3 +275,67 @@ def test_merged_weights_are_those_of_the_language_model_and_compute_the_same(
     assert torch.allclose(expected, whole(merged, batcher, records), atol=1e-2)
     plain = load_adapter(load_base(folder, SECTION), "again", tmp_path / "adapter")
     assert torch.allclose(expected, whole(plain, batcher, records), atol=1e-4)
+
+
+def config_of(name):
+    return make_family(name)[1].to_dict()
+
+
+def test_a_family_is_recognised_by_its_configuration(name, folder):
+    assert family_in(folder) == family_of(config_of(name)) == FAMILIES[name]
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"model_type": "mllama"}, "vLLM has no implementation"),
+        ({"model_type": "paligemma"}, "no chat template"),
+        ({"model_type": "smolvlm"}, "num2words"),
+        ({"model_type": "internvl_chat"}, "ends in -hf"),
+        ({"model_type": "moondream9"}, "moondream9: it was never tried"),
+        ({}, "none: it was never tried"),
+        ({"model_type": "llava", "vision_config": {"model_type": "pixtral"}}, "pixtral"),
+        ({"model_type": "llava", "text_config": {"model_type": "gpt_oss"}}, "gpt_oss"),
+        ({"model_type": "qwen3_vl", "quantization_config": {}}, "already quantised"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_refused_by_name_with_the_reason(config, reason):
+    with pytest.raises(ModelError) as caught:
+        family_of(config)
+    assert reason in str(caught.value)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_folder_without_a_readable_configuration_is_refused(tmp_path, content):
+    if content:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError):
+        family_in(tmp_path)
+
+
+def test_families_are_known_without_a_model_library():
+    blocked = "".join(f"sys.modules[{name!r}] = None; " for name in ("torch", "transformers"))
+    code = f"import sys; {blocked}from kit.model.families import FAMILIES; print(len(FAMILIES))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert done.stdout.strip() == str(len(FAMILIES)), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("family", "engine", "serving", "gpu", "refused"),
+    [
+        ("gemma3", "vllm", "adapters", False, "on a CPU"),
+        ("gemma3", "vllm", "adapters", True, None),
+        ("gemma3", "transformers", "merged", False, None),
+        ("llava_onevision", "vllm", "adapters", True, "no LoRA adapters"),
+        ("llava_onevision", "vllm", "merged", False, None),
+        ("llava", "vllm", "adapters", False, None),
+    ],
+)
+def test_an_engine_that_does_not_serve_the_family_is_refused(family, engine, serving, gpu, refused):
+    if refused is None:
+        check_engine(FAMILIES[family], engine, serving, gpu=gpu)
+        return
+    with pytest.raises(ModelError, match=refused) as caught:
+        check_engine(FAMILIES[family], engine, serving, gpu=gpu)
+    assert "transformers" in caught.value.remedy
