@@ -11,8 +11,9 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from kit.console import quieten
@@ -106,8 +107,7 @@ def _pool(
         processes = multiprocessing.active_children()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
-            process.kill()
-            process.join()
+            _kill_with_children(process)
         if isinstance(error, BrokenProcessPool):
             raise EnvironmentFault(
                 "a worker process was killed",
@@ -121,6 +121,18 @@ def _pool(
             ) from None
         raise
     pool.shutdown()
+
+
+def _kill_with_children(process: BaseProcess) -> None:
+    """Kill a worker and its own processes: on a GPU, an engine's core is one of them."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
+    process.join()
 
 
 def _open_worker(manifest: Manifest) -> None:

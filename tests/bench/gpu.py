@@ -142,8 +142,6 @@ def manifest_of(folder: Path, family: str, scale: str) -> Manifest:
         "serving": "adapters", "max_new_tokens": 32 if full else 4,
         "max_adapters": len(methods),
         "max_model_len": 2048 if full else 512, "agreement_sample": 40,
-        # Of random weights every token is nearly as likely as any other.
-        "agreement_minimum": 0.0, "agreement_of_each": 0.0,
     }  # fmt: skip
     document["compute"] = {"threads": os.cpu_count() if full else 1, "workers": 1}
     return parse_manifest(document, "bench")
@@ -177,7 +175,7 @@ def _evaluation(plan: Plan, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),  # with export, the engine's start and the second engine
         "peak_memory_bytes": cost["peak_memory_bytes"],
         "engine": plan.systems[0].answers.job()["engine"],
-        "agreement": json.loads(stages.guard_path(plan).read_text(encoding="utf-8")),
+        "agreement": stages.agreement(plan.systems),
     }
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kit import __version__
-from kit.artifacts import PROJECT, write_json
+from kit.artifacts import PROJECT
 from kit.benchmarks import load
 from kit.experiment.disclosure import OUTSIDE, public_address, public_path
 from kit.experiment.manifest import Manifest
@@ -31,13 +31,13 @@ from kit.stages.attempts import attempt
 from kit.stages.collect import collect
 from kit.stages.costs import timed
 from kit.stages.record_tables import records_frame
-from kit.stages.run import guard_path
 from kit.supply_chain.machine import source_revision
 from kit.verdicts.judging import RULE
 from kit.verification.verify import verify
 from tests.toys.canaries import MARK, PROXIES, SECRETS, leaks
 from tests.toys.dataset import manifest, write_dataset
 from tests.toys.signed_result import KEY, TRUSTED
+from tests.toys.work import check
 
 MIRROR = f"https://{MARK}user:{MARK}pass@mirror.example.org:8443/pebench?sig={MARK}sig#{MARK}"
 
@@ -92,9 +92,9 @@ def pretend(plan) -> None:
             pd.DataFrame({**texts, "stop": "eos"}), schema=SCHEMAS[ANSWERS], preserve_index=False
         )
         publish_table(system.answers, answers, ANSWERS)
+        check(system)
         if system.likelihoods:
             publish_table(system.likelihoods, SCHEMAS[LIKELIHOODS].empty_table(), LIKELIHOODS)
-    write_json(guard_path(plan), {"sample": 1, "equal": 1})
     with timed(plan, "evaluate") as cost:
         cost.jobs = 1
     with pytest.raises(OSError, match=MARK), attempt(plan.manifest, "all"):

@@ -24,14 +24,13 @@ def test_every_stage_runs_on_a_gpu(tmp_path, family):
     assert all(job["peak_memory_bytes"] > 0 for job in found["jobs"].values())
     assert found["evaluation"]["engine"]["device"] != "cpu"
     agreement = found["evaluation"]["agreement"]
-    assert agreement["equal"] >= 0.5 * agreement["sample"], "random weights, yet mostly equal"
+    assert agreement["largest_nats"] < agreement["limit_nats"]
 
 
 def answers(folder, order):
     from kit.evaluation.engines.vllm import VllmEngine
-    from kit.model.base import load_processor
 
-    asked = requests(folder, load_processor(folder / "base"))[::order]
+    asked = requests(folder)[::order]
     manifest = smoke(serving="adapters", batch_invariant=True)
     manifest = manifest.model_copy(
         update={"model": manifest.model.model_copy(update={"compute_dtype": "bfloat16"})}

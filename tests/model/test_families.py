@@ -156,17 +156,18 @@ def test_padding_is_on_the_left_and_out_of_attention(batcher, records):
     assert inputs["attention_mask"][:, -min(lengths) :].all()
 
 
-@pytest.mark.parametrize("image", [0, 1, 2])
-def test_another_image_gives_another_score(base, batcher, records, image, tmp_path):
-    before = whole(base, batcher, [records[image]])
-    with Image.open(records[image].image) as picture:
-        flipped = Image.eval(picture.convert("RGB"), lambda value: 255 - value)
-    flipped.save(tmp_path / "flipped.png")
-    object.__setattr__(records[image], "image", tmp_path / "flipped.png")
-    assert (whole(base, batcher, [records[image]]) - before).abs().item() > 1e-4
+def test_another_image_gives_another_score(base, batcher, records, tmp_path):
+    before = whole(base, batcher, records)
+    for number, record in enumerate(records[:3]):
+        with Image.open(record.image) as picture:
+            flipped = Image.eval(picture.convert("RGB"), lambda value: 255 - value)
+        flipped.save(tmp_path / f"flipped{number}.png")
+        object.__setattr__(record, "image", tmp_path / f"flipped{number}.png")
+    changes = (whole(base, batcher, records) - before).abs()
+    assert (changes[:3] > 1e-3).all()
 
 
-@pytest.mark.parametrize("chosen", [[0, 1, 2, 3], [3, 0], [3], [2, 1], [3, 3]])
+@pytest.mark.parametrize("chosen", [[0, 1, 2, 3], [3, 0], [3, 3]])
 def test_answers_given_to_a_prompt_that_was_read_are_scored_as_in_one_pass(
     base, batcher, records, chosen
 ):
@@ -181,7 +182,7 @@ def test_answers_given_to_a_prompt_that_was_read_are_scored_as_in_one_pass(
             assert torch.allclose(found, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("window", [8, 60, 61, 62, 63, 64, 65, 66, 67, 200])
+@pytest.mark.parametrize("window", [8, 60, 62, 64, 65, 66, 200])
 def test_a_sliding_window_that_is_shorter_than_the_sequence_changes_no_score(
     records, tmp_path, window
 ):
@@ -250,6 +251,20 @@ def test_the_exported_base_computes_what_the_4_bit_base_computes(
         tmp_path / "served", attn_implementation="eager"
     )
     expected = whole(base, batcher, records)
+    assert torch.allclose(expected, whole(served.eval(), batcher, records), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "internvl", "gemma3"])
+def test_a_base_with_tied_embeddings_is_exported_as_well(name, records, tmp_path):
+    write_family(name, tmp_path / "base", tied=True)
+    export_base(tmp_path / "base", SECTION, tmp_path / "served")
+    batcher = Batcher(load_processor(tmp_path / "base"), torch.device("cpu"))
+    model = load_base(tmp_path / "base", SECTION)
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+    served = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "served", attn_implementation="eager"
+    )
+    expected = whole(model, batcher, records)
     assert torch.allclose(expected, whole(served.eval(), batcher, records), atol=1e-3)
 
 

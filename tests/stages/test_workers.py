@@ -119,6 +119,23 @@ def test_when_one_call_fails_the_others_are_stopped_at_once(tmp_path):
     assert until(lambda: not alive(process))
 
 
+def test_a_process_that_a_stopped_worker_had_started_is_stopped_with_it(tmp_path):
+    """As the core of an engine on a GPU, which would go on holding the card's memory."""
+    with pytest.raises(KitError):
+        scatter(start_another_or_fail, [(tmp_path, True), (tmp_path, False)])
+    (process,) = map(int, (path.name for path in tmp_path.iterdir()))
+    assert until(lambda: not alive(process))
+
+
+def start_another_or_fail(folder: Path, start: bool) -> None:
+    if start:
+        another = subprocess.Popen(["sleep", "60"])
+        (folder / str(another.pid)).touch()
+        time.sleep(60)
+    until(lambda: any(folder.iterdir()))
+    raise DataError("this one fails")
+
+
 def wait_or_fail(folder: Path, wait: bool) -> None:
     if wait:
         mark_and_wait(folder, wait)

@@ -176,7 +176,7 @@ def make_internvl(text: dict[str, Any], tower: dict[str, Any]) -> Made:
         image_token_id=tokenizer.context_image_token_id,
         image_seq_length=processor.image_seq_length,
         downsample_ratio=0.5,
-        tie_word_embeddings=True,  # as in the published small ones
+        tie_word_embeddings=False,
     )
     return processor, config
 
@@ -215,7 +215,7 @@ def make_gemma3(text: dict[str, Any], tower: dict[str, Any]) -> Made:
         eoi_token_index=tokenizer.eoi_token_id,
         mm_tokens_per_image=4,
         eos_token_id=[tokenizer.eos_token_id, end],
-        tie_word_embeddings=False,  # tied, it would repeat the last token whatever an image shows
+        tie_word_embeddings=False,
     )  # fmt: skip
     return processor, config
 
@@ -312,16 +312,21 @@ def make_family(
     return MAKERS[name](text or {}, tower or {})
 
 
-def write_family(name: str, folder: Path, **text: Any) -> None:
-    """Write a random model of a family and its processor into a folder, as the hub does."""
+def write_family(name: str, folder: Path, *, tied: bool = False, **text: Any) -> None:
+    """Write a random model of a family and its processor into a folder, as the hub does.
+
+    Args:
+        tied: whether embeddings are also the last layer, as in small published models. Random ones
+            then repeat the last token of a question, whatever the image shows.
+    """
     processor, config = make_family(name, text)
+    config.tie_word_embeddings = tied
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForImageTextToText.from_config(config)
-        for place, parameter in model.named_parameters():
+        for parameter in model.parameters():
             # At the initial scale every answer is as likely as any other: nothing could fail.
-            # Embeddings are left alone: large tied ones repeat the last token of a question.
-            if parameter.dim() == 2 and "embed_tokens" not in place:
+            if parameter.dim() == 2:
                 parameter.data.mul_(4)
             if parameter.dim() == 2 and not parameter.any():  # Gemma 3's projector
                 parameter.data.normal_(std=0.1)
