@@ -63,14 +63,14 @@ FAMILIES: dict[str, Family] = {
         "LLaVA 1.5",
         weight_renames=(HUB_TOWER,),
         text_types=DENSE,
-        tower_types=("clip_vision_model", "siglip_vision_model"),
+        tower_types=("clip_vision_model",),
         note="the family of the small experiments",
     ),
     "llava_next": Family(
         "LLaVA-NeXT",
         weight_renames=(HUB_TOWER,),
         text_types=DENSE,
-        tower_types=("clip_vision_model", "siglip_vision_model"),
+        tower_types=("clip_vision_model",),
         note="an image becomes up to five patches: about 2,900 tokens",
     ),
     "llava_onevision": Family(

@@ -22,6 +22,7 @@ from kit.methods.registry import build
 from kit.model.base import export_base, language_layers, load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.combine import merge
+from kit.model.decoding import greedy
 from kit.model.families import FAMILIES, check_engine, family_in, family_of
 from kit.model.likelihood import (
     answer_distribution,
@@ -91,7 +92,7 @@ def adapted(model, name, modules=None):
     )
 
 
-def as_published(processor, record):
+def as_published(processor, record, *, prompt=False):
     """Return what the processor makes of the dialogue, as the model's card tells users to do."""
     content = [{"type": "text", "text": record.question}]
     if record.image:
@@ -102,7 +103,11 @@ def as_published(processor, record):
         {"role": "assistant", "content": [{"type": "text", "text": record.answer}]},
     ]
     return processor.apply_chat_template(
-        messages, tokenize=True, return_dict=True, return_tensors="pt"
+        messages[:1] if prompt else messages,
+        add_generation_prompt=prompt,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
     )
 
 
@@ -147,6 +152,20 @@ def test_images_of_other_sizes_in_the_batch_change_no_score(base, batcher, recor
     alone = torch.cat([whole(base, batcher, [record]) for record in records])
     assert torch.allclose(together, alone, atol=1e-3)
     assert torch.allclose(backwards, alone, atol=1e-3)
+
+
+def test_a_greedy_answer_is_that_of_the_model_with_what_its_processor_gives(
+    base, batcher, processor, records
+):
+    settings = greedy([processor.tokenizer.eos_token_id], processor.tokenizer.pad_token_id, 8)
+    prompts = batcher.prompts(records).inputs
+    with torch.no_grad():
+        together = base.generate(**prompts, generation_config=settings)
+        for record, row in zip(records, together, strict=True):
+            inputs = as_published(processor, record, prompt=True)
+            alone = base.generate(**inputs, generation_config=settings)[0]
+            said = alone[inputs["input_ids"].shape[1] :].tolist()
+            assert row[prompts["input_ids"].shape[1] :][: len(said)].tolist() == said
 
 
 def test_padding_is_on_the_left_and_out_of_attention(batcher, records):
@@ -251,6 +270,24 @@ def test_the_exported_base_computes_what_the_4_bit_base_computes(
         tmp_path / "served", attn_implementation="eager"
     )
     expected = whole(base, batcher, records)
+    assert torch.allclose(expected, whole(served.eval(), batcher, records), atol=1e-3)
+
+
+MIXED = [(name, kind) for name, family in FAMILIES.items() for kind in family.text_types]
+
+
+@pytest.mark.parametrize(("name", "kind"), MIXED)
+def test_every_language_model_of_a_family_is_quantised_and_exported(name, kind, records, tmp_path):
+    write_family(name, tmp_path / "base", model_type=kind)
+    model = load_base(tmp_path / "base", SECTION)
+    assert model.config.text_config.model_type == kind
+    assert len(language_layers(model, FAMILIES[name])) == LAYERS
+    export_base(tmp_path / "base", SECTION, tmp_path / "served")
+    batcher = Batcher(load_processor(tmp_path / "base"), torch.device("cpu"))
+    served = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "served", attn_implementation="eager"
+    )
+    expected = whole(model, batcher, records)
     assert torch.allclose(expected, whole(served.eval(), batcher, records), atol=1e-3)
 
 
