@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from kit.signing.sign import sign
@@ -15,6 +16,10 @@ ASKED_FOR = {
     "gpu": "needs a GPU: ./run.sh test -m gpu -n 0",
 }
 
+
+# A property is about values: a slow machine must not fail it.
+hypothesis.settings.register_profile("kit", deadline=None)
+hypothesis.settings.load_profile("kit")
 
 LONGEST = "test_reference.py"  # it runs the whole small experiment
 

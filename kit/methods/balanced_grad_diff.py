@@ -22,19 +22,13 @@ from kit.methods import Needs, Step
 def balanced_ascent(step: Step, temperature: float) -> Tensor:
     """Return sum_c w_c E_f^c[M], in nats per token, [].
 
-    A concept without a record in the micro-batch is left out.
+    A concept without a record in the batch is left out.
 
     Args:
         temperature: tau, >= 0, per nat; 0 weighs all concepts equally.
     """
-    nll = step.forget_nll()
-    start = -step.forget_reference / step.forget.answer_mask.sum(dim=1)
-    groups = [
-        mask for mask in (step.forget_is_person > 0, step.forget_is_person == 0) if mask.any()
-    ]
-    means = torch.stack([nll[mask].mean() for mask in groups])
-    gained = torch.stack([(nll.detach() - start)[mask].mean() for mask in groups])
-    weights = len(groups) * torch.softmax(-temperature * gained, dim=0)
+    means, gained = step.forget_by_concept()
+    weights = len(means) * torch.softmax(-temperature * gained, dim=0)
     return (weights * means).sum()
 
 

@@ -72,6 +72,6 @@ def _line_of(error: Exception) -> str | None:
     """Return the line that failed where it is a method's own, else None."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     path = Path(last.filename)
-    if path.parent != FOLDER or path.name in ("step.py", "loss.py"):
+    if path.parent != FOLDER or path.name in ("step.py", "loss.py", "balance.py"):
         return None
     return f"kit/methods/{path.name}:{last.lineno}: {last.line}"

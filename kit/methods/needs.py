@@ -18,11 +18,12 @@ class Needs:
     refusals: bool = False
     """The forget questions, answered by a refusal: `step.refusal`."""
     reference_scalars: bool = False
-    """log pi_0(y) of forget answers and of refusals; one forward pass per answer in all."""
+    """log pi_0(y) of forget answers and of refusals; a forward pass for each, shared by jobs."""
     reference_distribution: bool = False
     """`step.reference`: one more forward pass without gradient for each batch it is asked about."""
     concept_balance: bool = False
-    """Equally many person and event records in every step, and `step.forget_is_person`."""
+    """Equally many person and event records in every step, and `step.forget_is_person`; with
+    `reference_scalars`, `step.forget_by_concept`."""
     single_image: bool = False
     """One image of each forgotten concept instead of all, and `step.concept_tokens`."""
     training: bool = True

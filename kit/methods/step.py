@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import TrainingError
+from kit.methods.balance import WholeBatch, means_by_concept
 from kit.methods.needs import Needs
 from kit.model.batches import Batch
 from kit.model.likelihood import answer_distribution, mean_nll, sequence_logprob
@@ -38,6 +39,8 @@ class Step:
     """Means over this micro-batch for losses.jsonl: losses and divergences in nats per token."""
     forgotten: dict[str, float] = field(default_factory=dict)
     """Record id -> forget loss as a share of a uniform guess's, in [0, 1]: for the stop rule."""
+    whole: WholeBatch | None = None
+    """The forget records of the whole batch; None where this micro-batch is the whole batch."""
 
     def policy(self, batch: Batch) -> Tensor:
         """Return log pi(. | x) with gradient, [B, T, V]."""
@@ -111,6 +114,18 @@ class Step:
         values = mean_nll(distribution, self.forget)
         self._note_forgotten(values, distribution.shape[-1])
         return values
+
+    def forget_start(self) -> Tensor:
+        """Return M(theta_0) of the forget answers, in nats per token, [B]."""
+        return -self.forget_reference / self.forget.answer_mask.sum(dim=1)
+
+    def forget_by_concept(self) -> tuple[Tensor, Tensor]:
+        """Return means over the whole batch by concept: M with gradient, M - M(theta_0), [C] each.
+
+        Both are in nats per token. They are the same whatever the size of the micro-batches.
+        """
+        nll = self.forget_nll()
+        return means_by_concept(nll, self.forget_start(), self.forget_is_person, self.whole)
 
     def forget_logprob(self) -> Tensor:
         """Return log pi(y) of the forget answers, summed over tokens, in nats, [B]."""

@@ -24,6 +24,7 @@ from transformers import (
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
+from kit.model.decoding import ends_of, use_only
 from kit.model.families import Family, family_in
 from kit.model.weights import as_storage_errors, save_weights
 
@@ -132,6 +133,8 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
             f"the unquantised model has no weights {', '.join(unexpected[:3])}",
             remedy="report the model family: its modules are named otherwise once quantised",
         )
+    # Published settings of generation may be refused when they are saved; only end tokens count.
+    use_only(model, ends_of(model))
     with as_storage_errors(target):
         model.save_pretrained(target)
         load_processor(source).save_pretrained(target)

@@ -87,6 +87,14 @@ class Batcher:
         inputs = self._inputs(prompts, [[] for _ in prompts])
         return Prompts(tuple(record.id for record in records), inputs)
 
+    def encode(self, records: Sequence[Record]) -> list[int]:
+        """Encode records ahead of their batch, and return their lengths in tokens."""
+        return [
+            len(self._prompt(record.image, record.question).ids)
+            + len(self.answer_tokens(record, record.answer))
+            for record in records
+        ]
+
     def answer_tokens(self, record: Record, answer: str) -> list[int]:
         """Return the tokens of `answer` to the record's question, end token included."""
         return self._answer(record.question, answer, with_image=record.image is not None)

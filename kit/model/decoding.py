@@ -38,6 +38,16 @@ def greedy(ends: list[int], pad: int, max_new_tokens: int) -> GenerationConfig:
     )
 
 
+def ends_of(model: Any) -> GenerationConfig:
+    """Return the special tokens of a model's own settings, and nothing else of them."""
+    own = model.generation_config
+    return GenerationConfig(
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=own.pad_token_id,
+    )
+
+
 def use_only(model: Any, settings: GenerationConfig) -> None:
     """Replace the model's own settings: transformers fills what `settings` leaves open from them.
 

@@ -195,9 +195,10 @@ def check_engine(family: Family, engine: str, serving: str, *, gpu: bool) -> Non
     if serving == "adapters" and not family.vllm_lora:
         raise ModelError(
             f"vLLM serves no LoRA adapters on {family.title}",
-            expected='evaluation.serving = "merged", or another engine',
-            found='evaluation.serving = "adapters"',
-            remedy='set evaluation.engine = "transformers" or evaluation.serving = "merged"',
+            expected="an engine that serves them",
+            found='evaluation.engine = "vllm" with evaluation.serving = "adapters"',
+            remedy='set evaluation.engine = "transformers"; in float32, evaluation.serving = '
+            '"merged" works as well',
         )
 
 

@@ -1,6 +1,7 @@
 """Memory of the device: how much is free, how much a pass takes, and work in batches that fit."""
 
 import gc
+import os
 import resource
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,8 @@ from kit.errors import EnvironmentFault
 OUT_OF_MEMORY_TEXTS = (
     "can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
 )  # fmt: skip
+# torch 2.9 and newer read the second name as well.
+ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,6 +28,15 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     texts = OUT_OF_MEMORY_TEXTS
     return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
+def expand_segments() -> None:
+    """Let a GPU's memory grow in place, so that records of other lengths leave no gaps in it.
+
+    Call it before the process first uses the GPU. A setting of the user's is left as it is.
+    """
+    if not any(name in os.environ for name in ALLOCATOR):
+        os.environ[ALLOCATOR[0]] = "expandable_segments:True"
 
 
 def release() -> None:

@@ -15,13 +15,19 @@ FORMAT = "2"  # 2: with the number of forward passes and the reference scalars
 
 
 class Checkpoint:
-    """Adapter weights, optimiser state and log of a run, in one file of the job's folder."""
+    """Adapter weights, optimiser state and log of a run, in one file of the job's folder.
+
+    Args:
+        parameters: what the optimiser updates, by name.
+    """
 
     def __init__(
-        self, folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+        self,
+        folder: Path,
+        parameters: Mapping[str, torch.nn.Parameter],
+        optimizer: torch.optim.Optimizer,
     ) -> None:
-        self._path = folder / "checkpoint"
-        self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._path, self._parameters = folder / "checkpoint", parameters
         self._optimizer = optimizer
 
     def save(self, step: int, state: Mapping[str, object]) -> None:

@@ -17,7 +17,9 @@ from kit.model.weights import as_storage_errors
 class Passes:
     """Counts the records that went through the model, with or without gradient.
 
-    Reference scalars belong to no step: each is computed once per job and counts as one record.
+    Reference scalars belong to no step: each that the job uses counts as one record, once, even if
+    another job with the same vanilla adapter had computed it. So the cost of a method does not
+    depend on which other methods ran before.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,10 @@
 """The micro-batch of a training run: as many records as fit into memory.
 
 A batch is the sum of its micro-batches, so their size changes the cost and the last bits of a step,
-never its objective. Where a pass does not fit, the micro-batch is halved. Where one record does not
-fit, activations are recomputed in the backward pass (gradient checkpointing: the same values for
-about a third more computation).
+never its objective. Where a pass does not fit, the micro-batch is halved for this step; where it
+fails a second time, for the rest of the run. One step of unusually long records therefore slows no
+other step. Where one record does not fit, activations are recomputed in the backward pass (gradient
+checkpointing: the same values for about a third more computation).
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +34,6 @@ class MicroBatchSizer:
 
     Args:
         name: of the job, for messages.
-        whole: the loss is not a mean over records, so the declared size is never changed.
         resumed: what `state` returned in the interrupted run.
     """
 
@@ -43,15 +43,17 @@ class MicroBatchSizer:
         settings: TrainingSection,
         name: str,
         *,
-        whole: bool = False,
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
-        self._settings, self._name, self._whole = settings, name, whole
+        self._settings, self._name = settings, name
         # PEFT forwards the methods of transformers by name, so no type declares them.
         self._model: Any = model
         self._largest = settings.micro_batch_size or settings.batch_size
         self.size = int(resumed["micro_batch_size"]) if resumed else self._largest
-        self._settled = resumed is not None or whole or settings.micro_batch_size is not None
+        """The size that every step begins with."""
+        self._tried = self.size
+        self._failed: set[int] = set(resumed["failed_sizes"]) if resumed else set()
+        self._settled = resumed is not None or settings.micro_batch_size is not None
         self.checkpointing = False
         if settings.gradient_checkpointing == "always" or (
             resumed and resumed["gradient_checkpointing"]
@@ -60,7 +62,11 @@ class MicroBatchSizer:
 
     def state(self) -> dict[str, object]:
         """Return the state that a resumed run needs to be bit-identical."""
-        return {"micro_batch_size": self.size, "gradient_checkpointing": self.checkpointing}
+        return {
+            "micro_batch_size": self.size,
+            "failed_sizes": sorted(self._failed),
+            "gradient_checkpointing": self.checkpointing,
+        }
 
     def measure(self, meter: Meter, once: Callable[[int], object]) -> None:
         """Choose the size by the memory that one record and two records take.
@@ -83,6 +89,8 @@ class MicroBatchSizer:
         self.size = min(2, self._largest)
         two = self.run(taken)
         self._drop_gradients()
+        self.size = self._tried
+        self._failed.clear()
         free = meter.free()
         if self.size > 1:
             each = max(two - one, 1)
@@ -99,7 +107,8 @@ class MicroBatchSizer:
         Raises:
             EnvironmentFault: not even the smallest fits.
         """
-        return retry_smaller(lambda: attempt(self.size), self._shrink)
+        self._tried = self.size
+        return retry_smaller(lambda: attempt(self._tried), self._shrink)
 
     def close(self) -> None:
         """Switch recomputation off: the next job decides for itself."""
@@ -109,15 +118,21 @@ class MicroBatchSizer:
     def _shrink(self, found: str) -> None:
         self._drop_gradients()  # of the micro-batches that did fit: the step starts over
         release()
-        tried, batch = self.size, self._settings.batch_size
-        if self.size > 1 and not self._whole:
-            self.size = self._divisor(self.size // 2)
+        tried, batch = self._tried, self._settings.batch_size
+        if tried > 1:
+            self._tried = self._divisor(tried // 2)
+            again = tried in self._failed
+            self._failed.add(tried)
+            if again:
+                self.size = self._tried
             self._say(
-                f"out of memory with micro-batches of {tried}: continuing with {self.size}, "
+                f"out of memory with micro-batches of {tried}: "
+                f"{'continuing' if again else 'this step continues'} with {self._tried}, "
                 f"the batch stays {batch}"
             )
         elif not self.checkpointing and self._settings.gradient_checkpointing == "auto":
             self._recompute(on=True)
+            self.size = tried
             self._say(
                 f"out of memory with micro-batches of {tried}: continuing with gradient "
                 f"checkpointing, the batch stays {batch}"
@@ -126,9 +141,7 @@ class MicroBatchSizer:
             raise EnvironmentFault(
                 f"{self._name}: memory does not suffice for a micro-batch of {tried}",
                 found=found,
-                remedy="lower micro_batch_size: this method's loss is over whole micro-batches"
-                if self._whole
-                else "use a GPU with more memory, or stop other programs that use it",
+                remedy="use a GPU with more memory, or stop other programs that use it",
             )
 
     def _drop_gradients(self) -> None:

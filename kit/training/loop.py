@@ -1,14 +1,15 @@
 """One loop for fine-tuning and unlearning: accumulate, clip, schedule, stop, log, checkpoint."""
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kit.console import say
 from kit.experiment.manifest import TrainingSection
@@ -20,6 +21,10 @@ from kit.result.layout import LOSSES
 from kit.training.checkpoint import Checkpoint
 from kit.training.costs import Journal, Passes
 from kit.training.fitting import MicroBatchSizer
+from kit.training.guards import non_finite_gradient
+from kit.training.masters import MasterWeights
+from kit.training.schedule import schedule
+from kit.training.whole_batch import survey
 
 REPORT_SECONDS = 20.0
 FORGOTTEN_SHARE = 0.95  # of log V, in the mean over records; each counts at most as 1
@@ -53,6 +58,7 @@ def train(
     name: str,
     stop_after: int | None = None,
     passes: Passes | None = None,
+    longest: Callable[[int], Step] | None = None,
 ) -> TrainingRecord:
     """Optimise the trainable adapter in place.
 
@@ -64,14 +70,17 @@ def train(
             is `FORGOTTEN_SHARE` of a uniform guess's, training stops: more steps would damage the
             model instead of making it forget. None: never.
         passes: counts the records of each step; restored from a checkpoint.
+        longest: gives a micro-batch of the job's longest records, to measure what memory it takes.
+            By default the first ones are measured.
 
     Raises:
-        TrainingError: the loss is not a finite scalar with a gradient.
+        TrainingError: the loss is not a finite scalar with a gradient, or a gradient is not finite.
+            The weights before that step are kept as a checkpoint.
         EnvironmentFault: not even one record fits into memory.
     """
     run = _Run(model, method, settings, steps_of, folder, name, passes or Passes())
     model.train()
-    run.measure()
+    run.measure(longest)
     stopped = run.train(stop_after)
     model.eval()
     return run.finish(stopped)
@@ -92,12 +101,14 @@ class _Run:
     ) -> None:
         self._method, self._settings, self._steps_of = method, settings, steps_of
         self._folder, self._name, self._passes = folder, name, passes
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._weights = MasterWeights(model, getattr(torch, settings.lora_dtype))
+        self._parameters = list(self._weights.named.values())
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self._checkpoint = Checkpoint(folder, model, self._optimizer)
+        self._checkpoint = Checkpoint(folder, self._weights.named, self._optimizer)
         self._first, state = self._checkpoint.resume()
+        self._weights.update_model()
         self._log: list[dict[str, float]] = state.get("log", [])
         self._forgotten: dict[str, float] = state.get("forgotten", {})
         self._spent: float = state.get("seconds", 0.0)
@@ -106,16 +117,17 @@ class _Run:
             passes.resume(state["passes"])
             say(f"  {name}: resumes at step {self._first}")
         self._journal = Journal(folder, passes)
-        self._sizer = MicroBatchSizer(
-            model, settings, name, whole=method.needs.concept_balance, resumed=state.get("fitting")
-        )
+        self._sizer = MicroBatchSizer(model, settings, name, resumed=state.get("fitting"))
         self._started = self._reported = time.monotonic()
 
-    def measure(self) -> None:
+    def measure(self, longest: Callable[[int], Step] | None) -> None:
         """On a GPU, choose the micro-batch by the memory that a pass takes."""
+        part = longest or (lambda size: next(self._steps_of(self._first, size)))
         if torch.cuda.is_available():
-            self._sizer.measure(GpuMeter(), lambda size: with_fallback(partial(self._once, size)))
-            self._optimizer.zero_grad(set_to_none=True)
+            self._sizer.measure(
+                GpuMeter(), lambda size: with_fallback(partial(self._once, part, size))
+            )
+            self._weights.clear_gradients()
             torch.cuda.reset_peak_memory_stats()
 
     def train(self, stop_after: int | None) -> str | None:
@@ -136,6 +148,7 @@ class _Run:
         """Write losses.jsonl, remove the checkpoint and return the record."""
         recomputed = self._sizer.checkpointing
         self._sizer.close()
+        self._weights.restore()
         self._checkpoint.remove()
         lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in self._log)
         (self._folder / LOSSES).write_text(lines, encoding="utf-8")
@@ -150,31 +163,49 @@ class _Run:
         micro, values = self._sizer.run(
             lambda size: with_fallback(partial(self._descend, step, size))
         )
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.gradient_clip)
+        norm = self._clip(step, micro[0].origin, values)
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._weights.clear_gradients()
+        self._weights.update_model()
         self._log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
         for part in micro:
             self._forgotten |= part.forgotten
             self._passes.add(part.passes)
         self._journal.note(step + 1)
 
+    def _clip(self, step: int, origin: str, values: Mapping[str, float]) -> Tensor:
+        """Clip the gradient and return its norm before.
+
+        Raises:
+            TrainingError: the norm is not finite; the weights before this step are kept.
+        """
+        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        if not torch.isfinite(norm):
+            if step:
+                self._checkpoint.save(step, self._state())
+            raise non_finite_gradient(origin, step, values, self._weights.named)
+        clip_grads_with_norm_(self._parameters, self._settings.gradient_clip, norm)
+        return norm
+
     def _descend(self, step: int, size: int) -> tuple[list[Step], dict[str, float]]:
         """Accumulate the gradients of one batch; every micro-batch weighs the same."""
-        self._optimizer.zero_grad(set_to_none=True)
+        self._weights.clear_gradients()
         micro = list(self._steps_of(step, size))
+        if self._method.needs.concept_balance and self._method.needs.reference_scalars:
+            survey(micro)
         totals: dict[str, float] = {}
         for part in micro:
             loss = loss_of(self._method, part)
             backward(loss / len(micro))
+            self._weights.collect_gradients()
             for key, value in {"loss": float(loss.detach()), **part.log}.items():
                 totals[key] = totals.get(key, 0.0) + value / len(micro)
         return micro, {key: round(value, 6) for key, value in totals.items()}
 
-    def _once(self, size: int) -> None:
+    def _once(self, part: Callable[[int], Step], size: int) -> None:
         """Go forward and backward through one micro-batch, to see how much memory it takes."""
-        self._optimizer.zero_grad(set_to_none=True)
-        backward(loss_of(self._method, next(self._steps_of(self._first, size))))
+        self._weights.clear_gradients()
+        backward(loss_of(self._method, part(size)))
 
     def _stop_reason(self, stop_after: int) -> str | None:
         if len(self._forgotten) < stop_after:
@@ -214,11 +245,3 @@ class _Run:
             f"  {self._name}: step {done}/{self._settings.steps}, loss "
             f"{self._log[-1]['loss']:.3f}, {rate:.1f} steps/s, {left:.0f} s left"
         )
-
-
-def schedule(step: int, settings: TrainingSection) -> float:
-    """Return the factor on the learning rate, in [0, 1]: linear warm-up, then cosine to zero."""
-    if step < settings.warmup_steps:
-        return (step + 1) / settings.warmup_steps
-    rest = max(1, settings.steps - settings.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * (step - settings.warmup_steps) / rest))

@@ -19,13 +19,17 @@ from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.families import Family, family_in
-from kit.model.lora import add_adapter, load_adapter, save_adapter
+from kit.model.lora import adapter_state, add_adapter, load_adapter, save_adapter
+from kit.model.memory import expand_segments
 from kit.plan.jobs import Job
 from kit.sources.datasets import base_folder, places
 from kit.streams import seed_of
 from kit.training.costs import Journal
+from kit.training.guards import require_update
 from kit.training.loop import TrainingRecord, train
+from kit.training.padding import extremes, require_harmless_padding
 from kit.training.steps import TRAINED, StepSource
+from kit.training.vision import VisionFeatures
 
 MAX_CPU_BASE_BYTES = 2_000_000_000
 
@@ -34,10 +38,13 @@ class Worker:
     """The 4-bit base and the records of a manifest, loaded when first needed."""
 
     def __init__(self, manifest: Manifest) -> None:
+        expand_segments()
         _require_device(base_folder(manifest))
         torch.set_num_threads(manifest.compute.threads)
         determinism.enable()
         self.manifest = manifest
+        self._padding_checked = False
+        self._vision: VisionFeatures | None = None
 
     @cached_property
     def benchmark(self) -> Benchmark:
@@ -65,6 +72,7 @@ class Worker:
         folder.mkdir(parents=True, exist_ok=True)
         model = self._with_adapters(job)
         source = self.source(job, model)
+        self._check_padding(job, model)
         with determinism.record_nondeterminism() as nondeterministic:
             trained = train(
                 model,
@@ -75,7 +83,14 @@ class Worker:
                 name=job.name,
                 stop_after=source.forget_count if job.governed else None,
                 passes=source.passes,
+                longest=source.longest,
             )
+        source.close()
+        if trained.stopped is None:  # a model that must forget nothing is stopped at once
+            require_update(
+                adapter_state(model, TRAINED), job.name, trained.steps,
+                job.settings.learning_rate, folder,
+            )  # fmt: skip
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
         journal = Journal(folder, source.passes)
@@ -96,7 +111,25 @@ class Worker:
             self.processor.tokenizer,
             device(),
             self.manifest.finetune.rehearsal if job.stage == FINETUNE else 0.0,
+            self._vision_of(job, model),
         )
+
+    def _vision_of(self, job: Job, model: PeftModel) -> VisionFeatures | None:
+        """Return the image features of this worker, checked once; None where none are kept."""
+        capacity = job.settings.vision_cache_bytes
+        if capacity and (self._vision is None or self._vision.capacity != capacity):
+            self._vision = VisionFeatures(self.base, self.batcher, capacity)
+            records = [self.benchmark.records[name] for name in self.benchmark.finetune]
+            self._vision.require_equal(model, extremes(records)[0])
+        return self._vision if capacity else None
+
+    def _check_padding(self, job: Job, model: PeftModel) -> None:
+        """Check once that padding is harmless; batches of one record have none."""
+        if self._padding_checked or 1 in (job.settings.micro_batch_size, job.settings.batch_size):
+            return
+        records = [self.benchmark.records[name] for name in self.benchmark.finetune]
+        require_harmless_padding(model, self.batcher, extremes(records), job.name)
+        self._padding_checked = True
 
     def _with_adapters(self, job: Job) -> PeftModel:
         """Return the base with the vanilla adapter, where the job starts from it, and a new one."""

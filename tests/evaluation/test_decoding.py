@@ -10,7 +10,7 @@ from kit.errors import GuardError
 from kit.evaluation.engines import transformers as engine_module
 from kit.evaluation.engines.transformers import TransformersEngine
 from kit.evaluation.engines.vllm_settings import require_plain as require_plain_settings
-from kit.model.base import load_base, load_processor
+from kit.model.base import export_base, load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.decoding import end_tokens, greedy, require_plain, use_only
 from kit.model.lora import add_adapter, save_adapter
@@ -85,6 +85,18 @@ def test_every_published_end_token_ends_an_answer(published):
     processor = load_processor(published)
     assert end_tokens(published, processor) == [2, 4]
     assert end_tokens(SOURCE, processor) == [processor.tokenizer.eos_token_id]
+
+
+def test_settings_that_contradict_each_other_do_not_stop_the_export(published, tmp_path):
+    """Vicuna's once asked for a temperature without sampling; transformers refuses to save that."""
+    source = shutil.copytree(published, tmp_path / "source")
+    path = source / "generation_config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "do_sample": False, "temperature": 0.9}))
+    export_base(source, smoke().model, tmp_path / "served")
+    kept = json.loads((tmp_path / "served" / "generation_config.json").read_text())
+    assert kept["eos_token_id"] == [2, 4]
+    assert not set(kept) & set(PUBLISHED)
 
 
 def test_without_published_settings_the_end_token_is_that_of_the_configuration(published, tmp_path):

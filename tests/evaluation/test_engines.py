@@ -113,6 +113,41 @@ def test_vllm_answers_like_the_stacked_adapters_on_the_4_bit_base(inputs, traine
     assert sum(a.stop == b.stop for a, b in zip(served, trained_form, strict=True)) >= equal
 
 
+def answers_of_cores(folder: Path) -> list[list[tuple[str, str, str]]]:
+    """Answer with two engines in turn, each with a core in its own process, as on a GPU."""
+    import os
+
+    from kit.evaluation.engines import vllm
+
+    ours = vllm.set_environment
+
+    def apart(manifest: Manifest) -> None:
+        ours(manifest)
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
+
+    vllm.set_environment = apart
+    adapters = {
+        name: tuple(folder / f"adapter{number}" for number in range(1, count + 1))
+        for name, count in SYSTEMS.items()
+    }
+    said = []
+    for number in (1, 2):
+        scratch = folder / f"scratch-core-{number}"
+        scratch.mkdir()
+        engine = vllm.VllmEngine(smoke(serving="adapters"), folder / "base", adapters, scratch)
+        answers = engine.answer(requests(folder))
+        engine.close()
+        said.append(sorted((a.system, a.record_id, a.text) for a in answers))
+    return said
+
+
+@pytest.mark.extended
+def test_an_engine_whose_core_is_a_process_answers_alike_and_can_be_opened_again(inputs):
+    first, second = isolated(answers_of_cores, inputs)
+    served = isolated(answers_of, "vllm", "adapters", inputs)
+    assert first == second == [(a.system, a.record_id, a.text) for a in served]
+
+
 def test_requests_are_ordered_by_image_so_that_it_is_processed_once():
     one, two = Path("1.png"), Path("2.png")
     asked = [

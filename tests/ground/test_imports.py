@@ -27,6 +27,7 @@ OWNERS = {
     },
     "transformers": {
         "kit.model.base",
+        "kit.model.decoding",
         "kit.model.lora",
         "kit.evaluation.engines.transformers",
         "kit.evaluation.scoring",

@@ -12,6 +12,7 @@ from kit.methods.balanced_grad_diff import balanced_ascent
 from kit.methods.loss import loss_of
 from kit.methods.siu import without_tokens
 from kit.model.likelihood import mean_kl
+from kit.training.whole_batch import survey
 from tests.toys.policy import END, OTHER, TABLE, A, B, Bigram, batch_of, logprobs, step_of
 
 torch.set_num_threads(1)
@@ -139,6 +140,54 @@ def test_po_descends_on_the_refusal_and_never_touches_the_answer():
     pushed = gradient(loss, policy)
     assert pushed[A, END] < 0
     assert (pushed[B] == 0).all(), "the forget answer alone contains what follows token B"
+
+
+CONCEPTS = [
+    # records of a batch, and which of them ask for a person
+    ([([A], [B, END]), ([B], [END]), ([A], [A, END]), ([B], [A, A, END])], [1.0, 0.0, 1.0, 0.0]),
+    ([([A], [B, END]), ([B], [END]), ([A], [A, END]), ([B], [B, END])], [1.0, 1.0, 1.0, 0.0]),
+    ([([A], [B, END]), ([B], [END]), ([A], [A, END]), ([B], [END])], [0.0, 0.0, 0.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("records", "is_person"), CONCEPTS, ids=["equal", "unequal", "one alone"])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_balanced_losses_have_the_gradient_of_the_whole_batch_whatever_the_micro_batch(
+    records, is_person, size
+):
+    """Against the formula of the whole batch, written with walked log-probabilities alone."""
+    temperature, policy, reference = 3.0, Bigram(), Bigram(OTHER)
+    batch = batch_of(*records)
+    tokens = batch.answer_mask.sum(dim=1)
+    nll, start = -logprobs(policy, batch) / tokens, -logprobs(reference, batch).detach() / tokens
+    groups = [
+        [i for i, person in enumerate(is_person) if person == wanted] for wanted in (1.0, 0.0)
+    ]
+    means = [sum(nll[i] for i in group) / len(group) for group in groups if group]
+    gains = [
+        sum((nll[i] - start[i]).item() for i in group) / len(group) for group in groups if group
+    ]
+    total = sum(exp(-temperature * gain) for gain in gains)
+    weights = [len(gains) * exp(-temperature * gain) / total for gain in gains]
+    retain = -logprobs(policy, batch).mul(1 / tokens).mean()
+    loss = -0.5 * sum(w * mean for w, mean in zip(weights, means, strict=True)) + retain
+    expected = gradient(loss, policy)
+
+    parts = [
+        step_of(
+            policy, reference, forget=batch_of(*records[i : i + size]),
+            retain=batch_of(*records[i : i + size]),
+            forget_is_person=torch.tensor(is_person[i : i + size]),
+        )
+        for i in range(0, len(records), size)
+    ]  # fmt: skip
+    survey(parts)
+    method = registry.build("balanced_grad_diff", {"temperature": temperature})
+    losses = [loss_of(method, part) for part in parts]
+    assert sum(map(float, losses)) / len(parts) == pytest.approx(loss.item(), abs=1e-6)
+    found = gradient(sum(losses) / len(losses), policy)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert sum(part.passes for part in parts) == (3 if size < 4 else 2) * len(records)
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -259,6 +259,7 @@ def _qwen(
         size = {"shortest_edge": (4 * patch) ** 2, "longest_edge": (8 * patch) ** 2}  # pixels
         kinds = {"patch_size": patch, "temporal_patch_size": 2, "merge_size": 2, "size": size}
         video = {"Qwen3": "Qwen3VLVideoProcessor"}.get(name, "Qwen2VLVideoProcessor")
+        own = {"head_dim": 32} if name == "Qwen3" else {}
         image = "<|vision_start|><|image_pad|><|vision_end|>"
         processor = getattr(transformers, f"{name}VLProcessor")(
             image_processor=transformers.Qwen2VLImageProcessor(**kinds),
@@ -270,7 +271,7 @@ def _qwen(
         config = getattr(transformers, f"{name}VLConfig")(
             vision_config={"depth": 2, "num_heads": 4, "patch_size": patch} | vision | tower,
             text_config=text_of(
-                tokenizer, f"{name.lower()}_vl_text", text, rope_parameters=ROPE | rope
+                tokenizer, f"{name.lower()}_vl_text", text, rope_parameters=ROPE | rope, **own
             ),
             image_token_id=tokenizer.image_token_id,
             video_token_id=tokenizer.video_token_id,

@@ -96,23 +96,37 @@ def test_where_nothing_fits_the_error_names_the_job_and_the_remedy(tmp_path, set
     assert "2.00 GiB" in caught.value.found
 
 
-def test_a_loss_over_whole_micro_batches_is_never_given_smaller_ones(tmp_path):
-    """Balanced methods weigh a micro-batch's concepts against each other."""
-    settings = section()
-    fitting = MicroBatchSizer(Roomy(0), settings, "toy", whole=True)
-    tried = []
+def test_one_step_of_long_records_slows_no_other_step(capsys):
+    """The third step alone does not fit; a second failure of a size would keep the smaller one."""
+    fitting = MicroBatchSizer(Roomy(0), section(), "toy")
+    steps = []
 
     def attempt(size):
-        tried.append(size)
-        if len(tried) == 1:
+        steps[-1].append(size)
+        if size > room:
             raise torch.OutOfMemoryError
         return size
 
-    assert fitting.run(attempt) == 4
-    assert (tried, fitting.checkpointing) == ([4, 4], True)
-    with pytest.raises(EnvironmentFault) as caught:
-        fitting.run(lambda size: Roomy(0)(torch.zeros(size, 1)))
-    assert "lower micro_batch_size" in caught.value.remedy
+    for room in (4, 4, 2, 4, 2, 4):
+        steps.append([])
+        assert fitting.run(attempt) <= room
+    assert steps == [[4], [4], [4, 2], [4], [4, 2], [2]]
+    assert "this step continues with 2" in capsys.readouterr().err
+
+
+def test_a_resumed_run_remembers_which_size_has_failed():
+    """A run that was not interrupted keeps the smaller size after the next failure."""
+    state = {"micro_batch_size": 4, "failed_sizes": [4], "gradient_checkpointing": False}
+    fitting = MicroBatchSizer(Roomy(0), section(), "toy", resumed=state)
+    assert fitting.state() == state
+
+    def attempt(size):
+        if size > 2:
+            raise torch.OutOfMemoryError
+        return size
+
+    assert fitting.run(attempt) == 2
+    assert fitting.size == 2
 
 
 def test_another_error_is_not_taken_for_want_of_memory(tmp_path):
@@ -192,16 +206,14 @@ def test_a_record_that_does_not_fit_when_it_is_measured_turns_checkpointing_on()
     assert (fitting.size, fitting.checkpointing) == (12, True)
 
 
-@pytest.mark.parametrize("given", [{"micro_batch_size": 4}, {"whole": True}, {"resumed": True}])
+@pytest.mark.parametrize("given", [{"micro_batch_size": 4}, {"resumed": True}])
 def test_what_is_decided_already_is_not_measured(given):
-    state = {"micro_batch_size": 3, "gradient_checkpointing": False}
+    state = {"micro_batch_size": 3, "failed_sizes": [], "gradient_checkpointing": False}
     settings = section(batch_size=12, micro_batch_size=given.get("micro_batch_size"))
-    fitting = MicroBatchSizer(
-        Roomy(12), settings, "toy", whole="whole" in given,
-        resumed=state if "resumed" in given else None,
-    )  # fmt: skip
+    resumed = state if "resumed" in given else None
+    fitting = MicroBatchSizer(Roomy(12), settings, "toy", resumed=resumed)
     fitting.measure(Linear(1, 100, 80), pytest.fail)
-    assert fitting.size == given.get("micro_batch_size", 12 if "whole" in given else 3)
+    assert fitting.size == given.get("micro_batch_size", 3)
 
 
 def hooks(model):

@@ -1,6 +1,7 @@
 """One job: what a method's step holds, and that neither a kill nor another job changes its bits."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution
 from kit.model.lora import add_adapter, load_adapter
 from kit.plan.jobs import Job
+from kit.training import steps as steps_of_jobs
 from kit.training import worker as jobs
 from kit.training.preparation import reference_scalars
 from kit.training.preparation.retain import partner
@@ -160,6 +162,25 @@ def test_reference_scalars_are_those_of_the_vanilla_model_whatever_was_asked_bef
         assert torch.equal(one.forget_reference, two.forget_reference)
 
 
+def test_scalars_that_are_computed_together_do_not_depend_on_who_asks_first(
+    worker, vanilla, monkeypatch, tmp_path
+):
+    """As on a GPU, in batches of three of the four forget records."""
+    model, found = source_of(worker, job("dpo", vanilla))._model, []
+    for together, order in ((3, (0, 1, 2, 3)), (3, (3, 2, 1, 0)), (1, (0, 1, 2, 3))):
+        monkeypatch.setattr(steps_of_jobs, "_together", lambda *_, n=together: n)
+        copy = tmp_path / f"cache-{len(found)}"
+        shutil.copytree(tmp_path / "cache", copy)
+        monkeypatch.setenv("PEBENCH_CACHE", str(copy))
+        source = worker.source(job("dpo", vanilla), model)
+        given = {n: list(source.steps(n, SIZE)) for n in order}
+        found.append([step for n in sorted(given) for step in given[n]])
+    for one, two, alone in zip(*found, strict=True):
+        for name in ("forget_reference", "refusal_reference"):
+            assert torch.equal(getattr(one, name), getattr(two, name))
+            assert torch.allclose(getattr(one, name), getattr(alone, name), atol=1e-4)
+
+
 def test_concept_tokens_are_those_of_forgotten_names_and_keywords(worker, vanilla, processor):
     step = next(source_of(worker, job("siu", vanilla)).steps(0, SIZE))
     ids = step.concept_tokens.nonzero().flatten().tolist()
@@ -253,6 +274,7 @@ def test_a_job_killed_and_resumed_costs_what_an_uninterrupted_one_does_and_names
 
     for module in (steps_module, reference_scalars):
         monkeypatch.setattr(module, "answer_distribution", counted)
+    monkeypatch.setattr(reference_scalars, "path_of", lambda *_: None)  # nothing is shared
     for at in (1, 3):  # before the first checkpoint, and a step after it
         kill(new_worker(tiny_base, processor, pictures), killed, at, monkeypatch)
     resumed = new_worker(tiny_base, processor, pictures).run(killed)
@@ -264,6 +286,36 @@ def test_a_job_killed_and_resumed_costs_what_an_uninterrupted_one_does_and_names
     assert resumed["lost"]["steps"] == 2
     assert resumed["forward_passes"] + resumed["lost"]["forward_passes"] == sum(computed)
     assert not (killed.artifact.path / "steps.jsonl").exists()
+
+
+def test_jobs_with_the_same_vanilla_and_forget_set_compute_each_scalar_once(
+    worker, vanilla, monkeypatch, tmp_path
+):
+    """Another method and another seed: the same bits as alone, at the same stated cost."""
+    alone, sharing = [], []
+    for found, folder in ((alone, "alone"), (sharing, "sharing")):
+        with monkeypatch.context() as patched:
+            if found is alone:
+                patched.setattr(reference_scalars, "path_of", lambda *_: None)
+            computed = []
+
+            def counted(model, batch, computed=computed):
+                computed.append(len(batch.record_ids))
+                return answer_distribution(model, batch)
+
+            patched.setattr(reference_scalars, "answer_distribution", counted)
+            for method, seed in (("npo", 1), ("balanced_grad_diff", 1), ("dpo", 1), ("dpo", 2)):
+                given = job(method, vanilla, name=f"both-{method}-s{seed}")
+                artifact = Artifact(folder, f"{method}{seed}", "1" * 64)
+                given = dataclasses.replace(given, seed=seed, artifact=artifact)
+                record = worker.run(given)
+                found.append((weights(artifact), record["forward_passes"], sum(computed)))
+                computed.clear()
+    for one, two in zip(alone, sharing, strict=True):
+        assert equal(one[0], two[0])
+        assert one[1] == two[1]
+    assert [scalars for *_, scalars in sharing][:2] == [4, 0]
+    assert sum(scalars for *_, scalars in sharing) < sum(scalars for *_, scalars in alone) - 8
 
 
 @pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])

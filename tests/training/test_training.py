@@ -46,6 +46,7 @@ def steps_of(policy):
                 Bigram(OTHER),
                 forget=batch_of(*SAMPLES[part]),
                 retain=batch_of(*retained[part]),
+                forget_is_person=torch.tensor([1.0, 0.0, 1.0, 1.0])[part],
             )
 
     return steps
@@ -87,7 +88,9 @@ def test_the_first_step_of_adamw_moves_by_the_learning_rate_of_the_schedule(tmp_
     assert moved.max().item() == pytest.approx(0.1 * 0.5, rel=1e-3)
 
 
-@pytest.mark.parametrize("method", ["npo", "grad_diff", "kl_min"])
+@pytest.mark.parametrize(
+    "method", ["npo", "grad_diff", "kl_min", "balanced_grad_diff", "balanced_kl_min"]
+)
 @pytest.mark.parametrize("micro", [1, 2])
 def test_micro_batches_add_up_to_one_large_batch(tmp_path, method, micro):
     whole, _, log_whole = run(tmp_path / "whole", method=method)
@@ -160,6 +163,69 @@ def test_a_loss_that_is_not_finite_is_an_error_and_not_an_adapter(tmp_path, valu
     assert "learning_rate" in caught.value.remedy
     assert torch.isfinite(policy.table).all()
     assert not (tmp_path / "losses.jsonl").exists()
+
+
+@dataclass(frozen=True)
+class OnceNaN:
+    """Gives a finite loss with a gradient that is not a number, in one step of the first run."""
+
+    at: int
+    done: list
+    needs = Needs(retain=True)
+
+    def loss(self, step):
+        loss = step.forget_nll().mean() + step.retain_nll().mean()
+        if step.number == self.at and not self.done:
+            self.done.append(True)
+            loss.register_hook(lambda gradient: gradient * float("nan"))
+        return loss
+
+
+def numbered(policy):
+    def steps(number, size):
+        for step in steps_of(policy)(number, size):
+            step.number, step.origin = number, f"method 'x' (kit/methods/x.py), step {number + 1}"
+            yield step
+
+    return steps
+
+
+def test_a_gradient_that_is_not_finite_stops_the_job_before_its_weights_are_spoilt(tmp_path):
+    expected = Bigram()
+    for name in ("whole", "job"):
+        (tmp_path / name).mkdir()
+    never = OnceNaN(-1, [])
+    train(expected, never, section(), numbered(expected), tmp_path / "whole", name="toy")
+    policy, method = Bigram(), OnceNaN(3, [])
+    with pytest.raises(TrainingError) as caught:
+        train(policy, method, section(), numbered(policy), tmp_path / "job", name="toy")
+    error = caught.value
+    assert error.what == "method 'x' (kit/methods/x.py), step 4: the gradient is not finite"
+    assert "1 of 1 gradients with NaN or infinity, the first is table" in error.found
+    assert "forget_nll" in error.found
+    assert "retain_nll" in error.found
+    assert torch.isfinite(policy.table).all()
+    with safe_open(tmp_path / "job" / "checkpoint", "pt") as stream:
+        assert stream.metadata()["step"] == "3"
+        assert torch.equal(stream.get_tensor("table"), policy.table.detach())
+    assert "checkpoint after step 3" in error.remedy
+    asked, again = [], Bigram(OTHER)
+
+    def watched(number, size):
+        asked.append(number)
+        return numbered(again)(number, size)
+
+    train(again, method, section(), watched, tmp_path / "job", name="toy")
+    assert asked == [3, 4, 5]
+    assert torch.equal(again.table, expected.table)
+
+
+def test_a_first_step_without_a_finite_gradient_leaves_nothing_to_continue_from(tmp_path):
+    policy = Bigram()
+    with pytest.raises(TrainingError, match="the gradient is not finite") as caught:
+        train(policy, OnceNaN(0, []), section(), numbered(policy), tmp_path, name="toy")
+    assert "starts this job over" in caught.value.remedy
+    assert not (tmp_path / "checkpoint").exists()
 
 
 class Killed(BaseException):

@@ -46,6 +46,7 @@ MAX_IMAGE_BYTES = 2_000_000_000  # of the images that are in main memory togethe
 # A decoded image has 3 bytes per pixel, and its float32 input has 12. Qwen's image of 1024 x 1024
 # pixels takes 25.7 MB as input, twice that: it has two frames.
 BYTES_PER_PIXEL = 28
+CLOSING_SECONDS = 30.0  # until a core in a process of its own is killed
 FIRST_TOKENS = 20  # whose log-probabilities the canary sees
 
 
@@ -101,7 +102,7 @@ class VllmEngine:
         return found
 
     def close(self) -> None:
-        self._engine.llm_engine.engine_core.shutdown()
+        self._engine.llm_engine.engine_core.shutdown(timeout=CLOSING_SECONDS)
         self._engine = None
         release()
 

@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
+from kit.artifacts import Artifact
 from kit.benchmarks.records import Record
 from kit.methods import Needs
 from kit.model.batches import Batcher
@@ -34,6 +35,10 @@ class Context:
     """The trained adapter; the reference is the model without it."""
     passes: Passes
     device: torch.device
+    vanilla: Artifact | None = None
+    """The adapter that unlearning starts from; it decides the reference."""
+    together: int = 1
+    """How many records the reference computes in one batch."""
 
 
 class Preparation:
