@@ -86,7 +86,7 @@ class Worker:
                 longest=source.longest,
             )
         source.close()
-        if trained.stopped is None:  # a model that must forget nothing is stopped at once
+        if trained.stopped is None:  # the stop rule also ends a run with nothing to forget
             require_update(
                 adapter_state(model, TRAINED), job.name, trained.steps,
                 job.settings.learning_rate, folder,

@@ -105,7 +105,7 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
         ("methods/npo.py", "* 2 / self.beta", "* 3 / self.beta", ["npo"]),
         (
             "methods/balanced_grad_diff.py",
-            "len(groups) *",
+            "len(means) *",
             "2 *",
             ["balanced_grad_diff", "balanced_kl_min"],
         ),

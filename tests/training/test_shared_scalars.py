@@ -31,6 +31,11 @@ def test_the_first_stored_value_is_the_one_that_everybody_uses(tmp_path):
     assert SharedScalars(tmp_path / "s.jsonl").get(ADA) == -1.0
 
 
+def test_the_first_of_two_lines_counts_where_a_file_system_has_no_locks(tmp_path):
+    (tmp_path / "s.jsonl").write_text('["r1", "Ada", -1.0]\n["r1", "Ada", -2.0]\n')
+    assert SharedScalars(tmp_path / "s.jsonl").get(ADA) == -1.0
+
+
 def test_a_line_that_a_kill_has_cut_spoils_no_other(tmp_path):
     path = tmp_path / "s.jsonl"
     SharedScalars(path).add({ADA: -1.0})

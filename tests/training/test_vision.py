@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from kit.artifacts import Artifact
 from kit.errors import TrainingError
 from kit.experiment.manifest import ModelSection
-from kit.model.base import load_base
+from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution
 from kit.training import vision
 from kit.training.vision import VisionFeatures
 from tests.model.test_models import LANGUAGE, NOWHERE
+from tests.toys.families import write_family
 from tests.training.test_jobs import equal, job, kill, new_worker, vanilla, weights, worker
 
 __all__ = ["vanilla", "worker"]  # fixtures
@@ -71,6 +73,32 @@ def test_a_model_that_takes_no_features_is_an_error(base, processor, records, mo
     with pytest.raises(TrainingError) as caught:
         features.require_equal(base, records[0])
     assert "vision_cache_bytes = 0" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("family", "refused"),
+    [("llava_next", None), ("internvl", None), ("qwen3_vl", "deepstack_features")],
+)
+def test_other_families_take_features_of_mixed_sizes_or_are_refused(
+    processor, records, tmp_path, family, refused
+):
+    write_family(family, tmp_path)
+    base = load_base(tmp_path, ModelSection(source=NOWHERE, compute_dtype="float32"))
+    for number, size in enumerate([(64, 64), (150, 64)]):
+        path = tmp_path / f"{number}.png"
+        Image.effect_noise(size, 50).convert("RGB").save(path)
+        records[number] = replace(records[number], image=path)
+    batcher = Batcher(load_processor(tmp_path), torch.device("cpu"))
+    features = VisionFeatures(base, batcher, PLENTY)
+    if refused:
+        with pytest.raises(TrainingError, match="takes no image features") as caught:
+            features.require_equal(base, records[0])
+        assert refused in caught.value.found
+        return
+    features.require_equal(base, records[0])
+    batch = batcher(records)
+    found = answer_distribution(base, features(records, batch))
+    assert torch.allclose(found, answer_distribution(base, batch), atol=1e-4)
 
 
 def test_no_more_bytes_are_kept_than_are_allowed(base, processor, records):
