@@ -6,16 +6,21 @@
 #   docker/lock.sh cpu --upgrade-package X    upgrade only X
 #   docker/lock.sh --check                    prove that all locks follow from requirements.in
 #   docker/lock.sh cpu --check                prove it for one lock
+#   docker/lock.sh gpu --check-files          prove that no file of its wheels is in two packages
 #
 # Platforms: cpu, gpu, uv (installs Python in an image build), tools (linters of the tests), verify (the
 # slim environment, with the versions of the cpu lock) and keyless (the same with sigstore).
 # Needs uv and pip. Locks contain nothing about this machine (index addresses, paths). A lock is replaced
-# as a whole, after everything succeeded. Exit codes: kit/errors.py.
+# as a whole, after everything succeeded and no file is in two packages. Exit codes: kit/errors.py.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$here/messages.sh"
-usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless [--check | options of uv pip compile], or docker/lock.sh --check'
+usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless [--check | --check-files | options of uv pip compile]'
+usage+=', or docker/lock.sh --check'
+
+shared='packages share files, or their lists of files cannot be read'
+one_owner='require another version of one of them in requirements.in; if the files do no harm, name them in kit/supply_chain/owners.py'
 
 choose() { # PLATFORM: sets python and the packages excluded from the lock
   # The kit imports none of these. torchaudio and torchcodec are CUDA builds, which do not load with a
@@ -44,6 +49,12 @@ download_torch() { # into wheels/
     python3 -m pip download "${wheel[@]}" --index-url https://download.pytorch.org/whl/cpu
 }
 
+uv_compile() { # FILE [options]
+  # rouge-score and jsonpath-rw (for mlcroissant) are published only as source; both are pure Python.
+  uv pip compile "$1" --quiet --python-version "$python" --python-platform x86_64-manylinux_2_35 \
+    --only-binary :all: --no-binary rouge-score --no-binary jsonpath-rw --find-links wheels "${@:2}"
+}
+
 compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
   local platform=$1 lock=$here/requirements.$1.lock python excluded
   choose "$platform"
@@ -63,11 +74,8 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
     keyless) grep -o '^[A-Za-z0-9].*==[^ ]*' "$here/requirements.verify.lock" >>requirements.in ;;
   esac
   [[ ! -f $lock ]] || cp "$lock" out.lock
-  # rouge-score and jsonpath-rw (for mlcroissant) are published only as source; both are pure Python.
-  uv pip compile requirements.in --output-file out.lock --quiet --no-header --generate-hashes \
-    --python-version "$python" --python-platform x86_64-manylinux_2_35 \
-    --only-binary :all: --no-binary rouge-score --no-binary jsonpath-rw --excludes excluded.in \
-    --find-links wheels --no-emit-index-url --no-emit-find-links "${@:2}" || return
+  uv_compile requirements.in --output-file out.lock --no-header --generate-hashes \
+    --excludes excluded.in --no-emit-index-url --no-emit-find-links "${@:2}" || return
   {
     echo "# Made by docker/lock.sh $platform for Python $python on x86-64 Linux. Do not edit."
     grep -v '^# Made by' out.lock
@@ -83,6 +91,18 @@ check() { # PLATFORM
   echo "$lock: $(grep -c '^[A-Za-z0-9].*==' "$lock") packages, as requirements.in requires"
 }
 
+check_files() { # PLATFORM LOCK: read the lists of files of all wheels, without downloading these
+  local python excluded lock
+  lock=$(readlink -f -- "$2")
+  choose "$1"
+  mkdir -p "$work/$1/wheels"
+  cd "$work/$1"
+  [[ $1 != cpu || -n $(ls wheels) ]] || download_torch || return
+  cp "$lock" locked.txt
+  uv_compile locked.txt --no-deps --output-file pylock.toml >/dev/null || return
+  PYTHONPATH=$here/.. python3 -m kit.supply_chain.owners pylock.toml
+}
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 command -v uv >/dev/null || fail 3 'uv is not installed' 'uv on the PATH' '' 'pip install uv'
@@ -90,9 +110,15 @@ if [[ ${1:-} == --check ]]; then
   for platform in cpu gpu uv tools verify keyless; do check "$platform"; done
 elif [[ ${2:-} == --check ]]; then
   check "$1"
+elif [[ ${2:-} == --check-files ]]; then
+  choose "$1"
+  check_files "$1" "$here/requirements.$1.lock" ||
+    fail 3 "$here/requirements.$1.lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
 else
   compile "${1:-}" "${@:2}" || fail 3 "requirements.in cannot be resolved for ${1:-}" '' \
     'the lines above' 'check the network, then requirements.in'
+  check_files "$1" lock ||
+    fail 3 "the new lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
   cp lock "$here/requirements.$1.lock.new"
   mv "$here/requirements.$1.lock.new" "$here/requirements.$1.lock"
   echo "$here/requirements.$1.lock: $(grep -c '^[A-Za-z0-9].*==' lock) packages"

@@ -5,7 +5,6 @@ Limits come from the control groups (version 2, or 1 where it is still in use), 
 """
 
 import ctypes
-import json
 import os
 import platform
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from kit.artifacts import PROJECT
 from kit.gpus import Gpu, gpus
+from kit.supply_chain.machine import CUDA_RUNTIME, locked_platform
 
 UNLIMITED = 1 << 60  # control groups version 1 write "no limit" as a number above this
 # vLLM for CPUs is linked against it, and no wheel includes it; without it an engine fails late.
@@ -65,8 +65,8 @@ def read_machine() -> Readings:
         cores=len(os.sched_getaffinity(0)),
         user=os.getuid(),
         in_image=in_image,
-        target=_target(),
-        cuda=_version("nvidia-cuda-runtime"),
+        target=locked_platform(),
+        cuda=_version(CUDA_RUNTIME),
         gpus=gpus(),
         gpu_devices=Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists(),
         mounts=parse_mounts(_text(Path("/proc/self/mountinfo"))) if in_image else {},
@@ -101,11 +101,6 @@ def parse_mounts(text: str) -> dict[str, Mount]:
         target = target.replace("\\040", " ")
         found[target] = Mount("ro" in options, bool(ANONYMOUS.search(root)))
     return found
-
-
-def _target() -> str:
-    text = _text(PROJECT / "image" / "inputs.json")
-    return str(json.loads(text)["target"]) if text else "cpu"
 
 
 def _loads(library: str) -> bool:

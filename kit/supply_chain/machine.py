@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 from dataclasses import asdict
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 from kit.artifacts import PROJECT
@@ -22,6 +22,7 @@ from kit.supply_chain.provenance import ImageInputs
 IMAGE = PROJECT / "image"
 # What runs: a manifest or a checksum list of one's own does not change the program.
 PROGRAM = ("run.sh", "kit", "docker")
+CUDA_RUNTIME = "nvidia-cuda-runtime"
 REVISION = r"[0-9a-f]{40}([0-9a-f]{24})?(-changed)?"
 
 
@@ -73,10 +74,26 @@ def _git(*arguments: str) -> str | None:
     return said.stdout.strip()
 
 
+def locked_platform() -> str:
+    """Return the platform whose lock this environment was installed from: cpu or gpu.
+
+    An image states it. Elsewhere CUDA's runtime tells: only the gpu lock has that package.
+    """
+    image = _read_image()
+    if image is not None:
+        return image["target"]
+    try:
+        version(CUDA_RUNTIME)
+    except PackageNotFoundError:
+        return "cpu"
+    return "gpu"
+
+
 def lock_path() -> Path:
     """Return the lock file from which this environment was installed."""
     image = _read_image()
-    return PROJECT / (image["lock"] if image else "docker/requirements.cpu.lock")
+    name = image["lock"] if image else f"docker/requirements.{locked_platform()}.lock"
+    return PROJECT / name
 
 
 def _read_image() -> ImageInputs | None:

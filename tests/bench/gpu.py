@@ -3,9 +3,10 @@
     ./run.sh bench --gpu [--family NAME] [--scale full|tiny] [--output FILE]
 
 The stages are the kit's own, given a manifest whose base model is random: fine-tuning, a few steps
-of every method's family, the engine with all adapters, the comparison of engines. Needs no weights
-from anywhere, 60 GB of disk at full scale, and writes what the table in tests/README.md is made of
-(./run.sh bench resources). `--scale tiny` is the same with the smallest models, for a CPU.
+of every method's family, the engine with all adapters, the second look at its answers. Needs no
+weights from anywhere, 60 GB of disk at full scale, and writes what the table in tests/README.md is
+made of (./run.sh bench resources). `--scale tiny` is the same with the smallest models of all
+families, for a CPU; where vLLM serves none of them there, transformers answers.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from kit.digests import format_checksums, hash_files
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest, parse_manifest
 from kit.gpus import gpus
+from kit.model.families import FAMILIES as ROWS
 from kit.plan.jobs import Job, Plan, make_plan
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
@@ -99,9 +101,6 @@ def measure(folder: Path, family: str, scale: str) -> dict[str, Any]:
     started = time.monotonic()
     stages.evaluate(plan)
     seconds = time.monotonic() - started
-    _say(f"{family}: asking one question at a time, as published scripts do")
-    names = [system.name for system in plan.systems][:ASKED_TWICE]
-    ways = zip(("engine", "loop"), both(plan, names, QUESTIONS), strict=True)
     return {
         "scale": scale,
         "devices": [asdict(gpu) for gpu in gpus()],
@@ -110,14 +109,14 @@ def measure(folder: Path, family: str, scale: str) -> dict[str, Any]:
         "weights_bytes": weights,
         "jobs": {job.name: _cost(job) for job in plan.jobs()},
         "evaluation": _evaluation(plan, seconds),
-        "answers_per_second": {name: round(way.rate(loaded=True), 2) for name, way in ways},
+        "answers_per_second": _rates(plan),
     }
 
 
 def manifest_of(folder: Path, family: str, scale: str) -> Manifest:
     """Return the small experiment's manifest with another base and a few steps of each method."""
     document = load_manifest(PROJECT / "manifests" / "smoke.toml").model_dump(exclude={"claims"})
-    full = scale == "full"
+    full, row = scale == "full", ROWS[family]
     methods = list(METHODS.items())[0 if full else -3 :]
     training = {
         "steps": STEPS if full else 2, "batch_size": BATCH, "micro_batch_size": None,
@@ -139,7 +138,9 @@ def manifest_of(folder: Path, family: str, scale: str) -> Manifest:
         for method, target in methods
     ]
     document["evaluation"] |= {
-        "serving": "adapters", "max_new_tokens": 32 if full else 4,
+        "engine": "vllm" if row.vllm_lora and (gpus() or row.vllm_cpu) else "transformers",
+        "serving": "adapters",
+        "max_new_tokens": 32 if full else 4,
         "max_adapters": len(methods),
         "max_model_len": 2048 if full else 512, "agreement_sample": 40,
     }  # fmt: skip
@@ -177,6 +178,16 @@ def _evaluation(plan: Plan, seconds: float) -> dict[str, Any]:
         "engine": plan.systems[0].answers.job()["engine"],
         "agreement": stages.agreement(plan.systems),
     }
+
+
+def _rates(plan: Plan) -> dict[str, float]:
+    """Return answers a second in the engine and in a loop; nothing where vLLM does not answer."""
+    if plan.manifest.evaluation.engine != "vllm":
+        return {}
+    _say(f"{plan.manifest.name}: asking one question at a time, as published scripts do")
+    names = [system.name for system in plan.systems][:ASKED_TWICE]
+    ways = zip(("engine", "loop"), both(plan, names, QUESTIONS), strict=True)
+    return {name: round(way.rate(loaded=True), 2) for name, way in ways}
 
 
 def _packages(plan: Plan) -> dict[str, str]:

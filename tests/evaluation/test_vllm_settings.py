@@ -50,6 +50,27 @@ def test_on_a_gpu_graphs_are_captured_and_memory_is_what_is_free(card, tmp_path)
     assert (chosen["max_loras"], chosen["max_lora_rank"]) == (2, 64)
 
 
+def test_no_kernel_is_downloaded_while_an_engine_runs(card, tmp_path):
+    """vLLM itself is asked: with our arguments it does not even look whether it could."""
+    from vllm.config import VllmConfig, set_current_vllm_config
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.utils import flashinfer
+
+    def download(*_, **__):
+        raise AssertionError("it looks for kernels on a server")
+
+    card.setattr(flashinfer, "has_nvidia_artifactory", download)
+    chosen = engine_arguments(smoke(), tmp_path, [])
+    attention = EngineArgs(attention_config=chosen["attention_config"]).attention_config
+    with set_current_vllm_config(VllmConfig(attention_config=attention)):
+        assert not flashinfer.can_use_trtllm_attention(32, 32, is_prefill=True)
+    with (
+        set_current_vllm_config(VllmConfig()),
+        pytest.raises(AssertionError, match="on a server"),
+    ):
+        flashinfer.can_use_trtllm_attention(32, 32, is_prefill=True)
+
+
 def test_without_adapters_in_one_batch_no_room_is_kept_for_them(tmp_path):
     chosen = engine_arguments(smoke(), tmp_path, [])
     assert not [name for name in chosen if "lora" in name]

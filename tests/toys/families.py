@@ -248,7 +248,7 @@ def make_idefics3(text: dict[str, Any], tower: dict[str, Any]) -> Made:
 
 
 def _qwen(
-    name: str, patch: int, vision: dict[str, Any], rope: dict[str, Any]
+    name: str, patch: int, vision: dict[str, Any], rope: dict[str, Any], **own: Any
 ) -> Callable[..., Made]:
     """Return the maker of one of Qwen's families; images become a multiple of two patches."""
 
@@ -299,6 +299,7 @@ MAKERS: dict[str, Callable[..., Made]] = {
         16,
         SMALL | {"deepstack_visual_indexes": [0], "num_position_embeddings": 64},
         MROPE | {"mrope_interleaved": True},
+        head_dim=32,  # else 128, for which vLLM wants other sections
     ),
     "internvl": make_internvl,
     "gemma3": make_gemma3,

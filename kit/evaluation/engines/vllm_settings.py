@@ -103,6 +103,9 @@ def engine_arguments(
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         arguments["gpu_memory_utilization"] = utilization(free - room, total)
+        # vLLM takes these kernels on some cards (B200) if it can download them: with a network, the
+        # numbers would be other ones than without. They are in no package of vLLM's FlashInfer.
+        arguments["attention_config"] = {"use_trtllm_attention": False}
     if ranks:
         arguments["enable_lora"] = True
         arguments["max_loras"] = min(section.max_adapters, len(ranks))
