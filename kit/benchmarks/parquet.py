@@ -205,7 +205,7 @@ def _write_image(folder: Path, data: bytes, where: str) -> str:
     try:
         with Image.open(io.BytesIO(data)) as image:
             ending = (image.format or "").lower()
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"the image in {where} cannot be read",
             found=f"{len(data)} bytes: {type(error).__name__}",

@@ -25,6 +25,15 @@ class JobOptions(TypedDict):
 @click.command()
 @with_manifest
 @click.option(
+    "--probe", is_flag=True, help="Measure this machine first: 20 steps a job, few answers."
+)
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="Price of a GPU (without one, of the machine) for an hour: prints money beside time.",
+)
+@click.option(
     "--emit",
     type=click.Choice(["slurm", "k8s", "sky"]),
     help="Print a job that runs `all`: a Slurm script, a Kubernetes Job or a SkyPilot task.",
@@ -47,17 +56,32 @@ class JobOptions(TypedDict):
 )
 @with_fetch_flags
 def plan(
-    manifest: Path, emit: Scheduler | None, output: Path | None, **options: Unpack[JobOptions]
+    manifest: Path,
+    probe: bool,
+    price: float | None,
+    emit: Scheduler | None,
+    output: Path | None,
+    **options: Unpack[JobOptions],
 ) -> None:
-    """Print every job and whether it is done; run nothing.
+    """Print every job and whether it is done, memory and time; run nothing.
+
+    With --probe, run the experiment in small on this machine, keep the measured rates in the cache,
+    and print an estimate made from them. Nothing else of the probe is kept.
 
     With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
     --offline, --allow-unlocked and --accept-licences that are given here.
     """
     if emit is None:
         _require_unused(output, options)
-        click.echo(_text(manifest))
+        if probe:
+            _probe(manifest)
+        click.echo(_text(manifest, price))
         return
+    if probe or price:
+        raise ManifestError(
+            "--probe and --price belong to an estimate, which --emit does not print",
+            remedy="call plan twice: once with --probe, once with --emit",
+        )
     from kit.launch.output import write_new
 
     job = _job(manifest, emit, options)
@@ -75,12 +99,25 @@ def _require_unused(output: Path | None, options: JobOptions) -> None:
         )
 
 
-def _text(manifest: Path) -> str:
+def _probe(manifest: Path) -> None:
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.estimate import store_rates
+    from kit.plan.jobs import make_plan
+    from kit.sources.datasets import verify_sources
+    from kit.stages.probe import probe
+
+    loaded = load_manifest(manifest)
+    plan = make_plan(loaded)
+    verify_sources(loaded)
+    store_rates(loaded, probe(plan))
+
+
+def _text(manifest: Path, price: float | None) -> str:
     from kit.cli.plan_text import render
     from kit.experiment.manifest_file import load_manifest
-    from kit.plan.jobs import make_plan
+    from kit.plan.preview import preview
 
-    return render(make_plan(load_manifest(manifest)))
+    return render(*preview(load_manifest(manifest)), price)
 
 
 def _job(path: Path, scheduler: Scheduler, options: JobOptions) -> str:

@@ -1,13 +1,24 @@
 """The plan as text: every job, whether it is done, and the remaining work."""
 
+from collections.abc import Sequence
+
+from kit.cli.plan_estimate import render_estimates
 from kit.plan.jobs import Plan
 from kit.stages.costs import read_costs
 
 
-def render(plan: Plan) -> str:
-    """Return one line per job, then the remaining work and the cost so far."""
+def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) -> str:
+    """Return one line per job, then the remaining work, the cost so far, memory and time.
+
+    Args:
+        missing: checksum lists that do not exist yet.
+        price: of an hour, in any currency.
+    """
     manifest = plan.manifest
     lines = [f"{manifest.title}", f"result: {manifest.run_name}", ""]
+    if missing:
+        lists = ", ".join(dict.fromkeys(missing))
+        lines[2:] = [f"before the first run: `./run.sh lock` has to write {lists}", ""]
     for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
         for job in jobs:
             size = f"{job.settings.steps} steps of {job.settings.batch_size}"
@@ -32,7 +43,7 @@ def render(plan: Plan) -> str:
     if costs := read_costs(plan):
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
         lines.append(f"spent so far: {spent}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_estimates(plan, price)])
 
 
 def _line(done: bool, stage: str, name: str, what: str, seed: int | None) -> str:

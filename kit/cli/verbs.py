@@ -130,7 +130,7 @@ for command in (report, sign, verify, rescore, compare, keygen):
 def bench() -> None:
     """Measure this machine: ./run.sh bench MEASUREMENT.
 
-    MEASUREMENT is hashing, reading, likelihood, answers or memory.
+    MEASUREMENT is hashing, reading, likelihood, answers, memory or activations.
     """
     raise click.UsageError("measure with ./run.sh bench")
 

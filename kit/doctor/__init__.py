@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kit.doctor.check import Check
+from kit.doctor.inputs import examine_base, examine_records, examine_training
 from kit.doctor.machine import examine_machine
 from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
@@ -24,8 +25,10 @@ def examine(manifest: Path, readings: Readings | None = None) -> list[Check]:
     found = readings or read_machine()
     loaded, inputs = _examine_inputs(manifest)
     needed = resources_of(loaded) if loaded else Resources()
+    largest = max(found.gpus, key=lambda gpu: gpu.memory, default=None)
     return [
         *examine_machine(found, needed),
+        *(examine_training(loaded, largest) if loaded and largest else []),
         *examine_packages(found),
         *examine_places(found, needed),
         *inputs,
@@ -62,7 +65,10 @@ def _examine_inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
         checks.append(Check("manifest", f"{loaded.name}, {len(plan.systems)} systems"))
         verify_base(loaded)
         checks.append(Check("base weights", "every file has its listed digest"))
+        checks += examine_base(loaded)
+        checks.append(examine_records(plan))
     except KitError as error:
+        found = f"{error.what}: found {error.found}" if error.found is not None else error.what
         remedy = error.remedy or "see the line above"
-        checks.append(Check("inputs", error.what, True, remedy, error.exit_code))
+        checks.append(Check("inputs", found, True, remedy, error.exit_code))
     return loaded, checks

@@ -86,11 +86,24 @@ def _gpu(found: Readings, needed: Resources) -> Iterator[Check]:
         )
         yield Check.judge(
             "gpu memory",
-            f"{best.memory / 1e9:.0f} GB",
+            f"{best.memory / 1e9:.1f} GB; " + _needs(needed),
             wrong=best.memory < needed.gpu_memory,
-            remedy=f"about {needed.gpu_memory / 1e9:.0f} GB are needed (an estimate): use a larger "
-            "GPU or a smaller base model",
+            remedy=_memory_remedy(best, needed),
         )
+
+
+def _needs(needed: Resources) -> str:
+    each = ", ".join(f"{what} {size / 1e9:.1f}" for what, size in needed.gpu_needs.items())
+    return f"estimated needs: {each or f'{needed.gpu_memory / 1e9:.1f}'} GB"
+
+
+def _memory_remedy(gpu: Gpu, needed: Resources) -> str:
+    """Return what needs how much, and what makes it fit."""
+    short = {what: size for what, size in needed.gpu_needs.items() if size > gpu.memory}
+    asked = " and ".join(f"{size / 1e9:.1f} GB for {what}" for what, size in short.items())
+    asked = asked or f"{needed.gpu_memory / 1e9:.1f} GB"
+    lower = "lower evaluation.max_adapters or max_model_len, or " if "answering" in short else ""
+    return f"about {asked} are needed (estimated): {lower}use a larger GPU or a smaller base"
 
 
 def _no_gpu(found: Readings, needed: Resources) -> Check:

@@ -6,14 +6,17 @@ model's weights. Memory-mapped weight files are not counted: all processes share
 the system drops them when memory is short.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from kit.experiment.manifest import Manifest
 
 # A base model of 7 billion parameters in bfloat16; assumed while the weights are not on this disk.
 DEFAULT_WEIGHT_BYTES = 14_100_000_000
-SERVING_FACTOR = 1.3  # vLLM on a GPU: weights and its own allocations, relative to the weights
-CACHE_AND_ADAPTER_BYTES = 4_000_000_000  # on a GPU: key-value cache and LoRA adapters
+# Of the GPU, while nothing but the weights' size is known: an engine's weights, its own allocations
+# relative to them, key-value cache and LoRA adapters.
+SERVING_FACTOR = 1.3
+CACHE_AND_ADAPTER_BYTES = 4_000_000_000
 # float32 LoRA on all linear layers of Llama 7B: 32 layers of 4 x (4096 + 4096) and 3 x (4096 +
 # 11008) values per rank.
 ADAPTER_BYTES_PER_RANK = 10_000_000
@@ -39,6 +42,8 @@ GPU_LOADING_COPIES = 1.0
 COPIES_ON_GPU = 1.0
 # The most that a worker keeps of encoded prompts, as in kit.model.batches, which needs torch.
 PROMPT_CACHE_BYTES = 1_000_000_000
+# The most that an engine's prepared images take, as in kit.evaluation.engines.vllm.
+IMAGE_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Resources:
 
     gpu: bool = False
     gpu_memory: int = 0
+    gpu_needs: Mapping[str, int] = field(default_factory=dict)
+    """What needs how much of the GPU's memory; `gpu_memory` is the largest of them."""
     memory: int = 6_000_000_000
     disk: int = 1_000_000_000
     # Containers have 64 MiB of shared memory by default: enough without a GPU.
@@ -62,9 +69,11 @@ def resources_of(manifest: Manifest) -> Resources:
     if manifest.model.compute_dtype != "bfloat16":
         return Resources(memory=host_memory(manifest, _weight_bytes(manifest), gpu=False))
     weights = _weight_bytes(manifest) or DEFAULT_WEIGHT_BYTES
+    needs = _gpu_needs(manifest, weights)
     return Resources(
         gpu=True,
-        gpu_memory=int(weights * SERVING_FACTOR) + CACHE_AND_ADAPTER_BYTES,
+        gpu_memory=max(needs.values()),
+        gpu_needs=needs,
         memory=host_memory(manifest, weights, gpu=True),
         # The weights as published and dequantised, and about as much again for images.
         disk=3 * weights + adapter_bytes(manifest),
@@ -89,7 +98,8 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
         engines, answering = workers, MERGED_ANSWERING_COPIES - on_gpu
     else:
         engines, answering = 1, ADAPTER_ANSWERING_COPIES
-    worker, engine = SPARE_FACTOR * WORKER_BYTES, SPARE_FACTOR * ENGINE_BYTES
+    worker = SPARE_FACTOR * WORKER_BYTES
+    engine = SPARE_FACTOR * ENGINE_BYTES + (IMAGE_BYTES if gpu else 0)
     stages = (
         workers * (worker + PROMPT_CACHE_BYTES + loading * weights),  # finetune, unlearn, scoring
         worker + (WRITING_COPIES - on_gpu) * weights,  # write the served base model
@@ -103,6 +113,17 @@ def adapter_bytes(manifest: Manifest) -> int:
     trained = sum(len(entry.targets) for entry in manifest.methods) * len(manifest.seeds)
     ranks = trained * manifest.unlearn.rank + (1 + len(manifest.targets)) * manifest.finetune.rank
     return ranks * ADAPTER_BYTES_PER_RANK * (2 if manifest.report.adapters == "all" else 1)
+
+
+def _gpu_needs(manifest: Manifest, weights: int) -> dict[str, int]:
+    """Return the smallest GPU, in bytes, for answering and for the largest training job."""
+    from kit.plan.cards import least_bytes
+    from kit.preflight.known import known_sizes
+
+    known = known_sizes(manifest)
+    if known is None:
+        return {"answering": int(weights * SERVING_FACTOR) + CACHE_AND_ADAPTER_BYTES}
+    return least_bytes(manifest, known.sizes, known.record)
 
 
 def _weight_bytes(manifest: Manifest) -> int:

@@ -23,7 +23,7 @@ class Questions:
     def of(cls, plan: Plan) -> Self:
         """Load the benchmark and the processor of a plan."""
         benchmark = load_benchmark(plan.manifest, places(plan.manifest))
-        return cls(benchmark, load_processor(base_folder(plan.manifest)))
+        return cls(benchmark, load_processor(base_folder(plan.manifest), plan.manifest.model))
 
     def requests(self, system: System, only: Sequence[Record] | None = None) -> list[Request]:
         """Return one request per record, with the record's image if it has one.

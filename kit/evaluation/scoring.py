@@ -65,7 +65,7 @@ def score_systems(plan: Plan, names: Sequence[str]) -> int:
     systems = [system for system in plan.systems if system.name in names]
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
     folder = base_folder(plan.manifest)
-    batcher = Batcher(load_processor(folder), device())
+    batcher = Batcher(load_processor(folder, plan.manifest.model), device())
     score_each(systems, load_base(folder, plan.manifest.model), batcher, benchmark)
     return peak_memory()
 

@@ -92,3 +92,6 @@ class ModelSection(Section):
     lora_modules: str | None = None
     """Regular expression that must match the whole path of a module to give it LoRA. Default: all
     linear layers of the language model's decoder, as kit/model/families.py names them."""
+    max_pixels: Annotated[int, Field(ge=784), Unit("pixels")] | None = None
+    """Larger images are scaled down to this many pixels, in training and in every engine. For
+    Qwen-VL, where each further 784 pixels (Qwen3-VL: 1,024) are one more token."""

@@ -26,6 +26,7 @@ from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
 from kit.model.decoding import ends_of, use_only
 from kit.model.families import Family, family_in
+from kit.model.pixels import limit_pixels
 from kit.model.weights import as_storage_errors, save_weights
 
 
@@ -36,9 +37,16 @@ def device() -> torch.device:
     return torch.device("cpu")
 
 
-def load_processor(path: Path) -> Any:
-    """Load processor, tokenizer and chat template of a base model."""
-    return AutoProcessor.from_pretrained(path, local_files_only=True)
+def load_processor(path: Path, section: ModelSection | None = None) -> Any:
+    """Load processor, tokenizer and chat template of a base model.
+
+    Args:
+        section: limits the pixels of an image, if it says so; None limits nothing.
+    """
+    processor: Any = AutoProcessor.from_pretrained(path, local_files_only=True)
+    if section is not None and section.max_pixels is not None:
+        limit_pixels(processor, section.max_pixels)
+    return processor
 
 
 def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
@@ -137,7 +145,7 @@ def export_base(source: Path, section: ModelSection, target: Path) -> None:
     use_only(model, ends_of(model))
     with as_storage_errors(target):
         model.save_pretrained(target)
-        load_processor(source).save_pretrained(target)
+        load_processor(source, section).save_pretrained(target)
     del model, quantized
     for pattern, replacement in family.weight_renames:
         _rename_weights(target, re.compile(pattern), replacement)

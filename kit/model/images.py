@@ -11,7 +11,7 @@ def open_image(path: Path) -> Image.Image:
     """Decode an image file.
 
     Raises:
-        DataError: the file is missing, truncated or not an image.
+        DataError: the file is missing, truncated, not an image, or too large.
     """
     try:
         with Image.open(path) as image:
@@ -24,10 +24,11 @@ def open_image(path: Path) -> Image.Image:
             found=str(error),
             remedy="scale it down, or leave its record out of the dataset",
         ) from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        found = str(error)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        found = str(error)  # ValueError: a text chunk that unpacks to too many bytes
     raise DataError(
         f"image {path} cannot be read",
         found=found,
-        remedy="run `./run.sh fetch`, which checks every byte and restores what differs",
+        remedy="run `./run.sh fetch`, which checks every byte and restores what differs; if its "
+        "digest is the listed one, replace the picture or remove its row from the data",
     )

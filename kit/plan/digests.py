@@ -108,6 +108,26 @@ def likelihoods_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
     )
 
 
+def base_digest(manifest: Manifest, module: str) -> str:
+    """Return the digest of what `module` finds out about a base."""
+    return sha256_value({**_model(manifest), "code": code_of([module])})
+
+
+def records_digest(manifest: Manifest, module: str) -> str:
+    """Return the digest of what `module` finds out about all records as they are asked."""
+    return sha256_value(
+        {
+            "split": _whole_split(manifest),
+            "limits": [manifest.evaluation.max_model_len, manifest.evaluation.max_new_tokens],
+            "instructions": [entry.options.get("instruction") for entry in manifest.methods],
+            "targets": manifest.targets,
+            **_data(manifest),
+            **_model(manifest),
+            "code": _code(manifest, [module]),
+        }
+    )
+
+
 @lru_cache(maxsize=16)
 def loader_modules(loader: str) -> tuple[str, ...]:
     """Return the modules of a loader's family; what they import follows from them."""

@@ -22,6 +22,7 @@ from kit.sources.embedded import draw
 from kit.sources.places import known_revision, place, record_origin
 
 Say = Callable[[str], None]
+CONFIG = "config.json"  # of a base
 REMEDY = "run `./run.sh fetch`: it restores the files or explains where to get them"
 
 
@@ -85,8 +86,17 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
             say(f"fetch: {source.name}: {len(report.digests)} files fetched WITHOUT a lock{at}")
 
 
-def fetch(manifest: Manifest, say: Say, settings: Settings = DEFAULT) -> int:
+def fetch(
+    manifest: Manifest,
+    say: Say,
+    settings: Settings = DEFAULT,
+    examine: Callable[[Path], object] | None = None,
+) -> int:
     """Make sure that data and base weights exist with their digests.
+
+    Args:
+        examine: is given the base's folder once its config.json is there, before weights and data
+            are downloaded; it raises ModelError for a base that cannot be used.
 
     Returns:
         The number of sources that were downloaded or drawn in this call.
@@ -96,6 +106,8 @@ def fetch(manifest: Manifest, say: Say, settings: Settings = DEFAULT) -> int:
         AccessError, TransferError, StorageError: files cannot be downloaded.
     """
     with _model_errors(manifest):
+        if examine is not None:
+            _examine_config(manifest.model.source, settings, examine)
         changed = _ensure(manifest.model.source, say, settings)
     return changed + sum(_ensure(source, say, settings) for source in manifest.sources)
 
@@ -143,6 +155,20 @@ def _adopt_list(source: SourceSection, digests: Mapping[str, str]) -> None:
     """Record digests as an unlocked source's list; drop images unpacked from earlier tables."""
     shutil.rmtree(place(source).images, ignore_errors=True)
     write_bytes(local_list(source), format_checksums(digests).encode())
+
+
+def _examine_config(
+    source: SourceSection, settings: Settings, examine: Callable[[Path], object]
+) -> None:
+    """Bring the base's config.json alone, which names the family of the model, and examine it."""
+    here, listed = place(source), read_checksums(list_of(source))
+    if (source.repo or source.mirrors) and CONFIG in listed:
+        from kit.fetch.sources import fetch_listed
+
+        pinned = source.model_copy(update={"revision": known_revision(source)})
+        fetch_listed(pinned, here.path, {CONFIG: listed[CONFIG]}, settings)
+    if (here.path / CONFIG).is_file():
+        examine(here.path)
 
 
 def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:

@@ -55,7 +55,16 @@ RESULT_BYTES = 100_000_000
 # Rooms that write nothing into a result: they made artifacts, whose digests are inputs.
 MADE_EARLIER = frozenset(
     f"kit.{room}"
-    for room in ("evaluation", "fetch", "methods", "model", "plan", "smoke", "training")
+    for room in (
+        "evaluation",
+        "fetch",
+        "methods",
+        "model",
+        "plan",
+        "preflight",
+        "smoke",
+        "training",
+    )
 )
 ADAPTER_FILES = (WEIGHTS, ADAPTER_CONFIG, LOSSES)
 

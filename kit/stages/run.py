@@ -8,6 +8,7 @@ from kit.console import say
 from kit.errors import MissingStageError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
+from kit.model.families import family_in
 from kit.plan.jobs import Job, Plan, System
 from kit.sources import datasets
 from kit.stages.costs import StageCost, timed
@@ -17,13 +18,25 @@ ADAPTER_BYTES = 40_000_000
 
 
 def fetch(plan: Plan, settings: Settings = DEFAULT) -> None:
-    """Download data and weights, and verify every byte."""
+    """Download data and weights, and verify every byte.
+
+    Raises:
+        ModelError: the base's config.json names a family that is not supported; nothing else is
+            downloaded.
+    """
     with timed(plan, "fetch") as cost:
-        cost.jobs = datasets.fetch(plan.manifest, say, settings)
+        cost.jobs = datasets.fetch(plan.manifest, say, settings, examine=family_in)
 
 
 def finetune(plan: Plan, work: Work = LOCAL) -> None:
-    """Train the vanilla model and the retain-only models."""
+    """Train the vanilla model and the retain-only models, after a check of base and records.
+
+    Raises:
+        ModelError, DataError, ManifestError: the base or a record cannot be used.
+    """
+    if not all(job.artifact.done for job in plan.finetune):
+        for line in work.require_ready(plan):
+            say(f"  {line}")
     _train(plan, "finetune", plan.finetune, work)
 
 

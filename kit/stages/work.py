@@ -20,6 +20,10 @@ class Work(Protocol):
         """Train adapters; yield each job with its record as soon as it is published."""
         ...
 
+    def require_ready(self, plan: Plan) -> list[str]:
+        """Check base and records before anything is trained; return what was found, in lines."""
+        ...
+
     def make_serving_base(self, plan: Plan) -> None:
         """Make the base that an engine serves, if it is missing."""
         ...
@@ -44,6 +48,11 @@ class LocalWork:
         self, manifest: Manifest, jobs: Sequence[Job]
     ) -> Generator[tuple[Job, JobRecord], None, None]:
         return run_jobs(manifest, jobs)
+
+    def require_ready(self, plan: Plan) -> list[str]:
+        from kit.preflight import ready
+
+        return isolated(ready.require_ready, plan)
 
     def make_serving_base(self, plan: Plan) -> None:
         from kit.evaluation import serving

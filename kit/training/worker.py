@@ -52,7 +52,7 @@ class Worker:
 
     @cached_property
     def processor(self) -> Any:
-        return load_processor(base_folder(self.manifest))
+        return load_processor(base_folder(self.manifest), self.manifest.model)
 
     @cached_property
     def batcher(self) -> Batcher:

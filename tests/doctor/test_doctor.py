@@ -16,12 +16,14 @@ from kit.doctor.places import examine_places
 from kit.doctor.readings import Mount, Readings, parse_mounts, read_limit
 from kit.doctor.resources import (
     DEFAULT_WEIGHT_BYTES,
+    IMAGE_BYTES,
     PROMPT_CACHE_BYTES,
     SPARE_FACTOR,
     WORKER_BYTES,
     Resources,
     resources_of,
 )
+from kit.evaluation.engines import vllm
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.gpus import Gpu, gpus
@@ -78,6 +80,41 @@ def test_each_shortage_is_one_line_with_its_remedy(values, name, remedy):
     assert list(wrong) == [name]
     assert remedy in wrong[name].remedy
     assert wrong[name].exit_code == 3
+
+
+def test_a_card_that_is_too_small_is_told_what_needs_how_much():
+    needs = {"answering": 21_100_000_000, "training dpo": 7_600_000_000}
+    both = Resources(gpu=True, gpu_memory=21_100_000_000, gpu_needs=needs)
+    small = changed(gpus=(Gpu("A10", "580.1", "8.6", 16 << 30),))
+    (found,) = failed(small, both).values()
+    assert "answering 21.1, training dpo 7.6 GB" in found.found
+    assert found.remedy.startswith("about 21.1 GB for answering are needed")
+    assert "max_adapters" in found.remedy
+    tiny = changed(gpus=(Gpu("P4", "580.1", "8.0", 6 << 30),))
+    assert "7.6 GB for training dpo" in failed(tiny, both)["gpu memory"].remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "gigabytes", "passes"),
+    [("pebench", 24, True), ("pebench-qwen", 24, True), ("pebench-qwen", 16, False)],
+)
+def test_cards_of_24_gigabytes_hold_both_bases_and_smaller_ones_neither(name, gigabytes, passes):
+    """The needs of training and serving follow from the sizes of the base, not from a factor."""
+    asked = resources_of(load_manifest(PROJECT / f"manifests/{name}.toml"))
+    card = changed(memory=1 << 40, gpus=(Gpu("card", "580.1", "8.6", gigabytes * 10**9),))
+    assert ("gpu memory" not in failed(card, asked)) is passes
+    assert set(asked.gpu_needs) == {"answering", "training dpo"}
+
+
+def test_the_doctor_says_how_the_manifest_is_trained_on_the_largest_gpu(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    small = Gpu("A10", "580.1", "8.6", 24 * 10**9)
+    found = {
+        check.name: check
+        for check in examine(PROJECT / "manifests/pebench.toml", changed(gpus=(small, A100)))
+    }
+    assert "micro-batch 8: fine-tuning, ga" in found["training on the gpu"].found
+    assert "656 tokens a record assumed" in found["training on the gpu"].found
 
 
 def test_a_system_library_that_no_wheel_includes_is_required():
@@ -138,9 +175,10 @@ def test_merged_weights_are_held_by_every_engine_and_adapters_are_served_by_one(
         for serving in ("adapters", "merged")
     )
     assert merged - of_adapters > 4 * (DEFAULT_WEIGHT_BYTES / 2)
-    assert PROMPT_CACHE_BYTES == batches.PROMPT_CACHE_BYTES, (
-        "resources.py must not import torch, and repeats the number"
-    )
+    assert (PROMPT_CACHE_BYTES, IMAGE_BYTES) == (
+        batches.PROMPT_CACHE_BYTES,
+        vllm.MAX_IMAGE_BYTES,
+    ), "resources.py must not import torch, and repeats the numbers"
 
 
 def test_the_largest_of_several_gpus_decides():

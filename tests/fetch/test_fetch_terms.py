@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from kit.artifacts import project_path
 from kit.errors import LicenceError, ModelError
 from kit.fetch.licences import accepted_path
+from kit.model.families import family_in
 from kit.sources import datasets
 from kit.sources.places import source_records
 from tests.hub.faults import Fault
@@ -129,3 +131,18 @@ def test_a_base_model_that_is_missing_is_an_error_of_the_model(hub, with_base):
     with pytest.raises(ModelError, match=r"is missing") as caught:
         datasets.verify_base(with_base)
     assert "./run.sh fetch" in str(caught.value)
+
+
+def test_an_unsupported_base_is_refused_by_its_config_before_its_weights_and_the_data(
+    hub, with_base
+):
+    """mllama has no implementation in vLLM: its config.json is all that is downloaded."""
+    config = b'{"model_type": "mllama"}'
+    hub.add("owner/base", {**WEIGHTS, "config.json": config})
+    source = with_base.model.source
+    commit_list(project_path(source.checksums).parent, {**WEIGHTS, "config.json": config})
+    with pytest.raises(ModelError, match="family mllama"):
+        datasets.fetch(with_base, print, ACCEPTED, examine=family_in)
+    assert content(datasets.base_folder(with_base)) == {"config.json": config}
+    assert not datasets.places(with_base)["toy"].path.exists()
+    assert datasets.fetch(with_base, print, ACCEPTED) == 2

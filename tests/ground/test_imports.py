@@ -16,7 +16,7 @@ MODULES = {
 HEAVY = {"torch", "transformers", "peft", "vllm", "bitsandbytes", "accelerate", "safetensors"}
 OWNERS = {
     "vllm": {"kit.evaluation.engines.vllm", "kit.evaluation.engines.vllm_settings"},
-    "bitsandbytes": {"kit.model.base"},
+    "bitsandbytes": {"kit.model.base", "kit.preflight.structure"},
     "sigstore": {"kit.signing.keyless", "kit.signing.keyless_sign"},
     "peft": {
         "kit.model.base",
@@ -31,6 +31,7 @@ OWNERS = {
         "kit.model.lora",
         "kit.evaluation.engines.transformers",
         "kit.evaluation.scoring",
+        "kit.preflight.structure",
         "kit.smoke.base",
         "kit.smoke.pretraining",
         "kit.training.worker",
@@ -46,8 +47,10 @@ result smoke
 metrics model signing sources
 methods verdicts report describe
 plan
-training evaluation verification doctor
-comparison launch stages
+training evaluation verification
+preflight
+comparison stages doctor
+launch
 cli
 """
 FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}

@@ -5,11 +5,15 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from kit.errors import KitError
+from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
+from kit.plan.cards import GIGABYTES, on_card
+from kit.plan.published import PUBLISHED
 from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
 from tests.readmes.pages import PROJECT
 
+MANIFESTS = PROJECT / "manifests"
 METHODS = PROJECT / "kit" / "methods"
 OTHER_CODES = {0: "Success", 130: "Interrupted (Ctrl-C)"}
 MORE = {1: "; or `compare`: RESULT does not reproduce REFERENCE", 2: "; or wrong usage"}
@@ -65,6 +69,22 @@ def step() -> str:
     return "\n".join(["| `step.` | what it is |", "|---|---|", *lines])
 
 
+def cards() -> str:
+    """Return how the manifests for a GPU are trained on cards of three sizes."""
+    sizes = " | ".join(f"{gigabytes} GB" for gigabytes in GIGABYTES)
+    lines = [f"| manifest | {sizes} |", "|---|" + "---|" * len(GIGABYTES)]
+    for path in sorted(MANIFESTS.glob("*.toml")):
+        manifest = load_manifest(path)
+        published = PUBLISHED.get(manifest.model.source.repo or "")
+        if published is not None:
+            cells = [
+                on_card(manifest, published.sizes, published.record, gigabytes * 10**9)
+                for gigabytes in GIGABYTES
+            ]
+            lines.append(f"| `{path.name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _class(name: str) -> ast.ClassDef:
     source = (METHODS / f"{name.lower()}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
@@ -97,6 +117,7 @@ def _sentence(doc: str | None) -> str:
 # (page, name of the marks) -> what belongs between them
 CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "keys"): key_tables,
+    ("manifests/README.md", "cards"): cards,
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/verification/README.md", "checks"): checks,

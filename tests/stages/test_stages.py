@@ -34,7 +34,9 @@ def test_what_is_trained_already_is_not_trained_again(plan, work, capsys):
     stages.finetune(plan, work)
     assert work.names("train") == [job.name for job in plan.finetune if job is not plan.finetune[1]]
     stages.finetune(plan, work)
-    assert len(work.calls) == len(plan.finetune) - 1
+    assert len(work.names("train")) == len(plan.finetune) - 1
+    assert work.calls[0] == ("ready", []), "base and records are checked before the first"
+    assert work.calls.count(("ready", [])) == 1, "and not where nothing is to be trained"
     assert f"finetune: all {len(plan.finetune)} adapters are done" in capsys.readouterr().err
 
 
@@ -258,7 +260,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_anything_runs(
 
 
 def test_fetch_says_whether_it_made_the_files(plan, monkeypatch, capsys):
-    def fetched(given, say, settings):
+    def fetched(given, say, settings, examine):
         say(f"fetch: {given.sources[0].name}: 3 files verified")
         return brought.pop()
 

@@ -34,6 +34,10 @@ class ToyWork:
             make(job.artifact)
             yield job, JobRecord(steps=3, seconds=1.0, stopped=None, peak_memory_bytes=7)
 
+    def require_ready(self, plan: Plan) -> list[str]:
+        self.calls.append(("ready", []))
+        return []
+
     def make_serving_base(self, plan: Plan) -> None:
         self.calls.append(("base", []))
 

@@ -32,7 +32,7 @@ class TransformersEngine:
         determinism.enable()
         self._adapters = dict(adapters)
         self._base: Any = load_base(base, manifest.model)
-        processor = load_processor(base)
+        processor = load_processor(base, manifest.model)
         self._tokenizer = processor.tokenizer
         self._batcher = Batcher(processor, device())
         self._batches = HalvingBatches(BATCH, "questions")

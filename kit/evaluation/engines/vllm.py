@@ -63,7 +63,7 @@ class VllmEngine:
         self._base, self._adapters = base, dict(adapters)
         self._merged = manifest.evaluation.serving == "merged"
         self._scratch = scratch
-        processor = load_processor(base)
+        processor = load_processor(base, manifest.model)
         self._encoder = PromptEncoder(processor)
         self._ends = end_tokens(base, processor)
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]

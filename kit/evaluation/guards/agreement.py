@@ -105,7 +105,7 @@ class SecondLook:
         if self._batcher is None or self._base is None:
             folder = base_folder(self._plan.manifest)
             determinism.enable()
-            self._batcher = Batcher(load_processor(folder), device())
+            self._batcher = Batcher(load_processor(folder, self._plan.manifest.model), device())
             self._base = load_base(folder, self._plan.manifest.model)
         model = self._base
         for number, artifact in enumerate(system.adapters):

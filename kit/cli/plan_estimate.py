@@ -1,0 +1,76 @@
+"""Time and money of the remaining work, and the memory that it takes, as text."""
+
+from collections.abc import Iterator
+
+from kit.plan.arithmetic import SHARES, hours
+from kit.plan.cards import describe
+from kit.plan.estimate import Rates, estimate, read_rates
+from kit.plan.jobs import Plan
+from kit.preflight.known import Known, known_sizes
+
+
+def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
+    """Return memory and time of the work that is left.
+
+    Args:
+        price: of one GPU, or of the machine without one, for an hour, in any currency.
+    """
+    needs_gpu = plan.manifest.model.compute_dtype == "bfloat16"
+    known = known_sizes(plan.manifest) if needs_gpu else None
+    lines = list(_memory(plan, known)) if needs_gpu else []
+    if _is_done(plan):
+        return lines
+    rates = read_rates(plan.manifest)
+    if rates is not None:
+        return [*lines, *_measured(plan, rates, price)]
+    return [*lines, *_unmeasured(plan, known, price)]
+
+
+def _is_done(plan: Plan) -> bool:
+    trained = all(job.artifact.done for job in plan.jobs())
+    return trained and all(system.evaluated for system in plan.systems)
+
+
+def _memory(plan: Plan, known: Known | None) -> Iterator[str]:
+    yield ""
+    if known is None:
+        yield "memory: no estimate before the base is fetched and passes `./run.sh doctor`"
+        return
+    yield f"memory on one GPU, an estimate ({known.source}):"
+    for line in describe(plan.manifest, known.sizes, known.record):
+        yield f"  {line}"
+
+
+def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
+    seconds = estimate(plan, rates)
+    yield ""
+    yield f"time of what is to do, from a probe on {rates.device}:"
+    for stage, each in {**seconds, "in all": sum(seconds.values())}.items():
+        yield f"  {stage:<9} {_time(each)}{_money(each / 3600, price, stage)}"
+    if any(job.governed and not job.artifact.done for job in plan.jobs()):
+        yield "  (methods with a stop rule may end earlier)"
+
+
+def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterator[str]:
+    yield ""
+    yield (
+        "time: no estimate, because nobody measured this machine yet: `./run.sh plan MANIFEST "
+        "--probe` does"
+    )
+    if known is None:
+        return
+    shares = " to ".join(f"{share:.0%}" for share in SHARES)
+    yield f"  by arithmetic alone (operations at an assumed {shares} of the card's peak):"
+    for name, least, most in hours(plan, known.sizes, known.record):
+        cost = f", {price * least:.0f} to {price * most:.0f} in money" if price else ""
+        yield f"  {name}: {least:.1f} to {most:.1f} hours{cost}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _money(wanted: float, price: float | None, stage: str) -> str:
+    return f", {wanted * price:.2f} in money" if price and stage == "in all" else ""

@@ -1,0 +1,112 @@
+"""Time of the work that is left, from rates that a probe measured on this kind of device.
+
+A stage takes its start, and then as long as its busiest worker. Nothing here is measured; the
+probe is `kit.stages.probe`.
+"""
+
+import heapq
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kit.artifacts import cache_root, write_json
+from kit.digests import sha256_value
+from kit.experiment.manifest import Manifest
+from kit.gpus import gpus
+from kit.methods.passes import count_passes
+from kit.plan.jobs import Job, Plan
+
+STAGES = ("finetune", "unlearn", "evaluate")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a probe measured, in seconds, with as many workers as the manifest has."""
+
+    device: str
+    start: Mapping[str, float]
+    """Stage -> until the first worker has begun; of `evaluate`, all that grows with nothing."""
+    passes: Mapping[str, float]
+    """Of a record's pass through the model with gradient, by stage, and `other`: without."""
+    round: float
+    """Of an engine with each group of systems that it answers together, answers not included."""
+    answer: float
+    """Of each answer, scored likelihoods included, all engines together."""
+    answers: Mapping[str, int]
+    """System -> how many questions it is asked."""
+
+
+def estimate(plan: Plan, rates: Rates) -> dict[str, float]:
+    """Return the seconds of each stage that has work left.
+
+    A stop rule may end a job earlier. Reference scalars are left out: jobs share them, and each
+    takes one pass.
+    """
+    manifest = plan.manifest
+    found = {}
+    for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
+        left = [job for job in jobs if not job.artifact.done]
+        if left:
+            each = [training_seconds(job, rates) for job in left]
+            found[stage] = rates.start[stage] + longest_share(each, manifest.compute.workers)
+    unanswered = [system.name for system in plan.systems if not system.evaluated]
+    if unanswered:
+        asked = sum(rates.answers[name] for name in unanswered)
+        rounds = rounds_of(len(unanswered), manifest)
+        found["evaluate"] = rates.start["evaluate"] + rounds * rates.round + asked * rates.answer
+    return found
+
+
+def training_seconds(job: Job, rates: Rates) -> float:
+    """Return the time of all steps of a job."""
+    passes = count_passes(job.method)
+    each = passes.gradient * rates.passes[job.stage] + passes.other * rates.passes["other"]
+    return job.settings.steps * job.settings.batch_size * each
+
+
+def rounds_of(systems: int, manifest: Manifest) -> int:
+    """Return how many groups of systems the busiest engine answers one after the other."""
+    if manifest.evaluation.serving == "merged":
+        return -(-systems // min(manifest.compute.workers, systems))
+    return -(-systems // manifest.evaluation.max_adapters)
+
+
+def longest_share(seconds: Sequence[float], workers: int) -> float:
+    """Return the time of the busiest worker, where the longest jobs are begun first."""
+    busy = [0.0] * workers
+    for each in sorted(seconds, reverse=True):
+        heapq.heappush(busy, heapq.heappop(busy) + each)
+    return max(busy)
+
+
+def device_name() -> str:
+    """Return what the rates hold for: the GPU, or processor and number of cores."""
+    if found := gpus():
+        return f"{len(found)} x {found[0].name}"
+    model = "processor"
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        model = next((x.partition(":")[2].strip() for x in lines if "model name" in x), model)
+    return f"{len(os.sched_getaffinity(0))} cores of {model} ({platform.machine()})"
+
+
+def rates_path(manifest: Manifest, device: str) -> Path:
+    """Return the file of a manifest's rates on a device. Claims and report decide no time."""
+    deciding = {k: v for k, v in manifest.resolved().items() if k not in ("claims", "report")}
+    key = sha256_value([deciding, device])
+    return cache_root() / "artifacts" / f"probe-{key[:16]}.json"
+
+
+def store_rates(manifest: Manifest, rates: Rates) -> None:
+    """Keep what a probe measured for later plans."""
+    write_json(rates_path(manifest, rates.device), asdict(rates))
+
+
+def read_rates(manifest: Manifest) -> Rates | None:
+    """Return what a probe measured of this manifest on this device; None if none was made."""
+    path = rates_path(manifest, device_name())
+    return Rates(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

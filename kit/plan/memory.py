@@ -1,0 +1,109 @@
+"""GPU memory of training and serving: an estimate by arithmetic, all sizes in bytes.
+
+No model library is needed. What a backward pass needs was counted (`./run.sh bench activations`);
+everything else follows from the number of weights, or is assumed and says so. No estimate has been
+compared with a GPU yet.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kit.plan.sizes import BaseSizes
+
+Dtype = Literal["float32", "bfloat16"]
+# Bytes for each token and layer, as factors of hidden and intermediate size, by the type of LoRA.
+SAVED: dict[Dtype, tuple[float, float]] = {"float32": (40.0, 10.0), "bfloat16": (20.0, 8.0)}
+# NF4 with double quantisation: 4 bits, 8 bits for each 64 weights, 32 bits for each 16,384.
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+HALF = 2  # bytes of a value in bfloat16
+ADAPTER_BYTES = 4 + 4 + 8  # of each trained weight: value, gradient and AdamW's two means
+ANSWER_BYTES = 14  # of a logit at an answer position: bfloat16, float32, log-softmax, its gradient
+# Assumed, not measured: CUDA's context, libraries, one dequantised layer, the vision tower's pass.
+CONTEXT_BYTES = 1_500_000_000
+USABLE_SHARE = 0.85  # as in kit.training.fitting, which needs torch
+SERVABLE_SHARE = 0.9  # of a GPU's memory, as in kit.evaluation.engines.vllm_settings
+ENGINE_WORK_BYTES = 2_500_000_000  # assumed: an engine's activations and graphs
+
+
+@dataclass(frozen=True)
+class RecordSize:
+    """The longest record in training, in tokens."""
+
+    tokens: int
+    """Prompt with picture, and answer."""
+    answer: int
+    """The answer alone, with its end token."""
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """The memory of one kind of job on one base."""
+
+    sizes: BaseSizes
+    record: RecordSize
+    passes: int
+    """Passes with gradient for each drawn record: a pair of records takes two."""
+    rank: int
+    frozen_rank: int
+    """Rank of the vanilla adapter below, 0 while it is itself trained."""
+    dtype: Dtype
+
+    @property
+    def held(self) -> int:
+        """Return what is on the card whatever the micro-batch: base, adapters and optimiser."""
+        sizes = self.sizes
+        base = sizes.quantized * NF4_BYTES + sizes.other * HALF
+        copies = HALF if self.dtype == "bfloat16" else 0
+        trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies)
+        return int(base + trained + self.frozen_rank * sizes.lora_sides * 4) + CONTEXT_BYTES
+
+    def drawn(self, *, recomputed: bool = False) -> int:
+        """Return what one drawn record keeps until its backward pass.
+
+        Args:
+            recomputed: only the inputs of layers are kept, and one layer at a time in full.
+        """
+        hidden, intermediate = SAVED[self.dtype]
+        layer = hidden * self.sizes.hidden + intermediate * self.sizes.intermediate
+        answer = (self.record.answer + 1) * self.sizes.vocabulary * ANSWER_BYTES
+        layers = self.sizes.layers * self.record.tokens
+        kept = layers * self.sizes.hidden * HALF if recomputed else layers * layer
+        once = self.record.tokens * layer if recomputed else 0.0
+        return int(self.passes * (kept + answer) + once)
+
+    def micro_batch(self, card: int, batch: int) -> int:
+        """Return how many records are computed at once; 0 where one needs recomputation.
+
+        Args:
+            card: bytes of the GPU.
+            batch: records of a step, which the micro-batch divides.
+        """
+        free, one = card - self.held, self.drawn()
+        if one > free:
+            return 0
+        largest = max(1, min(batch, int(USABLE_SHARE * free / one)))
+        return next(size for size in range(largest, 0, -1) if batch % size == 0)
+
+    def least(self, *, recomputed: bool) -> int:
+        """Return the smallest card on which one record at a time is trained with."""
+        return self.held + self.drawn(recomputed=recomputed)
+
+
+def serving_bytes(sizes: BaseSizes, *, adapters: int, rank: int, context: int) -> int:
+    """Return the smallest card on which an engine answers one question at a time.
+
+    Args:
+        adapters: that the engine holds at the same time.
+        rank: of each of them.
+        context: tokens of the longest question with its answer.
+    """
+    weights = (sizes.quantized + sizes.other) * HALF
+    slots = adapters * rank * sizes.lora_sides * HALF
+    return int(
+        (weights + slots + ENGINE_WORK_BYTES + context * cache_bytes(sizes)) / SERVABLE_SHARE
+    )
+
+
+def cache_bytes(sizes: BaseSizes) -> int:
+    """Return the bytes of the key-value cache for each token."""
+    return sizes.layers * sizes.cache_values * HALF

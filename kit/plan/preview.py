@@ -1,0 +1,50 @@
+"""The plan of an experiment whose data was never fetched: what there would be to do."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest, SourceSection
+from kit.model.families import CONFIG, family_in
+from kit.plan.jobs import Plan, make_plan
+from kit.sources.checksum_lists import list_of
+from kit.sources.datasets import base_folder
+
+
+def preview(manifest: Manifest) -> tuple[Plan, list[str]]:
+    """Return the plan, and the checksum lists that are missing.
+
+    Where one is missing, an empty list takes its place. Digests then name no artifact that exists,
+    so everything is to be done.
+
+    Raises:
+        ManifestError: as `make_plan`, but for missing lists.
+        ModelError: the base's config.json is there and names a family that is not supported.
+    """
+    if (base_folder(manifest) / CONFIG).is_file():
+        family_in(base_folder(manifest))
+    missing = [source.checksums for source in manifest.all_sources() if not _has_list(source)]
+    if not missing:
+        return make_plan(manifest), []
+    with TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty.sha256"
+        empty.touch()
+
+        def listed(source: SourceSection) -> SourceSection:
+            if _has_list(source):
+                return source
+            return source.model_copy(update={"checksums": str(empty)})
+
+        model = manifest.model.model_copy(update={"source": listed(manifest.model.source)})
+        sources = tuple(listed(source) for source in manifest.sources)
+        plan = make_plan(manifest.model_copy(update={"sources": sources, "model": model}))
+    return replace(plan, manifest=manifest), missing
+
+
+def _has_list(source: SourceSection) -> bool:
+    try:
+        list_of(source)
+    except ManifestError:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""Sizes of base and records for estimates: as found on this disk, else as published."""
+
+from dataclasses import dataclass
+
+from kit.errors import KitError
+from kit.experiment.manifest import Manifest
+from kit.plan.memory import RecordSize
+from kit.plan.published import PUBLISHED
+from kit.plan.sizes import BaseSizes
+from kit.sources.datasets import base_folder
+
+
+@dataclass(frozen=True)
+class Known:
+    """What estimates start from; `source` says in words where it is from."""
+
+    sizes: BaseSizes
+    record: RecordSize
+    source: str
+
+
+def known_sizes(manifest: Manifest) -> Known | None:
+    """Return what is known of a manifest's base and records; None if the base is not known."""
+    published = PUBLISHED.get(manifest.model.source.repo or "")
+    if (base_folder(manifest) / "config.json").is_file():
+        from kit.preflight.ready import known_records, require_base
+
+        try:
+            sizes = require_base(manifest).sizes
+        except KitError:
+            return None  # the doctor says what is wrong with it
+        tokens = known_records(manifest)
+        if tokens is not None:
+            record = RecordSize(tokens.training, tokens.answer)
+            return Known(sizes, record, f"the longest record has {record.tokens} tokens")
+        if published is not None:
+            return Known(sizes, published.record, _assumed(published.record))
+        return None
+    if published is None:
+        return None
+    return Known(
+        published.sizes,
+        published.record,
+        f"sizes of the base as published, {_assumed(published.record)}",
+    )
+
+
+def _assumed(record: RecordSize) -> str:
+    return f"{record.tokens} tokens a record assumed"

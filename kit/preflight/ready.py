@@ -1,0 +1,132 @@
+"""Base and records are checked once for each digest of what decides the answer."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.artifacts import cache_root, write_json
+from kit.benchmarks import load as load_benchmark
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.plan.digests import base_digest, records_digest
+from kit.plan.jobs import Plan
+from kit.plan.sizes import BaseSizes
+from kit.preflight.processors import open_processor, require_processor
+from kit.preflight.records import RecordTokens, measure_records
+from kit.preflight.structure import read_structure
+from kit.preflight.weights import read_weights
+from kit.sources.datasets import base_folder, places
+
+MODULE = "kit.preflight.ready"
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """What the files of a base say about it."""
+
+    weights: str
+    structure: str
+    processor: str
+    sizes: BaseSizes
+
+    def lines(self) -> dict[str, str]:
+        """Return the lines of a report, by the name of the check."""
+        return {
+            "weight files": self.weights,
+            "model": self.structure,
+            "processor": self.processor,
+        }
+
+
+def require_ready(plan: Plan) -> list[str]:
+    """Check base and records of a plan; return what was found, one line each.
+
+    Runs in a process of its own: it imports the model libraries.
+
+    Raises:
+        ModelError: the base cannot be used.
+        DataError, ManifestError: a picture cannot be read, or a record is longer than the context.
+    """
+    base = require_base(plan.manifest)
+    return [f"{name}: {found}" for name, found in base.lines().items()] + [
+        f"records: {require_records(plan).describe()}"
+    ]
+
+
+def require_base(manifest: Manifest) -> BaseFacts:
+    """Check weight files, modules and processor of a base; the files have been verified before.
+
+    Raises:
+        ModelError: the base cannot be used.
+        ManifestError: evaluation.max_model_len is more than the base was made for.
+    """
+    found = _once(base_path(manifest), lambda: _examine(manifest))
+    facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
+    positions, wanted = found["positions"], manifest.evaluation.max_model_len
+    if positions and positions < wanted:
+        raise ManifestError(
+            "evaluation.max_model_len is more than the base was made for",
+            expected=f"at most {positions} tokens (max_position_embeddings in config.json)",
+            found=wanted,
+            remedy=f"set evaluation.max_model_len = {positions} or less",
+        )
+    return facts
+
+
+def require_records(plan: Plan) -> RecordTokens:
+    """Check that every picture can be read and every record fits into the context.
+
+    Raises:
+        DataError, ManifestError: one does not.
+    """
+    return RecordTokens(**_once(records_path(plan.manifest), lambda: _measure(plan)))
+
+
+def base_path(manifest: Manifest) -> Path:
+    """Return the file that keeps what was found out about a base."""
+    return _path("base", base_digest(manifest, MODULE))
+
+
+def records_path(manifest: Manifest) -> Path:
+    """Return the file that keeps what was found out about the records."""
+    return _path("records", records_digest(manifest, MODULE))
+
+
+def known_records(manifest: Manifest) -> RecordTokens | None:
+    """Return what an earlier check has found out about the records; None if there was none."""
+    path = records_path(manifest)
+    return RecordTokens(**json.loads(path.read_text("utf-8"))) if path.is_file() else None
+
+
+def _path(kind: str, digest: str) -> Path:
+    return cache_root() / "artifacts" / f"checked-{kind}-{digest[:16]}.json"
+
+
+def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    if path.is_file():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    found = make()
+    write_json(path, found)
+    return found
+
+
+def _examine(manifest: Manifest) -> dict[str, Any]:
+    folder, section = base_folder(manifest), manifest.model
+    structure = read_structure(folder, section)
+    weights = read_weights(folder)
+    processor = open_processor(folder, section)
+    tokens = require_processor(processor, structure.sizes.vocabulary)
+    doubled = weights.in_float32 and section.compute_dtype == "bfloat16"
+    notice = "; that is twice the disk of 16 bits, which it is computed in" if doubled else ""
+    facts = BaseFacts(
+        weights.describe() + notice, structure.describe(), tokens.describe(), structure.sizes
+    )
+    return {"facts": asdict(facts), "positions": structure.positions}
+
+
+def _measure(plan: Plan) -> dict[str, Any]:
+    processor = open_processor(base_folder(plan.manifest), plan.manifest.model)
+    benchmark = load_benchmark(plan.manifest, places(plan.manifest))
+    return measure_records(plan, processor, benchmark).stored()

@@ -1,0 +1,109 @@
+"""Every record fits into the context, and every picture can be read, before anything is trained."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kit.benchmarks.records import Benchmark, Record
+from kit.errors import DataError, ManifestError
+from kit.evaluation.questions import asked_records
+from kit.model.pixels import limits_pixels
+from kit.plan.jobs import Plan
+from kit.preflight.lengths import TokenCounter
+from kit.preflight.pictures import picture_sizes
+
+
+@dataclass(frozen=True)
+class RecordTokens:
+    """What the records of a manifest become, in tokens."""
+
+    checked: int
+    longest: str
+    """Id of the record that needs the most."""
+    needed: int
+    """Its tokens: prompt with picture, and the longest answer that it may get."""
+    limit: int
+    """evaluation.max_model_len."""
+    training: int
+    """Prompt and answer of the longest record that is trained with."""
+    mean: float
+    """The same, in the mean over all records that are trained with."""
+    answer: int
+    """Tokens of the longest answer among them."""
+
+    def describe(self) -> str:
+        """Return one line for a report."""
+        return (
+            f"{self.checked} records, at most {self.needed} of {self.limit} tokens ({self.longest})"
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """Return the values as JSON."""
+        return asdict(self)
+
+
+def measure_records(plan: Plan, processor: Any, benchmark: Benchmark) -> RecordTokens:
+    """Decode every picture and count the tokens of every record that a plan uses.
+
+    Raises:
+        DataError: a picture cannot be read or encoded.
+        ManifestError: a record does not fit into evaluation.max_model_len; the message names it.
+    """
+    evaluation = plan.manifest.evaluation
+    trained = {benchmark.records[record_id] for record_id in _trained(benchmark)}
+    asked = set(_asked(plan, benchmark))
+    pictures = {record.image for record in trained | asked if record.image is not None}
+    counter = TokenCounter(processor, picture_sizes(pictures))
+    learnt = {record: counter.prompt(record) + counter.answer(record) for record in trained}
+    needed = {record: counter.prompt(record) + evaluation.max_new_tokens for record in asked}
+    for record, tokens in learnt.items():
+        needed[record] = max(tokens, needed.get(record, 0))
+    if not needed or not learnt:
+        raise DataError("the benchmark has no records", remedy="run `./run.sh data describe`")
+    longest = max(needed, key=lambda record: (needed[record], record.id))
+    if (over := needed[longest] - evaluation.max_model_len) > 0:
+        many = sum(tokens > evaluation.max_model_len for tokens in needed.values())
+        prompt, image = counter.prompt(longest), longest.image
+        raise ManifestError(
+            f"record {longest.id} is longer than the context of the engines",
+            expected=f"at most {evaluation.max_model_len} tokens (evaluation.max_model_len)",
+            found=f"{needed[longest]} tokens: {prompt} of the question"
+            f"{' and its picture' if image else ''}, {needed[longest] - prompt} for the answer; "
+            f"{many} records are too long",
+            remedy=f"set evaluation.max_model_len = {needed[longest]}"
+            + _smaller(processor, counter.image_tokens(image) - over if image else 0),
+        )
+    return RecordTokens(
+        len(needed),
+        longest.id,
+        needed[longest],
+        evaluation.max_model_len,
+        max(learnt.values()),
+        round(sum(learnt.values()) / len(learnt), 1),
+        max(counter.answer(record) for record in trained),
+    )
+
+
+def _trained(benchmark: Benchmark) -> Iterator[str]:
+    yield from benchmark.finetune
+    yield from benchmark.rehearsal
+    for split in benchmark.splits.values():
+        yield from split.forget
+        yield from split.retain
+
+
+def _asked(plan: Plan, benchmark: Benchmark) -> Iterable[Record]:
+    """Yield every question as a system is asked it, its instruction included."""
+    seen = set()
+    for system in plan.systems:
+        if (system.target, system.instruction) not in seen:
+            seen.add((system.target, system.instruction))
+            yield from asked_records(system, benchmark)
+
+
+def _smaller(processor: Any, allowed: int) -> str:
+    """Return the other remedy: the pixels of a picture that becomes at most `allowed` tokens."""
+    if not limits_pixels(processor) or allowed < 1:
+        return ""
+    images = processor.image_processor
+    return f", or model.max_pixels = {allowed * (images.patch_size * images.merge_size) ** 2}"

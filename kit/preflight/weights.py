@@ -1,0 +1,147 @@
+"""Weight files of a base: whole, complete, and of which number format. Only headers are read.
+
+A safetensors file is the length of its header (8 bytes, little-endian), the header as JSON, and the
+tensors without gaps (https://github.com/huggingface/safetensors, "Format"). A file that was cut off
+is therefore shorter than its header says.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import ModelError
+
+INDEX = "model.safetensors.index.json"
+POINTER = b"version https://git-lfs.github.com/spec/v1"
+LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
+RESTORE = "download it again: remove the file and run `./run.sh fetch`"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weight files of a base: their number, size in bytes, and values by number format."""
+
+    files: int
+    bytes: int
+    dtypes: dict[str, int]
+    """Name of a number format, such as `BF16` -> how many values have it."""
+
+    @property
+    def values(self) -> int:
+        """The number of weights."""
+        return sum(self.dtypes.values())
+
+    @property
+    def in_float32(self) -> bool:
+        """Whether most weights take four bytes: the base then needs twice the disk of 16 bits."""
+        return self.dtypes.get("F32", 0) * 2 > self.values
+
+    def describe(self) -> str:
+        """Return one line for a report."""
+        kinds = " and ".join(sorted(self.dtypes))
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        return f"{files}, {self.bytes / 1e9:.2f} GB, {self.values:,} values in {kinds}"
+
+
+def read_weights(folder: Path) -> Weights:
+    """Read the headers of all weight files in a folder and check that nothing is missing.
+
+    Raises:
+        ModelError: there are none; one is a git-lfs pointer, no safetensors file or cut off; or the
+            index and the files do not name the same tensors.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise ModelError(
+            f"no weights in {folder}",
+            expected="files named *.safetensors",
+            remedy="add '*.safetensors' to `files` of [model.source]; bases in other formats have "
+            "to be converted first",
+        )
+    tensors = {path.name: _read_header(path) for path in paths}
+    _require_index(folder, tensors)
+    dtypes: Counter[str] = Counter()
+    for held in tensors.values():
+        for dtype, count in held.values():
+            dtypes[dtype] += count
+    return Weights(len(paths), sum(path.stat().st_size for path in paths), dict(dtypes))
+
+
+def _read_header(path: Path) -> dict[str, tuple[str, int]]:
+    """Return {tensor: (number format, number of values)} of one file."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        begin = stream.read(len(POINTER))
+        if begin == POINTER:
+            raise ModelError(
+                f"{path} is a git-lfs pointer, not the weights",
+                expected="a safetensors file",
+                found=f"{size} bytes of text that name the real file",
+                remedy="run `git lfs pull` where the base was cloned, or let `./run.sh fetch` "
+                "download it from the hub",
+            )
+        length = int.from_bytes(begin[:LENGTH_BYTES], "little")
+        stream.seek(LENGTH_BYTES)
+        header = stream.read(length) if length <= MAX_HEADER_BYTES else b""
+    try:
+        if len(begin) < LENGTH_BYTES or len(header) < length:
+            raise ValueError("the header is not whole")
+        entries = {name: entry for name, entry in json.loads(header).items() if name[:2] != "__"}
+        ends = [int(entry["data_offsets"][1]) for entry in entries.values()]
+        held = {n: (str(e["dtype"]), _values(e["shape"])) for n, e in entries.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ModelError(
+            f"{path} is not a safetensors file", found=str(error)[:200], remedy=RESTORE
+        ) from None
+    whole = LENGTH_BYTES + length + max(ends, default=0)
+    if size != whole:
+        raise ModelError(
+            f"{path} is {'cut off' if size < whole else 'longer than its header says'}",
+            expected=f"{whole} bytes, as its header says",
+            found=f"{size} bytes",
+            remedy=RESTORE,
+        )
+    return held
+
+
+def _values(shape: list[int]) -> int:
+    count = 1
+    for size in shape:
+        count *= int(size)
+    return count
+
+
+def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]]) -> None:
+    """Compare the index, where there is one, with the tensors that the files hold."""
+    path = folder / INDEX
+    if not path.is_file():
+        if len(tensors) > 1:
+            raise ModelError(
+                f"{folder} has {len(tensors)} weight files and no index",
+                expected=INDEX,
+                remedy=f"add '{INDEX}' to `files` of [model.source]",
+            )
+        return
+    try:
+        places = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"{path} is not an index of weights", found=str(error)[:200], remedy=RESTORE
+        ) from None
+    if missing := sorted(set(places.values()) - set(tensors)):
+        raise ModelError(
+            f"weights of {folder} are missing",
+            expected=", ".join(missing),
+            found=", ".join(tensors),
+            remedy="run `./run.sh fetch`, with '*.safetensors' in `files` of [model.source]",
+        )
+    held = {name: file for file, names in tensors.items() for name in names}
+    if wrong := sorted(n for n in {*places, *held} if places.get(n) != held.get(n)):
+        raise ModelError(
+            f"the index and the weight files of {folder} differ in {len(wrong)} tensors",
+            expected=f"{wrong[0]} in {places.get(wrong[0], 'no file')}, as the index says",
+            found=f"it is in {held.get(wrong[0], 'no file')}",
+            remedy="they are of different versions: remove them and run `./run.sh fetch`",
+        )

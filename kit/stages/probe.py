@@ -1,0 +1,211 @@
+"""A probe: the manifest's own stages in small, in a cache of their own that is removed afterwards.
+
+Base, records, workers and engines are those of the manifest. What is smaller: 20 steps a job, two
+methods that tell passes with gradient from passes without, and a few answers of each system. The
+evaluation runs twice, with few and with more answers: the time of an answer is a difference.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from kit.artifacts import Artifact, cache_root, exclusive
+from kit.console import say
+from kit.experiment.manifest import Manifest, MethodSection
+from kit.methods.passes import count_passes
+from kit.plan.estimate import Rates, device_name, longest_share, rounds_of
+from kit.plan.jobs import Job, Plan, make_plan
+from kit.stages import run as stages
+from kit.stages.costs import read_costs
+from kit.stages.work import LOCAL, LocalWork
+from kit.stages.workers import isolated
+
+STEPS = 20
+FEW, MORE = 8, 32  # records of a column in the two evaluations: about 64 and 256 answers a system
+KEPT = ("data", "vllm")  # folders of the cache that the probe shares
+
+
+class SmallWork(LocalWork):
+    """Work on base and records that were checked as a whole; notes what the served base took."""
+
+    base_seconds = 0.0
+
+    def require_ready(self, plan: Plan) -> list[str]:
+        return []
+
+    def make_serving_base(self, plan: Plan) -> None:
+        started = time.monotonic()
+        super().make_serving_base(plan)
+        self.base_seconds = max(self.base_seconds, time.monotonic() - started)
+
+
+def probe(plan: Plan) -> Rates:
+    """Measure the rates of a plan on this machine; nothing of it is kept but them.
+
+    Raises:
+        KitError: as the stages do; what fails here would fail in the run.
+    """
+    with exclusive("probe"):
+        LOCAL.require_ready(plan)
+        answers = _count(plan)
+        with own_cache():
+            return measure(plan, answers, SmallWork())
+
+
+def measure(plan: Plan, answers: Mapping[str, int], work: SmallWork) -> Rates:
+    """Run the stages in small and return their rates.
+
+    Args:
+        answers: system -> questions that the whole plan asks it.
+    """
+    few, more = (make_plan(shrunk(plan, size)) for size in (FEW, MORE))
+    say(f"probe: {STEPS} steps of {len(list(few.jobs()))} jobs, then answers of {len(few.systems)}")
+    stages.finetune(few, work)
+    stages.unlearn(few, work)
+    for one in (few, more):
+        stages.evaluate(one, work)
+    (little, answered), (much, again) = (_evaluated(one) for one in (few, more))
+    rounds = rounds_of(len(few.systems), few.manifest)
+    answer = max(0.0, (much - little) * rounds / max(1, again - answered))
+    scored = _scored(more) / again
+    # The second evaluation finds the engine's caches warm, as the run will, and the served base.
+    whole = read_costs(more)["evaluate"]["seconds"]
+    return Rates(
+        device=device_name(),
+        start={
+            "finetune": _start(few, "finetune", few.finetune),
+            "unlearn": _start(few, "unlearn", few.unlearn),
+            "evaluate": max(0.0, whole - rounds * much - scored * again) + work.base_seconds,
+        },
+        passes=_passes(few),
+        round=max(0.0, little - answered * answer / rounds),
+        answer=answer + scored,
+        answers=dict(answers),
+    )
+
+
+def shrunk(plan: Plan, per_column: int) -> Manifest:
+    """Return the manifest with one target, one seed, two methods, and few steps and questions."""
+    manifest = plan.manifest
+    target = manifest.targets[0]
+    small = {"steps": STEPS, "warmup_steps": 1, "checkpoint_every": 0}
+    methods = [
+        entry.model_copy(update={"targets": (target,), "steps": None, "stop": "never"})
+        for entry in chosen_methods(plan)
+    ]
+    systems = len(methods) + 2
+    adapters = min(manifest.evaluation.max_adapters, -(-systems // 2))  # two groups at least
+    return manifest.model_copy(
+        update={
+            "seeds": manifest.seeds[:1],
+            "targets": (target,),
+            "methods": tuple(methods),
+            "claims": (),
+            "split": manifest.split.model_copy(update={"max_per_column": per_column}),
+            "finetune": manifest.finetune.model_copy(update=small),
+            "unlearn": manifest.unlearn.model_copy(update={**small, "stop": "never"}),
+            "evaluation": manifest.evaluation.model_copy(
+                update={"max_adapters": adapters, "agreement_sample": 8 * systems}
+            ),
+        }
+    )
+
+
+def chosen_methods(plan: Plan) -> list[MethodSection]:
+    """Return the method with most passes with gradient alone, and the one with most without.
+
+    Methods with reference scalars come last: they compute these in their first steps, and their
+    later steps are faster.
+    """
+    found = [(job.entry, count_passes(job.method), job.method.needs) for job in plan.unlearn]
+    ranked = sorted(
+        ((entry, passes, needs.reference_scalars) for entry, passes, needs in found if entry),
+        key=lambda each: (each[2], -each[1].other, -each[1].gradient),
+    )
+    alone = [entry for entry, passes, _ in ranked if not passes.other]
+    with_reference = [entry for entry, passes, _ in ranked if passes.other]
+    return [*alone[:1], *with_reference[:1]]
+
+
+def _passes(plan: Plan) -> dict[str, float]:
+    """Return the seconds of a record's pass: with gradient by stage, and without."""
+    found = {}
+    for job in (*plan.finetune, *plan.unlearn):
+        record, passes = job.artifact.job(), count_passes(job.method)
+        each = record["seconds"] / record["steps"] / job.settings.batch_size
+        if not passes.other:
+            found[job.stage] = each / passes.gradient
+        else:
+            # Where no method goes without a reference, its passes count as half of the others.
+            gradient = found.get("unlearn", each / (passes.gradient + passes.other / 2))
+            found.setdefault("unlearn", gradient)
+            found["other"] = max(0.0, each - passes.gradient * gradient) / passes.other
+    return {"unlearn": found["finetune"], "other": found["finetune"] / 2, **found}
+
+
+def _start(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> float:
+    """Return the seconds of a stage that its busiest worker did not train in."""
+    trained = [job.artifact.job()["seconds"] for job in jobs]
+    if not trained:
+        return 0.0
+    whole = read_costs(plan)[stage]["seconds"]
+    return max(0.0, whole - longest_share(trained, plan.manifest.compute.workers))
+
+
+def _evaluated(plan: Plan) -> tuple[float, int]:
+    """Return the seconds from one group's answers to the next one's, and the number of answers."""
+    ended = sorted(_published(system.answers) for system in plan.systems)
+    rounds = rounds_of(len(ended), plan.manifest)
+    asked = sum(_count(plan).values())
+    return ((ended[-1] - ended[0]) / (rounds - 1) if rounds > 1 else 0.0), asked
+
+
+def _scored(plan: Plan) -> float:
+    """Return the seconds in which all systems were scored, without the start; 0 if none was."""
+    ended = [_published(system.likelihoods) for system in plan.systems if system.likelihoods]
+    if len(ended) < 2:
+        return 0.0
+    return (max(ended) - min(ended)) * len(ended) / (len(ended) - 1)
+
+
+def _published(artifact: Artifact) -> float:
+    return (artifact.path / "job.json").stat().st_mtime
+
+
+def _count(plan: Plan) -> dict[str, int]:
+    return isolated(count_answers, plan)
+
+
+def count_answers(plan: Plan) -> dict[str, int]:
+    """Return how many questions each system of a plan is asked."""
+    from kit.benchmarks import load
+    from kit.evaluation.questions import records_of
+    from kit.sources.datasets import places
+
+    benchmark = load(plan.manifest, places(plan.manifest))
+    return {system.name: len(records_of(system, benchmark)) for system in plan.systems}
+
+
+@contextmanager
+def own_cache() -> Iterator[None]:
+    """Let this process and its workers use an empty cache that shares data alone."""
+    real = cache_root()
+    folder = real / "scratch" / "probe"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in KEPT:
+        (real / name).mkdir(exist_ok=True)
+        (folder / name).symlink_to(Path(real / name).resolve())
+    before = os.environ.get("PEBENCH_CACHE")
+    os.environ["PEBENCH_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PEBENCH_CACHE"]
+        else:
+            os.environ["PEBENCH_CACHE"] = before
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""The verb plan: what it prints, what it measures, and which options belong together."""
+
+import pytest
+from click.testing import CliRunner
+
+from kit.cli.verbs import verbs
+from kit.errors import ManifestError, MissingStageError
+from kit.plan import estimate
+from kit.plan.estimate import Rates
+from kit.plan.jobs import make_plan
+from tests.toys.dataset import SMOKE
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def plan(*words):
+    done = CliRunner().invoke(verbs, ["plan", str(SMOKE), *words])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_a_probe_is_made_once_and_read_by_later_plans(cache, monkeypatch):
+    asked = []
+
+    def probed(planned):
+        asked.append(planned.manifest.name)
+        start = {"finetune": 60.0, "unlearn": 60.0, "evaluate": 60.0}
+        passes = {"finetune": 0.1, "unlearn": 0.1, "other": 0.05}
+        answers = {system.name: 10 for system in planned.systems}
+        return Rates(estimate.device_name(), start, passes, 1.0, 0.1, answers)
+
+    monkeypatch.setattr("kit.stages.probe.probe", probed)
+    monkeypatch.setattr("kit.sources.datasets.verify_sources", lambda manifest: None)
+    first = plan("--probe", "--price", "2.5").stdout
+    assert "from a probe on" in first
+    assert "in money" in first
+    assert plan("--price", "2.5").stdout == first
+    assert asked == ["smoke"]
+    assert not any(job.artifact.path.exists() for job in make_plan_of_smoke().jobs())
+
+
+def make_plan_of_smoke():
+    from kit.experiment.manifest_file import load_manifest
+
+    return make_plan(load_manifest(SMOKE))
+
+
+def test_a_probe_needs_the_data(cache):
+    with pytest.raises(MissingStageError, match="the data is missing"):
+        plan("--probe")
+
+
+@pytest.mark.parametrize("words", [("--probe",), ("--price", "2")])
+def test_an_estimate_and_a_job_for_a_scheduler_are_two_calls(cache, words):
+    with pytest.raises(ManifestError, match="--emit does not print"):
+        plan("--emit", "slurm", *words)
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "much"])
+def test_a_price_is_a_number_above_zero(cache, price):
+    done = plan("--price", price)
+    assert done.exit_code == 2
+    assert "--price" in done.output

@@ -1,0 +1,47 @@
+"""How often a record goes through the model: counted by running every method's loss."""
+
+import dataclasses
+
+from kit.methods import Needs, registry
+from kit.methods.passes import Passes, count_passes
+
+# With gradient and without, read off the formulas at the top of each method's file.
+BY_HAND = {
+    "grad_ascent": (1, 0),
+    "retain_finetune": (1, 0),
+    "grad_diff": (2, 0),
+    "npo": (2, 0),
+    "po": (2, 0),
+    "dpo": (3, 0),
+    "kl_min": (2, 1),
+    "siu": (2, 2),
+    "balanced_grad_diff": (2, 1),
+    "balanced_kl_min": (2, 2),
+}
+
+
+def test_passes_are_those_of_the_formulas():
+    trained = [name for name in registry.names() if name != "prompt_only"]
+    found = {name: count_passes(registry.build(name, {})) for name in trained}
+    assert found == {name: Passes(*passes) for name, passes in BY_HAND.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice:
+    """A method of a user that asks for the forget answers two times."""
+
+    needs = Needs(retain=True)
+
+    def loss(self, step):
+        return step.forget_nll().mean() + step.forget_nll().mean()
+
+
+def test_a_method_that_is_new_is_counted_by_what_it_calls():
+    assert count_passes(Twice()) == Passes(2, 0)
+
+
+def test_the_count_is_what_a_training_step_notes():
+    """`forward_passes` of the committed reference: 60 steps of 16 records, scalars apart."""
+    for method, noted in (("po", 1920), ("kl_min", 2880), ("siu", 3840), ("grad_diff", 1920)):
+        passes = count_passes(registry.build(method, {}))
+        assert 60 * 16 * (passes.gradient + passes.other) == noted

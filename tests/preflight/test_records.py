@@ -1,0 +1,178 @@
+"""Lengths are those of the real encoding, and a record or picture that cannot be used is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split
+from kit.errors import DataError, ManifestError, ModelError
+from kit.model.batches import Batcher
+from kit.model.pixels import limit_pixels
+from kit.preflight.lengths import TokenCounter
+from kit.preflight.pictures import picture_sizes
+from kit.preflight.records import measure_records
+from tests.toys.engine import smoke
+from tests.toys.pixels import qwen_processor
+
+BIG = 12_845_056  # pixels: what Qwen's published processor allows
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """Four pictures of three sizes."""
+    sizes = {"a": (64, 64), "b": (64, 64), "wide": (300, 90), "large": (1200, 900)}
+    for name, size in sizes.items():
+        Image.new("RGB", size, (len(name), 0, 0)).save(tmp_path / f"{name}.png")
+    return {name: tmp_path / f"{name}.png" for name in sizes}
+
+
+@pytest.fixture
+def asked(gallery):
+    """One question about each picture, and one without."""
+    texts = [
+        "Who is this person?",
+        "Describe the scene in detail.",
+        "Is there a sun?",
+        "Repeat: Ada",
+    ]
+    records = [
+        Record(name, Concept.PERSON, text, f"Ada {name}", path)
+        for (name, path), text in zip(gallery.items(), texts, strict=True)
+    ]
+    return [*records, Record("text", Concept.PERSON, "Who is Ada Sato?", "nobody knows")]
+
+
+@pytest.mark.parametrize("most", [784, 50_000, BIG])
+def test_lengths_are_those_of_the_tensors_that_the_model_gets(asked, gallery, most):
+    processor = qwen_processor(784, most)
+    counter = TokenCounter(processor, picture_sizes(gallery.values()))
+    batcher = Batcher(processor, torch.device("cpu"))
+    for record in asked:
+        whole = batcher([record]).inputs["input_ids"].shape[1]
+        assert counter.prompt(record) + counter.answer(record) == whole
+
+
+def test_pictures_of_one_size_are_encoded_once(asked, gallery, monkeypatch):
+    encoded = []
+    counter = TokenCounter(qwen_processor(), picture_sizes(gallery.values()))
+    encoder = counter._encoder
+    monkeypatch.setattr(counter, "_encoder", Spy(encoder, encoded))
+    for record in asked:
+        counter.prompt(record)
+    assert len(encoded) == 3
+
+
+class Spy:
+    """Passes everything on and notes which pictures are encoded."""
+
+    def __init__(self, encoder, encoded):
+        self._encoder, self._encoded = encoder, encoded
+
+    def __call__(self, image, question):
+        self._encoded.append(image)
+        return self._encoder(image, question)
+
+    def __getattr__(self, name):
+        return getattr(self._encoder, name)
+
+
+def benchmark(records):
+    ids = tuple(record.id for record in records)
+    split = Split("person", ids[:1], ids[1:], {("person", Column.EFFICACY): ids})
+    return Benchmark("toy", {r.id: r for r in records}, ids, {"person": split})
+
+
+class ToyPlan:
+    """A plan of one system; `instruction` is its text before every question."""
+
+    def __init__(self, max_model_len, instruction=""):
+        self.manifest = smoke(evaluation={"max_model_len": max_model_len, "max_new_tokens": 16})
+        self.systems = [ToySystem(instruction)]
+
+
+class ToySystem:
+    target = "person"
+
+    def __init__(self, instruction):
+        self.instruction = instruction
+
+
+def test_a_record_that_fits_passes_and_one_token_less_is_refused_with_remedies_that_work(asked):
+    processor = qwen_processor(784, BIG)
+    whole = measure_records(ToyPlan(9999), processor, benchmark(asked))
+    assert (whole.checked, whole.longest) == (5, "large")
+    assert (
+        measure_records(ToyPlan(whole.needed), processor, benchmark(asked)).needed == whole.needed
+    )
+    with pytest.raises(ManifestError) as caught:
+        measure_records(ToyPlan(whole.needed - 1), processor, benchmark(asked))
+    error = caught.value
+    assert "record large is longer" in error.what
+    assert f"{whole.needed} tokens" in error.found
+    assert f"evaluation.max_model_len = {whole.needed}" in error.remedy
+    pixels = int(error.remedy.rpartition("= ")[2])
+    limit_pixels(processor, pixels)
+    measure_records(ToyPlan(whole.needed - 1), processor, benchmark(asked))
+
+
+def test_an_instruction_counts(asked):
+    processor = qwen_processor(784, BIG)
+    bare = measure_records(ToyPlan(9999), processor, benchmark(asked))
+    told = measure_records(ToyPlan(9999, "If asked, say no."), processor, benchmark(asked))
+    assert told.needed > bare.needed
+    assert told.training == bare.training
+
+
+def with_picture(record: Record, path: Path) -> Record:
+    return replace(record, image=path)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 64)])
+def test_a_picture_of_one_pixel_is_refused(asked, tmp_path, size):
+    path = tmp_path / "tiny.png"
+    Image.new("RGB", size).save(path)
+    with pytest.raises(DataError, match=r"tiny.png is too small to show anything"):
+        measure_records(ToyPlan(9999), qwen_processor(), benchmark([with_picture(asked[0], path)]))
+
+
+def test_a_picture_that_the_processor_refuses_is_named(asked, tmp_path):
+    path = tmp_path / "strip.png"
+    Image.new("RGB", (4, 2000)).save(path)
+    with pytest.raises(DataError) as caught:
+        measure_records(ToyPlan(9999), qwen_processor(), benchmark([with_picture(asked[0], path)]))
+    assert "strip.png" in caught.value.what
+    assert "aspect ratio" in caught.value.found
+
+
+def test_a_picture_that_becomes_no_token_is_named(asked, processor, tmp_path):
+    """The small base's processor enlarges nothing: a strip has no whole patch."""
+    path = tmp_path / "strip.png"
+    Image.new("RGB", (8, 200)).save(path)
+    with pytest.raises(DataError, match=r"strip.png becomes no token"):
+        measure_records(ToyPlan(9999), processor, benchmark([with_picture(asked[0], path)]))
+
+
+def test_a_picture_of_two_hundred_megapixels_is_refused_without_a_traceback(asked, tmp_path):
+    path = tmp_path / "huge.png"
+    Image.new("1", (20_000, 10_000)).save(path)
+    with pytest.raises(DataError) as caught:
+        measure_records(ToyPlan(9999), qwen_processor(), benchmark([with_picture(asked[0], path)]))
+    assert "huge.png" in caught.value.what
+    assert "200000000 pixels" in caught.value.found
+
+
+def test_a_picture_that_is_cut_off_is_refused(asked, gallery, tmp_path):
+    path = tmp_path / "half.png"
+    data = gallery["wide"].read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match=r"half.png cannot be read"):
+        picture_sizes([path])
+
+
+def test_a_limit_of_pixels_has_no_meaning_for_a_processor_with_a_size_of_its_own(processor):
+    with pytest.raises(ModelError) as caught:
+        limit_pixels(processor, 10_000)
+    assert "leave model.max_pixels out" in caught.value.remedy

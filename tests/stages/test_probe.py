@@ -1,0 +1,134 @@
+"""The probe runs the real stages in small, in a cache of its own, and keeps nothing but rates."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kit.artifacts import cache_root
+from kit.plan.estimate import estimate
+from kit.plan.jobs import make_plan
+from kit.stages import probe as probes
+from kit.stages.probe import MORE, STEPS, chosen_methods, measure, own_cache, probe, shrunk
+from kit.stages.workers import JobRecord
+from tests.toys.dataset import manifest
+from tests.toys.work import ToyWork, check, make, named
+
+SECONDS = {"finetune": 4.0, "unlearn": 2.0}  # of each job
+
+
+class Clocked(ToyWork):
+    """Publishes with the times of an invented machine: 3 s a group and 0.05 s an answer."""
+
+    base_seconds = 7.0
+
+    def train(self, manifest, jobs):
+        for job in jobs:
+            self.calls.append(("train", [job.name]))
+            seconds = SECONDS[job.stage]
+            make(job.artifact, seconds=seconds, steps=job.settings.steps)
+            yield job, JobRecord(steps=STEPS, seconds=seconds, stopped=None, peak_memory_bytes=7)
+
+    def answer(self, plan, shares):
+        size = plan.manifest.split.max_per_column
+        for names in shares:
+            for place, system in enumerate(named(plan, names)):
+                make(system.answers, canary=0.5)
+                check(system)
+                when = 1e9 + place * (3.0 + 0.05 * 6 * size * len(shares))
+                os.utime(system.answers.path / "job.json", (when, when))
+        return [1 for _ in shares]
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        probes, "_count", lambda plan: {s.name: 6 * plan.manifest.split.max_per_column
+                                        for s in plan.systems},
+    )  # fmt: skip
+    return make_plan(manifest())
+
+
+def test_the_small_experiment_has_two_methods_few_steps_and_all_that_decides_their_time(plan):
+    small = make_plan(shrunk(plan, MORE))
+    assert [job.entry.name for job in small.unlearn] == ["po", "siu"]
+    assert {job.settings.steps for job in small.jobs()} == {STEPS}
+    assert not any(job.governed for job in small.unlearn)
+    assert {job.target for job in small.unlearn} == {"person"}
+    assert small.manifest.model == plan.manifest.model
+    assert small.finetune[0].settings.batch_size == plan.finetune[0].settings.batch_size
+
+
+def with_methods(*names):
+    made = manifest()
+    kept = tuple(entry for entry in made.methods if entry.name in names)
+    return make_plan(made.model_copy(update={"methods": kept, "claims": ()}))
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        (("ga", "gd", "npo"), ["gd"]),
+        (("dpo", "kl", "kl-balanced"), ["dpo", "kl"]),
+        (("kl",), ["kl"]),
+        (("prompt",), []),
+    ],
+)
+def test_methods_without_reference_scalars_are_measured_where_there_are_any(plan, there, chosen):
+    assert [entry.name for entry in chosen_methods(with_methods(*there))] == chosen
+
+
+@pytest.mark.parametrize(
+    ("there", "unlearn", "other"),
+    [
+        (("ga", "gd", "npo"), 2 / 20 / 16 / 2, 4 / 20 / 32 / 2),
+        (("kl",), 2 / 20 / 16 / 2.5, 1 / 20 / 16 / 2.5),
+        (("prompt",), 4 / 20 / 32, 4 / 20 / 32 / 2),
+    ],
+)
+def test_every_pass_has_a_rate_whatever_the_methods_are(plan, there, unlearn, other):
+    whole = with_methods(*there)
+    found = measure(whole, {}, Clocked()).passes
+    assert found["unlearn"] == pytest.approx(unlearn)
+    assert found["other"] == pytest.approx(other)
+
+
+def test_rates_are_those_of_the_machine_and_give_its_time_back(plan):
+    work = Clocked()
+    found = measure(plan, {system.name: 100 for system in plan.systems}, work)
+    assert found.passes["finetune"] == SECONDS["finetune"] / STEPS / 32
+    assert found.passes["unlearn"] == SECONDS["unlearn"] / STEPS / 16 / 2
+    assert found.passes["other"] == 0, "PO and SIU take the same time in the toy"
+    assert found.round == pytest.approx(3.0, abs=1e-6)
+    # Two engines: an answer of each takes 0.05 s of two.
+    assert found.answer == pytest.approx(0.05, rel=0.01)
+    assert found.start["evaluate"] == pytest.approx(7.0, abs=1.0)
+    assert set(estimate(plan, found)) == {"finetune", "unlearn", "evaluate"}
+
+
+def test_the_cache_of_the_probe_is_its_own_and_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "picture").touch()
+    with own_cache():
+        inside = cache_root()
+        assert inside == tmp_path / "scratch" / "probe"
+        assert (inside / "data" / "picture").is_file(), "what was fetched is shared"
+        (inside / "artifacts").mkdir()
+    assert cache_root() == tmp_path
+    assert not inside.exists()
+    assert (tmp_path / "data" / "picture").is_file()
+
+
+def test_nothing_is_measured_with_a_base_or_record_that_cannot_be_used(plan, monkeypatch):
+    from kit.errors import ModelError
+
+    def refused(plan):
+        raise ModelError("no base", remedy="fetch it")
+
+    monkeypatch.setattr(probes.LOCAL, "require_ready", refused)
+    monkeypatch.setattr(probes, "measure", lambda *given: pytest.fail("measured"))
+    with pytest.raises(ModelError):
+        probe(plan)
+    assert not (Path(os.environ["PEBENCH_CACHE"]) / "scratch" / "probe").exists()
