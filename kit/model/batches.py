@@ -56,12 +56,7 @@ class Batcher:
     def __init__(
         self, processor: Any, device: torch.device, cache_bytes: int = PROMPT_CACHE_BYTES
     ) -> None:
-        tokenizer = processor.tokenizer
-        # Padding is out of attention: without a token for it, any other does.
-        filler = (
-            tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        )
-        self._device, self._pad = device, filler
+        self._device, self._pad = device, padding_token(processor.tokenizer)
         self._encoder = PromptEncoder(processor)
         self._prompt = ByteBoundedCache(self._encoder, Encoded.bytes, cache_bytes)
         self._answer = lru_cache(maxsize=2048)(self._encoder.answer)
@@ -116,6 +111,12 @@ class Batcher:
         for name in sorted({name for prompt in prompts for name in prompt.images}):
             inputs[name] = _joined([p.images[name] for p in prompts if name in p.images])
         return {name: tensor.to(self._device) for name, tensor in inputs.items()}
+
+
+def padding_token(tokenizer: Any) -> int:
+    """Return the token that fills a batch: padding is out of attention, so any token does."""
+    own = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if own is None else own)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

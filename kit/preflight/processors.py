@@ -71,13 +71,12 @@ def require_processor(processor: Any, vocabulary: int) -> ProcessorFacts:
         ModelError: tokens, a chat template or the patch size are missing, or the template fails.
     """
     tokenizer = processor.tokenizer
-    for name in ("eos_token", "pad_token"):
-        if getattr(tokenizer, f"{name}_id") is None:
-            raise ModelError(
-                f"the tokenizer of the base has no {name}",
-                expected=f'"{name}" in tokenizer_config.json',
-                remedy=f'set "{name}" in tokenizer_config.json, {OWN_COPY}',
-            )
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            "the tokenizer of the base has no eos_token",
+            expected='"eos_token" in tokenizer_config.json',
+            remedy=f'set "eos_token" in tokenizer_config.json, {OWN_COPY}',
+        )
     if len(tokenizer) > vocabulary:
         raise ModelError(
             "the tokenizer has more tokens than the model",

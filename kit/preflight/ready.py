@@ -10,6 +10,8 @@ from kit.artifacts import cache_root, write_json
 from kit.benchmarks import load as load_benchmark
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
+from kit.gpus import gpus
+from kit.model.families import check_engine, family_in
 from kit.plan.digests import base_digest, records_digest
 from kit.plan.jobs import Plan
 from kit.plan.sizes import BaseSizes
@@ -59,9 +61,12 @@ def require_base(manifest: Manifest) -> BaseFacts:
     """Check weight files, modules and processor of a base; the files have been verified before.
 
     Raises:
-        ModelError: the base cannot be used.
+        ModelError: the base cannot be used, or the engine does not serve its family.
         ManifestError: evaluation.max_model_len is more than the base was made for.
     """
+    evaluation = manifest.evaluation
+    family = family_in(base_folder(manifest))
+    check_engine(family, evaluation.engine, evaluation.serving, gpu=bool(gpus()))
     found = _once(base_path(manifest), lambda: _examine(manifest))
     facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
     positions, wanted = found["positions"], manifest.evaluation.max_model_len

@@ -189,3 +189,13 @@ def test_data_that_was_not_fetched_is_no_fault_of_the_records(experiment):
     made = experiment.manifest()
     shutil.rmtree(experiment.data)
     assert "not fetched yet" in examine_records(make_plan(made)).found
+
+
+def test_an_engine_that_does_not_serve_the_family_is_refused_before_training(experiment):
+    """vLLM has no LoRA for LLaVA-OneVision. The check comes before the model is built."""
+    experiment.config(
+        model_type="llava_onevision", vision_config={"model_type": "siglip_vision_model"}
+    )
+    with pytest.raises(ModelError, match="serves no LoRA adapters on LLaVA-OneVision") as caught:
+        ready.require_base(experiment.manifest(engine="vllm", serving="adapters"))
+    assert 'evaluation.engine = "transformers"' in caught.value.remedy

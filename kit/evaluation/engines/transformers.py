@@ -16,7 +16,7 @@ from kit.evaluation.engines import Adapters, Answer, Engine, Key, Reading, Reque
 from kit.experiment.manifest import Manifest
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
-from kit.model.batches import BATCH, Batcher
+from kit.model.batches import BATCH, Batcher, padding_token
 from kit.model.decoding import end_tokens, greedy, require_plain, use_only
 from kit.model.lora import load_adapter
 from kit.model.memory import HalvingBatches, release
@@ -38,7 +38,7 @@ class TransformersEngine:
         self._batches = HalvingBatches(BATCH, "questions")
         self._ends = end_tokens(base, processor)
         limit = manifest.evaluation.max_new_tokens
-        self._greedy = greedy(self._ends, self._tokenizer.pad_token_id, limit)
+        self._greedy = greedy(self._ends, padding_token(self._tokenizer), limit)
         use_only(self._base, self._greedy)
         self._checked = False
         # The second look needs a base of its own.
