@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from kit.artifacts import PROJECT, project_path
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.model.families import CONFIG, family_in
@@ -19,7 +20,7 @@ def preview(manifest: Manifest) -> tuple[Plan, list[str]]:
     so everything is to be done.
 
     Raises:
-        ManifestError: as `make_plan`, but for missing lists.
+        ManifestError: as `make_plan`, but for missing lists of what is fetched.
         ModelError: the base's config.json is there and names a family that is not supported.
     """
     if (base_folder(manifest) / CONFIG).is_file():
@@ -43,8 +44,16 @@ def preview(manifest: Manifest) -> tuple[Plan, list[str]]:
 
 
 def _has_list(source: SourceSection) -> bool:
+    """Return whether a list exists; an embedded dataset is drawn by this version and must have it.
+
+    Raises:
+        ManifestError: the list of an embedded dataset, or of a folder of the kit, is missing.
+    """
     try:
         list_of(source)
     except ManifestError:
+        own = source.folder and project_path(source.folder).is_relative_to(PROJECT / "kit")
+        if source.embedded or own:
+            raise
         return False
     return True

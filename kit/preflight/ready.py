@@ -61,12 +61,12 @@ def require_base(manifest: Manifest) -> BaseFacts:
     """Check weight files, modules and processor of a base; the files have been verified before.
 
     Raises:
-        ModelError: the base cannot be used, or the engine does not serve its family.
+        ModelError: the base cannot be used, or evaluation.engine does not serve it.
         ManifestError: evaluation.max_model_len is more than the base was made for.
     """
-    evaluation = manifest.evaluation
+    asked = manifest.evaluation
     family = family_in(base_folder(manifest))
-    check_engine(family, evaluation.engine, evaluation.serving, gpu=bool(gpus()))
+    check_engine(family, asked.engine, asked.serving, gpu=bool(gpus()))
     found = _once(base_path(manifest), lambda: _examine(manifest))
     facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
     positions, wanted = found["positions"], manifest.evaluation.max_model_len

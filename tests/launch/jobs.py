@@ -41,4 +41,5 @@ def smoke_text() -> str:
 def gpu_text() -> str:
     """A manifest that needs a GPU, a token and a local folder."""
     text = smoke_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
+    text = text.replace('serving = "merged"', 'serving = "adapters"')
     return text.replace("\n[split]", GATED, 1)

@@ -136,6 +136,13 @@ def test_a_base_or_picture_that_cannot_be_used_ends_everything_before_training(
     assert not list((experiment.root / "cache" / "artifacts").glob("finetune-*"))
 
 
+def test_an_engine_that_does_not_serve_the_base_is_refused_before_training(experiment, monkeypatch):
+    monkeypatch.setattr(ready, "gpus", list)
+    experiment.config(model_type="gemma3", text_config=None, vision_config=None)
+    with pytest.raises(ModelError, match="does not serve Gemma 3 on a CPU"):
+        ready.require_base(experiment.manifest(engine="vllm"))
+
+
 def test_a_context_that_no_record_fits_into_or_no_base_has_is_refused(experiment):
     with pytest.raises(ManifestError, match="longer than the context") as caught:
         ready.require_ready(make_plan(experiment.manifest(max_model_len=20)))

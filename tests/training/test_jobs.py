@@ -167,6 +167,13 @@ def test_scalars_that_are_computed_together_do_not_depend_on_who_asks_first(
 ):
     """As on a GPU, in batches of three of the four forget records."""
     model, found = source_of(worker, job("dpo", vanilla))._model, []
+    groups = []
+
+    def watched(model, batch):
+        groups.append(batch.record_ids)
+        return answer_distribution(model, batch)
+
+    monkeypatch.setattr(reference_scalars, "answer_distribution", watched)
     for together, order in ((3, (0, 1, 2, 3)), (3, (3, 2, 1, 0)), (1, (0, 1, 2, 3))):
         monkeypatch.setattr(steps_of_jobs, "_together", lambda *_, n=together: n)
         copy = tmp_path / f"cache-{len(found)}"
@@ -175,6 +182,10 @@ def test_scalars_that_are_computed_together_do_not_depend_on_who_asks_first(
         source = worker.source(job("dpo", vanilla), model)
         given = {n: list(source.steps(n, SIZE)) for n in order}
         found.append([step for n in sorted(given) for step in given[n]])
+        forget = worker.benchmark.splits["both"].forget
+        fixed = {forget[start : start + together] for start in range(0, 4, together)}
+        assert set(groups) == fixed
+        groups.clear()
     for one, two, alone in zip(*found, strict=True):
         for name in ("forget_reference", "refusal_reference"):
             assert torch.equal(getattr(one, name), getattr(two, name))
