@@ -2,15 +2,20 @@
 
 import os
 import sys
+import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from kit.console import waiting
 from kit.errors import EnvironmentFault
+from kit.evaluation.engines import vllm_settings
 from kit.evaluation.engines.vllm_settings import (
     engine_arguments,
     open_engine,
+    room_to_leave,
     set_environment,
     utilization,
 )
@@ -83,6 +88,59 @@ def test_batch_invariance_is_the_manifest_s_to_decide(card, wanted, value):
     card.setenv("VLLM_BATCH_INVARIANT", "1")
     set_environment(smoke(batch_invariant=wanted))
     assert os.environ["VLLM_BATCH_INVARIANT"] == value
+
+
+@pytest.mark.parametrize(("serving", "value"), [("adapters", "1"), ("merged", "0")])
+def test_on_a_card_the_engine_s_core_has_a_process_unless_weights_are_handed_over(
+    card, serving, value
+):
+    card.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    card.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "7")
+    set_environment(smoke(serving=serving))
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == value
+    card.setattr(torch.cuda, "is_available", lambda: False)
+    set_environment(smoke(serving=serving))
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0", "on a CPU it would take a core"
+
+
+def test_greedy_decoding_compiles_no_sampler(card):
+    card.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    card.setenv("VLLM_USE_FLASHINFER_SAMPLER", "1")
+    set_environment(smoke())
+    assert os.environ["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
+
+
+def sized(folder, size):
+    """Write an empty weight file of so many bytes; it takes no room on the disk."""
+    with (folder / "model.safetensors").open("wb") as stream:
+        stream.truncate(size)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("card_gib", "together"), [(24, False), (40, True), (80, True)], ids=["24", "40", "80"]
+)
+def test_beside_an_engine_of_llava_the_second_look_fits_into_40_gb_and_not_into_24(
+    card, tmp_path, card_gib, together
+):
+    """14.1 GB served, 8.3 for the 4-bit base, 6 for the engine's work: 28.5 GB."""
+    card.setattr(torch.cuda, "mem_get_info", lambda: (card_gib * GIB, card_gib * GIB))
+    room = room_to_leave(sized(tmp_path, 14_100_000_000))
+    assert (room is not None) == together
+    if room is not None:
+        assert room == pytest.approx(8.3e9, rel=0.01)
+        left = engine_arguments(smoke(), tmp_path, [], room)["gpu_memory_utilization"]
+        assert left * card_gib * GIB <= card_gib * GIB - room
+
+
+def test_an_engine_that_starts_for_long_says_so(monkeypatch, tmp_path, capfd):
+    def slow(**_):
+        time.sleep(0.3)
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=slow))
+    monkeypatch.setattr(vllm_settings, "waiting", partial(waiting, every_seconds=0.1))
+    open_engine(engine_arguments(smoke(), tmp_path, []))
+    assert "the engine is starting" in capfd.readouterr().err
 
 
 def test_a_card_that_cannot_be_batch_invariant_is_named(card):

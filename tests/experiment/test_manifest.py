@@ -303,3 +303,13 @@ def test_what_cannot_be_extended_is_named(tmp_path, named):
     short.write_text(f'extends = {named}\nname = "short"\n')
     with pytest.raises(ManifestError, match=r"nothing.toml does not exist|`extends` is not|read"):
         load_manifest(short)
+
+
+def test_merged_weights_in_bfloat16_are_refused_because_they_lose_small_updates():
+    """Between 1 and 2, bfloat16 holds 128 values: an update of 0.003 is rounded away."""
+    document = changed("model.compute_dtype", "bfloat16")
+    document["evaluation"]["serving"] = "merged"
+    error = refusal(document)
+    assert "evaluation.serving = 'adapters'" in error.remedy
+    document["evaluation"]["serving"] = "adapters"
+    assert parse_manifest(document, "x.toml").model.compute_dtype == "bfloat16"
