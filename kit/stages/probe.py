@@ -24,7 +24,7 @@ from kit.stages.work import LOCAL, LocalWork
 from kit.stages.workers import isolated
 
 STEPS = 20
-FEW, MORE = 8, 32  # records of a column in the two evaluations: about 64 and 256 answers a system
+FEW, MORE = 8, 64  # records of a column in the two evaluations: about 60 and 400 answers a system
 KEPT = ("data", "vllm")  # folders of the cache that the probe shares
 
 
