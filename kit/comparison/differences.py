@@ -7,6 +7,7 @@ import pandas as pd
 
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
+from kit.experiment.manifest_file import is_default
 from kit.names import show
 from kit.result.layout import RECORDS, SETS
 from kit.result.made_by import kit_of
@@ -180,11 +181,21 @@ def _configuration(
     for found in _items("configuration", here, there):
         if found.what.startswith("claims"):
             continue  # `changed_claims` lists these
+        if _is_later_key(found):
+            continue
         shown = found.what.startswith(PRESENTATION) or found.what.endswith(".label")
         if shown:
             yield Difference("presentation", found.what, found.ours, found.reference, False)
         else:
             yield found
+
+
+def _is_later_key(found: Difference) -> bool:
+    """Return whether one manifest lacks a key that is at its default in the other."""
+    if NOTHING not in (found.ours, found.reference):
+        return False
+    value = found.reference if found.ours == NOTHING else found.ours
+    return is_default(found.what, value)
 
 
 def _flat(value: object, place: str) -> Iterator[tuple[str, object]]:

@@ -113,6 +113,27 @@ def _section(place: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
+def is_default(place: str, value: object) -> bool:
+    """Return whether a manifest without this key means the same.
+
+    Keys that a later version of the kit has added do nothing at their default.
+
+    Args:
+        place: dotted path of the key; items of a list are addressed by name or number.
+        value: of the key, as in JSON.
+    """
+    *sections, key = place.split(".")
+    model: Any = Manifest
+    for part in sections:
+        fields = getattr(model, "model_fields", {})
+        if part in fields:
+            model = LISTS.get(part, fields[part].annotation)
+    field = getattr(model, "model_fields", {}).get(key)
+    if field is None or field.is_required():
+        return False
+    return bool(field.default == value)
+
+
 def _check_source(source: SourceSection, origin: str) -> None:
     given = [name for name in ("embedded", "folder", "repo") if getattr(source, name)]
     if len(given) > 1 or not (given or source.mirrors):

@@ -241,6 +241,17 @@ def test_every_difference_is_told_once_and_what_matters_first(one_seed, other):
     assert (margin.ours, margin.reference) == (0.1, 0.0)
 
 
+def test_a_key_of_a_later_version_matters_only_where_it_is_not_at_its_default(one_seed, other):
+    def later(run):
+        run["manifest"]["unlearn"] = {"lora_dtype": "float32", "vision_cache_bytes": 7}
+        run["manifest"]["model"] = {"max_pixels": None}
+
+    found = held(finish(other, later), one_seed).differences
+    told = {d.what for d in found if d.kind == "configuration"}
+    assert "unlearn.vision_cache_bytes" in told
+    assert not told & {"unlearn.lora_dtype", "model.max_pixels"}
+
+
 def test_the_claims_are_those_of_the_reference_whatever_the_result_claims(one_seed, other):
     def softer(run):
         run["manifest"]["claims"] = [{**CLAIMS[1], "at_least": 0.01}]
