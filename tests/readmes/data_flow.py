@@ -55,7 +55,7 @@ MAKE = (
     Box("Data, base model", ("every byte listed", "in checksums/"), "fetch"),
     Box("Vanilla model", ("and retain-only: LoRA", "on a 4-bit base"), "finetune"),
     Box("Unlearned models", ("one adapter for each", "method, target, seed"), "unlearn"),
-    Box("Answers", ("of every model; a", "second engine agrees"), "evaluate"),
+    Box("Answers", ("of every model; a", "second look agrees"), "evaluate"),
 )
 CHECK = (
     Box("Rows and claims", ("95 % intervals,", "verdicts, one page"), "report"),
