@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kit.errors import GuardError
 from kit.evaluation.engines import Answer
 from kit.plan.jobs import System
 from kit.result.layout import ANSWERS
@@ -36,6 +37,24 @@ def write_answers(answers: Iterable[Answer], folder: Path) -> None:
 
 
 def read_token_ids(system: System) -> dict[str, tuple[int, ...]]:
-    """Return record id -> the tokens that the engine generated, the end token included."""
-    rows = pq.read_table(system.answers.path / TOKENS).to_pylist()
-    return {row["record_id"]: tuple(row["ids"]) for row in rows}
+    """Return record id -> the tokens that the engine generated, the end token included.
+
+    Raises:
+        GuardError: the file is missing or damaged, or is not of the answers beside it.
+    """
+    folder = system.answers.path
+    try:
+        rows = pq.read_table(folder / TOKENS, schema=TOKENS_SCHEMA).to_pylist()
+        answers = pq.read_table(folder / FILE, columns=["record_id", "tokens"]).to_pylist()
+        ids = {row["record_id"]: tuple(row["ids"]) for row in rows}
+        lengths = {row["record_id"]: row["tokens"] for row in answers}
+        if {name: len(each) for name, each in ids.items()} != lengths or 0 in lengths.values():
+            raise ValueError(f"{TOKENS} and {FILE} are not of the same answers")
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        raise GuardError(
+            f"the stored answers of {system.name} are damaged, so they cannot be checked",
+            expected=f"{FILE} and {TOKENS} in {folder}",
+            found=str(error).splitlines()[0][:300],
+            remedy="remove this folder and run `./run.sh evaluate` again: it answers once more",
+        ) from None
+    return ids

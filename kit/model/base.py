@@ -7,7 +7,7 @@ model with a second adapter. The reference is the same model with the second ada
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from transformers import (
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
 from kit.model.decoding import ends_of, use_only
-from kit.model.families import Family, family_in
+from kit.model.families import CONFIG, Family, family_in
 from kit.model.pixels import limit_pixels
 from kit.model.weights import as_storage_errors, save_weights
 
@@ -53,7 +53,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
     """Load the base in NF4 with double quantisation, frozen, ready for adapters.
 
     Raises:
-        ModelError: the folder holds no model of a supported family.
+        ModelError: the folder holds no model of a supported family, or not all of its weights.
     """
     family = family_in(path)
     dtype = getattr(torch, section.compute_dtype)
@@ -65,8 +65,9 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
         llm_int8_skip_modules=list(family.full_precision),
     )
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
             path,
+            output_loading_info=True,
             quantization_config=quantization,
             dtype=dtype,
             attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
@@ -79,6 +80,8 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             found=str(error).splitlines()[0],
             remedy="restore the weights from the repository, or rebuild: ./run.sh smoke-base",
         ) from None
+    model, about = loaded  # a pair, since the report on loading was asked for
+    _require_all_weights(path, about["missing_keys"])
     for module in model.modules():
         if isinstance(module, Linear4bit):
             # In eval mode this kernel repacks the weight in place, permanently and without a
@@ -87,6 +90,17 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
     _check_quantised(model, family)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
     return frozen
+
+
+def _require_all_weights(path: Path, missing: Collection[str]) -> None:
+    """Refuse a base with weights that transformers has drawn at random: they are in no file."""
+    if missing:
+        raise ModelError(
+            f"the weight files in {path} do not hold all weights of the model",
+            expected=f"weights for every module that {CONFIG} describes",
+            found=f"{len(missing)} are missing, such as {min(missing)}",
+            remedy=f"fetch {CONFIG} and all *.safetensors files of one revision of the base",
+        )
 
 
 def language_layers(model: torch.nn.Module, family: Family) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, GenerationConfig
 
-from kit.errors import GuardError
+from kit.errors import GuardError, ModelError
 from kit.model.prompts import answer_end
 
 FILE = "generation_config.json"
@@ -20,15 +20,36 @@ def end_tokens(folder: Path, processor: Any) -> list[int]:
     """Return the tokens that end an answer, sorted.
 
     They are all published ones, the tokenizer's, and the one that ends answers in training.
+
+    Raises:
+        ModelError: generation_config.json cannot be read.
     """
     if (folder / FILE).is_file():
-        published = GenerationConfig.from_pretrained(folder).eos_token_id
+        published = _published_ends(folder)
     else:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         published = config.get_text_config().eos_token_id
     given = published if isinstance(published, list) else [published]
     ends = {processor.tokenizer.eos_token_id, answer_end(processor)}
     return sorted({*given, *ends} - {None})
+
+
+def _published_ends(folder: Path) -> Any:
+    try:
+        ends = GenerationConfig.from_pretrained(folder).eos_token_id
+        if any(
+            not isinstance(end, int) for end in (ends if isinstance(ends, list) else [ends or 0])
+        ):
+            raise ValueError(f"eos_token_id = {ends!r}")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{folder / FILE} cannot be used",
+            expected="settings of generation as JSON; only its end tokens count",
+            found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
+            remedy="restore it from the repository, or correct it in a copy of the base that "
+            "[model.source] names as `folder`, with its own list of checksums",
+        ) from None
+    return ends
 
 
 def greedy(ends: list[int], pad: int, max_new_tokens: int) -> GenerationConfig:

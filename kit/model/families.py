@@ -129,7 +129,14 @@ def family_of(config: Mapping[str, Any]) -> Family:
     Raises:
         ModelError: the kit cannot train or serve such a model.
     """
-    name = str(config.get("model_type", "none"))
+    if "model_type" not in config:
+        raise ModelError(
+            f"{CONFIG} of the base does not name its family",
+            expected=f"model_type: one of {', '.join(FAMILIES)}",
+            found=f"keys such as {', '.join(sorted(map(str, config))[:3]) or 'none'}",
+            remedy="restore it from the repository of the base",
+        )
+    name = str(config["model_type"])
     if name not in FAMILIES:
         reason = UNSUPPORTED.get(name, "it was never tried")
         raise ModelError(

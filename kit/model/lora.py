@@ -9,10 +9,10 @@ import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from kit.errors import ModelError
+from kit.model.adapter_files import AGAIN, StoredAdapter, read_adapter
 from kit.model.weights import as_storage_errors, save_weights
 from kit.result.layout import WEIGHTS
 
@@ -94,12 +94,44 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
 
 
 def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
-    """Attach a stored adapter to the model, frozen and active."""
-    config = LoraConfig.from_pretrained(str(folder))
-    adapted = _attach(model, name, config)
-    set_peft_model_state_dict(adapted, load_file(folder / WEIGHTS), adapter_name=name)
+    """Attach a stored adapter to the model, frozen and active.
+
+    Raises:
+        ModelError: the adapter is damaged, or it was trained on another base.
+    """
+    stored = read_adapter(folder)
+    try:
+        adapted = _attach(model, name, LoraConfig.from_pretrained(str(folder)))
+    except (ValueError, TypeError) as error:
+        raise _of_another_base(folder, str(error)) from None
+    _require_own(stored, adapter_state(adapted, name))
+    set_peft_model_state_dict(adapted, stored.weights, adapter_name=name)
     activate(adapted, [*_adapters(adapted, name), name])
     return adapted
+
+
+def _require_own(stored: StoredAdapter, wanted: dict[str, torch.Tensor]) -> None:
+    """Refuse weights that PEFT would skip in silence, or fill a module with its random start."""
+    shapes, given = (
+        {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        for weights in (wanted, stored.weights)
+    )
+    if wrong := sorted(n for n in {*shapes, *given} if shapes.get(n) != given.get(n)):
+        first = wrong[0]
+        raise _of_another_base(
+            stored.folder,
+            f"{len(wrong)} matrices differ: {first} is "
+            f"{given.get(first, 'missing')}, the model's is {shapes.get(first, 'missing')}",
+        )
+
+
+def _of_another_base(folder: Path, found: str) -> ModelError:
+    return ModelError(
+        f"the adapter in {folder} does not fit the model",
+        expected="an adapter that was trained on this base, with the same model.lora_modules",
+        found=found.splitlines()[0][:300],
+        remedy=AGAIN,
+    )
 
 
 def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:

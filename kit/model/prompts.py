@@ -17,6 +17,8 @@ from kit.model.images import open_image
 
 # What the processor says of each token, such as whether it belongs to an image.
 KINDS = ("mm_token_type_ids", "token_type_ids")
+# Names of a processor's tokens that stand for an image or a video, in a prompt or once expanded.
+MEDIA = ("image_token", "video_token", "boi_token")
 Message = dict[str, object]
 TOKENS = ("input_ids", "attention_mask")
 
@@ -85,7 +87,7 @@ def _rendered(processor: Any, messages: list[Message], **options: bool) -> str:
             "the base's chat template gives no prompt for a question and an answer",
             expected="a template for messages of user and assistant, whose content is a list of "
             "image and text",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            found=_first_line(error),
             remedy="use a checkpoint with a chat template for dialogues (chat_template.jinja): "
             "usually the one whose name ends in -it, -Instruct or -hf",
         ) from None
@@ -116,20 +118,24 @@ class PromptEncoder:
 
     Raises:
         ModelError: the tokenizer puts a token behind the prompt, where the answer has to follow, or
-            the chat template leaves out the image.
+            the chat template leaves out the image or the question.
     """
 
     def __init__(self, processor: Any) -> None:
         self._processor, self._tokenizer = processor, processor.tokenizer
+        self._media = [mark for name in MEDIA if (mark := getattr(processor, name, None))]
         _require_open_end(processor.tokenizer)
         _require_image_mark(processor)
+        _require_question(processor)
 
     def __call__(self, image: Path | None, question: str) -> Encoded:
         """Return the prompt as the model reads it: image tokens expanded, image inputs beside.
 
         Raises:
-            DataError: the image cannot be read, or the processor cannot take it.
+            DataError: the image cannot be read, the processor cannot take it, or the question holds
+                a token that stands for an image.
         """
+        self._require_words(question)
         prompt = chat_prompt(self._processor, question, with_image=image is not None)
         # Only the processor knows how many tokens an image of this size becomes.
         encoded = self._encoded(prompt, image)
@@ -138,14 +144,35 @@ class PromptEncoder:
         return Encoded(encoded["input_ids"][0].tolist(), kinds, images)
 
     def compact(self, question: str, *, with_image: bool) -> list[int]:
-        """Return the prompt's tokens with one placeholder for the image, as engines expect them."""
+        """Return the prompt's tokens with one placeholder for the image, as engines expect them.
+
+        Raises:
+            DataError: the question holds a token that stands for an image.
+        """
+        self._require_words(question)
         prompt = chat_prompt(self._processor, question, with_image=with_image)
         return self._tokens(prompt, special=self._adds(prompt))
 
     def answer(self, question: str, answer: str, *, with_image: bool) -> list[int]:
-        """Return the tokens that follow the prompt for `answer`, end token included."""
+        """Return the tokens that follow the prompt for `answer`, end token included.
+
+        Raises:
+            DataError: question or answer hold a token that stands for an image.
+        """
+        self._require_words(question, answer)
         text = answer_text(self._processor, question, answer, with_image=with_image)
         return self._tokens(text, special=False)
+
+    def _require_words(self, *texts: str) -> None:
+        """Refuse a text in which the processor would see a second image."""
+        for text in texts:
+            if mark := next((mark for mark in self._media if mark in text), None):
+                raise DataError(
+                    f"a question or an answer holds {mark!r}, which stands for an image",
+                    expected="words alone: the chat template writes where the image is",
+                    found=repr(text[:200]),
+                    remedy="write it in another way in the data, or leave the record out",
+                )
 
     def _adds(self, prompt: str) -> bool:
         """Return whether the tokenizer adds its special tokens, as in `apply_chat_template`."""
@@ -159,11 +186,11 @@ class PromptEncoder:
         picture = open_image(image)
         try:
             return self._processor(images=picture, **given)
-        except (ValueError, ArithmeticError, IndexError, RuntimeError) as error:
+        except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:
             raise DataError(
                 f"the processor of the base model cannot take the image {image}",
                 expected="an image of a size that the model's family accepts",
-                found=f"{picture.width} x {picture.height} pixels: {str(error).splitlines()[0]}",
+                found=f"{picture.width} x {picture.height} pixels: {_first_line(error)}",
                 remedy="choose another base model, or leave the record out of the dataset",
             ) from None
 
@@ -182,6 +209,21 @@ def _require_image_mark(processor: Any) -> None:
         )
 
 
+def _require_question(processor: Any) -> None:
+    one, other = (chat_prompt(processor, word, with_image=True) for word in ("Who?", "Where?"))
+    if one == other:
+        raise ModelError(
+            "the base's chat template leaves out the question",
+            expected="the text of the user's message",
+            found=repr(one),
+            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def _require_open_end(tokenizer: Any) -> None:
     text = "a prompt"
     bare = list(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -191,5 +233,7 @@ def _require_open_end(tokenizer: Any) -> None:
             "the tokenizer adds a token behind a prompt, so no answer can follow",
             expected=f"{bare}, perhaps after special tokens",
             found=str(whole),
-            remedy="switch it off in the base's tokenizer_config.json: add_eos_token = false",
+            remedy="work with a copy of the base, which [model.source] names as `folder`. In its "
+            "tokenizer.json, take the end token out of post_processor (`single` and `pair`); in "
+            "tokenizer_config.json, set add_eos_token = false",
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.benchmarks.records import Record
 from kit.errors import DataError
-from kit.model.prompts import PromptEncoder
+from kit.model.prompts import Encoded, PromptEncoder
 from kit.preflight.pictures import Size
 
 
@@ -20,10 +20,11 @@ class TokenCounter:
 
     Args:
         sizes: width and height of every picture that will be asked about, in pixels.
+        side: width and height in pixels that the vision tower accepts; None: any.
     """
 
-    def __init__(self, processor: Any, sizes: Mapping[Path, Size]) -> None:
-        self._encoder, self._sizes = PromptEncoder(processor), sizes
+    def __init__(self, processor: Any, sizes: Mapping[Path, Size], side: int | None = None) -> None:
+        self._encoder, self._sizes, self._side = PromptEncoder(processor), sizes, side
         self._of_size: dict[Size, int] = {}
         self._compact = lru_cache(maxsize=None)(self._count_compact)
         self._answer = lru_cache(maxsize=None)(self._count_answer)
@@ -54,7 +55,9 @@ class TokenCounter:
 
     def _encode(self, image: Path, size: Size) -> int:
         question = "?"
-        added = len(self._encoder(image, question).ids) - self._compact(question, True)
+        encoded = self._encoder(image, question)
+        self._require_side(image, encoded)
+        added = len(encoded.ids) - self._compact(question, True)
         if added < 0:
             raise DataError(
                 f"image {image} becomes no token",
@@ -63,6 +66,20 @@ class TokenCounter:
                 remedy="replace the picture, or remove its row from the data",
             )
         return added
+
+    def _require_side(self, image: Path, encoded: Encoded) -> None:
+        """Refuse a picture that the processor leaves in a size which the vision tower refuses."""
+        pixels = encoded.images.get("pixel_values")
+        if self._side is None or pixels is None or set(pixels.shape[-2:]) == {self._side}:
+            return
+        height, width = pixels.shape[-2:]
+        raise DataError(
+            f"the vision tower cannot take the image {image}",
+            expected=f"{self._side} x {self._side} pixels (vision_config.image_size)",
+            found=f"{width} x {height} pixels, as the processor of the base leaves it",
+            remedy=f"scale all pictures to {self._side} x {self._side} pixels, or choose a base "
+            "whose processor scales them (do_resize)",
+        )
 
     def _count_compact(self, question: str, with_image: bool) -> int:
         return len(self._encoder.compact(question, with_image=with_image))

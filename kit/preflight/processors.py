@@ -118,7 +118,16 @@ def _image_tokens(processor: Any, side: int) -> int:
                 remedy="fetch processor_config.json and preprocessor_config.json of one revision; "
                 "see kit/model/README.md for the families that work",
             ) from None
-    return 1 + len(encoded.ids) - len(encoder.compact(QUESTION, with_image=True))
+    compact = encoder.compact(QUESTION, with_image=True)
+    if encoded.ids == compact:
+        raise ModelError(
+            "the chat template writes no placeholder that the processor knows",
+            expected="one place for the image, such as "
+            f"{getattr(processor, 'image_token', '<image>')!r}, and content as a list of parts",
+            found=repr(chat_prompt(processor, QUESTION, with_image=True)),
+            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
+        )
+    return 1 + len(encoded.ids) - len(compact)
 
 
 def _side(processor: Any) -> int:

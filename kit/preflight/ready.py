@@ -11,13 +11,14 @@ from kit.benchmarks import load as load_benchmark
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
+from kit.model.decoding import end_tokens
 from kit.model.families import check_engine, family_in
 from kit.plan.digests import base_digest, records_digest
 from kit.plan.jobs import Plan
 from kit.plan.sizes import BaseSizes
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.records import RecordTokens, measure_records
-from kit.preflight.structure import read_structure
+from kit.preflight.structure import fixed_side, read_structure
 from kit.preflight.weights import read_weights
 from kit.sources.datasets import base_folder, places
 
@@ -123,6 +124,7 @@ def _examine(manifest: Manifest) -> dict[str, Any]:
     weights = read_weights(folder)
     processor = open_processor(folder, section)
     tokens = require_processor(processor, structure.sizes.vocabulary)
+    end_tokens(folder, processor)  # also those of a generation_config.json that cannot be read
     doubled = weights.in_float32 and section.compute_dtype == "bfloat16"
     notice = "; that is twice the disk of 16 bits, which it is computed in" if doubled else ""
     facts = BaseFacts(
@@ -132,6 +134,7 @@ def _examine(manifest: Manifest) -> dict[str, Any]:
 
 
 def _measure(plan: Plan) -> dict[str, Any]:
-    processor = open_processor(base_folder(plan.manifest), plan.manifest.model)
+    folder = base_folder(plan.manifest)
+    processor = open_processor(folder, plan.manifest.model)
     benchmark = load_benchmark(plan.manifest, places(plan.manifest))
-    return measure_records(plan, processor, benchmark).stored()
+    return measure_records(plan, processor, benchmark, fixed_side(folder)).stored()

@@ -42,8 +42,13 @@ class RecordTokens:
         return asdict(self)
 
 
-def measure_records(plan: Plan, processor: Any, benchmark: Benchmark) -> RecordTokens:
+def measure_records(
+    plan: Plan, processor: Any, benchmark: Benchmark, side: int | None = None
+) -> RecordTokens:
     """Decode every picture and count the tokens of every record that a plan uses.
+
+    Args:
+        side: width and height in pixels that the vision tower accepts; None: any.
 
     Raises:
         DataError: a picture cannot be read or encoded.
@@ -53,7 +58,7 @@ def measure_records(plan: Plan, processor: Any, benchmark: Benchmark) -> RecordT
     trained = {benchmark.records[record_id] for record_id in _trained(benchmark)}
     asked = set(_asked(plan, benchmark))
     pictures = {record.image for record in trained | asked if record.image is not None}
-    counter = TokenCounter(processor, picture_sizes(pictures))
+    counter = TokenCounter(processor, picture_sizes(pictures), side)
     learnt = {record: counter.prompt(record) + counter.answer(record) for record in trained}
     needed = {record: counter.prompt(record) + evaluation.max_new_tokens for record in asked}
     for record, tokens in learnt.items():

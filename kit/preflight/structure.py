@@ -24,6 +24,8 @@ from kit.experiment.manifest import ModelSection
 from kit.model.families import CONFIG, Family, family_in
 from kit.plan.sizes import BaseSizes
 
+FIXED_TOWERS = ("clip_vision_model", "siglip_vision_model")  # one size alone; the rest interpolate
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -75,6 +77,13 @@ def read_structure(folder: Path, section: ModelSection) -> Structure:
     )
     positions = getattr(text, "max_position_embeddings", None)
     return Structure(family.title, sizes, tuple(sorted(lora)), tuple(sorted(quantized)), positions)
+
+
+def fixed_side(folder: Path) -> int | None:
+    """Return the width and height in pixels that the vision tower accepts; None: any."""
+    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+    tower: Any = getattr(config, "vision_config", None)
+    return tower.image_size if getattr(tower, "model_type", "") in FIXED_TOWERS else None
 
 
 def quantize(model: PreTrainedModel, section: ModelSection, family: Family) -> None:

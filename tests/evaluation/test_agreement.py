@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -144,6 +146,42 @@ def test_the_stored_tokens_are_read_with_the_question_as_the_system_was_asked(
     plain = {record_id: record.question for record_id, record in benchmark.records.items()}
     assert all(each.record.question.endswith(plain[each.record.id]) for each in given)
     assert all(each.record.question != plain[each.record.id] for each in given)
+
+
+def lose_the_tokens(folder):
+    (folder / "tokens.parquet").unlink()
+
+
+def cut_the_tokens(folder):
+    path = folder / "tokens.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def drop_an_answer(folder):
+    path = folder / "tokens.parquet"
+    pq.write_table(pq.read_table(path)[1:], path)
+
+
+def shorten_an_answer(folder):
+    path = folder / "tokens.parquet"
+    rows = pq.read_table(path).to_pylist()
+    rows[0]["ids"] = rows[0]["ids"][:-1]
+    pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
+
+
+@pytest.mark.parametrize(
+    "damage", [lose_the_tokens, cut_the_tokens, drop_an_answer, shorten_an_answer]
+)
+def test_stored_answers_that_cannot_be_checked_are_named_with_what_to_do(
+    served, questions, benchmark, damage
+):
+    system = named(served, "vanilla")
+    answer_group([system], serve(served), questions)
+    damage(system.answers.path)
+    with pytest.raises(GuardError, match="stored answers of vanilla are damaged") as caught:
+        sampled_answers(system, benchmark, 6)
+    assert str(system.answers.path) in caught.value.expected
+    assert "remove this folder" in caught.value.remedy
 
 
 def test_the_result_s_answers_have_the_length_that_was_generated(served, questions):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from kit.errors import GuardError
+from kit.errors import GuardError, ModelError
 from kit.evaluation.engines import transformers as engine_module
 from kit.evaluation.engines.transformers import TransformersEngine
 from kit.evaluation.engines.vllm_settings import require_plain as require_plain_settings
@@ -107,6 +107,18 @@ def test_without_published_settings_the_end_token_is_that_of_the_configuration(p
     config["text_config"]["eos_token_id"] = 7
     path.write_text(json.dumps(config))
     assert end_tokens(copy, load_processor(copy)) == [2, 7]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"eos_token_id": ', "[]", '{"eos_token_id": "x"}', '{"num_return_sequences": 2}']
+)
+def test_published_settings_that_cannot_be_read_are_refused_by_name(published, tmp_path, content):
+    copy = shutil.copytree(published, tmp_path / "base")
+    (copy / "generation_config.json").write_text(content)
+    with pytest.raises(ModelError) as caught:
+        end_tokens(copy, load_processor(copy))
+    assert str(copy / "generation_config.json") in caught.value.what
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize(

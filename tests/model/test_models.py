@@ -1,12 +1,14 @@
 """The 4-bit base and its adapters, on a random LLaVA small enough to build for each session."""
 
+import json
+import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration
 
 from kit.errors import ModelError
@@ -15,7 +17,7 @@ from kit.methods import Needs, Step
 from kit.methods.registry import build
 from kit.model.base import dequantized_state, export_base, load_base
 from kit.model.batches import Batcher
-from kit.model.combine import concatenate
+from kit.model.combine import concatenate, merge
 from kit.model.likelihood import answer_distribution, mean_kl
 from kit.model.lora import adapter_state, add_adapter, load_adapter, save_adapter, without
 from kit.training.loop import train
@@ -236,6 +238,10 @@ def test_concatenated_adapters_answer_like_the_stacked_ones(
     save_adapter(model, "vanilla", tmp_path / "1")
     save_adapter(model, "trained", tmp_path / "2")
     assert concatenate([tmp_path / "1", tmp_path / "2"], tmp_path / "both") == 7
+    path = tmp_path / "both" / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    # Engines need names without a path. PEFT would find them in the vision tower as well.
+    path.write_text(json.dumps(config | {"target_modules": LANGUAGE}), encoding="utf-8")
     alone = load_adapter(load_base(tiny_base, section), "both", tmp_path / "both")
     assert torch.allclose(distribution(alone, batch), stacked, atol=1e-5)
     first = load_adapter(load_base(tiny_base, section), "one", tmp_path / "1")
@@ -252,6 +258,73 @@ def test_adapters_on_different_modules_are_not_concatenated(base, tmp_path):
     save_adapter(model, "trained", tmp_path / "2")
     with pytest.raises(ModelError, match="different modules"):
         concatenate([tmp_path / "1", tmp_path / "2"], tmp_path / "both")
+
+
+@pytest.mark.parametrize("module", ["q_proj", "vision_tower", "lm_head"])
+def test_weights_that_are_in_no_file_are_not_drawn_at_random(module, tiny_base, section, tmp_path):
+    copy = shutil.copytree(tiny_base, tmp_path / "base")
+    path = copy / "model.safetensors"
+    weights = load_file(path)
+    del weights[next(name for name in sorted(weights) if module in name)]
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="do not hold all weights") as caught:
+        load_base(copy, section)
+    assert module in caught.value.found
+
+
+def stored(folder, name="adapter_model.safetensors"):
+    return folder / name
+
+
+def of_another_rank(folder, other):
+    shutil.copy(stored(other), folder)
+
+
+def of_fewer_modules(folder, other):
+    weights = load_file(stored(folder))
+    save_file({key: weights[key] for key in sorted(weights) if "q_proj" in key}, stored(folder))
+
+
+def of_a_wider_base(folder, other):
+    weights = load_file(stored(folder))
+    wider = {k: torch.cat([v, v], dim=1) if ".lora_A." in k else v for k, v in weights.items()}
+    save_file(wider, stored(folder))
+
+
+def cut_off(folder, other):
+    stored(folder).write_bytes(stored(folder).read_bytes()[:-50])
+
+
+def without_weights(folder, other):
+    stored(folder).unlink()
+
+
+def without_configuration(folder, other):
+    stored(folder, "adapter_config.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [of_another_rank, of_fewer_modules, of_a_wider_base, cut_off, without_weights,
+     without_configuration],
+)  # fmt: skip
+def test_an_adapter_that_is_damaged_or_of_another_base_is_refused_by_name(
+    damage, base, tiny_base, section, tmp_path
+):
+    model = adapter(adapter(base, "vanilla", rank=4, alpha=8), "trained", rank=3, alpha=3, seed=1)
+    for number, name in enumerate(("vanilla", "trained"), start=1):
+        save_adapter(model, name, tmp_path / str(number))
+    damage(tmp_path / "1", tmp_path / "2")
+    weights = dequantized_state(load_base(tiny_base, section))
+    uses = [lambda: load_adapter(load_base(tiny_base, section), "again", tmp_path / "1")]
+    uses.append(lambda: concatenate([tmp_path / "2", tmp_path / "1"], tmp_path / "both"))
+    if damage is not of_fewer_modules:  # merging knows of no others, but the second look loads it
+        uses.append(lambda: merge([tmp_path / "1"], weights))
+    for use in uses:
+        with pytest.raises(ModelError) as caught:
+            use()
+        assert caught.value.remedy
+        assert str(tmp_path) in str(caught.value)
 
 
 def training(model, batch, folder, name="kl_min"):

@@ -4,11 +4,15 @@ Three tokenizers and templates: no such token (Qwen), one that the tokenizer add
 one that the template writes and the tokenizer would add a second time (Gemma 3).
 """
 
+import json
+
 import pytest
 import torch
 from PIL import Image
+from tokenizers.processors import TemplateProcessing
 
 from kit.errors import DataError, ModelError
+from kit.model.base import load_processor
 from kit.model.batches import Batcher
 from kit.model.images import open_image
 from kit.model.prompts import PromptEncoder, answer_end, answer_text, chat_prompt
@@ -138,6 +142,54 @@ def test_a_template_that_leaves_out_the_image_is_refused(qwen):
     qwen.chat_template = "{% for message in messages %}" + words + "{% endfor %}"
     with pytest.raises(ModelError, match="leaves out the image"):
         PromptEncoder(qwen)
+
+
+def test_a_template_that_leaves_out_the_question_is_refused(qwen):
+    qwen.chat_template = "{% if messages[0]['content'] | length == 2 %}<|image_pad|>{% endif %}Say!"
+    with pytest.raises(ModelError, match="leaves out the question"):
+        PromptEncoder(qwen)
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_5_vl", "internvl", "gemma3", "idefics3"])
+def test_words_that_stand_for_an_image_are_refused_in_questions_and_answers(name, pictures):
+    processor = make_family(name)[0]
+    mark = getattr(processor, "boi_token", processor.image_token)
+    encoder = PromptEncoder(processor)
+    calls = [
+        lambda: encoder(pictures[0], f"What is {mark}?"),
+        lambda: encoder(None, f"What is {mark}?"),
+        lambda: encoder.compact(f"What is {mark}?", with_image=True),
+        lambda: encoder.answer(QUESTION, f"It is {mark}.", with_image=True),
+    ]
+    for call in calls:
+        with pytest.raises(DataError, match="stands for an image") as caught:
+            call()
+        assert repr(mark) in caught.value.what
+        assert caught.value.remedy
+
+
+def test_a_tokenizer_that_adds_an_end_token_works_once_the_remedy_is_followed(tmp_path):
+    llava = make_family("llava")[0]
+    tokenizer = llava.tokenizer
+    ends = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=ends
+    )
+    llava.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="adds a token behind a prompt") as caught:
+        PromptEncoder(load_processor(tmp_path))
+    assert "tokenizer.json, take the end token out of post_processor" in caught.value.remedy
+    path = tmp_path / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("single", "pair"):
+        content["post_processor"][name] = [
+            part for part in content["post_processor"][name]
+            if part.get("SpecialToken", {}).get("id") != "</s>"
+        ]  # fmt: skip
+    path.write_text(json.dumps(content), encoding="utf-8")
+    ids = PromptEncoder(load_processor(tmp_path))(None, QUESTION).ids
+    assert ids[0] == tokenizer.bos_token_id
+    assert ids[-1] != tokenizer.eos_token_id
 
 
 def test_an_image_that_the_processor_cannot_take_is_named(qwen, tmp_path):

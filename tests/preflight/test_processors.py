@@ -63,6 +63,19 @@ def test_a_base_without_a_chat_template_is_refused(mine):
     assert "chat_template.jinja" in error.remedy
 
 
+def test_a_template_without_a_placeholder_that_the_processor_expands_is_refused(mine):
+    """It writes the list of parts as it is, or another family's placeholder."""
+    for said in ("{{ message['content'] }}", "[IMG] {{ message['content'][-1]['text'] }}"):
+        mine.chat_template = "{% for message in messages %}" + said + "{% endfor %}"
+        if "[IMG]" in said:
+            without = "{{ message['content'][-1]['text'] }}"
+            part = "{% if message['content'] | length == 2 %}" + said + "{% else %}" + without
+            mine.chat_template = "{% for message in messages %}" + part + "{% endif %}{% endfor %}"
+        error = refused(mine)
+        assert "no placeholder that the processor knows" in error.what
+        assert "'<image>'" in error.expected
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [

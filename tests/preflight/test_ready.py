@@ -106,6 +106,14 @@ def without_patch_size(experiment):
     path.write_text(json.dumps({**content, "patch_size": None}), encoding="utf-8")
 
 
+def unreadable_generation(experiment):
+    (experiment.base / "generation_config.json").write_text("{", encoding="utf-8")
+
+
+def another_size(experiment):
+    Image.new("RGB", (60, 40)).save(next(experiment.data.rglob("*.png")))
+
+
 def one_pixel(experiment):
     Image.new("RGB", (1, 1)).save(next(experiment.data.rglob("*.png")))
 
@@ -120,6 +128,8 @@ DAMAGES = [
     (cut_off, ModelError, "is cut off"),
     (without_template, ModelError, "chat template gives no prompt"),
     (without_patch_size, ModelError, "patch size"),
+    (unreadable_generation, ModelError, "generation_config.json cannot be used"),
+    (another_size, DataError, "vision tower cannot take the image"),
     (one_pixel, DataError, "too small to show anything"),
     (two_hundred_megapixels, DataError, "has too many pixels"),
 ]
