@@ -53,14 +53,11 @@ def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
 
 def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterator[str]:
     yield ""
-    yield (
-        "time: no estimate, because nobody measured this machine yet: `./run.sh plan MANIFEST "
-        "--probe` does"
-    )
+    yield "time: not measured on this machine yet. `./run.sh plan MANIFEST --probe` measures it."
     if known is None:
         return
     shares = " to ".join(f"{share:.0%}" for share in SHARES)
-    yield f"  by arithmetic alone (operations at an assumed {shares} of the card's peak):"
+    yield f"  an estimate: operations, counted, at an assumed {shares} of a card's peak:"
     for name, least, most in hours(plan, known.sizes, known.record):
         cost = f", {price * least:.0f} to {price * most:.0f} in money" if price else ""
         yield f"  {name}: {least:.1f} to {most:.1f} hours{cost}"
