@@ -55,6 +55,6 @@ def read_token_ids(system: System) -> dict[str, tuple[int, ...]]:
             f"the stored answers of {system.name} are damaged, so they cannot be checked",
             expected=f"{FILE} and {TOKENS} in {folder}",
             found=str(error).splitlines()[0][:300],
-            remedy="remove this folder and run `./run.sh evaluate` again: it answers once more",
+            remedy="remove this folder and run `./run.sh evaluate`: it asks these questions again",
         ) from None
     return ids

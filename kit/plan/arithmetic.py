@@ -1,4 +1,4 @@
-"""Time on GPUs that nobody has measured, by counting operations: a range, not a measurement.
+"""Estimate the time on a GPU that was not measured: operations are counted, the result is a range.
 
 A pass over T tokens takes 2 x weights x T operations forwards and as many backwards, because the
 frozen weights get no gradient; recomputation adds one more forward pass. Only the language model's

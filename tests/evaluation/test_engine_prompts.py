@@ -12,7 +12,7 @@ from kit.stages.workers import isolated
 from tests.evaluation.test_engines import SOURCE, paint_pictures, smoke
 
 QUESTION = "Who is this person?"
-BEGIN = {"tokenizer": True, "template": True, "nobody": False}
+BEGIN = {"tokenizer": True, "template": True, "neither": False}
 
 
 def write_base(folder: Path, who: str) -> Path:
@@ -20,7 +20,7 @@ def write_base(folder: Path, who: str) -> Path:
     base = shutil.copytree(SOURCE, folder / who)
     path = base / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    if who != "nobody":  # also where the template begins with it: it must not be added twice
+    if who != "neither":  # also where the template begins with it: it must not be added twice
         tokenizer["post_processor"] = {
             "type": "TemplateProcessing",
             "single": [
