@@ -4,14 +4,14 @@ A benchmark defines `load(places, manifest) -> Benchmark` and `PROTOCOL`. Everyt
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark
-from kit.errors import unknown
+from kit.errors import ManifestError, unknown
 from kit.experiment.manifest import Manifest
 
 
@@ -49,14 +49,27 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
     return benchmark
 
 
-def protocol(name: str) -> Protocol:
+def protocol(name: str, version: int | None = None) -> Protocol:
     """Return a benchmark's protocol.
 
+    Args:
+        version: that of a stored result; None for the newest.
+
     Raises:
-        ManifestError: there is no such benchmark.
+        ManifestError: there is no such benchmark, or it never had this version.
     """
-    found: Protocol = _module(name).PROTOCOL
-    return found
+    module = _module(name)
+    newest: Protocol = module.PROTOCOL
+    earlier: Sequence[Protocol] = getattr(module, "EARLIER", ())
+    known = {each.version: each for each in (*earlier, newest)}
+    chosen = newest.version if version is None else version
+    if chosen not in known:
+        raise ManifestError(
+            f"this version of the kit has no version {chosen} of the protocol of '{name}'",
+            expected=f"version {' or '.join(map(str, sorted(known)))}",
+            remedy="use a newer version of the kit, or the one that made the result",
+        )
+    return known[chosen]
 
 
 def _module(name: str) -> ModuleType:

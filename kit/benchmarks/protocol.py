@@ -57,9 +57,11 @@ class Protocol:
     """The tables of a benchmark.
 
     `likelihood`: the likelihood of candidate answers is measured. `one_retain_set`: all targets
-    keep the same records, so one retain-only model serves them all. `finetune_follows_split`:
-    `[split]` changes the records that the vanilla model learns, or their order. `reading` explains
-    which direction is better, `comparability` what the numbers can be compared with.
+    keep the same records, so one retain-only model serves them all. `version` rises whenever a
+    result could get other columns or headline metrics; the module of the benchmark keeps earlier
+    protocols in `EARLIER`. `finetune_follows_split`: `[split]` changes the records that the vanilla
+    model learns, or their order. `reading` explains which direction is better, `comparability` what
+    the numbers can be compared with.
     """
 
     parts: Mapping[str, Part]
@@ -70,6 +72,7 @@ class Protocol:
     comparability: tuple[str, ...] = ()
     likelihood: bool = False
     one_retain_set: bool = False
+    version: int = 1
     finetune_follows_split: bool = True
 
     def title(self, target: str, part: str) -> str:

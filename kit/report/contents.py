@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from kit import benchmarks
 from kit.benchmarks.protocol import Protocol
 from kit.errors import MissingStageError
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
@@ -17,11 +16,12 @@ from kit.report.distances import Draws, distance_table
 from kit.report.facts import Facts, column_facts, definition_facts, source_facts
 from kit.report.glance import glance
 from kit.report.health import answer_health
-from kit.report.run_types import Run, as_run
+from kit.report.run_types import as_run
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
 from kit.result.layout import CLAIMS, ROWS, RUN
 from kit.result.made_by import kit_of
+from kit.result.run_file import protocol_of
 from kit.result.tables import ROW_TYPES
 
 # Of report.json. It rises whenever an equal result could get other numbers or another structure;
@@ -62,10 +62,10 @@ def read_contents(results: Path) -> Contents:
             f"{results / ROWS} does not exist", remedy="run `evaluate` for this manifest first"
         )
     rows = read_parquet(results / ROWS).astype(ROW_TYPES)
-    run: Run = json.loads((results / RUN).read_text(encoding="utf-8"))
+    run = json.loads((results / RUN).read_text(encoding="utf-8"))
     claims = results / CLAIMS
     entries = json.loads(claims.read_text(encoding="utf-8"))["claims"] if claims.is_file() else []
-    protocol = benchmarks.protocol(run["manifest"]["benchmark"]["loader"])
+    protocol = protocol_of(run)
     return make_contents(run, protocol, rows, entries, measure(**inputs, protocol=protocol))
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from pydantic import TypeAdapter, ValidationError
@@ -53,15 +54,42 @@ def read_run(data: bytes) -> dict[str, object]:
     return run
 
 
+@dataclass(frozen=True)
+class Versions:
+    """The versions of the definitions that a result was made with.
+
+    `protocol` is that of its benchmark (`kit.benchmarks`), `interval` that of the printed intervals
+    (`kit.metrics.statistics`). A result from before kit 0.3.0 states neither, and both are 1.
+    """
+
+    protocol: int = 1
+    interval: int = 1
+
+
+def versions_of(run: Mapping[str, object]) -> Versions:
+    """Return the versions of the definitions that a run.json names.
+
+    Raises:
+        VerificationError: they are not one whole number for each definition.
+    """
+    stated = run.get("versions", {})
+    known = {field.name for field in fields(Versions)}
+    if not isinstance(stated, dict) or not all(type(each) is int for each in stated.values()):
+        raise unusable(RUN, "its versions are not whole numbers")
+    if stated and stated.keys() != known:
+        raise unusable(RUN, f"its versions are not those of {', '.join(sorted(known))}")
+    return Versions(**stated)
+
+
 def protocol_of(run: Mapping[str, object]) -> Protocol:
-    """Return the protocol of the benchmark that a run.json names.
+    """Return the protocol of the benchmark that a run.json names, in the version that it names.
 
     Raises:
         VerificationError: it names none that this version of the kit has.
     """
     loader = _mapping(_mapping(run, "manifest"), "benchmark").get("loader")
     try:
-        return benchmarks.protocol(str(loader))
+        return benchmarks.protocol(str(loader), versions_of(run).protocol)
     except KitError as error:
         raise unusable(RUN, error.what) from None
 

@@ -19,11 +19,13 @@ from kit.result.limits import require_sane_size, require_sane_systems
 from kit.result.made_by import Kit, kit_of
 from kit.result.run_file import (
     System,
+    Versions,
     claims_of,
     interval_settings,
     protocol_of,
     read_run,
     systems_of,
+    versions_of,
 )
 from kit.result.schemas import require_schema
 from kit.result.sizes import most_bytes, require_small_report
@@ -57,6 +59,7 @@ class StoredResult:
 
     run: Mapping[str, object]
     kit: Kit
+    versions: Versions
     protocol: Protocol
     systems: Sequence[System]
     claims: tuple[ClaimSection, ...]
@@ -122,6 +125,7 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     return StoredResult(
         run=run,
         kit=kit_of(run),
+        versions=versions_of(run),
         protocol=protocol,
         systems=systems,
         claims=claims,

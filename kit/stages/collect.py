@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from kit.result.layout import (
     WEIGHTS,
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
+from kit.result.run_file import Versions
 from kit.result.tables import SCHEMAS
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
@@ -195,12 +197,18 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
             }
             for system in plan.systems
         ],
+        "versions": asdict(_versions(plan)),
         "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),
         "guards": {"canary": canaries(plan.systems), "agreement": agreement(plan.systems)},
         "attempts": read_attempts(plan.manifest),
     }
+
+
+def _versions(plan: Plan) -> Versions:
+    """Return the versions of the definitions that today's kit measures with."""
+    return Versions(protocol=protocol_of(plan.manifest.benchmark.loader).version)
 
 
 def _job(artifact: Artifact) -> dict[str, Any]:
