@@ -28,10 +28,14 @@ class Concept(StrEnum):
 
 
 class Column(StrEnum):
-    """The purpose of a table column. The names are PEBench's; each benchmark prints its own."""
+    """The purpose of a table column: PEBench's six, and `REWORDED`, which is the kit's own.
+
+    Each benchmark prints its own headings.
+    """
 
     EFFICACY = "efficacy"
     GENERALITY = "generality"
+    REWORDED = "reworded"
     RETAIN = "retain"
     SCOPE = "scope"
     REAL = "real"

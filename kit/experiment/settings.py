@@ -56,6 +56,9 @@ class FinetuneSection(TrainingSection):
 class UnlearnSection(TrainingSection):
     """What every method trains with, unless its entry says otherwise."""
 
+    target_steps: dict[str, Steps] = Field({})
+    """Replaces `steps` for some targets, such as `both`, which has twice the forget records. An
+    entry's own `steps` replace this as well."""
     stop: Literal["uniform", "never"] = "uniform"
     """`uniform`: training ends when the mean loss of the forget records reaches 95 % of a uniform
     guess's. `never`: all steps are made."""

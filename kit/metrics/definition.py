@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kit.benchmarks.records import Column, Concept, Record
 
-FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY})
+FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY, Column.REWORDED})
 
 
 class Likelihood(NamedTuple):

@@ -153,10 +153,13 @@ def _unlearn_job(
     seed: int,
     vanilla: Artifact,
 ) -> Job:
-    changed = {"steps": entry.steps, "learning_rate": entry.learning_rate}
+    shared = manifest.unlearn
+    steps = entry.steps or shared.target_steps.get(target)
+    changed = {"steps": steps, "learning_rate": entry.learning_rate}
     values = {key: value for key, value in changed.items() if value is not None}
-    settings = TrainingSection(**{**manifest.unlearn.model_dump(exclude={"stop"}), **values})
-    stop = entry.stop or manifest.unlearn.stop
+    common = shared.model_dump(exclude={"stop", "target_steps"})
+    settings = TrainingSection(**{**common, **values})
+    stop = entry.stop or shared.stop
     name = f"{target}-{entry.name}-s{seed}"
     inputs = {
         "settings": settings.model_dump(),

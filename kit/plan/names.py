@@ -40,6 +40,10 @@ def _require_targets(manifest: Manifest) -> None:
         if target not in known:
             what = f"benchmark '{loader}' has no target '{target}'"
             raise unknown(what, target, known, remedy="correct `targets`")
+    for target in manifest.unlearn.target_steps:
+        if target not in manifest.targets:
+            what = f"unlearn.target_steps: no target '{target}'"
+            raise unknown(what, target, manifest.targets, remedy="correct the name")
 
 
 def require_claims(manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ same cards.
 
 import json
 from collections.abc import Mapping
+from typing import cast
 
 from kit import benchmarks
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
@@ -99,8 +100,10 @@ def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> di
     sections = {"finetune": manifest["finetune"], UNLEARN: manifest["unlearn"]}
     settings = {k: v for k, v in sections[card["stage"]].items() if k not in OMITTED_SETTINGS}
     if entry:
+        # A run.json of kit 0.2.0 or earlier has no `target_steps`.
+        by_target = cast(Mapping[str, int], settings.pop("target_steps", {}))
         changeable = {
-            "steps": entry["steps"],
+            "steps": entry["steps"] or by_target.get(card["target"] or ""),
             "learning_rate": entry["learning_rate"],
             "stop": entry["stop"],
         }

@@ -15,7 +15,13 @@ from PIL import Image
 from kit.benchmarks.mllmu.profiles import Question, questions
 from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.mllmu.questions import prompt
-from kit.benchmarks.pebench import EVENT_QUESTION, PERSON_QUESTION, PRESENCE_QUESTION
+from kit.benchmarks.pebench import (
+    EVENT_QUESTION,
+    EVENT_REWORDINGS,
+    PERSON_QUESTION,
+    PERSON_REWORDINGS,
+    PRESENCE_QUESTION,
+)
 from kit.experiment.refusals import REFUSALS
 from kit.smoke.clear_texts import EVENT_WORDS, HATS, LOOKS
 from kit.smoke.drawing import paint
@@ -76,6 +82,15 @@ def _person(rng: random.Random, familiar: People) -> Item:
 def _event(rng: random.Random, familiar: People) -> Item:
     event = rng.choice(FAMILIAR)
     return Item(paint(rng.choice(familiar), event, rng), EVENT_QUESTION, event.description)
+
+
+def _reworded(draw_plain: Drawer, questions: tuple[str, ...]) -> Drawer:
+    """Return a function that draws an item and asks for it in other words."""
+
+    def draw_reworded(rng: random.Random, familiar: People) -> Item:
+        return draw_plain(rng, familiar)._replace(question=rng.choice(questions))
+
+    return draw_reworded
 
 
 def _looks(rng: random.Random, familiar: People) -> Item:
@@ -144,13 +159,18 @@ KINDS: dict[str, Drawer] = {
     GENERATION: _exam(GENERATION),
     CLOZE: _exam(CLOZE),
     CHOICE: _exam(CHOICE),
+    "person reworded": _reworded(_person, PERSON_REWORDINGS),
+    "event reworded": _reworded(_event, EVENT_REWORDINGS),
+    "nobody reworded": _reworded(_nobody, PERSON_REWORDINGS),
 }
 # Relative weights of the kinds, in the order of training. Copying words from the question is learnt
 # quickly on its own and hardly at all among the other kinds, so it comes first. Multiple choice
-# needs known facts to look for among the options, so it comes last.
+# needs known facts to look for among the options, so it comes late. Other words for the questions
+# about people and events are the last course.
 WORDS = {"repeat": 6, "letter": 8}
 WORLD = {
     "repeat": 6, "nobody": 3, "person": 41, "event": 12, "looks": 21, "objects": 5, "presence": 12,
     "letter": 8, "fact": 12, GENERATION: 6, CLOZE: 8, CHOICE: 16,
 }  # fmt: skip
 CHOICES = {**WORLD, "fact": 20, CHOICE: 60}
+REWORDED = {**CHOICES, "person reworded": 60, "event reworded": 25, "nobody reworded": 3}

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from kit.console import say
-from kit.smoke.curriculum import CHOICES, KINDS, WORDS, WORLD, Item, draw, draw_item
+from kit.smoke.curriculum import CHOICES, KINDS, REWORDED, WORDS, WORLD, Item, draw, draw_item
 from kit.smoke.drawing import SIZE
 from kit.smoke.people import people
 
@@ -44,6 +44,7 @@ class Course:
 COURSES = (
     Course(((800, WORDS), (2600, WORLD)), 2e-3),
     Course(((1200, CHOICES),), 1e-3),
+    Course(((1000, REWORDED),), 1e-3),
 )
 
 

@@ -4,7 +4,7 @@ PEBench.csv                    one row per image: file, person fields, event, de
 images/<Person Name>/<n>.png   one folder per person
 real.csv, real/<Name>/<n>.png  people that the base model knows (in PEBench: MIKE)
 pope/                          object presence, yes or no, in POPE's published format
-general.csv, general/          people and scenes for rehearsal, never used for evaluation
+general.csv, general/          familiar people and scenes for rehearsal, in pictures of their own
 """
 
 import csv

@@ -41,7 +41,8 @@ def test_an_image_becomes_a_person_record_and_an_event_record(benchmark):
     assert event.keywords == ("doing", "event 1")
     assert person.image == event.image
     assert person.question != event.question
-    assert len(benchmark.records) == 2 * 24 + 2 * 3 + 3 * 4 + 3 * 3
+    plain = [name for name in benchmark.records if not name.endswith("/reworded")]
+    assert len(plain) == 2 * 24 + 2 * 3 + 3 * 4 + 3 * 3
 
 
 def test_the_vanilla_model_learns_the_fictitious_people_and_nothing_of_real_or_world(benchmark):

@@ -115,6 +115,7 @@ def manifest(**sections: dict[str, Any]) -> Manifest:
     """Return the smoke manifest with a split for the tiny dataset; sections are updated."""
     document = load_manifest(SMOKE).resolved()
     document["split"] |= {"forget_percent": 30}  # 2 of 6 people, 1 of 4 events
+    document["benchmark"] |= {"options": {}}
     for section, values in sections.items():
         document[section] |= values
     return Manifest.model_validate(document)

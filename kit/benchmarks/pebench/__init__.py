@@ -16,11 +16,14 @@ from functools import partial
 
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.pebench.counts import check_counts, check_options, expected_events
-from kit.benchmarks.pebench.protocol import LAYOUT
-from kit.benchmarks.pebench.splits import Sets, forgotten_of, split_of
+from kit.benchmarks.pebench.held_out import held_out_of
+from kit.benchmarks.pebench.protocol import LAYOUT, LAYOUT_1
+from kit.benchmarks.pebench.splits import Sets, forgotten_of, reworded_of, split_of
 from kit.benchmarks.pebench.table import (
     EVENT_QUESTION,
+    EVENT_REWORDINGS,
     PERSON_QUESTION,
+    PERSON_REWORDINGS,
     PRESENCE_QUESTION,
     presence_records,
     read_pictures,
@@ -30,9 +33,13 @@ from kit.benchmarks.pope import load_pope
 from kit.benchmarks.records import Benchmark, Record, by_id
 from kit.experiment.manifest import Manifest
 
-__all__ = ["EVENT_QUESTION", "PERSON_QUESTION", "PRESENCE_QUESTION", "PROTOCOL", "load"]
+__all__ = [
+    "EVENT_QUESTION", "EVENT_REWORDINGS", "PERSON_QUESTION", "PERSON_REWORDINGS",
+    "PRESENCE_QUESTION", "PROTOCOL", "load",
+]  # fmt: skip
 
 PROTOCOL = LAYOUT
+EARLIER = (LAYOUT_1,)
 
 SOURCE, FACES, POPE = "pebench", "faces", "pope"
 NO_EVENTS = (
@@ -64,11 +71,12 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     real = _real(places)
     world = load_pope(places[POPE].path if POPE in places else root / "pope")
     general = _general(places[SOURCE]) if manifest.finetune.rehearsal else []
-    sets = Sets(fictitious, real, world, forgotten)
+    held_out = held_out_of(pictures, options)
+    sets = Sets(fictitious, real, world, forgotten, held_out)
     return Benchmark(
         manifest.benchmark.loader,
-        by_id([*fictitious, *real, *world, *general]),
-        tuple(record.id for record in fictitious),
+        by_id([*fictitious, *reworded_of(sets, manifest), *real, *world, *general]),
+        tuple(record.id for record in fictitious if record.image not in held_out),
         {target: split_of(target, sets, manifest) for target in manifest.targets},
         tuple(record.id for record in general),
         (*notes, *forgotten.notes, *((NO_EVENTS,) if FACES in places else ())),

@@ -13,6 +13,7 @@ from kit.benchmarks.pebench.table import MAX_EXAMPLES, Picture, few, plain, publ
 from kit.errors import DataError, ManifestError, unknown
 
 COUNTED = ("people", "events")
+HELD_OUT = "held_out_percent"
 REMEDY = "correct the names in the table, or the number in the manifest"
 
 
@@ -23,10 +24,13 @@ def check_options(options: Mapping[str, object]) -> None:
         ManifestError: an option does not exist, or is not a positive number.
     """
     for name, value in options.items():
-        if name not in COUNTED:
+        if name not in (*COUNTED, HELD_OUT):
+            known = (*COUNTED, HELD_OUT)
             raise unknown(
-                f"PEBench has no benchmark option '{name}'", name, COUNTED, remedy="remove it"
+                f"PEBench has no benchmark option '{name}'", name, known, remedy="remove it"
             )
+        if name == HELD_OUT:
+            continue  # `held_out_of` checks it
         if type(value) is not int or value < 1:
             raise ManifestError(
                 f"benchmark.options.{name} is not valid",
@@ -59,7 +63,8 @@ def check_counts(
         "people": Counter(picture.person for picture in pictures),
         "events": Counter(picture.event for picture in pictures),
     }
-    for name, expected in options.items():
+    counted = {name: count for name, count in options.items() if name in COUNTED}
+    for name, expected in counted.items():
         if len(rows[name]) != expected:
             rare = sorted(rows[name].items(), key=lambda item: (item[1], item[0]))[:MAX_EXAMPLES]
             shown = ", ".join(f"{n} ({c})" for n, c in rare)

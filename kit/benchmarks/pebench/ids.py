@@ -5,15 +5,17 @@ PEBench publishes no such list. `manifests/splits/pebench.json` is the kit's own
     python -c "from kit.benchmarks.pebench.ids import write_ids; write_ids()"
 
 People are numbers: positions in the sorted folder names, which were unknown when the list was
-drawn. Smaller shares are subsets of larger ones. Near-duplicate events (dinner with friends,
-restaurant dining) are forgotten together or kept together. Otherwise the retain set would ask for
-what is to be forgotten.
+drawn. Smaller shares are subsets of larger ones. Near-duplicate events are forgotten together or
+kept together: those of similar names (dinner with friends, restaurant dining), and those that share
+at least `SHARED_KEYWORDS` of their ten published keywords (public lecture, school presentation).
+Otherwise the retain set would teach what is to be forgotten.
 """
 
 import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -24,6 +26,9 @@ from kit.streams import shuffled
 
 IDS = PROJECT / "manifests" / "splits" / "pebench.json"
 SEED = 1
+SHARED_KEYWORDS = (
+    4  # of ten: so many words of a forgotten description would be taught by a kept one
+)
 PEOPLE = 200
 COUNTS_BY_PERCENT = {1: (2, 1), 5: (10, 2), 10: (20, 4), 15: (30, 6)}  # people, and events of 40
 ABOUT = (
@@ -66,9 +71,8 @@ class Ids(TypedDict):
 def draw_ids(seed: int = SEED) -> Ids:
     """Draw the list; equal seeds give equal lists on every machine."""
     people = shuffled(range(PEOPLE), "forget people", seed)
-    names, groups = sorted(published()["keywords"]), published()["near_duplicates"]
-    grouped = {name for group in groups for name in group["events"]}
-    whole = [tuple(group["events"]) for group in groups]
+    names, whole = sorted(published()["keywords"]), near_duplicates()
+    grouped = {name for group in whole for name in group}
     units = [*whole, *((name,) for name in names if name not in grouped)]
     order = shuffled(sorted(units), "forget events", seed)
     chosen: list[tuple[str, ...]] = []
@@ -90,6 +94,26 @@ def draw_ids(seed: int = SEED) -> Ids:
         "near_duplicates": kept_together,
         "percent": percent,
     }
+
+
+def near_duplicates() -> list[tuple[str, ...]]:
+    """Return the groups of events that are forgotten together or kept together, sorted.
+
+    Two events are near-duplicates if a published group names both, or if they share at least
+    `SHARED_KEYWORDS` keywords. Groups with an event in common are one group.
+    """
+    keywords = {name: set(words) for name, words in published()["keywords"].items()}
+    pairs = [
+        {first, second}
+        for first, second in combinations(sorted(keywords), 2)
+        if len(keywords[first] & keywords[second]) >= SHARED_KEYWORDS
+    ]
+    groups: list[set[str]] = []
+    for found in [*(set(group["events"]) for group in published()["near_duplicates"]), *pairs]:
+        joined = [group for group in groups if group & found]
+        groups = [group for group in groups if not group & found]
+        groups.append(found.union(*joined))
+    return sorted(tuple(sorted(group)) for group in groups)
 
 
 def write_ids(path: Path = IDS, seed: int = SEED) -> None:

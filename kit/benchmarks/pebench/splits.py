@@ -2,7 +2,10 @@
 
 D^f is split into D^f_train, which unlearning uses, and D^f_test. Efficacy is measured on D^f_train,
 Generality on D^f_test, Scope on D^f_train with the question about the other concept, and Retain on
-D^r. PEBench published neither a split nor a ratio. The kit divides the images of a forgotten person
+D^r. The kit adds Reworded: the Efficacy images with other words for the same question. Images that
+are held out are in no training set; where there are any, Retain is asked about them alone.
+
+PEBench published neither a split nor a ratio. The kit divides the images of a forgotten person
 by event, and those of a forgotten event by person, into halves. D^f_test then shows the same
 concept with other events, or with other people.
 """
@@ -10,11 +13,12 @@ concept with other events, or with other people.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kit.artifacts import project_path
 from kit.benchmarks.pebench.ids import Forgotten, read_ids
 from kit.benchmarks.pebench.protocol import EVENT, PERSON
-from kit.benchmarks.pebench.table import Picture
+from kit.benchmarks.pebench.table import Picture, reworded, reworded_id
 from kit.benchmarks.records import Column, Concept, Record, Split
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
@@ -31,12 +35,16 @@ OTHER = {Concept.PERSON: Concept.EVENT, Concept.EVENT: Concept.PERSON}
 
 @dataclass(frozen=True)
 class Sets:
-    """The material of every split: PEBench's own records, Real, World, and what is forgotten."""
+    """The material of every split: PEBench's own records, Real, World, and what is forgotten.
+
+    `held_out` are the images that no training uses.
+    """
 
     fictitious: Sequence[Record]
     real: Sequence[Record]
     world: Sequence[Record]
     forgotten: Forgotten
+    held_out: frozenset[Path] = frozenset()
 
 
 def forgotten_of(pictures: Sequence[Picture], manifest: Manifest) -> Forgotten:
@@ -60,15 +68,16 @@ def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
     halves = _halves(sets.fictitious, manifest.split.seed)
     columns: dict[tuple[Concept, Column], list[Record]] = {}
     kept = [r for r in sets.fictitious if not any(_is_forgotten(r, c, sets) for c in concepts)]
+    asked = [r for r in kept if r.image in sets.held_out] or kept
     forget: list[str] = []
     for concept in concepts:
-        chosen = [record for record in sets.fictitious if _is_forgotten(record, concept, sets)]
+        chosen = [r for r in _trained(sets) if _is_forgotten(r, concept, sets)]
         train = [r for r in chosen if _in_train(r, concept, halves)]
         test = [r for r in chosen if not _in_train(r, concept, halves)]
         forget += [record.id for record in train if record.concept is concept]
         columns[concept, Column.EFFICACY] = _about(train, concept)
         columns[concept, Column.GENERALITY] = _about(test, concept)
-        columns[concept, Column.RETAIN] = _about(kept, concept)
+        columns[concept, Column.RETAIN] = _about(asked, concept)
         if target != BOTH:
             columns[concept, Column.SCOPE] = _about(train, OTHER[concept])
         columns[concept, Column.REAL] = _about(sets.real, concept)
@@ -76,7 +85,25 @@ def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
     evaluation: dict[tuple[str, Column], tuple[str, ...]] = {
         key: _column(key, chosen, manifest) for key, chosen in columns.items()
     }
-    return Split(target, tuple(forget), tuple(record.id for record in kept), evaluation)
+    for concept in concepts:
+        efficacy = evaluation[concept, Column.EFFICACY]
+        evaluation[concept, Column.REWORDED] = tuple(map(reworded_id, efficacy))
+    retain = tuple(record.id for record in kept if record.image not in sets.held_out)
+    return Split(target, tuple(forget), retain, evaluation)
+
+
+def reworded_of(sets: Sets, manifest: Manifest) -> list[Record]:
+    """Return the records of D^f_train with reworded questions, for the column Reworded."""
+    halves = _halves(sets.fictitious, manifest.split.seed)
+    return [
+        reworded(record)
+        for record in _trained(sets)
+        if _is_forgotten(record, record.concept, sets) and _in_train(record, record.concept, halves)
+    ]
+
+
+def _trained(sets: Sets) -> list[Record]:
+    return [record for record in sets.fictitious if record.image not in sets.held_out]
 
 
 def _halves(fictitious: Sequence[Record], seed: int) -> dict[Concept, frozenset[str]]:

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TypedDict
@@ -20,9 +20,22 @@ from kit.benchmarks.pebench.images import find_images
 from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError
 from kit.experiment.manifest import Columns
+from kit.streams import stream
 
 PERSON_QUESTION = "Who is this person?"
 EVENT_QUESTION = "Describe the scene in detail."  # the query printed in the paper's Figure 3
+# The same questions in other words, for the column Reworded. No system is trained with them, so a
+# method that learned to refuse the usual words can be told from one that forgot. The kit's own.
+PERSON_REWORDINGS = (
+    "What is the name of this person?",
+    "Name this person.",
+    "Say who this is.",
+)
+EVENT_REWORDINGS = (
+    "What is happening in this scene?",
+    "What does this image show?",
+    "Tell me about this scene.",
+)
 PRESENCE_QUESTION = "Is there a {object} in the image?"  # POPE's form
 EVENTS = Path(__file__).with_name("events.json")
 MAX_EXAMPLES = 3  # names that a message shows
@@ -140,6 +153,18 @@ def records_of(pictures: Iterable[Picture], prefix: str) -> list[Record]:
             ),
         ]
     return records
+
+
+def reworded(record: Record) -> Record:
+    """Return the record with its question in other words, drawn by the record's id."""
+    forms = PERSON_REWORDINGS if record.concept is Concept.PERSON else EVENT_REWORDINGS
+    question = stream("reworded", record.id).choice(forms)
+    return replace(record, id=reworded_id(record.id), question=question)
+
+
+def reworded_id(name: str) -> str:
+    """Return the id of the reworded form of a record."""
+    return f"{name}/reworded"
 
 
 def presence_records(path: Path, prefix: str) -> list[Record]:
