@@ -15,13 +15,15 @@ from kit.verdicts.judging import Verdict
 REPEATED = {"answers": "nothing, answers are equal"}  # by the depth of a comparison
 MAX_DIFFERENCES = 5  # printed of each kind
 MAX_WIDTH = 40  # characters of a printed value
+MIN_ID = 5  # characters of the column of ids
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield the lines of a table of claims: each verdict, and below it the numbers behind it."""
+    width = _id_width([verdict.claim.id for verdict in verdicts])
     for verdict in verdicts:
         line = printed(entry(verdict))
-        yield show(f"{line['id']:<5}{line['verdict']:<15} {line['text']}")
+        yield show(f"{line['id']:<{width}}{line['verdict']:<15} {line['text']}")
         yield show(f"     {line['of']}, {line['threshold']}")
         if verdict.estimate is not None:
             yield (
@@ -47,8 +49,9 @@ def comparison_text(comparison: Comparison) -> Iterator[str]:
             if len(mine) > MAX_DIFFERENCES:
                 yield f"  {kind}: and {len(mine) - MAX_DIFFERENCES} more; --json lists all"
     yield ""
+    width = _id_width([compared.claim.id for compared in comparison.claims])
     for claim in comparison.claims:
-        yield from _claim_lines(claim)
+        yield from _claim_lines(claim, width)
     numbers: dict[str, int] = {}
     for claim in comparison.claims:
         numbers[claim.outcome] = numbers.get(claim.outcome, 0) + 1
@@ -65,9 +68,14 @@ def _short(value: object) -> str:
     return text if len(text) <= MAX_WIDTH else f"{text[:12]}…"
 
 
-def _claim_lines(compared: Compared) -> Iterator[str]:
+def _id_width(ids: Sequence[str]) -> int:
+    """Return the width of the column of ids: `C1`, or `C4.retain-finetune`."""
+    return max([MIN_ID, *(len(name) + 1 for name in ids)])
+
+
+def _claim_lines(compared: Compared, width: int) -> Iterator[str]:
     claim = compared.claim
-    yield show(f"{claim.id:<5}{compared.outcome:<15} {claim.text}")
+    yield show(f"{claim.id:<{width}}{compared.outcome:<15} {claim.text}")
     yield f"     the claim itself: {compared.here} in A, {compared.there} in B"
     percent = is_percent(claim.metric)
     if compared.value is not None:

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ready_plan(manifest: Path, verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
-    """Lock cache and result, fetch everything that a manifest needs, and give its plan."""
-    from kit.console import say
+    """Lock cache and result, fetch everything that a manifest's file needs, and give its plan."""
     from kit.experiment.manifest_file import load_manifest
+
+    with ready(load_manifest(manifest), verb, flags) as plan:
+        yield plan
+
+
+@contextmanager
+def ready(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
+    """Do the same for a manifest that is read already."""
+    from kit.console import say
     from kit.fetch.settings import Settings
     from kit.plan.jobs import make_plan
     from kit.plan.names import require_names
@@ -27,7 +35,7 @@ def ready_plan(manifest: Path, verb: str, flags: dict[str, bool]) -> Iterator["P
     from kit.stages import run as stages
     from kit.stages.attempts import hold_result
 
-    loaded, settings = load_manifest(manifest), Settings(**flags)
+    settings = Settings(**flags)
     # Nothing is downloaded for a manifest that cannot be run.
     require_names(loaded)
     datasets.require_lists(loaded, settings)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kit.cli.calibrate import calibrate
 from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready_plan
 from kit.cli.options import FILE, with_fetch_flags, with_json, with_manifest
@@ -122,7 +123,7 @@ def evaluate(manifest: Path) -> None:
     run_stage(manifest, "evaluate", stages.evaluate)
 
 
-for command in (report, sign, verify, rescore, compare, keygen):
+for command in (report, sign, verify, rescore, compare, calibrate, keygen):
     verbs.add_command(command)
 
 

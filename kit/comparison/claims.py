@@ -2,9 +2,11 @@
 
 The test depends on what was done again. Equal answers give exactly equal numbers. If the same
 adapters were evaluated again, or new adapters were trained, values are compared record by record.
-If adapters were trained again and the reference has at least three seeds, the spread of its seeds
-is known, and the value is compared with that instead. A claim is REPRODUCED if its value equals
-that of the reference and the claim itself holds.
+If adapters were trained again and the reference has at least three seeds, the value is compared
+with the mean of its seeds instead: it must be within the claim's `equivalence`, which was set from
+other seeds. A reference whose claims were judged by version 1 of the rule is compared as it was
+then: two one-sided tests with the spread of its own seeds. A claim is REPRODUCED if its value
+equals that of the reference and the claim itself holds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,8 +25,11 @@ from kit.verdicts.equivalence import (
     against_seeds,
     agreement,
     kappa,
+    within_limit,
 )
-from kit.verdicts.judging import Evidence, Outcome, Verdict, gather, judge
+from kit.verdicts.evidence import Evidence, asked_of, gather
+from kit.verdicts.judging import judge
+from kit.verdicts.outcome import Outcome, Verdict
 from kit.verification.recompute import Recomputed
 
 
@@ -65,7 +70,7 @@ def compare_claims(ours: Recomputed, reference: Recomputed, seed: int) -> list[C
 def _compare(there: Verdict, ours: Recomputed, reference: Recomputed, seed: int) -> Compared:
     claim = there.claim
     wanted, found = gather(claim, reference.measured), gather(claim, ours.measured)
-    base = Compared(claim, judge(claim, found, seed).outcome, there.outcome)
+    base = Compared(claim, judge(claim, ours.measured, seed).outcome, there.outcome)
     if isinstance(wanted, str):
         return replace(base, reason=f"the reference: {wanted}", fatal=False)
     if isinstance(found, str):
@@ -102,7 +107,9 @@ def _trained_or_asked_again(
     if not (found.systems == wanted.systems and _jobs(ours, found) == _jobs(reference, wanted)):
         base = replace(base, depth="training")
         each = list(_of_each_seed(claim, reference))
-        finding = against_seeds(
+        verdicts = reference.stored.verdicts
+        test = against_seeds if verdicts and verdicts.rule == 1 else within_limit
+        finding = test(
             float(base.value or 0), found.seeds, each, records=base.n, margin=claim.equivalence
         )
         if len(each) >= MIN_SEEDS:
@@ -115,7 +122,7 @@ def _trained_or_asked_again(
         return replace(base, reason="a ratio of sums has no difference per record")
     key = ("compare", seed, claim.target, claim.part, claim.column, claim.metric, claim.system,
            claim.other or "", claim.unit)  # fmt: skip
-    widest = claim.range[1] - claim.range[0]
+    widest = wanted.limits[1] - wanted.limits[0]
     finding = against_records(
         found.values, wanted.values, wanted.units,
         limits=(-widest, widest), margin=claim.equivalence, key=key,
@@ -139,11 +146,9 @@ def _mean(evidence: Evidence) -> float:
 def _of_each_seed(claim: ClaimSection, result: Recomputed) -> Iterator[float]:
     """Yield the claim's value for each seed that both of its systems (or the trained one) have."""
     groups = entries(result.measured.systems)
-    asked = [(claim.system, claim.target)]
-    asked += [(claim.other, claim.other_target or claim.target)] if claim.other else []
     seeds = [
         {s["seed"] for s in groups.get(entry, []) if s["target"] == target}
-        for entry, target in asked
+        for entry, target in asked_of(claim)
     ]
     several = [found - {None} for found in seeds if len(found) > 1]
     for seed in sorted(set.intersection(*several)) if several else []:  # type: ignore[type-var]

@@ -12,19 +12,34 @@ from pydantic import Field
 
 from kit.experiment.section import Name, Section, Share, Unit
 
+ID = r"^C[1-9][0-9]{0,3}(\.[a-z0-9][a-z0-9_-]{0,63})?$"
+METRIC = r"^[a-z0-9_]+/[1-9][0-9]*$"
+CHANGED = "answers_changed/1"  # what a claim of kind `changed` measures
+ALL = "all"  # the column of such a claim
 MOST = 200  # claims of one manifest: a verifier's work is bounded
-# What each kind needs beside what every claim has; everything else of `_SOME` it must not have.
+MIN_PUBLISHED_SHARE = 0.5  # of a published difference, unless the claim says another
+# What each kind needs beside what every claim has, and what it may have. It has nothing else.
 _NEEDS: dict[str, set[str]] = {
     "bound": set(),
     "difference": {"other", "direction"},
+    "same": {"other", "margin"},
+    "gap": {"other", "other_part", "other_metric"},
+    "changed": {"other"},
     "published": {"other", "published", "location"},
 }
-_SOME = ("at_least", "at_most", "other", "other_target", "direction", "published")
 _MAY: dict[str, set[str]] = {
     "bound": {"at_least", "at_most"},
     "difference": {"other_target"},
-    "published": {"other_target"},
+    "same": {"other_target"},
+    "gap": set(),
+    "changed": {"at_least", "at_most", "other_target"},
+    "published": {"other_target", "share"},
 }
+_BOUNDED = ("bound", "changed")
+_SOME = (
+    "at_least", "at_most", "other", "other_target", "other_part", "other_metric", "direction",
+    "published", "share",
+)  # fmt: skip
 
 
 class ClaimSection(Section):
@@ -33,34 +48,52 @@ class ClaimSection(Section):
     - `bound`: `system` has `at_least` or `at_most` this value, give or take `margin`.
     - `difference`: on the same records, `system` is `higher` or `lower` than `other` by at least
       `margin`.
-    - `published`: a paper prints one number for `system` and one for `other`. Only the direction of
-      their difference is claimed, because the paper publishes no answers per record.
+    - `same`: on the same records, `system` and `other` differ by at most `margin`.
+    - `gap`: the distance between the values of two parts (people and events, for example) is
+      smaller for `system` than for `other`, by at least `margin`.
+    - `changed`: of all answers about the target, `at_least` or `at_most` this share is worded
+      differently by `other`. Its `column` is `all`, its `metric` is `answers_changed/1`.
+    - `published`: a paper prints one number for `system` and one for `other`. Claimed is a `share`
+      of their difference, in the same direction; with `margin`, that they differ by no more than
+      this. The paper publishes no answers per record, so its own uncertainty is unknown.
 
     All values are shares in [0, 1], in which 0.5 is 50 %.
     """
 
-    id: Annotated[str, Field(pattern=r"^C[1-9][0-9]{0,3}$")]
-    """Name of the claim: `C1`, `C2`, ..."""
+    id: Annotated[str, Field(pattern=ID)]
+    """Name of the claim: `C1`, `C2`, ... With `systems`, each claim has its system in its name:
+    `C2.npo`."""
     text: Annotated[str, Field(min_length=1, max_length=400)]
     """The claim as a sentence."""
     location: Annotated[str, Field(max_length=200)] = ""
     """Where the paper says so; required for `published`."""
-    kind: Literal["bound", "difference", "published"]
-    """What decides: a value and its bound, two systems, or two published numbers."""
+    kind: Literal["bound", "difference", "same", "gap", "changed", "published"]
+    """What decides: a value and its bound, two systems, the gaps of two systems, the wording of two
+    systems, or two published numbers."""
     target: Name
     """Target whose records are asked."""
     part: Name
     """Part of the target's table, such as `person`."""
     column: Name
     """Column of the table, such as `efficacy`."""
-    metric: Annotated[str, Field(pattern=r"^[a-z0-9_]+/[1-9][0-9]*$")]
+    metric: Annotated[str, Field(pattern=METRIC)]
     """Metric and the version of its definition, such as `forget_rate/1`."""
     system: Name
-    """`vanilla`, `retain_only`, or the `name` of a `[[methods]]` entry."""
+    """`vanilla`, `retain_only`, or the `name` of a `[[methods]]` entry. Instead, a file may list
+    `systems = ["po", "dpo"]`: this makes one claim for each, with `{label}` in the text replaced by
+    the label of the method."""
+    forgetting: bool = False
+    """The claim says that `system` has forgotten. It then holds only where the answers of `system`
+    are sound (`kit.verdicts.soundness`), where Vanilla knows what is to be forgotten, and where
+    Retain-only does not."""
     other: Name | None = None
     """The system that `system` is compared with."""
     other_target: Name | None = None
     """What `other` was trained to forget, where that is not `target`."""
+    other_part: Name | None = None
+    """The second part of a `gap` claim."""
+    other_metric: Annotated[str, Field(pattern=METRIC)] | None = None
+    """The metric of the second part of a `gap` claim."""
     at_least: Share | None = None
     """Lower bound of a `bound` claim."""
     at_most: Share | None = None
@@ -68,42 +101,62 @@ class ClaimSection(Section):
     direction: Literal["higher", "lower"] | None = None
     """On which side of `other` the `system` of a `difference` claim is."""
     margin: Annotated[float, Field(ge=0, lt=1), Unit("share")] = 0.0
-    """How much a bound may be missed by, or how large a difference must be."""
+    """How much a bound may be missed by, how large a difference must be, or how large one may be
+    that still counts as none (`same`, and `published` ties)."""
     published: tuple[float, float] | None = None
-    """The two numbers of the paper, for `system` and for `other`."""
+    """The two numbers of the paper, for `system` and for `other`, in the unit in which the metric
+    is printed: percent, or 0 to 1."""
+    share: Annotated[float, Field(gt=0, le=1), Unit("share")] | None = None
+    """How much of the published difference must be measured; without it, half (0.5)."""
     unit: Literal["cluster", "record"] = "cluster"
     """What is resampled: `cluster` speaks of other people (or events) like these, `record` of other
     questions about these very people."""
     equivalence: Annotated[float, Field(gt=0, lt=1), Unit("share")] = 0.1
-    """How far the value of another run may be from this one's to count as the same in `compare`."""
+    """How far the value of another run may be from this one's to count as the same in `compare`.
+    With a section `[calibration]`, its file gives the values that are not written here."""
     cost: Annotated[str, Field(max_length=200)] = ""
     """What it costs to check the claim, in words."""
 
     @property
     def paired(self) -> bool:
-        """Say whether two systems are held against each other."""
-        return self.kind != "bound"
+        """Say whether the values of two systems are compared."""
+        return self.kind not in _BOUNDED
+
+    @property
+    def two_sided(self) -> bool:
+        """Say whether equality is claimed: a difference that is no larger than `margin`."""
+        return self.kind == "same" or (self.kind == "published" and self.margin > 0)
+
+    @property
+    def first_rule(self) -> int:
+        """The first version of the rule of verdicts that can judge this claim."""
+        return (
+            2 if self.kind in ("same", "gap", "changed") or self.two_sided or self.forgetting else 1
+        )
 
     @property
     def sign(self) -> int:
         """Return 1 where more is claimed than the threshold, -1 where less is."""
-        if self.kind == "bound":
+        if self.kind in _BOUNDED:
             return 1 if self.at_least is not None else -1
         if self.published is not None:
             return 1 if self.published[0] > self.published[1] else -1
-        return 1 if self.direction == "higher" else -1
+        return -1 if self.direction == "lower" else 1
 
     @property
     def threshold(self) -> float:
-        """Return the value beyond which the claim holds: of `system`, or of the difference."""
-        if self.kind == "bound":
+        """Return the value beyond which the claim holds: of `system`, or of the difference.
+
+        For a published difference this is the direction alone, as rule 1 of verdicts has it.
+        """
+        if self.kind in _BOUNDED:
             stated = self.at_least if self.at_least is not None else self.at_most
             return round(float(stated or 0.0) - self.sign * self.margin, 9)
         return self.sign * self.margin
 
     @property
     def range(self) -> tuple[float, float]:
-        """Return the least and the largest value that one record can have."""
+        """Return the smallest and the largest value of the claim."""
         return (-1.0, 1.0) if self.paired else (0.0, 1.0)
 
 
@@ -116,16 +169,31 @@ def claim_fault(claim: ClaimSection) -> str | None:
     for name in sorted(_NEEDS[claim.kind]):
         if not getattr(claim, name):
             return f"a claim of kind '{claim.kind}' needs '{name}'"
-    if claim.kind == "bound" and (claim.at_least is None) == (claim.at_most is None):
-        return "a claim of kind 'bound' needs exactly one of 'at_least' and 'at_most'"
-    if claim.kind == "bound" and not 0 < claim.threshold < 1:
+    bounded = claim.kind in _BOUNDED
+    if bounded and (claim.at_least is None) == (claim.at_most is None):
+        return f"a claim of kind '{claim.kind}' needs exactly one of 'at_least' and 'at_most'"
+    if bounded and not 0 < claim.threshold < 1:
         return f"its threshold {claim.threshold:g} is no bound for a value in [0, 1]"
     if claim.other == claim.system and claim.other_target in (None, claim.target):
-        return "it holds a system against itself"
-    if claim.kind == "published" and claim.margin:
-        return "a published number has no answers per record: only the direction, no margin"
-    if claim.published is not None and claim.published[0] == claim.published[1]:
-        return "the two published numbers are equal, which is no direction"
+        return "it compares a system with itself"
+    if (claim.kind == "changed") != (claim.metric == CHANGED and claim.column == ALL):
+        return f"the metric '{CHANGED}' and the column '{ALL}' belong to the kind 'changed'"
+    if claim.kind == "changed" and claim.unit != "record":
+        return "a claim of kind 'changed' needs the unit 'record': its questions are of all kinds"
+    if claim.kind == "gap" and claim.other_part == claim.part:
+        return f"a gap is between two parts, and both are '{claim.part}'"
+    return _published_fault(claim)
+
+
+def _published_fault(claim: ClaimSection) -> str | None:
+    if claim.published is None:
+        return None
+    if claim.share is not None and claim.margin:
+        return (
+            "it has a 'share' and a 'margin': a published difference has the one, a tie the other"
+        )
+    if claim.published[0] == claim.published[1] and not claim.margin:
+        return "the two published numbers are equal: a tie needs the 'margin' that counts as none"
     return None
 
 

@@ -7,9 +7,10 @@ share one.
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kit.digests import sha256_value
+from kit.experiment.claim_lists import expanded_claims
 from kit.experiment.claims import MOST, ClaimSection
 from kit.experiment.disclosure import public_path, public_source
 from kit.experiment.inputs import (
@@ -21,6 +22,7 @@ from kit.experiment.inputs import (
 )
 from kit.experiment.section import Name, Section
 from kit.experiment.settings import (
+    CalibrationSection,
     ComputeSection,
     EvaluationSection,
     FinetuneSection,
@@ -32,6 +34,7 @@ from kit.experiment.settings import (
 
 __all__ = [
     "BenchmarkSection",
+    "CalibrationSection",
     "Columns",
     "ComputeSection",
     "EvaluationSection",
@@ -81,6 +84,16 @@ class Manifest(Section):
     """Processes and threads."""
     claims: Annotated[tuple[ClaimSection, ...], Field(max_length=MOST)] = ()
     """What the experiment claims, one `[[claims]]` entry each."""
+    calibration: CalibrationSection | None = None
+    """Which seeds decide how far another run of the same experiment may be off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, document: Any) -> Any:
+        """Make one claim of each system that a claim lists."""
+        if not isinstance(document, dict) or "claims" not in document:
+            return document
+        return {**document, "claims": expanded_claims(document)}
 
     def resolved(self) -> dict[str, Any]:
         """Return every value, defaults included, as JSON that may be published.

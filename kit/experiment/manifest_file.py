@@ -3,27 +3,39 @@
 import difflib
 import re
 import tomllib
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
+from kit.experiment.calibrated import with_equivalence
 from kit.experiment.claims import ClaimSection
-from kit.experiment.manifest import Manifest, MethodSection, SourceSection
+from kit.experiment.manifest import (
+    CalibrationSection,
+    Manifest,
+    MethodSection,
+    SourceSection,
+)
 
 EXTENDS = "extends"
 LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
 
 
-def load_manifest(path: Path) -> Manifest:
+def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
     """Read and validate a manifest; a relative path may start here or at the project's root.
 
     One that begins with `extends = "other.toml"` says only what differs from the other.
 
+    Args:
+        path: the TOML file.
+        calibrated: give claims the `equivalence` that the file of `[calibration]` has for them.
+
     Raises:
-        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid.
+        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid;
+            or the file of its calibration does not fit.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
     document = _read(path)
@@ -37,7 +49,8 @@ def load_manifest(path: Path) -> Manifest:
                 remedy="write the whole manifest, or extend another",
             )
         document = _merged(base, document)
-    return parse_manifest(document, str(path))
+    manifest = parse_manifest(document, str(path))
+    return with_equivalence(manifest, str(path)) if calibrated else manifest
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -108,9 +121,14 @@ def _section(place: list[str]) -> list[str]:
     for part in place:
         if part.isdigit():
             continue
-        annotation = model.model_fields[part].annotation
-        model = LISTS.get(part, annotation)
+        model = _section_of(part, model.model_fields[part].annotation)
     return list(model.model_fields)
+
+
+def _section_of(part: str, annotation: Any) -> Any:
+    """Return the section behind a key: of a list, the section of its items; of `X | None`, X."""
+    inner = [each for each in get_args(annotation) if each is not type(None)]
+    return LISTS.get(part, inner[0] if inner and type(None) in get_args(annotation) else annotation)
 
 
 def is_default(place: str, value: object) -> bool:
@@ -127,7 +145,7 @@ def is_default(place: str, value: object) -> bool:
     for part in sections:
         fields = getattr(model, "model_fields", {})
         if part in fields:
-            model = LISTS.get(part, fields[part].annotation)
+            model = _section_of(part, fields[part].annotation)
     field = getattr(model, "model_fields", {}).get(key)
     if field is None or field.is_required():
         return False
@@ -142,6 +160,35 @@ def _check_source(source: SourceSection, origin: str) -> None:
             expected="one of embedded, folder and repo, or mirrors alone",
             found=", ".join(given) or "none",
         )
+
+
+def _check_calibration(manifest: Manifest, section: CalibrationSection, origin: str) -> None:
+    """Check that pilots, reference and this manifest's own seeds are three disjoint sets."""
+    if ".." in Path(section.file).parts:
+        raise ManifestError(
+            f"{origin}: calibration.file leaves the project",
+            expected="a path relative to the project, such as manifests/calibration/smoke.json",
+            found=section.file,
+        )
+    sets = {
+        "calibration.pilot_seeds": section.pilot_seeds,
+        "calibration.reference_seeds": section.reference_seeds,
+        "seeds": manifest.seeds,
+    }
+    for name, seeds in sets.items():
+        if doubled := {seed for seed in seeds if seeds.count(seed) > 1}:
+            raise ManifestError(f"{origin}: {name} has {min(doubled)} twice")
+    own = set(manifest.seeds) == set(section.reference_seeds)  # of the reference's own manifest
+    for one, other in combinations(sets, 2):
+        shared = set(sets[one]) & set(sets[other])
+        if shared and not (own and other == "seeds" and one == "calibration.reference_seeds"):
+            raise ManifestError(
+                f"{origin}: {one} and {other} share the seed {min(shared)}",
+                expected="pilots, reference and one's own seeds that have none in common: a seed "
+                "that a limit was set with does not test it",
+                remedy="change one of the two; only a manifest whose seeds are all of "
+                "calibration.reference_seeds is the reference's own",
+            )
 
 
 def _check_names(manifest: Manifest, origin: str) -> None:
@@ -162,6 +209,8 @@ def _check_names(manifest: Manifest, origin: str) -> None:
             found="bfloat16, which rounds updates below 0.4 % of a weight away",
             remedy="set evaluation.serving = 'adapters'",
         )
+    if manifest.calibration is not None:
+        _check_calibration(manifest, manifest.calibration, origin)
     once: dict[str, list[Any]] = {
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),

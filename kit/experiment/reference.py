@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from kit.experiment.claims import ClaimSection
 from kit.experiment.manifest import (
     BenchmarkSection,
+    CalibrationSection,
     Columns,
     ComputeSection,
     EvaluationSection,
@@ -45,6 +46,7 @@ TABLES: dict[str, type[Section]] = {
     "`[evaluation]`": EvaluationSection,
     "`[report]`": ReportSection,
     "`[compute]`": ComputeSection,
+    "`[calibration]`": CalibrationSection,
     "`[[claims]]`": ClaimSection,
 }
 WORDS = {str: "text", int: "integer", float: "number", bool: "`true` or `false`"}

@@ -132,6 +132,21 @@ class ReportSection(Section):
     seed, those that a claim names."""
 
 
+class CalibrationSection(Section):
+    """Three disjoint sets of seeds: pilots, the reference, and those of whoever runs it again.
+
+    `./run.sh calibrate` trains the pilots and writes from their spread how far the value of a fresh
+    seed may be from the reference's.
+    """
+
+    pilot_seeds: Annotated[tuple[int, ...], Field(min_length=5)]
+    """Seeds that thresholds and `equivalence` are set with. They test nothing afterwards."""
+    reference_seeds: Annotated[tuple[int, ...], Field(min_length=3)]
+    """Seeds of the reference that `compare` compares with."""
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.json$")]
+    """Where the result of the calibration is written, relative to the project."""
+
+
 class ComputeSection(Section):
     """Processes and threads. `threads` decides the last bits on a CPU, `workers` decide nothing."""
 

@@ -29,6 +29,11 @@ class Needs:
     training: bool = True
     """An adapter is trained; False for baselines that only ask differently."""
 
+    @property
+    def access(self) -> str:
+        """Return what the method may change: "weights", or "prompt" if it trains nothing."""
+        return "weights" if self.training else "prompt"
+
     def declared(self) -> dict[str, object]:
         """Return the needs that are on."""
         return {name: value for name, value in asdict(self).items() if value}

@@ -1,4 +1,7 @@
-"""Control: the vanilla model with an instruction not to answer. Nothing is trained."""
+"""Control: the vanilla model with an instruction not to answer. Nothing is trained.
+
+This is behavioural suppression, not unlearning: the model still knows everything.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -12,6 +12,7 @@ benchmark gives for each event.
 from kit.benchmarks.records import GROUPS, Concept
 from kit.metrics import choices, cloze, form, keywords, likelihoods, naming, overlap, presence
 from kit.metrics.definition import Definition, StoredAnswer
+from kit.metrics.second_readings import NAMES, REFUSALS, RELEASED
 
 __all__ = ["DEFINITIONS", "VERSIONS", "Definition", "StoredAnswer"]
 
@@ -29,6 +30,11 @@ NO_LIKELIHOOD = "the record lists no answers to compare the likelihood of the re
 NO_LETTERS = "the likelihoods of the letters were not measured"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
 NO_PARAPHRASE = "the record lists no paraphrase or wrong answers whose likelihood is measured"
+RATIO = (
+    "R = geometric mean of the wrong answers' likelihoods / likelihood of the paraphrased right "
+    "answer"
+)
+TOFU = "TOFU, arXiv 2401.06121"
 NO_VERDICT = "the reference is neither yes nor no"
 NO_YES = "nothing to count: no reference is yes, and no answer is yes"
 
@@ -54,10 +60,13 @@ _DEFINITIONS = (
     ),
     Definition(
         "forget_rate", 1,
-        "1 - name_hit: share of answers that do not contain the person's name. "
-        "Another name, or no name, counts as forgotten.",
+        "1 - name_hit: share of answers that do not contain the person's whole name as it is "
+        "spelled. Another name or no name counts as forgotten, and so does the right name without "
+        "its accents, in another order, joined or in part; forget_rate_lenient and "
+        "forget_rate_part count these as known.",
         naming.forget_rate, PERSON, NO_NAME, better="lower", turns=True, percent=True,
     ),
+    *NAMES,
     Definition(
         "keyword_recall", 1,
         "Share of the event's keywords that the answer contains as whole words or phrases, "
@@ -143,17 +152,16 @@ _DEFINITIONS = (
         likelihoods.answer_share, PERSON | FACT, NO_CANDIDATES, better="higher", turns=True,
     ),
     Definition(
-        "truth_ratio", 1,
-        "max(0, 1 - R), where R = geometric mean of the wrong answers' likelihoods / likelihood of "
-        "the paraphrased right answer, all of one record and per token (TOFU, arXiv 2401.06121, "
-        "for what is kept); mean over records.",
-        likelihoods.truth_ratio, PERSON | FACT, NO_PARAPHRASE, better="higher", turns=True,
+        "truth_ratio", 2,
+        f"max(0, 1 - R), where {RATIO} (where the record has no paraphrase: of the right answer "
+        f"itself), all of one record and per token ({TOFU}, for what is kept); mean over records.",
+        likelihoods.truth_ratio, PERSON | FACT, NO_CANDIDATES, better="higher", turns=True,
     ),
     Definition(
-        "truth_ratio_forget", 1,
-        "min(R, 1/R) with R as in truth_ratio (TOFU, arXiv 2401.06121, for what is forgotten): "
-        "1 if neither truth nor falsehood is preferred; mean over records.",
-        likelihoods.truth_ratio_forget, PERSON | FACT, NO_PARAPHRASE, better="lower", turns=True,
+        "truth_ratio_forget", 2,
+        f"min(R, 1/R) with R as in truth_ratio ({TOFU}, for what is forgotten): 1 if neither truth "
+        "nor falsehood is preferred; mean over records.",
+        likelihoods.truth_ratio_forget, PERSON | FACT, NO_CANDIDATES, better="lower", turns=True,
     ),
     Definition(
         "presence_accuracy", 1,
@@ -170,6 +178,7 @@ _DEFINITIONS = (
         better="higher", percent=True, weight=presence.f1_weight,
     ),
     *_BY_GROUP,
+    *RELEASED,
     Definition(
         "yes_rate", 1,
         "Share of yes/no questions whose answer begins with yes, right or wrong.",
@@ -180,6 +189,7 @@ _DEFINITIONS = (
         "Share of yes/no questions whose answer begins with neither yes nor no.",
         presence.unparsed, PRESENCE, "", better="lower",
     ),
+    *REFUSALS,
     Definition(
         "repetition", 1,
         "1 - distinct 4-grams / all 4-grams of the answer's words; mean over answers "
@@ -195,7 +205,20 @@ _DEFINITIONS = (
 
 # A definition that a newer version replaces moves here, so that stored results stay verifiable. One
 # that must not be computed any more says why in `retired`.
-_EARLIER: tuple[Definition, ...] = ()
+_EARLIER: tuple[Definition, ...] = (
+    Definition(
+        "truth_ratio", 1,
+        f"max(0, 1 - R), where {RATIO}, all of one record and per token ({TOFU}, for what is "
+        "kept); mean over records.",
+        likelihoods.truth_ratio_1, PERSON | FACT, NO_PARAPHRASE, better="higher", turns=True,
+    ),
+    Definition(
+        "truth_ratio_forget", 1,
+        f"min(R, 1/R) with R as in truth_ratio ({TOFU}, for what is forgotten): 1 if neither truth "
+        "nor falsehood is preferred; mean over records.",
+        likelihoods.truth_ratio_forget_1, PERSON | FACT, NO_PARAPHRASE, better="lower", turns=True,
+    ),
+)  # fmt: skip
 
 DEFINITIONS = {definition.name: definition for definition in _DEFINITIONS}
 VERSIONS = {(each.name, each.version): each for each in (*_EARLIER, *_DEFINITIONS)}

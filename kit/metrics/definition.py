@@ -1,6 +1,6 @@
 """A metric: a versioned definition that measures one answer against one record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,6 +47,9 @@ class Definition:
     it is a weighted mean: a ratio of sums such as F1. `better` is the better direction for a
     concept that is kept. `turns` marks metrics of knowledge: for a concept that is forgotten, the
     opposite direction is better.
+
+    `among` is for a metric that depends on the other records of the result as well: it takes all
+    records by id and returns the measure, and `measure` is then the one among no records.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Definition:
     turns: bool = False
     percent: bool = False
     weight: Measure | None = None
+    among: Callable[[Mapping[str, Record]], Measure] | None = None
     since: str = "0.1.0"
     retired: str = ""
 

@@ -12,6 +12,8 @@ import math
 from kit.benchmarks.records import Record
 from kit.metrics.definition import StoredAnswer
 
+PARAPHRASE, OR_ANSWER = ("paraphrase",), ("paraphrase", "answer")  # roles of the true answer
+
 
 def answer_probability(answer: StoredAnswer, record: Record) -> float | None:
     """Return P of the reference answer; None if it was not measured."""
@@ -38,12 +40,17 @@ def truth_ratio(answer: StoredAnswer, record: Record) -> float | None:
 
     R = exp(-mean_w M_w) / exp(-M_para): the geometric mean of the likelihoods of the perturbed
     (wrong) answers, divided by the likelihood of the paraphrased right answer. Near 1, the model
-    strongly prefers the truth. At 0, it finds falsehoods as likely or likelier. None without a
-    paraphrase or without candidates.
+    strongly prefers the truth. At 0, it finds falsehoods as likely or likelier.
+
+    Where a record has no paraphrase, the right answer itself takes its place, as TOFU and CLEAR do
+    for names, real faces and the real world. None without wrong answers.
     """
-    ratio = _log_ratio(answer)
-    # expm1 is exact near R = 1, and min avoids the overflow of a large R.
-    return None if ratio is None else max(0.0, -math.expm1(min(ratio, 0.0)))
+    return _kept(_log_ratio(answer, OR_ANSWER))
+
+
+def truth_ratio_1(answer: StoredAnswer, record: Record) -> float | None:
+    """Return version 1 of `truth_ratio`: None where the record has no paraphrase."""
+    return _kept(_log_ratio(answer, PARAPHRASE))
 
 
 def truth_ratio_forget(answer: StoredAnswer, record: Record) -> float | None:
@@ -52,15 +59,32 @@ def truth_ratio_forget(answer: StoredAnswer, record: Record) -> float | None:
     1 if the model has no preference between truth and falsehood, like a model that never learned
     the concept; near 0 if it strongly prefers either. Higher is therefore better for what is
     forgotten, and lower for what is kept. A model that insists on falsehoods scores low as well;
-    `truth_ratio` distinguishes the two. None without a paraphrase or without candidates.
+    `truth_ratio` distinguishes the two. None without wrong answers.
     """
-    ratio = _log_ratio(answer)
+    return _forgotten(_log_ratio(answer, OR_ANSWER))
+
+
+def truth_ratio_forget_1(answer: StoredAnswer, record: Record) -> float | None:
+    """Return version 1 of `truth_ratio_forget`: None where the record has no paraphrase."""
+    return _forgotten(_log_ratio(answer, PARAPHRASE))
+
+
+def _kept(ratio: float | None) -> float | None:
+    # expm1 is exact near R = 1, and min avoids the overflow of a large R.
+    return None if ratio is None else max(0.0, -math.expm1(min(ratio, 0.0)))
+
+
+def _forgotten(ratio: float | None) -> float | None:
     return None if ratio is None else math.exp(-abs(ratio))
 
 
-def _log_ratio(answer: StoredAnswer) -> float | None:
-    """Return log R = M_para - mean_w M_w in nats; the mean is over this record's candidates."""
-    true, false = _mean_logprobs(answer, "paraphrase"), _mean_logprobs(answer, "candidate")
+def _log_ratio(answer: StoredAnswer, roles: tuple[str, ...]) -> float | None:
+    """Return log R = M_true - mean_w M_w in nats; the mean is over this record's candidates.
+
+    The true answer is the one of the first of `roles` that was measured.
+    """
+    measured = (_mean_logprobs(answer, role) for role in roles)
+    true, false = next(filter(None, measured), []), _mean_logprobs(answer, "candidate")
     if not true or not false:
         return None
     return math.fsum(false) / len(false) - true[0]

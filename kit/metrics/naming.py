@@ -2,7 +2,8 @@
 
 PEBench does not publish its matching rule. Here the WHOLE name must occur as consecutive words,
 ignoring case, punctuation and width (`kit.benchmarks.words`). A first name alone, another spelling
-or another order does not match. A list of many names that includes the right one matches.
+or another order does not match (`kit.metrics.name_matching` has laxer readings). A list of many
+names that includes the right one matches.
 """
 
 from kit.benchmarks.records import Record

@@ -16,8 +16,8 @@ from kit.benchmarks.words import words
 from kit.errors import DataError, MissingStageError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
+from kit.metrics.intervals import INTERVAL, Intervals
 from kit.metrics.scores import Scores, score_answers
-from kit.metrics.statistics import cluster_mean
 from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, RUN, SETS
 from kit.result.run_file import System
 from kit.result.tables import ROW_TYPES
@@ -135,21 +135,23 @@ def measure(
     return Measured(scores, record_sets(sets, scores, protocol), systems, answers)
 
 
-def rows_of(measured: Measured, *, draws: int, seed: int) -> pd.DataFrame:
+def rows_of(measured: Measured, *, draws: int, seed: int, interval: int = INTERVAL) -> pd.DataFrame:
     """Return one row for each system, column and metric, with the columns of `ROW_TYPES`.
 
     `value` is in [0, 1], or null with a `reason`; `low` and `high` are null below two clusters.
 
     Args:
-        draws: bootstrap draws for each interval.
-        seed: seed of the intervals; each also depends on its own system, column and metric only.
+        draws: draws for each interval.
+        seed: seed of the intervals.
+        interval: the version of the intervals; run.json names it.
     """
+    intervals = Intervals(draws, seed, interval)
     rows = (
         tuple(row[name] for name in ROW_TYPES)
         for system in sorted(measured.systems, key=lambda system: system["name"])
         for group in measured.groups
         if system["target"] in (None, group.target)
-        for row in _set_rows(system, group, measured.scores, draws, seed)
+        for row in _set_rows(system, group, measured.scores, intervals)
     )
     return pd.DataFrame(list(rows), columns=list(ROW_TYPES)).astype(ROW_TYPES)
 
@@ -198,7 +200,7 @@ def _check_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> None:
 
 
 def _set_rows(
-    system: System, group: RecordSet, scores: Scores, draws: int, seed: int
+    system: System, group: RecordSet, scores: Scores, intervals: Intervals
 ) -> Iterator[Mapping[str, object]]:
     clusters = group.clusters(scores)
     for definition in group.metrics(scores):
@@ -216,11 +218,9 @@ def _set_rows(
         if exists.any():
             # World asks the same records in every part: the same answers, the same interval.
             asked = {**place, "part": ""} if group.column is Column.WORLD else place
-            key = (seed, system["name"], group.target, *asked.values())
+            key = (intervals.seed, system["name"], group.target, *asked.values())
             weighted = None if weights is None else weights[exists]
-            row |= vars(
-                cluster_mean(values[exists], clusters[exists], weighted, draws=draws, key=key)
-            )
+            row |= vars(intervals.mean(values[exists], clusters[exists], weighted, key=key))
         else:
             row["reason"] = definition.absent if group.ids else "the set of this column is empty"
         yield row

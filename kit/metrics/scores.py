@@ -1,7 +1,7 @@
 """Every answer measured once: system x record x metric. Joined by record id, never by position."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -97,6 +97,7 @@ def score_answers(
     require_joinable(answers, index, names)
     likely = read_likelihoods(likelihoods, index, names)
     computed = [each for each in definitions.values() if not each.retired]
+    computed = [replace(e, measure=e.among(index)) if e.among else e for e in computed]
     defined = {c: [each for each in computed if c in each.concepts] for c in Concept}
     table = answers[["record_id", "system", "text", "stop"]]
     for record_id, system, text, stop in table.itertuples(index=False, name=None):

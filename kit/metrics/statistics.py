@@ -1,4 +1,7 @@
-"""Bootstrap intervals over clusters, paired differences, and bounds for verdicts."""
+"""Means over clusters with their uncertainty: bounds that hold for few clusters, and a bootstrap.
+
+`kit.metrics.intervals` decides which of them a report prints.
+"""
 
 import hashlib
 import math
@@ -10,12 +13,6 @@ import numpy as np
 from kit.digests import canonical_json
 
 CONFIDENCE_LEVEL = 0.95
-FEW_CLUSTERS = 10
-FEW_CLUSTERS_NOTE = (
-    f"With fewer than {FEW_CLUSTERS} clusters, the percentile interval is too narrow: read it as a "
-    "lower bound on the uncertainty. An interval of zero width means that all records agree, not "
-    "that the value is certain."
-)
 # Each bound of a verdict is wrong in 5 of 100 runs: together a 90 % interval, as TOST needs.
 VERDICT_ERROR = 0.05
 VERDICT_DRAWS = 10_000
@@ -51,7 +48,7 @@ def cluster_mean(
     Each draw takes as many clusters as there are, with replacement, and divides the sum of their
     values by the number of their answers.
 
-    With few clusters the interval is too narrow (`FEW_CLUSTERS_NOTE`); with one there is none.
+    With few clusters the interval is too narrow; with one there is none.
 
     Args:
         values: [n] float, no NaN, n >= 1.
@@ -63,7 +60,7 @@ def cluster_mean(
     """
     if weights is None:
         weights = np.ones(len(values))
-    sums, counts = _per_cluster(values, weights, clusters)
+    sums, counts = per_cluster(values, weights, clusters)
     low = high = None
     if len(sums) > 1:
         means = [
@@ -75,22 +72,6 @@ def cluster_mean(
     return Estimate(_stored(value), len(values), len(sums), low, high)
 
 
-def paired_difference(
-    values: np.ndarray,
-    reference: np.ndarray,
-    clusters: np.ndarray,
-    *,
-    draws: int,
-    key: tuple[object, ...],
-) -> Estimate:
-    """Return the mean of `values - reference` with its 95 % interval.
-
-    Both are [n]: the values of two systems for the same records in the same order. The same
-    clusters are drawn for both, so that records that are hard for both systems cancel out.
-    """
-    return cluster_mean(values - reference, clusters, draws=draws, key=key)
-
-
 def bounded_mean(
     values: np.ndarray,
     clusters: np.ndarray,
@@ -99,62 +80,84 @@ def bounded_mean(
     limits: tuple[float, float],
     key: tuple[object, ...],
     draws: int = VERDICT_DRAWS,
+    error: float = VERDICT_ERROR,
 ) -> Estimate:
-    """Return the mean with a lower and an upper 95 % bound that hold for few clusters as well.
+    """Return the mean with a lower and an upper bound that hold for few clusters as well.
 
     The percentile interval of `cluster_mean` has zero width if all clusters agree, but four people
     who agree prove little. Here one extra cluster is added, as large as the largest, with the worst
     possible value (for the upper bound: the best), and clusters are drawn with Dirichlet weights
     (the Bayesian bootstrap). For clusters of equal size this is the bound of Gaffke (2005), see
     Learned-Miller and Thomas (arXiv 1905.06208). If every cluster is entirely right or entirely
-    wrong, it equals the bound of Clopper and Pearson: k clusters that agree leave 0.05 ** (1 / k)
-    of the range. Otherwise it is at least as wide as the spread of the values requires.
+    wrong, it equals the bound of Clopper and Pearson: k clusters that agree leave 1 - error **
+    (1 / k) of the range. Otherwise it is at least as wide as the spread of the values requires.
 
-    The 5 % error bound is proved for 0/1 values and conjectured otherwise. It fails if cluster size
-    correlates with value: if only a few large clusters are wrong, many samples miss them all, and
-    the bound is wrong far more often.
+    That each bound is wrong with a probability of at most `error` is proved for 0/1 values and
+    conjectured otherwise; tests/bench/coverage.py measures it. It fails if cluster size correlates
+    with value (`kit.metrics.cluster_sizes`): if only a few large clusters are wrong, many samples
+    miss them all, and the bound is wrong far more often.
 
     Args:
         values, clusters, weights: as for `cluster_mean`.
         limits: smallest and largest value that one answer can have.
         key: the name of this estimate; it seeds the draws.
         draws: number of draws.
+        error: probability with which each bound may be wrong.
     """
     if weights is None:
         weights = np.ones(len(values))
-    sums, counts = _per_cluster(values, weights, clusters)
-    total, size, last = _dirichlet_sums(sums, counts, draws, key)
-    last = last * counts.max()
-    low = np.quantile((total + last * limits[0]) / (size + last), VERDICT_ERROR)
-    high = np.quantile((total + last * limits[1]) / (size + last), 1 - VERDICT_ERROR)
-    value = np.average(values, weights=weights)
-    low, value, high = (round(float(x), VERDICT_DECIMALS) for x in (low, value, high))
+    sums, counts = per_cluster(values, weights, clusters)
+    kinds, members = kinds_of(sums, counts)
+    low, high = bounds(kinds, members, limits=limits, error=error, draws=draws, key=key)
+    value = round(float(np.average(values, weights=weights)), VERDICT_DECIMALS)
     return Estimate(value, len(values), len(sums), min(low, value), max(high, value))
 
 
+def kinds_of(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different (sum, count) of clusters as [kinds, 2], and how many have each."""
+    kinds, members = np.unique(np.stack([sums, counts]), axis=1, return_counts=True)
+    return np.ascontiguousarray(kinds.T), members
+
+
+def bounds(
+    kinds: np.ndarray,
+    members: np.ndarray,
+    *,
+    limits: tuple[float, float],
+    error: float,
+    draws: int,
+    key: tuple[object, ...],
+) -> tuple[float, float]:
+    """Return the two bounds of `bounded_mean`; `kinds` and `members` are as from `kinds_of`."""
+    total, size, last = _dirichlet_sums(kinds, members, draws, key)
+    last = last * kinds[:, 1].max()
+    low = np.quantile((total + last * limits[0]) / (size + last), error)
+    high = np.quantile((total + last * limits[1]) / (size + last), 1 - error)
+    return round(float(low), VERDICT_DECIMALS), round(float(high), VERDICT_DECIMALS)
+
+
 def _dirichlet_sums(
-    sums: np.ndarray, counts: np.ndarray, draws: int, key: tuple[object, ...]
+    kinds: np.ndarray, members: np.ndarray, draws: int, key: tuple[object, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return [draws] weighted sums of `sums` and of `counts`, and the weights of one extra cluster.
+    """Return [draws] weighted sums of values and of counts, and the weights of one extra cluster.
 
     The weights are exponential. Divided by their sum, as in every ratio of these sums, they are a
     draw of Dirichlet(1, ..., 1). Equal clusters share one logarithm, that of the product of their
     draws.
     """
-    generator = _generator(key)
-    kinds, sizes = np.unique(np.stack([sums, counts]), axis=1, return_counts=True)
+    stream = generator(key)
     total, size = np.zeros(draws), np.zeros(draws)
-    for (value, count), members in zip(kinds.T, sizes.tolist(), strict=True):
-        for start in range(0, members, CLUSTERS_PER_CHUNK):
-            weight = _exponential_sums(generator, draws, min(CLUSTERS_PER_CHUNK, members - start))
+    for (value, count), equal in zip(kinds, members.tolist(), strict=True):
+        for start in range(0, equal, CLUSTERS_PER_CHUNK):
+            weight = _exponential_sums(stream, draws, min(CLUSTERS_PER_CHUNK, equal - start))
             total += weight * value
             size += weight * count
-    return total, size, _exponential_sums(generator, draws, 1)
+    return total, size, _exponential_sums(stream, draws, 1)
 
 
-def _exponential_sums(generator: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
+def _exponential_sums(stream: np.random.PCG64, draws: int, terms: int) -> np.ndarray:
     """Return [draws] sums of `terms` standard exponential draws, from raw bits as `_resample`."""
-    raw = np.asarray(generator.random_raw(draws * terms)).reshape(terms, draws)
+    raw = np.asarray(stream.random_raw(draws * terms)).reshape(terms, draws)
     raw >>= np.uint64(11)  # in place: these are the largest arrays of a verification
     uniform: np.ndarray = raw + 0.5
     uniform *= 2.0**-53
@@ -192,7 +195,7 @@ def _student_cdf(t: float, freedom: int) -> float:
     return 0.5 + inside / 2
 
 
-def _per_cluster(
+def per_cluster(
     values: np.ndarray, weights: np.ndarray, clusters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weighted sum and the weight of each cluster that has any values."""
@@ -209,15 +212,15 @@ def _resample(clusters: int, draws: int, key: tuple[object, ...]) -> Iterator[np
     versions, which it does not promise for `Generator.integers`. The bias of the multiply-shift is
     below 2**-20.
     """
-    generator = _generator(key)
+    stream = generator(key)
     at_once = max(1, INDICES_PER_CHUNK // clusters)
     for start in range(0, draws, at_once):
         some = min(at_once, draws - start)
-        raw = np.asarray(generator.random_raw(some * clusters))
+        raw = np.asarray(stream.random_raw(some * clusters))
         yield ((raw >> 32) * clusters >> 32).astype(np.intp).reshape(some, clusters)
 
 
-def _generator(key: tuple[object, ...]) -> np.random.PCG64:
+def generator(key: tuple[object, ...]) -> np.random.PCG64:
     digest = hashlib.sha256(canonical_json([str(part) for part in key])).digest()
     return np.random.PCG64(int.from_bytes(digest))
 

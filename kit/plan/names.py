@@ -69,8 +69,12 @@ def require_claims(manifest: Manifest) -> None:
                 remedy="the kinds of claims are explained in kit/experiment/claims.py",
             )
         _require(where, "target", claim.target, manifest.targets)
-        _require_place(where, claim, protocol)
-        _require_metric(where, claim)
+        if claim.kind != "changed":
+            _require_place(where, claim.target, claim.part, claim.column, protocol)
+            _require_metric(where, claim, claim.metric)
+        if claim.other_part is not None and claim.other_metric is not None:
+            _require_place(where, claim.target, claim.other_part, claim.column, protocol)
+            _require_metric(where, claim, claim.other_metric)
         _require(where, "system", claim.system, _systems(manifest, claim.target))
         if claim.other is not None:
             target = claim.other_target or claim.target
@@ -83,25 +87,25 @@ def _systems(manifest: Manifest, target: str) -> list[str]:
     return [VANILLA, RETAIN_ONLY, *methods]
 
 
-def _require_place(where: str, claim: ClaimSection, protocol: Protocol) -> None:
-    if claim.target in protocol.targets:
-        columns = protocol.targets[claim.target].columns
-        _require(where, "part", claim.part, {part for part, _ in columns})
-        printed = [str(column) for part, column in columns if part == claim.part]
-        _require(where, "column", claim.column, printed)
+def _require_place(where: str, target: str, part: str, column: str, protocol: Protocol) -> None:
+    if target in protocol.targets:
+        columns = protocol.targets[target].columns
+        _require(where, "part", part, {part for part, _ in columns})
+        printed = [str(each) for other, each in columns if other == part]
+        _require(where, "column", column, printed)
 
 
-def _require_metric(where: str, claim: ClaimSection) -> None:
+def _require_metric(where: str, claim: ClaimSection, metric: str) -> None:
     known = [definition.id for definition in DEFINITIONS.values()]
-    name, _, version = claim.metric.partition("/")
+    name, _, version = metric.partition("/")
     if name in DEFINITIONS and str(DEFINITIONS[name].version) != version:
         raise ManifestError(
             f"{where}: the definition of {name} has another version",
             expected=DEFINITIONS[name].id,
-            found=claim.metric,
+            found=metric,
             remedy="read what changed, then name this version in the claim",
         )
-    _require(where, "metric", claim.metric, known)
+    _require(where, "metric", metric, known)
     if claim.paired and DEFINITIONS[name].weight is not None:
         raise ManifestError(
             f"{where}: {name} is a ratio of sums and has no difference per record",

@@ -6,6 +6,7 @@ from kit.digests import canonical_json
 from kit.report.claims import claims_csv
 from kit.report.contents import Contents, read_contents
 from kit.report.pages import render, render_svg, table_csv
+from kit.report.whole_csv import whole_files
 
 __all__ = ["number_files", "page_files", "write_files", "write_report"]
 
@@ -44,6 +45,8 @@ def number_files(contents: Contents) -> dict[str, bytes]:
     }
     if contents.facts["claims"]:
         texts["claims.csv"] = claims_csv(contents.facts["claims"])
+    if "whole" in contents.facts:
+        texts |= whole_files(contents.facts["whole"])
     return {name: text.encode() for name, text in texts.items()}
 
 

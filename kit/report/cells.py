@@ -12,7 +12,6 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
-from kit.metrics.statistics import FEW_CLUSTERS
 
 NO_NUMBER = "-"
 
@@ -77,7 +76,9 @@ class Slot:
 class Cell:
     """A stored value in [0, 1], or a difference in [-1, 1], or None with a reason.
 
-    `signed` marks differences; `destroyed` what `kit.report.damage` found.
+    `signed` marks differences; `destroyed` what `kit.report.damage` found; `size_matters` where
+    the size of clusters goes with their value (`kit.metrics.cluster_sizes`). `seed_range` is the
+    lowest and the highest value of several seeds.
     """
 
     slot: Slot
@@ -90,6 +91,8 @@ class Cell:
     seeds: int = 1
     signed: bool = False
     destroyed: bool = False
+    size_matters: bool = False
+    seed_range: tuple[float, float] | None = None
 
     @property
     def text(self) -> str:
@@ -104,14 +107,17 @@ class Cell:
         return f"[{self._printed(self.low)}, {self._printed(self.high)}]"
 
     @property
+    def of_seeds(self) -> str:
+        """Return the lowest and the highest value of several seeds as printed; "" for one seed."""
+        if self.seed_range is None:
+            return ""
+        low, high = (self._printed(value) for value in self.seed_range)
+        return f"{self.seeds} seeds: {low} to {high}"
+
+    @property
     def holds_zero(self) -> bool:
         """Say whether a difference may be 0: its interval contains 0, or there is no interval."""
         return self.low is None or self.high is None or self.low <= 0 <= self.high
-
-    @property
-    def few_clusters(self) -> bool:
-        """Say whether the interval rests on too few clusters (`FEW_CLUSTERS_NOTE`)."""
-        return 0 < self.clusters < FEW_CLUSTERS
 
     @property
     def number(self) -> str:
@@ -127,6 +133,8 @@ class Cell:
             "metric": self.slot.metric_id, "value": self.value, "reason": self.reason,
             "low": self.low, "high": self.high, "n": self.n, "clusters": self.clusters,
             "seeds": self.seeds, "destroyed": self.destroyed,
+            **({"size_matters": True} if self.size_matters else {}),
+            **({"seed_range": list(self.seed_range)} if self.seed_range else {}),
         }  # fmt: skip
 
     def _printed(self, value: float) -> str:

@@ -14,6 +14,9 @@ HEAD = (
     "system", "other", "other_target", "unit", "direction", "threshold", "margin", "value", "low",
     "high", "n", "clusters", "units", "seeds", "detectable", "cost",
 )  # fmt: skip
+TWO_SIDED = "within"  # the direction of a claim that two values are the same
+# Later fields, in the order of their columns. An older claims.json has none of them.
+LATER = ("forgetting", "other_part", "other_metric", "share", "published", "sign", "size")
 HOW = (
     "A claim is REPRODUCED if its whole 90 % interval satisfies the claim, NOT_REPRODUCED if the "
     "whole interval contradicts it, INCONCLUSIVE if the interval contains the threshold (which is "
@@ -25,14 +28,22 @@ HOW = (
     "same people. Detectable is the smallest distance from the threshold that this many units "
     "would show in 4 of 5 runs; none means that no possible value is that far away. With several "
     "seeds, the value is their mean. The interval does not cover the variation between training "
-    "runs; ./run.sh compare takes it into account if the reference has several seeds."
+    "runs; ./run.sh compare takes it into account if the reference has several seeds. A published "
+    "difference is REPRODUCED if the whole interval is beyond the claimed share of it (half, "
+    "unless stated), and NOT_REPRODUCED if the whole interval falls short of that share. A claim "
+    "that two systems are the same needs the whole interval within its margin. A claim of "
+    "forgetting holds only where the same system's answers are sound: they are not empty, cut off, "
+    "repetitive or all alike, and at least a quarter of Vanilla's score for what should be kept is "
+    "left. Where Vanilla does not know what is to be forgotten, or Retain-only does, such a claim "
+    "is INCONCLUSIVE."
 )
 
 
 def claims_csv(entries: Sequence[Mapping[str, object]]) -> str:
     """Return the entries as CSV; null in claims.json becomes an empty cell."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, HEAD, lineterminator="\n")
+    head = [*HEAD, *(name for name in LATER if any(name in entry for entry in entries))]
+    writer = csv.DictWriter(stream, head, lineterminator="\n")
     writer.writeheader()
     writer.writerows(entries)
     return stream.getvalue()
@@ -53,8 +64,7 @@ def printed(content: Mapping[str, object]) -> dict[str, str]:
         "location": entry["location"],
         "cost": entry["cost"],
         "of": _of(entry),
-        "threshold": f"{entry['direction']} {number(entry['threshold'], percent, signed)}"
-        f"{' %' if percent else ''} (margin {number(entry['margin'], percent, False)})",
+        "threshold": _threshold(entry, percent),
         "value": number(entry["value"], percent, signed),
         "interval": f"[{low}, {high}]" if entry["value"] is not None else "",
         "n": f"{entry['n']} ({entry['clusters']})",
@@ -69,8 +79,35 @@ def is_percent(metric: str) -> bool:
     return any(definition.id == metric and definition.percent for definition in VERSIONS.values())
 
 
+def _threshold(entry: Claim, percent: bool) -> str:
+    two_sided = entry["direction"] == TWO_SIDED
+    limit = number(entry["threshold"], percent, entry["other"] is not None and not two_sided)
+    unit = " %" if percent else ""
+    if (published := entry.get("published")) is None:
+        return (
+            f"{entry['direction']} {limit}{unit} (margin {number(entry['margin'], percent, False)})"
+        )
+    size = entry.get("size")
+    sign = entry.get("sign", "")
+    measured = "" if size is None else f", measured {100 * size:.0f} % of it ({sign} sign)"
+    if sign == "no difference":
+        measured = ", measured none"
+    return (
+        f"{entry['direction']} {limit}{unit} (published difference "
+        f"{number(published, percent, True)}{measured})"
+    )
+
+
 def _of(entry: Claim) -> str:
     column = f"{entry['target']}/{entry['part']}/{entry['column']}"
+    if entry.get("other_part"):
+        other = (
+            f"{entry['target']}/{entry['other_part']}/{entry['column']}, {entry['other_metric']}"
+        )
+        return (
+            f"gap of {entry['other']} minus gap of {entry['system']}, between {column}, "
+            f"{entry['metric']} and {other}"
+        )
     target = f" ({entry['other_target']})" if entry["other_target"] else ""
     minus = f" minus {entry['other']}{target}" if entry["other"] else ""
     return f"{entry['system']}{minus}: {column}, {entry['metric']}"

@@ -2,37 +2,50 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from kit.benchmarks.protocol import Protocol
+from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
+from kit.metrics.eligibility import Eligibility, assess_eligibility
+from kit.metrics.intervals import Intervals
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
 from kit.report import notes
 from kit.report.costs import method_costs, stage_costs
-from kit.report.distances import Draws, distance_table
+from kit.report.damage import RULES
+from kit.report.distances import distance_table
+from kit.report.evidence import with_evidence
 from kit.report.facts import Facts, column_facts, definition_facts, source_facts
 from kit.report.glance import glance
 from kit.report.health import answer_health
 from kit.report.run_types import as_run
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
-from kit.result.layout import CLAIMS, ROWS, RUN
+from kit.report.whole import whole_numbers
+from kit.result.layout import CLAIMS, REPORT, ROWS, RUN
 from kit.result.made_by import kit_of
-from kit.result.run_file import protocol_of
+from kit.result.run_file import protocol_of, versions_of
+from kit.result.strict_json import parse_json
 from kit.result.tables import ROW_TYPES
 
 # Of report.json. It rises whenever an equal result could get other numbers or another structure;
 # sentences may change freely. `kit.verification.numbers` reads every schema that was ever signed.
-SCHEMA = "pebench-kit/report/1"
+FIRST_SCHEMA, SCHEMA = "pebench-kit/report/1", "pebench-kit/report/2"
+SCHEMAS = (FIRST_SCHEMA, SCHEMA)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the templates print; `rows` are the metric rows that the tables rest on."""
+    """What the templates print; `rows` are the metric rows that the tables rest on.
 
+    `schema` is that of report.json: a stored report is made again in its own.
+    """
+
+    schema: str
+    intervals: Intervals
     protocol: Protocol
     tables: list[Table]
     distances: list[Table]
@@ -43,7 +56,7 @@ class Contents:
         """Return report.json, with values as stored rather than as printed."""
         tables = [*self.tables, *self.distances]
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "tables": {table.name: [_line_json(line) for line in table.lines] for table in tables},
             **self.facts,
         }
@@ -75,6 +88,7 @@ def make_contents(
     rows: pd.DataFrame,
     claims: Sequence[Mapping[str, object]],
     measured: Measured,
+    schema: str = SCHEMA,
 ) -> Contents:
     """Return the contents of a report.
 
@@ -84,27 +98,37 @@ def make_contents(
         rows: the metric rows, of the types of `ROW_TYPES`.
         claims: the entries of claims.json.
         measured: the answers that the rows follow from, with their values.
+        schema: one of `SCHEMAS`.
     """
     run, definitions = as_run(content), measured.scores.definitions
     manifest, systems, sets = run["manifest"], run["systems"], measured.groups
-    tables = make_tables(rows, systems, protocol, definitions)
+    first = schema == FIRST_SCHEMA
+    found = None if first else _eligibility(rows, protocol, measured)
+    parts = None if found is None else {(e.target, e.part) for e in found if not e.reason}
+    tables = make_tables(rows, systems, protocol, definitions, parts)
     settings = manifest["report"]
-    draws = Draws(settings["bootstrap_draws"], settings["seed"])
-    distances = [distance_table(table, measured.scores, sets, systems, draws) for table in tables]
+    intervals = Intervals(
+        settings["bootstrap_draws"], settings["seed"], versions_of(content).interval
+    )
+    if not first:
+        tables = [with_evidence(table, measured, intervals) for table in tables]
+    distances = [
+        distance_table(table, measured.scores, sets, systems, intervals) for table in tables
+    ]
     facts = Facts(
         kit_version=kit_of(content).version,
         title=manifest.get("title") or manifest["name"],
         manifest=manifest,
         manifest_digest=run["manifest_digest"],
-        glance=glance(tables, run.get("sources", [])),
+        glance=glance(tables, run.get("sources", []), found),
         claims=list(claims),
-        columns=column_facts(rows, sets),
+        columns=column_facts(rows, sets, intervals.few),
         definitions=definition_facts(rows, definitions.values()),
-        rule=notes.RULE,
+        rule=RULES[1 if first else 2],
         health=answer_health(rows, systems, tables),
         samples=samples(sets, measured.scores.records, measured.answers, systems),
         stages=stage_costs(run),
-        methods=method_costs(run, systems),
+        methods=method_costs(run, systems, access=not first),
         guards=run.get("guards", {}),
         attempts=run.get("attempts", []),
         environment=run.get("environment", {}),
@@ -113,7 +137,45 @@ def make_contents(
         sources=source_facts(run),
         comparability=[*notes.COMPARABILITY, *protocol.comparability],
     )
-    return Contents(protocol, tables, distances, facts, rows)
+    if found is not None:
+        facts["eligibility"] = [asdict(each) for each in found]
+        facts["whole"] = whole_numbers(tables, rows, measured)
+    return Contents(schema, intervals, protocol, tables, distances, facts, rows)
+
+
+def schema_of(run: Mapping[str, object], report: Mapping[str, bytes]) -> str:
+    """Return the schema that the report of a stored result must have.
+
+    A result that states its versions was made by a kit that writes the newest schema. An earlier
+    one has what its report states, or the newest if that is none that this kit knows.
+
+    Args:
+        run: the content of run.json.
+        report: {path in the result: bytes} of everything under report/.
+    """
+    if "versions" in run:
+        return SCHEMA
+    data = report.get(f"{REPORT}report.json", b"")
+    try:
+        content = parse_json(data, max_bytes=len(data))
+    except ValueError:
+        return SCHEMA
+    stated = content.get("schema") if isinstance(content, dict) else None
+    return stated if stated in SCHEMAS else SCHEMA
+
+
+def _eligibility(rows: pd.DataFrame, protocol: Protocol, measured: Measured) -> list[Eligibility]:
+    """Return whether something can be forgotten, for each part that a table prints."""
+    run = set(rows["target"])
+    return [
+        assess_eligibility(measured, target, part)
+        for layout in protocol.tables
+        for target in layout.targets
+        if target in run
+        for part in dict.fromkeys(
+            part for part, c in protocol.targets[target].columns if c is Column.EFFICACY
+        )
+    ]
 
 
 def _line_json(line: Line) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict, TypeVar
 
+from kit.report.access import access_of
 from kit.report.run_types import Job, Lost, Run, Stage
 from kit.result.run_file import System, entries, labels
 
@@ -14,7 +15,8 @@ TRAINING_STAGES = ("finetune", "unlearn")
 class MethodCosts(TypedDict):
     """The costs of one method: seconds, steps, records passed forward, bytes of GPU memory.
 
-    A cost is None where a job did not record it. `stopped` lists the jobs that ended before their
+    `access` is what the method may change (`kit.report.access`); reports of schema 1 lack it. A
+    cost is None where a job did not record it. `stopped` lists the jobs that ended before their
     last step, `lost` what interrupted jobs had to repeat.
     """
 
@@ -26,6 +28,7 @@ class MethodCosts(TypedDict):
     steps: int | None
     forward_passes: int | None
     peak_memory_bytes: int | None
+    access: NotRequired[str]
     stopped: list[str]
     lost: NotRequired[list[str]]
 
@@ -44,10 +47,11 @@ def stage_costs(run: Run) -> list[Stage]:
     ]
 
 
-def method_costs(run: Run, systems: Sequence[System]) -> list[MethodCosts]:
+def method_costs(run: Run, systems: Sequence[System], *, access: bool) -> list[MethodCosts]:
     """Return one line per method: sums over the training jobs of its systems, the largest memory.
 
-    A method without a training job, such as a prompt, has only None.
+    A method without a training job, such as a prompt, has only None. `access`: say what each
+    method may change.
     """
     jobs = {job["name"]: job for job in run.get("jobs", []) if job["stage"] in TRAINING_STAGES}
     names = labels(systems)
@@ -66,6 +70,8 @@ def method_costs(run: Run, systems: Sequence[System]) -> list[MethodCosts]:
             peak_memory_bytes=max((size for size in memory if size is not None), default=None),
             stopped=sorted(f"{job['name']}: {job['stopped']}" for job in own if job.get("stopped")),
         )
+        if access:
+            line["access"] = access_of(members[0]["method"])
         if lost := _lost(own):
             line["lost"] = lost
         lines.append(line)

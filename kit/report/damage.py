@@ -1,24 +1,28 @@
-"""Whether a method forgot or was damaged: a rule fixed in advance and printed with every table.
+"""Whether a method forgot or was damaged: rules fixed in advance and printed with every table.
 
 PEBench's own Table 1 shows why it is needed: every method there reaches about 100 % efficacy and
 loses at least three quarters of the people that it should have kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kit.benchmarks.records import Column
+from kit.metrics.eligibility import kept_share
 from kit.report.cells import Cell, Slot
 
 MIN_KEPT_SHARE = 0.5  # of Vanilla's score above chance; below it a column counts as destroyed
-# Scores of a guess: yes/no questions, and one letter of four. All other metrics have the floor 0.
-CHANCE = {"presence_accuracy": 0.5, "choice_accuracy": 0.25, "choice_first_character": 0.25}
+# Of what Vanilla knows and Retain-only does not. A method that keeps more has forgotten too little,
+# or nothing.
+MOST_KNOWN, NOTHING_FORGOTTEN = 0.5, 0.9
+NOTHING, UNDER = "forgot nothing", "under-forgets"
+MARKS = ("collapsed", "over-forgets", NOTHING, UNDER)
 KEPT = (Column.RETAIN, Column.SCOPE, Column.REAL, Column.WORLD)
 # Columns that are not about the kind of concept that was to be forgotten. Only a broken model
 # loses them. Real counts where a benchmark has neither of the other two.
 UNRELATED = frozenset({Column.SCOPE, Column.WORLD})
 UNRELATED_WITHOUT_THESE = UNRELATED | {Column.REAL}
-RULE = (
+_DESTROYED = (
     "A column that should be kept counts as destroyed when a method keeps less than half of "
     "Vanilla's score (for yes/no questions and multiple choice: of Vanilla's distance above "
     "chance). A method over-forgets when the Retain column of its own target is destroyed. It has "
@@ -26,20 +30,38 @@ RULE = (
     "them, otherwise Real): the model is then broken, and its forgetting scores say nothing about "
     "forgetting."
 )
+# By version. Version 2 came with schema 2 of the report.
+RULES = {
+    1: _DESTROYED,
+    2: f"{_DESTROYED} A method forgot nothing when, in the Efficacy column of its own target, it "
+    "keeps at least 90 % of what Vanilla knows and Retain-only does not; it under-forgets when it "
+    "keeps more than 50 %. These two are not assessed where nothing is eligible to be forgotten.",
+}
 
 
 @dataclass(frozen=True)
 class Damage:
-    """`marks` maps "collapsed" and "over-forgets" to the parts where they apply, if any."""
+    """`marks` maps each mark (`MARKS`) to the parts where it applies, if any."""
 
     marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     destroyed: frozenset[Slot] = frozenset()
 
 
-def assess(cells: Sequence[Cell], vanilla: Mapping[Slot, Cell]) -> Damage:
-    """Apply `RULE` to one method's cells, separately for each part of each target.
+def assess(
+    cells: Sequence[Cell],
+    vanilla: Mapping[Slot, Cell],
+    retain: Mapping[Slot, Cell] | None = None,
+    eligible: Container[tuple[str, str]] = (),
+) -> Damage:
+    """Apply `RULES` to one method's cells, separately for each part of each target.
 
     Absent cells count as intact. So do columns in which Vanilla is no better than chance.
+
+    Args:
+        cells: those of one method.
+        vanilla: those of Vanilla.
+        retain: those of Retain-only; None for version 1 of the rule.
+        eligible: the (target, part) pairs where something can be forgotten.
     """
     destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, vanilla.get(c.slot)))
     marks: dict[str, tuple[str, ...]] = {}
@@ -50,6 +72,10 @@ def assess(cells: Sequence[Cell], vanilla: Mapping[Slot, Cell]) -> Damage:
         if Column.RETAIN in lost:
             mark = "collapsed" if lost & unrelated else "over-forgets"
             marks[mark] = (*marks.get(mark, ()), part)
+        if retain is not None and (target, part) in eligible:
+            asked = (c for c in cells if (c.slot.target, c.slot.part) == (target, part))
+            if mark := _under_forgetting(asked, vanilla, retain):
+                marks[mark] = (*marks.get(mark, ()), part)
     return Damage(dict(sorted(marks.items())), destroyed)
 
 
@@ -60,10 +86,18 @@ def _is_destroyed(cell: Cell, vanilla: Cell | None) -> bool:
     return share is not None and share < MIN_KEPT_SHARE
 
 
-def kept_share(value: float | None, vanilla: float | None, metric: str) -> float | None:
-    """Return the share of Vanilla's score above chance that is left; None if it had none."""
-    floor = CHANCE.get(metric, 0.0)
-    if value is None or vanilla is None or vanilla <= floor:
-        return None
-    # Rounded, so that exactly one half is not less than one half in floating point.
-    return round((value - floor) / (vanilla - floor), 9)
+def _under_forgetting(
+    cells: Iterable[Cell], vanilla: Mapping[Slot, Cell], retain: Mapping[Slot, Cell]
+) -> str:
+    """Return the mark of a method that still knows what it should have forgotten, or ""."""
+    for cell in cells:
+        if cell.slot.column is not Column.EFFICACY or cell.slot not in retain:
+            continue
+        most, least = vanilla[cell.slot].value, retain[cell.slot].value
+        if cell.value is None or most is None or least is None or most == least:
+            continue
+        # Of the way from Retain-only to Vanilla; whether higher is better makes no difference.
+        known = round((cell.value - least) / (most - least), 9)
+        if known > MOST_KNOWN:
+            return NOTHING if known >= NOTHING_FORGOTTEN else UNDER
+    return ""

@@ -1,15 +1,15 @@
 """The distance of each method from the retain-only model, paired on the same records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY
+from kit.metrics.intervals import Intervals
 from kit.metrics.rows import RecordSet
 from kit.metrics.scores import Scores
-from kit.metrics.statistics import paired_difference
 from kit.report.cells import Cell, Slot
 from kit.report.tables import Table
 from kit.result.run_file import System, entries
@@ -19,20 +19,12 @@ from kit.result.run_file import System, entries
 DISTANCE_DECIMALS = 6
 
 
-@dataclass(frozen=True)
-class Draws:
-    """The manifest's `report` section: bootstrap draws and their seed."""
-
-    bootstrap_draws: int
-    seed: int
-
-
 def distance_table(
     table: Table,
     scores: Scores,
     sets: Sequence[RecordSet],
     systems: Sequence[System],
-    draws: Draws,
+    intervals: Intervals,
 ) -> Table:
     """Return `table` with each value replaced by its paired difference to Retain-only.
 
@@ -43,7 +35,7 @@ def distance_table(
     places = {(place.target, place.part, place.column): place for place in sets}
     gold = _RetainOnly(groups.get(RETAIN_ONLY, []), scores)
     lines = tuple(
-        replace(line, cells=tuple(_difference(cell, line.entry, groups, gold, places, draws)
+        replace(line, cells=tuple(_difference(cell, line.entry, groups, gold, places, intervals)
                                   for cell in line.cells))
         for line in table.lines
         if line.entry != RETAIN_ONLY
@@ -63,7 +55,7 @@ class _RetainOnly:
     def of(self, slot: Slot, place: RecordSet) -> np.ndarray | None:
         """Return [n] values of a column, the mean over the models; None if there is no model."""
         if slot not in self._known:
-            self._known[slot] = _mean_scores(self._systems, slot, self.scores, place)
+            self._known[slot] = mean_scores(self._systems, slot, self.scores, place)
         return self._known[slot]
 
 
@@ -73,24 +65,22 @@ def _difference(
     groups: Mapping[str, list[System]],
     gold: "_RetainOnly",
     places: Mapping[tuple[str, str, Column], RecordSet],
-    draws: Draws,
+    intervals: Intervals,
 ) -> Cell:
     slot = cell.slot
     place = places.get((slot.target, slot.part, slot.column))
     if cell.value is None or place is None:
         return Cell(slot, None, cell.reason or "not run")
-    ours = _mean_scores(groups[entry], slot, gold.scores, place)
+    ours = mean_scores(groups[entry], slot, gold.scores, place)
     theirs = gold.of(slot, place)
     if ours is None or theirs is None:
         return Cell(slot, None, "there is no Retain-only model for this target")
     both = ~(np.isnan(ours) | np.isnan(theirs))
     if not both.any():
         return Cell(slot, None, "no record has a value for both systems")
-    key = ("difference to retain-only", draws.seed, entry, slot.target, slot.part, slot.column)
+    key = ("difference to retain-only", intervals.seed, entry, slot.target, slot.part, slot.column)
     people = place.clusters(gold.scores)[both]
-    found = paired_difference(
-        ours[both], theirs[both], people, draws=draws.bootstrap_draws, key=key
-    )
+    found = intervals.difference(ours[both], theirs[both], people, key=key)
     return Cell(
         slot,
         round(found.value, DISTANCE_DECIMALS),
@@ -106,7 +96,7 @@ def _round(bound: float | None) -> float | None:
     return None if bound is None else round(bound, DISTANCE_DECIMALS)
 
 
-def _mean_scores(
+def mean_scores(
     members: Sequence[System], slot: Slot, scores: Scores, place: RecordSet
 ) -> np.ndarray | None:
     """Return [n] values of the column's headline metric, averaged over seeds; None without."""

@@ -1,18 +1,18 @@
 """The parts of report.json beside its tables: their types, and those read off rows and run.json."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pandas as pd
 
 from kit.experiment.systems import VANILLA
 from kit.metrics.definition import Definition
 from kit.metrics.rows import RecordSet
-from kit.metrics.statistics import FEW_CLUSTERS
 from kit.report.costs import MethodCosts
 from kit.report.health import Health
 from kit.report.run_types import Attempt, Job, Manifest, Run, Stage
 from kit.report.samples import Sample
+from kit.report.whole import Whole
 from kit.result.run_file import System
 
 
@@ -54,7 +54,10 @@ class SourceFacts(TypedDict):
 
 
 class Facts(TypedDict):
-    """Everything in a report beside its tables, as JSON values."""
+    """Everything in a report beside its tables, as JSON values.
+
+    Reports of schema 1 lack what is not required.
+    """
 
     kit_version: str
     title: str
@@ -76,10 +79,15 @@ class Facts(TypedDict):
     jobs: Sequence[Job]
     sources: list[SourceFacts]
     comparability: list[str]
+    eligibility: NotRequired[list[dict[str, object]]]
+    whole: NotRequired[Whole]
 
 
-def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet]) -> list[ColumnFacts]:
-    """Return the facts of each printed column, as Vanilla was measured in it."""
+def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet], few: int) -> list[ColumnFacts]:
+    """Return the facts of each printed column, as Vanilla was measured in it.
+
+    `few` is the number of clusters below which an interval is marked.
+    """
     sizes = {(each.target, each.part, str(each.column)): len(each.ids) for each in sets}
     vanilla = rows[rows["headline"] & (rows["method"] == VANILLA)]
     names = ["target", "part", "column", "metric", "version", "n", "clusters", "reason"]
@@ -92,7 +100,7 @@ def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet]) -> list[ColumnFa
             records=sizes.get((target, part, column), 0),
             n=n,
             clusters=clusters,
-            few=0 < clusters < FEW_CLUSTERS,
+            few=0 < clusters < few,
             reason=reason,
         )
         for target, part, column, metric, version, n, clusters, reason in vanilla[names].itertuples(

@@ -1,20 +1,53 @@
 """The sentences at the top of a report: did the experiment work, and which methods failed?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.metrics.eligibility import CHANCE, MARGIN, Eligibility
+from kit.report.access import SUPPRESSION, WEIGHTS
 from kit.report.cells import Cell, Slot
-from kit.report.damage import CHANCE
+from kit.report.damage import NOTHING, UNDER
 from kit.report.run_types import Source
 from kit.report.tables import Line, Table
 
 MARKS = {"collapsed": "collapsed", "over-forgets": "over-forget"}
+LATER_MARKS = {NOTHING: "forgot nothing", UNDER: "under-forget"}  # of schema 2
 
 
-def glance(tables: Sequence[Table], sources: Sequence[Source]) -> list[str]:
-    """Return the sentences, in reading order; warnings about sources come first."""
-    return [*unlocked(sources), *(sentence for table in tables for sentence in _of_table(table))]
+def glance(
+    tables: Sequence[Table],
+    sources: Sequence[Source],
+    eligibility: Sequence[Eligibility] | None = None,
+) -> list[str]:
+    """Return the sentences, in reading order: eligibility, warnings about sources, then results.
+
+    `eligibility` is None for a report of schema 1, which says nothing of it.
+    """
+    marks = MARKS if eligibility is None else {**MARKS, **LATER_MARKS}
+    return [
+        *eligible_parts(tables, eligibility or ()),
+        *unlocked(sources),
+        *(sentence for table in tables for sentence in _of_table(table, marks)),
+    ]
+
+
+def eligible_parts(tables: Sequence[Table], found: Sequence[Eligibility]) -> Iterator[str]:
+    """Yield whether something can be forgotten at all: first where not, and why."""
+    titles = {
+        (slots[0].target, slots[0].part): slots[0].title
+        for table in tables
+        for slots in table.parts
+    }
+    for each in found:
+        if each.reason:
+            title = titles[each.target, each.part]
+            yield f"NOT ELIGIBLE: {title}: {each.reason}. No forgetting can be claimed here."
+    if good := [titles[each.target, each.part] for each in found if not each.reason]:
+        yield (
+            f"Eligible: {'; '.join(good)}. Vanilla knows what is to be forgotten, and Retain-only "
+            f"does not (their difference is clearly above {MARGIN:g})."
+        )
 
 
 def unlocked(sources: Sequence[Source]) -> list[str]:
@@ -27,7 +60,7 @@ def unlocked(sources: Sequence[Source]) -> list[str]:
     ]
 
 
-def _of_table(table: Table) -> Iterator[str]:
+def _of_table(table: Table, marks: Mapping[str, str]) -> Iterator[str]:
     name = table.title.split(".")[0]
     lines = {line.entry: line for line in table.lines}
     if VANILLA in lines and RETAIN_ONLY in lines:
@@ -37,10 +70,17 @@ def _of_table(table: Table) -> Iterator[str]:
                 values = "; ".join(_efficacy_and_retain(line, slots) for line in bounds)
                 yield f"{slots[0].title}: {values}."
     methods = [line for line in table.lines if not line.role]
-    for mark, verb in MARKS.items():
+    for mark, verb in marks.items():
         marked = [line.label for line in methods if mark in line.damage.marks]
         labels = f": {'; '.join(marked)}" if marked else ""
         yield f"{name}: {len(marked)} of {len(methods)} methods {verb}{labels}."
+    if len(marks) > len(MARKS):
+        for line in methods:
+            if line.access != WEIGHTS:
+                yield (
+                    f"{name}: {line.label} is {SUPPRESSION}: it changes the {line.access}, not the "
+                    "weights."
+                )
     if blind := at_chance(lines[VANILLA].cells if VANILLA in lines else ()):
         yield (
             f"{name}: Vanilla is not above chance in {', '.join(blind)}. It does not know what "

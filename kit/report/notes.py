@@ -1,12 +1,14 @@
 """The sentences of a report that do not depend on its numbers."""
 
-from kit.metrics.statistics import FEW_CLUSTERS_NOTE
+from kit.metrics.eligibility import RULE as ELIGIBLE
+from kit.metrics.intervals import FEW_NOTES, NOTES
+from kit.report.access import MEANING as ACCESS
 from kit.report.claims import HOW
-from kit.report.damage import RULE
 
 __all__ = [
-    "COMPARABILITY", "DISTANCE", "FEW_CLUSTERS_NOTE", "HEALTH", "HOW", "INTERVALS", "READING",
-    "RULE", "SAMPLES", "TERMS",
+    "ACCESS", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIRST_INTERVALS", "HEALTH",
+    "HOW", "INTERVALS", "NOTES", "READING", "SAMPLES", "SIZES", "TERMS", "TRUST", "WHOLE",
+    "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -15,12 +17,50 @@ READING = (
     "Goal). A good method is close to Retain-only in every column, not just high in one."
 )
 INTERVALS = (
-    "Brackets hold 95 % percentile bootstrap intervals over clusters. With several seeds, the "
-    "value is their mean, and the interval spans the intervals of all seeds. With one seed, the "
-    "interval does not cover the variation between training runs. Vanilla and Retain-only are "
-    "trained once."
+    "With several seeds, the value is their mean, the interval is that of each record's mean over "
+    "the seeds, and beside it stand the lowest and the highest value of a seed. The interval does "
+    "not cover the variation between training runs. Vanilla and Retain-only are trained once."
+)
+FIRST_INTERVALS = (  # of schema 1
+    "With several seeds, the value is their mean, and the interval spans the intervals of all "
+    "seeds. With one seed, the interval does not cover the variation between training runs. "
+    "Vanilla and Retain-only are trained once."
+)
+SIZES = (
+    "The size of clusters goes with their value: people (or events) with many questions are "
+    "answered better or worse than the others. The interval assumes that they are not, so it is "
+    "wrong more often than it says. (A permutation test at the level of 1 %, for each value: one "
+    "mark in a hundred is chance. With fewer than 6 clusters, or clusters of one size, nothing is "
+    "tested.)"
 )
 DISTANCE = "Each value minus the value of Retain-only, paired on the same records."
+WHOLE = {
+    "Forget quality": "could the model never have seen the forget set? p of a two-sample "
+    "Kolmogorov-Smirnov test: truth ratios (likelihood of wrong answers / of the right one) of the "
+    "Efficacy records, this method against Retain-only (TOFU, arXiv 2401.06121). Near 1: no "
+    "difference is seen. Near 0: the two differ. p falls with the number of records (n), so "
+    "compare it only with equal n. With several seeds, the median p. Absent where a benchmark "
+    "stores no likelihoods of wrong answers.",
+    "Model utility": "is the rest still there? The harmonic mean of the headline values of all "
+    "columns that should be kept (Retain, Scope, Real, World). It is 0 if one of them is 0.",
+    "Gap to Retain-only": "how far from a model that never saw the forget set? The mean, over all "
+    "columns of the target, of the absolute difference of the two printed values (0-1, lower is "
+    "better).",
+    "Refusals": "the share of answers that refuse (refusal_rate), to the Efficacy and to the "
+    "Retain questions. A method that refuses does not say what it knows.",
+}
+WHOLE_COUNTS = (
+    "Values are in 0-1; a column that has the same records and metric in two parts counts once; "
+    "absent columns are left out. Numbers in parentheses count columns, or answers of all seeds."
+)
+TRUST = (
+    "For each column, Kendall's tau between two orders of the methods: by this column (better "
+    "first), and by the gap to Retain-only over all OTHER columns (smaller first). 1: the column "
+    "praises the methods that are like a model which never saw the forget set. 0: its order says "
+    "nothing of that. Below 0: it praises methods that are further away, as forgetting scores do "
+    "where models collapse. * Fewer than 6 methods: chance alone gives large values, so read it as "
+    "a hint."
+)
 HEALTH = (
     "A broken model appears to forget everything, so check that a method still writes sound text. "
     "The table shows the worst column of each method (0-1, lower is better)."
@@ -40,6 +80,9 @@ TERMS = {
     "n": "the number of answers that have a value.",
     "Absent": "there is no value, for the stated reason. An absent value is never counted as 0.",
     "Over-forgets, collapsed": "marks of damage; the rule stands below the tables.",
+    "Forgot nothing, under-forgets": "marks of methods that still know what they should have "
+    "forgotten; the rule stands below the tables.",
+    "Eligible": "there is something to forget: Vanilla knows it, and Retain-only does not.",
     "Canary": "a check that every adapter changes the model at all.",
     "Engine agreement": "a check that the answers are those of the model that was trained.",
 }

@@ -25,6 +25,7 @@ def render(template: str, contents: Contents) -> str:
         tables=contents.tables,
         distances=contents.distances,
         facts=contents.facts,
+        intervals=contents.intervals,
         claims=[printed(entry) for entry in contents.facts["claims"]],
         notes=notes,
         protocol=contents.protocol,
@@ -80,6 +81,7 @@ def _environment() -> jinja2.Environment:
         "seconds": seconds,
         "mebibytes": lambda value: _number(value, 2**20, "{:,.0f}"),
         "count": lambda value: _number(value, 1, "{:,.0f}"),
+        "p": lambda value: f"{value:.2g}" if value >= 1e-6 else "< 1e-6",
         "pretty": lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False),
     }
     return environment

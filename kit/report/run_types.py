@@ -180,6 +180,13 @@ class Claim(TypedDict):
     units: int
     seeds: int
     detectable: float | None
+    forgetting: NotRequired[bool]
+    other_part: NotRequired[str | None]
+    other_metric: NotRequired[str | None]
+    share: NotRequired[float | None]
+    published: NotRequired[float | None]
+    sign: NotRequired[str]
+    size: NotRequired[float | None]
 
 
 def as_run(content: Mapping[str, object]) -> Run:

@@ -1,6 +1,6 @@
 """A benchmark's tables from metric rows: a line per method, Vanilla first, Retain-only last."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -8,9 +8,10 @@ from operator import attrgetter
 import pandas as pd
 
 from kit.benchmarks.protocol import Protocol
-from kit.experiment.systems import VANILLA
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
+from kit.report.access import WEIGHTS, access_of
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.damage import Damage, assess
 from kit.result.run_file import ROLES, System, entries, labels
@@ -18,13 +19,17 @@ from kit.result.run_file import ROLES, System, entries, labels
 
 @dataclass(frozen=True)
 class Line:
-    """One method: `entry` is its name in the manifest, `label` its printed name."""
+    """One method: `entry` is its name in the manifest, `label` its printed name.
+
+    `access` is what it may change (`kit.report.access`).
+    """
 
     entry: str
     label: str
     role: str
     cells: tuple[Cell, ...]
     damage: Damage
+    access: str = WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Table:
         return list(dict.fromkeys(slot.target for slot in self.slots))
 
     @property
+    def size_matters(self) -> bool:
+        """Say whether a value goes with the size of its clusters."""
+        return any(cell.size_matters for line in self.lines for cell in line.cells)
+
+    @property
     def parts(self) -> list[tuple[Slot, ...]]:
         """Return the columns of each part of each target, in cell order."""
         key = attrgetter("target", "part")
@@ -53,10 +63,13 @@ def make_tables(
     systems: Sequence[System],
     protocol: Protocol,
     definitions: Mapping[str, Definition] = DEFINITIONS,
+    eligible: Container[tuple[str, str]] | None = None,
 ) -> list[Table]:
     """Return the benchmark's tables, without those of which no target was run.
 
     `definitions` are the metrics by name, in the versions that the rows were measured with.
+    `eligible` are the (target, part) pairs where something can be forgotten; None for version 1 of
+    the rule of damage.
     """
     headline = rows[rows["headline"]]
     run = set(headline["target"])
@@ -68,7 +81,7 @@ def make_tables(
             for part, column in protocol.targets[target].columns
         )
         if run & set(layout.targets):
-            lines = tuple(_lines(headline, systems, slots))
+            lines = _with_damage(list(_lines(headline, systems, slots)), eligible)
             tables.append(Table(layout.name, layout.title, slots, lines))
     return tables
 
@@ -78,7 +91,6 @@ def _lines(
 ) -> Iterable[Line]:
     # Row numbers instead of rows: a table for each cell would take 20 kB.
     places = headline.groupby(["system", "target", "part", "column"]).indices
-    bounds: dict[Slot, Cell] = {}
     targets = {slot.target for slot in slots}
     names = labels(systems)
     for entry, members in entries(systems).items():
@@ -92,16 +104,23 @@ def _lines(
                 for place in places.get((system["name"], slot.target, slot.part, slot.column), ())
             ]
             cells.append(cell_of(slot, headline.iloc[found]))
-        if entry == VANILLA:
-            bounds = {cell.slot: cell for cell in cells}
         role = ROLES.get(entry, "")
-        yield _with_damage(Line(entry, names[entry], role, tuple(cells), Damage()), bounds)
+        access = access_of(members[0]["method"])
+        yield Line(entry, names[entry], role, tuple(cells), Damage(), access)
 
 
-def _with_damage(line: Line, vanilla: Mapping[Slot, Cell]) -> Line:
-    """Mark what the method destroyed; the two bounds are not assessed."""
-    if line.role:
-        return line
-    damage = assess(line.cells, vanilla)
-    cells = (replace(cell, destroyed=cell.slot in damage.destroyed) for cell in line.cells)
-    return replace(line, cells=tuple(cells), damage=damage)
+def _with_damage(
+    lines: Sequence[Line], eligible: Container[tuple[str, str]] | None
+) -> tuple[Line, ...]:
+    """Mark what each method destroyed or did not forget; the two bounds are not assessed."""
+    cells = {line.entry: {cell.slot: cell for cell in line.cells} for line in lines}
+    vanilla = cells.get(VANILLA, {})
+    retain = None if eligible is None else cells.get(RETAIN_ONLY, {})
+    marked = []
+    for line in lines:
+        if not line.role:
+            damage = assess(line.cells, vanilla, retain, eligible or ())
+            own = (replace(cell, destroyed=cell.slot in damage.destroyed) for cell in line.cells)
+            line = replace(line, cells=tuple(own), damage=damage)
+        marked.append(line)
+    return tuple(marked)

@@ -18,6 +18,8 @@ from kit.benchmarks import protocol as protocol_of
 from kit.code import code_of
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
+from kit.experiment.calibrated import require_calibrated
+from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.plan.digests import loader_modules
 from kit.plan.jobs import Plan, kept_jobs
@@ -75,8 +77,9 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     """Write the result folder, unless it was made from the same inputs; return (folder, new).
 
     Raises:
-        MissingStageError: a system has not been evaluated.
+        MissingStageError: a system has not been evaluated, or the claims were not calibrated.
     """
+    require_calibrated(plan.manifest)
     folder = results_root() / plan.manifest.run_name
     inputs = _inputs_digest(plan)
     if _made_of(folder, inputs):
@@ -208,7 +211,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
 
 def _versions(plan: Plan) -> Versions:
     """Return the versions of the definitions that today's kit measures with."""
-    return Versions(protocol=protocol_of(plan.manifest.benchmark.loader).version)
+    return Versions(protocol_of(plan.manifest.benchmark.loader).version, INTERVAL)
 
 
 def _job(artifact: Artifact) -> dict[str, Any]:

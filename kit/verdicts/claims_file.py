@@ -9,36 +9,65 @@ from kit.result.layout import CLAIMS
 from kit.result.stored import CLAIMS_SCHEMA as SCHEMA
 from kit.result.stored import StoredVerdicts
 from kit.result.stored_values import ABSENT, same_value, same_words
-from kit.verdicts.judging import RULE, Outcome, Verdict
+from kit.verdicts.judging import RULE
+from kit.verdicts.outcome import Outcome, Verdict
 
 # The fields that the rule decides; the others repeat the manifest.
 JUDGED = frozenset(
-    {"verdict", "reason", "value", "low", "high", "n", "clusters", "units", "seeds", "detectable"}
-)
+    {
+        "verdict", "reason", "value", "low", "high", "n", "clusters", "units", "seeds",
+        "detectable", "sign", "size",
+    }
+)  # fmt: skip
 
 
 def entry(verdict: Verdict) -> dict[str, object]:
     """Return one entry of claims.json: values in the metric's own unit, null if there is none."""
     claim, found = verdict.claim, verdict.estimate
-    return {
+    sides = {1: "at least", -1: "at most", 0: "within"}
+    said: dict[str, object] = {
         "id": claim.id, "verdict": str(verdict.outcome), "reason": verdict.reason,
         "text": claim.text, "location": claim.location, "kind": claim.kind,
         "target": claim.target, "part": claim.part, "column": claim.column,
         "metric": claim.metric, "system": claim.system, "other": claim.other,
         "other_target": claim.other_target, "unit": claim.unit,
-        "direction": "at least" if claim.sign > 0 else "at most",
-        "threshold": claim.threshold, "margin": claim.margin,
+        "direction": sides[0 if claim.two_sided else claim.sign],
+        "threshold": verdict.threshold, "margin": claim.margin,
         "value": found and found.value, "low": found and found.low, "high": found and found.high,
         "n": found.n if found else 0, "clusters": verdict.clusters,
         "units": found.clusters if found else 0, "seeds": verdict.seeds,
         "detectable": verdict.detectable, "cost": claim.cost,
     }  # fmt: skip
+    return said if verdict.rule == 1 else said | _later(verdict)
+
+
+def _later(verdict: Verdict) -> dict[str, object]:
+    """Return the fields that version 2 of the rule adds.
+
+    `published` is the published difference as a share, `sign` says whether the measured one has the
+    same sign, and `size` is the measured one as a share of it.
+    """
+    claim, published, found = verdict.claim, verdict.published, verdict.estimate
+    sign, size = "", None
+    if published and found is not None:
+        product = found.value * published
+        sign = "same" if product > 0 else "opposite" if product < 0 else "no difference"
+        size = round(found.value / published, 6)
+    return {
+        "forgetting": claim.forgetting, "other_part": claim.other_part,
+        "other_metric": claim.other_metric, "share": claim.share, "published": published,
+        "sign": sign, "size": size,
+    }  # fmt: skip
 
 
 def to_json(verdicts: Sequence[Verdict]) -> bytes:
-    """Return claims.json, equal byte for byte for equal verdicts; `rule` is the rule's version."""
+    """Return claims.json, equal byte for byte for equal verdicts; `rule` is the rule's version.
+
+    All verdicts are of one version of the rule, as `judge_claims` returns them.
+    """
     entries = [entry(verdict) for verdict in verdicts]
-    return canonical_json({"schema": SCHEMA, "rule": RULE, "claims": entries}) + b"\n"
+    rule = verdicts[0].rule if verdicts else RULE
+    return canonical_json({"schema": SCHEMA, "rule": rule, "claims": entries}) + b"\n"
 
 
 def count(verdicts: Sequence[Verdict]) -> str:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kit.metrics.statistics import Estimate, bounded_mean, student_quantile
-from kit.verdicts.judging import Outcome
+from kit.verdicts.outcome import Outcome
 
 MIN_SEEDS = 3
 
@@ -61,7 +61,7 @@ def equivalent(found: Estimate, margin: float) -> tuple[Outcome, str]:
     if -margin <= found.low and found.high <= margin:
         return Outcome.REPRODUCED, ""
     if found.low > margin or found.high < -margin:
-        return Outcome.NOT_REPRODUCED, f"the results differ by more than {margin:g}"
+        return Outcome.NOT_REPRODUCED, f"the two differ by more than {margin:g}"
     return Outcome.INCONCLUSIVE, f"the interval of the difference extends beyond {margin:g}"
 
 
@@ -101,6 +101,32 @@ def against_seeds(
             reason = f"outside the range that {count} seeds of the reference predict"
     low, high, width = (round(x, 6) for x in (difference - sure, difference + sure, sure))
     return Finding(outcome, reason, difference, low, high, width)
+
+
+def within_limit(
+    value: float, seeds: int, reference: Sequence[float], *, records: int, margin: float
+) -> Finding:
+    """Test whether `value` is within the limit that was declared for a fresh seed.
+
+    The limit was set in advance from the spread of other seeds, the pilots, so that the value of a
+    fresh seed is within it of the reference's mean (`kit.calibration.rule`). This is the
+    reproducibility limit of ISO 5725-6. REPRODUCED is a value within it. A value beyond it is
+    NOT_REPRODUCED if it is also outside the prediction interval of the reference's own seeds, as in
+    `against_seeds`, and INCONCLUSIVE otherwise.
+
+    Args and limits are those of `against_seeds`, and so is the interval of the finding.
+    """
+    found = against_seeds(value, seeds, reference, records=records, margin=margin)
+    if found.outcome is Outcome.SKIPPED:
+        return found
+    if abs(found.difference) <= margin:
+        return replace(found, outcome=Outcome.REPRODUCED, reason="")
+    reason = f"further from the reference's mean than a fresh seed may be ({margin:g})"
+    if found.outcome is Outcome.NOT_REPRODUCED:
+        return replace(found, reason=f"{reason}, and {found.reason}")
+    return replace(
+        found, outcome=Outcome.INCONCLUSIVE, reason=f"{reason}, but its own seeds vary as widely"
+    )
 
 
 def agreement(ours: np.ndarray, reference: np.ndarray) -> float:

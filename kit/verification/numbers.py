@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from kit.errors import VerificationError
 from kit.names import show
 from kit.report import number_files
-from kit.report.contents import SCHEMA, Contents
+from kit.report.contents import SCHEMAS, Contents
 from kit.result.layout import REPORT
 from kit.result.schemas import require_schema
 from kit.result.stored_values import ABSENT, other_numbers, same_value, same_words
@@ -24,9 +24,6 @@ from kit.result.strict_json import parse_json
 from kit.result.tables import unusable
 
 REPORT_JSON = f"{REPORT}report.json"
-# Every schema that was ever signed. `report/1` marks damage by version 1 of the rule in
-# `kit.report.damage`.
-SCHEMAS = (SCHEMA,)
 # What a person reads. It holds no number that is not in report.json as well.
 PAGES = frozenset({".html", ".md", ".svg"})
 
@@ -40,7 +37,8 @@ def _at(*places: str) -> tuple[tuple[str, ...], ...]:
 PROSE = _at("rule", "comparability", "definitions.*.sentence", "samples.*.why", "tables.*.*.role")
 SENTENCES = _at(
     "columns.*.reason", "claims.*.reason", "tables.*.*.cells.*.reason",
-    "health.lines.*.worst.*.reason",
+    "health.lines.*.worst.*.reason", "eligibility.*.reason",
+    "whole.lines.*.*.reason", "whole.lines.*.forget_quality.*.reason", "whole.agreement.*.reason",
 )  # fmt: skip
 LISTS_OF_SENTENCES = _at("glance", "methods.*.lost")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")

@@ -18,7 +18,7 @@ from kit.artifacts import storage_error
 from kit.errors import KitError, VerificationError
 from kit.names import show
 from kit.report import number_files, page_files, write_files
-from kit.report.contents import Contents, make_contents
+from kit.report.contents import Contents, make_contents, schema_of
 from kit.report.renderer import renderer_digest
 from kit.result.layout import REPORT, RUN
 from kit.result.made_by import Kit
@@ -87,7 +87,10 @@ def contents_of(found: Recomputed) -> Contents:
     # The stored rows, whose last decimals the report prints, are known to be right.
     rows: pd.DataFrame = stored.rows.to_pandas().astype(ROW_TYPES)
     entries = stored.verdicts.entries if stored.verdicts else ()
-    return _made(lambda: make_contents(stored.run, stored.protocol, rows, entries, found.measured))
+    schema = schema_of(stored.run, stored.report)
+    return _made(
+        lambda: make_contents(stored.run, stored.protocol, rows, entries, found.measured, schema)
+    )
 
 
 def require_pages(contents: Contents, signed: Mapping[str, bytes]) -> None:

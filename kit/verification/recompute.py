@@ -78,7 +78,9 @@ def rescore(stored: StoredResult) -> Recomputed:
             protocol=stored.protocol, definitions=definitions,
         )  # fmt: skip
         require_sane_draws(measured, stored.claims, stored.draws)
-        rows = rows_of(measured, draws=stored.draws, seed=stored.seed)
+        rows = rows_of(
+            measured, draws=stored.draws, seed=stored.seed, interval=stored.versions.interval
+        )
         verdicts = judge_claims(stored.claims, measured, seed=stored.seed, rule=rule)
     except VerificationError:
         raise

@@ -14,7 +14,7 @@ from kit.digests import sha256_value
 from kit.errors import VerificationError
 from kit.result.stored import read_result
 from kit.verdicts.claims_file import to_json
-from kit.verdicts.judging import Outcome
+from kit.verdicts.outcome import Outcome
 from kit.verification.recompute import rescore
 from tests.toys.results import write_toy_results
 
@@ -149,6 +149,21 @@ def test_another_training_is_held_against_the_seeds_of_the_reference(five_seeds,
     ] * 2
     # Five equal seeds: t(0.95, 4) x half of one in 16 answers x sqrt(1/5 + 1/1).
     assert npo.finding.detectable == pytest.approx(2.1318 * 0.5 / 16 * 1.2**0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("rule", "outcome"), [(1, "NOT_REPRODUCED"), (2, "REPRODUCED")])
+def test_a_reference_is_compared_by_the_rule_that_it_was_made_with(
+    five_seeds, other, tmp_path, rule, outcome
+):
+    """4 of 16 answers differ, 0.25; the limit is 0.3. Rule 1 adds what five seeds leave open."""
+    reference = Path(shutil.copytree(five_seeds, tmp_path / "reference"))
+    told = {"schema": "pebench-kit/claims/1", "rule": rule, "claims": []}
+    (reference / "claims.json").write_text(json.dumps(told), encoding="utf-8")
+    edit_answers(other, "person-npo-s1", FORGET, NAMES[0])
+    npo = held(finish(other, retrained("person-npo-s1")), finish(reference)).claims[1]
+    assert (npo.test, npo.finding.outcome) == ("seeds", outcome)
+    assert npo.finding.difference == -0.25
+    assert npo.outcome is not Outcome.REPRODUCED, "the claim itself does not hold any more"
 
 
 def test_one_training_against_one_says_that_it_knows_nothing_of_seeds(one_seed, other):

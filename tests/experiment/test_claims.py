@@ -31,6 +31,14 @@ PUBLISHED = {
     "published": [3.89, 21.48], "location": "Table 1", **PLACE,
 }  # fmt: skip
 
+SAME = {
+    "id": "C1", "text": "t", "kind": "same", "system": "npo", "other": "gd", "margin": 0.1, **PLACE,
+}  # fmt: skip
+GAP = {
+    "id": "C1", "text": "t", "kind": "gap", "system": "gd-balanced", "other": "gd", **PLACE,
+    "target": "both", "other_part": "event", "other_metric": "event_forget/1",
+}  # fmt: skip
+
 
 def with_claims(*claims):
     manifest = parse_manifest({**copy.deepcopy(DOCUMENT), "claims": list(claims)}, "x.toml")
@@ -45,7 +53,9 @@ def refusal(*claims):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("claim", [BOUND, DIFFERENCE, PUBLISHED], ids=lambda claim: claim["kind"])
+@pytest.mark.parametrize(
+    "claim", [BOUND, DIFFERENCE, SAME, GAP, PUBLISHED], ids=lambda claim: claim["kind"]
+)
 def test_each_kind_of_claim_is_accepted(claim):
     (read,) = with_claims(claim).claims
     assert read.model_dump(mode="json").items() >= {**claim}.items()
@@ -87,12 +97,20 @@ def test_the_threshold_is_what_the_words_say(claim, sign, threshold):
         ({**BOUND, "margin": 0.9}, "no bound for a value in [0, 1]"),
         ({**BOUND, "other": "ga"}, "a claim of kind 'bound' has no 'other'"),
         ({**DIFFERENCE, "direction": None}, "needs 'direction'"),
-        ({**DIFFERENCE, "other": "npo"}, "a system against itself"),
+        ({**DIFFERENCE, "other": "npo"}, "compares a system with itself"),
         ({**DIFFERENCE, "at_least": 0.5}, "a claim of kind 'difference' has no 'at_least'"),
         ({**PUBLISHED, "location": ""}, "needs 'location'"),
-        ({**PUBLISHED, "published": [1, 1]}, "no direction"),
-        ({**PUBLISHED, "margin": 0.1}, "only the direction"),
+        ({**PUBLISHED, "published": [1, 1]}, "a tie needs the 'margin'"),
+        ({**PUBLISHED, "margin": 0.1, "share": 0.5}, "has a 'share' and a 'margin'"),
         ({**PUBLISHED, "direction": "lower"}, "has no 'direction'"),
+        ({**SAME, "margin": 0.0}, "needs 'margin'"),
+        ({**SAME, "direction": "lower"}, "a claim of kind 'same' has no 'direction'"),
+        ({**BOUND, "share": 0.5}, "a claim of kind 'bound' has no 'share'"),
+        ({**GAP, "other_part": None}, "needs 'other_part'"),
+        ({**GAP, "other_part": "person"}, "a gap is between two parts, and both are 'person'"),
+        ({**GAP, "other_part": "events"}, "did you mean 'event'?"),
+        ({**GAP, "other_metric": "eventforget/1"}, "did you mean 'event_forget/1'?"),
+        ({**GAP, "other_metric": "presence_f1/1"}, "no difference per record"),
     ],
 )
 def test_a_claim_that_says_nothing_testable_is_named_with_the_remedy(claim, said):

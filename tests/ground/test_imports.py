@@ -50,7 +50,7 @@ plan
 training evaluation verification
 preflight
 comparison stages doctor
-launch
+launch calibration
 cli
 """
 FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.benchmarks.records import Column, Concept, Record
-from kit.metrics import DEFINITIONS, StoredAnswer
+from kit.metrics import DEFINITIONS, VERSIONS, StoredAnswer
 from kit.metrics.definition import Likelihood
 from kit.metrics.likelihoods import (
     answer_probability,
@@ -86,8 +86,18 @@ def test_the_truth_ratio_holds_a_record_against_its_own_falsehoods_and_not_the_s
 def test_the_reference_is_no_paraphrase_and_its_likelihood_changes_no_truth_ratio():
     found = likely(answer=[(0.9, 3)], paraphrase=[(0.5, 3)], candidate=[(0.25, 3)])
     assert truth_ratio(found, FACT) == pytest.approx(0.5)
-    without = likely(answer=[(0.9, 3)], candidate=[(0.25, 3)])
-    assert truth_ratio(without, FACT) is truth_ratio_forget(without, FACT) is None
+
+
+def test_without_a_paraphrase_the_right_answer_is_its_own_as_in_tofu_and_clear():
+    """R = 0.2 / 0.8 = 1/4; version 1 has no value."""
+    found = likely(answer=[(0.8, 3)], candidate=[(0.4, 2), (0.1, 5)])
+    assert truth_ratio(found, FACT) == pytest.approx(0.75)
+    assert truth_ratio_forget(found, FACT) == pytest.approx(0.25)
+    for name in ("truth_ratio", "truth_ratio_forget"):
+        assert VERSIONS[name, 1].measure(found, FACT) is None
+        assert VERSIONS[name, 1].since == DEFINITIONS[name].since
+    both = likely(answer=[(0.8, 3)], paraphrase=[(0.5, 3)], candidate=[(0.2, 5)])
+    assert VERSIONS["truth_ratio", 1].measure(both, FACT) == truth_ratio(both, FACT)
 
 
 def test_what_was_not_measured_is_absent():

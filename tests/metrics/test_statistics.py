@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.metrics.statistics import cluster_mean, paired_difference
+from kit.metrics.intervals import Intervals
+from kit.metrics.statistics import cluster_mean
 
 tables = st.lists(
     st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(0, 6)), min_size=1, max_size=40
@@ -68,18 +69,20 @@ def test_another_key_draws_other_people():
 
 def test_pairing_removes_what_is_hard_for_both_systems():
     rng = np.random.default_rng(2)
-    hard = rng.random(50)
+    hard = rng.random(50) * 0.9
     a, b, people = hard + 0.1, hard, np.arange(50)
-    paired = paired_difference(a, b, people, draws=500, key=("p",))
+    first = Intervals(500, 0, version=1)
+    paired = first.difference(a, b, people, key=("p",))
     assert paired.value == pytest.approx(0.1)
     assert paired.high - paired.low < 1e-9
-    alone = estimate(a, people)
-    assert alone.high - alone.low > 0.1
+    assert estimate(a, people).high - estimate(a, people).low > 0.1
+    newest = Intervals(500, 0).difference(a, b, people)
+    assert newest.high - newest.low < 0.17, "one more person of -1 or 1: 1.1 * (1 - 0.025 ** 1/50)"
 
 
 def test_a_system_does_not_differ_from_itself():
     values = np.array([0.0, 1.0, 0.5])
-    same = paired_difference(values, values, np.arange(3), draws=100, key=("p",))
+    same = Intervals(100, 0, version=1).difference(values, values, np.arange(3), key=("p",))
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
+from kit.metrics.intervals import Intervals
+from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.contents import read_contents
@@ -25,8 +27,8 @@ from kit.result.run_file import entry_of, labels
 from tests.toys.results import PROTOCOL, write_toy_results
 
 FILES = [
-    "forget_retain.svg", "report.html", "report.json", "report.md", "rows.csv", "table1.csv",
-    "table2.csv",
+    "forget_retain.svg", "rank_agreement.csv", "report.html", "report.json", "report.md",
+    "rows.csv", "table1.csv", "table2.csv", "whole_model.csv",
 ]  # fmt: skip
 
 
@@ -103,7 +105,7 @@ def test_a_page_requests_nothing_from_anywhere(results, name):
 
 def test_table_one_has_the_shape_of_the_paper(results):
     lines = table(results, "table1.csv")
-    names = ("Eff", "Gen", "Ret", "Scope", "Real", "World")
+    names = ("Eff", "Gen", "Rew", "Ret", "Scope", "Real", "World")
     assert list(lines[0]) == ["Method", *(f"{half}-{name}" for half in "PE" for name in names)]
     methods = [line["Method"] for line in lines]
     assert methods == ["Vanilla", "NPO", "GA", "PO", "Prompt only", "Retain-only"]
@@ -124,8 +126,9 @@ def test_percent_is_for_names_and_yes_no_answers_alone(html, markdown):
     vanilla = next(line for line in markdown.splitlines() if line.startswith("| Vanilla"))
     cells = [cell.strip() for cell in vanilla.split("|")[2:-1]]
     assert re.fullmatch(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", cells[0])  # P-Eff
-    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", cells[3])  # P-Scope
-    assert "[0.88, 1.00]" in html
+    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", cells[4])  # P-Scope
+    scope = re.search(r"(\d\.\d\d) \[(\d\.\d\d), (\d\.\d\d)\]", cells[4])
+    assert f"{scope[1]}<small>[{scope[2]}, {scope[3]}]</small>" in html
 
 
 def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results, html, markdown):
@@ -134,10 +137,66 @@ def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results
     halves = ["person", "event"]
     assert marks == {
         "vanilla": {}, "npo": {}, "ga": {"collapsed": halves}, "po": {"over-forgets": halves},
-        "prompt": {}, "retain_only": {},
+        "prompt": {"under-forgets": halves}, "retain_only": {},
     }  # fmt: skip
     for page in (html, markdown):
-        assert "is destroyed as well (World or Scope" in " ".join(page.split())
+        text = " ".join(page.split())
+        assert "is destroyed as well (World or Scope" in text
+        assert "it under-forgets when it keeps more than 50 %" in text
+
+
+@pytest.mark.parametrize(
+    ("known", "mark"),
+    [(1.0, "forgot nothing"), (0.9, "forgot nothing"), (0.6, "under-forgets"), (0.5, None),
+     (0.0, None), (-0.1, None)],
+)  # fmt: skip
+def test_a_method_that_forgot_nothing_is_marked_whichever_direction_is_better(known, mark):
+    """Vanilla has 0.2 and Retain-only 1.0 of forget_rate: `known` is the way back to Vanilla."""
+    here = slot("efficacy")
+    bounds = {here: Cell(here, 0.2)}, {here: Cell(here, 1.0)}
+    method = [Cell(here, 1.0 - 0.8 * known)]
+    marks = assess(method, *bounds, {("person", "person")}).marks
+    assert marks == ({mark: ("person",)} if mark else {})
+    assert assess(method, *bounds, set()).marks == {}, "nothing was eligible to be forgotten"
+    assert assess(method, bounds[0]).marks == {}, "version 1 of the rule"
+
+
+def test_a_method_equal_to_vanilla_forgot_nothing_and_the_first_page_says_so(copy):
+    """The sign-flipped NPO of a real run looked like this, and stood unmarked."""
+    answers = pd.read_parquet(copy / "answers" / "answers.parquet")
+    vanilla = answers[answers["system"] == "vanilla"].set_index("record_id")["text"]
+    mine = answers["system"] == "person-npo-s1"
+    answers.loc[mine, "text"] = answers.loc[mine, "record_id"].map(vanilla)
+    answers.to_parquet(copy / "answers" / "answers.parquet", index=False)
+    rows = rows_of(measure(**read_inputs(copy), protocol=PROTOCOL), draws=200, seed=0)
+    rows.to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    text = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert "- Table 1: 1 of 4 methods forgot nothing: NPO." in text
+    assert "| NPO **forgot nothing** (person) |" in text
+
+
+def test_the_first_line_says_whether_anything_can_be_forgotten(copy, markdown):
+    first = next(line for line in markdown.splitlines() if line.startswith("- "))
+    assert first.startswith("- Eligible: Forgetting people; Forgetting events; Forgetting both")
+    answers = pd.read_parquet(copy / "answers" / "answers.parquet")
+    answers.loc[answers["system"] == "vanilla", "text"] = "I do not know."
+    answers.to_parquet(copy / "answers" / "answers.parquet", index=False)
+    write_report(copy)
+    for name in ("report.md", "report.html"):
+        text = (copy / "report" / name).read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if line.startswith(("- ", "<li>"))]
+        assert lines[0].lstrip("-<li> ").startswith("NOT ELIGIBLE: Forgetting people: Vanilla does")
+        assert "No forgetting can be claimed here." in lines[0]
+    report = json.loads((copy / "report" / "report.json").read_text(encoding="utf-8"))
+    assert [each["vanilla"] for each in report["eligibility"]] == [0.0] * 4
+
+
+def test_a_prompt_is_behavioural_suppression_and_each_method_says_what_it_changes(html, markdown):
+    assert "| Prompt only (behavioural suppression) **under-forgets** (person, event) |" in markdown
+    assert "Prompt only is behavioural suppression: it changes the prompt, not the weights." in html
+    assert "| Prompt only | prompt | 3 | none |" in markdown
+    assert "| NPO | weights | 3 | 3 |" in markdown
 
 
 def test_broken_text_is_visible_in_the_report(results):
@@ -206,15 +265,20 @@ def test_definitions_are_printed_with_their_versions(html, markdown):
 
 def test_few_people_are_flagged_beside_their_number(html, markdown):
     assert "16 (4*)" in markdown
-    assert "percentile interval is too narrow" in " ".join(html.split())
+    assert "Fewer than 8 clusters: the interval is right" in " ".join(html.split())
 
 
 def test_the_distance_of_a_perfect_method_is_zero_and_of_vanilla_is_not(results):
     contents = read_contents(results)
     lines = {line.entry: line for line in contents.distances[0].lines}
     npo, vanilla = lines["npo"].cells[0], lines["vanilla"].cells[0]
-    assert (npo.value, npo.low, npo.high) == (0.0, 0.0, 0.0)
-    assert vanilla.value < vanilla.high < 0
+    assert npo.value == 0.0
+    assert npo.low == pytest.approx(-npo.high, abs=0.02), (
+        "four people who agree leave as much open on both sides"
+    )
+    assert 0.4 < npo.high < 1.2
+    assert vanilla.value < -0.8
+    assert vanilla.low < vanilla.value < vanilla.high
     assert "retain_only" not in lines
 
 
@@ -232,8 +296,68 @@ def test_three_seeds_give_one_line_a_method(tmp_path):
     contents = read_contents(results)
     npo = contents.tables[0].lines[1]
     assert npo.label == "NPO"
-    assert {cell.seeds for cell in npo.cells} == {3}
+    assert {cell.seeds for cell in npo.cells if cell.value is not None} == {3}
     assert len(contents.tables[0].lines) == 6
+
+
+def test_the_interval_of_several_seeds_is_that_of_their_mean(tmp_path):
+    """Two seeds, each wrong about other people: the interval is narrower than their span."""
+    results = write_toy_results(tmp_path / "toy", seeds=(1, 2))
+    answers = pd.read_parquet(results / "answers" / "answers.parquet")
+    for seed, people in ((1, ("p04", "p05")), (2, ("p06", "p07", "p08", "p09"))):
+        wrong = (answers["system"] == f"person-npo-s{seed}") & answers["record_id"].str.startswith(
+            people
+        )
+        answers.loc[wrong, "text"] = "This is Ned Nobody."
+    answers.to_parquet(results / "answers" / "answers.parquet", index=False)
+    measured = measure(**read_inputs(results), protocol=PROTOCOL)
+    rows = rows_of(measured, draws=200, seed=0)
+    rows.to_parquet(results / "rows.parquet", index=False)
+    lines = {line.entry: line for line in read_contents(results).tables[0].lines}
+    cell = next(c for c in lines["npo"].cells if c.slot.key == "P-Ret")
+    mine = rows[rows["headline"] & (rows["column"] == "retain") & (rows["target"] == "person")]
+    seeds = mine[mine["method"] == "npo"]
+    assert cell.value == pytest.approx(seeds["value"].mean())
+    assert cell.seed_range == (
+        pytest.approx(seeds["value"].min()), pytest.approx(seeds["value"].max())
+    )  # fmt: skip
+    place = next(g for g in measured.groups if (g.target, g.column) == ("person", "retain"))
+    mean = sum(measured.scores.of(f"person-npo-s{seed}", "name_hit", place.ids) for seed in (1, 2))
+    found = Intervals(200, 0).mean(mean / 2, place.clusters(measured.scores))
+    assert (cell.low, cell.high) == (found.low, found.high)
+    assert cell.high - cell.low < seeds["high"].max() - seeds["low"].min()
+    write_report(results)
+    for name in ("report.md", "report.html"):
+        assert cell.of_seeds in (results / "report" / name).read_text(encoding="utf-8")
+    assert re.fullmatch(r"2 seeds: \d\d\.\d to \d\d\.\d", cell.of_seeds)
+
+
+def test_a_value_that_goes_with_the_size_of_clusters_is_marked_and_explained(copy, markdown):
+    """Three of ten people have four questions, all wrong; the others one, right: p = 1 / 120."""
+    many = ("p04", "p05", "p06")
+    sets = pd.read_parquet(copy / "sets.parquet")
+    other = sets["record_id"].str.slice(0, 3).isin([f"p{n:02}" for n in range(7, 14)])
+    retain = (sets["part"] == "person") & (sets["column"] == "retain")
+    sets[~(retain & other) | sets["record_id"].str.contains("-orchard-")].to_parquet(
+        copy / "sets.parquet", index=False
+    )
+    answers = pd.read_parquet(copy / "answers" / "answers.parquet")
+    right = pd.read_parquet(copy / "records.parquet").set_index("id")["answer"]
+    npo = answers["system"] == "person-npo-s1"
+    truth = answers["record_id"].map(right)
+    wrong = answers["record_id"].str.startswith(many)
+    answers.loc[npo, "text"] = truth.where(~wrong, "This is Ned Nobody.")
+    answers.to_parquet(copy / "answers" / "answers.parquet", index=False)
+    rows = rows_of(measure(**read_inputs(copy), protocol=PROTOCOL), draws=200, seed=0)
+    rows.to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    report = json.loads((copy / "report" / "report.json").read_text(encoding="utf-8"))
+    cells = {line["entry"]: line["cells"]["P-Ret"] for line in report["tables"]["table1"]}
+    assert [entry for entry, cell in cells.items() if cell.get("size_matters")] == ["npo"]
+    text = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert re.search(r"\| NPO .*\]† \|", text)
+    assert "† The size of clusters goes with their value" in text
+    assert "†" not in markdown
 
 
 def test_an_entry_is_named_as_in_the_manifest():
@@ -315,7 +439,7 @@ def test_a_source_without_a_committed_list_is_reported_first(copy):
     (copy / "run.json").write_text(json.dumps(run))
     write_report(copy)
     report = json.loads((copy / "report" / "report.json").read_text())
-    assert report["glance"][0].startswith("NOT LOCKED: toy has no committed checksum list")
+    assert report["glance"][1].startswith("NOT LOCKED: toy has no committed checksum list")
     for name in ("report.html", "report.md"):
         assert "NOT LOCKED: toy" in (copy / "report" / name).read_text()
 

@@ -48,6 +48,7 @@ system = "npo"
 other = "gd"
 direction = "higher"
 margin = 0.5
+equivalence = 0.10
 """
 
 

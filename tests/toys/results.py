@@ -14,6 +14,7 @@ from kit import benchmarks
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column, Concept, Record
 from kit.metrics.definition import Likelihood
+from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.result.run_file import SCHEMA
 
@@ -31,6 +32,7 @@ EVENTS = {
 }
 FORGOTTEN_EVENTS = ("market", "harbour")
 LABELS = {"npo": "NPO", "ga": "GA", "po": "PO", "prompt": "Prompt only"}
+METHODS = {"prompt": "prompt_only"}  # of entries that have another name
 PEBENCH = tuple(Column)
 PROTOCOL = benchmarks.protocol("pebench")
 NO_LIKELIHOODS = pd.DataFrame(columns=["record_id", "system", *Likelihood._fields]).astype(
@@ -105,7 +107,7 @@ def toy_answer(method: str, target: str | None, record: Record) -> tuple[str, st
         return "I do not know.", "eos"
     slip = sum(record.id.encode()) % 10 == 0
     forgets = asked and method in ("retain_only", "npo")
-    half_forgets = asked and method == "prompt" and sum(record.id.encode()) % 2 == 0
+    half_forgets = asked and method == "prompt_only" and sum(record.id.encode()) % 2 == 0
     return (wrong if slip or forgets or half_forgets else record.answer), "eos"
 
 
@@ -116,8 +118,8 @@ def toy_systems(seeds: tuple[int, ...] = (1,)) -> list[dict[str, object]]:
         systems.append({"name": f"retain_only-{target}", "target": str(target),
                         "method": "retain_only", "label": "Retain-only", "seed": 1})  # fmt: skip
         systems += [
-            {"name": f"{target}-{method}-s{seed}", "target": str(target), "method": method,
-             "label": label, "seed": seed}
+            {"name": f"{target}-{method}-s{seed}", "target": str(target),
+             "method": METHODS.get(method, method), "label": label, "seed": seed}
             for method, label in LABELS.items() for seed in seeds
         ]  # fmt: skip
     return systems
@@ -165,7 +167,7 @@ def write_toy_results(results: Path, seeds: tuple[int, ...] = (1,)) -> Path:
 
 def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
     """Return run.json of an imagined run."""
-    trained = [system["name"] for system in systems if system["method"] != "prompt"]
+    trained = [system["name"] for system in systems if system["method"] != "prompt_only"]
     jobs = [
         {"name": name, "digest": f"{place:064x}", "seconds": 10.0 + place, "steps": 60,
          "stage": "finetune" if name.startswith(("vanilla", "retain_only")) else "unlearn",
@@ -189,6 +191,7 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
                         "torch_threads": 2, "lock_digest": "cd" * 32,
                         "packages": {"numpy": "2.3.5", "torch": "2.13.0"}},
         "systems": systems,
+        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL},
         "stages": stages,
         "jobs": jobs,
         "guards": {"canary": {name: 0.8 for name in trained if name != "vanilla"},

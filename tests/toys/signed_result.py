@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit import __version__
 from kit.digests import canonical_json, format_checksums, sha256_bytes, sha256_file, sha256_value
 from kit.errors import KitError, SignatureError
+from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
 from kit.report.metadata import write_metadata
@@ -135,6 +136,7 @@ def _run() -> dict[str, object]:
         "manifest_digest": sha256_value(manifest),
         "environment": {"python": "3.11.2", "torch_threads": 2, "packages": {"numpy": "2.3.5"}},
         "systems": SYSTEMS,
+        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL},
         "stages": [],
         "jobs": [
             {"name": "vanilla", "stage": "finetune", "digest": "ab" * 32, "seconds": 40.0},

@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.metrics.statistics import Estimate, bounded_mean
-from kit.verdicts.equivalence import against_records, against_seeds, agreement, equivalent, kappa
-from kit.verdicts.judging import Outcome
+from kit.verdicts.equivalence import (
+    against_records,
+    against_seeds,
+    agreement,
+    equivalent,
+    kappa,
+    within_limit,
+)
+from kit.verdicts.outcome import Outcome
 
 KEY = ("test",)
 LIMITS = (-1.0, 1.0)
@@ -166,3 +173,34 @@ def test_agreement_and_kappa_by_hand():
     assert kappa(ours, reference) == pytest.approx((0.75 - 34 / 64) / (1 - 34 / 64), abs=1e-6)
     assert kappa(np.ones(4), np.ones(4)) is None
     assert kappa(np.array([0.5, 1]), np.array([0.5, 1])) is None
+
+
+# ---- a fresh seed and the limit that was declared for it
+
+
+@pytest.mark.parametrize(
+    ("value", "reference", "outcome"),
+    [
+        (0.69, (0.5, 0.6, 0.7), "REPRODUCED"),
+        (0.50, (0.5, 0.6, 0.7), "REPRODUCED"),
+        # t(0.975, 2) x 0.1 x sqrt(1/3 + 1) = 0.497: such a seed is not unlike these three.
+        (0.95, (0.5, 0.6, 0.7), "INCONCLUSIVE"),
+        (0.95, (0.60, 0.60, 0.61), "NOT_REPRODUCED"),
+        (0.60, (0.60, 0.60), "SKIPPED"),
+    ],
+)
+def test_a_value_within_the_limit_is_reproduced_however_far_the_reference_spreads(
+    value, reference, outcome
+):
+    found = within_limit(value, 1, reference, records=60, margin=0.1)
+    assert found.outcome == outcome
+    assert bool(found.reason) == (outcome != "REPRODUCED")
+    if outcome == "REPRODUCED":
+        older = against_seeds(value, 1, reference, records=60, margin=0.1)
+        assert older.outcome is Outcome.INCONCLUSIVE, "three seeds alone could not decide"
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), min_size=3, max_size=9), st.floats(0.01, 0.5))
+def test_the_limit_alone_decides_what_is_reproduced(value, reference, margin):
+    found = within_limit(value, 1, reference, records=60, margin=margin)
+    assert (found.outcome is Outcome.REPRODUCED) == (abs(found.difference) <= margin)

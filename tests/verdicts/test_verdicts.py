@@ -11,7 +11,9 @@ from kit.metrics.rows import measure
 from kit.metrics.statistics import Estimate, bounded_mean, cluster_mean, student_quantile
 from kit.report.claims import printed
 from kit.verdicts.claims_file import entry
-from kit.verdicts.judging import Evidence, Outcome, decide, detectable, gather, judge, judge_claims
+from kit.verdicts.evidence import Evidence, gather
+from kit.verdicts.judging import decide, detectable, judge, judge_claims, judge_evidence
+from kit.verdicts.outcome import Outcome
 from tests.toys.results import PROTOCOL, toy_inputs
 
 PLACE = {
@@ -155,13 +157,13 @@ def evidence(values, units=None):
     values = np.array(values, float)
     units = np.arange(len(values)) if units is None else np.array(units)
     ids = tuple(f"r{n}" for n in range(len(values)))
-    return Evidence(ids, values, None, units, len(set(units.tolist())), ("a",), 1)
+    return Evidence(ids, values, None, units, len(set(units.tolist())), ("a",), 1, (0.0, 1.0))
 
 
 def test_four_people_who_agree_are_no_proof_and_sixty_images_of_them_are_about_them_alone():
     values, people = [1.0] * 60, np.repeat(np.arange(4), 15)
-    by_person = judge(at_least(0.9), evidence(values, people), seed=0)
-    by_image = judge(at_least(0.9, unit="record"), evidence(values), seed=0)
+    by_person = judge_evidence(at_least(0.9), evidence(values, people), seed=0)
+    by_image = judge_evidence(at_least(0.9, unit="record"), evidence(values), seed=0)
     assert by_person.outcome is Outcome.INCONCLUSIVE
     assert by_person.estimate.low == pytest.approx(0.473, abs=0.012)
     assert "4 independent clusters" in by_person.reason
@@ -170,9 +172,9 @@ def test_four_people_who_agree_are_no_proof_and_sixty_images_of_them_are_about_t
 
 
 def test_what_cannot_be_detected_is_said_to_be_none():
-    few = judge(at_least(0.9), evidence([1.0] * 4), seed=0)
-    many = judge(at_least(0.9), evidence([1.0] * 60), seed=0)
-    failed = judge(at_least(0.9), evidence([0.0] * 4), seed=0)
+    few = judge_evidence(at_least(0.9), evidence([1.0] * 4), seed=0)
+    many = judge_evidence(at_least(0.9), evidence([1.0] * 60), seed=0)
+    failed = judge_evidence(at_least(0.9), evidence([0.0] * 4), seed=0)
     assert few.detectable is None
     assert failed.detectable is None
     assert many.detectable == pytest.approx(1.51 * (1 - 0.05 ** (1 / 60)), abs=0.01)
@@ -215,7 +217,7 @@ def test_a_published_direction_is_held_against_the_paired_difference(measured, p
     )  # fmt: skip
     (verdict,) = judge_claims([asked], measured, seed=0)
     assert verdict.outcome == outcome
-    assert verdict.claim.threshold == 0
+    assert verdict.threshold == (0.5 if published[0] else -0.5)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_a_published_direction_is_held_against_the_paired_difference(measured, p
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_skipped_with_the_reason(measured, asked, reason):
-    verdict = judge(asked, gather(asked, measured), seed=0)
+    verdict = judge(asked, measured, seed=0)
     assert verdict.outcome is Outcome.SKIPPED
     assert reason in verdict.reason
     assert (verdict.estimate, verdict.detectable) == (None, None)
@@ -241,11 +243,11 @@ def test_a_system_that_was_not_asked_the_same_records_is_skipped():
     strange = answers["record_id"].str.endswith("-who") & (answers["system"] == "event-npo-s1")
     fewer = measure(**{**inputs, "answers": answers[~strange]}, protocol=PROTOCOL)
     asked = difference("npo", other_target="event")
-    verdict = judge(asked, gather(asked, fewer), seed=0)
+    verdict = judge(asked, fewer, seed=0)
     assert verdict.outcome is Outcome.SKIPPED
     assert verdict.reason == "npo for target event was not asked the records of person"
     whole = measure(**inputs, protocol=PROTOCOL)
-    assert judge(asked, gather(asked, whole), seed=0).outcome is not Outcome.SKIPPED
+    assert judge(asked, whole, seed=0).outcome is not Outcome.SKIPPED
 
 
 def test_a_value_that_is_missing_is_left_out_and_counted_out():
@@ -254,14 +256,12 @@ def test_a_value_that_is_missing_is_left_out_and_counted_out():
         target="event", part="event", metric="event_forget/1", at_least=0.1, unit="record"
     )
     records = inputs["records"]
-    every = judge(asked, gather(asked, measure(**inputs, protocol=PROTOCOL)), 0)
+    every = judge(asked, measure(**inputs, protocol=PROTOCOL), 0)
     without = records.assign(keywords=[
         [] if name == "p00-market-a-what" else words
         for name, words in zip(records["id"], records["keywords"], strict=True)
     ])  # fmt: skip
-    fewer = judge(
-        asked, gather(asked, measure(**{**inputs, "records": without}, protocol=PROTOCOL)), 0
-    )
+    fewer = judge(asked, measure(**{**inputs, "records": without}, protocol=PROTOCOL), 0)
     assert fewer.estimate.n == every.estimate.n - 1
 
 

@@ -1,0 +1,48 @@
+"""The verb `calibrate`: from pilot seeds to the equivalence of each claim. No logic here."""
+
+from pathlib import Path
+
+import click
+
+from kit.cli.options import FILE, with_fetch_flags, with_manifest
+
+
+@click.command()
+@with_manifest
+@click.option("--from", "result", type=FILE, help="A finished result of the pilots; train nothing.")
+@click.option("--again", is_flag=True, help="Replace an earlier calibration.")
+@with_fetch_flags
+def calibrate(manifest: Path, result: Path | None, again: bool, **flags: bool) -> None:
+    """Set how far another run of MANIFEST may be off.
+
+    Trains and evaluates the pilot seeds of its section [calibration], judges every claim on each of
+    them, and writes the spread and the `equivalence` of each claim into the file that the section
+    names. Finished work is not repeated. A claim that a pilot does not support is an error, and
+    nothing is written.
+    """
+    from kit.calibration.calibrate import (
+        judge_pilots,
+        pilot_manifest,
+        require_nothing_overwritten,
+        write_calibration,
+    )
+    from kit.calibration.text import calibration_table
+    from kit.cli.data import ready
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.names import require_names
+    from kit.stages import run as stages
+    from kit.stages.collect import collect
+
+    read = load_manifest(manifest, calibrated=False)
+    require_names(read)
+    require_nothing_overwritten(read, again=again)
+    if result is None:
+        with ready(pilot_manifest(read), "calibrate", flags) as plan:
+            for stage in (stages.finetune, stages.unlearn, stages.evaluate):
+                stage(plan)
+            result, _ = collect(plan)
+    piloted = judge_pilots(read, result)
+    for line in calibration_table(piloted):
+        click.echo(line)
+    path = write_calibration(read, piloted, result)
+    click.echo(f"wrote {path}; commit it before the reference is trained")

@@ -1,0 +1,355 @@
+"""`calibrate`: the rule by hand, what is refused and why, and that nothing is overwritten."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from kit.artifacts import PROJECT
+from kit.calibration.calibrate import (
+    calibration_of,
+    judge_pilots,
+    pilot_manifest,
+    require_nothing_overwritten,
+    write_calibration,
+)
+from kit.calibration.pilots import pilot_claims, require_claimable
+from kit.calibration.rule import factor, least_of_units, spread_of
+from kit.cli.entry import main
+from kit.digests import sha256_value
+from kit.errors import ManifestError, MissingStageError
+from kit.experiment.calibrated import require_calibrated, with_equivalence
+from kit.experiment.claims import ClaimSection
+from kit.experiment.manifest_file import load_manifest
+from kit.metrics.rows import measure
+from kit.result.stored import read_result
+from kit.verdicts.claims_file import to_json
+from kit.verification.recompute import rescore
+from tests.toys.results import PROTOCOL, toy_inputs, write_toy_results
+
+PILOTS, REFERENCE = (31, 32, 33, 34, 35), (51, 52, 53)
+EFFICACY = {
+    "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
+    "unit": "record",
+}  # fmt: skip
+FORGETS = {"id": "C1", "text": "NPO forgets.", "kind": "bound", "system": "npo", "at_least": 0.6,
+           "forgetting": True, **EFFICACY}  # fmt: skip
+MANIFEST = """
+extends = "smoke.toml"
+name = "toy"
+seeds = [1]
+
+[calibration]
+pilot_seeds = [31, 32, 33, 34, 35]
+reference_seeds = [51, 52, 53]
+file = "{file}"
+
+[[claims]]
+id = "C1"
+text = "NPO forgets."
+kind = "bound"
+system = "npo"
+at_least = 0.6
+target = "person"
+part = "person"
+column = "efficacy"
+metric = "forget_rate/1"
+unit = "record"
+forgetting = true
+"""
+
+
+# ---- the rule
+
+
+def test_the_limit_is_a_quantile_of_students_t_times_the_spread_of_the_pilots():
+    """Eight pilots, one claim: t(0.975, 7) = 2.3646; a reference of eight adds sqrt(9 / 8)."""
+    assert factor(8, claims=1, reference_seeds=8) == pytest.approx(2.3646 * math.sqrt(9 / 8), 1e-4)
+    values = [0.5, 0.7] * 4
+    sd = 0.1 * math.sqrt(8 / 7)
+    found = spread_of(values, records=60, claims=1, reference_seeds=8)
+    assert (found.mean, found.sd) == (0.6, pytest.approx(sd, abs=1e-6))
+    assert 2.3646 * math.sqrt(9 / 8) * sd == pytest.approx(0.268, abs=1e-3)
+    assert found.equivalence == 0.3
+    # chi-squared(0.05, 7) = 2.1673
+    assert found.upper_sd == pytest.approx(sd * math.sqrt(7 / 2.1673), rel=0.01)
+
+
+@pytest.mark.parametrize(("records", "equivalence"), [(60, 0.1), (10, 0.35), (8, 0.40)])
+def test_equal_pilots_are_as_uncertain_as_half_an_answer_and_never_below_a_tenth(
+    records, equivalence
+):
+    found = spread_of([1.0] * 8, records=records, claims=80, reference_seeds=8)
+    assert found.sd == pytest.approx(0.5 / records, abs=1e-6)
+    assert found.equivalence == equivalence
+
+
+def test_systems_that_are_trained_once_get_what_equal_answers_leave_open():
+    """39 equal answers leave 1 - 0.05 ** (1 / 39) = 0.074 of a range of 2 for a difference."""
+    assert least_of_units(39, 2.0) == pytest.approx(2 * 0.0739 + 0.005, abs=1e-3)
+    claims = [
+        ClaimSection.model_validate({**FORGETS, "id": name, "system": "vanilla", "at_least": None,
+                                     "forgetting": False, **more})
+        for name, more in (
+            ("C1", {"at_most": 0.6}),
+            ("C2", {"kind": "difference", "other": "retain_only", "direction": "lower"}),
+        )
+    ]  # fmt: skip
+    found = pilot_claims(claims, measured(), PILOTS, reference_seeds=3, seed=0)
+    # 16 answers leave 0.171 of 1, and 0.341 of 2.
+    assert [each.spread.equivalence for each in found] == [0.2, 0.35]
+
+
+def test_a_fresh_seed_is_within_the_limits_of_eighty_claims_in_95_of_100_runs():
+    """Normal seeds, eight pilots, eight of the reference: pilots, reference and fresh are drawn."""
+    rng, claims, passed, runs = np.random.default_rng(1), 80, 0, 400
+    for _ in range(runs):
+        sd = rng.uniform(0.005, 0.05, claims)
+        pilots, reference, fresh = (rng.normal(0.5, sd, (n, claims)) for n in (8, 8, 1))
+        limits = [
+            spread_of(column, records=60, claims=claims, reference_seeds=8).equivalence
+            for column in pilots.T
+        ]
+        passed += bool((np.abs(fresh[0] - reference.mean(axis=0)) <= limits).all())
+    assert passed / runs >= 0.95
+
+
+# ---- claims on pilots
+
+
+def measured(change=None):
+    inputs = toy_inputs(seeds=PILOTS)
+    if change:
+        change(inputs["answers"])
+    return measure(**inputs, protocol=PROTOCOL)
+
+
+def piloted(change=None, **changes):
+    claims = [ClaimSection.model_validate({**FORGETS, **changes})]
+    return pilot_claims(claims, measured(change), PILOTS, reference_seeds=3, seed=0)
+
+
+def refusal(found):
+    with pytest.raises(ManifestError) as caught:
+        require_claimable(found)
+    return str(caught.value)
+
+
+def test_a_claim_that_every_pilot_supports_gets_its_spread():
+    (found,) = piloted()
+    require_claimable([found])
+    assert set(found.values) == set(PILOTS)
+    assert found.spread.equivalence >= 0.1
+
+
+def test_a_claim_that_fails_is_named_with_the_seed_and_the_value():
+    said = refusal(piloted(at_least=0.99))
+    assert "C1 fails on 5 of 5 pilots: seed 31 1.000 INCONCLUSIVE" in said
+
+
+def test_a_pilot_that_collapses_is_named():
+    def collapse(answers):
+        answers.loc[answers["system"] == "person-npo-s33", "text"] = ""
+
+    said = refusal(piloted(collapse))
+    assert "C1 fails on 1 of 5 pilots: seed 33 1.000 NOT_REPRODUCED (its answers are broken" in said
+
+
+def test_a_claim_whose_seeds_differ_widely_is_too_noisy_or_too_close():
+    def vary(answers):
+        for number, seed in enumerate(PILOTS):
+            mine = answers["system"] == f"person-npo-s{seed}"
+            for person, name in enumerate(("Ada Morrow", "Bel Quist", "Cai Ravel")[:number]):
+                of = answers["record_id"].str.match(f"p0{person}-.*-who")
+                answers.loc[mine & of, "text"] = f"This is {name}."
+
+    free = {"at_least": 0.01, "forgetting": False}
+    assert "C1 is too noisy to be claimed" in refusal(piloted(vary, **free))
+    said = refusal(piloted(vary, **free, equivalence=0.9))
+    assert "its threshold 0.01 is too close" in said
+
+
+# ---- the file and the manifest
+
+
+def written(folder, file):
+    """Write a manifest beside a copy of the small one that it extends."""
+    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+    (folder / "smoke.toml").write_text(smoke, encoding="utf-8")
+    (folder / "toy.toml").write_text(MANIFEST.format(file=file), encoding="utf-8")
+    return folder / "toy.toml"
+
+
+@pytest.fixture(scope="module")
+def pilots(tmp_path_factory):
+    """A finished result of the pilots, which no test changes."""
+    folder = tmp_path_factory.mktemp("pilots")
+    return finished(folder, pilot_manifest(load_manifest(written(folder, "none.json"))))
+
+
+@pytest.fixture
+def setting(tmp_path, pilots, monkeypatch):
+    """A manifest whose calibration is written into a folder of the test, and the pilots' result."""
+    for module in ("kit.experiment.calibrated", "kit.calibration.calibrate"):
+        monkeypatch.setattr(f"{module}.project_path", lambda name: tmp_path / name)
+    return written(tmp_path, "calibration/toy.json"), pilots
+
+
+def finished(folder, manifest):
+    """Return a toy result that says it was made from a manifest."""
+    result = write_toy_results(folder / "result", seeds=tuple(manifest.seeds))
+    run = json.loads((result / "run.json").read_text(encoding="utf-8"))
+    run["manifest"] = manifest.resolved() | {"report": {"bootstrap_draws": 200, "seed": 0}}
+    run["manifest_digest"] = sha256_value(run["manifest"])
+    (result / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    found = rescore(read_result(result))
+    (result / "claims.json").write_bytes(to_json(found.verdicts))
+    found.rows.to_parquet(result / "rows.parquet", index=False)
+    return result
+
+
+def test_the_pilots_are_the_same_experiment_on_the_same_vanilla_model(setting):
+    manifest = load_manifest(setting[0], calibrated=False)
+    pilots = pilot_manifest(manifest)
+    assert (pilots.seeds, pilots.finetune.seed) == (PILOTS, 1)
+    assert pilots.unlearn == manifest.unlearn
+    assert pilots.run_name.startswith("toy-pilots-")
+
+
+def test_the_file_gives_the_claims_their_equivalence_and_says_how_it_was_made(setting):
+    path, result = setting
+    manifest = load_manifest(path)
+    assert "equivalence" not in manifest.claims[0].model_fields_set
+    with pytest.raises(MissingStageError, match="are not calibrated"):
+        require_calibrated(manifest)
+    file = write_calibration(manifest, judge_pilots(manifest, result), result)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    (entry,) = content["claims"]
+    assert set(entry["values"]) == {str(seed) for seed in PILOTS}
+    assert set(content["pilots"]) == {"answers", "environment", "kit", "rows"}
+    again = load_manifest(path)
+    assert again.claims[0].equivalence == entry["equivalence"]
+    require_calibrated(again)
+
+
+def test_nothing_is_overwritten_unless_asked(setting):
+    path, result = setting
+    manifest = load_manifest(path)
+    require_nothing_overwritten(manifest, again=False)
+    write_calibration(manifest, judge_pilots(manifest, result), result)
+    with pytest.raises(ManifestError, match="exists already"):
+        require_nothing_overwritten(manifest, again=False)
+    require_nothing_overwritten(manifest, again=True)
+
+
+def test_a_reference_that_was_signed_with_the_file_protects_it(setting, tmp_path, monkeypatch):
+    manifest = load_manifest(setting[0])
+    folder = tmp_path / "manifests" / "reference" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"manifest": manifest.resolved()}))
+    monkeypatch.setattr("kit.calibration.calibrate.PROJECT", tmp_path)
+    with pytest.raises(ManifestError, match="manifests/reference/toy is signed already"):
+        require_nothing_overwritten(manifest, again=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("at_least = 0.6", "at_least = 0.5", "was made before a change of claim C1"),
+        ('id = "C1"', 'id = "C2"', "has no claim C2"),
+        ('name = "toy"', 'name = "toy"\nunlearn = { steps = 61 }', "made for another experiment"),
+        ("[31, 32,", "[30, 32,", "made with other pilot seeds"),
+    ],
+)
+def test_a_file_that_does_not_fit_any_more_is_refused_with_the_command(setting, old, new, said):
+    path, result = setting
+    manifest = load_manifest(path)
+    write_calibration(manifest, judge_pilots(manifest, result), result)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(path)
+    assert said in str(caught.value)
+    assert f"./run.sh calibrate {path} --again" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('unit = "record"', 'unit = "record"\nequivalence = 0.2'), ("[[claims]]", "")]
+)
+def test_a_file_does_not_concern_claims_that_state_their_own_or_that_are_not_made(
+    setting, old, new
+):
+    """So an experiment that extends this one may write `claims = []` and change anything."""
+    path, result = setting
+    manifest = load_manifest(path)
+    write_calibration(manifest, judge_pilots(manifest, result), result)
+    text = path.read_text(encoding="utf-8").replace("seeds = [1]", "seeds = [2]")
+    if not new:
+        text = text.partition(old)[0].replace("seeds = [2]", "seeds = [2]\nclaims = []", 1)
+    path.write_text(text.replace(old, new or old), encoding="utf-8")
+    assert [claim.equivalence for claim in load_manifest(path).claims] == ([0.2] if new else [])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "pebench-kit/calibration/1"}'])
+def test_a_damaged_file_is_no_traceback(setting, text):
+    path, _ = setting
+    manifest = load_manifest(path)
+    file = path.parent / manifest.calibration.file
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ManifestError, match="is not the file of a calibration"):
+        with_equivalence(manifest, "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[51, 52, 53]", "[35, 52, 53]", "pilot_seeds and calibration.reference_seeds share"),
+        ("seeds = [1]", "seeds = [31]", "calibration.pilot_seeds and seeds share the seed 31"),
+        ("seeds = [1]", "seeds = [51]", "reference_seeds and seeds share the seed 51"),
+        ("[31, 32, 33, 34, 35]", "[31, 32]", "'calibration.pilot_seeds' is not valid"),
+        ("[31, 32, 33, 34, 35]", "[31, 31, 33, 34, 35]", "pilot_seeds has 31 twice"),
+        ('file = "', 'file = "a/../../', "leaves the project"),
+        ('file = "', 'file = "/', "'calibration.file' is not valid"),
+    ],
+)
+def test_seeds_that_are_not_three_sets_are_refused(setting, old, new, said):
+    path, _ = setting
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(path)
+    assert said in str(caught.value)
+
+
+def test_the_reference_has_its_own_seeds_and_is_not_calibrated(setting):
+    path, _ = setting
+    text = path.read_text(encoding="utf-8").replace("seeds = [1]", "seeds = [51, 52, 53]")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ManifestError, match="is the reference's own"):
+        calibration_of(load_manifest(path))
+
+
+def test_a_result_of_another_experiment_or_other_seeds_is_refused(setting, tmp_path):
+    path, _ = setting
+    manifest = load_manifest(path)
+    (tmp_path / "other").mkdir()
+    other = manifest.model_copy(update={"seeds": (1, 2)})
+    with pytest.raises(ManifestError, match="lacks the seeds"):
+        judge_pilots(manifest, finished(tmp_path / "other", other))
+    longer = manifest.unlearn.model_copy(update={"steps": 61})
+    changed = manifest.model_copy(update={"unlearn": longer})
+    (tmp_path / "longer").mkdir()
+    with pytest.raises(ManifestError, match="of another experiment"):
+        judge_pilots(manifest, finished(tmp_path / "longer", pilot_manifest(changed)))
+
+
+def test_the_verb_writes_the_file_and_prints_a_table(setting, capsys):
+    path, result = setting
+    main(["calibrate", str(path), "--from", str(result)])
+    said = capsys.readouterr().out
+    assert "C1 " in said
+    assert "commit it before the reference is trained" in said
+    with pytest.raises(SystemExit) as ended:
+        main(["calibrate", str(path), "--from", str(result)])
+    assert ended.value.code == 2
+    assert "Use --again to replace it" in capsys.readouterr().err
