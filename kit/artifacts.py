@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import BusyError, MissingStageError, StorageError
+from kit.names import printable
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -104,7 +105,8 @@ def write_json(path: Path, value: object) -> None:
 def readable_json(value: object) -> bytes:
     """Return what `write_json` writes: sorted and indented, so equal values give equal bytes."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode()
+    # Escapes for what a terminal would act on: the same value, and safe to look at.
+    return (printable(text) + "\n").encode()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Standard error: lines of progress, and no messages from libraries except errors."""
+"""What the kit prints: answers, lines of progress, and no messages from libraries but errors."""
 
 import logging
 import os
@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+
+from kit.names import printable
 
 # Workers inherit these variables, so they are set before a worker imports its first library.
 ENVIRONMENT = {
@@ -24,7 +26,15 @@ NOISY_LOGGERS = ("bitsandbytes", "torch._library.triton")
 
 def say(text: str) -> None:
     """Print one line of progress to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str, *, end: str = "\n") -> None:
+    """Print an answer to standard output; escapes stand for what a terminal would act on.
+
+    Titles, labels, licences and texts of data are a stranger's.
+    """
+    print(printable(text), end=end, flush=True)
 
 
 @contextmanager

@@ -4,13 +4,15 @@ import ast
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kit.errors import ChecksumError, DataError
 
 CHUNK = 1 << 20
+MAX_LIST_BYTES = 256 << 20  # a list of a million files has some 120 MB
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -68,6 +70,13 @@ def read_checksums(path: Path) -> dict[str, str]:
         ChecksumError: the list is missing, malformed, or names a path twice or outside its root.
     """
     try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_LIST_BYTES:
+            raise ChecksumError(
+                f"{path} is no checksum list",
+                expected=f"a regular file of at most {MAX_LIST_BYTES} bytes",
+                remedy="restore it from the repository",
+            )
         text = path.read_bytes().decode()
     except FileNotFoundError:
         raise ChecksumError(
@@ -76,27 +85,38 @@ def read_checksums(path: Path) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise ChecksumError(
             f"checksum list {path} is not UTF-8",
-            found=str(error),
+            found=f"{error.reason} at byte {error.start}",
             remedy="restore it from the repository",
         ) from None
     listed: dict[str, str] = {}
     # Not splitlines(): it also splits at characters that a file name may contain.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         digest, _, name = line.partition("  ")
-        is_hex = len(digest) == 64 and set(digest) <= set("0123456789abcdef")
-        parts = name.split("/")
-        # White space at an end is an editor's, or a line end of Windows, and would be a name's.
-        wrong = name.startswith("/") or ".." in parts or name in listed or name != name.strip()
-        if not is_hex or not name or wrong:
+        if fault := _line_fault(digest, name, listed):
             raise ChecksumError(
                 f"{path}:{number} is not a checksum line",
                 expected="64 hex digits, two spaces, a relative path that occurs once, no white "
                 "space around it",
-                found=repr(line[:120]),
+                # Not the line itself: a manifest may name a file that nobody should see.
+                found=fault,
                 remedy="restore the list from the repository",
             )
         listed[name] = digest
     return listed
+
+
+def _line_fault(digest: str, name: str, listed: Collection[str]) -> str:
+    """Return what is wrong with a line of a checksum list, without quoting it, or ""."""
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        return "it does not begin with 64 hex digits and two spaces"
+    if not name:
+        return "it names no path"
+    # White space at an end is an editor's, or a line end of Windows, and would be a name's.
+    if name != name.strip():
+        return "white space around the path"
+    if name.startswith("/") or ".." in name.split("/"):
+        return "a path that is absolute or climbs with `..`"
+    return "the path of an earlier line" if name in listed else ""
 
 
 def format_checksums(digests: Mapping[str, str]) -> str:

@@ -32,9 +32,38 @@ def case_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     return pairs
 
 
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Return a text with escapes, such as `\\x1b`, for what a terminal or a reader would act on.
+
+    Everything that a stranger may have written passes through here before it is printed or written
+    into a page: control characters move the cursor and colour a terminal, bidirectional ones show
+    a text in another order, invisible ones hide in it.
+
+    Args:
+        text: of any origin.
+        keep: control characters that stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter in keep or unicodedata.category(letter) not in _UNPRINTABLE
+        else _escaped(letter)
+        for letter in text
+    )
+
+
+def _escaped(letter: str) -> str:
+    """Return the escape of a character: as JSON spells it, or `\\x1b` for ASCII's controls."""
+    if letter < " ":
+        return f"\\x{ord(letter):02x}"
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
 def show(path: str) -> str:
-    """Return a path as one printable line, with escapes for what a terminal would act on."""
-    return path if path.isprintable() else ascii(path)
+    """Return a name or a message as one printable line: `printable`, with no line break."""
+    return printable(path, keep="")
 
 
 def listed(lines: Sequence[str]) -> str:

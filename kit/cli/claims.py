@@ -26,11 +26,12 @@ def rescore(result: str, as_json: bool) -> None:
     from kit.verification.pages import require_stored
     from kit.verification.recompute import rescore as rescore_result
 
-    with guarded():
-        found = rescore_result(read_result(find_result(result)))
+    folder = find_result(result)
+    with guarded(folder):
+        found = rescore_result(read_result(folder))
     fault, notes = None, []
     try:
-        with guarded():
+        with guarded(folder):
             notes = require_stored(found)
     except VerificationError as error:
         fault = error
@@ -64,8 +65,8 @@ def compare(result: str, reference: str, as_json: bool) -> None:
     from kit.result.stored import read_result
     from kit.verification.memory_limit import guarded
 
-    with guarded():
-        folders = [find_result(each) for each in (result, reference)]
+    folders = [find_result(each) for each in (result, reference)]
+    with guarded(*folders):
         found = compare_results(*(read_result(folder, pages=False) for folder in folders))
     if as_json:
         click.echo(comparison_json(found))

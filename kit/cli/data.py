@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kit.cli.options import FILE, with_fetch_flags, with_json, with_manifest
+from kit.console import say, tell
 
 if TYPE_CHECKING:
     from kit.experiment.manifest import Manifest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ready_plan(manifest: Path, verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
-    """Lock cache and result, fetch everything that a manifest's file needs, and give its plan."""
+    """Lock cache and result, fetch everything that a manifest needs, and give its plan."""
     from kit.experiment.manifest_file import load_manifest
 
     with ready(load_manifest(manifest), verb, flags) as plan:
@@ -27,7 +28,6 @@ def ready_plan(manifest: Path, verb: str, flags: dict[str, bool]) -> Iterator["P
 @contextmanager
 def ready(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
     """Do the same for a manifest that is read already."""
-    from kit.console import say
     from kit.fetch.settings import Settings
     from kit.plan.jobs import make_plan
     from kit.plan.names import require_names
@@ -77,10 +77,10 @@ def lock(manifest: Path, source: str | None, check: bool, accept_licences: bool)
 
     loaded = load_manifest(manifest)
     if check:
-        return locking.check(loaded, click.echo, only=source)
+        return locking.check(loaded, tell, only=source)
     settings = Settings(accept_licences=accept_licences)
     with hold_result(loaded, "lock"):
-        locking.lock(loaded, settings, click.echo, only=source)
+        locking.lock(loaded, settings, tell, only=source)
 
 
 @click.group()
@@ -108,7 +108,7 @@ def describe(manifest: Path, output: Path | None, as_json: bool) -> None:
     benchmark = benchmarks.load(loaded, places)
     sheet = write_sheet(loaded, places, benchmark, output)
     found = describe_benchmark(loaded, places, benchmark)
-    click.echo(render(found, sheet=sheet.path, unreadable=sheet.unreadable, as_json=as_json))
+    tell(render(found, sheet=sheet.path, unreadable=sheet.unreadable, as_json=as_json))
 
 
 @data.command()
@@ -121,7 +121,7 @@ def croissant(manifest: Path, output: Path | None) -> None:
 
     loaded = _verified(manifest)
     for line in write_croissant(loaded, datasets.places(loaded), output):
-        click.echo(line)
+        tell(line)
 
 
 @data.command()
@@ -135,8 +135,8 @@ def export(manifest: Path, target: Path) -> None:
     from kit.fetch.bundle import export as write_bundle
     from kit.sources.datasets import exportable_sources
 
-    write_bundle(exportable_sources(_verified(manifest)), target, click.echo)
-    click.echo(f"wrote {target}")
+    write_bundle(exportable_sources(_verified(manifest)), target, tell)
+    tell(f"wrote {target}")
 
 
 @data.command(name="import")
@@ -151,7 +151,7 @@ def import_(manifest: Path, archive: Path) -> None:
 
     loaded = load_manifest(manifest)
     with hold_result(loaded, "import"):
-        read_bundle(archive, partial(import_target, loaded), click.echo)
+        read_bundle(archive, partial(import_target, loaded), tell)
 
 
 def _verified(manifest: Path) -> "Manifest":

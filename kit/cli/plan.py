@@ -6,6 +6,7 @@ from typing import Literal, TypedDict, Unpack
 import click
 
 from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.console import tell
 from kit.errors import ManifestError
 
 Scheduler = Literal["slurm", "k8s", "sky"]
@@ -75,7 +76,7 @@ def plan(
         _require_unused(output, options)
         if probe:
             _probe(manifest)
-        click.echo(_text(manifest, price))
+        tell(_text(manifest, price))
         return
     if probe or price:
         raise ManifestError(
@@ -85,7 +86,7 @@ def plan(
     from kit.launch.output import write_new
 
     job = _job(manifest, emit, options)
-    click.echo(write_new(output, job) if output else job, nl=output is not None)
+    tell(write_new(output, job) if output else job, end="\n" if output else "")
 
 
 def _require_unused(output: Path | None, options: JobOptions) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kit.cli.plan_estimate import render_estimates
+from kit.names import show
 from kit.plan.jobs import Plan
 from kit.stages.costs import read_costs
 
@@ -15,9 +16,9 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
         price: of an hour, in any currency.
     """
     manifest = plan.manifest
-    lines = [f"{manifest.title}", f"result: {manifest.run_name}", ""]
+    lines = [show(manifest.title), f"result: {manifest.run_name}", ""]
     if missing:
-        lists = ", ".join(dict.fromkeys(missing))
+        lists = ", ".join(map(show, dict.fromkeys(missing)))
         lines[2:] = [f"before the first run: `./run.sh lock` has to write {lists}", ""]
     for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
         for job in jobs:

@@ -8,6 +8,7 @@ import click
 
 from kit.cli.options import DEFAULT_MANIFEST, FILE
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
+from kit.console import tell
 from kit.errors import ManifestError, StorageError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _collect(manifest: Path) -> None:
 
     def write(plan: "Plan") -> None:
         result, _ = collect(plan)
-        click.echo(f"report: {result / 'report' / 'report.html'}")
+        tell(f"report: {result / 'report' / 'report.html'}")
 
     run_stage(manifest, "report", write)
 
@@ -97,7 +98,7 @@ def _render(
             f"{folder} is in the result, and a file that is added to it breaks its signature",
             remedy="name a folder outside the result",
         )
-    with guarded():
+    with guarded(result):
         found = verify(
             result,
             trusted=trusted_keys(trust),
@@ -106,5 +107,5 @@ def _render(
         )
         assert found.contents is not None, "the strict policy makes them"
         write_pages(found.contents, folder)
-    click.echo(describe(found))
-    click.echo(f"pages of these numbers: {folder / 'report.html'}")
+    tell(describe(found))
+    tell(f"pages of these numbers: {folder / 'report.html'}")

@@ -13,6 +13,7 @@ from kit.cli.signature_options import (
     with_identity,
     with_passphrase_file,
 )
+from kit.console import say, tell
 
 if TYPE_CHECKING:
     from kit.signing.keyless import Identity
@@ -89,10 +90,10 @@ def _sign_with_key(folder: Path, passphrase_file: Path | None) -> None:
 
     before = [name for name in (BUNDLE, TIMESTAMP) if (folder / name).is_file()]
     key = runner_key(outside=[PROJECT, folder], passphrase=lambda: read_passphrase(passphrase_file))
-    click.echo(f"signed: {sign_result(folder, key=key)}")
+    tell(f"signed: {sign_result(folder, key=key)}")
     for name in before:
         if not (folder / name).is_file():
-            click.echo(f"removed {name}: it belonged to an earlier signature")
+            tell(f"removed {name}: it belonged to an earlier signature")
 
 
 def _add_timestamp(folder: Path, address: str, authorities: Path | None) -> None:
@@ -100,17 +101,14 @@ def _add_timestamp(folder: Path, address: str, authorities: Path | None) -> None
     from kit.signing.timestamp_request import add_timestamp
 
     timestamp = add_timestamp(folder, address, authorities or AUTHORITIES)
-    click.echo(f"timestamp: {timestamp}")
+    tell(f"timestamp: {timestamp}")
 
 
 def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
     from kit.signing.keyless_sign import sign_keyless
 
-    click.echo(
-        f"publishing in Sigstore's log: {who}, the time and the digest of the statement",
-        err=True,
-    )
-    click.echo(f"signed: {sign_keyless(folder, who, token)}")
+    say(f"publishing in Sigstore's log: {who}, the time and the digest of the statement")
+    tell(f"signed: {sign_keyless(folder, who, token)}")
 
 
 @click.command()
@@ -146,6 +144,7 @@ def verify(
     With --identity and --issuer, that identity must have signed, and the key may be unknown.
     """
     from kit.errors import KitError
+    from kit.result.argument import find_result
     from kit.verification.case import Finding
     from kit.verification.memory_limit import guarded
     from kit.verification.text import accepted_json, describe, refused_json
@@ -153,17 +152,21 @@ def verify(
     who = stated_identity(identity, issuer, trust_config)
     findings: list[Finding] = []
     try:
-        with guarded():
-            found = _verify(result, trust, claims, policy, who, timestamp_authority, findings)
+        folder = find_result(result)
+        with guarded(folder):
+            found = _verify(
+                result, folder, trust, claims, policy, who, timestamp_authority, findings
+            )
     except KitError as error:
         if machine:
-            click.echo(refused_json(error, findings))
+            tell(refused_json(error, findings))
         raise
-    click.echo(accepted_json(found) if machine else describe(found))
+    tell(accepted_json(found) if machine else describe(found))
 
 
 def _verify(
     result: str,
+    folder: Path,
     trust: Path | None,
     claims: Path | None,
     policy: "Policy",
@@ -171,15 +174,18 @@ def _verify(
     authorities: Path | None,
     findings: "list[Finding]",
 ) -> "Verification":
+    from dataclasses import replace
+
     from kit.comparison.differences import require_same_claims
     from kit.experiment.manifest_file import load_manifest
-    from kit.result.argument import find_result, require_made_from
+    from kit.result.argument import require_made_from
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
+    from kit.verification.same_manifest import compare_manifest
     from kit.verification.verify import verify as verify_result
 
     found = verify_result(
-        find_result(result),
+        folder,
         trusted=trusted_keys(trust),
         policy=policy,
         identity=identity,
@@ -188,7 +194,10 @@ def _verify(
     )
     require_made_from(result, found.manifest_digest)
     if claims:
-        require_same_claims(found.claims, load_manifest(claims).claims, str(claims))
+        given = load_manifest(claims)
+        require_same_claims(found.claims, given.claims, str(claims))
+        whose = compare_manifest(found, given, str(claims))
+        found = replace(found, findings=(*found.findings, whose))
     return found
 
 
@@ -214,10 +223,10 @@ def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
     done = f"made the {kind}" if made else f"kept the {kind}"
     if passphrase and not made:
         done = "encrypted the runner key"
-    click.echo(f"{done} in {key_folder()}")
-    click.echo(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
+    tell(f"{done} in {key_folder()}")
+    tell(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
     if force:
-        click.echo("results that the old key signed must be signed again: ./run.sh sign")
+        tell("results that the old key signed must be signed again: ./run.sh sign")
     if encrypt and was_encrypted:
         key = key_folder() / "runner.key"
-        click.echo(f"its passphrase is unchanged; to change it: ssh-keygen -p -f {key}")
+        tell(f"its passphrase is unchanged; to change it: ssh-keygen -p -f {key}")

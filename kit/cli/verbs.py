@@ -16,6 +16,7 @@ from kit.cli.plan import plan
 from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_stage
+from kit.console import tell
 from kit.errors import unknown
 
 BASE_BYTES = 20_000_000  # of the embedded base model
@@ -61,7 +62,7 @@ def all_(manifest: Path, **flags: bool) -> None:
         for stage in (stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
         for line in report_and_sign(plan):
-            click.echo(line)
+            tell(line)
 
 
 @verbs.command()
@@ -81,7 +82,7 @@ def doctor(manifest: Path, as_json: bool) -> None:
     from kit.doctor import examine, exit_code, render
 
     checks = examine(manifest)
-    click.echo(render(checks, as_json=as_json))
+    tell(render(checks, as_json=as_json))
     if code := exit_code(checks):
         sys.exit(code)
 
@@ -160,7 +161,7 @@ def smoke_base(output: Path | None) -> None:
     require_space(folder.parent, BASE_BYTES)
     checksums = PROJECT / "checksums" / "smoke-base.sha256"
     build_base(folder, output.with_suffix(".sha256") if output else checksums)
-    click.echo(f"wrote {folder}")
+    tell(f"wrote {folder}")
 
 
 @verbs.command()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kit.describe.benchmark import Description, EvaluatedSet, Sample, shorten
+from kit.names import show
 
 WIDTH = 100  # characters per line
 MAX_LINES = 3  # of a question or an answer
@@ -37,7 +38,7 @@ def render(
             _json_values(description) | drawn, indent=1, sort_keys=True, ensure_ascii=False
         )
     lines = [
-        description.title,
+        show(description.title),
         f"benchmark {description.benchmark}, {description.records} records, "
         f"run {description.run_name}",
         *_set_lines(description),

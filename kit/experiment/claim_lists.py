@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kit.errors import ManifestError, unknown
+from kit.errors import ManifestError
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 
 SYSTEMS, LABEL = "systems", "{label}"
@@ -13,11 +13,12 @@ def expanded_claims(document: Mapping[str, Any]) -> Any:
     """Return the claims of a manifest, given as plain values, with every list of systems expanded.
 
     A claim `C4` with `systems = ["po", "dpo"]` becomes `C4.po` and `C4.dpo`; `{label}` in its text
-    becomes the method's label. What is no list of tables is returned as it is: validation names it.
+    becomes the method's label. Validation names what is no list of tables, and `kit.plan.names` a
+    system that does not exist: until then, another key of the manifest may be the faulty one.
 
     Raises:
-        ManifestError: a list names no system, an unknown one or one twice, stands beside `system`,
-            or the text lacks `{label}`, without which the claims would read alike.
+        ManifestError: a list names no system or one twice, stands beside `system`, or the text
+            lacks `{label}`, without which the claims would read alike.
     """
     claims = document.get("claims", [])
     if not isinstance(claims, list | tuple):
@@ -44,7 +45,7 @@ def _expanded(claim: Any, document: Mapping[str, Any]) -> list[Any]:
             found=repr(systems)[:120],
             remedy='write it as in systems = ["po", "dpo"]',
         )
-    if not isinstance(text, str) or LABEL not in text:
+    if isinstance(text, str) and LABEL not in text:
         raise ManifestError(
             f"{where} is made for several systems, but its text does not name the system",
             expected=f"a text with {LABEL}, such as '{LABEL} forgets the people.'",
@@ -52,18 +53,23 @@ def _expanded(claim: Any, document: Mapping[str, Any]) -> list[Any]:
             remedy=f"write {LABEL} where the method is named",
         )
     labels = _labels(document)
-    for name in systems:
-        if name not in labels:
-            raise unknown(
-                f"{where}: no system '{name}'", name, sorted(labels), remedy="correct `systems`"
-            )
-    shared = {key: value for key, value in claim.items() if key != SYSTEMS}
-    return [
-        shared
-        | {"id": f"{claim.get('id')}.{name}", "text": text.replace(LABEL, labels[name])}
-        | {"system": name}
-        for name in systems
-    ]
+    return [_of_one(claim, name, labels.get(name, name)) for name in systems]
+
+
+def _of_one(claim: Mapping[str, Any], name: str, label: str) -> dict[str, Any]:
+    one = {key: value for key, value in claim.items() if key != SYSTEMS} | {"system": name}
+    if isinstance(claim.get("text"), str):
+        one["text"] = claim["text"].replace(LABEL, label)
+    if "id" in claim:
+        one["id"] = f"{claim['id']}.{name}"
+    return one
+
+
+def written_at(document: Mapping[str, Any], number: int) -> int:
+    """Return which claim of the file, from 0, the expanded claim `number` was written as."""
+    claims = document.get("claims", [])
+    sources = [place for place, claim in enumerate(claims) for _ in _expanded(claim, document)]
+    return sources[number]
 
 
 def _labels(document: Mapping[str, Any]) -> dict[str, str]:

@@ -52,7 +52,8 @@ class ClaimSection(Section):
     - `gap`: the distance between the values of two parts (people and events, for example) is
       smaller for `system` than for `other`, by at least `margin`.
     - `changed`: of all answers about the target, `at_least` or `at_most` this share is worded
-      differently by `other`. Its `column` is `all`, its `metric` is `answers_changed/1`.
+      differently by `other`. Its `column` is `all`, its `metric` is `answers_changed/1`. It speaks
+      of these very answers, so its interval has no width.
     - `published`: a paper prints one number for `system` and one for `other`. Claimed is a `share`
       of their difference, in the same direction; with `margin`, that they differ by no more than
       this. The paper publishes no answers per record, so its own uncertainty is unknown.

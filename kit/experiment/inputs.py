@@ -17,11 +17,13 @@ class SourceSection(Section):
     name: Name
     """Name of the source. The loader asks for sources by name: see kit/benchmarks/README.md."""
     checksums: str
-    """Path of the list with the SHA-256 of every file, in the format of `sha256sum`."""
+    """Path of the list with the SHA-256 of every file, in the format of `sha256sum`; in the project
+    or below the manifest's own folder."""
     embedded: str | None = None
     """Name of a dataset that the kit draws: `pebench`, `mllmu` or `clear`."""
     folder: str | None = None
-    """Folder on this machine that holds the files; relative to the project."""
+    """Folder that holds the files, in the project or below the manifest's own folder; relative to
+    the project."""
     repo: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")] = None
     """Repository of the Hugging Face hub, `owner/name`."""
     repo_type: Literal["dataset", "model"] = "dataset"

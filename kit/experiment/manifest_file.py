@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
+from kit.experiment.claim_lists import SYSTEMS, written_at
 from kit.experiment.claims import ClaimSection
 from kit.experiment.manifest import (
     CalibrationSection,
@@ -19,6 +20,8 @@ from kit.experiment.manifest import (
     MethodSection,
     SourceSection,
 )
+from kit.experiment.near import read_manifest_text, require_near
+from kit.names import name_fault
 
 EXTENDS = "extends"
 LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
@@ -34,13 +37,15 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
         calibrated: give claims the `equivalence` that the file of `[calibration]` has for them.
 
     Raises:
-        ManifestError: the file is missing, is not TOML, or has a key or value that is not valid;
-            or the file of its calibration does not fit.
+        ManifestError: the file is missing, is not TOML, has a key or value that is not valid, or
+            names files outside the project and its own folder; or the file of its calibration does
+            not fit.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
     document = _read(path)
     if (named := document.pop(EXTENDS, None)) is not None:
-        base = _read(path.parent / named) if isinstance(named, str) else {}
+        plain = isinstance(named, str) and not name_fault(named)
+        base = _read(path.parent / named) if plain else {}
         if not base or EXTENDS in base:
             raise ManifestError(
                 f"{path}: `{EXTENDS}` is not valid",
@@ -50,12 +55,13 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
             )
         document = _merged(base, document)
     manifest = parse_manifest(document, str(path))
+    require_near(manifest, path)
     return with_equivalence(manifest, str(path)) if calibrated else manifest
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_manifest_text(path))
     except FileNotFoundError:
         known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         raise ManifestError(
@@ -103,6 +109,8 @@ def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
 
 def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError:
     place = [str(part) for part in error["loc"]]
+    if place[0] == "claims" and len(place) > 1:
+        place[1] = str(written_at(document, int(place[1])))
     where = ".".join(place)
     if error["type"] == "extra_forbidden":
         section = _section(place[:-1])
@@ -122,7 +130,8 @@ def _section(place: list[str]) -> list[str]:
         if part.isdigit():
             continue
         model = _section_of(part, model.model_fields[part].annotation)
-    return list(model.model_fields)
+    # A file may write one claim for several systems.
+    return [*model.model_fields, *([SYSTEMS] if model is ClaimSection else [])]
 
 
 def _section_of(part: str, annotation: Any) -> Any:

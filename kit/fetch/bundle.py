@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import stat
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,10 +13,14 @@ from kit.artifacts import cache_root, require_space, storage_error
 from kit.digests import CHUNK, format_checksums, read_checksums, verify_files
 from kit.errors import ChecksumError, DataError
 from kit.fetch.names import require_safe
+from kit.names import listed as listed_names
+from kit.names import show
 
 Say = Callable[[str], None]
 LIST = "SHA256SUMS"
 REMEDY = "export it again, or copy it again"
+MAX_ENTRIES = 50_000  # PEBench has 8,000 images; each file takes an inode of the cache
+MAX_DEPTH = 16  # folders
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,9 @@ def import_(archive: Path, target_of: TargetOf, say: Say) -> None:
             leave it out. It has no side effects, and raises where the list is not the manifest's.
 
     Raises:
-        DataError: the file does not exist, was not written by `export`, or has an entry that is
-            not a regular file of a source.
+        DataError: the file does not exist, is a device or a pipe, was not written by `export`, has
+            too many entries or one that is not a regular file of a source, or has no source of
+            the manifest.
         ChecksumError: bytes differ from the tar's list, or that list from the manifest's. No source
             is moved then.
     """
@@ -83,6 +89,13 @@ def import_(archive: Path, target_of: TargetOf, say: Say) -> None:
         names = _unpack(archive, scratch)
         lists = {name: _verify(archive, scratch / name) for name in names}
         targets = {name: target_of(name, listed) for name, listed in lists.items()}
+        if not any(targets.values()):
+            raise DataError(
+                f"{archive} has nothing that this manifest needs",
+                expected="at least one source that the manifest downloads",
+                found=listed_names(sorted(map(show, names))),
+                remedy="export with the same manifest on the other machine",
+            )
         for name, target in targets.items():
             if target is None:
                 say(f"data import: {name}: not a source of this manifest, left out")
@@ -122,9 +135,10 @@ def _move(folder: Path, target: Path) -> None:
 def _unpack(archive: Path, scratch: Path) -> list[str]:
     """Write the entries under `scratch` and return the names of the sources."""
     try:
-        require_space(scratch.parent, archive.stat().st_size)
+        size = _archive_size(archive)
+        require_space(scratch.parent, size)
         with tarfile.open(archive, "r:") as tar:
-            entries = tar.getmembers()
+            entries = _entries(archive, tar, size)
             require_safe(entry.name for entry in entries)
             if odd := [
                 e.name for e in entries if not e.isreg() or e.issparse() or _is_misplaced(e.name)
@@ -144,11 +158,54 @@ def _unpack(archive: Path, scratch: Path) -> list[str]:
         raise DataError(
             f"{archive} is not a complete tar", found=str(error), remedy=REMEDY
         ) from None
+    except (ValueError, OverflowError) as error:
+        # tarfile takes numbers of an extended header as they stand.
+        raise DataError(
+            f"{archive} is not a tar that the kit wrote",
+            found=show(str(error)[:200]),
+            remedy=REMEDY,
+        ) from None
     names = sorted({entry.name.split("/")[0] for entry in entries})
     for name in names:
         if not (scratch / name / LIST).is_file():
             raise DataError(f"{archive} has no checksum list for {name}", remedy=REMEDY)
     return names
+
+
+def _archive_size(archive: Path) -> int:
+    """Return the bytes of an archive; a device or a pipe is refused before it is opened."""
+    state = archive.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise DataError(
+            f"{archive} is no regular file, but a folder, device, pipe or socket",
+            remedy="give a file that `./run.sh data export` wrote",
+        )
+    return state.st_size
+
+
+def _entries(archive: Path, tar: tarfile.TarFile, size: int) -> list[tarfile.TarInfo]:
+    """Return the entries of a tar; what they state is bounded before one is written."""
+    entries: list[tarfile.TarInfo] = []
+    stated = 0
+    for entry in tar:
+        entries.append(entry)
+        stated += entry.size
+        fault = ""
+        if len(entries) > MAX_ENTRIES:
+            fault = f"more than {MAX_ENTRIES} entries"
+        elif not 0 <= entry.size <= size or stated > size:
+            fault = f"{show(entry.name)[:200]} states {entry.size} bytes, in a tar of {size}"
+        elif entry.name.count("/") > MAX_DEPTH:
+            fault = f"{show(entry.name)[:100]} is more than {MAX_DEPTH} folders deep"
+        if fault:
+            raise DataError(f"{archive} cannot be imported: {fault}", remedy=REMEDY)
+    if not entries:
+        raise DataError(
+            f"{archive} has no entries",
+            expected=f"<source>/{LIST} and <source>/files/...",
+            remedy=REMEDY,
+        )
+    return entries
 
 
 def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:

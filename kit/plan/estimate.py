@@ -96,7 +96,8 @@ def device_name() -> str:
 
 def rates_path(manifest: Manifest, device: str) -> Path:
     """Return the file of a manifest's rates on a device. Claims and report decide no time."""
-    deciding = {k: v for k, v in manifest.resolved().items() if k not in ("claims", "report")}
+    outside = ("claims", "calibration", "report")
+    deciding = {k: v for k, v in manifest.resolved().items() if k not in outside}
     key = sha256_value([deciding, device])
     return cache_root() / "artifacts" / f"probe-{key[:16]}.json"
 

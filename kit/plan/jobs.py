@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kit import benchmarks
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
+from kit.experiment.kept_adapters import Trained, kept_adapters
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
 from kit.experiment.systems import (
     FINETUNE,
@@ -233,14 +234,9 @@ def _system(
 def kept_jobs(plan: Plan) -> Iterator[Job]:
     """Yield the jobs whose adapters the result holds."""
     manifest = plan.manifest
-    claimed = {
-        (claim.other_target or claim.target if name == claim.other else claim.target, name)
-        for claim in manifest.claims
-        for name in (claim.system, claim.other)
-    }
-    for job in plan.jobs():
-        first = job.entry is None or (
-            job.seed == manifest.seeds[0] and (job.target, job.entry.name) in claimed
-        )
-        if first or manifest.report.adapters == "all":
-            yield job
+    trained = (
+        Trained(job.name, job.target, job.seed, job.entry.name if job.entry else None)
+        for job in plan.jobs()
+    )
+    kept = set(kept_adapters(trained, manifest.claims, manifest.seeds[0], manifest.report.adapters))
+    yield from (job for job in plan.jobs() if job.name in kept)

@@ -40,10 +40,11 @@ def _require_targets(manifest: Manifest) -> None:
         if target not in known:
             what = f"benchmark '{loader}' has no target '{target}'"
             raise unknown(what, target, known, remedy="correct `targets`")
+    # A manifest that extends another may run fewer targets and keep the steps of all of them.
     for target in manifest.unlearn.target_steps:
-        if target not in manifest.targets:
-            what = f"unlearn.target_steps: no target '{target}'"
-            raise unknown(what, target, manifest.targets, remedy="correct the name")
+        if target not in known:
+            what = f"unlearn.target_steps: benchmark '{loader}' has no target '{target}'"
+            raise unknown(what, target, known, remedy="correct the name")
 
 
 def require_claims(manifest: Manifest) -> None:
@@ -72,6 +73,9 @@ def require_claims(manifest: Manifest) -> None:
         if claim.kind != "changed":
             _require_place(where, claim.target, claim.part, claim.column, protocol)
             _require_metric(where, claim, claim.metric)
+        elif claim.target in protocol.targets:
+            columns = protocol.targets[claim.target].columns
+            _require(where, "part", claim.part, {part for part, _ in columns})
         if claim.other_part is not None and claim.other_metric is not None:
             _require_place(where, claim.target, claim.other_part, claim.column, protocol)
             _require_metric(where, claim, claim.other_metric)

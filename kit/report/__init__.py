@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from kit.digests import canonical_json
+from kit.names import printable
 from kit.report.claims import claims_csv
 from kit.report.contents import Contents, read_contents
+from kit.report.csv_cells import csv_frame
 from kit.report.pages import render, render_svg, table_csv
 from kit.report.whole_csv import whole_files
 
@@ -39,8 +41,8 @@ def write_files(contents: Contents, folder: Path) -> list[Path]:
 def number_files(contents: Contents) -> dict[str, bytes]:
     """Return {name: bytes} of the files for programs: report.json, and every table as CSV."""
     texts = {
-        "report.json": canonical_json(contents.as_json()).decode() + "\n",
-        "rows.csv": contents.rows.to_csv(index=False, lineterminator="\n"),
+        "report.json": printable(canonical_json(contents.as_json()).decode()) + "\n",
+        "rows.csv": csv_frame(contents.rows).to_csv(index=False, lineterminator="\n"),
         **{f"{table.name}.csv": table_csv(table) for table in contents.tables},
     }
     if contents.facts["claims"]:

@@ -5,8 +5,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from kit.experiment.claims import CHANGED
 from kit.metrics import VERSIONS
 from kit.report.cells import NO_NUMBER, number
+from kit.report.csv_cells import csv_cell
 from kit.report.run_types import Claim
 
 HEAD = (
@@ -35,7 +37,8 @@ HOW = (
     "forgetting holds only where the same system's answers are sound: they are not empty, cut off, "
     "repetitive or all alike, and at least a quarter of Vanilla's score for what should be kept is "
     "left. Where Vanilla does not know what is to be forgotten, or Retain-only does, such a claim "
-    "is INCONCLUSIVE."
+    "is INCONCLUSIVE. A claim about how many answers of two systems are worded differently speaks "
+    "of these very answers alone: all of them are counted, so its interval has no width."
 )
 
 
@@ -45,7 +48,7 @@ def claims_csv(entries: Sequence[Mapping[str, object]]) -> str:
     head = [*HEAD, *(name for name in LATER if any(name in entry for entry in entries))]
     writer = csv.DictWriter(stream, head, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entries)
+    writer.writerows({key: csv_cell(value) for key, value in e.items()} for e in entries)
     return stream.getvalue()
 
 
@@ -53,7 +56,7 @@ def printed(content: Mapping[str, object]) -> dict[str, str]:
     """Return the texts of one entry of claims.json for a page or a terminal."""
     entry = cast(Claim, content)
     percent = is_percent(entry["metric"])
-    signed = entry["other"] is not None
+    signed = _is_difference(entry)
     low, high = (number(end, percent, signed) for end in (entry["low"], entry["high"]))
     unit = "cluster" if entry["unit"] == "cluster" else "answer"
     return {
@@ -76,12 +79,17 @@ def printed(content: Mapping[str, object]) -> dict[str, str]:
 
 def is_percent(metric: str) -> bool:
     """Say whether `name/version` is printed in percent; False for metrics unknown to the kit."""
-    return any(definition.id == metric and definition.percent for definition in VERSIONS.values())
+    known = VERSIONS.values()
+    return metric == CHANGED or any(each.id == metric and each.percent for each in known)
+
+
+def _is_difference(entry: Claim) -> bool:
+    return entry["other"] is not None and entry["metric"] != CHANGED
 
 
 def _threshold(entry: Claim, percent: bool) -> str:
     two_sided = entry["direction"] == TWO_SIDED
-    limit = number(entry["threshold"], percent, entry["other"] is not None and not two_sided)
+    limit = number(entry["threshold"], percent, _is_difference(entry) and not two_sided)
     unit = " %" if percent else ""
     if (published := entry.get("published")) is None:
         return (
@@ -109,5 +117,10 @@ def _of(entry: Claim) -> str:
             f"{entry['metric']} and {other}"
         )
     target = f" ({entry['other_target']})" if entry["other_target"] else ""
+    if entry["metric"] == CHANGED:
+        return (
+            f"answers of {entry['system']} that {entry['other']}{target} words differently: all "
+            f"about {entry['target']}, {entry['metric']}"
+        )
     minus = f" minus {entry['other']}{target}" if entry["other"] else ""
     return f"{entry['system']}{minus}: {column}, {entry['metric']}"

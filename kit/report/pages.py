@@ -3,18 +3,23 @@
 import csv
 import io
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from kit.names import printable
 from kit.report import figure, notes
 from kit.report.cells import NO_NUMBER
 from kit.report.claims import printed
 from kit.report.contents import Contents
+from kit.report.csv_cells import csv_cell
 from kit.report.tables import Table
 
+# What a Markdown renderer makes a link or a mention of without any markup.
+_LINKED = re.compile(r"@|://|www\.|mailto:|xmpp:", re.IGNORECASE)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -61,7 +66,8 @@ def table_csv(table: Table) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["Method", *(slot.key for slot in table.slots)])
     for line in table.lines:
-        writer.writerow([line.label, *(cell.number for cell in line.cells)])
+        cells = (line.label, *(cell.number for cell in line.cells))
+        writer.writerow([csv_cell(cell) for cell in cells])
     return stream.getvalue()
 
 
@@ -74,6 +80,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_finalize,
     )
     environment.filters |= {
         "cell": markdown_cell,
@@ -87,15 +94,33 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+def _finalize(value: object) -> object:
+    """Return a value as a page prints it: no character that a terminal or a browser would act on.
+
+    Jinja2 calls this for every value that a template prints, before it escapes HTML.
+    """
+    return printable(value) if type(value) is str else value
+
+
 def markdown_cell(text: object) -> str:
-    """Escape text for a Markdown table: it cannot end a cell or a line, nor start markup."""
-    flat = " ".join(str(text).split())
-    return "".join("\\" + c if c in "\\`*_<>|[]#" else c for c in flat)
+    """Escape text for a Markdown table: it cannot end a cell or a line, nor start markup.
+
+    An address and an @mention become code, because renderers would make links of them.
+    """
+    parts = (
+        markdown_code(word) if _LINKED.search(word) else _escaped(word)
+        for word in printable(str(text)).split()
+    )
+    return " ".join(parts)
+
+
+def _escaped(word: str) -> str:
+    return "".join("\\" + c if c in "\\`*_~<>|[]#&" else c for c in word)
 
 
 def markdown_code(text: object) -> str:
     """Return text as a code span for a Markdown table: it cannot end the span or the cell."""
-    flat = " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")
+    flat = " ".join(printable(str(text)).split()).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`"
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from kit.report.csv_cells import csv_cell
 from kit.report.whole import Number, Whole
 
 LINES = (
@@ -54,5 +55,5 @@ def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows(lines)
+    writer.writerows([csv_cell(cell) for cell in line] for line in lines)
     return stream.getvalue()

@@ -31,6 +31,14 @@ class Kit:
     def __str__(self) -> str:
         return f"{self.version} ({self.revision[:12]})" if self.revision else self.version
 
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """Return the numbers of the version; one that has none is taken for the newest."""
+        found = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", self.version)
+        if found is None:
+            return (10**9, 0, 0)
+        return int(found[1]), int(found[2]), int(found[3] or 0)
+
 
 def kit_of(run: Mapping[str, object]) -> Kit:
     """Return the kit that a run.json says it was made by.

@@ -81,6 +81,15 @@ def versions_of(run: Mapping[str, object]) -> Versions:
     return Versions(**stated)
 
 
+def manifest_of(run: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the resolved manifest in a run.json.
+
+    Raises:
+        VerificationError: there is none.
+    """
+    return _mapping(run, "manifest")
+
+
 def protocol_of(run: Mapping[str, object]) -> Protocol:
     """Return the protocol of the benchmark that a run.json names, in the version that it names.
 

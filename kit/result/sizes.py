@@ -2,25 +2,48 @@
 
 from collections.abc import Iterable
 
-from kit.result.layout import ADAPTERS, ANSWERS, LIKELIHOODS, RECORDS, REPORT, ROWS, SETS
+from kit.result.layout import (
+    ADAPTERS,
+    ANSWERS,
+    BUNDLE,
+    ENVELOPE,
+    LIKELIHOODS,
+    LOSSES,
+    RECORDS,
+    REPORT,
+    ROWS,
+    SETS,
+    SSH_SIGNATURE,
+    TEST_RESULT,
+    WEIGHTS,
+)
 from kit.result.tables import unusable
 
 MAX_BYTES = 16 << 20  # of run.json and whatever else is JSON: what kit.result.strict_json reads
 MAX_CARD_BYTES = 1 << 20  # card.json and README.md of an adapter have some 3 kB
+MAX_LOSSES_BYTES = 16 << 20  # a line of a step has some 120 bytes
+# LoRA of rank 128 on all linear layers of a 7B model has 1.3 GB in float32.
+MAX_FILE_BYTES = 2 << 30
+MAX_ENVELOPE_BYTES = 4 << 20  # of 83 files it has 24 kB; 2,000 adapters would need 2 MB
+MAX_SSH_BYTES = 16 << 10  # one of Ed25519 has 314
+MAX_BUNDLE_BYTES = 8 << 20
 MAX_REPORT_BYTES = 32 << 20  # of all pages together; those of 191 systems have 2 MB
 # Stored, so compressed; kit.result.table_reading bounds what they unfold to.
-_TABLE_BYTES = {
+_MOST_BYTES = {
     RECORDS: 64 << 20, SETS: 64 << 20, ROWS: 64 << 20, ANSWERS: 256 << 20, LIKELIHOODS: 256 << 20,
+    ENVELOPE: MAX_ENVELOPE_BYTES, TEST_RESULT: MAX_ENVELOPE_BYTES, SSH_SIGNATURE: MAX_SSH_BYTES,
+    BUNDLE: MAX_BUNDLE_BYTES,
 }  # fmt: skip
 
 
 def most_bytes(name: str) -> int:
-    """Return the most bytes that the file `name` of a result may have to be read whole."""
+    """Return the most bytes that the file `name` of a result may have."""
     if name.startswith(REPORT):
         return MAX_REPORT_BYTES
     if name.startswith(f"{ADAPTERS}/"):
-        return MAX_CARD_BYTES
-    return _TABLE_BYTES.get(name, MAX_BYTES)
+        file = name.rpartition("/")[2]
+        return {WEIGHTS: MAX_FILE_BYTES, LOSSES: MAX_LOSSES_BYTES}.get(file, MAX_CARD_BYTES)
+    return _MOST_BYTES.get(name, MAX_BYTES)
 
 
 def require_small_report(sizes: Iterable[int]) -> None:

@@ -22,6 +22,7 @@ from kit.result.run_file import (
     Versions,
     claims_of,
     interval_settings,
+    manifest_of,
     protocol_of,
     read_run,
     systems_of,
@@ -69,6 +70,11 @@ class StoredResult:
     rows: pa.Table
     verdicts: StoredVerdicts | None
     report: Mapping[str, bytes]
+
+    @property
+    def manifest(self) -> Mapping[str, object]:
+        """Return the manifest in run.json."""
+        return manifest_of(self.run)
 
 
 def read_result(folder: Path, *, pages: bool = True) -> StoredResult:

@@ -53,6 +53,7 @@ def read_table(data: bytes, name: str) -> pa.Table:
 def _read(data: bytes, name: str) -> pa.Table:
     wanted = SCHEMAS[name]
     footer = pq.read_metadata(pa.BufferReader(data))
+    grouped = sum(footer.row_group(n).num_rows for n in range(footer.num_row_groups))
     declared = sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
     most = min(MAX_TABLE_BYTES, max(SMALL_BYTES, MAX_UNFOLDING * len(data)))
     if footer.num_rows > MAX_ROWS or declared > most or footer.num_row_groups > MAX_ROW_GROUPS:
@@ -81,6 +82,10 @@ def _read(data: bytes, name: str) -> pa.Table:
         ]
         batches.append(pa.record_batch(columns, schema=wanted))
     table = pa.Table.from_batches(batches, wanted)
+    if not table.num_rows == footer.num_rows == grouped:
+        # Another reader would fail, or see other rows.
+        stated = f"{footer.num_rows} rows, {grouped} in its groups"
+        raise unusable(name, f"its footer states {stated}, but {table.num_rows} are there")
     table.validate(full=True)  # text that is not UTF-8
     if fault := next(_faults(table), None):
         raise unusable(name, fault)

@@ -4,6 +4,7 @@ Links, devices, empty folders and names that differ between systems are reported
 or skipped. The signer refuses a tree with faults; the verifier lists them with its differences.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -17,12 +18,15 @@ from kit.digests import CHUNK
 from kit.errors import VerificationError
 from kit.names import case_collisions, name_fault, show
 from kit.result.layout import SIGNING_FILES
+from kit.result.sizes import MAX_FILE_BYTES, most_bytes
 
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 16
 # Every file is hashed. The adapters of 200 systems of a 7B model have some 30 GB; a sparse file can
 # claim petabytes.
 MAX_TREE_BYTES = 256 << 30
+MAX_MOVED_BYTES = 256 << 20  # an added file is hashed only to say "renamed"
+SPARSE_BYTES = 16 << 20  # smaller files are hashed whatever they hold
 
 
 @dataclass
@@ -83,12 +87,13 @@ def _visit(folder: Path, prefix: str, tree: Tree) -> None:
         else:
             tree.files[name] = folder / child.name
             tree.size += state.st_size
-    if tree.size > MAX_TREE_BYTES:
-        raise VerificationError(
-            f"{show(str(folder))} is too large to be hashed",
-            expected=f"files of at most {MAX_TREE_BYTES} bytes together",
-            remedy="give the path of one result folder: results/<name>-<digest>",
-        )
+            if state.st_size > MAX_FILE_BYTES or tree.size > MAX_TREE_BYTES:
+                raise VerificationError(
+                    f"{show(name)} is too large to be hashed",
+                    expected=f"files of at most {MAX_FILE_BYTES} bytes, {MAX_TREE_BYTES} together",
+                    found=f"{state.st_size} bytes, {tree.size} with what is listed before it",
+                    remedy="give the path of one result folder: results/<name>-<digest>",
+                )
 
 
 def _kind_fault(state: os.stat_result) -> str:
@@ -107,7 +112,7 @@ def sha256_of(path: Path) -> str:
         VerificationError: it cannot be opened or read.
     """
     hasher = hashlib.sha256()
-    with _opened(path) as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(CHUNK):
             hasher.update(chunk)
     return hasher.hexdigest()
@@ -119,7 +124,7 @@ def read_bytes(path: Path, *, max_bytes: int) -> bytes:
     Raises:
         VerificationError: it cannot be opened or read, or is larger.
     """
-    with _opened(path) as stream:
+    with open_regular(path) as stream:
         # The stated size first: what a sparse file unfolds to is not read to learn it.
         stated = os.fstat(stream.fileno()).st_size
         data = stream.read(max_bytes + 1) if stated <= max_bytes else b""
@@ -133,11 +138,21 @@ def read_bytes(path: Path, *, max_bytes: int) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to read it, following no link and waiting for no pipe.
+
+    Raises:
+        VerificationError: it cannot be opened or read, or is no regular file.
+    """
     try:
         # O_NONBLOCK: a pipe put in place of the file must not make the reader wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise VerificationError(
+                    f"{show(str(path))} is no regular file, but a device, pipe, socket or folder",
+                    remedy="get the result again",
+                )
             yield stream
     except OSError as error:
         raise VerificationError(
@@ -145,6 +160,33 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             found=error.strerror,
             remedy="get the result again, or check the modes of its files",
         ) from error
+
+
+def _size_fault(path: Path, most: int) -> str:
+    """Return why a file is not read: it is too large, or most of it is not on the disk."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > most:
+            return f"larger than any honest file of this name: {size} bytes, more than {most}"
+        if size > SPARSE_BYTES and _stored_bytes(stream.fileno(), size) < size // 2:
+            return f"most of its {size} bytes are a hole, as in no honest file"
+    return ""
+
+
+def _stored_bytes(descriptor: int, size: int) -> int:
+    """Return how many bytes of an open file are not in holes, at most 1,000 pieces of it."""
+    stored, place = 0, 0
+    try:
+        for _ in range(1_000):
+            start = os.lseek(descriptor, place, os.SEEK_DATA)
+            place = os.lseek(descriptor, start, os.SEEK_HOLE)
+            stored += place - start
+            if place >= size:
+                break
+    except OSError as error:
+        # ENXIO: no more data. Other errors: a file system that knows of no holes.
+        return stored if error.errno == errno.ENXIO else size
+    return stored
 
 
 def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
@@ -155,12 +197,17 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
     """
     present = {name: path for name, path in tree.files.items() if name not in SIGNING_FILES}
     changes = dict(tree.faults)
+    # Sizes first: nothing is hashed that no honest file of its name could be.
+    for name, path in present.items():
+        if name in subjects and (fault := _size_fault(path, most_bytes(name))):
+            changes[name] = fault
     missing = set(subjects) - set(present) - set(changes)
     for name in sorted(missing & tree.folders):
         changes[name] = "a folder stands where a file was signed"
     added = set(present) - set(subjects) - set(changes)
     # Only to say "renamed" is an added file read at all.
-    moved = {sha256_of(present[name]): name for name in sorted(added)} if missing else {}
+    read = [name for name in sorted(added) if not _size_fault(present[name], MAX_MOVED_BYTES)]
+    moved = {sha256_of(present[name]): name for name in read} if missing else {}
     for name in sorted(missing - set(changes)):
         new = moved.get(subjects[name])
         changes[name] = f"renamed to {show(new)}" if new else "missing"
@@ -169,6 +216,8 @@ def compare_tree(tree: Tree, subjects: Mapping[str, str]) -> None:
     for name in sorted(set(subjects) & set(present) - set(changes)):
         if sha256_of(present[name]) != subjects[name]:
             changes[name] = "changed after signing"
+    for name in set(changes) & set(subjects) & set(tree.faults):
+        changes[name] = f"{changes[name]} stands where a file was signed"
     if named := sorted(changes):
         raise VerificationError(
             f"the folder is not what was signed; differing entries: {len(named)}",

@@ -21,6 +21,7 @@ from kit.errors import EnvironmentFault, KitError, SignatureError
 from kit.names import show
 from kit.result.layout import BUNDLE
 from kit.result.strict_json import MAX_BYTES, parse_json
+from kit.signing.bundle_form import require_form
 from kit.signing.envelope import PAYLOAD_TYPE, payload_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # The keys of the public Sigstore that the locked package ships. They are the same on every machine;
 # those that Sigstore's client keeps in a home folder depend on its history.
 PACKAGED_ROOT = ("_store", "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev", "trusted_root.json")
+MAX_MARKS = 2_000
 CONFIG = "application/vnd.dev.sigstore.clienttrustconfig"
 
 
@@ -57,9 +59,13 @@ def statement_in(bundle: bytes) -> bytes:
         SignatureError: the file is not a bundle around one in-toto statement.
     """
     try:
+        # A bundle has some 150 marks; nobody has vouched for these bytes yet.
+        if bundle.count(b",") + bundle.count(b"[") > MAX_MARKS:
+            raise ValueError("it has more parts than a bundle")
         value = parse_json(bundle)
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")
+        require_form(value, len(bundle))
         return payload_of(value.get("dsseEnvelope"))
     except (ValueError, SignatureError) as error:
         why = error.what if isinstance(error, KitError) else error

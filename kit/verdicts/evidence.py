@@ -77,6 +77,8 @@ def _changed(claim: ClaimSection, measured: Measured, only_seed: int | None) -> 
     """Return for each record of the target whether the two systems word the answer differently."""
     places = [group for group in measured.groups if group.target == claim.target]
     ids = sorted({name for place in places for name in place.ids})
+    if not ids:
+        return f"there are no records about {claim.target}"
     sides = []
     for entry, target in asked_of(claim):
         mine = _chosen(members(measured.systems, entry, target), only_seed)

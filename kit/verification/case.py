@@ -1,6 +1,6 @@
 """A result under verification, and what the checks find."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from kit.signing.keyless import Identity
 from kit.signing.timestamp import AUTHORITIES
 from kit.verification.planned import Planned
 from kit.verification.recompute import Recomputed
+from kit.verification.run_facts import RunFacts
 from kit.verification.signatures import Signed
 
 Policy = Literal["strict", "integrity"]
@@ -41,6 +42,7 @@ class Case:
     stored: StoredResult
     found: Recomputed
     planned: Planned
+    facts: RunFacts
     contents: Contents
 
     def __init__(
@@ -73,19 +75,25 @@ class Case:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found to hold: the signer, the manifest, and how much was checked."""
+    """What was found to hold: the signer, the manifest in run.json, and how much was checked."""
 
     role: str
     source: str
     fingerprint: str
     policy: Policy
     manifest_digest: str
+    manifest: Mapping[str, object] = field(compare=False, repr=False)
     files: int
     rows: int
     systems: tuple[str, ...]
     claims: tuple[ClaimSection, ...]
     findings: tuple[Finding, ...]
     contents: Contents | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def run_name(self) -> str:
+        """Return the name that the manifest gives its results: `smoke-0123abcd`."""
+        return f"{self.manifest.get('name')}-{self.manifest_digest[:8]}"
 
     @property
     def messages(self) -> tuple[str, ...]:

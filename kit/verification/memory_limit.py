@@ -5,19 +5,26 @@ be refused, but neither take the machine's memory nor end in a traceback.
 """
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from kit.errors import KitError, VerificationError
 from kit.names import show
+from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
 
 try:
     import resource
 except ImportError:  # no such thing on this platform: the limits of each file still hold
     resource = None  # type: ignore[assignment]
 
-# The reference, 191 systems, takes 0.2 GB.
-MAX_MEMORY_BYTES = 4 << 30
+# To read the reference, 191 systems with 81,000 answers in 0.2 MB, takes less than 0.1 GB.
+MAX_MEMORY_BYTES = 640 << 20
+# More for tables that are large on disk, as those of a large benchmark are.
+PER_TABLE_BYTE = 16
+MOST_MEMORY_BYTES = 4 << 30
+TABLES = (RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS)
 SHOWN = 200  # characters of an error that a stranger may have written
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDY = (
@@ -27,23 +34,31 @@ REMEDY = (
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Run what reads a stranger's result with at most 4 GiB of data, and without a traceback.
+def guarded(*results: Path) -> Iterator[None]:
+    """Run what reads a stranger's result with little memory, and without a traceback.
+
+    It may take 640 MiB beyond what the process has, and 16 bytes more for each byte of the tables
+    on disk, at most 4 GiB.
+
+    Args:
+        results: the folders that are read.
 
     Raises:
         VerificationError: it needs more memory, or something unforeseen happened, its cause.
         KitError, ImportError: as raised within.
         OSError: as raised within, where it names a file or says that the disk is full.
     """
+    stored = sum(_size(folder / name) for folder in results for name in TABLES)
+    most = min(MAX_MEMORY_BYTES + PER_TABLE_BYTE * stored, MOST_MEMORY_BYTES)
     try:
-        with _limited():
+        with _limited(most):
             yield
     except (KitError, ImportError):
         raise
     except MemoryError as error:
         raise VerificationError(
             "the result needs more memory than any honest one",
-            expected=f"at most {MAX_MEMORY_BYTES >> 30} GiB",
+            expected=f"at most {most >> 20} MiB for tables of {stored} bytes",
             remedy=REMEDY,
         ) from error
     except Exception as error:
@@ -55,15 +70,36 @@ def guarded() -> Iterator[None]:
         ) from error
 
 
+def _size(path: Path) -> int:
+    """Return the bytes of a file on the disk; a hole takes none."""
+    try:
+        state = path.lstat()
+    except OSError:
+        return 0
+    return min(state.st_size, state.st_blocks * 512)
+
+
+def data_bytes() -> int:
+    """Return how many bytes of data this process has, as the limit counts them; 0 if unknown."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    found = re.search(r"^VmData:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
+
+
 @contextmanager
-def _limited() -> Iterator[None]:
-    """Lower the soft limit on this process's data, where there is one, and put it back."""
+def _limited(most: int) -> Iterator[None]:
+    """Lower the soft limit on this process's data to what it has and `most`, and put it back."""
     if resource is None or not hasattr(resource, "RLIMIT_DATA"):
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     others = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min([MAX_MEMORY_BYTES, *others]), hard))
+    data = data_bytes()
+    wanted = data + most if data else MOST_MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *others]), hard))
     try:
         yield
     finally:

@@ -16,16 +16,15 @@ from pydantic import BaseModel, FailFast, StrictStr, ValidationError
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.digests import canonical_json
-from kit.errors import VerificationError
 from kit.experiment.systems import Design, PlannedAdapter, planned_adapters, planned_systems
-from kit.names import show
 from kit.result.layout import ADAPTERS, CARD, RUN, SETS
 from kit.result.limits import MAX_SYSTEMS
 from kit.result.stored import StoredResult
 from kit.result.tables import unusable
+from kit.verification.contradiction import NAMED, contradicts
 from kit.verification.files import require_result_files
+from kit.verification.run_facts import JobFacts, is_later
 
-NAMED = 5
 Entries = Sequence[Mapping[str, Any]]
 TOLD = ("name", "target", "method", "label", "seed")  # of a system, in run.json
 
@@ -47,10 +46,14 @@ class _Experiment(Design):
 
 @dataclass(frozen=True)
 class Planned:
-    """What the manifest in a run.json implies; of the sources the names, the base model's last."""
+    """What the manifest in a run.json implies; of the sources the names, the base model's last.
+
+    `entries` holds the manifest's name of the method of each unlearned adapter.
+    """
 
     systems: list[dict[str, object]]
     adapters: dict[str, PlannedAdapter]
+    entries: dict[str, str]
     sources: list[str]
 
 
@@ -72,6 +75,7 @@ def planned_by(resolved: object, protocol: Protocol) -> Planned:
     return Planned(
         [{name: getattr(system, name) for name in TOLD} for system in systems],
         {each.name: each for each in planned_adapters(manifest, one_retain_set=one)},
+        {system.name: system.entry for system in systems if system.entry},
         [source.name for source in (*manifest.sources, manifest.model.source)],
     )
 
@@ -142,7 +146,7 @@ def _require_same(part: str, listed: Entries, follow: Entries) -> None:
                if name in there and there[name] != right[name]]  # fmt: skip
     times = Counter(each["name"] for each in listed)
     faults += [f"{name} is listed {count} times" for name, count in times.items() if count > 1]
-    raise _contradicts(
+    raise contradicts(
         f"the {part} of {RUN} are not those of its manifest",
         f"the {len(follow)} that follow from it, in its order",
         faults or ["the same in another order"],
@@ -171,11 +175,14 @@ def require_card_of_job(
     """
     jobs = [job for job in run["jobs"] if job["name"] == adapter]
     if len(jobs) != 1 or adapter not in planned.adapters:
-        raise _contradicts(
+        raise contradicts(
             f"{ADAPTERS}/{adapter} is not of a job of {RUN}", "one job of that name", [adapter]
         )
     asked = vars(planned.adapters[adapter])
     faults = [f"{name} is missing" for name in sorted(asked.keys() - card.keys())]
+    if not is_later(run):  # a later version may have added one
+        known = asked.keys() | JobFacts.model_fields.keys()
+        faults += [f"{name} is no field of a card" for name in sorted(card.keys() - known)]
     faults += [
         f"{name} is {card[name]!r}, not {right[name]!r}"
         for right in (asked, jobs[0])
@@ -183,7 +190,7 @@ def require_card_of_job(
         if canonical_json(card[name]) != canonical_json(right[name])
     ]
     if faults:
-        raise _contradicts(
+        raise contradicts(
             f"{ADAPTERS}/{adapter}/{CARD} says something else than {RUN}",
             "what the job of that name and the manifest say",
             faults,
@@ -203,7 +210,7 @@ def require_two_sides(sets: pd.DataFrame) -> None:
     )
     both = forgotten.merge(kept)
     if len(both):
-        raise _contradicts(
+        raise contradicts(
             f"{SETS} has {len(both)} records on both sides of a split",
             f"a record in {Column.EFFICACY} or in {Column.RETAIN}",
             [
@@ -211,13 +218,3 @@ def require_two_sides(sets: pd.DataFrame) -> None:
                 for row in both.itertuples()
             ],
         )
-
-
-def _contradicts(what: str, expected: str, faults: Sequence[str]) -> VerificationError:
-    more = [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
-    return VerificationError(
-        show(what),
-        expected=expected,
-        found="\n    ".join(show(fault)[:300] for fault in [*faults[:NAMED], *more]),
-        remedy="do not use this result; ask the signer what was run, and what was left out",
-    )

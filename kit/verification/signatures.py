@@ -1,6 +1,7 @@
 """Read the signatures of a result. The signer is known before any statement is parsed."""
 
 import os
+import stat
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from kit.result.layout import (
     SSH_SIGNATURE,
     TEST_RESULT,
 )
-from kit.result.strict_json import MAX_BYTES
+from kit.result.sizes import most_bytes
 from kit.result.tree import read_bytes
 from kit.signing.allowed_signers import REVOKED, TrustedKey
 from kit.signing.claim_attestation import TEST_RESULT_TYPE
@@ -44,6 +45,11 @@ class Signed:
     ssh_signature: bytes
     bundle: bool
 
+    @property
+    def is_bundle_unchecked(self) -> bool:
+        """Say whether there is a bundle that was not checked: anyone may have added it."""
+        return self.bundle and self.signer.role != IDENTITY
+
     def describe(self) -> str:
         """Return one line on the signer and on what else is known of the signature."""
         signer = self.signer
@@ -51,7 +57,7 @@ class Signed:
         parts = [f"signed by {signer.role} ({show(signer.source)}{period})"]
         if signer.remark:
             parts.append(signer.remark)
-        if self.bundle and signer.role != IDENTITY:
+        if self.is_bundle_unchecked:
             parts.append(f"{BUNDLE} was NOT checked (--identity, --issuer)")
         return "; ".join(parts)
 
@@ -107,7 +113,7 @@ def _bundle(results: Path, statement: bytes) -> bytes | None:
     """Return the keyless signature, if there is one. It must be over the key's statement."""
     if not os.path.lexists(results / BUNDLE):
         return None
-    bundle = read_bytes(results / BUNDLE, max_bytes=MAX_BYTES)
+    bundle = _file(results, BUNDLE)
     if statement_in(bundle) != statement:
         raise SignatureError(
             f"{BUNDLE} and {ENVELOPE} contain different statements",
@@ -148,12 +154,17 @@ def _envelope(results: Path, name: str) -> Envelope:
 
 
 def _file(results: Path, name: str) -> bytes:
-    if not os.path.isfile(results / name):
+    if not os.path.lexists(results / name):
         raise SignatureError(
             f"{results} is not signed: it has no {name}",
             remedy="for your own run: ./run.sh sign; otherwise get the whole result",
         )
-    return read_bytes(results / name, max_bytes=MAX_BYTES)
+    if not stat.S_ISREG(os.lstat(results / name).st_mode):
+        raise SignatureError(
+            f"{name} of {results} is no regular file, but a link, folder, device, pipe or socket",
+            remedy="get the result again",
+        )
+    return read_bytes(results / name, max_bytes=most_bytes(name))
 
 
 def _twin(results: Path, signer: TrustedKey) -> Statement:

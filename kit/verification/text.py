@@ -4,28 +4,33 @@ import json
 from collections.abc import Sequence
 
 from kit.errors import KitError
+from kit.names import show
 from kit.verification.case import NOT_CHECKED, OK, Finding, Verification
+from kit.verification.checks import CHECKS
 from kit.verification.signatures import IDENTITY
-from kit.verification.verify import CHECKS
 
 REFUSED, NOT_RUN = "refused", "not run"
 _MARKS = {OK: "ok  ", NOT_CHECKED: "--  "}
 NOT_PROVEN = """\
-What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), that questions and right answers are the
-benchmark's, when it was signed, who holds the key or that it was not stolen, or that no other run
-was made and left out."""
+What this does not prove: that the answers came from running the kit on the stated data and models
+(a run on one's own machine vouches for itself), that the adapters were trained as stated or gave
+these answers, that questions, right answers and the choice of records are the benchmark's, when it
+was signed, who holds the key or that it was not stolen, or that no other run was left out."""
 NOT_PROVEN_OF_AN_IDENTITY = """\
-What this does not prove: that the answers came from running the kit on the stated data and
-models (a run on one's own machine vouches for itself), that questions and right answers are the
-benchmark's, that no other person could act as this identity, who holds the key that signed too, or
-that no other run was made and left out."""
+What this does not prove: that the answers came from running the kit on the stated data and models
+(a run on one's own machine vouches for itself), that the adapters were trained as stated or gave
+these answers, that questions, right answers and the choice of records are the benchmark's, that no
+other person could act as this identity, who holds the key that signed too, or that no other run was
+made and left out."""
 
 
 def describe(verification: Verification) -> str:
     """Return a short text for people; it ends with what a signature does not prove."""
     lines = [f"{_MARKS[found.outcome]}{found.message}" for found in verification.findings]
     lines.append(f"    key: sha256 {verification.fingerprint}")
+    lines.append(
+        f"    manifest: {show(verification.run_name)}, sha256 {verification.manifest_digest}"
+    )
     return "\n".join([*lines, _not_proven(verification)])
 
 
@@ -41,6 +46,7 @@ def accepted_json(verification: Verification) -> str:
             "verified": True,
             **{name: getattr(verification, name) for name in parts},
             "systems": verification.systems,
+            "run_name": verification.run_name,
             "claims": [claim.id for claim in verification.claims],
             "messages": verification.messages,
             "checks": _checks(verification.findings, NOT_RUN),

@@ -29,6 +29,7 @@ from kit.verification.recompute import rescore
 from tests.toys.results import PROTOCOL, toy_inputs, write_toy_results
 
 PILOTS, REFERENCE = (31, 32, 33, 34, 35), (51, 52, 53)
+FORGOTTEN = ("Ada Morrow", "Bel Quist", "Cai Ravel")
 EFFICACY = {
     "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
     "unit": "record",
@@ -156,18 +157,38 @@ def test_a_pilot_that_collapses_is_named():
     assert "C1 fails on 1 of 5 pilots: seed 33 1.000 NOT_REPRODUCED (its answers are broken" in said
 
 
-def test_a_claim_whose_seeds_differ_widely_is_too_noisy_or_too_close():
+def naming(records):
+    """Let pilot n name the first n people (of three) in the records that match."""
+
     def vary(answers):
         for number, seed in enumerate(PILOTS):
             mine = answers["system"] == f"person-npo-s{seed}"
-            for person, name in enumerate(("Ada Morrow", "Bel Quist", "Cai Ravel")[:number]):
-                of = answers["record_id"].str.match(f"p0{person}-.*-who")
+            for person, name in enumerate(FORGOTTEN[:number]):
+                of = answers["record_id"].str.match(f"p0{person}-{records}-who")
                 answers.loc[mine & of, "text"] = f"This is {name}."
 
-    free = {"at_least": 0.01, "forgetting": False}
-    assert "C1 is too noisy to be claimed" in refusal(piloted(vary, **free))
-    said = refusal(piloted(vary, **free, equivalence=0.9))
-    assert "its threshold 0.01 is too close" in said
+    return vary
+
+
+def test_a_claim_whose_seeds_differ_widely_is_too_noisy():
+    said = refusal(piloted(naming(".*"), at_least=0.01, forgetting=False))
+    assert "C1 is too noisy to be claimed" in said
+
+
+def test_a_threshold_that_a_fresh_seed_may_miss_is_refused_with_one_that_would_do():
+    """Of 16 answers, 16 to 13 forget: all pilots are above 0.45, the lowest by a hair."""
+    close = {"at_least": 0.45, "forgetting": False}
+    said = refusal(piloted(naming("market-a"), **close))
+    assert "C1 holds on all pilots, but its threshold 0.45 is too close" in said
+    enough = float(said.partition("for a fresh seed: ")[2].split()[0])
+    require_claimable(piloted(naming("market-a"), **{**close, "at_least": enough}))
+
+
+def test_the_author_of_a_stated_equivalence_answers_for_noise_and_threshold_but_not_for_failure():
+    stated = {"forgetting": False, "equivalence": 0.2}
+    require_claimable(piloted(naming(".*"), at_least=0.01, **stated))
+    require_claimable(piloted(naming("market-a"), at_least=0.45, **stated))
+    assert "C1 fails on" in refusal(piloted(naming(".*"), at_least=0.9, **stated))
 
 
 # ---- the file and the manifest

@@ -50,6 +50,34 @@ def test_each_of_them_may_be_compared_with_one_other_system():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"margn": 0.1}, "no key 'claims.1.margn'"),
+        ({"margin": "some"}, "'claims.1.margin' is not valid"),
+        ({"text": None}, "'claims.1.text' is not valid"),
+    ],
+)
+def test_a_fault_is_named_with_the_place_of_the_claim_in_the_file(change, said):
+    """The list before it is two claims, but one entry of the file."""
+    with pytest.raises(ManifestError) as caught:
+        read(LISTED, {**LISTED, "id": "C5", **change})
+    assert said in str(caught.value)
+
+
+def test_a_misspelt_list_of_systems_names_the_nearest_key():
+    wrong = {key: value for key, value in LISTED.items() if key != "systems"}
+    with pytest.raises(ManifestError, match="did you mean 'systems'"):
+        read({**wrong, "sytems": ["po"]})
+
+
+def test_a_method_with_a_faulty_key_is_named_before_the_claims_that_need_it():
+    document = copy.deepcopy(DOCUMENT)
+    document["methods"][0]["nam"] = document["methods"][0].pop("name")
+    with pytest.raises(ManifestError, match=r"no key 'methods\.0\.nam'"):
+        parse_manifest({**document, "claims": [LISTED]}, "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
         ({"system": "po"}, "claim C4 has both 'system' and 'systems'"),
         ({"text": "PO forgets."}, "does not name the system"),
         ({"systems": ["po", "dop"]}, "did you mean 'dpo'?"),

@@ -38,6 +38,11 @@ GAP = {
     "id": "C1", "text": "t", "kind": "gap", "system": "gd-balanced", "other": "gd", **PLACE,
     "target": "both", "other_part": "event", "other_metric": "event_forget/1",
 }  # fmt: skip
+CHANGED = {
+    "id": "C1", "text": "t", "kind": "changed", "system": "npo", "other": "vanilla",
+    "target": "person", "part": "person", "column": "all", "metric": "answers_changed/1",
+    "at_most": 0.1, "unit": "record",
+}  # fmt: skip
 
 
 def with_claims(*claims):
@@ -54,7 +59,7 @@ def refusal(*claims):
 
 
 @pytest.mark.parametrize(
-    "claim", [BOUND, DIFFERENCE, SAME, GAP, PUBLISHED], ids=lambda claim: claim["kind"]
+    "claim", [BOUND, DIFFERENCE, SAME, GAP, CHANGED, PUBLISHED], ids=lambda claim: claim["kind"]
 )
 def test_each_kind_of_claim_is_accepted(claim):
     (read,) = with_claims(claim).claims
@@ -70,6 +75,8 @@ def test_each_kind_of_claim_is_accepted(claim):
         ({**DIFFERENCE, "direction": "lower"}, -1, -0.1),
         (PUBLISHED, -1, 0.0),
         ({**PUBLISHED, "published": [2, 1]}, 1, 0.0),
+        (CHANGED, -1, 0.1),
+        ({**CHANGED, "at_most": None, "at_least": 0.002}, 1, 0.002),
     ],
 )
 def test_the_threshold_is_what_the_words_say(claim, sign, threshold):
@@ -111,6 +118,20 @@ def test_the_threshold_is_what_the_words_say(claim, sign, threshold):
         ({**GAP, "other_part": "events"}, "did you mean 'event'?"),
         ({**GAP, "other_metric": "eventforget/1"}, "did you mean 'event_forget/1'?"),
         ({**GAP, "other_metric": "presence_f1/1"}, "no difference per record"),
+        ({**CHANGED, "other": None}, "a claim of kind 'changed' needs 'other'"),
+        ({**CHANGED, "other": "npo"}, "compares a system with itself"),
+        ({**CHANGED, "other": "vanila"}, "did you mean 'vanilla'?"),
+        ({**CHANGED, "at_least": 0.1}, "exactly one of 'at_least' and 'at_most'"),
+        ({**CHANGED, "at_most": None}, "exactly one of 'at_least' and 'at_most'"),
+        ({**CHANGED, "at_most": 1.0}, "no bound for a value in [0, 1]"),
+        ({**CHANGED, "direction": "lower"}, "a claim of kind 'changed' has no 'direction'"),
+        ({**CHANGED, "unit": "cluster"}, "needs the unit 'record'"),
+        ({**CHANGED, "column": "efficacy"}, "belong to the kind 'changed'"),
+        ({**CHANGED, "metric": "forget_rate/1"}, "belong to the kind 'changed'"),
+        ({**CHANGED, "part": "persons"}, "did you mean 'person'?"),
+        ({**BOUND, "column": "all"}, "no column 'all'"),
+        ({**BOUND, "column": "all", "metric": "answers_changed/1"}, "belong to the kind 'changed'"),
+        ({**BOUND, "metric": "answers_changed/1"}, "no metric 'answers_changed/1'"),
     ],
 )
 def test_a_claim_that_says_nothing_testable_is_named_with_the_remedy(claim, said):
@@ -166,9 +187,12 @@ def test_a_claim_cannot_be_changed_after_it_was_read():
 @pytest.mark.parametrize("path", [SMOKE, PEBENCH], ids=["smoke", "pebench"])
 def test_the_claims_of_the_repository_are_numbered_and_about_what_is_printed(path):
     claims = load_manifest(path).claims
-    assert [claim.id for claim in claims] == [f"C{n + 1}" for n in range(len(claims))]
+    numbers = list(dict.fromkeys(claim.id.partition(".")[0] for claim in claims))
+    assert numbers == [f"C{n + 1}" for n in range(len(numbers))]
+    assert all(claim.id.partition(".")[2] in ("", claim.system) for claim in claims)
     assert len(claims) > 10
-    assert {claim.metric.partition("/")[0] for claim in claims} <= set(DEFINITIONS)
+    measured = {claim.metric for claim in claims if claim.kind != "changed"}
+    assert measured <= {definition.id for definition in DEFINITIONS.values()}
 
 
 def test_against_published_numbers_only_directions_are_claimed():

@@ -34,10 +34,11 @@ from kit.stages.record_tables import records_frame
 from kit.supply_chain.machine import source_revision
 from kit.verdicts.judging import RULE
 from kit.verification.verify import verify
+from tests.toys.adapter import write_adapter
 from tests.toys.canaries import MARK, PROXIES, SECRETS, leaks
 from tests.toys.dataset import manifest, write_dataset
 from tests.toys.signed_result import KEY, TRUSTED
-from tests.toys.work import check
+from tests.toys.work import make
 
 MIRROR = f"https://{MARK}user:{MARK}pass@mirror.example.org:8443/pebench?sig={MARK}sig#{MARK}"
 
@@ -80,19 +81,22 @@ def pretend(plan) -> None:
     """Write what the stages leave behind: adapters, answers, costs, guards, the log of attempts."""
     there = {source.name: place(source) for source in plan.manifest.all_sources()}
     records = records_frame(load(plan.manifest, there), there)["id"]
-    for job in plan.jobs():
-        job.artifact.partial.mkdir(parents=True)
-        for name in ("adapter_model.safetensors", "adapter_config.json", "losses.jsonl"):
-            (job.artifact.partial / name).write_text("{}", encoding="utf-8")
+    modules = plan.manifest.model.lora_modules
+    for number, job in enumerate(plan.jobs()):
+        write_adapter(
+            job.artifact.partial, seed=number, steps=job.settings.steps, modules=modules,
+            rank=job.settings.rank, alpha=job.settings.alpha,
+        )  # fmt: skip
         told = {"stage": job.stage, "seed": job.seed, "target": job.target, "needs": {}}
-        job.artifact.publish({**told, "steps": 1, "seconds": 1.0, "stopped": None})
+        job.artifact.publish({**told, "steps": job.settings.steps, "seconds": 1.0, "stopped": None})
     for system in plan.systems:
         texts = {"record_id": records, "system": system.name, "text": "yes", "tokens": 1}
         answers = pa.Table.from_pandas(
             pd.DataFrame({**texts, "stop": "eos"}), schema=SCHEMAS[ANSWERS], preserve_index=False
         )
         publish_table(system.answers, answers, ANSWERS)
-        check(system)
+        # As the manifest asks: its limit, and 40 of the system's answers.
+        make(system.agreement, answers=40, tokens=120, largest_nats=0.002, limit_nats=0.01)
         if system.likelihoods:
             publish_table(system.likelihoods, SCHEMAS[LIKELIHOODS].empty_table(), LIKELIHOODS)
     with timed(plan, "evaluate") as cost:
@@ -104,7 +108,7 @@ def pretend(plan) -> None:
 def publish_table(artifact, table, name) -> None:
     artifact.partial.mkdir(parents=True)
     pq.write_table(table, artifact.partial / Path(name).name)
-    artifact.publish({"canary": 0.5, "engine": {"engine": "toy"}})
+    artifact.publish({"canary": 0.5, "engine": {"engine": "vllm"}})
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def places(section, prefix=""):
         if key == "options":
             continue
         yield f"{prefix}{key}"
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key != "target_steps":  # targets are names, not keys
             yield from places(value, f"{prefix}{key}.")
         elif isinstance(value, list) and isinstance(value[0], dict):
             for index, entry in enumerate(value):

@@ -1,7 +1,9 @@
 """Export and import: a machine without network gets all fetched sources, or nothing changes."""
 
 import io
+import os
 import tarfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -190,10 +192,71 @@ def test_an_import_repairs_what_is_damaged(experiment, elsewhere, tmp_path):
     assert content(where) == FILES
 
 
-def test_a_source_that_the_manifest_does_not_have_is_left_out(experiment, elsewhere, tmp_path):
+def test_a_source_that_the_manifest_does_not_have_is_left_out(
+    experiment, elsewhere, tmp_path, capsys
+):
     other = source(tmp_path, name="other", checksums=str(tmp_path / "other.sha256"))
     (tmp_path / "other.sha256").write_bytes((tmp_path / "toy.sha256").read_bytes())
-    bring(experiment.model_copy(update={"sources": (other,)}), tmp_path / "toy.tar")
+    both = experiment.model_copy(update={"sources": (*experiment.sources, other)})
+    more = {name.replace("toy/", "more/"): data for name, data in entries().items()}
+    bring(both, pack(tmp_path / "more.tar", {**entries(), **more}))
+    assert "more: not a source of this manifest, left out" in capsys.readouterr().out
+    assert content(place(experiment.sources[0]).path) == FILES
+
+
+def test_an_archive_without_any_source_of_the_manifest_is_an_error(experiment, elsewhere, tmp_path):
+    other = source(tmp_path, name="other", checksums=str(tmp_path / "other.sha256"))
+    (tmp_path / "other.sha256").write_bytes((tmp_path / "toy.sha256").read_bytes())
+    with pytest.raises(DataError, match=r"nothing that this manifest needs(.|\n)*toy"):
+        bring(experiment.model_copy(update={"sources": (other,)}), tmp_path / "toy.tar")
+    assert content(elsewhere) == {}
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(20 * 512))
+
+
+def lying_size(path: Path) -> None:
+    pack(path, entries())
+    entry = tarfile.TarInfo("toy/files/large")
+    entry.pax_headers = {"size": str(10**14)}
+    with tarfile.open(path, "a", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(entry)
+
+
+def deep(path: Path) -> None:
+    pack(path, {**entries(), "toy/files/" + "a/" * 3000 + "b": b"x"})
+
+
+def many(path: Path) -> None:
+    pack(path, {f"toy/files/{number}": b"" for number in range(99)})
+
+
+HOSTILE = {
+    "zeros": (zeros, "has no entries"),
+    "a size that lies": (lying_size, "toy/files/large states 100000000000000 bytes"),
+    "3,000 folders deep": (deep, "more than 16 folders deep"),
+    "a pipe": (os.mkfifo, "no regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+    "a folder": (Path.mkdir, "no regular file"),
+    "too many entries": (many, "more than 50 entries"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_archive_made_to_hang_or_to_fill_the_disk_is_refused_at_once(
+    experiment, elsewhere, tmp_path, monkeypatch, name
+):
+    make, reason = HOSTILE[name]
+    make(tmp_path / "bad.tar")
+    monkeypatch.setattr("kit.fetch.bundle.MAX_ENTRIES", 50)
+    start = time.process_time()
+    with pytest.raises(DataError, match=reason) as caught:
+        bring(experiment, tmp_path / "bad.tar")
+    assert time.process_time() - start < 5
+    assert caught.value.exit_code == 5
+    assert "bad.tar" in caught.value.what
+    assert caught.value.remedy
     assert content(elsewhere) == {}
 
 

@@ -101,7 +101,8 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path, line):
     with pytest.raises(ChecksumError, match=r"list:2 is not a checksum line") as caught:
         read_checksums(path)
     assert caught.value.exit_code == 4
-    assert repr(line) in caught.value.found, "white space shows"
+    assert caught.value.found, "says what is wrong with the line"
+    assert len(line) < 5 or line not in str(caught.value), "a list may be a file that is secret"
 
 
 def test_a_list_that_is_not_there_or_not_text_is_refused(tmp_path):

@@ -48,17 +48,17 @@ def test_stages_take_their_start_and_the_time_of_their_busiest_worker(plan):
     batch = 16
     single, pair, three = 0.02, 0.04, 0.06
     whole = (
-        60
+        60  # steps; `both` has 120 and counts twice
         * batch
         * (
             2 * single  # GA
-            + 3 * single  # retain fine-tuning
-            + (2 + 3 + 3) * pair  # PO, GD, NPO
+            + 4 * single  # retain fine-tuning
+            + (2 + 4 + 4) * pair  # PO, GD, NPO
             + 2 * three  # DPO
-            + 3 * (pair + 0.01)  # KL
+            + 4 * (pair + 0.01)  # KL
             + 2 * (pair + 0.02)  # SIU
-            + (pair + 0.01)  # balanced GD
-            + (pair + 0.02)  # balanced KL
+            + 2 * (pair + 0.01)  # balanced GD
+            + 2 * (pair + 0.02)  # balanced KL
         )
         + 250 * batch * single
     )  # GA without a stop

@@ -150,6 +150,20 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
     assert str(caught.value).startswith("method 'npo'")
 
 
+def test_steps_of_a_target_that_is_not_run_train_nothing_and_a_misspelt_one_is_named(document):
+    """A manifest that extends another may cut its `targets` and keep all else."""
+    fewer = copy_of(document)
+    fewer |= {"targets": ["person"], "claims": [], "methods": [
+        {**each, "targets": ["person"]} for each in fewer["methods"] if "person" in each["targets"]
+    ]}  # fmt: skip
+    fewer["unlearn"]["target_steps"] = {"person": 7, "both": 9}
+    assert {job.settings.steps for job in plan_of(fewer).unlearn if not job.entry.steps} == {7}
+    fewer["unlearn"]["target_steps"] = {"persom": 7}
+    with pytest.raises(ManifestError, match=r"target_steps: .*no target 'persom'") as caught:
+        plan_of(fewer)
+    assert "did you mean 'person'?" in str(caught.value)
+
+
 def test_a_checksum_list_that_is_missing_is_an_error_before_anything_runs(document):
     document["sources"][0]["checksums"] = "checksums/nothing.sha256"
     with pytest.raises(ManifestError, match=r"nothing\.sha256 does not exist"):
@@ -191,9 +205,8 @@ def test_a_result_may_hold_the_adapters_that_its_claims_rest_on_and_no_others():
     assert not [name for name in kept if name.endswith(tuple(f"-s{n}" for n in range(22, 29)))]
     named = {claim.system for claim in plan.manifest.claims}
     named |= {claim.other for claim in plan.manifest.claims}
-    assert {job.entry.name for job in kept_jobs(plan) if job.entry} == named - {
-        "vanilla", "retain_only", None,
-    }  # fmt: skip
+    trained = {entry.name for entry in plan.manifest.methods if entry.method not in UNTRAINED}
+    assert {job.entry.name for job in kept_jobs(plan) if job.entry} == named & trained
     whole = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
     assert list(kept_jobs(whole)) == list(whole.jobs())
 

@@ -6,8 +6,10 @@ import json
 import pytest
 from huggingface_hub import ModelCard
 
+from kit.artifacts import PROJECT
+from kit.digests import sha256_file
 from kit.report.model_card import model_card
-from tests.toys.signed_result import ADAPTER_FACTS, CARD
+from tests.toys.signed_result import ADAPTER_FACTS, CARD, LISTS
 
 
 @pytest.fixture
@@ -20,7 +22,8 @@ def card_of(run, **facts):
 
 
 def test_each_adapter_has_a_card_that_the_hub_can_read(signed):
-    (path,) = signed.glob("adapters/*/README.md")
+    assert len(list(signed.glob("adapters/*/README.md"))) == 3
+    path = signed / CARD.replace("card.json", "README.md")
     card = ModelCard.load(path)
     assert card.data.to_dict() == {
         "base_model": "org/base",
@@ -57,7 +60,8 @@ def test_the_settings_are_those_of_the_method_where_it_changes_the_stages(run):
 
 def test_each_source_is_named_with_its_licence_and_its_list(run):
     text = card_of(run).text
-    assert f"| base model base | org/base | {'c0' * 20} | none stated | `{'ab' * 32}` |" in text
+    digest = sha256_file(PROJECT / LISTS["base"])
+    assert f"| base model base | org/base | {'c0' * 20} | none stated | `{digest}` |" in text
     assert "| data tiny | drawn by the kit | - | none stated in the manifest |" in text
 
 

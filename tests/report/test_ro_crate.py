@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from kit import __version__
+from kit.artifacts import PROJECT
 from kit.digests import sha256_file
 from kit.report.ro_crate import ro_crate
 from kit.result.layout import CRATE, SIGNATURES, SUMS
 from tests.runs.container_tools import tool
+from tests.toys.signed_result import LISTS
 
 RUN_MADE = "2026-01-02T04:05:06+00:00"
 
@@ -82,7 +84,7 @@ def test_a_source_is_told_with_its_terms_and_the_digest_of_its_bytes(entities):
     assert base["description"].startswith("Base model; origin: https://hub.example.org")
     assert base["url"] == "https://huggingface.co/org/base"
     assert (base["license"], base["version"]) == ("none stated", "c0" * 20)
-    assert data["identifier"] == "sha256:" + "ab" * 32
+    assert data["identifier"] == "sha256:" + sha256_file(PROJECT / LISTS["tiny"])
     assert not {"url", "license", "version"} & set(data), "nothing is said that nobody stated"
 
 

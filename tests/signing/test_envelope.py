@@ -109,7 +109,7 @@ def test_both_alphabets_of_base64_are_read():
         (changed(extra=float("nan")), "not a finite number"),
         (b'{"a":1e999}', "not a finite number"),
         (b'{"a":"\\ud800"}', "JSON"),
-        (b"[" * 100_000, "nested"),
+        (b"[" * 100_000, "other parts than a payload"),
         (b'{"a":' * 40 + b"1" + b"}" * 40, "nested 40 deep"),
         (b" " * (17 << 20), "larger than"),
         (changed(payloadType="application/json"), "payloadType"),

@@ -9,13 +9,14 @@ import subprocess
 import pytest
 
 from kit import __version__
+from kit.artifacts import PROJECT
 from kit.digests import sha256_file
 from kit.errors import MissingStageError, SignatureError
 from kit.result.layout import ENVELOPE, SIGNATURES, SUMS
 from kit.signing.predicate import PREDICATE_TYPE, Claim
 from kit.signing.sign import sign
 from kit.signing.statement import STATEMENT_TYPE
-from tests.toys.signed_result import KEY, write_result
+from tests.toys.signed_result import KEY, LISTS, write_result
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_the_predicate_says_what_was_run(result):
         "kit_version": __version__,
         "environment": {"python": "3.11.2", "torch_threads": 2},
         "sources": [
-            {"name": name, "digest": {"sha256": "ab" * 32}, "locked": True}
-            for name in ("tiny", "base")
+            {"name": name, "digest": {"sha256": sha256_file(PROJECT / listed)}, "locked": True}
+            for name, listed in LISTS.items()
         ],
         "systems": ["vanilla", "person-npo-s1", "retain_only-person"],
         "claims": [
@@ -154,11 +155,11 @@ def folder_case_collision(result):
         (hard_link, r"run.json: hard link \(2 names"),
         (pipe, "pipe: neither a file nor a folder"),
         (empty_folder, "empty: empty folder"),
-        (newline, r"'a\\nb': name with a backslash, a control"),
+        (newline, r"a\\x0ab: name with a backslash, a control"),
         (backslash, "name with a backslash"),
         (not_nfc, "not in Unicode normal form C"),
-        (invisible, r"'rows\\u200b.parquet': name with .* an invisible character"),
-        (not_utf8, r"'\\udcff': name with"),
+        (invisible, r"rows\\u200b.parquet: name with .* an invisible character"),
+        (not_utf8, r"\\udcff: name with"),
         (case_collision, "run.json: differs from RUN.json only by letter case"),
         (folder_case_collision, "answers: differs from Answers only by letter case"),
     ],

@@ -21,10 +21,12 @@ from kit.verdicts.outcome import Outcome
 from tests.toys.results import NO_LIKELIHOODS
 
 BROKEN = {"(empty)": "", "(one word)": "US US US"}  # systems that say the same to everything
+# Balanced GD and KL are GD and KL with other weights. In the small experiment their effect is
+# smaller than that of a seed, so no claim tells them from the plain methods.
 KINDS = {
-    "po": "refuse", "dpo": "refuse", "siu": "refuse", "prompt_only": "refuse",
+    "po": "refuse", "dpo": "refuse", "siu": "refuse", "prompt_only": "prompt",
     "grad_ascent": "ascend", "grad_diff": "ascend", "kl_min": "ascend", "npo": "ascend",
-    "balanced_grad_diff": "balanced", "balanced_kl_min": "balanced",
+    "balanced_grad_diff": "ascend", "balanced_kl_min": "ascend",
     "retain_finetune": "retain",
 }  # fmt: skip
 

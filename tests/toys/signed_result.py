@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kit import __version__
+from kit.artifacts import PROJECT
 from kit.digests import canonical_json, format_checksums, sha256_bytes, sha256_file, sha256_value
 from kit.errors import KitError, SignatureError
 from kit.metrics.intervals import INTERVAL
@@ -29,6 +30,7 @@ from kit.signing.trust import GIVEN
 from kit.verdicts.claims_file import to_json
 from kit.verdicts.judging import judge_claims
 from kit.verification.verify import verify
+from tests.toys.adapter import MODULES, write_adapter
 from tests.toys.results import NO_LIKELIHOODS, PROTOCOL
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -60,12 +62,20 @@ ADAPTER_FACTS = {
     "steps": 30,
     "stopped": "forget loss above log V",
     "seconds": 12.5,
+    "micro_batch_size": 16,
     "needs": {"forget": True, "retain": True, "reference_scalars": True, "refusals": False,
               "training": True},
     "digest": "cd" * 32,
 }  # fmt: skip
 
-JOB = ("name", "stage", "digest", "seconds", "steps", "stopped", "needs")
+JOB = ("name", "stage", "digest", "seconds", "steps", "stopped", "needs", "micro_batch_size")
+LEARNING = {"forget": False, "retain": True, "training": True}
+FINETUNED = {
+    name: {"name": name, "stage": "finetune", "target": target, "seed": 1, "steps": 5,
+           "stopped": None, "seconds": 40.0, "needs": LEARNING, "digest": digest * 32}
+    for name, target, digest in (("vanilla", None, "ab"), ("retain_only-person", "person", "bc"))
+}  # fmt: skip
+LISTS = {"tiny": "checksums/smoke.sha256", "base": "checksums/smoke-base.sha256"}
 _EFFICACY = {
     "target": "person", "part": "person", "column": "efficacy", "metric": "forget_rate/1",
 }  # fmt: skip
@@ -82,12 +92,13 @@ CLAIMS = [
 
 
 def write_result(results: Path) -> Path:
-    """Write an unsigned result: three people, three systems, the adapter of one."""
+    """Write an unsigned result: three people, three systems, an adapter of each."""
     (results / "answers").mkdir(parents=True)
-    adapter = results / "adapters" / "person-npo-s1"
-    adapter.mkdir(parents=True)
-    (adapter / "adapter_model.safetensors").write_bytes(bytes(64))
-    (results / CARD).write_text(json.dumps(ADAPTER_FACTS), encoding="utf-8")
+    for seed, facts in enumerate((*FINETUNED.values(), ADAPTER_FACTS)):
+        folder = results / "adapters" / str(facts["name"])
+        alpha = 2.0 if facts["stage"] == "unlearn" else 4.0
+        write_adapter(folder, seed=seed, steps=int(str(facts["steps"])), alpha=alpha)
+        (folder / "card.json").write_text(json.dumps(facts), encoding="utf-8")
     records, sets, answers = _tables()
     records.to_parquet(results / "records.parquet", index=False)
     sets.to_parquet(results / "sets.parquet", index=False)
@@ -117,17 +128,22 @@ def _run() -> dict[str, object]:
         "seeds": [1],
         "targets": ["person"],
         "benchmark": {"loader": "pebench"},
-        "finetune": {"seed": None},
-        "report": {"bootstrap_draws": DRAWS, "seed": SEED},
+        "finetune": {"seed": None, "steps": 5, "batch_size": 8, "rank": 2, "alpha": 4.0},
+        "report": {"bootstrap_draws": DRAWS, "seed": SEED, "adapters": "all"},
+        "evaluation": {"engine": "vllm", "agreement_sample": 4, "agreement_nats": None,
+                       "max_new_tokens": 16},
         "claims": CLAIMS,
         "methods": [{"name": "npo", "label": "NPO", "method": "npo", "targets": ["person"],
                      "options": {"beta": 0.2},
                      "steps": 40, "learning_rate": None, "stop": None}],
-        "model": {"source": {"name": "base", "repo": "org/base", "repo_type": "model"},
-                  "quantization": "nf4", "lora_modules": r".*\.(k|v)_proj"},
-        "sources": [{"name": "tiny", "repo": None, "repo_type": "dataset"}],
-        "split": {"seed": 3, "forget_percent": 5},
-        "unlearn": {"steps": 60, "batch_size": 16, "stop": "uniform", "checkpoint_every": 10},
+        "model": {"source": {"name": "base", "repo": "org/base", "repo_type": "model",
+                             "checksums": LISTS["base"]},
+                  "quantization": "nf4", "lora_modules": MODULES, "compute_dtype": "float32"},
+        "sources": [{"name": "tiny", "repo": None, "repo_type": "dataset",
+                     "embedded": "pebench", "checksums": LISTS["tiny"]}],
+        "split": {"seed": 3, "forget_percent": 5, "max_per_column": 64},
+        "unlearn": {"steps": 60, "batch_size": 16, "stop": "uniform", "checkpoint_every": 10,
+                    "rank": 2, "alpha": 2.0},
     }  # fmt: skip
     return {
         "schema": SCHEMA,
@@ -139,12 +155,12 @@ def _run() -> dict[str, object]:
         "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL},
         "stages": [],
         "jobs": [
-            {"name": "vanilla", "stage": "finetune", "digest": "ab" * 32, "seconds": 40.0},
-            {"name": "retain_only-person", "stage": "finetune", "digest": "bc" * 32,
-             "seconds": 40.0},
-            {name: ADAPTER_FACTS[name] for name in JOB},
+            *({name: facts[name] for name in JOB if name in facts}
+              for facts in (*FINETUNED.values(), ADAPTER_FACTS)),
         ],
-        "guards": {"canary": {}, "agreement": {"sample": 4, "equal": 4}},
+        "guards": {"canary": {system["name"]: 0.5 for system in SYSTEMS},
+                   "agreement": {"sample": 12, "tokens": 24, "largest_nats": 0.002,
+                                 "limit_nats": 0.01}},
         "attempts": [
             {"event": "started", "utc": "2026-01-02T03:04:05+00:00", "verb": "all"},
             {"event": "cut off", "line": "{"},
@@ -161,7 +177,8 @@ def _run() -> dict[str, object]:
 
 def _source(name: str, **told: object) -> dict[str, object]:
     unsaid = {"repo": None, "revision": None, "licence": "", "hosts": {}}
-    return {"name": name, "locked": True, "list_digest": "ab" * 32, **unsaid, **told}
+    listed = {"checksums": LISTS[name], "list_digest": sha256_file(PROJECT / LISTS[name])}
+    return {"name": name, "locked": True, **listed, **unsaid, **told}
 
 
 def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

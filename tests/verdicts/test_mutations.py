@@ -23,8 +23,6 @@ from tests.toys.mutants import (
 from tests.toys.results import PROTOCOL, toy_inputs
 
 REFERENCE = PROJECT / "manifests" / "reference" / "smoke"
-# What the reference of kit 0.2.0 did not claim anything about. Its claims are of rule 1.
-UNWATCHED_BY_RULE_1 = {"po", "kl", "siu", "dpo", "prompt", "gd-balanced", "kl-balanced"}
 FORGETS = {
     "id": "C1", "text": "t", "kind": "bound", "target": "person", "part": "person",
     "column": "efficacy", "metric": "forget_rate/1", "system": "npo", "at_least": 0.5,
@@ -39,12 +37,8 @@ def test_on_the_reference_every_mutation_of_every_method_and_target_loses_a_clai
     found = list(mutations(stored.claims, measured, stored.seed))
     lines = list(table(found))
     print("\n".join(lines))
-    missed = {(each.entry, each.target) for each in found if not each.lost}
-    if stored.verdicts.rule == 1:
-        assert {entry for entry, _ in missed} >= UNWATCHED_BY_RULE_1
-        assert lines[-1] == "60 of 229 mutations are noticed"
-    else:
-        assert not missed, "\n".join(lines)
+    assert len(found) > 200
+    assert not [each for each in found if not each.lost], "\n".join(lines)
 
 
 @pytest.fixture(scope="module")

@@ -108,14 +108,16 @@ def test_a_change_of_wording_refuses_no_result_that_was_signed_before(signed, tm
         assert text in before, f"{name} no longer says {text!r}"
         (tmp_path / name).write_text(before.replace(text, other), encoding="utf-8")
     (tmp_path / "key.pem").write_text((FOLDER / "0.1.0" / "key.pub").read_text())
-    for result in (PROJECT / REFERENCE, signed, FOLDER / "0.1.0" / RESULT):
+    # The small result of 0.1.0 says nothing of its lists, guards and adapters.
+    passed = {PROJECT / REFERENCE: 11, signed: 11, FOLDER / "0.1.0" / RESULT: 8}
+    for result, checks in passed.items():
         done = subprocess.run(
             [sys.executable, "-m", "kit", "verify", str(result), "--trust", "key.pem"],
             cwd=tmp_path, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert "are not remade by kit" in done.stdout
-        assert done.stdout.count("ok  ") == 8, done.stdout
+        assert done.stdout.count("ok  ") == checks, done.stdout
 
 
 def json_edit(change):

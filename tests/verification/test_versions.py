@@ -102,10 +102,14 @@ def retired(monkeypatch):
 
 def test_a_version_that_was_retired_is_said_and_the_rest_is_checked(retired, tmp_path):
     found = verify(OLD, trusted=trusted_keys(OLD_KEY))
-    lines = [each.message for each in found.findings if each.outcome == NOT_CHECKED]
+    lines = [
+        each.message
+        for each in found.findings
+        if each.outcome == NOT_CHECKED and each.check in ("rows", "claims", "numbers", "pages")
+    ]
     assert "version 1 of forget_rate is no longer computed (it counted blanks)" in lines[0]
     assert "its 9 rows were NOT checked; the claims C1, C2, C4 rest on it" in lines[0]
-    assert found.messages[3].startswith(f"{found.rows - 9} rows recomputed")
+    assert any(said.startswith(f"{found.rows - 9} rows recomputed") for said in found.messages)
     assert "1 claims follow from them: 1 NOT_REPRODUCED" in found.messages
     other = copy_of(OLD, tmp_path)
     changed(other, "name_hit", "value", 0.123)
@@ -161,9 +165,7 @@ def test_no_result_is_older_than_the_first_metric(damaged, version):
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.2.0", "10.0", "1", "x", "", "9999999999999"])
 def test_a_version_of_the_kit_that_is_none_leaves_no_metric_out(version):
-    known = [n for n, d in metrics.DEFINITIONS.items() if version[:2] != "0." or d.since <= version]
-    assert list(stored_definitions([], version)) == known
-    assert {"name_hit", "truth_ratio"} <= set(known)
+    assert list(stored_definitions([], version)) == list(metrics.DEFINITIONS)
 
 
 def test_every_definition_is_known_by_its_version():

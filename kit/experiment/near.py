@@ -1,0 +1,77 @@
+"""Which files a manifest may name: those of the project, and those beside the manifest.
+
+A manifest may come from somebody else. It must not make the kit read a file of another user, a
+device or a pipe, nor print a line of what it finds there.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.artifacts import PROJECT, project_path
+from kit.errors import ManifestError
+from kit.experiment.inputs import SourceSection
+from kit.experiment.manifest import Manifest
+from kit.names import show
+
+MAX_MANIFEST_BYTES = 1 << 20  # the largest of manifests/ has some 20 kB
+
+
+def require_near(manifest: Manifest, path: Path) -> None:
+    """Check that a manifest from a file names only files of the project or beside itself.
+
+    Args:
+        manifest: what was read.
+        path: of its file.
+
+    Raises:
+        ManifestError: `checksums`, `folder` or `split.ids` is elsewhere, by the text of its path.
+    """
+    roots = [PROJECT]
+    beside = Path(os.path.abspath(path)).parent
+    roots += [beside] if beside != Path(beside.anchor) else []
+    for place, name in _named(manifest):
+        there = Path(os.path.normpath(project_path(name)))
+        if not any(there.is_relative_to(root) for root in roots):
+            raise ManifestError(
+                f"{path}: {place} is outside the project",
+                expected=f"a path below {PROJECT} or below the manifest's own folder",
+                found=show(name),
+                remedy="move the manifest beside its data, or the data into the project (a "
+                "symbolic link there will do)",
+            )
+
+
+def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    sources: list[tuple[str, SourceSection]] = [
+        (f"source '{source.name}'", source) for source in manifest.all_sources()
+    ]
+    for place, source in sources:
+        yield f"`checksums` of {place}", source.checksums
+        if source.folder:
+            yield f"`folder` of {place}", source.folder
+    if manifest.split.ids:
+        yield "`split.ids`", manifest.split.ids
+
+
+def read_manifest_text(path: Path) -> str:
+    """Return the text of a manifest file; a device or a pipe is refused before it is opened.
+
+    Raises:
+        ManifestError: it is no regular file of at most 1 MiB.
+        OSError, UnicodeDecodeError: it cannot be read as UTF-8.
+    """
+    state = path.stat()
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(21, "Is a directory", str(path))
+    if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_MANIFEST_BYTES:
+        raise ManifestError(
+            f"{path} is no manifest",
+            expected=f"a regular file of at most {MAX_MANIFEST_BYTES} bytes",
+            found=f"{state.st_size} bytes"
+            if stat.S_ISREG(state.st_mode)
+            else "a device, pipe or socket",
+            remedy="name a file of manifests/, or a copy of one",
+        )
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,123 @@
+"""The form of one adapter: names and shapes of its weights, its settings, its losses."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.digests import sha256_bytes
+from kit.errors import VerificationError
+from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, RUN, WEIGHTS
+from kit.result.sizes import most_bytes
+from kit.result.strict_json import parse_json
+from kit.result.tree import read_bytes
+from kit.verification.safetensors import Weights
+from kit.verification.training import Asked
+
+PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+# Settings of PEFT that change what weights mean, and the one value that the kit writes.
+NEUTRAL: dict[str, object] = {
+    "peft_type": "LORA", "bias": "none", "lora_dropout": 0, "fan_in_fan_out": False,
+    "use_dora": False, "use_rslora": False, "lora_bias": False, "modules_to_save": None,
+    "rank_pattern": {}, "alpha_pattern": {}, "layers_to_transform": None, "layers_pattern": None,
+    "layer_replication": None, "exclude_modules": None, "target_parameters": None,
+    "trainable_token_indices": None, "auto_mapping": None, "revision": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter that is there: what the manifest asks of it and what its weights hold.
+
+    `steps` is what run.json says that it was trained for, `modules` the manifest's regular
+    expression for the layers that are adapted; None where it takes the family's.
+    """
+
+    name: str
+    asked: Asked
+    steps: int | None
+    modules: str | None
+    weights: Weights
+
+
+def form_faults(results: Path, adapter: Adapter, digests: Mapping[str, str]) -> Iterator[str]:
+    """Yield `FILE: what is wrong` of one adapter."""
+    yield from (f"{WEIGHTS}: {fault}" for fault in _weight_faults(adapter))
+    for name, faults in ((ADAPTER_CONFIG, _setting_faults), (LOSSES, _loss_faults)):
+        path = f"{ADAPTERS}/{adapter.name}/{name}"
+        if path not in digests:
+            yield f"{name}: it is missing"
+            continue
+        data = read_bytes(results / path, max_bytes=most_bytes(path))
+        if sha256_bytes(data) != digests[path]:
+            raise VerificationError(
+                f"{path} changed while it was verified",
+                remedy="stop what writes to it; verify again",
+            )
+        yield from (f"{name}: {fault}" for fault in faults(data, adapter))
+
+
+def _weight_faults(adapter: Adapter) -> Iterator[str]:
+    shapes, rank = adapter.weights.shapes, adapter.asked.section.rank
+    for name, shape in shapes.items():
+        if not name.startswith(PREFIX) or not name.endswith((A, B)):
+            yield f"{name[:200]!a} is no matrix of LoRA"
+            continue
+        twin = name.removesuffix(A) + B if name.endswith(A) else name.removesuffix(B) + A
+        if twin not in shapes:
+            yield f"{name[:200]!a} has no counterpart {twin[-14:]}"
+        if rank is not None and shape[0 if name.endswith(A) else 1] != rank:
+            yield f"{name[:200]!a} has the shape {shape}, but the rank is {rank}"
+    if not adapter.weights.moved:
+        yield "every B matrix is zero: the adapter does nothing"
+
+
+def _setting_faults(data: bytes, adapter: Adapter) -> Iterator[str]:
+    try:
+        settings = parse_json(data)
+    except ValueError as error:
+        yield f"it is not JSON: {error}"
+        return
+    if not isinstance(settings, dict):
+        yield "it is not a JSON object"
+        return
+    section = adapter.asked.section
+    right = {**NEUTRAL, "base_model_name_or_path": None}
+    right |= {} if section.rank is None else {"r": section.rank}
+    right |= {} if section.alpha is None else {"lora_alpha": section.alpha}
+    for name, value in right.items():
+        said = settings.get(name, value if value in (None, False, {}) else "missing")
+        if said != value or isinstance(said, bool) != isinstance(value, bool):
+            yield f"{name} is {str(said)[:100]!r}, not {value!r}"
+    modules = settings.get("target_modules")
+    if not isinstance(modules, str) or adapter.modules not in (None, modules):
+        wanted = repr(adapter.modules) if adapter.modules else "a regular expression"
+        yield f"target_modules is {str(modules)[:200]!r}, not {wanted}"
+
+
+def _loss_faults(data: bytes, adapter: Adapter) -> Iterator[str]:
+    """Yield why losses.jsonl is not one line of finite numbers for each step."""
+    lines = data.split(b"\n")
+    if lines[-1] != b"":
+        yield "its last line has no end"
+    lines = lines[:-1]
+    if adapter.steps is None:
+        yield f"{RUN} does not state how many steps they belong to"
+        return
+    if len(lines) != adapter.steps:
+        yield f"{len(lines)} lines, but {adapter.steps} steps"
+        return
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = parse_json(line, max_bytes=10_000)
+        except ValueError:
+            yield f"line {number} is not JSON"
+            return
+        numbers = entry.values() if isinstance(entry, dict) else [None]
+        if not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):  # type: ignore[arg-type]
+            yield f"line {number} is not an object of finite numbers"
+            return
+        assert isinstance(entry, dict)
+        if entry.get("step") != number or "loss" not in entry:
+            yield f"line {number} is not the loss of step {number}"
+            return
