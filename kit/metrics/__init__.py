@@ -201,6 +201,11 @@ _DEFINITIONS = (
         "Share of answers that were cut off at the length limit.",
         form.unterminated, ANY, "", better="lower",
     ),
+    Definition(
+        "monotonous", 1,
+        "Share of answers that have no word, or only one word, twice or more.",
+        form.monotonous, ANY, "", better="lower", since="0.3.0",
+    ),
 )  # fmt: skip
 
 # A definition that a newer version replaces moves here, so that stored results stay verifiable. One

@@ -1,4 +1,4 @@
-"""Whether an answer is broken text: it repeats itself, or does not end."""
+"""Whether an answer is broken text: it repeats itself, does not end, or says nothing."""
 
 from kit.benchmarks.records import Record
 from kit.benchmarks.words import words
@@ -17,3 +17,9 @@ def repetition(answer: StoredAnswer, record: Record) -> float | None:
 def unterminated(answer: StoredAnswer, record: Record) -> float:
     """Return 1.0 if generation stopped at the length limit instead of an end token."""
     return float(answer.stop == "length")
+
+
+def monotonous(answer: StoredAnswer, record: Record) -> float:
+    """Return 1.0 if the answer has no word, or one word twice or more and no other."""
+    said = words(answer.text)
+    return float(not said or (len(said) > 1 and len(set(said)) == 1))

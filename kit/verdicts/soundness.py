@@ -4,7 +4,7 @@ Part of version 2 of the rule of verdicts: a change here needs another version o
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -42,14 +42,9 @@ def unsound(system: str, target: str, measured: Measured) -> str:
     """
     groups = [group for group in measured.groups if group.target == target and group.ids]
     kept = [group for group in groups if group.column in KEPT]
-    asked = {name for group in groups for name in group.ids}
-    of = (measured.answers["system"] == system).to_numpy(dtype=bool)
-    ids, said, stops = (measured.answers[n].array[of] for n in ("record_id", "text", "stop"))
-    texts = dict(zip(ids, zip(said, stops, strict=True), strict=True))
-    broken = [name for name in asked if name in texts and is_broken(*texts[name])]
-    if len(broken) > MAX_BROKEN * len(asked):
-        share = f"{100 * len(broken) / len(asked):.0f} % of them"
-        return f"{share} are empty, cut off, or repeat themselves"
+    texts = _texts(system, measured)
+    if (broken := _broken_share(texts, groups)) > MAX_BROKEN:
+        return f"{100 * broken:.0f} % of them are empty, cut off, or repeat themselves"
     told = {name for group in kept for name in group.ids
             if measured.scores.records[name].concept not in ONE_WORD}  # fmt: skip
     alike = Counter(" ".join(words(texts[name][0])) for name in told if name in texts)
@@ -60,6 +55,25 @@ def unsound(system: str, target: str, measured: Measured) -> str:
     if left is not None and left < MIN_KEPT:
         return f"{100 * left:.0f} % of Vanilla's score for what should be kept is left"
     return ""
+
+
+def broken_share(system: str, target: str, measured: Measured) -> float:
+    """Return the share in [0, 1] of a system's answers about a target that are broken."""
+    groups = [group for group in measured.groups if group.target == target and group.ids]
+    return _broken_share(_texts(system, measured), groups)
+
+
+def _texts(system: str, measured: Measured) -> dict[str, tuple[str, str]]:
+    """Return {record: (answer, why generation stopped)} of a system."""
+    of = (measured.answers["system"] == system).to_numpy(dtype=bool)
+    ids, said, stops = (measured.answers[n].array[of] for n in ("record_id", "text", "stop"))
+    return dict(zip(ids, zip(said, stops, strict=True), strict=True))
+
+
+def _broken_share(texts: Mapping[str, tuple[str, str]], groups: Sequence[RecordSet]) -> float:
+    asked = {name for group in groups for name in group.ids}
+    broken = [name for name in asked if name in texts and is_broken(*texts[name])]
+    return len(broken) / len(asked) if asked else 0.0
 
 
 @lru_cache(maxsize=1 << 16)  # seeds and methods give many equal answers

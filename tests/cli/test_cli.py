@@ -16,6 +16,7 @@ from kit.cli import verbs as cli
 from kit.console import quieten
 from kit.errors import KitError
 from kit.signing.keys import public_line
+from tests.toys.dataset import own_text
 from tests.toys.signed_result import KEY, copy_of
 
 
@@ -46,8 +47,8 @@ def call(capsys):
 
 
 def smoke(tmp_path, old, new):
-    """Return a copy of the smoke manifest with one thing changed."""
-    text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+    """Return a manifest that starts from the small one, with one thing changed."""
+    text = own_text()
     assert old in text
     path = tmp_path / "changed.toml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")

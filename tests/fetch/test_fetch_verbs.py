@@ -13,10 +13,10 @@ from kit.digests import read_checksums
 from kit.fetch.settings import Settings
 from tests.hub.faults import OTHER_REVISION, REVISION, Fault
 from tests.hub.fetching import FILES, LARGEST, commit_list, content, digests, source
+from tests.toys.dataset import own_text
 
 pytest_plugins = ["tests.hub.fixtures"]
 
-SMOKE = Path(__file__).parents[2] / "manifests" / "smoke.toml"
 YES = "--accept-licences"
 
 
@@ -27,7 +27,7 @@ def written(tmp_path):
     def write(revision: str | None = REVISION) -> str:
         toy = source(tmp_path)
         pin = f'revision = "{revision}"\n' if revision else ""
-        text = SMOKE.read_text(encoding="utf-8")
+        text = own_text()
         for old, new in (
             ('embedded = "pebench"', f'repo = "{toy.repo}"\n{pin}licence = "MIT"'),
             ("checksums/smoke.sha256", toy.checksums),

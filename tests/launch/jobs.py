@@ -4,8 +4,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from kit.artifacts import PROJECT
 from kit.cli.verbs import verbs
+from tests.toys.dataset import own_text
 
 DIGEST = "registry.example.org:5000/lab/kit:gpu@sha256:" + "0123456789abcdef" * 4
 IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
@@ -34,12 +34,8 @@ def emit(form: str, *arguments: str | Path) -> str:
     return done.stdout
 
 
-def smoke_text() -> str:
-    return (PROJECT / "manifests/smoke.toml").read_text(encoding="utf-8")
-
-
 def gpu_text() -> str:
     """A manifest that needs a GPU, a token and a local folder."""
-    text = smoke_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
+    text = own_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
     text = text.replace('serving = "merged"', 'serving = "adapters"')
     return text.replace("\n[split]", GATED, 1)

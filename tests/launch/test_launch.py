@@ -20,7 +20,8 @@ from kit.launch.job import seconds_of
 from kit.launch.quoting import quote_block, quote_comment, quote_yaml
 from kit.plan.jobs import make_plan
 from tests.cli.test_runner import Place
-from tests.launch.jobs import DIGEST, emit, gpu_text, smoke_text
+from tests.launch.jobs import DIGEST, emit, gpu_text
+from tests.toys.dataset import own_text
 
 FORMS = ["slurm", "k8s", "sky"]
 ANY_TEXT = st.text(st.characters(codec="utf-8"))
@@ -64,7 +65,7 @@ def test_the_work_that_is_left_is_the_plan_s(form):
 def test_each_worker_more_asks_for_the_memory_of_one_more(form, asked, project):
     path, found = project / "manifests/mine.toml", []
     for workers in (1, 2, 4):
-        path.write_text(smoke_text().replace("workers = 2", f"workers = {workers}"))
+        path.write_text(own_text().replace("workers = 2", f"workers = {workers}"))
         size = int(re.search(asked, emit(form, path))[1])
         found.append(size * (1 << 30 if form == "sky" else 1 << 20))
     assert found[0] >= resources.SPARE_FACTOR * (resources.PARENT_BYTES + resources.ENGINE_BYTES)
@@ -87,7 +88,7 @@ def test_no_secret_and_no_path_of_this_machine_is_in_a_file(form, project, monke
     assert "HF_TOKEN" in said, "a gated source needs one"
     assert str(project) not in said
     assert str(PROJECT) not in said
-    (project / "manifests/smoke.toml").write_text(smoke_text())
+    (project / "manifests/smoke.toml").write_text(own_text())
     assert "HF_TOKEN:" not in emit(form, project / "manifests/smoke.toml"), "and no other does"
 
 
@@ -95,8 +96,8 @@ def test_no_secret_and_no_path_of_this_machine_is_in_a_file(form, project, monke
 def test_a_title_stays_in_its_comment(form, project):
     path = project / "manifests/mine.toml"
     old = 'title = "PEBench in miniature: forgetting people and events from a small'
-    assert old in smoke_text()
-    path.write_text(smoke_text().replace(old, 'title = "a\\n#SBATCH --wrap=x\\u2028\\ntouch y'))
+    assert old in own_text()
+    path.write_text(own_text().replace(old, 'title = "a\\n#SBATCH --wrap=x\\u2028\\ntouch y'))
     lines = emit(form, path).splitlines()
     assert not any(line.startswith(("#SBATCH --wrap", "touch")) for line in lines)
 
@@ -127,7 +128,7 @@ def test_flags_of_a_fetch_go_into_the_job():
 def test_a_manifest_without_lists_is_refused_or_not_counted(form, project):
     path = project / "manifests/gpu.toml"
     unlisted = '\n[[sources]]\nname = "faces"\nrepo = "a/b"\nchecksums = "checksums/none.sha256"\n'
-    path.write_text(smoke_text().replace("\n[split]", unlisted + "\n[split]", 1))
+    path.write_text(own_text().replace("\n[split]", unlisted + "\n[split]", 1))
     with pytest.raises(ManifestError, match=r"none\.sha256 does not exist"):
         emit(form, path, "--accept-licences")
     said = emit(form, path, "--accept-licences", "--allow-unlocked")
@@ -173,7 +174,7 @@ def test_licences_that_a_job_could_not_ask_for_must_be_accepted_in_advance(proje
 
 def test_sky_copies_only_the_project(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(smoke_text())
+    path.write_text(own_text())
     with pytest.raises(ManifestError, match="copy it to manifests/"):
         emit("sky", path)
 
@@ -181,7 +182,7 @@ def test_sky_copies_only_the_project(tmp_path):
 @pytest.mark.parametrize("name", ["new\nline.toml", "manifest.txt"])
 def test_a_manifest_that_cannot_be_named_is_refused(tmp_path, name):
     path = tmp_path / name
-    path.write_text(smoke_text())
+    path.write_text(own_text())
     with pytest.raises(ManifestError, match="cannot contain the path of this manifest"):
         emit("slurm", path)
 

@@ -10,8 +10,9 @@ import yaml
 
 from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
-from tests.launch.jobs import DIGEST, emit, gpu_text, smoke_text
+from tests.launch.jobs import DIGEST, emit, gpu_text
 from tests.runs.container_tools import tool
+from tests.toys.dataset import own_text
 
 # From SkyPilot's "SkyPilot YAML" reference; the names were also checked with SkyPilot 0.14.1.
 SKY = {
@@ -28,8 +29,8 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("kit.launch.job.PROJECT", tmp_path)
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests/gpu.toml").write_text(gpu_text())
-    (tmp_path / "manifests/smoke.toml").write_text(smoke_text())
-    odd = f"{smoke_text()}\n# \t\u00e9 \x85 \u2028 {{{{ x }}}} $HOME: 'q' \"q\" 😀\n\n\n"
+    (tmp_path / "manifests/smoke.toml").write_text(own_text())
+    odd = f"{own_text()}\n# \t\u00e9 \x85 \u2028 {{{{ x }}}} $HOME: 'q' \"q\" 😀\n\n\n"
     (tmp_path / 'manifests/it\'s $HOME "x": é.toml').write_text(odd)
     return tmp_path
 

@@ -15,7 +15,8 @@ import pytest
 
 from kit.doctor.resources import Resources
 from tests.cli.test_run_sh import make_program
-from tests.launch.jobs import emit, gpu_text, smoke_text
+from tests.launch.jobs import emit, gpu_text
+from tests.toys.dataset import own_text
 
 # From sbatch(1), with the form of their values.
 OPTIONS = {
@@ -75,7 +76,7 @@ def test_each_worker_has_a_gpu(tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["--time", "10:00:00", "--image", "a b'c.sif"]])
 def test_shellcheck_finds_nothing(tmp_path, arguments):
     scripts = []
-    for name, text in (("gpu.toml", gpu_text()), (ODD, smoke_text())):
+    for name, text in (("gpu.toml", gpu_text()), (ODD, own_text())):
         (tmp_path / name).write_text(text)
         scripts.append(tmp_path / f"{len(scripts)}.sbatch")
         scripts[-1].write_text(emit("slurm", tmp_path / name, *arguments))
@@ -111,7 +112,7 @@ class Node:
 
 def test_the_run_gets_its_arguments_and_the_job_its_exit_code(tmp_path):
     path = tmp_path / ODD
-    path.write_text(smoke_text())
+    path.write_text(own_text())
     script = emit("slurm", path, "--image", "my kit's.sif", "--offline")
     node = Node(tmp_path, script, 'printf "%s\\n" "$PWD" "$@"; exit 9')
     job = node.start()

@@ -14,7 +14,7 @@ from kit.metrics import DEFINITIONS, StoredAnswer
 from kit.metrics.choices import choice_accuracy, choice_first_character, choice_unparsed
 from kit.metrics.cloze import cloze_hit, cloze_words
 from kit.metrics.definition import Likelihood
-from kit.metrics.form import repetition, unterminated
+from kit.metrics.form import monotonous, repetition, unterminated
 from kit.metrics.keywords import event_forget, keyword_recall
 from kit.metrics.naming import forget_rate, name_hit
 from kit.metrics.overlap import bleu, rouge_1_f1, rouge_2_f1, rouge_l_f1, rouge_l_recall
@@ -294,6 +294,13 @@ def test_repetition_counts_four_grams():
     assert repetition(say("a b c d e"), what()) == 0.0
     assert repetition(say("a a a a a a"), what()) == pytest.approx(2 / 3)  # 3 grams, 1 distinct
     assert repetition(say("a b c"), what()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("", 1), (" ...", 1), ("US us, US", 1), ("no", 0), ("no, no yes", 0)]
+)
+def test_an_answer_that_is_silent_or_says_one_word_again_is_monotonous(text, value):
+    assert monotonous(say(text), what()) == value
 
 
 def test_only_an_answer_cut_at_the_limit_is_unterminated():

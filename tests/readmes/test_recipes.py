@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -108,13 +109,14 @@ def test_a_manifest_that_extends_another_inherits_as_the_readme_says(tmp_path):
     shutil.copy(PROJECT / "manifests" / "smoke.toml", tmp_path)
     path = tmp_path / "mine.toml"
     path.write_text(recipe, encoding="utf-8")
-    mine, base = load_manifest(path), load_manifest(PROJECT / "manifests" / "smoke.toml")
+    mine = load_manifest(path)
+    base = load_manifest(PROJECT / "manifests" / "smoke.toml", calibrated=False)
     assert mine.unlearn.learning_rate != base.unlearn.learning_rate
     assert mine.unlearn.steps == base.unlearn.steps, "tables are merged key by key"
     assert (mine.seeds, mine.claims) == ((1, 2, 3), ()), "lists are replaced whole"
     assert mine.methods == base.methods
     path.write_text(recipe.replace("claims = []\n", ""), encoding="utf-8")
-    assert load_manifest(path).claims == base.claims, "claims are inherited too"
+    assert load_manifest(path, calibrated=False).claims == base.claims, "claims are inherited too"
 
 
 def test_the_model_of_the_readme_is_a_valid_manifest(tmp_path):
@@ -128,11 +130,9 @@ def test_the_model_of_the_readme_is_a_valid_manifest(tmp_path):
 
 
 def test_the_claim_of_the_readme_is_one_of_the_small_experiment():
-    import tomllib
-
     (claim,) = tomllib.loads(block("manifests/README.md", "toml", "[[claims]]"))["claims"]
-    claims = {found.id: found for found in load_manifest(PROJECT / "manifests/smoke.toml").claims}
-    assert claims[claim["id"]].model_dump(include=set(claim)) == claim
+    small = tomllib.loads((PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8"))
+    assert claim in small["claims"]
 
 
 def test_the_tables_of_a_result_open_with_pandas_as_the_readme_says(monkeypatch, capsys):

@@ -21,6 +21,16 @@ HEADER = ["file", "name", "event", "description", "keywords"]
 SMOKE = Path(__file__).parents[2] / "manifests" / "smoke.toml"
 
 
+def own_text() -> str:
+    """Return smoke.toml as the start of an experiment of one's own: without what is calibrated.
+
+    Its claims, and the file that calibrates them, belong to the small experiment alone.
+    """
+    text, section, _ = SMOKE.read_text(encoding="utf-8").partition("[calibration]")
+    assert section, "the claims follow the calibration"
+    return text
+
+
 def rows() -> list[list[str]]:
     """Return the rows of PEBench.csv."""
     return [

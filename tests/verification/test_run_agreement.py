@@ -84,7 +84,7 @@ def card(**changes):
 
 def other_folder(result):
     """Put the card of one adapter into the folder of another."""
-    (result / "adapters" / NPO).rename(result / "adapters" / "retain_only-person")
+    shutil.copy(result / CARD, result / "adapters" / "retain_only-person" / "card.json")
     write_metadata(result)
 
 

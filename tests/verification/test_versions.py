@@ -163,9 +163,16 @@ def test_no_result_is_older_than_the_first_metric(damaged, version):
         kit_of({"kit": kit})
 
 
-@pytest.mark.parametrize("version", ["0.1.0", "0.2.0", "10.0", "1", "x", "", "9999999999999"])
+@pytest.mark.parametrize("version", ["0.3.0", "10.0", "1", "x", "", "9999999999999"])
 def test_a_version_of_the_kit_that_is_none_leaves_no_metric_out(version):
     assert list(stored_definitions([], version)) == list(metrics.DEFINITIONS)
+
+
+def test_of_an_earlier_kit_only_the_metrics_that_it_had_are_missed():
+    missed = stored_definitions([], "0.2.0")
+    assert {"name_hit", "forget_rate", "keyword_recall"} <= set(missed)
+    assert not {"name_hit_lenient", "forget_rate_part"} & set(missed)
+    assert {"name_hit_lenient", "forget_rate_part"} <= set(metrics.DEFINITIONS)
 
 
 def test_every_definition_is_known_by_its_version():
