@@ -15,6 +15,7 @@ from kit.signing.trust import ALLOWED_SIGNERS
 SIGNED_A_REFERENCE = {
     "431ac92": "55081a2faf4dd433f9d9ae8b40a098e42a73a3f00bb637eb1721bfbe67c9e197",
     "9b9f3e2": "edc8ddf9aa92bac89b044eed65a8ec91d21fcada6435e77ecef594ad19c7a1ef",
+    "a856aaa": "6402de7c91814f3c4b1098c7317444318181c788a04fc5de38c4e6d92a24067e",
 }
 
 
