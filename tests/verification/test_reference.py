@@ -49,11 +49,16 @@ def test_earlier_references_still_verify_without_being_signed_again(tmp_path, co
     subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=done.stdout, check=True)
     found = verify(tmp_path / "manifests" / "reference" / "smoke", trusted=trusted_keys())
     assert found.role == "author"
-    assert {finding.check for finding in found.findings if finding.outcome != OK} == {"pages"}
+    # Another renderer made the pages, and the base model was trained again since.
+    others = {finding.check for finding in found.findings if finding.outcome != OK}
+    assert others == {"pages", "sources"}
 
 
-def test_to_verify_it_takes_less_than_230_megabytes():
-    """Its 81,192 answers are six times those of a run of smoke.toml, and are held once."""
+def test_to_verify_it_takes_less_than_270_megabytes():
+    """Its 79,597 answers are six times those of a run of smoke.toml, and are held once.
+
+    The limit was 230 MB for the second reference, which had 21 claims and two thirds of the rows.
+    """
     program = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -65,7 +70,7 @@ def test_to_verify_it_takes_less_than_230_megabytes():
     command = [sys.executable, "-c", program, str(REFERENCE)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) * 1024 < 230_000_000
+    assert int(done.stdout) * 1024 < 270_000_000
 
 
 def test_it_is_small_enough_to_be_cloned_with_the_project():
