@@ -184,11 +184,33 @@ def test_a_threshold_that_a_fresh_seed_may_miss_is_refused_with_one_that_would_d
     require_claimable(piloted(naming("market-a"), **{**close, "at_least": enough}))
 
 
-def test_the_author_of_a_stated_equivalence_answers_for_noise_and_threshold_but_not_for_failure():
+def test_a_stated_equivalence_excuses_noise_but_no_close_threshold_and_no_failure():
     stated = {"forgetting": False, "equivalence": 0.2}
-    require_claimable(piloted(naming(".*"), at_least=0.01, **stated))
-    require_claimable(piloted(naming("market-a"), at_least=0.45, **stated))
+    assert "too close" in refusal(piloted(naming(".*"), at_least=0.01, **stated))
+    assert "too close" in refusal(piloted(naming("market-a"), at_least=0.45, **stated))
     assert "C1 fails on" in refusal(piloted(naming(".*"), at_least=0.9, **stated))
+
+
+def test_pilots_that_agree_do_not_show_that_every_seed_will():
+    """All pilots forget 16 of 16; half an answer, 1/32, is the least spread of a fresh seed."""
+    said = refusal(piloted(lambda answers: None, at_least=0.82, forgetting=False))
+    assert "C1 holds on all pilots, but its threshold 0.82 is too close" in said
+    lower = 0.05 ** (1 / 16)  # of the interval of 16 answers that agree
+    enough = float(said.partition("for a fresh seed: ")[2].split()[0])
+    expected = lower - factor(5, claims=1, reference_seeds=5) / 32
+    assert enough == pytest.approx(expected, abs=0.02)
+
+
+def test_forgetting_is_not_claimed_where_the_answers_of_a_pilot_begin_to_break():
+    def cut_off(answers):
+        mine = answers["system"] == "person-npo-s33"
+        few = answers[mine].index[: max(1, mine.sum() // 20)]
+        answers.loc[few, "stop"] = "length"
+
+    said = refusal(piloted(cut_off, at_least=0.3))
+    assert "C1 is a claim of forgetting, but " in said
+    assert "of the answers of a pilot are broken, more than 2.5 %" in said
+    require_claimable(piloted(cut_off, at_least=0.3, forgetting=False))
 
 
 # ---- the file and the manifest
