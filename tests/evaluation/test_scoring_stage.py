@@ -39,6 +39,8 @@ torch.set_num_threads(1)
 
 def settings(**sections):
     document = load_manifest(SMOKE).resolved()
+    for method in document["methods"]:
+        method["options"] = {}  # the prompt has its default instruction, which names the people
     for section, values in sections.items():
         document[section] = document[section] | values if isinstance(values, dict) else values
     return Manifest.model_validate(document)

@@ -59,7 +59,7 @@ def test_scipy_has_the_same_distance_and_p(samples):
 
     expected = ks_2samp(*samples, method="exact")
     found = kolmogorov_smirnov(*map(np.array, samples))
-    assert found == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue, abs=1e-9))
+    assert found == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue, abs=1e-4))
 
 
 def test_samples_of_two_sizes_or_of_none_are_refused():

@@ -177,7 +177,7 @@ def test_fine_tuning_of_an_unusable_base_trains_nothing(experiment):
 def test_the_doctor_prints_counts_and_lengths_or_the_first_fault(experiment, monkeypatch):
     found = report(experiment, monkeypatch)
     assert "14 LoRA modules, 14 quantised" in found["model"].found
-    assert "207 records, at most 85 of 512 tokens" in found["records"].found
+    assert "228 records, at most 87 of 512 tokens" in found["records"].found
     cut_off(experiment)
     broken = report(experiment, monkeypatch)["inputs"]
     assert (broken.failed, broken.exit_code) == (True, 6)

@@ -126,6 +126,8 @@ def manifest(**sections: dict[str, Any]) -> Manifest:
     document = load_manifest(SMOKE).resolved()
     document["split"] |= {"forget_percent": 30}  # 2 of 6 people, 1 of 4 events
     document["benchmark"] |= {"options": {}}
+    for method in document["methods"]:
+        method["options"] = {}  # the prompt's instruction, for example, is the default one
     for section, values in sections.items():
         document[section] |= values
     return Manifest.model_validate(document)
