@@ -40,7 +40,7 @@ def make_inputs(folder: Path) -> None:
         )
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.06)
+                torch.nn.init.normal_(parameter, std=0.15)
         save_adapter(model, "trained", folder / f"adapter{number}")
     paint_pictures(folder)
 
