@@ -97,7 +97,7 @@ def read_checksums(path: Path) -> dict[str, str]:
                 f"{path}:{number} is not a checksum line",
                 expected="64 hex digits, two spaces, a relative path that occurs once, no white "
                 "space around it",
-                # Not the line itself: a manifest may name a file that nobody should see.
+                # The line is not shown: a manifest may name a secret file.
                 found=fault,
                 remedy="restore the list from the repository",
             )

@@ -1,7 +1,7 @@
 """Which files a manifest may name: those of the project, and those beside the manifest.
 
-A manifest may come from somebody else. It must not make the kit read a file of another user, a
-device or a pipe, nor print a line of what it finds there.
+A manifest may come from a stranger. It must not make the kit read a private file, a device or a
+pipe, and the kit must not print any line of such a file.
 """
 
 import os

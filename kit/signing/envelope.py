@@ -67,7 +67,7 @@ def open_envelope(data: bytes) -> Envelope:
     Raises:
         SignatureError: the file is not an envelope of our payload type with exactly one signature.
     """
-    # Nobody has vouched for these bytes yet. An envelope has 18 quotes; base64 holds no mark.
+    # These bytes are not verified yet, so limit the work. An honest envelope has 18 quotes.
     if sum(data.count(mark) for mark in MARKS) > MAX_MARKS:
         raise malformed("it has other parts than a payload and one signature")
     try:

@@ -59,7 +59,7 @@ def statement_in(bundle: bytes) -> bytes:
         SignatureError: the file is not a bundle around one in-toto statement.
     """
     try:
-        # A bundle has some 150 marks; nobody has vouched for these bytes yet.
+        # These bytes are not verified yet, so limit the work. An honest bundle has some 150 marks.
         if bundle.count(b",") + bundle.count(b"[") > MAX_MARKS:
             raise ValueError("it has more parts than a bundle")
         value = parse_json(bundle)

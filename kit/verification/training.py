@@ -106,10 +106,12 @@ def check_training(
     faults = [f"{j.name}: another job has its digest" for j in facts.jobs if counts[j.digest] > 1]
     unsaid: list[str] = []
     for job in facts.jobs:
-        if job.steps is None or asked[job.name].steps is None:
+        done, wanted = job.steps, asked[job.name].steps
+        if done is None or wanted is None:
             unsaid.append(job.name)
         else:
-            faults += (f"{job.name}: {fault}" for fault in _faults(job, asked[job.name]))
+            found = _faults(job, asked[job.name], done, wanted)
+            faults += (f"{job.name}: {fault}" for fault in found)
     if unsaid and not may_lack_facts(kit, manifest):
         faults += [f"{name}: its steps are not stated" for name in unsaid]
     if faults:
@@ -121,11 +123,9 @@ def check_training(
     return [f"the steps of {len(unsaid)} jobs are not stated"] if unsaid else []
 
 
-def _faults(job: JobFacts, asked: Asked) -> Iterator[str]:
-    assert job.steps is not None
-    assert asked.steps is not None
-    if job.steps > asked.steps or (job.stopped is None and job.steps < asked.steps):
-        yield f"{job.steps} steps, not {asked.steps}"
+def _faults(job: JobFacts, asked: Asked, done: int, wanted: int) -> Iterator[str]:
+    if done > wanted or (job.stopped is None and done < wanted):
+        yield f"{done} steps, not {wanted}"
     if job.stopped is not None and not asked.governed:
         yield f"it stopped ({job.stopped[:80]}), but the manifest gives it no stop rule"
     if job.stopped is not None and not job.stopped.strip():
@@ -133,5 +133,5 @@ def _faults(job: JobFacts, asked: Asked) -> Iterator[str]:
     batch, micro = asked.section.batch_size, job.micro_batch_size
     if micro is not None and batch is not None and batch % micro:
         yield f"micro-batches of {micro} records, which do not divide a batch of {batch}"
-    if job.forward_passes is not None and job.forward_passes < job.steps:
+    if job.forward_passes is not None and job.forward_passes < done:
         yield f"{job.forward_passes} forward passes in {job.steps} steps"
