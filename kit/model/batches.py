@@ -58,6 +58,7 @@ class Batcher:
     ) -> None:
         self._device, self._pad = device, padding_token(processor.tokenizer)
         self._encoder = PromptEncoder(processor)
+        self.media_ids = self._encoder.media_ids
         self._prompt = ByteBoundedCache(self._encoder, Encoded.bytes, cache_bytes)
         self._answer = lru_cache(maxsize=2048)(self._encoder.answer)
 
@@ -66,7 +67,10 @@ class Batcher:
         return self.given(records, [self.answer_tokens(each, each.answer) for each in records])
 
     def given(self, records: Sequence[Record], answers: Sequence[list[int]]) -> Batch:
-        """Return a batch of the records' prompts with other answers, given as tokens."""
+        """Return a batch of the records' prompts with other answers, given as tokens.
+
+        None of the tokens may stand for an image (`media_ids`): the model would look for one.
+        """
         prompts = [self._prompt(record.image, record.question) for record in records]
         answer_ids, answer_mask = _padded(answers, self._pad)
         return Batch(

@@ -124,6 +124,8 @@ class PromptEncoder:
     def __init__(self, processor: Any) -> None:
         self._processor, self._tokenizer = processor, processor.tokenizer
         self._media = [mark for name in MEDIA if (mark := getattr(processor, name, None))]
+        numbers = processor.tokenizer.convert_tokens_to_ids(self._media)
+        self.media_ids = frozenset(number for number in numbers if number is not None)
         _require_open_end(processor.tokenizer)
         _require_image_mark(processor)
         _require_question(processor)

@@ -233,3 +233,24 @@ def test_a_model_s_own_answers_are_at_no_distance_and_another_adapter_s_are_foun
         require_near("a2", found, NEAR_TIE_NATS["bfloat16"])
     changed = [one.ids != two.ids for one, two in zip(own, others, strict=True)]
     assert [each.nats > limit for each in found] == changed
+
+
+def test_an_answer_is_read_up_to_the_token_that_stands_for_an_image(adapted, records, processor):
+    """A broken model says it, and reading on would need a second image (transformers raises)."""
+    model, batcher = adapted
+    model.base_model.set_adapter(["a1"])
+    (image,) = batcher.media_ids
+    assert image == processor.tokenizer.convert_tokens_to_ids("<image>")
+    own = greedy_answers(model, batcher, records[:3], tokens=3)
+    broken = [
+        Given(own[0].record, (*own[0].ids[:2], image, 5, image)),
+        Given(own[1].record, (image, 5)),
+        own[2],
+    ]
+    first, second, third = distances(model, batcher, broken)
+    assert (first.token, first.place) == (image, 2)
+    assert (second.token, second.place) == (image, 0)
+    with torch.no_grad():
+        row = answer_distribution(model, batcher.given([own[1].record], [[0]]))[0, -1]
+    assert second.nats == pytest.approx(float(row.max() - row[image]), abs=1e-4)
+    assert third.nats < NEAR_TIE_NATS["float32"]

@@ -9,7 +9,7 @@ has answers that its own weights find unlikely.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -161,10 +161,28 @@ def sample_records(system: System, benchmark: Benchmark, size: int) -> set[str]:
 
 @torch.no_grad()
 def distances(model: torch.nn.Module, batcher: Batcher, given: Sequence[Given]) -> list[Distance]:
-    """Return the largest distance of each answer, in order."""
-    batch = batcher.given([each.record for each in given], [list(each.ids) for each in given])
-    gaps = gaps_of(answer_distribution(model, batch), batch.answer_ids, batch.answer_mask)
-    return list(_largest(gaps, given))
+    """Return the largest distance of each answer, in order.
+
+    A broken model may answer with the token that stands for an image. As an input, that token would
+    need a second image, so an answer is read up to the first such token, which is judged as well.
+    """
+    read = [up_to_media(each.ids, batcher.media_ids) for each in given]
+    filler = [[0 if token in batcher.media_ids else token for token in ids] for ids in read]
+    batch = batcher.given([each.record for each in given], filler)
+    chosen = batch.answer_ids.clone()
+    for row, ids in zip(chosen, read, strict=True):
+        row[-1] = ids[-1]  # the only one that may differ from what the model reads
+    gaps = gaps_of(answer_distribution(model, batch), chosen, batch.answer_mask)
+    return list(_largest(gaps, [Given(e.record, i) for e, i in zip(given, read, strict=True)]))
+
+
+def up_to_media(ids: tuple[int, ...], media: Set[int]) -> tuple[int, ...]:
+    """Return the tokens of an answer up to the first that stands for an image, that one included.
+
+    The last token of an answer is never an input of what is judged.
+    """
+    first = next((place for place, token in enumerate(ids) if token in media), len(ids))
+    return ids[: first + 1]
 
 
 def gaps_of(distribution: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
