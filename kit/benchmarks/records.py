@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from kit.benchmarks.left_out import LeftOut
 from kit.errors import DataError
 
 # The answers to a question about presence, and POPE's three kinds of such questions.
@@ -99,7 +100,8 @@ class Benchmark:
 
     `finetune` are the records of the vanilla model (D^r and D^f). `rehearsal` is general knowledge
     that may be mixed into fine-tuning; it is disjoint from all evaluated records. `notes` state
-    what was left out of the published files, and how much.
+    what was left out of the published files, and how much. `left_out` are the odd rows among that,
+    by table and kind; a result states them.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Benchmark:
     splits: Mapping[str, Split]
     rehearsal: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def by_id(records: Iterable[Record]) -> dict[str, Record]:

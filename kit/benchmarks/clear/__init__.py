@@ -7,10 +7,13 @@ records of the forgotten people that the vanilla model was trained on. Retain is
 `retain_perturbed`, because only its rows have perturbations; they are separate records. If it is
 missing, Retain is measured on the retain rows.
 
-Left out are: duplicate rows (`clear.tables`), the name question of a row without a name (one person
-is published without a name), candidates that equal the answer, the truth ratio of a row without
-perturbations, and rows of `full` that are on neither side of the split (published counts are off by
-a few). If more than one row in a hundred would be left out, the data is refused instead.
+Left out are: odd rows, which are counted (`kit.benchmarks.left_out`), duplicate rows
+(`clear.tables`), the name question of a row without a name (one person is published without a
+name), candidates that equal the answer, the truth ratio of a row without perturbations, and rows of
+`full` that are on neither side of the split (published counts are off by a few).
+
+A person may be spelt in several ways within one side: the first spelling counts, and a note says
+so. In different spellings on both sides, the split is refused (`kit.benchmarks.identity`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,8 +39,9 @@ from kit.benchmarks.clear.records import (
     matched_alternatives,
     text_records,
 )
-from kit.benchmarks.clear.split import Side, check_kept, read_split
-from kit.benchmarks.clear.tables import TEXT, Row, has_config, image_rows, read_config
+from kit.benchmarks.clear.split import Halves, Side, check_kept, read_split
+from kit.benchmarks.clear.tables import Row, has_config, image_rows, read_config, respelt, usable
+from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
@@ -70,14 +74,15 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         ManifestError: no split of this size is published, or rehearsal is requested and the source
             has no general records.
     """
-    place = places[SOURCE]
-    forgotten, kept = read_split(place, manifest.split.forget_percent)
-    general = _rehearsal(place) if manifest.finetune.rehearsal else []
-    others = matched_alternatives(place, f"{forgotten.config}_perturbed", forgotten.images)
+    place, odd = places[SOURCE], OddRows()
+    halves = read_split(place, manifest.split.forget_percent, odd)
+    forgotten, kept = halves.forget, halves.retain
+    general = _rehearsal(place, odd) if manifest.finetune.rehearsal else []
+    others = matched_alternatives(place, f"{forgotten.config}_perturbed", forgotten.images, odd)
     forget_seen, forget_read = image_records(forgotten.images, others), _text_records(forgotten)
     retain_seen, retain_read = image_records(kept.images), _text_records(kept)
-    perturbed = _perturbed_retain(place, forgotten, kept)
-    faces, world = real_faces(place), real_world(place)
+    perturbed = _perturbed_retain(place, halves, odd)
+    faces, world = real_faces(place, odd), real_world(place, odd)
     forget, retain = [*forget_seen, *forget_read], [*retain_seen, *retain_read]
     columns = {
         **_by_part(Column.EFFICACY, forget),
@@ -93,7 +98,13 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     }
     records = by_id([*forget, *retain, *perturbed, *faces, *world, *general])
     return Benchmark(
-        manifest.benchmark.loader, records, _ids([*forget, *retain]), splits, _ids(general)
+        manifest.benchmark.loader,
+        records,
+        _ids([*forget, *retain]),
+        splits,
+        _ids(general),
+        halves.notes,
+        odd.left_out(),
     )
 
 
@@ -101,17 +112,17 @@ def _text_records(side: Side) -> list[Record]:
     return text_records(side.texts, side.names)
 
 
-def _perturbed_retain(place: Place, forget: Side, retain: Side) -> list[Record]:
+def _perturbed_retain(place: Place, halves: Halves, odd: OddRows) -> list[Record]:
     """Return the image records of retain_perturbed; [] if the source does not have it."""
     if not has_config(place, RETAIN_PERTURBED):
         return []
-    rows = image_rows(place, RETAIN_PERTURBED, PERTURBED)
-    check_kept(rows, forget, retain)
+    rows = image_rows(place, RETAIN_PERTURBED, odd, PERTURBED)
+    check_kept(rows, halves.forget, halves.retain)
     found: dict[int, Alternatives] = {row.number: alternatives_of(row) for row in rows}
-    return image_records(rows, found)
+    return image_records(respelt(rows, halves.spelling), found)
 
 
-def _rehearsal(place: Place) -> list[Record]:
+def _rehearsal(place: Place, odd: OddRows) -> list[Record]:
     """Return general records: a caption and a name of each image row that has them, and answers."""
     if not has_config(place, GENERAL):
         raise ManifestError(
@@ -119,8 +130,15 @@ def _rehearsal(place: Place) -> list[Record]:
             expected="0: the published CLEAR has no general records",
             remedy="set finetune.rehearsal = 0",
         )
-    needed = dict.fromkeys(("caption", "name", "question", "answer"), TEXT)
-    rows = read_config(place, GENERAL, {"image": None, **needed})
+    columns = ("caption", "name", "question", "answer")
+
+    def check(row: Row) -> None:
+        for column in columns:
+            row.text_or_empty(column)
+        if row.text_or_empty("question"):
+            row.text("answer")
+
+    rows = usable(read_config(place, GENERAL, ("image", *columns)), odd, check)
     seen = [row for row in rows if row.image is not None and row.text_or_empty("caption")]
     asked = [row for row in rows if row.text_or_empty("question")]
     return [*image_records(seen), *_general_answers(asked)]

@@ -1,48 +1,55 @@
 """CLEAR's two real-world sets: faces of known people, and questions about photographs.
 
-The type of the published column `options` could not be verified. Accepted are a list of texts and a
-mapping of letters to texts, either of them also as a string (JSON or a Python literal). Anything
-else is refused.
+The published `real_faces` has no column `question`: the released code asks all faces one question.
+The kit asks its own name question, the one by which all names are learnt and measured. (Code of
+other papers asks "What is the name of the person in the image?".) A question in the table wins.
+
+`options` may be a list of texts or a mapping of letters to texts, either of them also as a string
+(JSON or a Python literal). They may or may not hold the right answer. Other rows are left out.
 """
 
 import ast
-import json
 from typing import TypeGuard
 
-from kit.benchmarks.clear.records import same_words, without
-from kit.benchmarks.clear.tables import REMEDY, TEXT, Row, read_config
+from kit.benchmarks.cells import is_missing, read_json
+from kit.benchmarks.clear.records import NAME_QUESTION, without
+from kit.benchmarks.clear.tables import Row, read_config, require_image, same_words, usable
+from kit.benchmarks.identity import identity, one_spelling
+from kit.benchmarks.left_out import OddRows
+from kit.benchmarks.options import letter_of, right_letter
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
-from kit.errors import DataError
 
 FACES, WORLD = "real_faces", "real_world"
 
 
-def real_faces(place: Place) -> list[Record]:
+def real_faces(place: Place, odd: OddRows) -> list[Record]:
     """Return one record per real face. The question asks for the name; other options are wrong.
 
     Raises:
-        DataError: the configuration, an image or an answer is missing, or options are malformed.
+        DataError: the configuration or a column is missing, or too many rows are odd.
     """
+    rows = _asked(place, FACES, odd)
+    spelling = one_spelling(answer for _, answer, _ in rows)
     return [
         Record(
             f"{FACES}/{row.number}#person",
             Concept.PERSON,
-            row.text("question"),
-            answer,
+            row.text_or_empty("question") or NAME_QUESTION,
+            spelling.get(identity(answer), answer),
             row.image,
-            answer,
+            spelling.get(identity(answer), answer),
             candidates=others,
         )
-        for row, answer, others in _asked(place, FACES)
+        for row, answer, others in rows
     ]
 
 
-def real_world(place: Place) -> list[Record]:
+def real_world(place: Place, odd: OddRows) -> list[Record]:
     """Return one record per question about the real world.
 
     Raises:
-        DataError: a row is missing its image or answer, or its options are malformed.
+        DataError: the configuration or a column is missing, or too many rows are odd.
     """
     return [
         Record(
@@ -53,25 +60,26 @@ def real_world(place: Place) -> list[Record]:
             row.image,
             candidates=others,
         )
-        for row, answer, others in _asked(place, WORLD)
+        for row, answer, others in _asked(place, WORLD, odd)
     ]
 
 
-def _asked(place: Place, config: str) -> list[tuple[Row, str, tuple[str, ...]]]:
+def _asked(place: Place, config: str, odd: OddRows) -> list[tuple[Row, str, tuple[str, ...]]]:
     """Return (row, answer, wrong options) of a configuration."""
-    needed = {"image": None, "question": TEXT, "answer": TEXT, "options": None}
-    asked = []
-    for row in read_config(place, config, needed):
-        if row.image is None:
-            raise DataError(
-                f"{row.where}, column 'image' is empty", expected="an image", remedy=REMEDY
-            )
+    question = ("question",) if config == WORLD else ()
+    rows = read_config(place, config, ("image", *question, "answer", "options"))
+    found: dict[int, tuple[str, tuple[str, ...]]] = {}
+
+    def check(row: Row) -> None:
+        require_image(row)
+        row.text("question") if question else row.text_or_empty("question")
         answer, options = resolve(row.text("answer"), row.cells.get("options"), row)
         others = without(options, answer)
         if not others:
-            raise row.error("options", "at least one option besides the answer")
-        asked.append((row, answer, others))
-    return asked
+            raise row.odd("options", "has no wrong option", "an option besides the answer")
+        found[row.number] = answer, others
+
+    return [(row, *found[row.number]) for row in usable(rows, odd, check)]
 
 
 def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...]]:
@@ -80,21 +88,27 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
     If the answer is a letter of a mapping, the option of that letter is the answer.
 
     Raises:
-        DataError: the options have an unknown form, or the answer is a letter that they lack.
+        OddCell: the options have an unknown form or one letter twice, or the answer is a letter
+            that they lack.
     """
     given = _decoded(options)
     # A parquet struct has all keys of the column; some of them are null.
-    cells = [c for c in given.values() if c is not None] if isinstance(given, dict) else given
+    cells = [c for c in given.values() if not _is_null(c)] if isinstance(given, dict) else given
     texts = tuple(c.strip() for c in cells if _is_text(c)) if isinstance(cells, list) else ()
     if not isinstance(cells, list) or not cells or len(texts) < len(cells):
         expected = "a list of texts, a mapping of letters to texts, or one of them as a string"
-        raise row.error("options", expected)
+        raise row.odd("options", "is neither a list nor a mapping of texts", expected)
     if same_words(answer) in {same_words(text) for text in texts}:
         return answer, texts
-    if isinstance(given, dict) and _is_text(option := given.get(answer)):
-        return option.strip(), texts
+    if isinstance(given, dict):
+        lettered = {letter_of(str(k)): c.strip() for k, c in given.items() if _is_text(c)}
+        if len(lettered) < len(texts):
+            raise row.odd("options", "has a letter twice", "one option for each letter")
+        if letter := right_letter(answer, lettered):
+            return lettered[letter], texts
     if len(answer) == 1 and answer.isalpha():
-        raise row.error("options", f"an option with the letter '{answer}', which is the answer")
+        expected = f"an option with the letter '{answer}', which is the answer"
+        raise row.odd("options", "lacks the letter of the answer", expected)
     return answer, texts
 
 
@@ -102,7 +116,7 @@ def _decoded(options: object) -> object:
     """Return the value of options that are written as a string; other options unchanged."""
     if not isinstance(options, str):
         return options
-    for read in (json.loads, ast.literal_eval):
+    for read in (read_json, _literal):
         try:
             value: object = read(options)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -111,5 +125,18 @@ def _decoded(options: object) -> object:
     return None
 
 
+def _literal(text: str) -> object:
+    """Return the value of a Python literal; a mapping with a key twice is none."""
+    tree = ast.parse(text.strip(), mode="eval").body
+    value: object = ast.literal_eval(tree)
+    if isinstance(tree, ast.Dict) and isinstance(value, dict) and len(value) < len(tree.keys):
+        raise ValueError("a key occurs twice")
+    return value
+
+
+def _is_null(value: object) -> bool:
+    return value is None or (isinstance(value, float) and is_missing(value))
+
+
 def _is_text(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and not is_missing(value)

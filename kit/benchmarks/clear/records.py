@@ -9,10 +9,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.benchmarks.clear.tables import TEXT, TEXTS, Row, few, image_rows
+from kit.benchmarks.clear.tables import Row, author, image_rows, longest_first, same_words
+from kit.benchmarks.identity import identity
+from kit.benchmarks.left_out import OddRows, few
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
-from kit.benchmarks.words import contains_phrase, words
 from kit.errors import DataError
 from kit.streams import stream
 
@@ -26,7 +27,7 @@ CAPTION_QUESTIONS = (
 # Also the kit's own. The released prefix "The name of the person on the image is " is text to
 # continue, but a chat model answers questions.
 NAME_QUESTION = "Who is this person?"
-PERTURBED = {"paraphrased_caption": TEXT, "perturbed_captions": TEXTS, "perturbed_names": TEXTS}
+PERTURBED = ("paraphrased_caption", "perturbed_captions", "perturbed_names")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def image_records(
     records = []
     for row in rows:
         key, caption = f"clear/{row.config}/{row.number}", row.text("caption")
-        name, others = row.text_or_empty("name"), (alternatives or {}).get(row.number)
+        name, others = row.name, (alternatives or {}).get(row.number)
         others = others or Alternatives()
         records.append(
             Record(
@@ -97,7 +98,7 @@ def text_records(rows: Iterable[Row], names: Iterable[str]) -> list[Record]:
     Args:
         names: the people that these rows may be about.
     """
-    known = sorted(set(names), key=lambda name: (-len(name), name))
+    known = longest_first(names)
     return [
         Record(
             f"clear/{row.config}/{row.number}#qa",
@@ -110,19 +111,6 @@ def text_records(rows: Iterable[Row], names: Iterable[str]) -> list[Record]:
     ]
 
 
-def author(row: Row, known: Sequence[str]) -> str:
-    """Return the person that a text row is about; "" if unknown: the row is its own cluster.
-
-    This is the column `name` if the table has it, otherwise the first of the `known` names (longest
-    first) whose words occur in the question or the answer.
-    """
-    if name := row.text_or_empty("name"):
-        return name
-    texts = row.text("question"), row.text("answer")
-    found = (name for name in known if any(contains_phrase(text, name) for text in texts))
-    return next(found, "")
-
-
 def alternatives_of(row: Row) -> Alternatives:
     """Return the paraphrase and the perturbations of a row of a perturbed configuration."""
     return Alternatives(
@@ -132,41 +120,47 @@ def alternatives_of(row: Row) -> Alternatives:
     )
 
 
-def matched_alternatives(place: Place, config: str, rows: Sequence[Row]) -> dict[int, Alternatives]:
+def matched_alternatives(
+    place: Place, config: str, rows: Sequence[Row], odd: OddRows
+) -> dict[int, Alternatives]:
     """Return {row number: alternatives} of `rows`, from a perturbed configuration.
 
-    Rows with the same name and caption match; duplicates match in their order.
+    Rows with the same name and caption match, in every spelling; duplicates match in their order.
+    A perturbed row that matches none is left out.
 
     Raises:
-        DataError: a perturbed row matches none of `rows`, or more than one in a hundred (and more
-            than one) of `rows` have no perturbed row.
+        DataError: too many perturbed rows are odd or match none of `rows`, or more than one in a
+            hundred (and more than one) of `rows` have no perturbed row.
     """
-    waiting: dict[tuple[str, str], deque[Row]] = defaultdict(deque)
-    perturbed = image_rows(place, config, PERTURBED)
+    waiting: dict[tuple[object, ...], deque[Row]] = defaultdict(deque)
+    perturbed = image_rows(place, config, odd, PERTURBED)
     for row in perturbed:
-        waiting[row.text_or_empty("name"), row.text("caption")].append(row)
+        waiting[_partner_key(row)].append(row)
     found: dict[int, Alternatives] = {}
     for row in rows:
-        if partners := waiting[row.text_or_empty("name"), row.text("caption")]:
+        if partners := waiting[_partner_key(row)]:
             found[row.number] = alternatives_of(partners.popleft())
     unmatched = [row for partners in waiting.values() for row in partners]
     missing = len(rows) - len(found)
-    if unmatched or not few(missing, len(rows)):
+    if not (few(len(unmatched), len(perturbed)) and few(missing, len(rows))):
         first = unmatched[0].where if unmatched else "none"
         raise DataError(
             f"'{config}' does not match '{rows[0].config}'",
             expected=f"each of the {len(perturbed)} perturbed rows to have the name and caption of "
-            f"one of the {len(rows)} rows, and (nearly) each of these to have a perturbed row",
+            f"one of the {len(rows)} rows, and each of these to have a perturbed row, with one "
+            "exception or one in a hundred",
             found=f"{len(unmatched)} perturbed rows without a match (first: {first}), {missing} "
             "rows without a perturbed row",
             remedy="fetch both configurations from the same revision",
         )
+    for row in unmatched:
+        kind = f"no row of '{rows[0].config}' has its name and caption"
+        odd.leave_out(config, kind, row.where)
     return found
 
 
-def same_words(text: str) -> tuple[str, ...]:
-    """Return a key that is equal for texts that differ only in case and punctuation."""
-    return words(text) or (text.strip(),)
+def _partner_key(row: Row) -> tuple[object, ...]:
+    return identity(row.name), same_words(row.text("caption"))
 
 
 def without(texts: Iterable[str], answer: str) -> tuple[str, ...]:

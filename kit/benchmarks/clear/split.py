@@ -1,9 +1,11 @@
 """The two sides of a published split, and the check that nothing leaks from one to the other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kit.benchmarks.clear.tables import Row, few, image_key, image_rows, text_key, text_rows
+from kit.benchmarks.clear.tables import Row, image_rows, respelt, same_words, text_rows
+from kit.benchmarks.identity import in_both, merged, not_in, one_spelling
+from kit.benchmarks.left_out import OddRows, few
 from kit.benchmarks.parquet import Place
 from kit.errors import DataError, ManifestError
 
@@ -21,13 +23,28 @@ class Side:
     texts: tuple[Row, ...]
 
     @property
-    def names(self) -> frozenset[str]:
-        """The people that the image rows name."""
-        return frozenset(row.text_or_empty("name") for row in self.images) - {""}
+    def names(self) -> tuple[str, ...]:
+        """The people that the image rows name, each spelling once."""
+        return tuple(dict.fromkeys(row.name for row in self.images if row.name))
 
 
-def read_split(place: Place, percent: int) -> tuple[Side, Side]:
-    """Return (forget, retain) of the published split that forgets `percent` % of the people.
+@dataclass(frozen=True)
+class Halves:
+    """The two sides of a split, with one spelling for each person.
+
+    `spelling` is {identity: spelling}. `notes` say which names were spelt in several ways.
+    """
+
+    forget: Side
+    retain: Side
+    spelling: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
+    """Return the published split that forgets `percent` % of the people.
+
+    Several spellings of a person within one side become the first one.
 
     Raises:
         ManifestError: no such split is published.
@@ -40,38 +57,53 @@ def read_split(place: Place, percent: int) -> tuple[Side, Side]:
             found=percent,
             remedy="set split.forget_percent to one of these",
         )
-    forget, retain = (read_side(place, config) for config in SPLITS[percent])
-    check_split(forget, retain, read_side(place, FULL))
-    return forget, retain
+    forget, retain = (read_side(place, config, odd) for config in SPLITS[percent])
+    for side in (forget, retain):
+        odd.require_everybody(side.config, side.names)
+    check_split(forget, retain, read_side(place, FULL, odd))
+    names = (*forget.names, *retain.names)
+    spelling = one_spelling(names)
+    forget, retain = (
+        replace(side, images=respelt(side.images, spelling), texts=respelt(side.texts, spelling))
+        for side in (forget, retain)
+    )
+    return Halves(forget, retain, spelling, merged(names))
 
 
-def read_side(place: Place, config: str) -> Side:
+def read_side(place: Place, config: str, odd: OddRows) -> Side:
     """Return a configuration and its `+tofu` companion.
 
     Raises:
         DataError: one of the two is missing or malformed.
     """
-    images, texts = image_rows(place, config), text_rows(place, f"{config}+tofu")
-    return Side(config, tuple(images), tuple(texts))
+    images = tuple(image_rows(place, config, odd))
+    names = {row.name for row in images} - {""}
+    return Side(config, images, tuple(text_rows(place, f"{config}+tofu", odd, names)))
 
 
 def check_split(forget: Side, retain: Side, full: Side) -> None:
     """Check that the two sides are disjoint and together make up `full`.
+
+    People and texts are compared in every spelling (`kit.benchmarks.identity`).
 
     Raises:
         DataError: they share a person, an image with its caption, or a question with its answer;
             a forgotten person is not in `full`; more than one row in a hundred of `full` has no
             name; or their row counts do not (nearly) add up to that of `full`.
     """
-    _refuse(forget.names & retain.names, f"people in both '{forget.config}' and '{retain.config}'")
-    for what, kind, key in (("images", "images", image_key), ("text rows", "texts", text_key)):
+    _refuse(
+        in_both(forget.names, retain.names),
+        f"people in both '{forget.config}' and '{retain.config}'",
+    )
+    for what, kind, key in (("images", "images", _image_key), ("text rows", "texts", _text_key)):
         seen = {key(row): row for row in getattr(retain, kind)}
         shared = [row.where for row in getattr(forget, kind) if key(row) in seen]
         _refuse(shared, f"{what} of '{forget.config}' that are also in '{retain.config}'")
     _refuse(
-        forget.names - full.names, f"people of '{forget.config}' who are not in '{full.config}'"
+        not_in(forget.names, full.names),
+        f"people of '{forget.config}' who are not in '{full.config}'",
     )
-    nameless = [row.where for row in full.images if not row.text_or_empty("name")]
+    nameless = [row.where for row in full.images if not row.name]
     if not few(len(nameless), len(full.images)):
         _refuse(nameless, f"rows of '{full.config}' without a name, more than one in a hundred")
     for what, kind in (("image", "images"), ("text", "texts")):
@@ -92,10 +124,21 @@ def check_kept(rows: list[Row], forget: Side, retain: Side) -> None:
     Raises:
         DataError: a row names a forgotten person, or a person who is not on the retain side.
     """
-    found = {row.text_or_empty("name") for row in rows} - {""}
+    found = [row.name for row in rows]
     config = rows[0].config
-    _refuse(found & forget.names, f"people of '{forget.config}' in '{config}'")
-    _refuse(found - retain.names, f"people of '{config}' who are not in '{retain.config}'")
+    _refuse(in_both(forget.names, found), f"people of '{forget.config}' in '{config}'")
+    _refuse(
+        not_in(found, retain.names),
+        f"people of '{config}' who are not in '{retain.config}'",
+    )
+
+
+def _image_key(row: Row) -> tuple[object, ...]:
+    return row.image, same_words(row.text("caption"))
+
+
+def _text_key(row: Row) -> tuple[object, ...]:
+    return same_words(row.text("question")), same_words(row.text("answer"))
 
 
 def _refuse(found: Iterable[str], what: str) -> None:

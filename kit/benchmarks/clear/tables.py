@@ -1,23 +1,21 @@
-"""CLEAR's published tables as checked rows: configurations, cells, and duplicate rows.
+"""CLEAR's published tables as checked rows: configurations, cells, odd rows and duplicate rows.
 
-A cell that cannot be read is an error that names its file, row and column; nothing is repaired.
+A row with a cell that cannot be read is left out (`kit.benchmarks.left_out`); nothing is repaired.
 Some rows are published twice; the first one is kept. An image row is a duplicate if an earlier row
 of its configuration has the same image and caption, a text row if an earlier one has the same
 question and answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
+from kit.benchmarks import cells
+from kit.benchmarks.identity import identity
+from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
 from kit.benchmarks.parquet import Place, read_rows
+from kit.benchmarks.words import contains_phrase, words
 from kit.errors import DataError
-
-TEXT = pa.string()
-TEXTS = pa.list_(pa.string())
-REMEDY = "compare the table with the pinned revision; report rows that are wrong there"
 
 
 @dataclass(frozen=True)
@@ -34,50 +32,47 @@ class Row:
     image: Path | None
     cells: Mapping[str, object]
 
+    @property
+    def name(self) -> str:
+        """The person whom the row names; "" if it names nobody, or in a cell that is no text."""
+        try:
+            return self.text_or_empty("name")
+        except OddCell:
+            return ""
+
     def text(self, column: str) -> str:
-        """Return a cell's text without surrounding white space.
+        """Return a cell's text without surrounding blanks.
 
         Raises:
-            DataError: it is null, empty or not a text.
+            OddCell: it is empty or not a text.
         """
-        if found := self.text_or_empty(column):
-            return found
-        raise self.error(column, "a non-empty text")
+        return cells.text(self.cells.get(column), self.where, f"column '{column}'")
 
     def text_or_empty(self, column: str) -> str:
-        """Return a cell's text; "" if it is null or empty, or if the column does not exist.
+        """Return a cell's text; "" if it is empty, or if the column does not exist.
 
         Raises:
-            DataError: it is not a text.
+            OddCell: it is not a text.
         """
-        value = self.cells.get(column)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise self.error(column, "a text")
-        return value.strip()
+        return cells.text_or_empty(self.cells.get(column), self.where, f"column '{column}'")
 
     def texts(self, column: str) -> tuple[str, ...]:
         """Return a cell's list of texts.
 
         Raises:
-            DataError: it is null or empty, or one of its texts is empty.
+            OddCell: it is empty or not a list, or one of its items is empty or not a text.
         """
         value = self.cells.get(column)
         if not isinstance(value, list) or not value:
-            raise self.error(column, "a non-empty list of texts")
-        if not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.error(column, "a list of non-empty texts")
-        return tuple(item.strip() for item in value)
+            raise self.odd(column, "is no list of texts", "a non-empty list of texts")
+        field = f"column '{column}', an item"
+        return tuple(cells.text(item, self.where, field) for item in value)
 
-    def error(self, column: str, expected: str) -> DataError:
+    def odd(self, column: str, problem: str, expected: str) -> OddCell:
         """Return the error for a cell with an unexpected value."""
-        found = repr(self.cells.get(column))[:120]
-        return DataError(
-            f"{self.where}, column '{column}' cannot be used",
-            expected=expected,
-            found=found,
-            remedy=REMEDY,
+        found = self.cells.get(column)
+        return OddCell(
+            self.where, f"column '{column}'", problem, expected=expected, found=found
         )
 
 
@@ -86,7 +81,7 @@ def has_config(place: Place, config: str) -> bool:
     return any(path.parent.name == config for path in place.path.rglob("*.parquet"))
 
 
-def read_config(place: Place, config: str, needed: dict[str, pa.DataType | None]) -> list[Row]:
+def read_config(place: Place, config: str, needed: Iterable[str]) -> list[Row]:
     """Return all rows of a configuration, in published order.
 
     Raises:
@@ -94,54 +89,130 @@ def read_config(place: Place, config: str, needed: dict[str, pa.DataType | None]
     """
     rows: list[Row] = []
     for table in place.tables(config):
-        for index, cells in enumerate(read_rows(table, needed)):
+        for index, found in enumerate(read_rows(table, dict.fromkeys(needed))):
             where = f"{config}/{table.name}, row {index}"
-            rows.append(Row(config, len(rows), where, place.image(table, "image", index), cells))
+            rows.append(Row(config, len(rows), where, place.image(table, "image", index), found))
     return rows
 
 
-def image_rows(
-    place: Place, config: str, more: Mapping[str, pa.DataType] | None = None
+def usable(
+    rows: Sequence[Row],
+    odd: OddRows,
+    check: Callable[[Row], object],
+    person: Callable[[Row], str] = lambda row: row.name,
 ) -> list[Row]:
-    """Return the rows of an image configuration, without duplicates.
+    """Return the rows that `check` accepts; the others are left out and counted.
 
     Args:
-        more: required columns besides image, caption and name, with their types.
+        rows: of one configuration.
+        check: raises OddCell for a row that cannot be used.
+        person: says whom an odd row is about.
 
     Raises:
-        DataError: a row has no image or no caption.
+        DataError: too many are odd.
     """
-    needed = {"image": None, "caption": TEXT, "name": TEXT, **(more or {})}
-    rows = read_config(place, config, needed)
+    kept = []
     for row in rows:
-        if row.image is None:
-            raise DataError(
-                f"{row.where}, column 'image' is empty",
-                expected="an image in every row of this configuration",
-                remedy=REMEDY,
-            )
-    return _once(rows, image_key)  # reads every caption
+        try:
+            check(row)
+        except OddCell as error:
+            odd.leave_out(row.config, error.kind, row.where, person=person(row))
+        else:
+            kept.append(row)
+    if rows:
+        odd.require_few(rows[0].config, len(rows))
+    return kept
 
 
-def text_rows(place: Place, config: str) -> list[Row]:
+def require_image(row: Row) -> None:
+    """Check that a row has an image.
+
+    Raises:
+        OddCell: it has none.
+    """
+    if row.image is None:
+        expected = "an image in every row of this configuration"
+        raise OddCell(row.where, "column 'image'", "is empty", expected=expected, found=None)
+
+
+def image_rows(place: Place, config: str, odd: OddRows, more: Sequence[str] = ()) -> list[Row]:
+    """Return the rows of an image configuration, without odd rows and duplicates.
+
+    Args:
+        more: required columns besides image, caption and name. One with a plural name holds lists.
+
+    Raises:
+        DataError: a column is missing, or too many rows are odd.
+    """
+    rows = read_config(place, config, ("image", "caption", "name", *more))
+
+    def check(row: Row) -> None:
+        require_image(row)
+        row.text("caption")
+        row.text_or_empty("name")
+        for column in more:
+            row.texts(column) if column.endswith("s") else row.text(column)
+
+    return _once(usable(rows, odd, check), image_key)
+
+
+def text_rows(place: Place, config: str, odd: OddRows, names: Iterable[str]) -> list[Row]:
     """Return the rows of a `+tofu` configuration without an image: questions and answers.
 
     Its image rows repeat those of the image configuration, which also names the people; they are
     read from there.
 
+    Args:
+        names: the people that these rows may be about.
+
     Raises:
-        DataError: there are no such rows, or one has no question or no answer.
+        DataError: there are no such rows, too many are odd, or all about one person are.
     """
-    needed = {"image": None, "question": TEXT, "answer": TEXT}
-    rows = [row for row in read_config(place, config, needed) if row.image is None]
-    if not rows:
+    rows = read_config(place, config, ("image", "question", "answer"))
+    asked = [row for row in rows if row.image is None]
+    if not asked:
         raise DataError(
             f"the configuration '{config}' has no text row",
             expected="rows whose image is null",
             found="an image in every row",
             remedy=REMEDY,
         )
-    return _once(rows, text_key)
+    known = longest_first(names)
+    kept = usable(asked, odd, text_key, lambda row: author(row, known))
+    odd.require_everybody(config, {author(row, known) for row in kept})
+    return _once(kept, text_key)
+
+
+def longest_first(names: Iterable[str]) -> list[str]:
+    """Return distinct names for `author`: Dee Delta before Dee."""
+    return sorted(set(names), key=lambda name: (-len(name), name))
+
+
+def author(row: Row, known: Sequence[str]) -> str:
+    """Return the person that a text row is about; "" if unknown: the row is its own cluster.
+
+    This is the column `name` if the table has it, otherwise the first of the `known` names (longest
+    first) whose words occur in the question or the answer.
+    """
+    if name := row.name:
+        return name
+    texts = [value for value in map(row.cells.get, ("question", "answer")) if isinstance(value, str)]
+    found = (name for name in known if any(contains_phrase(text, name) for text in texts))
+    return next(found, "")
+
+
+def respelt(rows: Iterable[Row], spelling: Mapping[str, str]) -> tuple[Row, ...]:
+    """Return the rows with the one spelling of each name.
+
+    Args:
+        spelling: {identity: spelling}; other names stay.
+    """
+    return tuple(
+        row
+        if (name := spelling.get(identity(row.name), row.name)) == row.name
+        else replace(row, cells={**row.cells, "name": name})
+        for row in rows
+    )
 
 
 def image_key(row: Row) -> tuple[object, ...]:
@@ -154,12 +225,9 @@ def text_key(row: Row) -> tuple[object, ...]:
     return row.text("question"), row.text("answer")
 
 
-def few(count: int, total: int) -> bool:
-    """Say whether so few of `total` rows may be off: one row, or one in a hundred.
-
-    Some published counts are: forget10_perturbed lacks 1 of 379 rows.
-    """
-    return count <= max(1, total // 100)
+def same_words(text: str) -> tuple[str, ...]:
+    """Return a key that is equal for texts that differ only in case and punctuation."""
+    return words(text) or (text.strip(),)
 
 
 def _once(rows: Sequence[Row], key: Callable[[Row], tuple[object, ...]]) -> list[Row]:
