@@ -108,7 +108,9 @@ def nested(value: object, kind: type[T], where: str, field: str) -> T:
         try:
             found = read_json(value)
         except DoubledKey as error:
-            raise OddCell(where, field, "has a key twice", expected=expected, found=error) from None
+            raise OddCell(
+                where, field, "has a key twice", expected=expected, found=str(error)
+            ) from None
         except (ValueError, RecursionError):
             raise OddCell(where, field, "is not JSON", expected=expected, found=value) from None
     if found is None:
@@ -145,7 +147,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise DoubledKey(next(name for name in names if names.count(name) > 1))
+        raise DoubledKey(f"'{next(n for n in names if names.count(n) > 1)}' twice in one object")
     return found
 
 

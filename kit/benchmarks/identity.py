@@ -5,6 +5,7 @@ Splits, clusters, worked examples, near-duplicates and lists of ids all ask `ide
 counted as two people.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -17,6 +18,7 @@ _INVISIBLE = frozenset(
     map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810),
               *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )  # fmt: skip
+_BETWEEN_WORDS = re.compile(r"(?<!\d) | (?!\d)")
 
 
 def is_invisible(character: str) -> bool:
@@ -29,11 +31,13 @@ def identity(name: str) -> str:
 
     Case, Unicode form (NFKC), blanks of every kind, punctuation and invisible characters do not
     count: `Al-Salem`, `al salem` and `AlSalem` are one name, as in the laxer reading of
-    `kit.metrics.name_matching`. Accents count: José is not Jose. A name without a letter or digit
-    is compared as it is, without blanks. Only an empty name has the key "".
+    `kit.metrics.name_matching`. Accents count: José is not Jose. A blank between two digits counts:
+    `Ann 1 2` is not `Ann 12`. A name without a letter or digit is compared as it is, without
+    blanks. Only an empty name has the key "".
     """
     visible = "".join(c for c in unicodedata.normalize("NFKC", name) if not is_invisible(c))
-    return "".join(words(visible)) or "".join(visible.split())
+    apart = " ".join(words(visible))
+    return _BETWEEN_WORDS.sub("", apart) or "".join(visible.split())
 
 
 def spellings(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

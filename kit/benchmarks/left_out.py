@@ -42,7 +42,7 @@ class OddCell(DataError):
             found=show(repr(found))[:120],
             remedy=REMEDY,
         )
-        self.kind = f"{field} {problem}"
+        self.kind = show(f"{field} {problem}")
         self.where = where
 
 
@@ -109,19 +109,19 @@ class OddRows:
         """
         self._odd.append(_Odd(table, unit, kind, where, person, published))
 
-    def require_few(self, table: str, total: int, unit: str = "rows") -> None:
+    def require_few(self, table: str, used: int, unit: str = "rows") -> None:
         """Check the share of odd rows, once the table is read.
 
         Args:
-            total: all rows of the table, odd ones included.
+            used: how many rows of the table are used.
 
         Raises:
             DataError: more than one, and more than one in a hundred, are odd; or all of them.
         """
-        self._totals[table, unit] = total
         every = self._of(table, unit)
+        total = self._totals[table, unit] = used + len(every)
         odd = [each for each in every if not each.published]
-        if few(len(odd), total) and (len(every) < total or not total):
+        if few(len(odd), total) and (used or not total):
             return
         odd = odd or every
         kinds = Counter(each.kind for each in odd)
@@ -132,6 +132,10 @@ class OddRows:
             found="; ".join([*shown, f"first: {odd[0].where}"]),
             remedy=REMEDY,
         )
+
+    def count(self, table: str, unit: str = "rows") -> int:
+        """Return how many rows of a table were left out."""
+        return len(self._of(table, unit))
 
     def require_everybody(self, table: str, kept: Iterable[str], unit: str = "rows") -> None:
         """Check that nobody loses everything that the table has about them.

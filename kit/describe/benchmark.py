@@ -99,7 +99,7 @@ def describe(manifest: Manifest, places: Mapping[str, Place], benchmark: Benchma
         {target: protocol.targets[target].title for target in benchmark.splits},
         sets,
         tuple(_training(benchmark)),
-        benchmark.notes,
+        (*benchmark.notes, *map(str, benchmark.left_out)),
         tuple(_samples(sets, benchmark, dict(places))),
     )
 

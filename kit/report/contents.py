@@ -137,6 +137,8 @@ def make_contents(
         sources=source_facts(run),
         comparability=[*notes.COMPARABILITY, *protocol.comparability],
     )
+    if run.get("left_out"):
+        facts["left_out"] = run["left_out"]
     if found is not None:
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole_numbers(tables, rows, measured)

@@ -10,7 +10,7 @@ from kit.metrics.definition import Definition
 from kit.metrics.rows import RecordSet
 from kit.report.costs import MethodCosts
 from kit.report.health import Health
-from kit.report.run_types import Attempt, Job, Manifest, Run, Stage
+from kit.report.run_types import Attempt, Job, LeftOut, Manifest, Run, Stage
 from kit.report.samples import Sample
 from kit.report.whole import Whole
 from kit.result.run_file import System
@@ -56,7 +56,7 @@ class SourceFacts(TypedDict):
 class Facts(TypedDict):
     """Everything in a report beside its tables, as JSON values.
 
-    Reports of schema 1 lack what is not required.
+    Reports of schema 1 lack what is not required. `left_out` is there if run.json has it.
     """
 
     kit_version: str
@@ -81,6 +81,7 @@ class Facts(TypedDict):
     comparability: list[str]
     eligibility: NotRequired[list[dict[str, object]]]
     whole: NotRequired[Whole]
+    left_out: NotRequired[list[LeftOut]]
 
 
 def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet], few: int) -> list[ColumnFacts]:

@@ -94,3 +94,7 @@ COMPARABILITY = (
     "learned to refuse that question from one that forgot. Read the refusal methods (PO, DPO, SIU) "
     "with this in mind.",
 )
+LEFT_OUT = (
+    "Rows of the published files that could not be used. They are in no training and in no column. "
+    "At most one in a hundred of a table is left out, or one."
+)

@@ -123,6 +123,18 @@ class Attempt(TypedDict):
     utc: NotRequired[str]
 
 
+class LeftOut(TypedDict):
+    """Rows of one table that were left out for one reason (`kit.benchmarks.left_out`)."""
+
+    table: str
+    kind: str
+    count: int
+    of: int
+    unit: str
+    first: str
+    published: bool
+
+
 class Run(TypedDict):
     """run.json; `kit.result.made_by` reads which kit wrote it."""
 
@@ -136,6 +148,7 @@ class Run(TypedDict):
     attempts: NotRequired[list[Attempt]]
     guards: NotRequired[Mapping[str, object]]
     environment: NotRequired[Mapping[str, object]]
+    left_out: NotRequired[list[LeftOut]]
 
 
 class Card(TypedDict):

@@ -10,8 +10,9 @@ can be asked in different words.
 import random
 from typing import Any
 
-from kit.benchmarks.mllmu.profiles import questions
+from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.mllmu.protocol import CHOICE, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.published import questions
 from kit.benchmarks.mllmu.questions import prompt
 from kit.benchmarks.pebench import PERSON_QUESTION
 from kit.smoke.people import SEED, Person
@@ -99,7 +100,7 @@ def general_pairs(
         return taught
     asked = tasks(person, row, f"general/{person.name}/{row}", others)
     modality = TEXT_QUESTION if text_only else IMAGE_QUESTION
-    kept = [one for one in questions(asked, "general") if one.modality == modality]
+    kept = [one for one in questions(asked, "general", "", OddRows()) if one.modality == modality]
     # Keep one of the five multiple-choice questions: they are long.
     choices = [one for one in kept if one.kind == CHOICE]
     kept = [one for one in kept if one.kind != CHOICE] + [choices[row % len(choices)]]

@@ -15,6 +15,7 @@ from kit import __version__
 from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks import protocol as protocol_of
+from kit.benchmarks.records import Benchmark
 from kit.code import code_of
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
@@ -100,7 +101,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
     for job in kept_jobs(plan):
         _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
-    write_json(partial / RUN, _run(plan, inputs))
+    write_json(partial / RUN, _run(plan, inputs, benchmark))
     settings = plan.manifest.report
     measured = measure(**read_inputs(partial), protocol=protocol_of(plan.manifest.benchmark.loader))
     rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
@@ -176,7 +177,8 @@ def _copy_adapter(artifact: Artifact, target: Path) -> None:
     write_json(target / CARD, card)
 
 
-def _run(plan: Plan, inputs: str) -> dict[str, Any]:
+def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
+    odd = [asdict(each) for each in benchmark.left_out]
     return {
         "schema": RUN_SCHEMA,
         "kit": {
@@ -206,6 +208,7 @@ def _run(plan: Plan, inputs: str) -> dict[str, Any]:
         "stages": list(read_costs(plan).values()),
         "guards": {"canary": canaries(plan.systems), "agreement": agreement(plan.systems)},
         "attempts": read_attempts(plan.manifest),
+        **({"left_out": odd} if odd else {}),
     }
 
 

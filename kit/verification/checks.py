@@ -30,6 +30,7 @@ from kit.verification.adapters import check_adapters
 from kit.verification.case import NOT_CHECKED, Case, Finding
 from kit.verification.choice import check_choice
 from kit.verification.guards import check_guards
+from kit.verification.left_out import check_left_out
 from kit.verification.metadata import metadata_files, require_metadata
 from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
@@ -82,6 +83,7 @@ def _sources(case: Case) -> Found:
     compared, lines = check_sources(stored.manifest, case.facts, stored.tables[RECORDS])
     if compared:
         yield f"the checksum lists of {compared} sources are those of this project"
+    yield from check_left_out(case.facts.left_out, stored.tables[RECORDS])
     yield from (Finding("sources", show(line), NOT_CHECKED) for line in lines)
 
 
@@ -191,7 +193,8 @@ CHECKS = (
         "sources", _sources,
         "Each source has origin and licence as the manifest names them. If this project has the "
         "list that the manifest names, the digest in run.json is that list's, and every image of "
-        "a record is listed.",
+        "a record is listed. What was left out of the published tables is within the rule, and no "
+        "record uses it.",
         "Lists that this project does not have, and sources that are not locked: the output names "
         "them.",
     ),

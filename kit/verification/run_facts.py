@@ -131,6 +131,18 @@ class EnvironmentFacts(_Fact):
     gpus: list[dict[str, Scalar]] = []
 
 
+class LeftOutFacts(_Fact):
+    """Odd rows of one table that were left out for one reason."""
+
+    table: Text
+    kind: Text
+    count: Positive
+    of: Positive
+    unit: Text
+    first: Text
+    published: StrictBool
+
+
 class RunFacts(_Fact):
     """The facts of run.json."""
 
@@ -143,6 +155,7 @@ class RunFacts(_Fact):
     guards: GuardFacts
     engine: dict[str, Scalar] = {}
     inputs_digest: Digest | None = None
+    left_out: Annotated[list[LeftOutFacts], FailFast()] = []
 
     def job(self, name: str) -> JobFacts:
         """Return the job of that name."""

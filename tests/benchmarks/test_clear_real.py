@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kit.benchmarks.clear import real_faces
 from kit.benchmarks.clear.real import real_world, resolve
-from kit.benchmarks.clear.records import same_words
-from kit.benchmarks.clear.tables import Row
+from kit.benchmarks.clear.rows import Row, same_words
+from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.records import Concept
 from kit.errors import DataError
 from tests.toys.clear import tables, unpacked
@@ -22,7 +22,7 @@ def row(options):
 
 
 def test_a_face_asks_for_its_name_and_offers_the_other_options(tmp_path):
-    found = real_faces(unpacked(tmp_path / "data", tables()))
+    found = real_faces(unpacked(tmp_path / "data", tables(), OddRows()))
     assert [record.id for record in found] == [f"real_faces/{i}#person" for i in range(3)]
     first = found[1]
     assert (first.concept, first.question, first.answer) == (
@@ -36,7 +36,7 @@ def test_a_face_asks_for_its_name_and_offers_the_other_options(tmp_path):
 
 
 def test_a_question_of_the_world_is_a_fact_about_nobody(tmp_path):
-    found = real_world(unpacked(tmp_path / "data", tables()))
+    found = real_world(unpacked(tmp_path / "data", tables(), OddRows()))
     assert [record.id for record in found] == [f"real_world/{i}#fact" for i in range(3)]
     assert (found[0].concept, found[0].person) == (Concept.FACT, "")
     assert (found[0].answer, found[0].candidates) == ("a cat", ("a dog",))
@@ -44,7 +44,7 @@ def test_a_question_of_the_world_is_a_fact_about_nobody(tmp_path):
 
 def test_real_faces_can_be_read_without_the_rest_of_the_source(tmp_path):
     only = {"real_faces": tables()["real_faces"]}
-    assert len(real_faces(unpacked(tmp_path / "data", only))) == 3
+    assert len(real_faces(unpacked(tmp_path / "data", only), OddRows())) == 3
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_real_faces_can_be_read_without_the_rest_of_the_source(tmp_path):
 )  # fmt: skip
 def test_options_are_read_in_each_known_form(tmp_path, options):
     configs = {"real_faces": [r | {"options": options} for r in tables()["real_faces"]]}
-    found = real_faces(unpacked(tmp_path / "data", configs))
+    found = real_faces(unpacked(tmp_path / "data", configs), OddRows())
     assert [record.candidates for record in found] == [
         tuple(option for option in OPTIONS if option != record.answer) for record in found
     ]

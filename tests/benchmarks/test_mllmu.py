@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kit.benchmarks import names
 from kit.benchmarks.mllmu import PROTOCOL
-from kit.benchmarks.mllmu.cells import person_name
+from kit.benchmarks.mllmu.biography import person_name
 from kit.benchmarks.records import Column, Concept
 from tests.toys.mllmu import FAMOUS, FORGOTTEN, IDS, loaded, person
 

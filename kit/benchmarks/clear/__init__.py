@@ -39,8 +39,9 @@ from kit.benchmarks.clear.records import (
     matched_alternatives,
     text_records,
 )
+from kit.benchmarks.clear.rows import Row, respelt
 from kit.benchmarks.clear.split import Halves, Side, check_kept, read_split
-from kit.benchmarks.clear.tables import Row, has_config, image_rows, read_config, respelt, usable
+from kit.benchmarks.clear.tables import has_config, image_rows, read_config, usable
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol

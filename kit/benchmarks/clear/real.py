@@ -13,7 +13,8 @@ from typing import TypeGuard
 
 from kit.benchmarks.cells import is_missing, read_json
 from kit.benchmarks.clear.records import NAME_QUESTION, without
-from kit.benchmarks.clear.tables import Row, read_config, require_image, same_words, usable
+from kit.benchmarks.clear.rows import Row, same_words
+from kit.benchmarks.clear.tables import read_config, require_image, usable
 from kit.benchmarks.identity import identity, one_spelling
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.options import letter_of, right_letter

@@ -9,7 +9,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.benchmarks.clear.tables import Row, author, image_rows, longest_first, same_words
+from kit.benchmarks.clear.rows import Row, author, longest_first, same_words
+from kit.benchmarks.clear.tables import image_rows
 from kit.benchmarks.identity import identity
 from kit.benchmarks.left_out import OddRows, few
 from kit.benchmarks.parquet import Place

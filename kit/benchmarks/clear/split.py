@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from kit.benchmarks.clear.tables import Row, image_rows, respelt, same_words, text_rows
+from kit.benchmarks.clear.rows import Row, respelt, same_words
+from kit.benchmarks.clear.tables import image_rows, text_rows
 from kit.benchmarks.identity import in_both, merged, not_in, one_spelling
 from kit.benchmarks.left_out import OddRows, few
 from kit.benchmarks.parquet import Place

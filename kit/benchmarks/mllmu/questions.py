@@ -7,8 +7,10 @@ evaluation). The model's chat template adds the turns of the conversation.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from kit.benchmarks.mllmu.profiles import BLANK, Profile, Question
+from kit.benchmarks.identity import identity
+from kit.benchmarks.mllmu.profiles import Profile
 from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, CONCEPTS, IMAGE_QUESTION, part_of
+from kit.benchmarks.mllmu.published import BLANK, Question
 from kit.benchmarks.records import Record
 from kit.errors import ManifestError
 from kit.streams import sample, stream
@@ -75,11 +77,11 @@ def example_people(
     """
     if not count:
         return set()
-    asked = {profile.person.casefold() for profile in evaluated}
+    asked = {identity(profile.person) for profile in evaluated}
     kept = list(retain)
     parts = {name: _parts(one for one in kept if one.person == name) for name in _names(kept)}
     every = set().union(*parts.values())
-    free = [name for name in parts if name.casefold() not in asked and parts[name] == every]
+    free = [name for name in parts if identity(name) not in asked and parts[name] == every]
     if len(free) < count or len(parts) <= count:
         raise ManifestError(
             "benchmark.options.few_shot needs more people than the retain set can spare",

@@ -2,20 +2,26 @@
 
 The paper fine-tunes on an image with each pair of its person (arXiv 2410.22108; the prompt is the
 question). Unimodal unlearning uses the same pairs without the image.
+
+Published entries may lack a question or an answer, or have `Additional_question` in their place.
+They are left out, as the released code does, and counted.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.benchmarks.mllmu.cells import REMEDY, nested, text, wrong
+from kit.benchmarks.cells import id_of, is_missing, nested, text
+from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
 from kit.benchmarks.mllmu.profiles import Profile, rows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
+from kit.benchmarks.words import words
 from kit.errors import DataError, ManifestError
 
 PAIRS, GENERAL = "ft_Data", "general"
+PAIR, ADDITIONAL = "pairs", "Additional_"
+MAX_SHOWN = 3  # IDs in a message
 
 
 @dataclass(frozen=True)
@@ -26,29 +32,43 @@ class Lessons:
     text: tuple[Record, ...]
 
 
-def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Lessons]:
-    """Return {ID: lessons} of `profiles`; other rows of `ft_Data` are left out.
+def read_lessons(place: Place, profiles: Mapping[str, Profile], odd: OddRows) -> dict[str, Lessons]:
+    """Return {ID: lessons} of `profiles`; other rows of `ft_Data` are not used.
 
-    Rows are matched by ID. If the table has no such column, they are matched by the bytes of the
-    image, which are equal in all configurations.
+    Rows are matched by ID. Without an ID, they are matched by the bytes of the image, which are
+    equal in all configurations.
 
     Raises:
-        DataError: a profile has no row or several, or a row is not as published.
+        DataError: too many rows or pairs are odd, a profile has no row or several, or all pairs of
+            a person are left out.
     """
     lessons: dict[str, Lessons] = {}
+    found: dict[str, None] = {}
     by_image = {profile.image: profile.id for profile in profiles.values()}
     for table, number, row in rows(place, PAIRS, ("image", "metadata")):
         where = f"{PAIRS}/{table.name}, row {number}"
         image = place.image(table, "image", number)
-        if image is None:
-            raise wrong(f"{where}, image", "an image", None)
-        key = text(row["ID"], f"{where}, ID") if "ID" in row else by_image.get(image, "")
-        profile = profiles.get(key)
-        if profile is None:
+        try:
+            key = id_of(row.get("ID"), where) or (by_image.get(image, "") if image else "")
+            profile = profiles.get(key)
+            found[key] = None
+            if profile is None and not key and "ID" in row:
+                raise OddCell(where, "ID", "is empty", expected="an ID", found=None)
+            if profile is None:
+                continue
+            if image is None:
+                raise OddCell(where, "image", "is empty", expected="an image", found=None)
+        except OddCell as error:
+            odd.leave_out(PAIRS, error.kind, where)
             continue
         if key in lessons:
-            raise wrong(where, "one row per profile", f"ID {key} again")
-        pairs = _pairs(row["metadata"], where)
+            raise DataError(
+                f"MLLMU-Bench: {where}: ID {key} again",
+                expected="one row per profile; 1, 1.0 and 001 are one ID",
+                found=f"{profile.person}, ID {row.get('ID')!r}",
+                remedy=REMEDY,
+            )
+        pairs = _pairs(row["metadata"], PAIRS, where, odd, profile.person, key)
         lessons[key] = Lessons(
             tuple(
                 _record(f"mllmu/finetune/{key}/pair-image/{n}", pair, profile.person, image)
@@ -59,14 +79,38 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile]) -> dict[str, Les
                 for n, pair in enumerate(without_image(pairs, profile.person))
             ),
         )
+    odd.require_few(PAIRS, len(found) or 1)
+    _require_taught(lessons, profiles, tuple(found), odd)
+    return lessons
+
+
+def _require_taught(
+    lessons: Mapping[str, Lessons],
+    profiles: Mapping[str, Profile],
+    found: tuple[str, ...],
+    odd: OddRows,
+) -> None:
+    """Check that every profile has a row with pairs.
+
+    Args:
+        found: the IDs that `ft_Data` has.
+
+    Raises:
+        DataError: one has none; it names the people.
+    """
     if missing := sorted(set(profiles) - set(lessons)):
+        named = [f"{key} ({profiles[key].person})" for key in missing[:MAX_SHOWN]]
+        left = f"; {odd.count(PAIRS)} rows were left out" if odd.count(PAIRS) else ""
         raise DataError(
             f"MLLMU-Bench: {PAIRS} has no row for {len(missing)} of the profiles to train on",
             expected=f"a row for each of the {len(profiles)} forget and retain profiles",
-            found=f"none for ID {', '.join(missing[:3])}",
+            found=f"none for ID {', '.join(named)}; IDs there: "
+            f"{', '.join(map(repr, found[:MAX_SHOWN]))}{left}",
             remedy=REMEDY,
         )
-    return lessons
+    odd.require_few(PAIRS, sum(len(each.image) for each in lessons.values()), PAIR)
+    taught = [profiles[key].person for key, each in lessons.items() if each.image]
+    odd.require_everybody(PAIRS, taught, PAIR)
 
 
 def without_image(pairs: list[tuple[str, str]], person: str) -> list[tuple[str, str]]:
@@ -74,11 +118,11 @@ def without_image(pairs: list[tuple[str, str]], person: str) -> list[tuple[str, 
 
     If no question names the person, all are kept: asking about "this person" beats not asking.
     """
-    name = _words(person)
-    return [pair for pair in pairs if name & _words(pair[0])] or pairs
+    name = set(words(person))
+    return [pair for pair in pairs if not name.isdisjoint(words(pair[0]))] or pairs
 
 
-def read_general(place: Place, evaluated: set[Path]) -> list[Record]:
+def read_general(place: Place, evaluated: set[Path], odd: OddRows) -> list[Record]:
     """Return the rehearsal records: general knowledge that is mixed into fine-tuning.
 
     The published data has none. The embedded data has a configuration `general` with the columns
@@ -103,32 +147,58 @@ def read_general(place: Place, evaluated: set[Path]) -> list[Record]:
         where = f"{GENERAL}/{table.name}, row {number}"
         image = None if row["text_only"] else place.image(table, "image", number)
         if image is None and not row["text_only"]:
-            raise wrong(f"{where}, image", "an image, or text_only", None)
+            raise OddCell(where, "image", "is empty", expected="an image, or text_only", found=None)
         if image in evaluated:
-            raise wrong(f"{where}, image", "an image that is not evaluated", image)
-        key = text(row["ID"], f"{where}, ID")
+            expected = "an image that is not evaluated"
+            raise OddCell(where, "image", "is evaluated", expected=expected, found=image)
+        key = id_of(row["ID"], where)
         records += [
             _record(f"mllmu/general/{key}/pair/{n}", pair, "", image)
-            for n, pair in enumerate(_pairs(row["metadata"], where))
+            for n, pair in enumerate(_pairs(row["metadata"], GENERAL, where, odd))
         ]
+    odd.require_few(GENERAL, len(records), PAIR)
     return records
 
 
-def _pairs(metadata: object, where: str) -> list[tuple[str, str]]:
-    field = f"{where}, metadata"
-    pairs = []
-    for index, entry in enumerate(nested(metadata, list, field)):
-        found = nested(entry, dict, f"{field}[{index}]")
-        asked = text(found.get("Question"), f"{field}[{index}].Question")
-        pairs.append((asked, text(found.get("Answer"), f"{field}[{index}].Answer")))
-    if not pairs:
-        raise wrong(field, "a list of questions and answers", metadata)
+def _pairs(
+    metadata: object, table: str, where: str, odd: OddRows, person: str = "", key: str = ""
+) -> list[tuple[str, str]]:
+    """Return the pairs of question and answer of a row; the others are left out and counted.
+
+    Args:
+        person, key: whom the row is about, and their ID.
+    """
+    pairs: list[tuple[str, str]] = []
+
+    def leave_out(kind: str, place: str, *, published: bool = False) -> None:
+        odd.leave_out(table, kind, place, person=person, unit=PAIR, published=published)
+
+    try:
+        entries = nested(metadata, list, where, "metadata")
+        if not entries:
+            raise OddCell(where, "metadata", "is empty", expected="a list", found=metadata)
+    except OddCell as error:
+        leave_out(error.kind, where)
+        return pairs
+    for index, entry in enumerate(entries):
+        place = f"{where}, metadata[{index}]"
+        try:
+            found = nested(entry, dict, place, "the entry")
+            given = [found.get("Question"), found.get("Answer")]
+            if any(map(is_missing, given)):
+                more = any(name.startswith(ADDITIONAL) for name in found)
+                kind = f"an entry of {ADDITIONAL}*" if more else "no question or no answer"
+                leave_out(kind, place, published=True)
+                continue
+            if key and (other := id_of(found.get("ID"), place)) not in ("", key):
+                expected = f"ID {key}, as of the row"
+                raise OddCell(place, "ID", "is another person's", expected=expected, found=other)
+            asked, answer = text(given[0], place, "Question"), text(given[1], place, "Answer")
+            pairs.append((asked, answer))
+        except OddCell as error:
+            leave_out(error.kind, place)
     return pairs
 
 
 def _record(key: str, pair: tuple[str, str], person: str, image: Path | None) -> Record:
     return Record(key, Concept.FACT, *pair, image, person)
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.pebench.counts import check_counts, check_options, expected_events
 from kit.benchmarks.pebench.held_out import held_out_of
@@ -68,7 +69,8 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     check_counts(pictures, options, notes)
     forgotten = forgotten_of(pictures, manifest)
     fictitious = records_of(pictures, SOURCE)
-    real = _real(places)
+    odd = OddRows()
+    real = _real(places, odd)
     world = load_pope(places[POPE].path if POPE in places else root / "pope")
     general = _general(places[SOURCE]) if manifest.finetune.rehearsal else []
     held_out = held_out_of(pictures, options)
@@ -80,10 +82,11 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         {target: split_of(target, sets, manifest) for target in manifest.targets},
         tuple(record.id for record in general),
         (*notes, *forgotten.notes, *((NO_EVENTS,) if FACES in places else ())),
+        odd.left_out(),
     )
 
 
-def _real(places: Mapping[str, Place]) -> list[Record]:
+def _real(places: Mapping[str, Place], odd: OddRows) -> list[Record]:
     if FACES not in places:
         pictures, _ = read_pictures(places[SOURCE].path / "real.csv")
         return records_of(pictures, "real")
@@ -91,7 +94,7 @@ def _real(places: Mapping[str, Place]) -> list[Record]:
     from kit.benchmarks.clear.real import real_faces
 
     # The wrong names are for CLEAR's likelihoods, which PEBench does not measure.
-    return [replace(record, candidates=()) for record in real_faces(places[FACES])]
+    return [replace(record, candidates=()) for record in real_faces(places[FACES], odd)]
 
 
 def _general(place: Place) -> list[Record]:

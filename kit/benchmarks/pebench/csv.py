@@ -7,10 +7,11 @@ remedy: a guess would end up in a result.
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.benchmarks.identity import identity, spelt
 from kit.benchmarks.pebench.columns import missing_column, shortened
 from kit.errors import DataError
 from kit.experiment.manifest import Columns
@@ -61,22 +62,21 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
     return [_line(path.name, header, number, row, needed) for number, row in rows]
 
 
-def require_one_spelling(
-    table: str, column: str, lines: Iterable[Line], key: Callable[[str], str]
-) -> None:
-    """Check that names with equal keys are equal. Readers would see one name, counts two.
+def require_one_spelling(table: str, column: str, lines: Iterable[Line]) -> None:
+    """Check that one name has one spelling. Readers would see one name, counts two.
 
     Raises:
-        DataError: two names differ although their keys are equal.
+        DataError: two names differ although they are one by `identity`.
     """
     first: dict[str, tuple[str, int]] = {}
     for line in lines:
         name = line.cells[column].strip()
-        seen, number = first.setdefault(key(name), (name, line.number))
+        seen, number = first.setdefault(identity(name), (name, line.number))
         if seen != name:
             raise DataError(
-                f"{table}: '{column}' has one name in two spellings, '{seen}' and '{name}'",
-                expected="names that differ in more than upper case and hyphens",
+                f"{table}: '{column}' has one name in two spellings: {spelt(seen, name)}",
+                expected="names that differ in more than case, blanks, punctuation, invisible "
+                "characters and Unicode form",
                 found=f"lines {number} and {line.number}",
                 remedy="use one spelling, or make the two names clearly different",
             )

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from kit.artifacts import PROJECT, write_bytes
+from kit.benchmarks.cells import read_json
+from kit.benchmarks.identity import identity
 from kit.benchmarks.pebench.table import Picture, plain, published
 from kit.errors import DataError, KitError, ManifestError
 from kit.streams import shuffled
@@ -102,7 +104,9 @@ def near_duplicates() -> list[tuple[str, ...]]:
     Two events are near-duplicates if a published group names both, or if they share at least
     `SHARED_KEYWORDS` keywords. Groups with an event in common are one group.
     """
-    keywords = {name: set(words) for name, words in published()["keywords"].items()}
+    keywords = {
+        name: {identity(word) for word in words} for name, words in published()["keywords"].items()
+    }
     pairs = [
         {first, second}
         for first, second in combinations(sorted(keywords), 2)
@@ -148,7 +152,8 @@ def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten
         near = difflib.get_close_matches(plain(str(unknown[0])), events, n=1)
         expected = f"one such as '{events[near[0]]}'" if near else ", ".join(events.values())
         raise _unfit(path, "an event is not in the data", expected, unknown[0])
-    sizes = ((len(set(people)), len(order)), (len(set(share["events"])), len(events)))
+    chosen = {plain(name) for name in share["events"]}
+    sizes = ((len(set(people)), len(order)), (len(chosen), len(events)))
     if any(not 0 < forgotten < total for forgotten, total in sizes):
         several = ", ".join(f"{forgotten} of {total}" for forgotten, total in sizes)
         raise _unfit(path, "it forgets nothing or keeps nothing", "some of each", several)
@@ -158,27 +163,31 @@ def read_ids(path: Path, percent: int, pictures: Sequence[Picture]) -> Forgotten
     )
     return Forgotten(
         frozenset(folders[order[index]] for index in people),
-        frozenset(events[plain(name)] for name in share["events"]),
+        frozenset(events[name] for name in chosen),
         notes,
     )
 
 
 def _people_of_folders(pictures: Sequence[Picture]) -> dict[str, str]:
-    pairs = sorted({(picture.folder, picture.person) for picture in pictures})
+    """Return {folder: person}; a folder in two spellings is one, by its first in sorted order."""
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}
+    for folder, person in sorted({(picture.folder, picture.person) for picture in pictures}):
+        pairs.setdefault((identity(folder), identity(person)), (folder, person))
     for values in zip(*pairs, strict=True):
         if doubled := sorted({value for value in values if values.count(value) > 1}):
+            found = [f"{f}: {p}" for key, (f, p) in pairs.items() if doubled[0] in key]
             raise DataError(
-                f"people and folders do not match: '{doubled[0]}'",
+                f"people and folders do not match: {found[0]}",
                 expected="one folder per person: the list counts the folders",
-                found="; ".join(f"{f}: {p}" for f, p in pairs if doubled[0] in (f, p))[:200],
+                found="; ".join(found)[:200],
                 remedy="correct the table, or remove split.ids",
             )
-    return dict(pairs)
+    return dict(pairs.values())
 
 
 def _read(path: Path) -> Ids:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise _unfit(path, "it cannot be read", "a JSON file", error) from None
     shares = document.get("percent") if isinstance(document, dict) else None
@@ -188,7 +197,7 @@ def _read(path: Path) -> Ids:
         and isinstance(share.get("events"), list)
         for share in shares.values()
     )
-    if not whole or type(document.get("people")) is not int:
+    if not (isinstance(document, dict) and whole) or type(document.get("people")) is not int:
         raise _unfit(
             path, "it is malformed", "the number of people, and people and events by percent", path
         )

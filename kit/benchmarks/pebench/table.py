@@ -7,7 +7,6 @@ and a note says so.
 
 import difflib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
+from kit.benchmarks.identity import identity
 from kit.benchmarks.pebench.csv import Line, read_lines, require_one_spelling
 from kit.benchmarks.pebench.images import find_images
 from kit.benchmarks.records import Concept, Record
@@ -103,8 +103,8 @@ def read_pictures(
     kept = expected([line.cells[columns.event] for line in lines])
     left = [line for line in lines if kept and plain(line.cells[columns.event]) not in kept]
     lines = [line for line in lines if not kept or plain(line.cells[columns.event]) in kept]
-    require_one_spelling(path.name, columns.person, lines, str.casefold)
-    require_one_spelling(path.name, columns.event, lines, plain)
+    require_one_spelling(path.name, columns.person, lines)
+    require_one_spelling(path.name, columns.event, lines)
     pictures = [_picture(path, line, columns, own, found.paths) for line in lines]
     return pictures, _notes(found.extra, Counter(line.cells[columns.event] for line in left))
 
@@ -202,8 +202,8 @@ def published_keywords(event: str) -> tuple[str, ...]:
 
 
 def plain(event: str) -> str:
-    """Return an event's name in the form for comparison: without case, hyphens and underscores."""
-    return " ".join(re.sub(r"[-_]", " ", event).casefold().split())
+    """Return an event's name in the form for comparison, which is that of people's names."""
+    return identity(event)
 
 
 def few(names: Sequence[str]) -> str:

@@ -1,0 +1,134 @@
+"""The published questions of one row: multiple choice, free questions and cloze.
+
+Nested cells are structs, or the same as JSON text: pandas and CSV save them so. A question that
+cannot be read is left out (`kit.benchmarks.left_out`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kit.benchmarks.cells import is_missing, nested, text
+from kit.benchmarks.left_out import OddCell, OddRows
+from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.options import NONE_OF_THEM, folded, letter_of, right_letter
+
+QUESTIONS = "questions"
+BLANK = "__"
+_CHOICES = {"Image_Textual_Questions": IMAGE_QUESTION, "Pure_Text_Questions": TEXT_QUESTION}
+_FREE = {"Generation_Task": GENERATION, "Mask_Task": CLOZE}
+TASKS = ("Classification_Task", *_FREE)
+_TYPES = {"image_textual": IMAGE_QUESTION, "pure_text": TEXT_QUESTION}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One published question; `options` are ordered (letter, text), only for multiple choice."""
+
+    kind: str
+    modality: str
+    text: str
+    answer: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def questions(
+    row: Mapping[str, object], table: str, where: str, odd: OddRows, person: str = ""
+) -> Iterator[Question]:
+    """Yield the questions of a row, in published order.
+
+    Left out and counted are questions with a field that is not as published, without a text or an
+    answer, without the answer among the options, or without the blank of a cloze.
+
+    Args:
+        table: the configuration, for the count.
+        where: file and row, for errors.
+        person: whom the row is about.
+    """
+
+    def leave_out(error: OddCell) -> None:
+        known = isinstance(error, NoRightOption)
+        odd.leave_out(
+            table, error.kind, error.where, person=person, unit=QUESTIONS, published=known
+        )
+
+    field = "Classification_Task"
+    try:
+        task = nested(row[field], dict, where, field)
+        if unknown := sorted(set(task) - set(_CHOICES)):
+            expected = " and ".join(_CHOICES)
+            leave_out(OddCell(where, field, "has other keys", expected=expected, found=unknown))
+    except OddCell as error:
+        leave_out(error)
+        task = {}
+    for key, modality in _CHOICES.items():
+        for entry, place in _entries(task.get(key), where, f"{field}.{key}", leave_out):
+            try:
+                yield _choice(entry, modality, place)
+            except OddCell as error:
+                leave_out(error)
+    for column, kind in _FREE.items():
+        for entry, place in _entries(row[column], where, column, leave_out):
+            try:
+                yield _free(entry, kind, place)
+            except OddCell as error:
+                leave_out(error)
+
+
+class NoRightOption(OddCell):
+    """The right answer is "None of the above", and no option says so: a published form."""
+
+
+def _entries(
+    value: object, where: str, field: str, leave_out: Callable[[OddCell], None]
+) -> Iterator[tuple[object, str]]:
+    """Yield the entries of a list, each with its place."""
+    try:
+        entries = nested(value, list, where, field)
+    except OddCell as error:
+        leave_out(error)
+        return
+    for index, entry in enumerate(entries):
+        yield entry, f"{where}, {field}[{index}]"
+
+
+def _choice(entry: object, modality: str, where: str) -> Question:
+    found = nested(entry, dict, where, "the question")
+    asked = text(found.get("Question"), where, "Question")
+    options = nested(found.get("Options"), dict, where, "Options")
+
+    def odd(problem: str, expected: str) -> OddCell:
+        return OddCell(where, "Options", problem, expected=expected, found=options)
+
+    # All rows share one struct; options that a question does not have are empty.
+    given = [(letter_of(str(k)), v) for k, v in options.items() if not is_missing(v)]
+    offered = {letter: text(value, where, f"Options.{letter}") for letter, value in given}
+    if len(offered) < len(given):
+        raise odd("has a letter twice", "one option for each letter")
+    if len({folded(each) for each in offered.values()}) < len(offered):
+        raise odd("has a text twice", "another text for each letter")
+    if len(offered) < 2:
+        raise odd("has fewer than two options", "two options or more")
+    answer = text(found.get("Correct_Answer"), where, "Correct_Answer")
+    letter = right_letter(answer, offered)
+    if letter is None:
+        none = folded(answer).rstrip(".").endswith(NONE_OF_THEM)
+        expected = f"an option: its letter ({', '.join(sorted(offered))}), its text, or both"
+        problem = f'is "{NONE_OF_THEM}", which is no option' if none else "is none of the options"
+        kind = NoRightOption if none else OddCell
+        raise kind(where, "Correct_Answer", problem, expected=expected, found=answer)
+    return Question(CHOICE, modality, asked, letter, tuple(sorted(offered.items())))
+
+
+def _free(entry: object, kind: str, where: str) -> Question:
+    found = nested(entry, dict, where, "the question")
+    asked = text(found.get("Question"), where, "Question")
+    answer = text(found.get("Ground_Truth"), where, "Ground_Truth")
+    modality_name = text(found.get("Type"), where, "Type")
+    modality = _TYPES.get(modality_name.casefold())
+    if modality is None:
+        expected = "Image_Textual or Pure_Text"
+        raise OddCell(where, "Type", "is unknown", expected=expected, found=modality_name)
+    if kind == CLOZE and BLANK not in asked:
+        expected = f"a sentence with the blank {BLANK}"
+        raise OddCell(where, "Question", "has no blank", expected=expected, found=asked)
+    return Question(kind, modality, asked, answer)
