@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kit.benchmarks.clear import real_faces
 from kit.benchmarks.clear.real import real_world, resolve
+from kit.benchmarks.clear.records import NAME_QUESTION
 from kit.benchmarks.clear.rows import Row, same_words
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.records import Concept
@@ -22,7 +23,7 @@ def row(options):
 
 
 def test_a_face_asks_for_its_name_and_offers_the_other_options(tmp_path):
-    found = real_faces(unpacked(tmp_path / "data", tables(), OddRows()))
+    found = real_faces(unpacked(tmp_path / "data", tables()), OddRows())
     assert [record.id for record in found] == [f"real_faces/{i}#person" for i in range(3)]
     first = found[1]
     assert (first.concept, first.question, first.answer) == (
@@ -36,7 +37,7 @@ def test_a_face_asks_for_its_name_and_offers_the_other_options(tmp_path):
 
 
 def test_a_question_of_the_world_is_a_fact_about_nobody(tmp_path):
-    found = real_world(unpacked(tmp_path / "data", tables(), OddRows()))
+    found = real_world(unpacked(tmp_path / "data", tables()), OddRows())
     assert [record.id for record in found] == [f"real_world/{i}#fact" for i in range(3)]
     assert (found[0].concept, found[0].person) == (Concept.FACT, "")
     assert (found[0].answer, found[0].candidates) == ("a cat", ("a dog",))
@@ -88,6 +89,41 @@ def test_options_of_another_form_are_refused_with_their_place(options):
 def test_a_letter_means_the_option_of_that_letter():
     options = {"A": "a cat", "B": "a dog"}
     assert resolve("B", options, row(options)) == ("a dog", ("a cat", "a dog"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"A": "a cat", "A ": "a dog"}, {"a": "a cat", "A": "a dog"},
+     '{"A": "a cat", "A": "a dog"}', "{'A': 'a cat', 'A': 'a dog'}"],
+)  # fmt: skip
+def test_a_letter_that_stands_for_two_options_is_refused(options):
+    with pytest.raises(DataError, match="column 'options'"):
+        resolve("A", options, row(options))
+
+
+def test_nan_in_json_is_no_option():
+    options = '{"A": "a cat", "B": "a dog", "C": NaN}'
+    assert resolve("B", options, row(options)) == ("a dog", ("a cat", "a dog"))
+
+
+def test_faces_without_a_question_are_asked_the_name_question(tmp_path):
+    """The published table has three columns: image, answer and options."""
+    plain = tables()["real_faces"]
+    published = [{k: v for k, v in each.items() if k != "question"} for each in plain]
+    place = unpacked(tmp_path / "data", {"real_faces": published})
+    found, odd = real_faces(place, OddRows()), [each | {"question": None} for each in plain]
+    assert {record.question for record in found} == {NAME_QUESTION}
+    assert [r.answer for r in found] == [each["answer"] for each in plain]
+    assert real_faces(unpacked(tmp_path / "null", {"real_faces": odd}), OddRows())[0].question == (
+        NAME_QUESTION
+    )
+
+
+def test_a_face_whose_name_is_spelt_in_two_ways_is_one_person(tmp_path):
+    rows = tables()["real_faces"]
+    rows[1]["answer"] = "KNOWN\u00a00"
+    found = real_faces(unpacked(tmp_path / "data", {"real_faces": rows}), OddRows())
+    assert [record.person for record in found] == ["Known 0", "Known 0", "Known 2"]
 
 
 def test_a_letter_that_is_no_options_is_refused_rather_than_held_against_all_of_them():

@@ -4,6 +4,7 @@ import pytest
 
 from kit.benchmarks import load
 from kit.errors import DataError, ManifestError
+from kit.names import show
 from tests.toys.clear import PEOPLE, manifest, perturbed, picture, seen, unpacked, write
 
 pytest_plugins = ["tests.toys.clear_fixtures"]
@@ -45,42 +46,103 @@ def test_a_missing_column_is_named(read, configs, config, column):
         read(configs)
 
 
-@pytest.mark.parametrize(
-    ("config", "column", "value", "told"),
-    [
-        ("forget10", "caption", None, "non-empty text"),
-        ("retain90", "caption", "  ", "non-empty text"),
-        ("forget10_perturbed", "paraphrased_caption", None, "non-empty text"),
-        ("forget10_perturbed", "perturbed_captions", [], "list of texts"),
-        ("forget10_perturbed", "perturbed_captions", None, "list of texts"),
-        ("retain_perturbed", "perturbed_names", ["A", ""], "non-empty texts"),
-        ("retain_perturbed", "perturbed_names", ["A", None], "non-empty texts"),
-        ("real_faces", "question", None, "non-empty text"),
-        ("real_world", "answer", "", "non-empty text"),
-        ("real_world", "options", ["a cat", "A CAT!"], "besides the answer"),
-    ],
-)
-def test_a_cell_that_cannot_be_used_is_named_with_table_row_and_column(
+ODD_CELLS = [
+    ("forget10", "caption", None, "is empty"),
+    ("retain90", "caption", " \u200b ", "is empty"),
+    ("retain90", "caption", True, "is true or false, not a text"),
+    ("full", "caption", b"bytes", "is bytes, not a text"),
+    ("full", "name", ("Ann",), "is a list, not a text"),
+    ("forget10_perturbed", "paraphrased_caption", None, "is empty"),
+    ("forget10_perturbed", "perturbed_captions", [], "is no list of texts"),
+    ("forget10_perturbed", "perturbed_captions", None, "is no list of texts"),
+    ("retain_perturbed", "perturbed_names", ["A", ""], "an item is empty"),
+    ("retain_perturbed", "perturbed_names", ["A", None], "an item is empty"),
+    ("real_world", "question", None, "is empty"),
+    ("real_world", "answer", "", "is empty"),
+    ("real_world", "answer", float("nan"), "is empty"),
+    ("real_world", "answer", float("inf"), "is an infinite number"),
+    ("real_world", "options", ["a cat", "A CAT!"], "has no wrong option"),
+    ("forget10", "image", None, "is empty"),
+    ("full", "image", None, "is empty"),
+    ("retain_perturbed", "image", None, "is empty"),
+    ("real_faces", "image", None, "is empty"),
+]
+
+
+@pytest.mark.parametrize(("config", "column", "value", "told"), ODD_CELLS)
+def test_more_odd_rows_than_one_are_refused_with_table_row_and_column(
     read, configs, config, column, value, told
 ):
-    configs[config][1][column] = value
+    for row in configs[config] if not isinstance(value, str | list | None) else configs[config][:2]:
+        row[column] = value
     with pytest.raises(DataError) as error:
         read(configs)
-    assert f"{config}/train-00000-of-00001.parquet, row 1, column '{column}'" in str(error.value)
-    assert told in str(error.value)
-    assert "remedy" in str(error.value)
+    rows = len(configs[config])
+    assert f"of {rows} rows of '{config}' cannot be used" in error.value.what
+    assert f"column '{column}'" in str(error.value.found)
+    assert told in str(error.value.found)
+    assert f"first: {config}/train-00000-of-00001.parquet, row 0" in str(error.value.found)
+    assert "1 %" in str(error.value.expected)
 
 
-@pytest.mark.parametrize("config", ["forget10", "full", "retain_perturbed", "real_faces"])
-def test_a_row_without_its_image_is_named(read, configs, config):
-    configs[config][1]["image"] = None
-    with pytest.raises(DataError, match=r"row 1, column 'image' is empty"):
+@pytest.mark.parametrize(
+    ("config", "column", "value", "told"),
+    [each for each in ODD_CELLS if isinstance(each[2], str | list | None)],
+)
+def test_one_odd_row_is_left_out_and_counted(read, configs, config, column, value, told):
+    configs[config][1][column] = value
+    found = read(configs)
+    left, *consequences = found.left_out
+    assert [each.table for each in consequences] == ["forget10_perturbed"] * (config == "forget10")
+    assert (left.table, left.count, left.of, left.unit) == (config, 1, len(configs[config]), "rows")
+    assert left.kind.startswith(f"column '{column}'")
+    assert left.kind.endswith(told)
+    assert left.first == f"{config}/train-00000-of-00001.parquet, row 1"
+    odd = f"clear/{config}/1#" if config[:4] != "real" or "_p" in config else f"{config}/1#"
+    assert not [name for name in found.records if name.startswith(odd)]
+    assert [name for name in found.records if name.startswith(odd.replace("/1#", "/0#"))] or (
+        config in ("full", "forget10_perturbed")
+    )
+
+
+def test_numbers_of_rows_stay_when_one_before_is_left_out(read, configs):
+    configs["retain90"][2]["caption"] = ""
+    before, after = read(configs).records, read(configs | {"retain90": configs["retain90"]}).records
+    assert before == after
+    assert "clear/retain90/2#caption" not in after
+    assert after["clear/retain90/3#caption"].answer == configs["retain90"][3]["caption"]
+
+
+def test_a_person_who_would_lose_every_picture_is_named(read, configs):
+    for config in ("full", "retain90"):
+        configs[config] = [
+            row for row in configs[config] if row["caption"] != "Dee Delta in place 1."
+        ]
+    configs["retain90"][-1]["caption"] = None
+    with pytest.raises(
+        DataError, match="'retain90' would lose everything about Dee Delta"
+    ) as error:
         read(configs)
+    assert "retain90/train-00000-of-00001.parquet, row 6" in error.value.found
 
 
-def test_a_text_row_without_an_answer_is_named(read, configs):
-    configs["forget10+tofu"][-1]["answer"] = None
-    with pytest.raises(DataError, match=r"forget10\+tofu/.*, row 3, column 'answer'"):
+def test_a_text_row_without_an_answer_is_left_out_and_counted(read, configs):
+    configs["forget10+tofu"][-2]["answer"] = None
+    found = read(configs)
+    assert [str(each) for each in found.left_out] == [
+        "1 of 2 rows of forget10+tofu: column 'answer' is empty "
+        "(first: forget10+tofu/train-00000-of-00001.parquet, row 2)"
+    ]
+    assert "clear/forget10+tofu/2#qa" not in found.records
+    assert "clear/forget10+tofu/3#qa" in found.records
+
+
+def test_a_person_who_would_lose_every_text_row_is_named(read, configs):
+    rows = configs["retain90+tofu"]
+    configs["retain90+tofu"] = [row for row in rows if row["answer"] != "Dee Delta writes."]
+    configs["full+tofu"] = [r for r in configs["full+tofu"] if r["answer"] != "Dee Delta writes."]
+    configs["retain90+tofu"][-1]["answer"] = " "
+    with pytest.raises(DataError, match=r"'retain90\+tofu' would lose everything about Dee Delta"):
         read(configs)
 
 
@@ -107,6 +169,59 @@ def test_a_person_on_both_sides_is_a_leak(read, configs):
     with pytest.raises(DataError, match="people in both") as error:
         read(configs)
     assert "Eve Epsilon" in str(error.value)
+
+
+SPELLINGS = ["EVE EPSILON", "Eve\u00a0Epsilon", "Eve  Epsilon", "Eve\u200bEpsilon", "Eve-Epsilon"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_person_on_both_sides_in_another_spelling_is_a_leak(read, configs, name):
+    configs["retain90"].append(seen(PEOPLE[4])[0] | {"caption": "Another caption.", "name": name})
+    with pytest.raises(DataError, match="people in both 'forget10' and 'retain90'") as error:
+        read(configs)
+    assert "'Eve Epsilon'" in error.value.found
+    assert show(name) in error.value.found
+    if name == SPELLINGS[1]:
+        assert "Eve<U+00A0>Epsilon" in error.value.found, "two spellings that look equal"
+
+
+def test_a_person_on_both_sides_in_another_unicode_form_is_a_leak(read, configs):
+    for config in ("full", "forget10", "forget10_perturbed"):
+        for row in configs[config][-2:]:
+            row["name"] = "Zo\u00eb"
+    configs["retain90"].append(seen("Zoe\u0308")[0])
+    with pytest.raises(DataError, match="people in both") as error:
+        read(configs)
+    assert "Zo<U+00EB>" in error.value.found
+    assert "Zoe<U+0308>" in error.value.found
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_forgotten_person_is_no_kept_one_in_another_spelling(read, configs, name):
+    configs["retain_perturbed"].append(configs["forget10_perturbed"][0] | {"name": name})
+    with pytest.raises(DataError, match="people of 'forget10' in 'retain_perturbed'"):
+        read(configs)
+
+
+def test_several_spellings_within_a_side_are_one_person(read, configs):
+    for config in ("full", "retain90", "retain_perturbed"):
+        configs[config][1]["name"] = "ANN\u00a0ALPHA"
+    found = read(configs)
+    people = {
+        r.person for name, r in found.records.items() if "/retain" in name and "tofu" not in name
+    }
+    assert people == set(PEOPLE[:4])
+    assert found.records["clear/retain_perturbed/1#name"].answer == "Ann Alpha"
+    assert found.notes == (
+        "One name in 2 spellings counts as one: 'Ann Alpha' and 'ANN\u00a0ALPHA'.",
+    )
+
+
+def test_a_question_on_both_sides_in_other_blanks_is_a_leak(read, configs):
+    row = configs["forget10+tofu"][-1]
+    configs["retain90+tofu"][-1] = row | {"answer": f"{row['answer'].upper()}\u00a0"}
+    with pytest.raises(DataError, match="text rows of 'forget10' that are also in 'retain90'"):
+        read(configs)
 
 
 def test_a_picture_on_both_sides_is_a_leak_even_without_a_name(read, configs):
@@ -172,11 +287,29 @@ def test_more_rows_without_perturbation_are_refused_with_numbers(read, configs):
 
 
 @pytest.mark.parametrize("change", [{"caption": "Nobody's."}, {"name": "Ann Alpha"}])
-def test_a_perturbed_row_without_a_partner_is_refused_with_numbers(read, configs, change):
-    configs["forget10_perturbed"][1] |= change
-    with pytest.raises(DataError, match="1 perturbed rows without a match") as error:
+def test_perturbed_rows_without_a_partner_are_refused_with_numbers(read, configs, change):
+    for row in configs["forget10_perturbed"]:
+        row |= change
+    with pytest.raises(DataError, match="2 perturbed rows without a match") as error:
         read(configs)
-    assert "forget10_perturbed/train-00000-of-00001.parquet, row 1" in str(error.value)
+    assert "forget10_perturbed/train-00000-of-00001.parquet, row 0" in str(error.value)
+
+
+def test_one_perturbed_row_without_a_partner_is_left_out_and_counted(read, configs):
+    configs["forget10_perturbed"][1]["caption"] = "Nobody's."
+    found = read(configs)
+    assert [(each.table, each.count, each.of) for each in found.left_out] == [
+        ("forget10_perturbed", 1, 2)
+    ]
+    assert found.records["clear/forget10/1#caption"].candidates == ()
+
+
+def test_a_perturbed_row_in_another_spelling_has_its_partner(read, configs):
+    for row in configs["forget10_perturbed"]:
+        row |= {"name": row["name"].upper(), "caption": f"\ufeff{row['caption']} "}
+    found = read(configs)
+    assert found.left_out == ()
+    assert len(found.records["clear/forget10/1#caption"].candidates) == 2
 
 
 def test_rehearsal_without_general_rows_says_that_the_published_data_has_none(read, configs):

@@ -2,15 +2,18 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.benchmarks import names
+from kit.benchmarks import load, names
 from kit.benchmarks.mllmu import PROTOCOL
 from kit.benchmarks.mllmu.biography import person_name
 from kit.benchmarks.records import Column, Concept
-from tests.toys.mllmu import FAMOUS, FORGOTTEN, IDS, loaded, person
+from kit.errors import DataError
+from tests.toys.mllmu import FAMOUS, FORGOTTEN, IDS, loaded, manifest, person, tables, write
 
 FORGET = FORGOTTEN[10]
 KEPT = [key for key in IDS if key not in FORGET]
@@ -213,12 +216,111 @@ def test_training_rows_without_id_are_found_by_their_image(tmp_path):
     assert loaded(tmp_path / "data", change) == loaded(tmp_path / "data")
 
 
-def test_ids_may_be_numbers(tmp_path):
-    def change(made):
-        for row in [row for files in made.values() for rows in files for row in rows]:
-            row["ID"] = int(row["ID"])
+def every_row(made):
+    return [row for files in made.values() for rows in files for row in rows]
 
-    assert loaded(tmp_path / "data", change) == loaded(tmp_path / "data")
+
+@pytest.mark.parametrize(
+    "form",
+    [int, float, lambda key: f"{int(key):03}", lambda key: f" {key}\u200b", lambda key: f"{key}.0"],
+    ids=["numbers", "floats", "zero-padded", "blanks", "floats as text"],
+)
+def test_ids_may_have_any_form(tmp_path, benchmark, form):
+    def change(made):
+        for row in every_row(made):
+            row["ID"] = form(row["ID"])
+
+    found = loaded(tmp_path / "data", change)
+    assert list(found.records) == list(benchmark.records)
+    assert found.splits == benchmark.splits
+
+
+def test_ids_may_have_another_form_in_each_table(tmp_path, benchmark):
+    """A table of pandas holds floats where a row once had no ID, and texts elsewhere."""
+    forms = {
+        "ft_Data": float, "Test_Set": int, "Full_Set": lambda key: f"{int(key):03}",
+    }  # fmt: skip
+
+    def change(made):
+        for config, form in forms.items():
+            for row in (row for rows in made[config] for row in rows):
+                row["ID"] = form(row["ID"])
+
+    assert loaded(tmp_path / "data", change).splits == benchmark.splits
+
+
+def test_ids_may_be_categories_and_nullable_integers(tmp_path, benchmark):
+    root = tmp_path / "data"
+    places = write(root, tables())
+    for config, kind in (("ft_Data", pa.dictionary(pa.int32(), pa.string())), ("Test_Set", None)):
+        for path in places["mllmu"].tables(config):
+            table = pq.read_table(path)
+            number = table.column_names.index("ID")
+            column = table["ID"].cast(kind or pa.int64())
+            pq.write_table(table.set_column(number, "ID", column), path)
+    found = load(manifest(), places)
+    assert found.splits == benchmark.splits
+
+
+def test_one_id_in_two_forms_is_one_id_twice(tmp_path):
+    def change(made):
+        rows = made["forget_10"][0]
+        rows.append({**rows[0], "ID": "003"})
+
+    with pytest.raises(DataError, match="ID 3 occurs twice in forget_10") as error:
+        loaded(tmp_path / "data", change)
+    assert "'3' (Person3 Toy) and '003' (Person3 Toy)" in error.value.found
+
+
+@pytest.mark.parametrize("value", [b"3", True])
+def test_an_id_of_another_type_is_refused_by_its_real_name(tmp_path, value):
+    def change(made):
+        for row in made["ft_Data"][0]:
+            row["ID"] = value
+
+    with pytest.raises(DataError, match="ft_Data") as error:
+        loaded(tmp_path / "data", change)
+    assert ("is bytes" if value == b"3" else "is true or false") in str(error.value)
+
+
+def test_the_test_set_is_read_without_biographies_and_named_by_the_forget_set(tmp_path, benchmark):
+    """The published Test_Set has images, ID and the three tasks."""
+
+    def change(made):
+        for row in (row for rows in made["Test_Set"] for row in rows):
+            for column in ("biography", "question", "answer"):
+                del row[column]
+
+    found = loaded(tmp_path / "data", change)
+    assert found.splits == benchmark.splits
+    assert [(r.id, r.person, r.question) for r in found.records.values()] == [
+        (r.id, r.person, r.question) for r in benchmark.records.values()
+    ]
+
+
+SPELLINGS = ["PERSON3 TOY", "Person3\u00a0Toy", "Person3  Toy", "Person3\u200bToy", "Person3 Toy"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_person_on_both_sides_in_any_spelling_is_a_leak(tmp_path, name):
+    def change(made):
+        made["retain_90"][0][0]["biography"] = json.dumps({"Name": name})
+
+    with pytest.raises(DataError, match="people in both forget_10 and retain_90") as error:
+        loaded(tmp_path / "data", change)
+    assert "Person3 Toy" in error.value.found
+    assert "forget_10 2 (published: 50)" in error.value.found
+
+
+def test_several_spellings_within_a_side_are_one_person(tmp_path):
+    def change(made):
+        made["retain_90"][0][1]["biography"] = json.dumps({"Name": "PERSON1 TOY"})
+
+    found = loaded(tmp_path / "data", change)
+    assert "PERSON1 TOY" not in {record.person for record in found.records.values()}
+    assert found.notes[0] == (
+        "One name in 2 spellings counts as one: 'Person1 Toy' and 'PERSON1 TOY'."
+    )
 
 
 def test_configurations_of_other_percentages_are_not_needed(tmp_path):

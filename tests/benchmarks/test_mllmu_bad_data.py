@@ -1,6 +1,7 @@
 """What a wrong MLLMU-Bench table or option says: the table, the row, the field, the remedy."""
 
 import json
+import math
 
 import pytest
 
@@ -61,31 +62,119 @@ def put(path, value):
 SIGHT = ("Classification_Task", "Image_Textual_Questions")
 
 
+def taught(made):
+    return made["ft_Data"][0]
+
+
+SIGHTS = "Image_Textual_Questions"
+ODD_QUESTIONS = [
+    ((*SIGHT,), {"Question": "no list"}, f"{SIGHTS} is a struct, not a list"),
+    ((*SIGHT, 2), "no object", "the question is not JSON"),
+    ((*SIGHT, 2), None, "Question is empty"),
+    ((*SIGHT, 1, "Question"), "", "Question is empty"),
+    ((*SIGHT, 1, "Question"), "\u00a0\u200b", "Question is empty"),
+    ((*SIGHT, 1, "Question"), ["list"], "Question is a list, not a text"),
+    ((*SIGHT, 1, "Question"), True, "Question is true or false, not a text"),
+    ((*SIGHT, 1, "Options"), None, "Options has fewer than two options"),
+    ((*SIGHT, 1, "Options"), {"A": "alone"}, "Options has fewer than two options"),
+    ((*SIGHT, 1, "Options"), ["a", "b"], "Options is a list, not a struct"),
+    ((*SIGHT, 1, "Options"), {"A": "a", "A ": "b", "B": "c"}, "Options has a letter twice"),
+    ((*SIGHT, 1, "Options"), {"A": "a", "a": "b", "B": "c"}, "Options has a letter twice"),
+    ((*SIGHT, 1, "Options"), {"A": "a", "B": "c", "C": "A\u00a0"}, "Options has a text twice"),
+    ((*SIGHT, 1, "Options", "C"), math.inf, "Options.C is an infinite number"),
+    ((*SIGHT, 1, "Correct_Answer"), "E", "Correct_Answer is none of the options"),
+    ((*SIGHT, 1, "Correct_Answer"), "B. option c", "Correct_Answer is none of the options"),
+    ((*SIGHT, 1, "Correct_Answer"), None, "Correct_Answer is empty"),
+    ((*SIGHT, 1, "Correct_Answer"), math.nan, "Correct_Answer is empty"),
+    (("Classification_Task", "Other_Questions"), [], "Classification_Task has other keys"),
+    (("Generation_Task", 0, "Type"), "Video", "Type is unknown"),
+    (("Generation_Task", 3, "Ground_Truth"), " ", "Ground_Truth is empty"),
+    (("Generation_Task", 3, "Ground_Truth"), math.nan, "Ground_Truth is empty"),
+    (("Mask_Task", 0, "Question"), "no blank", "Question has no blank"),
+    (("Mask_Task", 0, "Question"), "", "Question is empty"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "kind"), ODD_QUESTIONS)
+def test_one_odd_question_is_left_out_and_counted_with_its_place(tmp_path, path, value, kind):
+    found = loaded(tmp_path / "data", put(path, value))
+    kept = [name for name in found.records if name.startswith("mllmu/forget/")]
+    (left,) = found.left_out
+    assert (left.table, left.unit, left.count) == ("forget_10", "questions", 1)
+    assert left.kind.endswith(kind)
+    assert left.of == len(kept) + 1
+    assert len(kept) == (31 if path == SIGHT else 36 if path[-1] == "Other_Questions" else 35)
+    assert left.first.startswith("forget_10/train-00000-of-00001.parquet, row 0")
+
+
+@pytest.mark.parametrize(("path", "value", "kind"), ODD_QUESTIONS[-3:])
+def test_more_odd_questions_than_one_are_refused_with_their_kinds(tmp_path, path, value, kind):
+    def change(made):
+        put(path, value)(made)
+        put((*SIGHT, 0, "Question"), "")(made)
+
+    error = fails(tmp_path, change, "2 of 36 questions of 'forget_10' cannot be used")
+    assert f"{kind}: " in error.found
+    assert "forget_10/train-00000-of-00001.parquet, row 0, " in error.found
+
+
+def test_nan_is_no_option_and_json_text_means_what_the_struct_means(tmp_path):
+    found = loaded(tmp_path / "data", put((*SIGHT, 1, "Options", "C"), math.nan))
+    record = found.records["mllmu/forget/3/choice-image/1"]
+    assert record.candidates == ("A", "B", "D")
+    assert "nan" not in record.question.casefold()
+    assert found.left_out == ()
+
+
 @pytest.mark.parametrize(
-    ("path", "value", "field"),
-    [
-        ((*SIGHT,), {"Question": "no list"}, "Image_Textual_Questions"),
-        ((*SIGHT, 2), "no object", r"Image_Textual_Questions\[2\]"),
-        ((*SIGHT, 2), None, r"Image_Textual_Questions\[2\].Question"),
-        ((*SIGHT, 1, "Question"), "", r"\[1\].Question"),
-        ((*SIGHT, 1, "Question"), None, r"\[1\].Question"),
-        ((*SIGHT, 1, "Question"), ["list"], r"\[1\].Question"),
-        ((*SIGHT, 1, "Options"), None, r"\[1\].Options"),
-        ((*SIGHT, 1, "Options"), {"A": "alone"}, r"\[1\].Options"),
-        ((*SIGHT, 1, "Options", "C"), "", r"\[1\].Options.C"),
-        ((*SIGHT, 1, "Correct_Answer"), "E", r"\[1\].Correct_Answer"),
-        ((*SIGHT, 1, "Correct_Answer"), None, r"\[1\].Correct_Answer"),
-        (("Classification_Task", "Other_Questions"), [], "Classification_Task"),
-        (("Generation_Task", 0, "Type"), "Video", r"Generation_Task\[0\].Type"),
-        (("Generation_Task", 3, "Ground_Truth"), " ", r"Generation_Task\[3\].Ground_Truth"),
-        (("Mask_Task", 0, "Question"), "no blank", r"Mask_Task\[0\].Question"),
-        (("Mask_Task", 0, "Question"), "", r"Mask_Task\[0\].Question"),
-    ],
+    "answer", ["B", "b", "(B)", "B.", "B. option b", "(B) Option B", "option b", "OPTION\u00a0b"]
 )
-def test_an_odd_nested_field_is_named_with_table_and_row(tmp_path, path, value, field):
-    error = fails(tmp_path, put(path, value), field)
-    assert "forget_10/train-00000-of-00001.parquet, row 0, " in error.what
-    assert None not in (error.expected, error.found, error.remedy)
+def test_a_right_answer_is_a_letter_in_every_published_form(tmp_path, answer):
+    found = loaded(tmp_path / "data", put((*SIGHT, 1, "Correct_Answer"), answer))
+    assert found.records["mllmu/forget/3/choice-image/1"].answer == "B"
+    assert found.left_out == ()
+
+
+def test_none_of_the_above_is_left_out_however_often_it_is_published(tmp_path):
+    def change(made):
+        for number in range(3):
+            put((*SIGHT, number, "Correct_Answer"), "None of the above")(made)
+
+    found = loaded(tmp_path / "data", change)
+    (left,) = found.left_out
+    assert (left.count, left.of, left.published) == (3, 36, True)
+    assert left.kind == 'Correct_Answer is "none of the above", which is no option'
+    assert "released code" in str(left)
+
+
+def test_none_of_the_above_may_be_an_option(tmp_path):
+    def change(made):
+        put((*SIGHT, 1, "Options", "D"), "None of the above")(made)
+        put((*SIGHT, 1, "Correct_Answer"), "none of the above")(made)
+
+    found = loaded(tmp_path / "data", change)
+    assert found.records["mllmu/forget/3/choice-image/1"].answer == "D"
+
+
+def test_a_person_without_any_question_left_is_named(tmp_path):
+    def change(made):
+        first(made)["Classification_Task"] = None
+        first(made)["Mask_Task"] = []
+        first(made)["Generation_Task"] = [first(made)["Generation_Task"][0] | {"Ground_Truth": ""}]
+
+    error = fails(tmp_path, change, "'forget_10' would lose everything about Person3 Toy")
+    assert "Ground_Truth is empty" in error.found
+
+
+def test_a_key_twice_in_json_is_odd(tmp_path):
+    twice = '[{"Question": "a __", "Question": "b __", "Ground_Truth": "c", "Type": "Pure_Text"}]'
+
+    def change(made):
+        put(("Mask_Task", 0), None)(made)
+        first(made)["Mask_Task"] = twice
+
+    (left,) = loaded(tmp_path / "data", change).left_out
+    assert left.kind == "Mask_Task has a key twice"
 
 
 def test_text_that_is_no_json_is_named(tmp_path):
@@ -93,7 +182,8 @@ def test_text_that_is_no_json_is_named(tmp_path):
         for row in made["forget_10"][0]:
             row["Mask_Task"] = "[{'Question': 1}]"
 
-    fails(tmp_path, change, "row 0, Mask_Task")
+    error = fails(tmp_path, change, "2 of 30 questions of 'forget_10'")
+    assert "Mask_Task is not JSON: 2" in error.found
 
 
 def test_json_text_and_structs_are_the_same(tmp_path):
@@ -172,27 +262,101 @@ def test_a_forgotten_profile_without_test_row_is_named(tmp_path):
 
 @pytest.mark.parametrize("row", [0, 2])
 def test_what_is_not_taught_is_named(tmp_path, row):
-    error = fails(tmp_path, lambda made: made["ft_Data"][0].pop(row), "ft_Data has no row for 1")
-    assert f"ID {row + 1}" in error.found
+    error = fails(tmp_path, lambda made: taught(made).pop(row), "ft_Data has no row for 1")
+    assert f"ID {row + 1} (Person{row + 1} Toy)" in error.found
 
 
 def test_a_profile_that_is_taught_twice_is_named(tmp_path):
-    fails(tmp_path, lambda made: made["ft_Data"][0].append(made["ft_Data"][0][0]), "row 10")
+    fails(tmp_path, lambda made: taught(made).append(taught(made)[0]), "row 10")
+
+
+def pairs_of(*entries):
+    """Return a change that sets the pairs of the fifth person in `ft_Data`."""
+
+    def change(made):
+        taught(made)[4]["metadata"] = json.dumps(entries)
+
+    return change
+
+
+PAIR = {"Question": "Q?", "Answer": "A."}
+ADDITIONAL = {"Additional_ID": "5", "Additional_question": "Q?", "Additional_answer": "A."}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "published"),
+    [
+        ({"Question": "Q?"}, "no question or no answer", True),
+        ({"Answer": "A."}, "no question or no answer", True),
+        ({"Question": "Q?", "Answer": " "}, "no question or no answer", True),
+        ({"Question": "Q?", "Answer": math.nan}, "no question or no answer", True),
+        (None, "no question or no answer", True),
+        (ADDITIONAL, "an entry of Additional_*", True),
+        (PAIR | {"Answer": True}, "Answer is true or false, not a text", False),
+        (PAIR | {"ID": "6"}, "ID is another person's", False),
+        ([], "the entry is a list, not a struct", False),
+    ],
+)
+def test_entries_without_a_pair_are_left_out_and_counted(tmp_path, entry, kind, published):
+    found = loaded(tmp_path / "data", pairs_of(entry, PAIR))
+    (left,) = found.left_out
+    assert (left.table, left.unit, left.kind, left.published) == (
+        "ft_Data", "pairs", kind, published,
+    )  # fmt: skip
+    assert (left.count, left.of) == (1, 20)
+    learnt = [found.records[n] for n in found.finetune if found.records[n].person == "Person5 Toy"]
+    assert [(r.question, r.answer) for r in learnt] == [("Q?", "A.")]
+
+
+@pytest.mark.parametrize("key", ["5", "005", 5, 5.0, None, ""])
+def test_entries_may_have_the_id_of_their_row_or_none(tmp_path, key):
+    found = loaded(tmp_path / "data", pairs_of(PAIR | {"ID": key}, PAIR | ADDITIONAL))
+    assert found.left_out == ()
+    assert len([n for n in found.finetune if "/5/" in n]) == 2
+
+
+def test_published_entries_without_a_pair_may_be_many(tmp_path):
+    found = loaded(tmp_path / "data", pairs_of(*[ADDITIONAL] * 9, {"Question": "Q?"}, PAIR))
+    assert [(each.count, each.of) for each in found.left_out] == [(9, 29), (1, 29)]
+
+
+def test_entries_of_other_people_are_refused_where_they_are_many(tmp_path):
+    other = PAIR | {"ID": "6"}
+    error = fails(tmp_path, pairs_of(other, other, PAIR), "2 of 21 pairs of 'ft_Data' cannot be")
+    assert "ID is another person's: 2" in error.found
 
 
 @pytest.mark.parametrize("metadata", [None, "", "[]", "no json", '[{"Question": "Q"}]', "{}"])
-def test_lessons_that_cannot_be_read_are_named(tmp_path, metadata):
+def test_a_person_who_is_taught_nothing_is_named(tmp_path, metadata):
     def change(made):
-        made["ft_Data"][0][4]["metadata"] = metadata
+        taught(made)[4]["metadata"] = metadata
 
-    fails(tmp_path, change, "ft_Data/train-00000-of-00001.parquet, row 4, metadata")
+    error = fails(tmp_path, change, "'ft_Data' would lose everything about Person5 Toy")
+    assert "ft_Data/train-00000-of-00001.parquet, row 4" in error.found
 
 
-def test_a_row_without_image_is_named(tmp_path):
+def test_a_trained_person_without_an_image_is_named(tmp_path):
     def change(made):
         made["retain_90"][0][1]["image"] = None
 
-    fails(tmp_path, change, "retain_90/train-00000-of-00001.parquet, row 1, image")
+    error = fails(tmp_path, change, "'retain_90' would lose everything about Person2 Toy")
+    assert "image is empty: retain_90/train-00000-of-00001.parquet, row 1" in error.found
+
+
+def test_a_celebrity_without_an_image_or_id_is_left_out_and_counted(tmp_path):
+    for column, value in (("image", None), ("ID", None), ("ID", " ")):
+
+        def change(made, column=column, value=value):
+            made["Retain_Set"][0][1][column] = value
+
+        found = loaded(tmp_path / "data", change)
+        assert [str(each) for each in found.left_out] == [
+            f"1 of 4 rows of Retain_Set: {column} is empty "
+            "(first: Retain_Set/train-00000-of-00001.parquet, row 1)"
+        ]
+        assert {r.person for r in found.records.values() if "/celebrity/" in r.id} == {
+            "famous1", "famous3", "famous4",
+        }  # fmt: skip
 
 
 def test_an_image_of_no_bytes_is_named(tmp_path):
@@ -202,11 +366,22 @@ def test_an_image_of_no_bytes_is_named(tmp_path):
     fails(tmp_path, change, "retain_90/train-00000-of-00001.parquet, column image, row 1")
 
 
-def test_a_test_row_without_images_is_named(tmp_path):
+def test_a_forgotten_person_without_test_images_is_named(tmp_path):
+    def change(made):
+        made["Test_Set"][0][2]["images"] = []
+
+    fails(tmp_path, change, "ID 3 of forget_10 is not in Test_Set")
+
+
+def test_a_test_row_of_somebody_else_may_be_odd(tmp_path):
     def change(made):
         made["Test_Set"][1][0]["images"] = []
 
-    fails(tmp_path, change, "Test_Set/train-00001-of-00002.parquet, row 0, images")
+    plain, found = loaded(tmp_path / "data"), loaded(tmp_path / "data", change)
+    assert found.records == plain.records
+    assert [each.first for each in found.left_out] == [
+        "Test_Set/train-00001-of-00002.parquet, row 0"
+    ]
 
 
 @pytest.mark.parametrize("percent", [1, 20, 50])

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from kit.benchmarks.pebench.ids import (
     write_ids,
 )
 from kit.benchmarks.pebench.splits import forgotten_of
-from kit.benchmarks.pebench.table import Picture, published
+from kit.benchmarks.pebench.table import Picture, published, read_pictures
 from kit.errors import DataError, ManifestError
 from kit.experiment.manifest_file import load_manifest
 from tests.toys.dataset import EVENTS, HEADER, PEOPLE, SMOKE, loaded, rows, write_table
@@ -187,6 +188,34 @@ def test_a_list_that_does_not_fit_is_refused(root, tmp_path, change, what, found
     assert caught.value.remedy
     if found is not None:
         assert caught.value.found == found
+
+
+def test_one_event_in_two_spellings_is_one_event_of_a_list(root, tmp_path):
+    names = [EVENTS[2], f" {EVENTS[2].upper()}", EVENTS[2].replace(" ", "\u00a0")]
+    path = written(tmp_path / "list.json", lambda d: d["percent"]["30"].update(events=names))
+    plain = written(tmp_path / "plain.json", lambda document: None)
+    assert with_list(root, path).splits == with_list(root, plain).splits
+
+
+def test_a_folder_in_two_unicode_forms_is_one(root, tmp_path):
+    """An archive that macOS unpacked has decomposed names."""
+    path = written(tmp_path / "list.json", lambda document: None)
+    found, _ = read_pictures(root / "PEBench.csv")
+    plain = read_ids(path, 30, found).people
+    forms = itertools.cycle(["Person Zo\u00eb", "Person Zoe\u0308"])
+    named = [replace(p, name=f"images/{next(forms)}/x.png") if p.person == PEOPLE[5] else p
+             for p in found]  # fmt: skip
+    assert read_ids(path, 30, named).people == plain
+
+
+def test_a_key_twice_in_a_list_is_refused(root, tmp_path):
+    share = json.dumps(TOY_LIST["percent"]["30"])
+    (tmp_path / "list.json").write_text(
+        f'{{"people": 6, "percent": {{"30": {share}, "30": {share}}}}}', encoding="utf-8"
+    )
+    with pytest.raises(ManifestError, match="cannot be read") as error:
+        with_list(root, tmp_path / "list.json")
+    assert "'30' twice" in str(error.value.found)
 
 
 def test_an_unknown_event_names_the_nearest(root, tmp_path):

@@ -189,11 +189,20 @@ def test_one_name_in_two_spellings_names_both_lines(root, column, other, line):
     assert error.found == f"lines 2 and {line}"
 
 
-def test_people_whose_names_differ_in_a_hyphen_are_two(root):
-    table = [[row[0], row[1].replace("Person Number1", "Person-Number0"), *row[2:]]
-             for row in rows()]  # fmt: skip
+@pytest.mark.parametrize(
+    "other", ["Person-Number0", "PersonNumber0", "Person\u00a0Number0", "Person\u200bNumber0"]
+)
+def test_people_whom_a_metric_takes_for_one_are_one_name_in_two_spellings(root, other):
+    table = [[row[0], row[1].replace("Person Number1", other), *row[2:]] for row in rows()]
+    error = refused(replaced(root, table))
+    assert "'name' has one name in two spellings: 'Person Number0'" in error.what
+    assert ("<U+00A0>" in error.what) == (other[6] == "\u00a0"), "where the two look equal"
+
+
+def test_people_whose_names_differ_in_an_accent_are_two(root):
+    table = [[r[0], r[1].replace("Person Number1", "P\u00e9rson Number0"), *r[2:]] for r in rows()]
     people = {record.person for record in loaded(replaced(root, table)).records.values()}
-    assert {"Person-Number0", "Person Number0"} <= people
+    assert {"P\u00e9rson Number0", "Person Number0"} <= people
 
 
 def test_a_row_of_another_length_names_its_line(root):

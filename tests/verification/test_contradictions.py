@@ -77,6 +77,15 @@ def of_manifest(section: str, **values: object) -> Edit:
     return lambda run: run["manifest"][section].update(values)
 
 
+def left(count: int = 1, of: int = 200, **more: object) -> dict[str, object]:
+    return {"table": "full", "kind": "caption is empty", "count": count, "of": of, "unit": "rows",
+            "first": "full/x, row 3", "published": False} | more  # fmt: skip
+
+
+def odd(*entries: dict[str, object]) -> Edit:
+    return lambda run: run.update(left_out=list(entries))
+
+
 NPO = 2  # its job
 CONTRADICTIONS: dict[str, tuple[Edit, str]] = {
     "list digest of zeros": (source(0, list_digest="0" * 64), "list_digest is 0000"),
@@ -108,6 +117,11 @@ CONTRADICTIONS: dict[str, tuple[Edit, str]] = {
     "the digest of another job": (job(0, digest="bc" * 32), "another job has its digest"),
     "another engine": (lambda run: run.update(engine={"engine": "evil"}), "engine is 'evil'"),
     "another type": (lambda run: run.update(engine={"dtype": "float16"}), "dtype is 'float16'"),
+    "more odd rows than the rule allows": (odd(left(3)), "full: 3 of 200 rows were left out"),
+    "odd rows of two kinds": (odd(left(2), left(kind="b")), "full: 3 of 200 rows were left out"),
+    "one kind twice": (odd(left(), left()), "'caption is empty' is stated 2 times"),
+    "a table of two sizes": (odd(left(), left(of=300, kind="b")), "full has 200 and 300 rows"),
+    "every row odd": (odd(left(5, 5, published=True)), "all of its 5 rows were left out"),
     "no evaluation": (lambda run: run["manifest"].pop("evaluation"), "evaluation is missing"),
 }
 
@@ -126,8 +140,42 @@ def test_the_edit_alone_is_what_is_refused(damaged):
     assert verify(damaged, trusted=TRUSTED).rows > 0
 
 
+def test_odd_rows_within_the_rule_are_said(damaged):
+    published = left(150, kind="b", published=True)
+    edit_run(damaged, odd(left(2), published, left(unit="questions")))
+    remake_and_sign(damaged)
+    said = [str(each.message) for each in verify(damaged, trusted=TRUSTED).findings]
+    assert "153 odd entries of the published tables full were left out" in said
+    report = json.loads((damaged / "report" / "report.json").read_text(encoding="utf-8"))
+    assert [each["count"] for each in report["left_out"]] == [2, 150, 1]
+    for page in ("report.md", "report.html"):
+        text = (damaged / "report" / page).read_text(encoding="utf-8")
+        assert "caption is empty" in text
+        assert "the released code leaves it out too" in text
+
+
+def test_a_record_of_a_row_that_cannot_be_left_is_a_contradiction(damaged):
+    for row, name in enumerate(["clear/full/0#name", "clear/full/1#name", "clear/full/2#name"]):
+        old = pd.read_parquet(damaged / "records.parquet").loc[row, "id"]
+        for table, column in (
+            ("records", "id"),
+            ("sets", "record_id"),
+            (ANSWERS[:-8], "record_id"),
+        ):
+            path = damaged / f"{table}.parquet"
+            frame = pd.read_parquet(path)
+            frame[column] = frame[column].replace(old, name)
+            frame.to_parquet(path, index=False)
+    edit_run(damaged, odd(left(1, 3)))
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "uses 3 rows of full, of which 2 were kept")
+
+
 TYPES: dict[str, tuple[Edit, str]] = {
     "attempts": (lambda run: run.update(attempts={"a": 1}), "attempts"),
+    "odd rows": (lambda run: run.update(left_out={"full": 1}), "left_out"),
+    "a count of odd rows": (odd(left("1")), "left_out.0.count"),  # type: ignore[arg-type]
+    "no odd row": (odd(left(0)), "left_out.0.count"),
     "an attempt": (lambda run: run["attempts"].append(3), "attempts.3"),
     "an attempt's time": (lambda run: run["attempts"][0].update(utc=5), "attempts.0.utc"),
     "a time that is none": (lambda run: run["attempts"][0].update(utc="now"), "attempts.0.utc"),
