@@ -24,6 +24,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "perturbed_captions": TEXTS,
         "perturbed_names": TEXTS,
     },
+    "faces": {"image": IMAGE, "answer": TEXT, "options": TEXTS},
     "asked": {"image": IMAGE, **_ASKED, "options": TEXTS},
     "general": {**_SEEN, **_ASKED},
 }

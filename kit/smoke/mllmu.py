@@ -1,9 +1,10 @@
 """Write the embedded people in MLLMU-Bench's published format (arXiv 2410.22108).
 
-Each configuration is a folder of parquet files with the images inside. Column names, nesting, the
-misleading name of the celebrities' set, their colliding IDs and the spelling of biographies are as
-published. Two things differ: a person has several rows, one per rendering, so that every column has
-enough questions; and there is an additional configuration, `general`.
+Each configuration is a folder of parquet files with the images inside. Column names and types, the
+names of files, nesting, the misleading name of the celebrities' set, their colliding IDs, the
+spelling of biographies and odd answers (`kit.smoke.mllmu_oddities`) are as published. Two things
+differ: a person has several rows, one per rendering, so that every column has enough questions; and
+there is an additional configuration, `general`.
 """
 
 import io
@@ -18,12 +19,13 @@ import pyarrow.parquet as pq
 
 from kit.smoke.drawing import paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS, Event
+from kit.smoke.mllmu_oddities import odd_pairs, odd_profile
 from kit.smoke.mllmu_questions import FACTS, facts_of, general_pairs, lessons, tasks
 from kit.smoke.people import READ_ABOUT, REAL_COUNT, SEED, Person, people
 
 ROWS = 9  # per fictitious person: the smallest column has 2 questions x 9 rows x 3 people = 54
 CELEBRITY_ROWS = 3  # per person
-TEST_IMAGES = 2  # per row
+TEST_IMAGES = 3  # per row
 TEST_SHIFT = 7  # rows: questions of the Test set have other wordings than those of fine-tuning
 GENERAL_ROWS = 4  # per person
 FORGET = {5: 1, 10: 2, 15: 3}  # percent -> number of the 20 people
@@ -33,19 +35,19 @@ _IMAGE = pa.struct({"bytes": pa.binary(), "path": _TEXT})
 _OPTIONS = pa.struct(dict.fromkeys("ABCD", _TEXT))
 _CHOICES = pa.list_(pa.struct({"Correct_Answer": _TEXT, "Options": _OPTIONS, "Question": _TEXT}))
 _FREE = pa.list_(pa.struct({"Ground_Truth": _TEXT, "Question": _TEXT, "Type": _TEXT}))
-_ASKED = {
-    "ID": _TEXT,
-    "biography": _TEXT,
-    "question": _TEXT,
-    "answer": _TEXT,
+_BIOGRAPHY = {"biography": _TEXT, "question": _TEXT, "answer": _TEXT}
+_TASKS = {
     "Classification_Task": pa.struct(
         {"Image_Textual_Questions": _CHOICES, "Pure_Text_Questions": _CHOICES}
     ),
     "Generation_Task": _FREE,
     "Mask_Task": _FREE,
 }
-PROFILES = pa.schema({"image": _IMAGE, **_ASKED})
-TESTS = pa.schema({"images": pa.list_(_IMAGE), **_ASKED})
+PROFILES = pa.schema({"image": _IMAGE, "ID": _TEXT, **_BIOGRAPHY, **_TASKS})
+# Of Full_Set and Retain_Set.
+WHOLE = pa.schema({"image": _IMAGE, "ID": _TEXT, "Directory": _TEXT, **_BIOGRAPHY, **_TASKS})
+# Without biographies: Test_Set names nobody.
+TESTS = pa.schema({"images": pa.list_(_IMAGE), "ID": _TEXT, **_TASKS})
 LESSONS = pa.schema({"image": _IMAGE, "ID": _TEXT, "metadata": _TEXT})
 GENERAL = pa.schema({**{field.name: field.type for field in LESSONS}, "text_only": pa.bool_()})
 
@@ -56,12 +58,14 @@ def write_mllmu(root: Path) -> None:
     """Draw the images and write the tables under `root`; the bytes depend only on the packages."""
     fictitious, familiar = people()
     rows = [
-        (person, str(ROWS * number + rendering + 1), rendering)
+        (person, f"{ROWS * number + rendering + 1:03}", rendering)
         for number, person in enumerate(fictitious)
         for rendering in range(ROWS)
     ]
-    profiles = {key: _profile(person, key, r, "full", fictitious) for person, key, r in rows}
-    _write(root, "Full_Set", PROFILES, profiles.values())
+    profiles = {
+        key: odd_profile(_profile(person, key, r, "full", fictitious)) for person, key, r in rows
+    }
+    _write(root, "Full_Set", WHOLE, profiles.values())
     order = random.Random(f"{SEED}/mllmu/forget").sample(fictitious, len(fictitious))
     for percent, count in FORGET.items():
         names = {person.name for person in order[:count]}
@@ -76,7 +80,7 @@ def write_mllmu(root: Path) -> None:
         {
             "image": profiles[key]["image"],
             "ID": key,
-            "metadata": json.dumps(lessons(person, r)),
+            "metadata": json.dumps(odd_pairs(lessons(person, r), key)),
         }
         for person, key, r in rows
     ]
@@ -85,9 +89,9 @@ def write_mllmu(root: Path) -> None:
     real = [(person, r) for person in known for r in range(CELEBRITY_ROWS)]
     # IDs start at 1 again, as in the published data.
     celebrities = [
-        _profile(person, str(n), r, "real", known) for n, (person, r) in enumerate(real, 1)
+        _profile(person, f"{n:03}", r, "real", known) for n, (person, r) in enumerate(real, 1)
     ]
-    _write(root, "Retain_Set", PROFILES, celebrities)
+    _write(root, "Retain_Set", WHOLE, celebrities)
     _write(root, "general", GENERAL, _general(familiar[:READ_ABOUT]))
 
 
@@ -97,13 +101,16 @@ def _profile(
     event = (FAMILIAR if purpose == "real" else FICTITIOUS)[rendering]
     # The Test set asks the same questions in other wordings.
     row = rendering + TEST_SHIFT if purpose == "test" else rendering
+    name = f"{purpose}/{int(key)}"
+    image = _image(person, event, name)
     return {
-        "image": _image(person, event, f"{purpose}/{key}"),
+        "image": image,
         "ID": key,
-        "biography": _biography(person, key),
+        "Directory": image["path"],
+        "biography": _biography(person, str(int(key))),
         "question": "Who is this person?",
         "answer": person.name,
-        **tasks(person, row, f"{purpose}/{key}", others),
+        **tasks(person, row, name, others),
     }
 
 
@@ -111,8 +118,9 @@ def _test(person: Person, key: str, rendering: int, others: tuple[Person, ...]) 
     row = _profile(person, key, rendering, "test", others)
     del row["image"]
     # Scenes that fine-tuning does not see: only the person is the same.
-    scenes = random.Random(f"{SEED}/mllmu/test scenes/{key}").sample(FAMILIAR, TEST_IMAGES)
-    images = [_image(person, scene, f"test/{key}/{n}") for n, scene in enumerate(scenes)]
+    number = int(key)
+    scenes = random.Random(f"{SEED}/mllmu/test scenes/{number}").sample(FAMILIAR, TEST_IMAGES)
+    images = [_image(person, scene, f"test/{number}/{n}") for n, scene in enumerate(scenes)]
     return {"images": images, **row}
 
 

@@ -27,18 +27,13 @@ from kit.smoke.people import REAL_COUNT, people
 from tests.toys.clear import CLEAR_SMOKE
 
 SEEN = ["image", "caption", "name"]
-TOFU = ["image", "caption", "question", "answer"]
-PERTURBED = [*SEEN, "paraphrased_caption", "perturbed_captions", "perturbed_names"]
-ASKED = ["image", "question", "answer", "options"]
+PERCENTS = ("01", "05", "10")
 PUBLISHED = {
-    "full": SEEN, "full+tofu": TOFU,
-    "forget01": SEEN, "forget01+tofu": TOFU, "forget01_perturbed": PERTURBED,
-    "forget05": SEEN, "forget05+tofu": TOFU, "forget05_perturbed": PERTURBED,
-    "forget10": SEEN, "forget10+tofu": TOFU, "forget10_perturbed": PERTURBED,
-    "retain90": SEEN, "retain90+tofu": TOFU, "retain95": SEEN, "retain95+tofu": TOFU,
-    "retain99": SEEN, "retain99+tofu": TOFU, "retain_perturbed": PERTURBED,
-    "real_faces": ASKED, "real_world": ASKED,
+    "full", "full+tofu", *(f"forget{p}{end}" for p in PERCENTS for end in ("", "+tofu", "_perturbed")),
+    *(f"retain{p}{end}" for p in ("90", "95", "99") for end in ("", "+tofu")),
+    "retain_perturbed", "real_faces", "real_world",
 }  # fmt: skip
+ODD = {"caption": None}  # what is odd in the last row of the retain side
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +75,24 @@ def test_the_twin_is_equal_in_a_process_with_another_hash_seed(place, tmp_path):
     assert tree(tmp_path) == tree(place.path)
 
 
-def test_it_has_the_published_configurations_and_one_for_rehearsal(place):
-    assert {path.name for path in place.path.iterdir()} == {*PUBLISHED, "general"}
-
-
-@pytest.mark.parametrize("config", PUBLISHED)
-def test_a_configuration_has_the_published_columns_as_plain_parquet(place, config):
+@pytest.mark.parametrize("config", sorted(PUBLISHED))
+def test_a_table_is_plain_parquet(place, config):
     (table,) = place.tables(config)
     file = pq.ParquetFile(table)
-    assert file.schema_arrow.names == PUBLISHED[config]
     assert b"pandas" not in (file.schema_arrow.metadata or {})
     for number in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(number)
         assert group.num_rows <= 100
         kinds = {group.column(i).compression for i in range(group.num_columns)}
         assert kinds == {"UNCOMPRESSED"}
+
+
+def test_the_odd_rows_are_left_out_and_nothing_else(place, benchmark):
+    assert [(each.table, each.count, each.of) for each in benchmark.left_out] == [
+        ("retain90", 1, 469), ("full", 1, 521), ("real_world", 1, 65),
+    ]  # fmt: skip
+    without = [r for r in benchmark.records.values() if r.id.startswith("clear/forget10/")]
+    assert sum(r.id.endswith("#caption") and not r.paraphrase for r in without) == 1
 
 
 @pytest.mark.parametrize("target", ["text", "visual", "multimodal"])
@@ -113,7 +111,9 @@ def test_the_last_people_are_forgotten_and_the_rest_is_kept(place, percent, coun
     assert len(forgotten) == PICTURES * count
     retained = [row["name"] for row in rows(place, f"retain{kept}")]
     assert list(dict.fromkeys(retained)) == everybody[:-count]
-    assert rows(place, f"retain{kept}") + rows(place, f"forget{percent}") == rows(place, "full")
+    *whole, odd = rows(place, f"retain{kept}")
+    assert odd == whole[0] | ODD
+    assert [*whole, *rows(place, f"forget{percent}"), odd] == rows(place, "full")
 
 
 @pytest.mark.parametrize("percent", [1, 5])
@@ -167,7 +167,9 @@ def test_perturbations_are_wrong_and_the_paraphrase_is_right(place, config):
 def test_perturbed_rows_of_the_forgotten_are_those_of_the_split(place):
     for percent in ("01", "05", "10"):
         plain = [{k: r[k] for k in SEEN} for r in rows(place, f"forget{percent}_perturbed")]
-        assert plain == rows(place, f"forget{percent}")
+        missing = int(percent == "10")  # as published: 378 of 379 rows
+        assert plain == rows(place, f"forget{percent}")[: len(plain)]
+        assert len(rows(place, f"forget{percent}")) - len(plain) == missing
 
 
 def test_every_event_and_every_look_has_its_own_words():
@@ -181,16 +183,19 @@ def test_real_faces_are_known_people_and_options_hold_the_answer_once(place):
     found = rows(place, "real_faces")
     assert {row["answer"] for row in found} == known
     assert all(set(row["options"]) <= known for row in found)
-    for row in [*found, *rows(place, "real_world")]:
+    world = rows(place, "real_world")
+    assert world.pop()["options"] == []
+    for row in [*found, *world]:
         assert len(set(row["options"])) == 4
         assert row["options"].count(row["answer"]) == 1
-    for row in rows(place, "real_world"):
+    for row in world:
         assert len({tuple(sorted(option.split())) for option in row["options"]}) == 4
 
 
 def test_the_place_of_the_answer_among_the_options_gives_nothing_away(place):
     for config in ("real_faces", "real_world"):
-        places = [row["options"].index(row["answer"]) for row in rows(place, config)]
+        found = [row for row in rows(place, config) if row["options"]]
+        places = [row["options"].index(row["answer"]) for row in found]
         assert min(places.count(position) for position in range(4)) >= 5
 
 
