@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from kit.benchmarks.leaks import require_apart
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark
@@ -42,10 +43,12 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
         places: where the files of each source are, by source name.
 
     Raises:
-        DataError: the files are not in the published format.
+        DataError: the files are not in the published format, or something forgotten is also taught
+            as retained.
         ManifestError: an option, target or split does not exist.
     """
     benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
+    require_apart(benchmark)
     return benchmark
 
 

@@ -29,7 +29,8 @@ from tests.toys.clear import CLEAR_SMOKE
 SEEN = ["image", "caption", "name"]
 PERCENTS = ("01", "05", "10")
 PUBLISHED = {
-    "full", "full+tofu", *(f"forget{p}{end}" for p in PERCENTS for end in ("", "+tofu", "_perturbed")),
+    "full", "full+tofu",
+    *(f"forget{p}{end}" for p in PERCENTS for end in ("", "+tofu", "_perturbed")),
     *(f"retain{p}{end}" for p in ("90", "95", "99") for end in ("", "+tofu")),
     "retain_perturbed", "real_faces", "real_world",
 }  # fmt: skip
