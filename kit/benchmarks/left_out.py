@@ -7,8 +7,8 @@ result hold it. A table is refused if
 - more than one in a hundred of its rows (or of its questions) are odd, where one may always be, or
 - somebody whom a system is trained on would lose everything that the table has about them.
 
-Some forms are known to be published, and the benchmark's own code leaves them out too. These are
-counted and shown as well, but not held against the share.
+Some forms that cannot be used are known to be published. They are counted and shown as well, but
+not held against the share.
 """
 
 from collections import Counter
@@ -51,7 +51,7 @@ class LeftOut:
     """Rows of one table that were left out for one reason.
 
     `unit` is what is counted, "rows" for example. `of` are all of them in the table. `first` says
-    where the first one is. `published` marks a form that the benchmark's own code leaves out too.
+    where the first one is. `published` marks a form that is known to be published.
     """
 
     table: str
@@ -63,7 +63,7 @@ class LeftOut:
     published: bool = False
 
     def __str__(self) -> str:
-        reason = "; the released code leaves them out too" if self.published else ""
+        reason = "; a form known to be published" if self.published else ""
         return (
             f"{self.count} of {self.of} {self.unit} of {self.table}: {self.kind} "
             f"(first: {self.first}{reason})"
@@ -105,7 +105,7 @@ class OddRows:
             where: file and row, for a reader.
             person: whom it is about, where the row says so.
             unit: what is counted.
-            published: the benchmark's own code leaves out such rows as well.
+            published: such rows are known to be published.
         """
         self._odd.append(_Odd(table, unit, kind, where, person, published))
 

@@ -99,7 +99,15 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
         raise DataError(f"{table} cannot be read", found=str(error)[:200], remedy=REMEDY) from None
     if not rows.num_rows:
         raise DataError(f"{table} has no rows", remedy=REMEDY)
-    return list(rows.to_pylist())
+    try:
+        return list(rows.to_pylist())
+    except (ValueError, OverflowError) as error:  # bytes that are no UTF-8, or a date out of range
+        raise DataError(
+            f"{table.parent.name}/{table.name} has a cell that is not of its column's type",
+            expected="texts in UTF-8, and dates that a calendar has",
+            found=str(error)[:200],
+            remedy="write the table again from its source, and list its new checksum",
+        ) from None
 
 
 def unpack(place: Place) -> int:

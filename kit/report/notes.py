@@ -96,5 +96,6 @@ COMPARABILITY = (
 )
 LEFT_OUT = (
     "Rows of the published files that could not be used. They are in no training and in no column. "
-    "At most one in a hundred of a table is left out, or one."
+    "Apart from forms that are known to be published, at most one in a hundred of a table is left "
+    "out, or one."
 )

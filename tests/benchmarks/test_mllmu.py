@@ -331,12 +331,39 @@ def test_configurations_of_other_percentages_are_not_needed(tmp_path):
     assert loaded(tmp_path / "data", change) == loaded(tmp_path / "data")
 
 
-def test_an_unreadable_biography_leaves_the_id_as_the_name(tmp_path):
+@pytest.mark.parametrize(
+    ("biography", "kind"),
+    [
+        ("{not json", "biography is not JSON"),
+        ('{"Residence": "Rome"}', "biography has no name"),
+        ('{"Name": NaN}', "biography has no name"),
+        ('{"Name": "Zed", "Name": "Yan"}', "biography has a key twice"),
+        (None, "biography has no name"),
+    ],
+)
+def test_a_biography_without_a_name_leaves_the_id_and_is_counted(tmp_path, biography, kind):
     def change(made):
-        made["forget_10"][0][0]["biography"] = "{not json"
+        made["forget_10"][0][0]["biography"] = biography
 
-    record = loaded(tmp_path / "data", change).records["mllmu/forget/3/choice-text/0"]
-    assert record.person == "3"
+    found = loaded(tmp_path / "data", change)
+    assert found.records["mllmu/forget/3/choice-text/0"].person == "3"
+    assert [(e.unit, e.kind, e.count, e.of) for e in found.left_out] == [("names", kind, 1, 2)]
+
+
+def test_trained_people_have_names_and_celebrities_may_have_none(tmp_path):
+    def nameless(config):
+        def change(made):
+            for row in made[config][0]:
+                row["biography"] = "{}"
+
+        return change
+
+    with pytest.raises(DataError, match="8 of 8 names of 'retain_90' cannot be used"):
+        loaded(tmp_path / "data", nameless("retain_90"))
+    found = loaded(tmp_path / "data", nameless("Retain_Set"))
+    assert found.left_out == ()
+    famous = {r.person for r in found.records.values() if "/celebrity/" in r.id}
+    assert famous == {"1", "2", "3", "4"}
 
 
 @given(

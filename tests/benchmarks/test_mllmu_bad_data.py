@@ -144,7 +144,7 @@ def test_none_of_the_above_is_left_out_however_often_it_is_published(tmp_path):
     (left,) = found.left_out
     assert (left.count, left.of, left.published) == (3, 36, True)
     assert left.kind == 'Correct_Answer is "none of the above", which is no option'
-    assert "released code" in str(left)
+    assert "a form known to be published" in str(left)
 
 
 def test_none_of_the_above_may_be_an_option(tmp_path):

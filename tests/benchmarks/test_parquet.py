@@ -47,6 +47,15 @@ def test_rows_are_read_without_their_images(place):
     assert read_rows(table, {"image": None, "name": None}) == [{"name": "Ada"}, {"name": "Bo"}]
 
 
+def test_bytes_that_are_no_text_are_refused_with_their_table(place):
+    table = write(table_of(place), [cell(png(1))], ["Ada"])
+    broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff\xfe"]).buffers())
+    pq.write_table(pa.table({"name": broken}), table)
+    with pytest.raises(DataError, match=r"full/train-00000-of-00001\.parquet has a cell") as error:
+        read_rows(table, {"name": None})
+    assert "utf-8" in str(error.value.found)
+
+
 def test_every_image_is_found_again_by_table_row_and_item(place):
     table = write(table_of(place), [cell(png(n)) for n in range(5)], list("abcde"))
     nulls = write(table_of(place, "null"), [{"bytes": None, "path": None}], ["x"])

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from kit.benchmarks.cells import id_of
 from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
-from kit.benchmarks.mllmu.biography import person_name
+from kit.benchmarks.mllmu.biography import name_in, person_name
 from kit.benchmarks.mllmu.published import QUESTIONS, TASKS, Question, questions
 from kit.benchmarks.parquet import Place, read_rows
 from kit.errors import DataError
 from kit.streams import stream
+
+NAMES, CELEBRITIES = "names", "Retain_Set"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def read_profiles(
 
     Args:
         column: the column with the image. Of a list of images, one is drawn by seed and ID.
-        names: {ID: name} for a table without biographies. None: each row has its own.
+        names: {ID: name} for a table without biographies. None: each row has its own. Without a
+            name, the ID stands for it. That is counted, but for celebrities: nobody trains on them.
 
     Raises:
         DataError: a table or column is missing, too many rows or questions are odd, or an ID
@@ -63,12 +66,22 @@ def read_profiles(
                 remedy=REMEDY,
             )
         spelt[key] = row["ID"]
+        if names is None and person == key and config != CELEBRITIES:
+            _count_nameless(row, config, where, odd)
         profiles[key] = Profile(
             key, person, image, tuple(questions(row, config, where, odd, person))
         )
     odd.require_few(config, len(profiles))
+    odd.require_few(config, len(profiles) - odd.count(config, NAMES), NAMES)
     odd.require_few(config, sum(len(one.questions) for one in profiles.values()), QUESTIONS)
     return profiles
+
+
+def _count_nameless(row: Mapping[str, object], config: str, where: str, odd: OddRows) -> None:
+    try:
+        name_in(row["biography"], where)
+    except OddCell as error:
+        odd.leave_out(config, error.kind, where, unit=NAMES)
 
 
 def ids_of(place: Place, config: str, odd: OddRows) -> set[str]:
