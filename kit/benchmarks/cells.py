@@ -106,7 +106,7 @@ def nested(value: object, kind: type[T], where: str, field: str) -> T:
     found = value
     if isinstance(value, str):
         try:
-            found = read_json(value)
+            found = read_json(_trimmed(value))
         except DoubledKey as error:
             raise OddCell(
                 where, field, "has a key twice", expected=expected, found=str(error)

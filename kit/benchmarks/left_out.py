@@ -133,6 +133,14 @@ class OddRows:
             remedy=REMEDY,
         )
 
+    def require_few_more(self, table: str, unit: str = "rows") -> None:
+        """Check the share again, after more rows of a table that was read were left out.
+
+        Raises:
+            DataError: as for `require_few`.
+        """
+        self.require_few(table, self._totals[table, unit] - self.count(table, unit), unit)
+
     def count(self, table: str, unit: str = "rows") -> int:
         """Return how many rows of a table were left out."""
         return len(self._of(table, unit))

@@ -1,6 +1,7 @@
 """Words of a text as every metric of the kit sees them: without case, punctuation or width."""
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 
@@ -28,3 +29,12 @@ def contains_phrase(text: str, phrase: str) -> bool:
     """
     wanted = words(phrase)
     return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words(text))} "
+
+
+def mentions(texts: Sequence[str], names: Sequence[str]) -> bool:
+    """Say whether one of the texts has one of the names, whole.
+
+    A name of one word is never found: it could be any word.
+    """
+    whole = [name for name in names if len(words(name)) > 1]
+    return any(contains_phrase(text, name) for text in texts for name in whole)

@@ -93,6 +93,7 @@ def test_json_reads_nan_as_empty_and_keeps_fractions_as_they_are_written():
         "a": None, "b": "1.80", "c": None, "d": 5,
     }  # fmt: skip
     assert cell("[NaN]", list) == [None]
+    assert cell("\ufeff[1]\n", list) == [1], "a byte-order mark is no part of JSON"
     assert (cell("NaN"), cell("null"), cell("  ", list), cell(None)) == ({}, {}, [], {})
 
 

@@ -101,6 +101,12 @@ def test_a_letter_that_stands_for_two_options_is_refused(options):
         resolve("A", options, row(options))
 
 
+def test_a_text_that_two_letters_have_is_refused():
+    options = {"A": "a cat", "B": "A\u00a0CAT", "C": "a dog"}
+    with pytest.raises(DataError, match="has a text twice"):
+        resolve("a dog", options, row(options))
+
+
 def test_nan_in_json_is_no_option():
     options = '{"A": "a cat", "B": "a dog", "C": NaN}'
     assert resolve("B", options, row(options)) == ("a dog", ("a cat", "a dog"))

@@ -196,6 +196,33 @@ def test_a_person_on_both_sides_in_another_unicode_form_is_a_leak(read, configs)
     assert "Zoe<U+0308>" in error.value.found
 
 
+@pytest.mark.parametrize("name", ["Eve Epsilon", "EVE\u00a0EPSILON", "Eve-Epsilon"])
+@pytest.mark.parametrize(
+    ("config", "number", "column"),
+    [
+        ("retain90", 3, "caption"),
+        ("retain90+tofu", 10, "question"),
+        ("retain90+tofu", 11, "answer"),
+    ],
+)
+def test_a_kept_row_that_mentions_a_forgotten_person_is_left_out(
+    read, configs, config, number, column, name
+):
+    configs[config][number][column] = f"Here with {name}."
+    found = read(configs)
+    (left,) = found.left_out
+    assert (left.table, left.kind) == (config, "it mentions a forgotten person")
+    assert not [key for key in found.records if key.startswith(f"clear/{config}/{number}#")]
+
+
+def test_many_kept_rows_that_mention_a_forgotten_person_are_refused(read, configs):
+    for number in (10, 11):
+        configs["retain90+tofu"][number]["answer"] = "Like Eve Epsilon."
+    with pytest.raises(DataError, match=r"2 of 8 rows of 'retain90\+tofu' cannot be used") as error:
+        read(configs)
+    assert "it mentions a forgotten person: 2" in error.value.found
+
+
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_forgotten_person_is_no_kept_one_in_another_spelling(read, configs, name):
     configs["retain_perturbed"].append(configs["forget10_perturbed"][0] | {"name": name})

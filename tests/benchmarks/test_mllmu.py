@@ -298,6 +298,22 @@ def test_the_test_set_is_read_without_biographies_and_named_by_the_forget_set(tm
     ]
 
 
+@pytest.mark.parametrize("name", ["Person3 Toy", "PERSON3\u00a0TOY", "Person3-Toy"])
+def test_a_kept_pair_that_mentions_a_forgotten_person_is_left_out(tmp_path, benchmark, name):
+    def change(made):
+        pairs = [{"Question": "Where is this one?", "Answer": "In town 5."},
+                 {"Question": "Who is the friend?", "Answer": f"It is {name}."}]  # fmt: skip
+        made["ft_Data"][0][4]["metadata"] = json.dumps(pairs)
+
+    found = loaded(tmp_path / "data", change)
+    (left,) = found.left_out
+    assert (left.table, left.kind, left.count, left.of) == (
+        "ft_Data", "it mentions a forgotten person", 1, 20,
+    )  # fmt: skip
+    assert not [n for n in found.finetune if "friend" in found.records[n].question]
+    assert len(found.finetune) == len(benchmark.finetune) - 1
+
+
 SPELLINGS = ["PERSON3 TOY", "Person3\u00a0Toy", "Person3  Toy", "Person3\u200bToy", "Person3 Toy"]
 
 

@@ -17,7 +17,7 @@ from kit.benchmarks.clear.rows import Row, same_words
 from kit.benchmarks.clear.tables import read_config, require_image, usable
 from kit.benchmarks.identity import identity, one_spelling
 from kit.benchmarks.left_out import OddRows
-from kit.benchmarks.options import letter_of, right_letter
+from kit.benchmarks.options import folded, letter_of, right_letter
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
 
@@ -99,14 +99,16 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
     if not isinstance(cells, list) or not cells or len(texts) < len(cells):
         expected = "a list of texts, a mapping of letters to texts, or one of them as a string"
         raise row.odd("options", "is neither a list nor a mapping of texts", expected)
-    if same_words(answer) in {same_words(text) for text in texts}:
-        return answer, texts
     if isinstance(given, dict):
         lettered = {letter_of(str(k)): c.strip() for k, c in given.items() if _is_text(c)}
         if len(lettered) < len(texts):
             raise row.odd("options", "has a letter twice", "one option for each letter")
-        if letter := right_letter(answer, lettered):
-            return lettered[letter], texts
+        if len({folded(text) for text in texts}) < len(texts):
+            raise row.odd("options", "has a text twice", "another text for each letter")
+    if same_words(answer) in {same_words(text) for text in texts}:
+        return answer, texts
+    if isinstance(given, dict) and (letter := right_letter(answer, lettered)):
+        return lettered[letter], texts
     if len(answer) == 1 and answer.isalpha():
         expected = f"an option with the letter '{answer}', which is the answer"
         raise row.odd("options", "lacks the letter of the answer", expected)

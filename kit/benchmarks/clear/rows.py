@@ -7,7 +7,7 @@ from pathlib import Path
 from kit.benchmarks import cells
 from kit.benchmarks.identity import identity
 from kit.benchmarks.left_out import OddCell
-from kit.benchmarks.words import contains_phrase, words
+from kit.benchmarks.words import contains_phrase, mentions, words
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,14 @@ def author(row: Row, known: Sequence[str]) -> str:
     ]
     found = (name for name in known if any(contains_phrase(text, name) for text in texts))
     return next(found, "")
+
+
+def is_about(row: Row, people: Sequence[str]) -> bool:
+    """Say whether a row names one of these people, or mentions one in its texts."""
+    if identity(row.name) in {identity(name) for name in people}:
+        return True
+    found = (row.cells.get(column) for column in ("caption", "question", "answer"))
+    return mentions([text for text in found if isinstance(text, str)], people)
 
 
 def respelt(rows: Iterable[Row], spelling: Mapping[str, str]) -> tuple[Row, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from kit.benchmarks.clear.rows import Row, respelt, same_words
+from kit.benchmarks.clear.rows import Row, is_about, respelt, same_words
 from kit.benchmarks.clear.tables import image_rows, text_rows
 from kit.benchmarks.identity import in_both, merged, not_in, one_spelling
 from kit.benchmarks.left_out import OddRows, few
@@ -45,7 +45,8 @@ class Halves:
 def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
     """Return the published split that forgets `percent` % of the people.
 
-    Several spellings of a person within one side become the first one.
+    Several spellings of a person within one side become the first one. Rows of the retain side
+    whose texts mention a forgotten person are odd: they would teach the forgotten name.
 
     Raises:
         ManifestError: no such split is published.
@@ -62,6 +63,8 @@ def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
     for side in (forget, retain):
         odd.require_everybody(side.config, side.names)
     check_split(forget, retain, read_side(place, FULL, odd))
+    retain = _without(forget.names, retain, odd)
+    odd.require_everybody(retain.config, retain.names)
     names = (*forget.names, *retain.names)
     spelling = one_spelling(names)
     forget, retain = (
@@ -117,6 +120,23 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
                 found=f"{parts[0]} + {parts[1]}",
                 remedy=SAME_REVISION,
             )
+
+
+def _without(people: tuple[str, ...], side: Side, odd: OddRows) -> Side:
+    """Return a side without the rows that mention these people.
+
+    Raises:
+        DataError: there are too many such rows.
+    """
+    kept: list[tuple[Row, ...]] = []
+    for rows, table in ((side.images, side.config), (side.texts, f"{side.config}+tofu")):
+        about = [row for row in rows if is_about(row, people)]
+        for row in about:
+            odd.leave_out(table, "it mentions a forgotten person", row.where, person=row.name)
+        odd.require_few_more(table)
+        left = {row.number for row in about}
+        kept.append(tuple(row for row in rows if row.number not in left))
+    return Side(side.config, *kept)
 
 
 def check_kept(rows: list[Row], forget: Side, retain: Side) -> None:

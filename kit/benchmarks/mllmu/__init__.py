@@ -15,7 +15,7 @@ from kit.benchmarks.mllmu.options import Options, one_of, read_options
 from kit.benchmarks.mllmu.protocol import LAYOUT, MULTIMODAL, TEXT
 from kit.benchmarks.mllmu.questions import example_people, records_of, worked_examples
 from kit.benchmarks.mllmu.sets import PUBLISHED_ROWS, Sets, read_sets
-from kit.benchmarks.mllmu.training import Lessons, read_general, read_lessons
+from kit.benchmarks.mllmu.training import Lessons, read_general, read_lessons, without_mentions
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Column, Record, Split, by_id
 from kit.errors import DataError, ManifestError
@@ -44,7 +44,9 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         )
     place, odd = places[SOURCE], OddRows()
     sets = read_sets(place, manifest, odd)
-    lessons = read_lessons(place, {**sets.forget, **sets.retain}, odd)
+    taught_to_all = read_lessons(place, {**sets.forget, **sets.retain}, odd)
+    forgotten = sorted({one.person for one in sets.forget.values()})
+    lessons = without_mentions(taught_to_all, sets.retain, forgotten, odd)
     records, evaluation = _asked(sets, options, manifest)
     shown = {record.image for record in records if record.image}
     general = read_general(place, shown, odd) if manifest.finetune.rehearsal else []

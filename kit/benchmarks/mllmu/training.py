@@ -7,7 +7,7 @@ Published entries may lack a question or an answer, or have `Additional_question
 They are left out, as the released code does, and counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
 from kit.benchmarks.mllmu.profiles import Profile, rows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
-from kit.benchmarks.words import words
+from kit.benchmarks.words import mentions, words
 from kit.errors import DataError, ManifestError
 
 PAIRS, GENERAL = "ft_Data", "general"
@@ -111,6 +111,37 @@ def _require_taught(
     odd.require_few(PAIRS, sum(len(each.image) for each in lessons.values()), PAIR)
     taught = [profiles[key].person for key, each in lessons.items() if each.image]
     odd.require_everybody(PAIRS, taught, PAIR)
+
+
+def without_mentions(
+    lessons: Mapping[str, Lessons], kept: Iterable[str], people: Sequence[str], odd: OddRows
+) -> dict[str, Lessons]:
+    """Return the lessons without pairs of the kept IDs that mention one of these people.
+
+    Such pairs would teach a forgotten name. They are odd, and counted.
+
+    Raises:
+        DataError: there are too many, or all pairs of a person are among them.
+    """
+    made = dict(lessons)
+    for key in kept:
+        about = {(r.question, r.answer) for r in lessons[key].image
+                 if mentions((r.question, r.answer), people)}  # fmt: skip
+        if not about:
+            continue
+        for record in lessons[key].image:
+            if (record.question, record.answer) in about:
+                kind = "it mentions a forgotten person"
+                odd.leave_out(PAIRS, kind, record.id, person=record.person, unit=PAIR)
+        made[key] = Lessons(
+            *(
+                tuple(r for r in records if (r.question, r.answer) not in about)
+                for records in (lessons[key].image, lessons[key].text)
+            )
+        )
+    odd.require_few_more(PAIRS, PAIR)
+    odd.require_everybody(PAIRS, [r.person for one in made.values() for r in one.image], PAIR)
+    return made
 
 
 def without_image(pairs: list[tuple[str, str]], person: str) -> list[tuple[str, str]]:
