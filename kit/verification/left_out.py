@@ -35,7 +35,7 @@ def check_left_out(left_out: Sequence[LeftOutFacts], records: pd.DataFrame) -> l
         )
     rows = sum(each.count for each in left_out)
     tables = ", ".join(dict.fromkeys(show(each.table) for each in left_out))
-    return [f"{rows} odd entries of the published tables {tables} were left out"]
+    return [f"odd entries of the published tables that were left out: {rows} (in {tables})"]
 
 
 def _faults(left_out: Sequence[LeftOutFacts]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import getpass
 import json
 import platform
 import socket
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 from kit import __version__
 from kit.artifacts import PROJECT
 from kit.benchmarks import load
+from kit.benchmarks.left_out import LeftOut
 from kit.experiment.disclosure import OUTSIDE, public_address, public_path
 from kit.experiment.manifest import Manifest
 from kit.fetch.hub import addresses
@@ -113,6 +115,11 @@ def publish_table(artifact, table, name) -> None:
 
 @pytest.fixture
 def result(planted):
+    return collected(planted)
+
+
+def collected(planted):
+    """Return the signed result of an experiment whose stages only pretended."""
     plan = make_plan(experiment(planted))
     for source in plan.manifest.all_sources():
         place(source).path.mkdir(parents=True, exist_ok=True)
@@ -194,3 +201,24 @@ def test_an_address_is_shown_without_what_opens_it(url, shown):
 )
 def test_a_path_outside_the_project_is_not_shown(name, shown):
     assert public_path(name) == shown
+
+
+def test_odd_rows_of_the_data_are_in_the_result_and_no_key_where_there_are_none(
+    planted, monkeypatch
+):
+    left = LeftOut("real_faces", "column 'answer' is empty", 1, 151, "rows", "real_faces/x, row 7")
+
+    def with_odd_rows(manifest, places):
+        return replace(load(manifest, places), left_out=(left,))
+
+    monkeypatch.setattr("kit.stages.collect.load_benchmark", with_odd_rows)
+    folder = collected(planted)
+    assert read_run((folder / RUN).read_bytes())["left_out"] == [asdict(left)]
+    said = verify(folder, trusted=TRUSTED).messages
+    assert "odd entries of the published tables that were left out: 1 (in real_faces)" in said
+    assert "column 'answer' is empty" in (folder / "report" / "report.md").read_text("utf-8")
+
+
+def test_a_result_of_data_without_odd_rows_does_not_speak_of_any(result):
+    assert "left_out" not in read_run((result / RUN).read_bytes())
+    assert "could not be used" not in (result / "report" / "report.md").read_text("utf-8")

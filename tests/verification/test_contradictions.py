@@ -145,7 +145,7 @@ def test_odd_rows_within_the_rule_are_said(damaged):
     edit_run(damaged, odd(left(2), published, left(unit="questions")))
     remake_and_sign(damaged)
     said = [str(each.message) for each in verify(damaged, trusted=TRUSTED).findings]
-    assert "153 odd entries of the published tables full were left out" in said
+    assert "odd entries of the published tables that were left out: 153 (in full)" in said
     report = json.loads((damaged / "report" / "report.json").read_text(encoding="utf-8"))
     assert [each["count"] for each in report["left_out"]] == [2, 150, 1]
     for page in ("report.md", "report.html"):
