@@ -166,6 +166,20 @@ def test_a_person_without_any_question_left_is_named(tmp_path):
     assert "Ground_Truth is empty" in error.found
 
 
+@pytest.mark.parametrize(("key", "refused"), [(2, True), (0, False)])
+def test_only_forgotten_people_need_questions_in_the_test_set(tmp_path, key, refused):
+    def change(made):
+        row = made["Test_Set"][0][key]
+        row["Classification_Task"] = None
+        row["Mask_Task"] = []
+        row["Generation_Task"] = [row["Generation_Task"][0] | {"Ground_Truth": ""}]
+
+    if refused:
+        fails(tmp_path, change, "'Test_Set' would lose everything about Person3 Toy")
+    else:
+        assert len(loaded(tmp_path / "data", change).left_out) == 1
+
+
 def test_a_key_twice_in_json_is_odd(tmp_path):
     twice = '[{"Question": "a __", "Question": "b __", "Ground_Truth": "c", "Type": "Pure_Text"}]'
 

@@ -77,17 +77,20 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
         odd.require_everybody(name, (one.person for one in profiles.values()))
         with_questions = (one.person for one in profiles.values() if one.questions)
         odd.require_everybody(name, with_questions, QUESTIONS)
+    # Of Test_Set, only the forgotten people are asked about.
+    asked = (one.person for one in test.values() if one.questions or one.id not in forget)
+    odd.require_everybody("Test_Set", asked, QUESTIONS)
     _none(set(forget) & set(retain), f"is in both {names[0]} and {names[1]}", counts)
     _refuse_shared(forget, retain, names, counts)
     _none({*forget, *retain} - everybody, "is not in Full_Set", counts)
     # Vanilla models of all percentages are then the same: they learn the same people.
     _none(everybody - {*forget, *retain}, f"is in neither {names[0]} nor {names[1]}", counts)
     _none(set(forget) - set(test), f"of {names[0]} is not in Test_Set", counts)
-    asked = {key: test[key] for key in forget}
+    tested = {key: test[key] for key in forget}
     people = [one.person for each in (forget, retain, celebrity) for one in each.values()]
     one = one_spelling(people)
     return Sets(
-        _respelt(forget, one), _respelt(asked, one), _respelt(retain, one),
+        _respelt(forget, one), _respelt(tested, one), _respelt(retain, one),
         _respelt(celebrity, one), sizes, merged(people),
     )  # fmt: skip
 
