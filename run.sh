@@ -2,14 +2,15 @@
 # ./run.sh VERB [MANIFEST] [options]: build the environment once, then run a verb in it.
 # ./run.sh --runner docker|podman|apptainer VERB ...: run it in a container.
 #
-# Needs x86-64 Linux, Bash and Python 3.11 (or uv). Environment variables:
+# Needs Linux (x86-64 or aarch64), Bash and Python 3.11, 3.12 or 3.13 (or uv). On macOS and Windows,
+# `python3 -m kit` checks results. Environment variables:
 #   PEBENCH_CACHE  folder of everything that can be made again (default: .cache next to this script)
 #   PEBENCH_ENV    a finished environment to use instead of building one (in containers)
 set -euo pipefail
 shopt -s nullglob
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
-lock=$project/docker/requirements.cpu.lock python_version=3.11
+lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data finetune unlearn evaluate report sign verify'
 verbs+=' rescore compare calibrate keygen bench clean smoke-base image'
@@ -61,26 +62,20 @@ clean() { # remove what can be made again; these folders never hold results or k
 
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
-choose_slim_environment() { # VERB [WORD...]: verbs that only check a result need no torch
-  local slim='' word
-  is_complete || [[ ' verify rescore compare ' != *" $1 "* ]] || slim=verify
-  # With --to, `report` makes pages of a result: that needs no torch either.
-  is_complete || [[ $1 != report || " $* " != *' --to'[\ =]* ]] || slim=verify
+is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an environment for this call
+  local verb=$1 words=" ${*:2} "
   # Only the keyless environment has Sigstore's client.
-  if [[ ' sign verify report ' == *" $1 "* ]]; then
-    for word in "${@:2}"; do
-      [[ $word != --keyless && $word != --identity && $word != --identity=* ]] || slim=keyless
-    done
-  fi
-  [[ -n $slim ]] || return 0
-  lock=$project/docker/requirements.$slim.lock
-  digest=$(sha256sum <"$lock")
-  digest=${digest:0:12}
-  env=$cache/env/$slim-$digest
+  [[ ' sign verify report ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
+  [[ ' sign verify report ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
+  ! is_complete || return 1
+  [[ ' verify rescore compare ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
+    return 0
+  # With --to, `report` makes pages of a result: that needs no torch either.
+  [[ $verb == report && $words == *' --to'[\ =]* ]]
 }
 
 main() {
-  local digest verb runner=venv arguments=("$@")
+  local digest verb python runner=venv arguments=("$@")
   # shellcheck source=docker/runner.sh
   source "$project/docker/runner.sh"
   choose_runner "$@"
@@ -123,7 +118,12 @@ main() {
       ;;
   esac
 
-  [[ -n ${PEBENCH_ENV:-} ]] || choose_slim_environment "$verb" "${@:2}"
+  if [[ -z ${PEBENCH_ENV:-} ]] && is_for_slim "$verb" "${@:2}"; then
+    # shellcheck source=docker/environment.sh
+    source "$project/docker/environment.sh"
+    python=$(find_python "$pythons 3.14") || exit
+    PYTHONPATH=$project exec "$python" -P -m kit "$@"
+  fi
   if ! is_complete; then
     # shellcheck source=docker/environment.sh
     source "$project/docker/environment.sh"

@@ -1,28 +1,28 @@
-# shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project, python_version: run.sh
+# shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project, pythons: run.sh
 # Build the virtual environment $env from $lock. Sourced by run.sh if the environment does not exist,
 # and by image_environment.sh.
 #
 # A virtual environment cannot be moved, so it is built in its final folder. `.complete` is written
 # last, and nothing uses a folder without it. A lock file allows one build at a time.
 
-find_python() { # print a Python of $python_version that can make virtual environments
-  local name version found=''
-  for name in "python$python_version" python3 python; do
+find_python() { # "VERSION...": print a Python of one of these versions that can make environments
+  local name version versions=$1 first=${1%% *} found=''
+  # shellcheck disable=SC2086  # a list of words
+  for name in $(printf 'python%s ' $versions) python3 python; do
     version=$("$name" -c 'import sys; print(sys.version.split()[0])' 2>/dev/null) || version=missing
     found+="${found:+, }$name $version"
-    [[ $version == "$python_version".* ]] || continue
+    [[ " $versions " == *" ${version%.*} "* ]] || continue
     "$name" -c 'import ensurepip, venv' 2>/dev/null && command -v "$name" && return
     found+=' without venv'
   done
   if command -v uv >/dev/null; then
-    say "environment: no usable Python $python_version ($found); asking uv for one"
-    UV_PYTHON_INSTALL_BIN=0 uv python install "$python_version" >&2 &&
-      uv python find --no-project "$python_version" && return
+    say "environment: no usable Python ($found); asking uv for $first"
+    UV_PYTHON_INSTALL_BIN=0 uv python install "$first" >&2 &&
+      uv python find --no-project "$first" && return
     found+=', uv could not install it'
   fi
-  fail 3 "no usable Python $python_version" \
-    "Python $python_version with venv: the locked packages are for it" "$found" \
-    "install python$python_version and python$python_version-venv, or uv (it installs Python itself)"
+  fail 3 "no usable Python" "Python ${versions// /, } with venv: the locked packages are for these" \
+    "$found" "install python3 and python3-venv, or uv (it installs Python itself)"
 }
 
 # Copy pip's output to the log and print the progress: one updated line on a terminal, elsewhere a
@@ -38,7 +38,7 @@ show_progress() {
     fi
     ((SECONDS >= next)) || continue
     next=$((SECONDS + step))
-    installed=("$env"/lib/python"$python_version"/site-packages/*.dist-info)
+    installed=("$env"/lib/python*/site-packages/*.dist-info)
     text="environment: found $(grep -c '^Collecting ' "$env/build.log" || true) of $total packages"
     text+=", installed $((${#installed[@]} < total ? ${#installed[@]} : total))"
     if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else say "$text"; fi
@@ -47,9 +47,7 @@ show_progress() {
 }
 
 pip_install() { # always checks hashes, and installs only what the lock names
-  TMPDIR=$env/tmp PIP_USER=0 "$env/bin/python" -m pip install --require-hashes --no-deps \
-    --no-build-isolation --no-compile --progress-bar off --disable-pip-version-check "$@" 2>&1 |
-    show_progress
+  TMPDIR=$env/tmp "$env/bin/python" -I "$project/docker/pip_install.py" "$@" 2>&1 | show_progress
 }
 
 only() { # write the lock's entry for package $1 to a separate file and print its name
@@ -60,14 +58,11 @@ only() { # write the lock's entry for package $1 to a separate file and print it
 
 install_packages() {
   "$python" -m venv "$env" >>"$env/build.log" 2>&1 || return
-  # setuptools first: it builds rouge-score, which is published only as source.
+  # setuptools first: it builds what is published only as source.
   pip_install -r "$(only setuptools)" || return
-  [[ $lock == *.verify.lock || $lock == *.keyless.lock ]] || install_torch || return
+  install_torch || return
   pip_install -r "$lock" || return
-  case $lock in
-    *.cpu.lock) cp "$project"/docker/cpu_site/*.p* "$env/lib/python$python_version/site-packages/" ;;
-    *.verify.lock | *.keyless.lock) remove_unused ;;
-  esac
+  [[ $lock != *.cpu.lock ]] || cp "$project"/docker/cpu_site/*.p* "$env"/lib/python*/site-packages/
 }
 
 install_torch() {
@@ -77,13 +72,6 @@ install_torch() {
     say "environment: the configured package index has no torch+cpu; trying PyTorch's index"
     pip_install -r "$(only torch)" --extra-index-url https://download.pytorch.org/whl/cpu
   }
-}
-
-remove_unused() { # from a slim environment: packages' tests, headers, pyarrow's flight server
-  local site=$env/lib/python$python_version/site-packages
-  rm -rf "$site"/{pandas,pyarrow}/tests "$site"/numpy/{,*/}tests "$site"/pyarrow/{include,src} \
-    "$site"/pyarrow/*flight* "$site"/{pip,setuptools,pkg_resources,_distutils_hack} \
-    "$site"/{pip,setuptools}-*.dist-info "$site"/distutils-precedence.pth
 }
 
 claim_cache() { # mark a new or empty folder as the kit's: clean touches no other
@@ -97,9 +85,10 @@ build_environment() {
   local python total need free
   [[ -z ${PEBENCH_ENV:-} ]] || fail 3 "PEBENCH_ENV=$PEBENCH_ENV is not a finished environment" \
     'a folder with .complete and bin/python' '' 'unset PEBENCH_ENV: the kit then builds one'
-  [[ $(uname -sm) == 'Linux x86_64' ]] || fail 3 'no packages are locked for this machine' \
-    'Linux x86_64' "$(uname -sm)" 'use an x86-64 Linux machine or container'
-  python=$(find_python) || exit
+  [[ $(uname -sm) == Linux\ @(x86_64|aarch64) ]] || fail 3 'no packages are locked for this machine' \
+    'Linux on x86_64 or aarch64' "$(uname -sm)" \
+    'use such a machine or container; python3 -m kit verify RESULT checks a result anywhere'
+  python=$(find_python "$pythons") || exit
   if ! { claim_cache && exec 9>>"$cache/locks/env-$digest"; } 2>/dev/null; then
     fail 7 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
   fi

@@ -110,7 +110,7 @@ require_matching_lock() { # the lock must have every line of requirements.in, at
 build_arguments() { # sets options
   local lock_digest epoch scripts
   lock_digest=$(sha256sum <"$project/docker/requirements.$target.lock")
-  scripts=$(cd "$project/docker" && sha256sum messages.sh environment.sh image_system.sh \
+  scripts=$(cd "$project/docker" && sha256sum messages.sh environment.sh pip_install.py image_system.sh \
     image_environment.sh "requirements.$target.lock" requirements.uv.lock cpu_site/*.p* | sha256sum)
   # Use the commit's time, so that equal sources give equal images on any day.
   epoch=$(git -C "$project" log -1 --format=%ct 2>/dev/null) || epoch=1767225600

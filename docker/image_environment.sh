@@ -7,15 +7,15 @@ shopt -s nullglob
 platform=$1 env=$2 expected=$3
 project=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 lock=$project/docker/requirements.$platform.lock
-python_version=3.11
-[[ $platform != gpu ]] || python_version=3.12
+pythons=3.11
+[[ $platform != gpu ]] || pythons=3.12
 # shellcheck source=docker/messages.sh
 source "$project/docker/messages.sh"
 # shellcheck source=docker/environment.sh
 source "$project/docker/environment.sh"
 
 complete_cuda() { # add the link names that CUDA's installer makes and its wheels lack
-  local root=$env/lib/python$python_version/site-packages/nvidia/cu13 library
+  local root=$env/lib/python$pythons/site-packages/nvidia/cu13 library
   ln -s lib "$root/lib64"
   for library in "$root"/lib/lib*.so.*; do
     [[ -e ${library%%.so.*}.so ]] || ln -s "${library##*/}" "${library%%.so.*}.so"
@@ -32,7 +32,7 @@ found=$(sha256sum <"$lock")
 [[ ! -f /run/secrets/pip.conf ]] || export PIP_CONFIG_FILE=/run/secrets/pip.conf
 [[ ! -f /run/secrets/ca.crt ]] || export PIP_CERT=/run/secrets/ca.crt
 export PIP_CACHE_DIR=/build/pip PIP_FIND_LINKS=/build/wheels PIP_ROOT_USER_ACTION=ignore
-python=$(find_python)
+python=$(find_python "$pythons")
 total=$(grep -c '^[A-Za-z0-9].*==' "$lock")
 mkdir -p "$env/tmp"
 install_packages || {

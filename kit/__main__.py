@@ -1,23 +1,39 @@
-"""`python -m kit VERB`: what `run.sh` starts in the environment that it has built."""
+"""`python3 -m kit VERB`: what `run.sh` starts in the environment that it has built.
+
+Started by a Python without the packages, a verb that checks a result goes on in the slim
+environment, which is built if need be. Every other verb needs the environment of `run.sh`.
+"""
 
 import sys
+from pathlib import Path
 
-FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n  remedy: start with ./run.sh"
+FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n"
 
 
-def stop(what: str) -> None:
+def stop(what: str, remedy: str) -> None:
     """End like a `kit.errors.EnvironmentFault`, which may not be importable here."""
-    print(f"error: {what}\n  expected: the locked packages, Python 3.11\n{FOUND}", file=sys.stderr)
+    expected = "  expected: the locked packages, Python 3.11 or later\n"
+    print(f"error: {what}\n{expected}{FOUND}  remedy: {remedy}", file=sys.stderr)
     sys.exit(3)
 
 
 if sys.version_info < (3, 11):  # noqa: UP036 - before an import fails that needs it
-    stop("this Python is too old")
+    stop("this Python is too old", "install Python 3.11 or later")
+if not __package__:  # python3 /path/to/clone/kit VERB
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 try:
-    import click  # noqa: F401 - the command line needs it
-except ModuleNotFoundError as error:
-    stop(f"the package {error.name} is not installed")
-try:
+    from kit.errors import KitError
+    from kit.supply_chain import slim
+
+    try:
+        slim.enter(sys.argv[1:])
+    except KitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    try:
+        import click  # noqa: F401 - the command line needs it
+    except ModuleNotFoundError as error:
+        stop(f"the package {error.name} is not installed", "start with ./run.sh")
     from kit.cli.entry import main
 
     main()

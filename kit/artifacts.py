@@ -6,18 +6,23 @@ again.
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kit.errors import BusyError, MissingStageError, StorageError
 from kit.names import printable
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -127,8 +132,8 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
         raise storage_error(error, path.parent) from None
     with stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _lock(stream)
+        except (BlockingIOError, PermissionError):
             stream.seek(0)
             raise BusyError(
                 f"another run is using {folder or cache_root()}",
@@ -141,6 +146,16 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def _lock(stream: TextIO) -> None:
+    if sys.platform == "win32":
+        # Of a byte behind all that is written, so that others can still read who holds it.
+        stream.seek(1 << 20)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        stream.seek(0)
+    else:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -1,5 +1,6 @@
 """What the kit prints: answers, lines of progress, and no messages from libraries but errors."""
 
+import io
 import logging
 import os
 import sys
@@ -56,7 +57,13 @@ def waiting(what: str, every_seconds: float = 20.0) -> Iterator[None]:
 
 
 def quieten() -> None:
-    """Silence the libraries of this process and of its children. The user's own settings win."""
+    """Silence the libraries of this process and of its children. The user's own settings win.
+
+    What the console's encoding lacks is printed as an escape, as on Windows without UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if os.environ["PYTHONWARNINGS"] == "ignore":

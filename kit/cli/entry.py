@@ -18,7 +18,7 @@ READER_GONE = 141  # as after SIGPIPE: `./run.sh plan | head`
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb; print an error without a traceback and end with its exit code."""
     quieten()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # not on Windows
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
     try:

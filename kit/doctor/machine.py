@@ -14,7 +14,7 @@ GPU_REMEDY = (
     "start with ./run.sh --runner, or give the container its GPU: docker run --gpus all, "
     "podman run --device nvidia.com/gpu=all, apptainer run --nv"
 )
-LOCKED_PYTHON = {"cpu": "3.11", "gpu": "3.12"}
+LOCKED_PYTHON = {"cpu": ("3.11", "3.12", "3.13"), "gpu": ("3.12",)}
 
 
 def examine_machine(found: Readings, needed: Resources) -> Iterator[Check]:
@@ -23,8 +23,8 @@ def examine_machine(found: Readings, needed: Resources) -> Iterator[Check]:
     yield Check.judge(
         "python",
         found.python,
-        wrong=not found.python.startswith(f"{locked}."),
-        remedy=f"the locked environment is for Python {locked}: start with ./run.sh",
+        wrong=found.python.rpartition(".")[0] not in locked,
+        remedy=f"the locked environment is for Python {' or '.join(locked)}: start with ./run.sh",
     )
     yield _memory(found, needed)
     yield Check("cores", str(found.cores))

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict, TypeVar
 from kit.report.access import access_of
 from kit.report.run_types import Job, Lost, Run, Stage
 from kit.result.run_file import System, entries, labels
+from kit.sums import add_up
 
 Number = TypeVar("Number", int, float)
 
@@ -94,4 +95,4 @@ def _total(values: Iterable[Number | None]) -> Number | None:
     """Return the sum, or None where a value is missing: a partial sum would mislead."""
     listed = list(values)
     known = [value for value in listed if value is not None]
-    return sum(known) if known and len(known) == len(listed) else None
+    return add_up(known) if known and len(known) == len(listed) else None

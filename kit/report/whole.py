@@ -19,6 +19,7 @@ from kit.report.cells import Cell
 from kit.report.damage import KEPT
 from kit.report.tables import Line, Table
 from kit.result.run_file import System, entries
+from kit.sums import add_up
 
 FEW_METHODS = 6  # with fewer, chance alone gives a large agreement
 DECIMALS = 6
@@ -152,7 +153,7 @@ def _gap(cells: Mapping[str, Cell], gold: Mapping[str, Cell], without: str = "")
         if key in gold and key != without
     ]
     apart = [abs(a - b) for a, b in pairs if a is not None and b is not None]
-    mean = sum(apart) / len(apart) if apart else None
+    mean = add_up(apart) / len(apart) if apart else None
     return _number(mean, len(apart), "no column was measured for this method and Retain-only")
 
 

@@ -26,6 +26,10 @@ MAX_DEPTH = 16
 # claim petabytes.
 MAX_TREE_BYTES = 256 << 30
 MAX_MOVED_BYTES = 256 << 20  # an added file is hashed only to say "renamed"
+# O_NONBLOCK: a pipe put in place of the file must not make the reader wait. Windows has neither of
+# the first two, but translates line ends without the third.
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+READ = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 SPARSE_BYTES = 16 << 20  # smaller files are hashed whatever they hold
 
 
@@ -82,7 +86,7 @@ def _visit(folder: Path, prefix: str, tree: Tree) -> None:
                 tree.faults[name] = f"folders nested more than {MAX_DEPTH} deep"
             else:
                 _visit(folder / child.name, f"{name}/", tree)
-        elif fault := _kind_fault(state := child.stat(follow_symlinks=False)):
+        elif fault := _kind_fault(state := os.lstat(folder / child.name)):
             tree.faults[name] = fault
         else:
             tree.files[name] = folder / child.name
@@ -145,8 +149,9 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         VerificationError: it cannot be opened or read, or is no regular file.
     """
     try:
-        # O_NONBLOCK: a pipe put in place of the file must not make the reader wait.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if not NO_FOLLOW and path.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link", str(path))
+        descriptor = os.open(path, READ)
         with os.fdopen(descriptor, "rb") as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise VerificationError(
@@ -175,6 +180,8 @@ def _size_fault(path: Path, most: int) -> str:
 
 def _stored_bytes(descriptor: int, size: int) -> int:
     """Return how many bytes of an open file are not in holes, at most 1,000 pieces of it."""
+    if not hasattr(os, "SEEK_DATA"):
+        return size  # Windows does not say
     stored, place = 0, 0
     try:
         for _ in range(1_000):

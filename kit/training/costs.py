@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.model.weights import as_storage_errors
+from kit.sums import add_up
 
 
 class Passes:
@@ -94,7 +95,7 @@ class Journal:
             return None
         return {
             "steps": len(repeated),
-            "seconds": round(sum(seconds for _, seconds, _ in repeated), 3),
+            "seconds": round(add_up(seconds for _, seconds, _ in repeated), 3),
             "forward_passes": sum(passes for _, _, passes in repeated),
         }
 

@@ -18,6 +18,7 @@ from kit.methods.loss import loss_of
 from kit.model.determinism import backward, with_fallback
 from kit.model.memory import GpuMeter
 from kit.result.layout import LOSSES
+from kit.sums import add_up
 from kit.training.checkpoint import Checkpoint
 from kit.training.costs import Journal, Passes
 from kit.training.fitting import MicroBatchSizer
@@ -210,7 +211,7 @@ class _Run:
     def _stop_reason(self, stop_after: int) -> str | None:
         if len(self._forgotten) < stop_after:
             return None
-        share = sum(self._forgotten.values()) / len(self._forgotten)
+        share = add_up(self._forgotten.values()) / len(self._forgotten)
         if share <= FORGOTTEN_SHARE:
             return None
         return f"mean forget loss reached {share:.0%} of a uniform guess's"

@@ -4,9 +4,8 @@ A checksum list pins every byte of a source. Where the manifest names a list of 
 digest in run.json must be that list's, or that of a former version in `checksums/former_lists`.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 
 import pandas as pd
@@ -153,10 +152,15 @@ def _own_list(checksums: str | None) -> bytes | None:
 def _is_inside(name: str) -> bool:
     """Say whether a path of a manifest names a file below the project, by its text alone."""
     parts = PurePosixPath(name).parts
-    inside = bool(parts) and not os.path.isabs(name) and ".." not in parts and name.isprintable()
+    inside = bool(parts) and not _is_absolute(name) and ".." not in parts and name.isprintable()
     return inside and not any(
         (PROJECT / Path(*parts[:n])).is_symlink() for n in range(1, len(parts))
     )
+
+
+def _is_absolute(name: str) -> bool:
+    """Return whether a path starts at a root or a drive, of any system."""
+    return PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).anchor)
 
 
 def _parsed(checksums: str) -> Mapping[str, str]:
