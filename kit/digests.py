@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kit.errors import ChecksumError, DataError
+from kit.texts import EXPECTED, NotText, decode_text
 
 CHUNK = 1 << 20
 MAX_LIST_BYTES = 256 << 20  # a list of a million files has some 120 MB
@@ -77,17 +78,20 @@ def read_checksums(path: Path) -> dict[str, str]:
                 expected=f"a regular file of at most {MAX_LIST_BYTES} bytes",
                 remedy="restore it from the repository",
             )
-        text = path.read_bytes().decode()
+        text = decode_text(path.read_bytes())
     except FileNotFoundError:
         raise ChecksumError(
             f"checksum list {path} does not exist", remedy="restore it from the repository"
         ) from None
-    except UnicodeDecodeError as error:
+    except NotText as error:
         raise ChecksumError(
-            f"checksum list {path} is not UTF-8",
-            found=f"{error.reason} at byte {error.start}",
-            remedy="restore it from the repository",
+            f"checksum list {path} cannot be read",
+            expected=EXPECTED,
+            found=error.found,
+            remedy=error.remedy,
         ) from None
+    if "\r\n" in text and text.count("\r\n") == text.count("\n"):
+        text = text.replace("\r\n", "\n")  # the line ends of Windows, in all lines
     listed: dict[str, str] = {}
     # Not splitlines(): it also splits at characters that a file name may contain.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):

@@ -15,6 +15,7 @@ from typing import TypedDict, cast
 
 from kit.benchmarks.records import GROUPS, VERDICTS, Concept, Record
 from kit.errors import DataError
+from kit.texts import EXPECTED, NotText, decode_text
 
 IMAGES = "val2014"
 FIELDS = ("question_id", "image", "text", "label")
@@ -81,7 +82,7 @@ def _kind(root: Path, kind: str) -> list[Record]:
 
 def _lines(path: Path, root: Path) -> list[str]:
     try:
-        return path.read_bytes().decode("utf-8-sig").split("\n")
+        return decode_text(path.read_bytes()).split("\n")
     except FileNotFoundError:
         there = sorted(p.name for p in root.glob("*.json")) if root.is_dir() else []
         raise DataError(
@@ -91,9 +92,9 @@ def _lines(path: Path, root: Path) -> list[str]:
             remedy="all three kinds are needed: copy the three released files there, "
             "then run `./run.sh fetch`",
         ) from None
-    except UnicodeDecodeError as error:
+    except NotText as error:
         raise DataError(
-            f"{path} is not UTF-8", expected="UTF-8", found=str(error), remedy=REMEDY
+            f"{path} cannot be read", expected=EXPECTED, found=error.found, remedy=REMEDY
         ) from None
 
 

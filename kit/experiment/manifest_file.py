@@ -22,6 +22,7 @@ from kit.experiment.manifest import (
 )
 from kit.experiment.near import read_manifest_text, require_near
 from kit.names import name_fault
+from kit.texts import EXPECTED, NotText
 
 EXTENDS = "extends"
 LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
@@ -69,13 +70,16 @@ def _read(path: Path) -> dict[str, Any]:
             expected=", ".join(known) or None,
             remedy="name a file of manifests/",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except NotText as error:
         raise ManifestError(
-            f"{path} is not a TOML file", found=error, remedy="compare with manifests/smoke.toml"
+            f"{path} is not a TOML file", expected=EXPECTED, found=error.found, remedy=error.remedy
         ) from None
-    except RecursionError:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        deep = "it is nested too deeply to be read"
         raise ManifestError(
-            f"{path} is nested too deeply to be read", remedy="compare with manifests/smoke.toml"
+            f"{path} is not a TOML file",
+            found=deep if isinstance(error, RecursionError) else error,
+            remedy="compare with manifests/smoke.toml",
         ) from None
     except OSError as error:
         raise ManifestError(

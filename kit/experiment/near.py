@@ -14,6 +14,7 @@ from kit.errors import ManifestError
 from kit.experiment.inputs import SourceSection
 from kit.experiment.manifest import Manifest
 from kit.names import show
+from kit.texts import decode_text
 
 MAX_MANIFEST_BYTES = 1 << 20  # the largest of manifests/ has some 20 kB
 
@@ -60,7 +61,8 @@ def read_manifest_text(path: Path) -> str:
 
     Raises:
         ManifestError: it is no regular file of at most 1 MiB.
-        OSError, UnicodeDecodeError: it cannot be read as UTF-8.
+        NotText: it is in an encoding that cannot be told, or no text.
+        OSError: it cannot be read.
     """
     state = path.stat()
     if stat.S_ISDIR(state.st_mode):
@@ -74,4 +76,4 @@ def read_manifest_text(path: Path) -> str:
             else "a device, pipe or socket",
             remedy="name a file of manifests/, or a copy of one",
         )
-    return path.read_text(encoding="utf-8")
+    return decode_text(path.read_bytes())

@@ -1,29 +1,37 @@
 """Which folder a user means by a result: a path, or the manifest that it was made from."""
 
-from pathlib import Path
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
 
-from kit.artifacts import results_root
+from kit.artifacts import PROJECT, results_root
 from kit.errors import DataError, MissingStageError, VerificationError
 from kit.experiment.manifest_file import load_manifest
+from kit.names import listed, show
+from kit.result.layout import ENVELOPE, RUN
+
+MARKS = (ENVELOPE, RUN)  # a result has one of them, also before it is signed
+MAX_ENTRIES = 20_000
+MANIFEST = ".toml"
+ONE = "a result folder, or the manifest it was made from"
 
 
 def find_result(given: str) -> Path:
     """Return the result folder that is meant.
 
     Raises:
-        DataError: neither a folder nor a manifest.
+        DataError: neither a result folder nor a manifest; a result that is near is named.
         ManifestError: the manifest cannot be read.
         MissingStageError: nothing has been made from this manifest.
     """
     path = Path(given)
+    if not path.exists() and not path.is_absolute() and (PROJECT / path).is_dir():
+        path = PROJECT / path  # as of a manifest: the reference is named alike everywhere
     if path.is_dir():
+        _require_no_folder_between(path)
         return path
-    if path.suffix != ".toml":
-        raise DataError(
-            f"no result in {given}",
-            expected="a result folder, or the manifest it was made from",
-            remedy="./run.sh all makes one",
-        )
+    if path.suffix != MANIFEST:
+        raise _no_result(path, given)
     folder = results_root() / load_manifest(path).run_name
     if not folder.is_dir():
         raise MissingStageError(
@@ -41,7 +49,7 @@ def require_made_from(given: str, digest: str) -> None:
         VerificationError: the folder holds a good result of another manifest.
     """
     path = Path(given)
-    if path.is_dir() or load_manifest(path).digest() == digest:
+    if path.is_dir() or path.suffix != MANIFEST or load_manifest(path).digest() == digest:
         return
     raise VerificationError(
         f"the result in the folder of {given} is one of another manifest",
@@ -49,3 +57,62 @@ def require_made_from(given: str, digest: str) -> None:
         found=digest,
         remedy="whole results can be exchanged: get the one of this manifest",
     )
+
+
+def _is_result(folder: Path) -> bool:
+    return any((folder / mark).is_file() for mark in MARKS)
+
+
+def _require_no_folder_between(path: Path) -> None:
+    """Refuse a folder that is no result but holds some, as an unpacked archive does."""
+    if _is_result(path):
+        return
+    try:
+        below = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+    except OSError:
+        return  # its reader says why
+    if found := [folder for folder in below if _is_result(folder)]:
+        raise DataError(
+            f"{show(str(path))} is no result, but holds {len(found)}",
+            expected=ONE,
+            found=listed([show(str(folder)) for folder in found]),
+            remedy=f"name the result: {show(str(found[0]))}",
+        )
+
+
+def _no_result(path: Path, given: str) -> DataError:
+    """Return the error for what is neither a folder nor a manifest: it names what is near."""
+    what, remedy = f"no result in {show(given)}", "./run.sh all makes one"
+    around = [parent for parent in path.absolute().parents if _is_result(parent)]
+    if path.is_file() and around:
+        what = f"{show(given)} is a file of a result, not the result"
+        remedy = f"name the folder: {show(str(around[0]))}"
+    elif path.is_file() and (unpack := _unpacking(path)):
+        what, remedy = f"{show(given)} is an archive, not a result folder", unpack
+    elif path.is_file():
+        what = f"{show(given)} is a file, and no result is around it"
+        remedy = "get the whole result folder: a page or a table alone cannot be checked"
+    return DataError(what, expected=ONE, remedy=remedy)
+
+
+def _unpacking(path: Path) -> str:
+    """Return how to unpack an archive, and where its result then is; "" for another file."""
+    try:
+        if zipfile.is_zipfile(path):
+            command = "python3 -m zipfile -e"
+            with zipfile.ZipFile(path) as zipped:
+                names = zipped.namelist()
+        elif tarfile.is_tarfile(path):
+            command = "python3 -m tarfile -e"
+            with tarfile.open(path) as packed:
+                names = [member.name for _, member in zip(range(MAX_ENTRIES), packed, strict=False)]
+        else:
+            return ""
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError):
+        return "get it again: it is damaged"
+    places = [PurePosixPath(name).parent for name in names if PurePosixPath(name).name in MARKS]
+    unpack = f"unpack it: {command} {show(str(path))} unpacked"
+    if not places:
+        return f"{unpack}; it has no {RUN}, so it holds no whole result"
+    inside = min(places, key=lambda place: (len(place.parts), str(place)))
+    return f"{unpack}; then name the folder unpacked/{show(inside.as_posix())}".removesuffix("/.")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from kit.errors import SignatureError
 from kit.signing.period import ALWAYS, Period, parse_time
 from kit.signing.sshsig import NAMESPACE
+from kit.texts import EXPECTED, NotText, decode_text
 
 AUTHOR, LISTED, REVOKED = "author", "listed signer", "revoked key"
 FILE_BYTES = 1 << 20
@@ -141,8 +142,15 @@ def read_key_file(path: Path) -> str:
     """
     try:
         with path.open("rb") as stream:
-            return stream.read(FILE_BYTES).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+            return decode_text(stream.read(FILE_BYTES))
+    except NotText as error:
+        raise SignatureError(
+            f"the key file {path} cannot be read",
+            expected=EXPECTED,
+            found=error.found,
+            remedy=error.remedy,
+        ) from None
+    except OSError as error:
         raise SignatureError(
             f"the key file {path} cannot be read", found=error, remedy="check --trust FILE"
         ) from error

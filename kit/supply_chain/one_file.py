@@ -3,9 +3,9 @@
     python3 -m kit.supply_chain.one_file kit.pyz      make it, in a clone of the project
     python3 kit.pyz verify RESULT                     use it, anywhere
 
-The file is a zip that Python runs. It unpacks the kit into the user's cache and starts it there. The
-packages come from the package index at the first call, each checked against its hash. Equal sources
-give equal bytes. Uses the standard library alone.
+The file is a zip that Python runs. It unpacks the kit into the user's cache and starts it there.
+The packages come from the package index at the first call, each checked against its hash. Equal
+sources give equal bytes. Uses the standard library alone.
 """
 
 import io

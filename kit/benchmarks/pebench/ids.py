@@ -25,6 +25,7 @@ from kit.benchmarks.identity import identity
 from kit.benchmarks.pebench.table import Picture, plain, published
 from kit.errors import DataError, KitError, ManifestError
 from kit.streams import shuffled
+from kit.texts import decode_text
 
 IDS = PROJECT / "manifests" / "splits" / "pebench.json"
 SEED = 1
@@ -187,7 +188,7 @@ def _people_of_folders(pictures: Sequence[Picture]) -> dict[str, str]:
 
 def _read(path: Path) -> Ids:
     try:
-        document = read_json(path.read_text(encoding="utf-8-sig"))
+        document = read_json(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise _unfit(path, "it cannot be read", "a JSON file", error) from None
     shares = document.get("percent") if isinstance(document, dict) else None
