@@ -29,6 +29,8 @@ SOURCED = [
 ]
 STAND_IN = """
 import json, os, sys
+from kit.supply_chain import slim
+slim.enter(sys.argv[1:])
 import tiny
 names = ("PYTHONPATH", "DO_NOT_TRACK", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY")
 print(json.dumps({"argv": sys.argv[1:], "env": {name: os.environ.get(name) for name in names}}))
@@ -41,11 +43,15 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root, self.cache, self.wheels = root, root / ".cache", root / "wheels"
         (root / "docker").mkdir(parents=True)
-        (root / "kit").mkdir()
+        (root / "kit" / "supply_chain").mkdir(parents=True)
         self.wheels.mkdir()
         shutil.copy(REPOSITORY / "run.sh", root)
-        for script in (REPOSITORY / "docker").glob("*.sh"):
+        for script in (*(REPOSITORY / "docker").glob("*.sh"), REPOSITORY / "docker/pip_install.py"):
             shutil.copy(script, root / "docker")
+        for module in (REPOSITORY / "kit").glob("*.py"):
+            shutil.copy(module, root / "kit")
+        for name in ("__init__.py", "slim.py"):
+            shutil.copy(REPOSITORY / "kit/supply_chain" / name, root / "kit/supply_chain")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)
         wheel = self.wheels / "tiny-1.0-py3-none-any.whl"
@@ -60,7 +66,7 @@ class Project:
         self.lock(hashlib.sha256(wheel.read_bytes()).hexdigest())
 
     def lock(self, digest: str) -> None:
-        text = f"tiny==1.0 --hash=sha256:{digest}\n"
+        text = f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
         for slim in ("verify", "keyless"):
             (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
@@ -172,6 +178,31 @@ def test_verbs_that_only_check_get_the_slim_environment(project: Project, verb: 
     assert not list(slim.glob("lib/python*/site-packages/pip"))
 
 
+HOSTILE = "target prefix root no-binary constraint require-virtualenv user".split()
+
+
+@pytest.mark.parametrize("verb", ["doctor", "verify"])
+@pytest.mark.parametrize("place", ["variables", "pip.conf"])
+def test_pip_settings_of_the_user_change_nothing_and_nothing_is_left_in_their_folders(
+    project: Project, tmp_path: Path, verb: str, place: str
+) -> None:
+    user = tmp_path / "user"
+    values = {name: str(user / name) for name in HOSTILE}
+    values |= {"no-binary": ":all:", "require-virtualenv": "1", "user": "1"}
+    values["constraint"] = str(tmp_path / "constraints.txt")
+    (tmp_path / "constraints.txt").write_text("tiny==2.0\n")
+    if place == "variables":
+        settings = {f"PIP_{name.upper().replace('-', '_')}": v for name, v in values.items()}
+    else:
+        lines = [f"{name} = {value}" for name, value in values.items()]
+        (tmp_path / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
+        settings = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    built = project.run(verb, PYTHONUSERBASE=str(user / "base"), **settings)
+    assert built.returncode == 0, built.stderr
+    assert len(project.finished()) == 1
+    assert not user.exists()
+
+
 def test_sigstore_is_in_an_environment_of_its_own(project: Project) -> None:
     for words in (["sign", "r", "--keyless"], ["verify", "r", "--identity=x"]):
         assert json.loads(project.run(*words).stdout)["argv"] == words
@@ -256,14 +287,15 @@ def test_without_python_3_11_the_error_says_what_was_found_and_what_to_do(
 ) -> None:
     refused = project.run("doctor", PATH=str(tools))
     assert refused.returncode == 3
-    assert "expected: Python 3.11" in refused.stderr
-    assert "found: python3.11 missing, python3 3.9.18, python missing" in refused.stderr
-    assert "remedy: install python3.11" in refused.stderr
+    assert "expected: Python 3.11, 3.12, 3.13 with venv" in refused.stderr
+    assert "found: python3.11 missing, python3.12 missing, python3.13 missing, " in refused.stderr
+    assert "python3 3.9.18, python missing" in refused.stderr
+    assert "remedy: install python3 and python3-venv" in refused.stderr
     assert not project.cache.exists()
 
 
 def test_without_python_3_11_uv_is_asked_for_one(project: Project, tools: Path) -> None:
-    python = Path(sys.base_prefix) / "bin/python3.11"
+    python = Path(sys.base_prefix) / "bin/python3"
     make_program(tools / "uv", f'#!/bin/sh\n[ "$2" = install ] || echo "{python}"\n')
     built = project.run("doctor", PATH=str(tools))
     assert built.returncode == 0, built.stderr
