@@ -6,35 +6,23 @@ Any Python from 3.11 on makes it, on Linux, macOS and Windows, with the standard
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from kit.artifacts import PROJECT, cache_root, storage_error
-from kit.console import say
-from kit.digests import sha256_file
-from kit.errors import EnvironmentFault, StorageError
+from kit.artifacts import PROJECT, cache_root
+from kit.errors import EnvironmentFault
+from kit.supply_chain.slim_build import build, folder_of, is_complete, lock_file, python_of
 
 VERIFY, KEYLESS, WHOLE = "verify", "keyless", "cpu"  # the locks, by name
 CHECKING = {"verify", "rescore", "compare"}
 SIGNING = {"sign", "verify", "report"}
 IDENTITY = ("--keyless", "--identity")
 HELP = {"--help", "-h"}
-LAST_PYTHON = (3, 14)  # whose wheels the slim locks hold
 PIN = re.compile(r"^([\w.-]+)==(\S+)\s*\\?$", re.MULTILINE)  # without a marker
-# In packages, for their own tests and builds; and what installed the packages.
-UNUSED = (
-    "pandas/tests", "pyarrow/tests", "pyarrow/include", "pyarrow/src", "pyarrow/*flight*",
-    "numpy/tests", "numpy/*/tests", "pip", "setuptools", "pkg_resources", "_distutils_hack",
-    "pip-*.dist-info", "setuptools-*.dist-info", "distutils-precedence.pth",
-)  # fmt: skip
-DAY_S = 24 * 3600
-FULL = ("No space left", "Disk quota exceeded", "not enough space")
 
 
 def lock_for(arguments: Sequence[str]) -> str | None:
@@ -72,16 +60,6 @@ def _is_here(name: str) -> bool:
         return False
 
 
-def lock_file(name: str) -> Path:
-    """Return the path of a lock."""
-    return PROJECT / "docker" / f"requirements.{name}.lock"
-
-
-def _folder(name: str) -> Path:
-    digest = sha256_file(lock_file(name))[:12]
-    return cache_root() / "env" / (digest if name == WHOLE else f"{name}-{digest}")
-
-
 def _finished(name: str) -> Path | None:
     """Return a finished environment for a lock; the whole one serves for checking, too."""
     if named := os.environ.get("PEBENCH_ENV"):
@@ -93,154 +71,8 @@ def _finished(name: str) -> Path | None:
             )
         return Path(named)
     locks = (WHOLE, VERIFY) if name == VERIFY else (name,)
-    folders = (_folder(lock) for lock in locks if lock_file(lock).is_file())
+    folders = (folder_of(lock) for lock in locks if lock_file(lock).is_file())
     return next((folder for folder in folders if is_complete(folder)), None)
-
-
-def is_complete(folder: Path) -> bool:
-    """Return whether a folder is a finished environment whose Python is still there."""
-    return (folder / ".complete").is_file() and python_of(folder).exists()
-
-
-def python_of(folder: Path) -> Path:
-    """Return the Python of a virtual environment."""
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def build(name: str) -> Path:
-    """Build the environment of a slim lock and return its folder.
-
-    It is built beside its place and then renamed, so a folder of that name is complete.
-
-    Raises:
-        EnvironmentFault: Python has no venv, or a package cannot be installed.
-        StorageError: the cache cannot be written, or the disk is full.
-    """
-    folder, lock = _folder(name), lock_file(name)
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    try:
-        _clear(partial.parent)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise storage_error(error, partial) from None
-    log = partial / "build.log"
-    pins = len(re.findall(r"^\w\S*==", lock.read_text(encoding="utf-8"), re.MULTILINE))
-    running = f"Python {sys.version.split()[0]}"
-    say(f"environment: installing {pins} packages for {running} into {folder} (once)")
-    began = time.monotonic()
-    try:
-        _call(log, sys.executable, "-I", "-m", "venv", str(partial), why=_NO_VENV)
-        setuptools = partial / "setuptools.lock"  # first: it builds what is published as source
-        setuptools.write_text(_entry("setuptools", lock), encoding="utf-8")
-        for listed in (setuptools, lock):
-            install = str(PROJECT / "docker" / "pip_install.py")
-            _call(log, str(python_of(partial)), "-I", install, "-r", str(listed), why=_NO_PACKAGE)
-        _trim(partial)
-        (partial / ".complete").touch()
-        _publish(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    say(f"environment: ready after {time.monotonic() - began:.0f} s")
-    return folder
-
-
-_NO_VENV = (
-    "a Python with venv and ensurepip",
-    "install them (Debian, Ubuntu: apt install python3-venv), or start with a Python from "
-    "python.org, Homebrew, conda or uv",
-)
-_NO_PACKAGE = (
-    f"every package of the lock, with its hash, for Python 3.11 to {LAST_PYTHON[0]}."
-    f"{LAST_PYTHON[1]} on Linux (x86-64, aarch64), macOS or Windows (x86-64)",
-    "check the network and your pip settings (pip config list), then try again; on Windows, a "
-    "short PEBENCH_CACHE such as C:\\pebench avoids paths that are too long",
-)
-
-
-def _call(log: Path, *command: str, why: tuple[str, str]) -> None:
-    """Run a command and add its output to a log.
-
-    Args:
-        why: what was expected and the remedy, if it fails.
-    """
-    hidden = {"PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"}
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    with log.open("ab") as stream:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=environment | {"PYTHONUTF8": "1"},
-            check=False,
-        )
-    if done.returncode == 0:
-        return
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if any(text in line for line in lines for text in FULL):
-        raise StorageError(
-            "the disk is full",
-            expected="1 GB for the environment while it is built",
-            remedy="free some space, or set PEBENCH_CACHE to a folder on another disk",
-        )
-    expected, remedy = why
-    raise EnvironmentFault(
-        "the environment could not be built",
-        expected=expected,
-        found="\n    ".join(["", *(line for line in lines[-12:] if line.strip())]),
-        remedy=remedy,
-    )
-
-
-def _entry(package: str, lock: Path) -> str:
-    """Return the lines of one package of a lock."""
-    text = lock.read_text(encoding="utf-8")
-    found = re.search(rf"^{package}==.*\n(?:[ #].*\n)*", text, re.MULTILINE)
-    return found[0] if found else ""
-
-
-def _trim(folder: Path) -> None:
-    """Remove what no check needs: half of the environment."""
-    site = folder / "Lib/site-packages" if os.name == "nt" else _site(folder)
-    for pattern in UNUSED:
-        for path in site.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _site(folder: Path) -> Path:
-    return next(folder.glob("lib/python*/site-packages"))
-
-
-def _publish(partial: Path, folder: Path) -> None:
-    """Rename a finished environment to its place, unless another process was faster."""
-    for tries in range(5):
-        if is_complete(folder):
-            return
-        shutil.rmtree(folder, ignore_errors=True)  # its Python is gone
-        try:
-            partial.replace(folder)
-        except OSError as error:  # on Windows, a virus scanner may hold a new file for a moment
-            if tries == 4 and not is_complete(folder):
-                raise storage_error(error, folder) from None
-            time.sleep(1)
-        else:
-            return
-
-
-def _clear(parent: Path) -> None:
-    """Mark a new cache as the kit's, and remove builds that were killed a day ago or longer."""
-    cache = cache_root()
-    cache.mkdir(parents=True, exist_ok=True)
-    if not any(cache.iterdir()):
-        (cache / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
-    for path in _old(parent):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _old(parent: Path) -> Iterator[Path]:
-    for path in parent.glob("*.partial"):
-        if path.stat().st_mtime < time.time() - DAY_S:
-            yield path
 
 
 def _go_on(folder: Path, arguments: Sequence[str]) -> NoReturn:

@@ -50,7 +50,7 @@ class Project:
             shutil.copy(script, root / "docker")
         for module in (REPOSITORY / "kit").glob("*.py"):
             shutil.copy(module, root / "kit")
-        for name in ("__init__.py", "slim.py"):
+        for name in ("__init__.py", "slim.py", "slim_build.py"):
             shutil.copy(REPOSITORY / "kit/supply_chain" / name, root / "kit/supply_chain")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)

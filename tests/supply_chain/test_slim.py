@@ -11,7 +11,7 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.signing.keys import public_line
-from kit.supply_chain import one_file, slim
+from kit.supply_chain import one_file, slim, slim_build
 from kit.supply_chain.merged_lock import marker_of, merge, read_pins, with_hashes
 from kit.verification import memory_limit
 from tests.toys.signed_result import KEY
@@ -106,7 +106,7 @@ def test_a_killed_build_and_an_environment_whose_python_is_gone_are_replaced(tmp
     old = tmp_path / "env" / "verify-0.1.partial"
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
-    slim._clear(tmp_path / "env")
+    slim_build._clear(tmp_path / "env")
     assert not old.exists()
     gone, new = tmp_path / "env" / "verify-0", tmp_path / "env" / "verify-0.2.partial"
     for folder in (gone, new):
@@ -114,9 +114,9 @@ def test_a_killed_build_and_an_environment_whose_python_is_gone_are_replaced(tmp
         (folder / ".complete").touch()
     (gone / "bin" / "python").symlink_to(tmp_path / "uninstalled")
     (new / "bin" / "python").symlink_to(sys.executable)
-    assert not slim.is_complete(gone)
-    slim._publish(new, gone)
-    assert slim.is_complete(gone)
+    assert not slim_build.is_complete(gone)
+    slim_build._publish(new, gone)
+    assert slim_build.is_complete(gone)
 
 
 def test_the_file_has_the_same_bytes_twice_whatever_the_umask_and_the_time(tmp_path):
