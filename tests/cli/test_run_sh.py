@@ -167,13 +167,16 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
     }
 
 
-@pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
-def test_verbs_that_only_check_get_the_slim_environment(project: Project, verb: str) -> None:
-    first = project.run(verb, "a result")
-    assert json.loads(first.stdout)["argv"] == [verb, "a result"]
+@pytest.mark.parametrize(
+    ("verb", "word"),
+    [*((verb, "a result") for verb in ("verify", "rescore", "compare")), ("unlearn", "--help")],
+)
+def test_checks_and_help_get_the_slim_environment(project: Project, verb: str, word: str) -> None:
+    first = project.run(verb, word)
+    assert json.loads(first.stdout)["argv"] == [verb, word]
     (slim,) = project.environments()
     assert slim.name.startswith("verify-")
-    assert "installing" not in project.run(verb, "a result").stderr
+    assert "installing" not in project.run(verb, word).stderr
     assert project.environments() == [slim]
     assert not list(slim.glob("lib/python*/site-packages/pip"))
 
