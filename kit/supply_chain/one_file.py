@@ -38,9 +38,10 @@ import zipfile
 from pathlib import Path
 
 if sys.version_info < (3, 11):
-    sys.exit("error: this Python is too old\\n  expected: Python 3.11 or later\\n"
-             f"  found: {sys.executable}, Python {sys.version.split()[0]}\\n"
-             "  remedy: install it from python.org, Homebrew, conda or uv")
+    print("error: this Python is too old\\n  expected: Python 3.11 or later\\n"
+          f"  found: {sys.executable}, Python {sys.version.split()[0]}\\n"
+          "  remedy: install it from python.org, Homebrew, conda or uv", file=sys.stderr)
+    sys.exit(3)
 
 
 def cache():

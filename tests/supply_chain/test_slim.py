@@ -101,6 +101,36 @@ def test_each_call_gets_the_smallest_environment_that_suffices(arguments, lock):
     assert slim.lock_for(arguments) == lock
 
 
+@pytest.mark.parametrize("start", [["-m", "kit"], [str(PROJECT / "kit")]])
+def test_a_python_without_the_packages_says_what_it_can_do(start):
+    """`-S` hides every package, as a stock Python has none."""
+    done = subprocess.run(
+        [sys.executable, "-S", *start, "unlearn"],
+        env={"PATH": ""},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "verify, rescore, compare, report --to and --help work" in done.stderr
+
+
+def test_a_build_without_an_index_says_what_it_needs_and_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.base_prefix + "/bin/python3", "-m", "kit", "verify", "manifests/reference/smoke"],
+        env={"PATH": "", "PIP_NO_INDEX": "1", "PEBENCH_CACHE": str(tmp_path / "c")},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "No matching distribution found" in done.stderr
+    assert "check the network and your pip settings" in done.stderr
+    assert not list((tmp_path / "c" / "env").iterdir())
+
+
 def test_a_killed_build_and_an_environment_whose_python_is_gone_are_replaced(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     old = tmp_path / "env" / "verify-0.1.partial"
