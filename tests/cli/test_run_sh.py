@@ -184,8 +184,7 @@ def test_checks_and_help_get_the_slim_environment(project: Project, verb: str, w
 HOSTILE = "target prefix root no-binary constraint require-virtualenv user".split()
 
 
-@pytest.mark.parametrize("verb", ["doctor", "verify"])
-@pytest.mark.parametrize("place", ["variables", "pip.conf"])
+@pytest.mark.parametrize(("verb", "place"), [("doctor", "variables"), ("verify", "pip.conf")])
 def test_pip_settings_of_the_user_change_nothing_and_nothing_is_left_in_their_folders(
     project: Project, tmp_path: Path, verb: str, place: str
 ) -> None:
