@@ -17,6 +17,7 @@ ROOT = PROJECT
 OUTSIDE = {
     "kit": "the version",
     "kit.errors": "messages",
+    "kit.failures": "messages",
     "kit.console": "progress",
     "kit.names": "how names are printed",
     "kit.gpus": "which devices there are; the job's record names the one that was used",

@@ -12,6 +12,8 @@ class KitError(Exception):
     """A failure that the user can act on."""
 
     exit_code = 1
+    traceback: str | None = None
+    """Of what a library raised: for `--debug` and the log, never for the message."""
 
     def __init__(
         self,
@@ -117,6 +119,18 @@ class TransferError(KitError):
     """Bytes could not be brought: no host answered, or all of them failed."""
 
     exit_code = 15
+
+
+class MethodError(KitError):
+    """An unlearning method's file is broken, or its loss is not what training needs."""
+
+    exit_code = 16
+
+
+class UnforeseenError(KitError):
+    """A library or the kit itself failed in a way that no other code describes."""
+
+    exit_code = 17
 
 
 def unknown(what: str, name: str, known: Collection[str], *, remedy: str) -> ManifestError:

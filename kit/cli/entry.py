@@ -1,58 +1,51 @@
 """Run a verb; print an error as a message with a remedy, and end with its exit code."""
 
-import errno
+import os
 import signal
 import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 import click
 
+from kit.artifacts import cache_root
+from kit.cli.options import DEBUG
 from kit.cli.verbs import verbs
 from kit.console import quieten
-from kit.errors import EnvironmentFault, KitError
+from kit.errors import KitError
+from kit.failures import kit_error
+from kit.names import show
 
 INTERRUPTED = 130
 READER_GONE = 141  # as after SIGPIPE: `./run.sh plan | head`
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a verb; print an error without a traceback and end with its exit code."""
+    """Run a verb; print an error without a traceback and end with its exit code.
+
+    With `--debug` the traceback comes first.
+    """
     quieten()
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # not on Windows
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        verbs.main(arguments, prog_name="./run.sh", standalone_mode=False)
+        verbs.main(given, prog_name="./run.sh", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _interrupted()
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except KitError as error:
-        _fail(error)
     except SystemExit:
         # For a closed pipe, click installs this wrapper and exits with 1.
         if "PacifyFlushWrapper" in type(sys.stdout).__name__:
             sys.exit(READER_GONE)
         raise
-    except ModuleNotFoundError as error:
-        if str(error.name).split(".")[0] == "kit":
-            raise
-        _fail(
-            EnvironmentFault(
-                f"the package {error.name} is not installed",
-                expected="the packages of docker/requirements.cpu.lock",
-                found=sys.executable,
-                remedy="start with ./run.sh, which builds the environment",
-            )
-        )
-    except OSError as error:
-        from kit.artifacts import storage_error
-
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if error.errno is None or (not error.filename and not full):
-            raise
-        _fail(storage_error(error))
+    except Exception as error:
+        _fail(kit_error(error), debug=DEBUG in given, raised=error)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -66,9 +59,28 @@ def _interrupted() -> None:
     sys.exit(INTERRUPTED)
 
 
-def _fail(error: KitError) -> None:
-    from kit.names import show
-
-    # An error may quote text from outside, whose escape sequences must not reach the terminal.
-    click.echo("\n".join(map(show, f"error: {error}".split("\n"))), err=True)
+def _fail(error: KitError, *, debug: bool, raised: Exception) -> None:
+    if debug:
+        _print_lines(error.traceback or "".join(traceback.format_exception(raised)))
+    message = f"error: {error}"
+    if error.traceback and (log := _keep(error.traceback)):
+        message += f"\n  log: {log}"
+    _print_lines(message)
     sys.exit(error.exit_code)
+
+
+def _keep(text: str) -> Path | None:
+    """Write the traceback of what a library raised to a log; return None where nothing can be."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = cache_root() / "logs" / f"error-{moment}-{os.getpid()}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        return None
+    return path
+
+
+def _print_lines(text: str) -> None:
+    # An error may quote text from outside, whose escape sequences must not reach the terminal.
+    click.echo("\n".join(map(show, text.rstrip("\n").split("\n"))), err=True)

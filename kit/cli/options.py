@@ -9,6 +9,7 @@ Command = Callable[..., None]
 
 DEFAULT_MANIFEST = "manifests/smoke.toml"
 FILE = click.Path(path_type=Path)
+DEBUG = "--debug"
 
 
 def with_manifest(command: Command) -> Command:
@@ -35,3 +36,11 @@ def with_fetch_flags(command: Command) -> Command:
     ):
         command = click.option(flag, is_flag=True, help=text)(command)
     return command
+
+
+def add_debug(command: click.Command) -> None:
+    """Add the flag --debug to a command and all that it contains; `kit.cli.entry` reads it."""
+    text = "Print the traceback of an error."
+    command.params.append(click.Option([DEBUG], is_flag=True, expose_value=False, help=text))
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        add_debug(inner)

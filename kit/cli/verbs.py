@@ -11,7 +11,7 @@ import click
 from kit.cli.calibrate import calibrate
 from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready_plan
-from kit.cli.options import FILE, with_fetch_flags, with_json, with_manifest
+from kit.cli.options import FILE, add_debug, with_fetch_flags, with_json, with_manifest
 from kit.cli.plan import plan
 from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
@@ -168,3 +168,6 @@ def smoke_base(output: Path | None) -> None:
 def image() -> None:
     """Build or export the container image: ./run.sh image --help."""
     raise click.UsageError("build the image with ./run.sh image")
+
+
+add_debug(verbs)

@@ -24,6 +24,7 @@ from kit.console import say
 from kit.errors import GuardError
 from kit.evaluation.questions import asked_records
 from kit.evaluation.scoring_tasks import LETTER, ScoringTask, chunks
+from kit.failures import at
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, Batcher
@@ -82,7 +83,8 @@ def score_each(
         model: Any = base
         for number, artifact in enumerate(system.adapters):
             model = load_adapter(model, f"adapter{number}", artifact.path)
-        scored = score_records(model, batcher, asked_records(system, benchmark))
+        with at(f"system {system.name}"):
+            scored = score_records(model, batcher, asked_records(system, benchmark))
         if system.adapters:
             base = model.unload()
         publish(system, scored)

@@ -8,6 +8,7 @@ from kit.evaluation.guards.agreement import SecondLook
 from kit.evaluation.questions import Questions
 from kit.evaluation.serving import open_engine
 from kit.experiment.manifest import Manifest
+from kit.failures import at
 from kit.model.memory import peak_memory
 from kit.plan.jobs import Plan, System
 
@@ -29,7 +30,8 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
     for group in groups_of(systems, plan.manifest):
         if engine is None:
             engine = open_engine(plan, systems, plan.manifest.evaluation.engine)
-        answer_group(group, engine, questions)
+        with at(f"answering {', '.join(system.name for system in group)}"):
+            answer_group(group, engine, questions)
         together = engine.leaves_room
         if not together:
             engine.close()

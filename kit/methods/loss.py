@@ -1,17 +1,23 @@
 """Compute a method's loss; what is wrong with it is told in terms of the method's file."""
 
+import ast
+import inspect
+import textwrap
 import traceback
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from kit.errors import KitError, TrainingError
+from kit.errors import KitError, MethodError, TrainingError
+from kit.failures import out_of_memory
 from kit.methods.step import Method, Step
 from kit.model.determinism import NONDETERMINISTIC
-from kit.model.memory import out_of_memory
 
 FOLDER = Path(__file__).parent
+# Files of this room that are no methods: what fails in them was called by a method.
+BESIDE = ("balance.py", "loss.py", "needs.py", "passes.py", "registry.py", "step.py")
+CORRECT = "correct the method's file, then run `./run.sh try-method NAME`"
 
 
 def origin_of(method: Method) -> str:
@@ -24,54 +30,104 @@ def loss_of(method: Method, step: Step) -> Tensor:
     """Return the loss of one micro-batch: a finite scalar with a gradient.
 
     Raises:
-        TrainingError: the loss is none, or the method's code fails. The message names the method's
-            file, the step and the job.
+        MethodError: it is none, or the method's code fails. The message names the method's file and
+            line, the step and the job.
+        TrainingError: it is not finite.
     """
     loss = _call(method, step)
     if not isinstance(loss, Tensor) or loss.dim():
-        raise TrainingError(
+        found = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)[:100]
+        raise MethodError(
             f"{step.origin}: the loss is not a scalar",
             expected="a tensor of shape []",
-            found=f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)[:100],
+            found=f"{found}, returned by {return_of(method)}",
             remedy="return a mean over records, for example `step.forget_nll().mean()`",
         )
     if not loss.requires_grad:
-        raise TrainingError(
+        raise MethodError(
             f"{step.origin}: the loss has no gradient",
             expected="a loss that depends on the trained adapter",
+            found=f"a constant, returned by {return_of(method)}",
             remedy="compute it from `step.policy(...)` or `step.forget_nll()`, and use no "
             "`.detach()`, `.item()` or `torch.no_grad()` on the way",
         )
+    _require_numbers(method, step)
     if not torch.isfinite(loss):
-        terms = ", ".join(f"{name} {value:.4g}" for name, value in step.log.items())
         raise TrainingError(
             f"{step.origin}: the loss is {float(loss.detach())}",
-            found=terms or None,
+            found=terms_of(step) or None,
             remedy="lower learning_rate, or stop earlier (stop = 'uniform')",
         )
     return loss
 
 
+def terms_of(step: Step) -> str:
+    """Return the terms that a loss has noted, to see which of them is wrong."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in step.log.items())
+
+
+def return_of(method: Method) -> str:
+    """Return file, line and text of the `return` of a loss; of its `def` if it has several."""
+    function = inspect.unwrap(type(method).loss)
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except (OSError, TypeError):  # made by code, not read from a file
+        return "`loss`"
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    places = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    place = places[0] if len(places) == 1 else 1
+    return f"{_name(function.__code__.co_filename)}:{first + place - 1}: {lines[place - 1].strip()}"
+
+
+def line_of(error: BaseException) -> str | None:
+    """Return the last line of a method's own file that led to an error; None if there is none."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame)]
+    return f"{_name(own[-1].filename)}:{own[-1].lineno}: {own[-1].line}" if own else None
+
+
 def _call(method: Method, step: Step) -> Tensor:
     try:
         return method.loss(step)
+    except MethodError as error:  # of the step: it does not know the line that called it
+        found = ", used by ".join(filter(None, [str(error.found or ""), line_of(error)]))
+        raise MethodError(
+            error.what, expected=error.expected, found=found, remedy=error.remedy
+        ) from None
     except Exception as error:
         # The training loop handles these: it retries with fewer records, or without strict kernels.
         expected = out_of_memory(error) or NONDETERMINISTIC.match(str(error))
-        line = _line_of(error)
-        if isinstance(error, KitError) or expected or line is None:
+        line = line_of(error)
+        if isinstance(error, KitError) or expected or line is None or _in_model(error):
             raise
-        raise TrainingError(
+        raise MethodError(
             f"{step.origin}: {type(error).__name__}: {str(error)[:300]}",
             found=line,
-            remedy="correct the method's file",
+            remedy=CORRECT,
         ) from error
 
 
-def _line_of(error: Exception) -> str | None:
-    """Return the line that failed where it is a method's own, else None."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    path = Path(last.filename)
-    if path.parent != FOLDER or path.name in ("step.py", "loss.py", "balance.py"):
-        return None
-    return f"kit/methods/{path.name}:{last.lineno}: {last.line}"
+def _require_numbers(method: Method, step: Step) -> None:
+    """Check what a loss has noted for losses.jsonl."""
+    for name, value in step.log.items():
+        if not isinstance(value, int | float):
+            raise MethodError(
+                f"{step.origin}: `step.log[{name!r}]` is not a number",
+                expected="a float",
+                found=f"{type(value).__name__}, noted before {return_of(method)}",
+                remedy=f"write step.log[{name!r}] = float(value.detach())",
+            )
+
+
+def _is_own(frame: traceback.FrameSummary) -> bool:
+    path = Path(frame.filename)
+    return path.parent == FOLDER and path.name not in BESIDE
+
+
+def _in_model(error: BaseException) -> bool:
+    """Return whether an error comes from within the model: then the method is not to blame."""
+    return any(f.name == "answer_distribution" for f in traceback.extract_tb(error.__traceback__))
+
+
+def _name(file: str) -> str:
+    path = Path(file)
+    return f"kit/methods/{path.name}" if path.parent == FOLDER else path.name

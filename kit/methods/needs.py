@@ -26,6 +26,13 @@ class Needs:
     `reference_scalars`, `step.forget_by_concept`."""
     single_image: bool = False
     """One image of each forgotten concept instead of all, and `step.concept_tokens`."""
+    other_answers: bool = False
+    """The forget questions, answered as for another, retained person (or event): `step.other`.
+    Drawn for each record and epoch, whatever the micro-batch."""
+    text_view: bool = False
+    """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`."""
+    whole_batch: bool = False
+    """Every micro-batch is the whole batch: for losses that compare its records."""
     training: bool = True
     """An adapter is trained; False for baselines that only ask differently."""
 

@@ -1,21 +1,27 @@
 """Find a method by its name and build it with its options."""
 
+import dataclasses
+import difflib
 import importlib
+import inspect
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from kit.errors import ManifestError, unknown
+from kit.errors import KitError, ManifestError, MethodError, unknown
+from kit.methods.loss import line_of
+from kit.methods.needs import Needs
 from kit.methods.step import Method
 
 FOLDER = Path(__file__).parent
 MARK = "\nMETHOD = "  # how the file of a method ends
+SHAPE = "a frozen dataclass with `needs: ClassVar[Needs]` and `loss(self, step)`"
 
 
 def names() -> list[str]:
     """Return the methods: the files of this folder that define `METHOD`."""
     files = FOLDER.glob("*.py")
-    return sorted(path.stem for path in files if MARK in path.read_text(encoding="utf-8"))
+    return sorted(path.stem for path in files if MARK in path.read_text("utf-8", errors="replace"))
 
 
 def build(name: str, options: Mapping[str, object], origin: str = "manifest") -> Method:
@@ -25,10 +31,11 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
         origin: the part of the manifest that names the method, for messages.
 
     Raises:
-        ManifestError: no such method, no such option, or an option of the wrong type.
+        ManifestError: no such method, no such option, or an option that the method refuses.
+        MethodError: the method's file cannot be imported, or `METHOD` is no method.
     """
     kind = _class_of(name, origin)
-    known = {option.name: option for option in fields(kind)}
+    known = {option.name: option for option in dataclasses.fields(kind)}
     for option, value in options.items():
         if option not in known:
             what = f"{origin}: method '{name}' has no option '{option}'"
@@ -43,27 +50,115 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
                 found=repr(value),
                 remedy=f"see kit/methods/{name}.py",
             )
-    method: Method = kind(**options)
+    try:
+        method: Method = kind(**options)
+    except Exception as error:
+        raise ManifestError(
+            f"{origin}: method '{name}' refuses its options",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            remedy=f"correct `options`; see {line_of(error) or f'kit/methods/{name}.py'}",
+        ) from None
     return method
 
 
-def _class_of(name: str, origin: str) -> type:
+def _class_of(name: str, origin: str) -> Any:
     path = FOLDER / f"{name}.py"
     if name in names():
-        try:
-            kind: type = importlib.import_module(f"kit.methods.{name}").METHOD
-            return kind
-        except SyntaxError as error:
-            raise ManifestError(
-                f"{origin}: method '{name}' (kit/methods/{name}.py) is not valid Python",
-                found=f"line {error.lineno}: {error.msg}",
-                remedy="correct the method's file",
-            ) from None
+        kind = _imported(name, origin).METHOD
+        _require_method(kind, name, f"{origin}: method '{name}' (kit/methods/{name}.py)")
+        return kind
     if path.is_file():
-        raise ManifestError(
+        raise MethodError(
             f"{origin}: method '{name}' (kit/methods/{name}.py) has no METHOD",
             expected="a line `METHOD = <the class>` that begins at the left margin",
+            found=f"{len(path.read_text('utf-8', errors='replace').splitlines())} lines without it",
             remedy="add it to the end of the file",
         )
     what, remedy = f"{origin}: no method '{name}'", f"add kit/methods/{name}.py"
     raise unknown(what, name, names(), remedy=remedy)
+
+
+def _imported(name: str, origin: str) -> Any:
+    """Import a method's file.
+
+    Raises:
+        MethodError: it is not valid Python, or something fails while it is imported.
+    """
+    what = f"{origin}: method '{name}' (kit/methods/{name}.py)"
+    try:
+        return importlib.import_module(f"kit.methods.{name}")
+    except SyntaxError as error:
+        file = Path(error.filename or f"{name}.py").name
+        raise MethodError(
+            f"{what} is not valid Python",
+            found=f"kit/methods/{file}:{error.lineno}: {error.msg}",
+            remedy="correct the method's file",
+        ) from None
+    except KitError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise MethodError(
+            f"{what} cannot be imported",
+            expected=_expected(error),
+            found=f"{line_of(error) or 'its imports'}: {type(error).__name__}: {str(error)[:200]}",
+            remedy="correct the method's file",
+        ) from None
+
+
+def _expected(error: BaseException) -> str:
+    """Return what an import should have met: for an unknown need, the needs that exist."""
+    known = [need.name for need in dataclasses.fields(Needs)]
+    if "Needs.__init__()" not in str(error):
+        return "packages of the environment and modules of kit.methods and kit.model.likelihood"
+    given = str(error).split("'")[1:2]
+    near = difflib.get_close_matches(given[0], known, n=1) if given else []
+    return f"needs among {', '.join(known)}" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def _require_method(kind: Any, name: str, what: str) -> None:
+    """Check the shape of METHOD.
+
+    Raises:
+        MethodError: it is no class of a method.
+    """
+    mark = f"class {kind.__name__}" if isinstance(kind, type) else MARK.strip()
+    if fault := _fault(kind):
+        raise MethodError(
+            f"{what} is no method",
+            expected=SHAPE,
+            found=f"kit/methods/{name}.py:{_line(name, mark)}: {fault}",
+            remedy="write it as in `Add a method` of kit/methods/README.md",
+        )
+
+
+def _fault(kind: Any) -> str | None:
+    """Return what is wrong with METHOD, or None."""
+    if not isinstance(kind, type):
+        return f"METHOD is {str(kind)[:80]!r} of type {type(kind).__name__}, not a class"
+    parameters = getattr(kind, "__dataclass_params__", None)
+    if parameters is None:
+        return f"{kind.__name__} is not a dataclass"
+    if not parameters.frozen:
+        return f"{kind.__name__} is a dataclass that is not frozen: a loss must keep no state"
+    options = dataclasses.fields(kind)
+    needs = getattr(kind, "needs", None)
+    if needs is None or not isinstance(needs, Needs | property):
+        return f"`needs` is {needs!r:.80}" if needs is not None else "there is no `needs`"
+    if "needs" in [option.name for option in options]:
+        return "`needs` would be an option: write `needs: ClassVar[Needs] = Needs(...)`"
+    if open_ := [o.name for o in options if o.default is dataclasses.MISSING]:
+        return f"option '{open_[0]}' has no default: write it behind `=`"
+    loss = getattr(kind, "loss", None)
+    if not callable(loss):
+        return "there is no `loss`"
+    try:
+        inspect.signature(loss).bind(None, None)
+    except TypeError as error:
+        return f"`loss{inspect.signature(loss)}` cannot be called with a step: {error}"
+    return None
+
+
+def _line(name: str, mark: str) -> int:
+    """Return the number of the first line of a method's file that begins with a mark."""
+    lines = (FOLDER / f"{name}.py").read_text("utf-8", errors="replace").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith(mark)), 1)

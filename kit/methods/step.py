@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kit.errors import TrainingError
+from kit.errors import MethodError
 from kit.methods.balance import WholeBatch, means_by_concept
 from kit.methods.needs import Needs
 from kit.model.batches import Batch
@@ -70,6 +70,21 @@ class Step:
         return self.batch("refusal", "refusals")
 
     @property
+    def other(self) -> Batch:
+        """The forget questions, answered as for another, retained person (or event)."""
+        return self.batch("other", "other_answers")
+
+    @property
+    def text(self) -> Batch:
+        """The forget records without their images."""
+        return self.batch("text", "text_view")
+
+    @property
+    def retain_text(self) -> Batch:
+        """The retain records without their images."""
+        return self.batch("retain_text", "retain", "text_view")
+
+    @property
     def forget_reference(self) -> Tensor:
         """log pi_0(y) of the forget answers, summed over tokens, in nats, [B]."""
         return self.values("forget_reference", "reference_scalars")
@@ -96,7 +111,7 @@ class Step:
             needs: what prepares it; by default the need of the same name.
 
         Raises:
-            TrainingError: the method does not declare one of the needs.
+            MethodError: the method does not declare one of the needs.
         """
         found = self._prepared(name, needs or (name,))
         assert isinstance(found, Batch), f"{name} is no batch"
@@ -149,6 +164,10 @@ class Step:
         """Return M of the refusals, in nats per token, [B]."""
         return mean_nll(self.policy(self.refusal), self.refusal)
 
+    def other_nll(self) -> Tensor:
+        """Return M of another person's answers to the forget questions, in nats per token, [B]."""
+        return mean_nll(self.policy(self.other), self.other)
+
     def _note_forgotten(self, nll: Tensor, vocabulary: int) -> None:
         """Note each record's loss as a share of log V, the loss of a uniform guess.
 
@@ -167,7 +186,7 @@ class Step:
     def _require(self, name: str, *needs: str) -> None:
         missing = [need for need in needs if need not in self.needs.declared()]
         if missing:
-            raise TrainingError(
+            raise MethodError(
                 f"{self.origin}: the loss uses `step.{name}`, which its needs do not declare",
                 expected=f"{' and '.join(missing)} in `needs`",
                 found=self.needs.source(),

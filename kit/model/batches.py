@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from kit.benchmarks.records import Record
+from kit.failures import at
 from kit.model.cache import ByteBoundedCache
 from kit.model.prompts import Encoded, PromptEncoder
 
@@ -71,7 +72,7 @@ class Batcher:
 
         None of the tokens may stand for an image (`media_ids`): the model would look for one.
         """
-        prompts = [self._prompt(record.image, record.question) for record in records]
+        prompts = [self._encoded(record) for record in records]
         answer_ids, answer_mask = _padded(answers, self._pad)
         return Batch(
             tuple(record.id for record in records),
@@ -82,15 +83,14 @@ class Batcher:
 
     def prompts(self, records: Sequence[Record]) -> Prompts:
         """Return the records' prompts without answers."""
-        prompts = [self._prompt(record.image, record.question) for record in records]
+        prompts = [self._encoded(record) for record in records]
         inputs = self._inputs(prompts, [[] for _ in prompts])
         return Prompts(tuple(record.id for record in records), inputs)
 
     def encode(self, records: Sequence[Record]) -> list[int]:
         """Encode records ahead of their batch, and return their lengths in tokens."""
         return [
-            len(self._prompt(record.image, record.question).ids)
-            + len(self.answer_tokens(record, record.answer))
+            len(self._encoded(record).ids) + len(self.answer_tokens(record, record.answer))
             for record in records
         ]
 
@@ -102,6 +102,10 @@ class Batcher:
         """Return tokens [B, T] and mask [B, T] of answers, left-aligned: they follow prompts."""
         ids, mask = _padded(rows, self._pad, right=True)
         return ids.to(self._device), mask.to(self._device)
+
+    def _encoded(self, record: Record) -> Encoded:
+        with at(f"record {record.id}"):
+            return self._prompt(record.image, record.question)
 
     def _inputs(
         self, prompts: Sequence[Encoded], answers: Sequence[list[int]]

@@ -11,23 +11,12 @@ import torch
 
 from kit.console import say
 from kit.errors import EnvironmentFault
+from kit.failures import out_of_memory
 
-# The CPU's allocator, the driver and cuBLAS raise a plain RuntimeError.
-OUT_OF_MEMORY_TEXTS = (
-    "can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
-)  # fmt: skip
 # torch 2.9 and newer read the second name as well.
 ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory does not suffice, on a GPU or a CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    texts = OUT_OF_MEMORY_TEXTS
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def expand_segments() -> None:

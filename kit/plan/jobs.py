@@ -158,6 +158,8 @@ def _unlearn_job(
     steps = entry.steps or shared.target_steps.get(target)
     changed = {"steps": steps, "learning_rate": entry.learning_rate}
     values = {key: value for key, value in changed.items() if value is not None}
+    if method.needs.whole_batch:
+        values["micro_batch_size"] = shared.batch_size
     common = shared.model_dump(exclude={"stop", "target_steps"})
     settings = TrainingSection(**{**common, **values})
     stop = entry.stop or shared.stop

@@ -52,27 +52,32 @@ class LocalWork:
     def require_ready(self, plan: Plan) -> list[str]:
         from kit.preflight import ready
 
-        return isolated(ready.require_ready, plan)
+        return isolated(ready.require_ready, plan, place="check of base and records")
 
     def make_serving_base(self, plan: Plan) -> None:
         from kit.evaluation import serving
 
-        isolated(serving.make_serving_base, plan)
+        isolated(serving.make_serving_base, plan, place="evaluate, base for the engine")
 
     def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import worker
 
-        return scatter(worker.answer_systems, [(plan, names) for names in shares])
+        return scatter(worker.answer_systems, [(plan, names) for names in shares], _places(shares))
 
     def check(self, plan: Plan, names: list[str]) -> None:
         from kit.evaluation.guards import agreement
 
-        isolated(agreement.check_systems, plan, names)
+        isolated(agreement.check_systems, plan, names, place=_places([names])[0])
 
     def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import scoring
 
-        return scatter(scoring.score_systems, [(plan, names) for names in shares])
+        return scatter(scoring.score_systems, [(plan, names) for names in shares], _places(shares))
+
+
+def _places(shares: Sequence[list[str]]) -> list[str]:
+    """Return what each process works on, for messages."""
+    return [f"evaluate, system{'s' * (len(names) > 1)} {', '.join(names)}" for names in shares]
 
 
 LOCAL: Work = LocalWork()

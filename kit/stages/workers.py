@@ -1,24 +1,28 @@
 """Worker processes of this machine, each with its own model, threads and GPU.
 
 A stage (in `kit.stages.run`) hands work to functions of `kit.training.worker` and `kit.evaluation`,
-which run on the other side of the process boundary.
+which run on the other side of the process boundary. What a library raises there comes back as an
+error of the kit that names the work.
 """
 
 import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from kit.console import quieten
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
+from kit.failures import MEMORY_REMEDY, kit_error
 from kit.gpus import one_gpu, visible_gpus
 from kit.plan.jobs import Job
 
@@ -27,9 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
-MEMORY_REMEDY = "lower compute.workers or the micro-batch and run again; finished jobs are kept"
+ENDED_SECONDS = 5.0  # for the system to say how a worker ended
 
-_worker: "Worker | None" = None  # of this process, if it trains
+_manifest: Manifest | None = None  # of this process, if it trains
+_worker: "Worker | None" = None
 
 
 class JobRecord(TypedDict):
@@ -48,79 +53,116 @@ def run_jobs(
 
     Raises:
         EnvironmentFault: a worker was killed, usually for memory. Finished jobs are kept.
+        UnforeseenError: a library failed in a worker; the error names the job.
     """
     workers = min(manifest.compute.workers, len(jobs))
     if not workers:
         return
     ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
     gpus = visible_gpus()
-    with _pool(workers, _open_worker, manifest) as pool:
+    with _Pool(workers, _open_worker, manifest) as pool:
         futures = {}
         for number, job in enumerate(ordered):
             with one_gpu(gpus, number):
-                futures[_submit(pool, _run, job)] = job
+                futures[pool.submit(f"{job.stage}, job {job.name}", _run, job)] = job
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def isolated(function: Callable[..., T], *arguments: object) -> T:
+def isolated(function: Callable[..., T], *arguments: object, place: str = "") -> T:
     """Call `function` in a new process: engines set threads and seeds for a whole process."""
-    return scatter(function, [arguments])[0]
+    return scatter(function, [arguments], [place])[0]
 
 
-def scatter(function: Callable[..., T], arguments: Sequence[tuple[object, ...]]) -> list[T]:
-    """Call `function` once per tuple of arguments, in parallel, each call in a new process."""
-    with _pool(len(arguments), _start_worker) as pool:
+def scatter(
+    function: Callable[..., T],
+    arguments: Sequence[tuple[object, ...]],
+    places: Sequence[str] | None = None,
+) -> list[T]:
+    """Call `function` once per tuple of arguments, in parallel, each call in a new process.
+
+    Args:
+        places: what each call works on, for messages.
+    """
+    with _Pool(len(arguments), _start_worker) as pool:
         futures = []
         gpus = visible_gpus()
-        for number, values in enumerate(arguments):
+        names = places or [""] * len(arguments)
+        for number, (place, values) in enumerate(zip(names, arguments, strict=True)):
             with one_gpu(gpus, number):
-                futures.append(_submit(pool, function, *values))
+                futures.append(pool.submit(place, function, *values))
         for future in as_completed(futures):
             future.result()
         return [future.result() for future in futures]
 
 
-def _submit(
-    pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: object
-) -> "Future[T]":
-    """Submit a call. If this starts a worker, it ignores Ctrl-C from its first moment on."""
-    resource_tracker.ensure_running()  # if it started later, it would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool.submit(function, *arguments)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class _Pool:
+    """Worker processes that stop together, and that say which work a killed one was at."""
+
+    def __init__(self, workers: int, initializer: Callable[..., None], *arguments: object) -> None:
+        quieten()
+        self._notes = TemporaryDirectory(prefix="pebench-workers-")
+        context = multiprocessing.get_context("spawn")
+        self._executor = ProcessPoolExecutor(workers, context, initializer, arguments)
+        self._processes: dict[int, BaseProcess] = {}
+
+    def submit(self, place: str, function: Callable[..., T], *arguments: object) -> "Future[T]":
+        """Submit a call. If this starts a worker, it ignores Ctrl-C from its first moment on."""
+        resource_tracker.ensure_running()  # if it started later, it would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            notes = Path(self._notes.name)
+            return self._executor.submit(_guarded, notes, place, function, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            for process in multiprocessing.active_children():
+                self._processes[process.pid or 0] = process
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        with self._notes:
+            if error is None:
+                self._executor.shutdown()
+                return
+            killed = self._killed() if isinstance(error, BrokenProcessPool) else None
+            # Also on Ctrl-C: kill the other workers. Their checkpoints are kept.
+            processes = multiprocessing.active_children()
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                _kill_with_children(process)
+            if killed is not None:
+                raise killed from None
+
+    def _killed(self) -> EnvironmentFault:
+        """Return the error for a worker that ended without a word."""
+        for process in self._processes.values():
+            process.join(ENDED_SECONDS)
+        # The pool ends the others with SIGTERM.
+        ended = {pid: process.exitcode for pid, process in self._processes.items()}
+        first = next((p for p, code in ended.items() if code not in (None, 0, -signal.SIGTERM)), 0)
+        note = Path(self._notes.name) / str(first)
+        place = note.read_text(encoding="utf-8") if note.is_file() else ""
+        return _ended(f"{place}: " if place else "", ended.get(first))
 
 
-@contextmanager
-def _pool(
-    workers: int, initializer: Callable[..., None], *arguments: object
-) -> Iterator[ProcessPoolExecutor]:
-    quieten()
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer, arguments)
-    try:
-        yield pool
-    except BaseException as error:
-        # Also on Ctrl-C: kill the other workers. Their checkpoints are kept.
-        processes = multiprocessing.active_children()
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            _kill_with_children(process)
-        if isinstance(error, BrokenProcessPool):
-            raise EnvironmentFault(
-                "a worker process was killed",
-                expected="enough memory for every worker",
-                remedy=MEMORY_REMEDY,
-            ) from None
-        # torch's error for a full GPU is recognised by its name: this module never imports torch.
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            raise EnvironmentFault(
-                "not enough memory", found=str(error)[:200], remedy=MEMORY_REMEDY
-            ) from None
-        raise
-    pool.shutdown()
+def _ended(begin: str, code: int | None) -> EnvironmentFault:
+    """Return the error for a worker that ended with a code; negative for a signal."""
+    signals = {-number.value: number.name for number in signal.Signals}
+    name = signals.get(code or 0, "")
+    if name and name not in ("SIGKILL", "SIGTERM", "SIGINT"):
+        return EnvironmentFault(
+            f"{begin}a worker process crashed in a library ({name})",
+            remedy="run the same command again: finished jobs are kept. If it crashes again, run "
+            "`./run.sh doctor`: the packages may not fit this processor or driver",
+        )
+    return EnvironmentFault(
+        f"{begin}a worker process was killed",
+        expected="enough memory for every worker",
+        found=f"{name}, as the system sends it where memory ends" if name == "SIGKILL" else None,
+        remedy=MEMORY_REMEDY,
+    )
 
 
 def _kill_with_children(process: BaseProcess) -> None:
@@ -135,12 +177,22 @@ def _kill_with_children(process: BaseProcess) -> None:
     process.join()
 
 
-def _open_worker(manifest: Manifest) -> None:
-    global _worker
-    _start_worker()
-    from kit.training.worker import Worker
+def _guarded(notes: Path, place: str, function: Callable[..., T], *arguments: object) -> T:
+    """Call a function in a worker; whatever it raises comes back as an error of the kit.
 
-    _worker = Worker(manifest)
+    Exceptions of libraries may not survive the way to the other process.
+    """
+    (notes / str(os.getpid())).write_text(place, encoding="utf-8")
+    try:
+        return function(*arguments)
+    except BaseException as error:
+        raise kit_error(error, place) from None
+
+
+def _open_worker(manifest: Manifest) -> None:
+    global _manifest
+    _start_worker()
+    _manifest = manifest
 
 
 def _start_worker() -> None:
@@ -154,5 +206,10 @@ def _start_worker() -> None:
 
 
 def _run(job: Job) -> JobRecord:
-    assert _worker is not None, "run_jobs opens a worker in each process"
+    global _worker
+    if _worker is None:  # not in the initializer: its errors would reach nobody
+        from kit.training.worker import Worker
+
+        assert _manifest is not None, "run_jobs opens a worker in each process"
+        _worker = Worker(_manifest)
     return cast("JobRecord", _worker.run(job))

@@ -34,6 +34,7 @@ class MicroBatchSizer:
 
     Args:
         name: of the job, for messages.
+        whole: whether a micro-batch must be the whole batch, because the loss compares its records.
         resumed: what `state` returned in the interrupted run.
     """
 
@@ -43,9 +44,10 @@ class MicroBatchSizer:
         settings: TrainingSection,
         name: str,
         *,
+        whole: bool = False,
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
-        self._settings, self._name = settings, name
+        self._settings, self._name, self._whole = settings, name, whole
         # PEFT forwards the methods of transformers by name, so no type declares them.
         self._model: Any = model
         self._largest = settings.micro_batch_size or settings.batch_size
@@ -119,7 +121,7 @@ class MicroBatchSizer:
         self._drop_gradients()  # of the micro-batches that did fit: the step starts over
         release()
         tried, batch = self._tried, self._settings.batch_size
-        if tried > 1:
+        if tried > 1 and not self._whole:
             self._tried = self._divisor(tried // 2)
             again = tried in self._failed
             self._failed.add(tried)
@@ -141,7 +143,8 @@ class MicroBatchSizer:
             raise EnvironmentFault(
                 f"{self._name}: memory does not suffice for a micro-batch of {tried}",
                 found=found,
-                remedy="use a GPU with more memory, or stop other programs that use it",
+                remedy="use a GPU with more memory, or stop other programs that use it"
+                + ("; or lower batch_size: the method needs it whole" if self._whole else ""),
             )
 
     def _drop_gradients(self) -> None:

@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from kit.console import say
 from kit.experiment.manifest import TrainingSection
+from kit.failures import at
 from kit.methods import Method, Step
 from kit.methods.loss import loss_of
 from kit.model.determinism import backward, with_fallback
@@ -71,8 +72,7 @@ def train(
             is `FORGOTTEN_SHARE` of a uniform guess's, training stops: more steps would damage the
             model instead of making it forget. None: never.
         passes: counts the records of each step; restored from a checkpoint.
-        longest: gives a micro-batch of the job's longest records, to measure what memory it takes.
-            By default the first ones are measured.
+        longest: gives a micro-batch of the job's longest records; its memory is measured.
 
     Raises:
         TrainingError: the loss is not a finite scalar with a gradient, or a gradient is not finite.
@@ -118,7 +118,9 @@ class _Run:
             passes.resume(state["passes"])
             say(f"  {name}: resumes at step {self._first}")
         self._journal = Journal(folder, passes)
-        self._sizer = MicroBatchSizer(model, settings, name, resumed=state.get("fitting"))
+        self._sizer = MicroBatchSizer(
+            model, settings, name, whole=method.needs.whole_batch, resumed=state.get("fitting")
+        )
         self._started = self._reported = time.monotonic()
 
     def measure(self, longest: Callable[[int], Step] | None) -> None:
@@ -136,7 +138,8 @@ class _Run:
         self._started = self._reported = time.monotonic()
         self._journal.begin()
         for step in range(self._first, self._settings.steps):
-            self._step(step)
+            with at(f"step {step + 1}"):
+                self._step(step)
             if stop_after and (stopped := self._stop_reason(stop_after)):
                 return stopped
             every = self._settings.checkpoint_every

@@ -13,10 +13,11 @@ from torch import Tensor
 from kit.benchmarks.records import Record
 from kit.console import say
 from kit.errors import TrainingError
+from kit.failures import out_of_memory
 from kit.model.batches import Batcher
 from kit.model.determinism import backward, with_fallback
 from kit.model.likelihood import answer_distribution, mean_nll
-from kit.model.memory import out_of_memory, release
+from kit.model.memory import release
 
 # How far a padded record may differ from itself alone, by the type that the base computes in: nats
 # per token, and the length of the difference of the gradients as a share of the gradient's.

@@ -72,6 +72,7 @@ def test_every_verb_explains_itself(call, verb):
     code, said = call(verb, "--help")
     assert code == 0
     assert f"Usage: ./run.sh {verb}" in said
+    assert "--debug" in said
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_manifest_that_names_what_does_not_exist_stops_every_verb(
 def test_exit_codes_tell_the_kinds_of_errors_apart():
     kinds = KitError.__subclasses__()
     codes = [kind.exit_code for kind in kinds]
-    assert sorted(codes) == list(range(1, 16))
+    assert sorted(codes) == list(range(1, 18))
     assert all(f"| {code} |" in (PROJECT / "kit" / "README.md").read_text() for code in codes)
 
 
@@ -158,10 +159,40 @@ def test_what_the_machine_reports_becomes_a_message_too(call, monkeypatch, error
     assert "Traceback" not in said
 
 
-def test_a_fault_of_the_kit_itself_is_not_dressed_up(call, monkeypatch):
+@pytest.mark.parametrize("before", [False, True])
+def test_a_fault_that_nobody_foresaw_has_a_code_a_log_and_a_traceback_for_those_who_ask(
+    call, monkeypatch, tmp_path, before
+):
     raise_from_fetch(monkeypatch, KeyError("a bug"))
-    with pytest.raises(KeyError):
-        call("fetch")
+    code, said = call("fetch")
+    assert code == errors.UnforeseenError.exit_code
+    assert said.startswith("error: KeyError, which the kit does not expect here\n")
+    assert "found: 'a bug' (tests/cli/test_cli.py:" in said
+    assert "Traceback" not in said
+    (log,) = (tmp_path / "pebench_cache" / "logs").iterdir()
+    assert f"log: {log}" in said
+    assert "Traceback" in log.read_text()
+    code, said = call(*(["--debug", "fetch"] if before else ["fetch", "--debug"]))
+    assert code == errors.UnforeseenError.exit_code
+    assert said.startswith("Traceback")
+    assert "raise error\nKeyError: 'a bug'" in said
+
+
+def test_an_error_of_the_kit_has_its_traceback_too_for_those_who_ask(call, monkeypatch, tmp_path):
+    raise_from_fetch(monkeypatch, errors.DataError("what"))
+    code, said = call("fetch", "--debug")
+    assert code == errors.DataError.exit_code
+    assert said.startswith("Traceback")
+    assert said.endswith("error: what\n"), "no log: the message says it all"
+
+
+def test_a_log_that_cannot_be_written_hides_no_error(call, monkeypatch, tmp_path):
+    raise_from_fetch(monkeypatch, KeyError("a bug"))
+    monkeypatch.setattr(entry, "cache_root", lambda: tmp_path / "file" / "below")
+    (tmp_path / "file").touch()
+    code, said = call("fetch")
+    assert code == errors.UnforeseenError.exit_code
+    assert "log:" not in said
 
 
 @pytest.mark.parametrize("verb", ["unlearn", "evaluate", "report"])

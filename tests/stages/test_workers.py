@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import PROJECT, Artifact
-from kit.errors import DataError, EnvironmentFault, KitError
+from kit.errors import DataError, EnvironmentFault, KitError, StorageError, UnforeseenError
+from kit.failures import at
 from kit.methods.registry import build
 from kit.plan.jobs import Job
 from kit.stages import workers
@@ -96,18 +97,67 @@ def test_an_error_of_the_kit_comes_out_of_a_worker_as_it_was_raised():
     ]  # fmt: skip
 
 
-def test_a_full_disk_within_a_worker_is_still_known_as_one():
-    with pytest.raises(OSError, match="No space left") as caught:
-        isolated(fill_disk)
-    assert (caught.value.errno, caught.value.filename) == (28, "/cache/answers.parquet")
+def test_a_full_disk_within_a_worker_is_an_error_that_names_the_work():
+    with pytest.raises(StorageError) as caught:
+        isolated(fill_disk, place="evaluate, system vanilla")
+    assert caught.value.what == "evaluate, system vanilla: /cache/answers.parquet: the disk is full"
 
 
 @pytest.mark.parametrize("function", [die, exhaust_memory])
 def test_a_worker_that_runs_out_of_memory_is_an_error_with_a_remedy(function):
     with pytest.raises(EnvironmentFault) as caught:
-        isolated(function)
+        isolated(function, place="unlearn, job person-npo-s1")
     assert caught.value.exit_code == 3
+    assert caught.value.what.startswith("unlearn, job person-npo-s1: ")
     assert "compute.workers" in str(caught.value)
+
+
+class Foreign(Exception):
+    """As some libraries have them: it cannot be built again in another process."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+
+
+def raise_foreign() -> None:
+    with at("record r7"):
+        raise Foreign(7, "tensors of two sizes\nand a second line")
+
+
+def test_what_a_library_raises_in_a_worker_names_work_record_and_line():
+    with pytest.raises(UnforeseenError) as caught:
+        isolated(raise_foreign, place="unlearn, job person-npo-s1")
+    error = caught.value
+    assert error.what.startswith("unlearn, job person-npo-s1, record r7: Foreign")
+    assert error.found.startswith("tensors of two sizes (tests/stages/test_workers.py:")
+    assert "--debug" in error.remedy
+    assert "raise Foreign(7" in error.traceback, "kept for --debug and the log"
+    assert "second line" not in str(error)
+
+
+def crash(folder: Path, number: int) -> None:
+    (folder / str(number)).touch()
+    if number == 0:
+        until(lambda: len(list(folder.iterdir())) == 2)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(60)
+
+
+def test_of_two_workers_the_one_that_crashed_is_named(tmp_path):
+    with pytest.raises(EnvironmentFault) as caught:
+        scatter(crash, [(tmp_path, 1), (tmp_path, 0)], ["system one", "system none"])
+    assert caught.value.what == "system none: a worker process crashed in a library (SIGSEGV)"
+    assert "doctor" in caught.value.remedy
+
+
+def test_a_worker_that_cannot_start_is_an_error_that_names_its_first_job(tmp_path, monkeypatch):
+    def fail(given):
+        raise ValueError("no such device")
+
+    monkeypatch.setattr("kit.training.worker.Worker", fail)
+    monkeypatch.setattr(workers, "_manifest", manifest())
+    with pytest.raises(UnforeseenError, match="finetune, job vanilla: ValueError"):
+        workers._guarded(tmp_path, "finetune, job vanilla", workers._run, jobs()[0])
 
 
 def test_when_one_call_fails_the_others_are_stopped_at_once(tmp_path):

@@ -23,6 +23,7 @@ from kit.errors import GuardError
 from kit.evaluation.answers_file import read_token_ids
 from kit.evaluation.questions import asked_records, records_of
 from kit.experiment.manifest import EvaluationSection
+from kit.failures import at
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -83,7 +84,8 @@ class SecondLook:
         share = math.ceil(section.agreement_sample / len(self._plan.systems))
         for system in systems:
             given = sampled_answers(system, self._benchmark, max(share, MIN_ANSWERS))
-            found = self._distances(system, given)
+            with at(f"system {system.name}, second look"):
+                found = self._distances(system, given)
             require_near(system.name, found, limit)
             system.agreement.partial.mkdir(parents=True, exist_ok=True)
             system.agreement.publish(
