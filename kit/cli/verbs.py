@@ -91,6 +91,22 @@ for command in (plan, fetch, lock, data):
     verbs.add_command(command)
 
 
+@verbs.command(name="try-method")
+@click.argument("name")
+@with_manifest
+def try_method(name: str, manifest: Path) -> None:
+    """Try one step of a method on two records.
+
+    NAME is a file in kit/methods/, without .py, or the name of an entry in MANIFEST, whose options
+    are then used. Needs no data and takes seconds: the base is the embedded one.
+    """
+    from kit.experiment.manifest_file import load_manifest
+    from kit.preflight.methods import try_named
+
+    for line in try_named(load_manifest(manifest), name):
+        tell(line)
+
+
 @verbs.command()
 @with_manifest
 def finetune(manifest: Path) -> None:

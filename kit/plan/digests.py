@@ -31,11 +31,7 @@ def training_digest(
         target: what is forgotten or left out; None for the vanilla model, which learns everything.
     """
     needs = method.needs.declared()
-    entries = [
-        "kit.training.worker",
-        type(method).__module__,
-        *(f"kit.training.preparation.{need}" for need in needs),
-    ]
+    entries = ["kit.training.worker", *_method_code(method)]
     follows_split = (
         target is not None or _protocol_of(manifest.benchmark.loader).finetune_follows_split
     )
@@ -49,6 +45,19 @@ def training_digest(
             **_model(manifest),
             "code": _code(manifest, entries),
             **inputs,
+        }
+    )
+
+
+def trial_digest(method: Method, options: dict[str, object], module: str) -> str:
+    """Return the digest of what `module` finds out about a method with these options."""
+    needs = method.needs.declared()
+    return sha256_value(
+        {
+            "options": options,
+            "needs": needs,
+            "code": code_of([module, *_method_code(method)]),
+            "packages": {name: _version(name) for name in PACKAGES},
         }
     )
 
@@ -126,6 +135,12 @@ def records_digest(manifest: Manifest, module: str) -> str:
             "code": _code(manifest, [module]),
         }
     )
+
+
+def _method_code(method: Method) -> list[str]:
+    """Return the modules of a method and of what prepares its needs."""
+    needs = method.needs.declared()
+    return [type(method).__module__, *(f"kit.training.preparation.{need}" for need in needs)]
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
 from kit.model.families import family_in
 from kit.plan.jobs import Job, Plan, System
+from kit.preflight.tried import untried
 from kit.sources import datasets
 from kit.stages.costs import StageCost, timed
 from kit.stages.work import LOCAL, Work
@@ -33,10 +34,12 @@ def finetune(plan: Plan, work: Work = LOCAL) -> None:
 
     Raises:
         ModelError, DataError, ManifestError: the base or a record cannot be used.
+        MethodError: an unlearning method is broken.
     """
     if not all(job.artifact.done for job in plan.finetune):
         for line in work.require_ready(plan):
             say(f"  {line}")
+        _try_methods(plan, work)
     _train(plan, "finetune", plan.finetune, work)
 
 
@@ -45,13 +48,22 @@ def unlearn(plan: Plan, work: Work = LOCAL) -> None:
 
     Raises:
         MissingStageError: the vanilla model has not been trained.
+        MethodError: a method is broken.
     """
     if not plan.finetune[0].artifact.done:
         raise MissingStageError(
             "unlearning starts from the vanilla model, which does not exist yet",
             remedy="run `./run.sh finetune` first",
         )
+    _try_methods(plan, work)
     _train(plan, "unlearn", plan.unlearn, work)
+
+
+def _try_methods(plan: Plan, work: Work) -> None:
+    """Try the methods that are still to be trained; those that were tried are skipped."""
+    if untried(plan):
+        for line in work.require_methods(plan):
+            say(f"  {line}")
 
 
 def _train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:

@@ -24,6 +24,10 @@ class Work(Protocol):
         """Check base and records before anything is trained; return what was found, in lines."""
         ...
 
+    def require_methods(self, plan: Plan) -> list[str]:
+        """Try the plan's methods before anything is trained; return what was found, in lines."""
+        ...
+
     def make_serving_base(self, plan: Plan) -> None:
         """Make the base that an engine serves, if it is missing."""
         ...
@@ -53,6 +57,11 @@ class LocalWork:
         from kit.preflight import ready
 
         return isolated(ready.require_ready, plan, place="check of base and records")
+
+    def require_methods(self, plan: Plan) -> list[str]:
+        from kit.preflight import methods
+
+        return isolated(methods.require_methods, plan, place="trial of the methods")
 
     def make_serving_base(self, plan: Plan) -> None:
         from kit.evaluation import serving

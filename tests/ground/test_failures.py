@@ -58,9 +58,8 @@ def test_an_error_of_the_kit_stays_as_it_is():
 
 
 def test_places_are_told_from_the_outside_to_the_inside():
-    with pytest.raises(ValueError, match="bad") as caught:
-        with at("step 3"), at("record r7"):
-            raise ValueError("bad")
+    with pytest.raises(ValueError, match="bad") as caught, at("step 3"), at("record r7"):
+        raise ValueError("bad")
     assert kit_error(caught.value, "unlearn").what.startswith("unlearn, step 3, record r7: Value")
     assert kit_error(caught.value).what.startswith("step 3, record r7: Value")
 

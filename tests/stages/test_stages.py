@@ -4,8 +4,16 @@ import shutil
 
 import pytest
 
-from kit.errors import BusyError, EnvironmentFault, MissingStageError, StorageError
+from kit.artifacts import write_json
+from kit.errors import (
+    BusyError,
+    EnvironmentFault,
+    MethodError,
+    MissingStageError,
+    StorageError,
+)
 from kit.plan.jobs import make_plan
+from kit.preflight.tried import path_of
 from kit.sources import datasets
 from kit.stages import costs
 from kit.stages import run as stages
@@ -37,7 +45,31 @@ def test_what_is_trained_already_is_not_trained_again(plan, work, capsys):
     assert len(work.names("train")) == len(plan.finetune) - 1
     assert work.calls[0] == ("ready", []), "base and records are checked before the first"
     assert work.calls.count(("ready", [])) == 1, "and not where nothing is to be trained"
+    assert work.calls[1] == ("methods", []), "and then the methods that come later"
     assert f"finetune: all {len(plan.finetune)} adapters are done" in capsys.readouterr().err
+
+
+def test_a_broken_method_ends_a_run_before_anything_is_trained(plan, work, monkeypatch):
+    def broken(plan):
+        raise MethodError("method 'mine' (kit/methods/mine.py): the loss has no gradient")
+
+    monkeypatch.setattr(work, "require_methods", broken)
+    with pytest.raises(MethodError):
+        stages.finetune(plan, work)
+    make(plan.finetune[0].artifact)
+    with pytest.raises(MethodError):
+        stages.unlearn(plan, work)
+    assert work.names("train") == []
+
+
+def test_methods_that_were_tried_or_are_trained_are_not_tried_again(plan, work):
+    for job in plan.finetune:
+        make(job.artifact)
+    for job in plan.unlearn:
+        write_json(path_of(job.method), {})
+    stages.unlearn(plan, work)
+    assert ("methods", []) not in work.calls
+    assert len(work.names("train")) == len(plan.unlearn)
 
 
 def test_unlearning_without_a_vanilla_model_names_the_stage_that_makes_it(plan, work):

@@ -38,6 +38,10 @@ class ToyWork:
         self.calls.append(("ready", []))
         return []
 
+    def require_methods(self, plan: Plan) -> list[str]:
+        self.calls.append(("methods", []))
+        return []
+
     def make_serving_base(self, plan: Plan) -> None:
         self.calls.append(("base", []))
 
