@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kit.doctor.check import Check
-from kit.doctor.inputs import examine_base, examine_records, examine_training
+from kit.doctor.inputs import examine_base, examine_methods, examine_records, examine_training
 from kit.doctor.machine import examine_machine
 from kit.doctor.packages import examine_packages
 from kit.doctor.places import examine_places
@@ -67,6 +67,7 @@ def _examine_inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
         checks.append(Check("base weights", "every file has its listed digest"))
         checks += examine_base(loaded)
         checks.append(examine_records(plan))
+        checks.append(examine_methods(plan))
     except KitError as error:
         found = f"{error.what}: found {error.found}" if error.found is not None else error.what
         remedy = error.remedy or "see the line above"

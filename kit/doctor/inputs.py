@@ -48,3 +48,15 @@ def examine_records(plan: "Plan") -> Check:
     except MissingStageError:
         return Check("records", "not fetched yet: `./run.sh fetch` brings them")
     return Check("records", require_records(plan).describe())
+
+
+def examine_methods(plan: "Plan") -> Check:
+    """Try the methods of a plan that are still to be trained, one step each.
+
+    Raises:
+        MethodError: one is broken.
+    """
+    from kit.preflight.methods import require_methods
+
+    tried = require_methods(plan)
+    return Check("methods", f"{len(plan.manifest.methods)}, {len(tried)} of them tried now")

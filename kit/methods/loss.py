@@ -17,13 +17,18 @@ from kit.model.determinism import NONDETERMINISTIC
 FOLDER = Path(__file__).parent
 # Files of this room that are no methods: what fails in them was called by a method.
 BESIDE = ("balance.py", "loss.py", "needs.py", "passes.py", "registry.py", "step.py")
-CORRECT = "correct the method's file, then run `./run.sh try-method NAME`"
 
 
 def origin_of(method: Method) -> str:
     """Return how messages name a method: `method 'npo' (kit/methods/npo.py)`."""
     module = type(method).__module__
     return f"method '{module.rpartition('.')[2]}' ({module.replace('.', '/')}.py)"
+
+
+def correct(method: Method) -> str:
+    """Return the remedy for a fault in a method's code."""
+    name = type(method).__module__.rpartition(".")[2]
+    return f"correct the method's file, then run `./run.sh try-method {name}`"
 
 
 def loss_of(method: Method, step: Step) -> Tensor:
@@ -102,7 +107,7 @@ def _call(method: Method, step: Step) -> Tensor:
         raise MethodError(
             f"{step.origin}: {type(error).__name__}: {str(error)[:300]}",
             found=line,
-            remedy=CORRECT,
+            remedy=correct(method),
         ) from error
 
 

@@ -78,10 +78,10 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
         raise ModelError(
             f"no base model in {path}",
             found=str(error).splitlines()[0],
-            remedy="restore the weights from the repository, or rebuild: ./run.sh smoke-base",
+            remedy="run `./run.sh fetch`, and then `./run.sh doctor`, which checks every file",
         ) from None
     model, about = loaded  # a pair, since the report on loading was asked for
-    _require_all_weights(path, about["missing_keys"])
+    require_all_weights(path, about["missing_keys"])
     for module in model.modules():
         if isinstance(module, Linear4bit):
             # In eval mode this kernel repacks the weight in place, permanently and without a
@@ -92,7 +92,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
     return frozen
 
 
-def _require_all_weights(path: Path, missing: Collection[str]) -> None:
+def require_all_weights(path: Path, missing: Collection[str]) -> None:
     """Refuse a base with weights that transformers has drawn at random: they are in no file."""
     if missing:
         raise ModelError(

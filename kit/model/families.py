@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import ModelError
+from kit.model.file_kinds import require_own_kind
 
 CONFIG = "config.json"
 # CLIP's and SigLIP's weights have this prefix on the hub, and vLLM accepts no other. transformers
@@ -165,6 +166,8 @@ def family_in(folder: Path) -> Family:
         ModelError: there is no readable config.json, or the kit cannot train or serve such a model.
     """
     path = folder / CONFIG
+    if path.is_file():
+        require_own_kind(path)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -172,7 +175,8 @@ def family_in(folder: Path) -> Family:
             f"no base model in {folder}",
             expected=f"{CONFIG}, which names the model's family",
             found=str(error).splitlines()[0],
-            remedy="restore the weights from the repository, or rebuild: ./run.sh smoke-base",
+            remedy="run `./run.sh fetch`, with 'config.json' in `files` of [model.source]; into a "
+            "folder of your own, copy the base model's file",
         ) from None
     if not isinstance(config, dict):
         raise ModelError(f"{path} is not a JSON object", remedy="restore it from the repository")

@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from kit.errors import DataError, ModelError
+from kit.failures import out_of_memory
 from kit.model.images import open_image
 
 # What the processor says of each token, such as whether it belongs to an image.
@@ -47,7 +48,8 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
         raise ModelError(
             "the chat template does not append the answer to the prompt",
             expected=f"{prompt!r} followed by the answer",
-            found=repr(whole),
+            found=repr(whole[:300]),
+            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
         )
     text = following.rstrip()
     # Gemma's turns end in a token of their own, which is not the tokenizer's end token.
@@ -188,7 +190,9 @@ class PromptEncoder:
         picture = open_image(image)
         try:
             return self._processor(images=picture, **given)
-        except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        except Exception as error:  # processors are code of many authors: anything can be raised
+            if out_of_memory(error):
+                raise
             raise DataError(
                 f"the processor of the base model cannot take the image {image}",
                 expected="an image of a size that the model's family accepts",

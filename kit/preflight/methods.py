@@ -38,11 +38,14 @@ def require_methods(plan: Plan) -> list[str]:
     Raises:
         MethodError: a method is broken.
     """
-    lines = []
+    lines: list[str] = []
+    waiting = untried(plan)
+    if not waiting:
+        return lines
     with TemporaryDirectory() as folder:
         torch.set_num_threads(plan.manifest.compute.threads)
         trial = Trial(Path(folder))
-        for job in untried(plan):
+        for job in waiting:
             found = list(check_method(job.method, trial))
             write_json(path_of(job.method), {"found": found})
             lines.append(f"{origin_of(job.method)}: tried, {len(found)} checks passed")

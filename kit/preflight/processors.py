@@ -10,7 +10,7 @@ from PIL import Image
 from kit.errors import DataError, ModelError
 from kit.experiment.manifest import ModelSection
 from kit.model.base import load_processor
-from kit.model.prompts import PromptEncoder, answer_text, chat_prompt
+from kit.model.prompts import Encoded, PromptEncoder, answer_text, chat_prompt
 
 QUESTION, ANSWER = "Who is this person?", "Ada Sato"
 SIDE = 336  # pixels of the test picture, unless the processor has a size of its own
@@ -28,6 +28,8 @@ class ProcessorFacts:
     """Pixels of the picture's sides."""
     marks: dict[str, str]
     """Beginning, end and padding token of the tokenizer."""
+    prompt: Encoded
+    """The question with the picture."""
 
     def describe(self) -> str:
         """Return one line for a report."""
@@ -77,11 +79,12 @@ def require_processor(processor: Any, vocabulary: int) -> ProcessorFacts:
             expected='"eos_token" in tokenizer_config.json',
             remedy=f'set "eos_token" in tokenizer_config.json, {OWN_COPY}',
         )
-    if len(tokenizer) > vocabulary:
+    largest = max(len(tokenizer) - 1, *tokenizer.get_vocab().values())
+    if largest >= vocabulary:
         raise ModelError(
             "the tokenizer has more tokens than the model",
-            expected=f"at most {vocabulary}",
-            found=f"{len(tokenizer)}",
+            expected=f"tokens below {vocabulary} (vocab_size)",
+            found=f"{len(tokenizer)} tokens, the largest is {largest}",
             remedy="tokenizer and weights are of different versions: fetch both from one revision",
         )
     if getattr(processor, "patch_size", 0) is None:
@@ -95,10 +98,12 @@ def require_processor(processor: Any, vocabulary: int) -> ProcessorFacts:
         answer_text(processor, QUESTION, ANSWER, with_image=with_image)
     side = _side(processor)
     marks = {n: str(getattr(tokenizer, f"{n}_token")) for n in ("bos", "eos", "pad")}
-    return ProcessorFacts(_image_tokens(processor, side), side, marks)
+    prompt, tokens = _with_picture(processor, side)
+    return ProcessorFacts(tokens, side, marks, prompt)
 
 
-def _image_tokens(processor: Any, side: int) -> int:
+def _with_picture(processor: Any, side: int) -> tuple[Encoded, int]:
+    """Return a question with a blank picture, and how many tokens the picture becomes."""
     encoder = PromptEncoder(processor)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "blank.png"
@@ -127,7 +132,7 @@ def _image_tokens(processor: Any, side: int) -> int:
             found=repr(chat_prompt(processor, QUESTION, with_image=True)),
             remedy="restore chat_template.jinja (or chat_template.json) of the base model",
         )
-    return 1 + len(encoded.ids) - len(compact)
+    return encoded, 1 + len(encoded.ids) - len(compact)
 
 
 def _side(processor: Any) -> int:

@@ -8,21 +8,24 @@ from typing import Any
 
 from kit.artifacts import cache_root, write_json
 from kit.benchmarks import load as load_benchmark
-from kit.errors import ManifestError
+from kit.errors import ManifestError, ModelError
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
 from kit.model.decoding import end_tokens
 from kit.model.families import check_engine, family_in
+from kit.model.file_kinds import require_own_kind
 from kit.plan.digests import base_digest, records_digest
 from kit.plan.jobs import Plan
 from kit.plan.sizes import BaseSizes
+from kit.preflight.loading import load_empty, require_features
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.records import RecordTokens, measure_records
 from kit.preflight.structure import fixed_side, read_structure
-from kit.preflight.weights import read_weights
+from kit.preflight.weights import read_weights, require_finite
 from kit.sources.datasets import base_folder, places
 
 MODULE = "kit.preflight.ready"
+TEXTS = {".json", ".jinja", ".model", ".txt"}  # files of a base beside its weights
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,11 @@ def require_base(manifest: Manifest) -> BaseFacts:
         ManifestError: evaluation.max_model_len is more than the base was made for.
     """
     asked = manifest.evaluation
-    family = family_in(base_folder(manifest))
+    folder = base_folder(manifest)
+    family = family_in(folder)
+    for path in sorted(folder.glob("*")):
+        if path.suffix in TEXTS:
+            require_own_kind(path)
     check_engine(family, asked.engine, asked.serving, gpu=bool(gpus()))
     found = _once(base_path(manifest), lambda: _examine(manifest))
     facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
@@ -124,13 +131,26 @@ def _examine(manifest: Manifest) -> dict[str, Any]:
     weights = read_weights(folder)
     processor = open_processor(folder, section)
     tokens = require_processor(processor, structure.sizes.vocabulary)
-    end_tokens(folder, processor)  # also those of a generation_config.json that cannot be read
+    require_features(load_empty(folder), tokens.prompt)
+    # Also those of a generation_config.json that cannot be read.
+    _require_known(end_tokens(folder, processor), structure.sizes.vocabulary)
+    require_finite(folder)
     doubled = weights.in_float32 and section.compute_dtype == "bfloat16"
     notice = "; that is twice the disk of 16 bits, which it is computed in" if doubled else ""
     facts = BaseFacts(
         weights.describe() + notice, structure.describe(), tokens.describe(), structure.sizes
     )
     return {"facts": asdict(facts), "positions": structure.positions}
+
+
+def _require_known(ends: list[int], vocabulary: int) -> None:
+    if ends[-1] >= vocabulary or ends[0] < 0:
+        raise ModelError(
+            "generation_config.json names an end token that the model does not have",
+            expected=f"tokens from 0 to {vocabulary - 1}",
+            found=f"{ends}",
+            remedy="fetch generation_config.json and config.json of one revision of the base",
+        )
 
 
 def _measure(plan: Plan) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kit.errors import KitError, MethodError
 from kit.experiment.manifest import ModelSection, SourceSection, TrainingSection
 from kit.experiment.systems import UNLEARN
 from kit.methods import Method, Step
-from kit.methods.loss import CORRECT, line_of, loss_of, origin_of, return_of, terms_of
+from kit.methods.loss import correct, line_of, loss_of, origin_of, return_of, terms_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -144,7 +144,7 @@ class Trial:
             raise MethodError(
                 f"{parts[0].origin}: {type(error).__name__}: {str(error)[:300]}",
                 found=line_of(error) or f"the backward pass of {return_of(method)}",
-                remedy=CORRECT,
+                remedy=correct(method),
             ) from error
 
     def _step(self, method: Method, parts: Sequence[Step]) -> Found:

@@ -1,4 +1,4 @@
-"""Weight files of a base: whole, complete, and of which number format. Only headers are read.
+"""Weight files of a base: whole, complete, of a number format to train with, and finite.
 
 A safetensors file is the length of its header (8 bytes, little-endian), the header as JSON, and the
 tensors without gaps (https://github.com/huggingface/safetensors, "Format"). A file that was cut off
@@ -10,13 +10,16 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from safetensors import safe_open
+
 from kit.errors import ModelError
+from kit.model.file_kinds import RESTORE, require_own_kind
 
 INDEX = "model.safetensors.index.json"
-POINTER = b"version https://git-lfs.github.com/spec/v1"
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
-RESTORE = "download it again: remove the file and run `./run.sh fetch`"
+FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,11 @@ def read_weights(folder: Path) -> Weights:
 
 def _read_header(path: Path) -> dict[str, tuple[str, int]]:
     """Return {tensor: (number format, number of values)} of one file."""
+    require_own_kind(path)
     size = path.stat().st_size
     with path.open("rb") as stream:
-        begin = stream.read(len(POINTER))
-        if begin == POINTER:
-            raise ModelError(
-                f"{path} is a git-lfs pointer, not the weights",
-                expected="a safetensors file",
-                found=f"{size} bytes of text that name the real file",
-                remedy="run `git lfs pull` where the base was cloned, or let `./run.sh fetch` "
-                "download it from the hub",
-            )
-        length = int.from_bytes(begin[:LENGTH_BYTES], "little")
-        stream.seek(LENGTH_BYTES)
+        begin = stream.read(LENGTH_BYTES)
+        length = int.from_bytes(begin, "little")
         header = stream.read(length) if length <= MAX_HEADER_BYTES else b""
     try:
         if len(begin) < LENGTH_BYTES or len(header) < length:
@@ -93,7 +88,10 @@ def _read_header(path: Path) -> dict[str, tuple[str, int]]:
         held = {n: (str(e["dtype"]), _values(e["shape"])) for n, e in entries.items()}
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(
-            f"{path} is not a safetensors file", found=str(error)[:200], remedy=RESTORE
+            f"{path} is not a safetensors file",
+            expected="the length of a header, the header as JSON, and the tensors",
+            found=f"{str(error)[:200]}; it begins with {begin!r}",
+            remedy=RESTORE,
         ) from None
     whole = LENGTH_BYTES + length + max(ends, default=0)
     if size != whole:
@@ -103,7 +101,52 @@ def _read_header(path: Path) -> dict[str, tuple[str, int]]:
             found=f"{size} bytes",
             remedy=RESTORE,
         )
+    if wrong := sorted(
+        n for n, (dtype, _) in held.items() if _is_matrix(n) and dtype not in FLOATS
+    ):
+        raise ModelError(
+            f"{path} holds quantised weights",
+            expected=f"weights in one of {', '.join(sorted(FLOATS))}",
+            found=f"{wrong[0]} in {held[wrong[0]][0]}, and {len(wrong) - 1} others",
+            remedy="choose the checkpoint that this one was quantised from",
+        )
     return held
+
+
+def _is_matrix(name: str) -> bool:
+    return name.endswith(".weight")  # old checkpoints also hold positions, as whole numbers
+
+
+def require_finite(folder: Path) -> None:
+    """Read all weights of a folder, one tensor at a time, and check their values.
+
+    Raises:
+        ModelError: one is NaN or infinite, or most matrices hold nothing but zeros.
+    """
+    zero: list[str] = []
+    matrices = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as stream:
+            for name in sorted(stream.keys()):
+                tensor = stream.get_tensor(name)
+                if not bool(torch.isfinite(tensor).all()):
+                    raise ModelError(
+                        f"{path}: the weight {name} is not finite",
+                        expected="finite numbers",
+                        found=f"{int((~torch.isfinite(tensor)).sum())} of {tensor.numel()} values "
+                        "are NaN or infinite",
+                        remedy="the checkpoint itself is damaged: use another revision of it",
+                    )
+                if tensor.dim() > 1:
+                    matrices += 1
+                    zero += [] if bool(tensor.any()) else [name]
+    if len(zero) * 2 > matrices:
+        raise ModelError(
+            f"the weights in {folder} are empty",
+            expected="trained weights",
+            found=f"{len(zero)} of {matrices} matrices hold only zeros, such as {zero[0]}",
+            remedy="the checkpoint was never filled: use another revision of it",
+        )
 
 
 def _values(shape: list[int]) -> int:

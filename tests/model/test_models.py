@@ -378,7 +378,7 @@ def test_a_second_job_in_a_process_trains_as_if_it_were_the_first(
 def test_a_folder_without_a_model_is_named_with_the_remedy(tmp_path, section):
     with pytest.raises(ModelError, match="no base model in") as caught:
         load_base(tmp_path, section)
-    assert "smoke-base" in caught.value.remedy
+    assert "./run.sh fetch" in caught.value.remedy
     assert str(tmp_path) in caught.value.what
 
 

@@ -9,6 +9,7 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.batches import Batcher
 from kit.model.families import FAMILIES
 from kit.preflight.lengths import TokenCounter
+from kit.preflight.loading import count_features, load_empty, require_features
 from kit.preflight.pictures import picture_sizes
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.structure import read_structure
@@ -33,6 +34,11 @@ def test_its_weights_modules_and_processor_pass(base):
     assert read_weights(base).values == structure.sizes.quantized + structure.sizes.other
     facts = require_processor(open_processor(base, SECTION), structure.sizes.vocabulary)
     assert facts.image_tokens >= 1
+    model = load_empty(base)
+    require_features(model, facts.prompt)
+    counted = count_features(model, facts.prompt.images)
+    tokens = facts.prompt.ids.count(model.config.image_token_id)
+    assert counted == (None if model.config.model_type == "idefics3" else tokens)
 
 
 def test_lengths_are_those_of_the_tensors_that_the_model_gets(base, tmp_path):

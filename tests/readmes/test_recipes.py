@@ -82,6 +82,23 @@ def test_the_method_of_the_readme_is_planned_and_its_loss_is_the_formula(copy):
 
 
 @pytest.mark.slow
+def test_the_method_of_the_readme_is_tried_and_its_error_is_the_one_that_is_shown(copy):
+    page = "kit/methods/README.md"
+    recipe = block(page, "python", "METHOD =")
+    path = copy.write(recipe)
+    copy.write(block(page, "toml", "[[methods]]"))
+    (defaults, options) = block(page, "bash", "try-method").splitlines()
+    tried = copy.kit(*options.partition("#")[0].split()[1:])
+    assert "method 'simnpo' (kit/methods/simnpo.py), options: beta = 2.5" in tried
+    assert tried.count("\nok  ") == 7
+    last = "return forget + self.retain_weight * step.retain_nll().mean()"
+    path.write_text(recipe.replace(last, "return step.forget_nll()"), encoding="utf-8")
+    said = copy.kit(*defaults.partition("#")[0].split()[1:], code=16)
+    assert block(page, "", "error: method 'simnpo'").strip() in said
+    path.write_text(recipe, encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_own_data_is_described_after_the_steps_of_the_readme(copy):
     page = "kit/benchmarks/README.md"
     data = copy.root / "my-data"
