@@ -49,7 +49,7 @@ clean() { # remove what can be made again; these folders never hold results or k
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
     fail 7 "$cache was not created by the kit" 'a folder with CACHEDIR.TAG' '' \
       'look at its contents and remove by hand what you do not need'
-  for name in env data artifacts scratch vllm locks pytest hypothesis describe quarantine \
+  for name in env data artifacts scratch vllm locks logs pytest hypothesis describe quarantine \
     image tools tmp; do
     path=$cache/$name
     [[ -e $path ]] || continue

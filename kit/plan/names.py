@@ -20,6 +20,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         ManifestError: one of them does not exist.
     """
     _require_targets(manifest)
+    _require_labels(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
             f"split.ids: {manifest.split.ids} does not exist",
@@ -45,6 +46,24 @@ def _require_targets(manifest: Manifest) -> None:
         if target not in known:
             what = f"unlearn.target_steps: benchmark '{loader}' has no target '{target}'"
             raise unknown(what, target, known, remedy="correct the name")
+
+
+def _require_labels(manifest: Manifest) -> None:
+    """Check that no two rows of a table would read alike."""
+    for target in manifest.targets:
+        seen = {"Vanilla": "the vanilla model", "Retain-only": "the retain-only model"}
+        for entry in manifest.methods:
+            if target not in entry.targets:
+                continue
+            other = seen.setdefault(entry.label.strip(), f"method '{entry.name}'")
+            if not entry.label.strip() or other != f"method '{entry.name}'":
+                raise ManifestError(
+                    f"manifest {manifest.name}: the label of method '{entry.name}' is "
+                    f"{'that of ' + other if entry.label.strip() else 'empty'}",
+                    expected=f"a label of its own among the rows of target '{target}'",
+                    found=repr(entry.label),
+                    remedy="change `label`: tables print it",
+                )
 
 
 def require_claims(manifest: Manifest) -> None:
@@ -120,4 +139,6 @@ def _require_metric(where: str, claim: ClaimSection, metric: str) -> None:
 def _require(where: str, kind: str, name: str, known: Collection[str]) -> None:
     if name in known:
         return
-    raise unknown(f"{where}: no {kind} '{name}'", name, sorted(known), remedy=f"correct `{kind}`")
+    # A manifest that extends another and has other methods meets this first.
+    remedy = f"correct `{kind}`; a claim that is inherited by `extends` goes with `claims = []`"
+    raise unknown(f"{where}: no {kind} '{name}'", name, sorted(known), remedy=remedy)

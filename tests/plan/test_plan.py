@@ -244,3 +244,35 @@ def test_a_verifier_expects_of_a_manifest_what_is_planned(path, monkeypatch):
         for job in plan.jobs()
     ]
     assert planned.sources == [source.name for source in manifest.all_sources()]
+
+
+@pytest.mark.parametrize(
+    ("label", "what"),
+    [("", "is empty"), (" ", "is empty"), ("Vanilla", "the vanilla model"), ("PO", "method 'po'")],
+)
+def test_two_rows_of_a_table_never_read_alike(document, label, what):
+    document["methods"] = [
+        {"name": "po", "label": "PO", "method": "po", "targets": ["person"]},
+        {"name": "other", "label": label, "method": "npo", "targets": ["person"]},
+    ]
+    with pytest.raises(ManifestError, match="the label of method 'other'") as caught:
+        plan_of(document)
+    assert what in caught.value.what
+
+
+def test_a_label_may_stand_in_the_tables_of_two_targets(document):
+    document["claims"] = []
+    document["methods"] = [
+        {"name": f"po-{target}", "label": "PO", "method": "po", "targets": [target]}
+        for target in ("person", "event")
+    ]
+    assert len(plan_of(document).unlearn) == 2
+
+
+def test_a_claim_about_a_method_that_is_not_there_says_how_to_go_on(document):
+    """A manifest that extends another and has other methods meets this first."""
+    assert document["claims"]
+    document["methods"] = [entry(document, "po") | {"name": "mine"}]
+    with pytest.raises(ManifestError, match="no system") as caught:
+        plan_of(document)
+    assert "claims = []" in caught.value.remedy

@@ -1,11 +1,12 @@
 """A broken method is one error that names file, line and what was expected, before training."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
+from kit.doctor.inputs import examine_methods
 from kit.errors import ManifestError, MethodError
 from kit.experiment.manifest_file import load_manifest
 from kit.methods import Needs, registry
@@ -27,7 +28,7 @@ def trial(tmp_path_factory):
     return Trial(tmp_path_factory.mktemp("trial"))
 
 
-FILE = """from dataclasses import dataclass
+FILE = """from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -290,3 +291,22 @@ def test_a_method_is_tried_once_for_each_set_of_options(trial, tmp_path, monkeyp
     assert len(stored["found"]) == 7
     other = registry.build("npo", {"beta": 0.7})
     assert not path_of(other).is_file()
+
+
+def test_the_doctor_tries_methods_too(request, trial, tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(preflight, "Trial", lambda folder: trial)
+    manifest = load_manifest(SMOKE)
+
+    def plan_with(method):
+        entry = manifest.methods[0].model_copy(update={"name": "my", "method": method})
+        return make_plan(manifest.model_copy(update={"methods": (entry,), "claims": ()}))
+
+    assert examine_methods(plan_with("npo")).found == "1, 1 of them tried now"
+    assert examine_methods(plan_with("npo")).found == "1, 0 of them tried now"
+    plan = plan_with("kl_min")
+    write = request.getfixturevalue("file_of_a_method")  # from here on, only its files exist
+    write("my_last", FILE.format(needs="", body="return step.forget_nll()"))
+    broken = [replace(job, method=registry.build("my_last", {})) for job in plan.unlearn]
+    with pytest.raises(MethodError, match="the loss is not a scalar"):
+        examine_methods(replace(plan, unlearn=tuple(broken)))
