@@ -29,9 +29,10 @@ def examine_base(manifest: Manifest) -> list[Check]:
     Raises:
         ModelError, ManifestError: the base cannot be used.
     """
-    from kit.preflight.ready import require_base
+    from kit.preflight.ready import require_base, require_values
 
-    return [Check(name, found) for name, found in require_base(manifest).lines().items()]
+    checks = [Check(name, found) for name, found in require_base(manifest).lines().items()]
+    return [*checks, Check("weights", require_values(manifest))]
 
 
 def examine_records(plan: "Plan") -> Check:

@@ -43,6 +43,8 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
                 raise ManifestError(what, expected="no option", remedy="leave `options` out")
             raise unknown(what, option, known, remedy="correct `options`")
         wanted = type(known[option].default)
+        if wanted is type(None):  # an option that is off unless it is given
+            continue
         if not isinstance(value, wanted) and not (wanted is float and type(value) is int):
             raise ManifestError(
                 f"{origin}: option '{option}' of method '{name}' is not valid",

@@ -56,8 +56,10 @@ def require_ready(plan: Plan) -> list[str]:
         DataError, ManifestError: a picture cannot be read, or a record is longer than the context.
     """
     base = require_base(plan.manifest)
-    return [f"{name}: {found}" for name, found in base.lines().items()] + [
-        f"records: {require_records(plan).describe()}"
+    return [
+        *(f"{name}: {found}" for name, found in base.lines().items()),
+        f"weights: {require_values(plan.manifest)}",
+        f"records: {require_records(plan).describe()}",
     ]
 
 
@@ -86,6 +88,17 @@ def require_base(manifest: Manifest) -> BaseFacts:
             remedy=f"set evaluation.max_model_len = {positions} or less",
         )
     return facts
+
+
+def require_values(manifest: Manifest) -> str:
+    """Read all weights of a base once, which `require_base` does not, and return a line about them.
+
+    Raises:
+        ModelError: one is not finite, or they are empty.
+    """
+    path = _path("values", base_digest(manifest, "kit.preflight.weights"))
+    found = _once(path, lambda: {"values": require_finite(base_folder(manifest))})
+    return f"all {found['values']:,} values are finite"
 
 
 def require_records(plan: Plan) -> RecordTokens:
@@ -134,7 +147,6 @@ def _examine(manifest: Manifest) -> dict[str, Any]:
     require_features(load_empty(folder), tokens.prompt)
     # Also those of a generation_config.json that cannot be read.
     _require_known(end_tokens(folder, processor), structure.sizes.vocabulary)
-    require_finite(folder)
     doubled = weights.in_float32 and section.compute_dtype == "bfloat16"
     notice = "; that is twice the disk of 16 bits, which it is computed in" if doubled else ""
     facts = BaseFacts(

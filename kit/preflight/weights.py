@@ -117,14 +117,14 @@ def _is_matrix(name: str) -> bool:
     return name.endswith(".weight")  # old checkpoints also hold positions, as whole numbers
 
 
-def require_finite(folder: Path) -> None:
-    """Read all weights of a folder, one tensor at a time, and check their values.
+def require_finite(folder: Path) -> int:
+    """Read all weights of a folder, one tensor at a time, check them and return their number.
 
     Raises:
         ModelError: one is NaN or infinite, or most matrices hold nothing but zeros.
     """
     zero: list[str] = []
-    matrices = 0
+    values = matrices = 0
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as stream:
             for name in sorted(stream.keys()):
@@ -137,6 +137,7 @@ def require_finite(folder: Path) -> None:
                         "are NaN or infinite",
                         remedy="the checkpoint itself is damaged: use another revision of it",
                     )
+                values += tensor.numel()
                 if tensor.dim() > 1:
                     matrices += 1
                     zero += [] if bool(tensor.any()) else [name]
@@ -147,6 +148,7 @@ def require_finite(folder: Path) -> None:
             found=f"{len(zero)} of {matrices} matrices hold only zeros, such as {zero[0]}",
             remedy="the checkpoint was never filled: use another revision of it",
         )
+    return values
 
 
 def _values(shape: list[int]) -> int:

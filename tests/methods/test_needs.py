@@ -179,6 +179,18 @@ def test_a_need_that_a_method_does_not_declare_is_in_no_digest(need):
     assert len(set(digests.values())) == 2
 
 
+def test_a_new_field_of_needs_changes_no_job_that_does_not_declare_it():
+    @dataclass(frozen=True)
+    class Later(Needs):
+        another: bool = False
+
+    digests = {
+        training_digest(manifest(), "unlearn", method_with(kind(retain=True)), "person", {})
+        for kind in (Needs, Later)
+    }
+    assert len(digests) == 1
+
+
 def method_with(needs):
     @dataclass(frozen=True)
     class Toy:
