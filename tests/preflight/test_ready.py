@@ -61,10 +61,11 @@ def test_what_is_found_is_said_and_found_once(experiment, monkeypatch):
     plan = make_plan(experiment.manifest())
     lines = ready.require_ready(plan)
     assert [line.partition(":")[0] for line in lines] == [
-        "weight files", "model", "processor", "records",
+        "weight files", "model", "processor", "weights", "records",
     ]  # fmt: skip
     assert "14 LoRA modules, 14 quantised" in lines[1]
-    for name in ("_examine", "_measure"):
+    assert "values are finite" in lines[3]
+    for name in ("_examine", "_measure", "require_finite"):
         monkeypatch.setattr(ready, name, lambda given: pytest.fail("examined again"))
     assert ready.require_ready(plan) == lines
     assert ready.known_records(plan.manifest).limit == 512

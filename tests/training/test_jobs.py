@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from kit.artifacts import Artifact
 from kit.benchmarks.records import Benchmark, Concept, Record, Split, by_id
-from kit.errors import EnvironmentFault, TrainingError
+from kit.errors import EnvironmentFault, MethodError
 from kit.experiment.manifest import TrainingSection
 from kit.experiment.refusals import REFUSALS
 from kit.experiment.systems import VANILLA
@@ -224,7 +224,7 @@ Mine.__module__ = "kit.methods.mine"
 
 
 def test_a_fault_of_a_method_names_its_file_the_step_and_the_job(worker, vanilla):
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(MethodError) as caught:
         worker.run(dataclasses.replace(job("npo", vanilla), method=Mine()))
     assert str(caught.value).splitlines() == [
         "method 'mine' (kit/methods/mine.py), step 1 of both-toy-s1: the loss uses `step.retain`, "
