@@ -1,6 +1,7 @@
 """The second look: rounding passes whatever the policy, and other weights are always found."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from kit.evaluation.guards.agreement import (
     distances,
     gaps_of,
     limit_nats,
+    require_known,
     require_near,
     sample_records,
     sampled_answers,
@@ -254,3 +256,14 @@ def test_an_answer_is_read_up_to_the_token_that_stands_for_an_image(adapted, rec
         row = answer_distribution(model, batcher.given([own[1].record], [[0]]))[0, -1]
     assert second.nats == pytest.approx(float(row.max() - row[image]), abs=1e-4)
     assert third.nats < NEAR_TIE_NATS["float32"]
+
+
+@pytest.mark.parametrize("token", [-1, 8, 2**31])
+def test_a_stored_token_that_the_base_does_not_have_is_told_with_system_and_record(token):
+    system, record = SimpleNamespace(name="npo"), SimpleNamespace(id="r7")
+    system.answers = SimpleNamespace(path="answers-of-npo")
+    require_known(system, [Given(record, (0, 7))], 8)
+    with pytest.raises(GuardError, match="answer of npo has a token") as caught:
+        require_known(system, [Given(record, (0, token, 7))], 8)
+    assert caught.value.found == f"{token} in the answer to r7"
+    assert "answers-of-npo" in caught.value.remedy

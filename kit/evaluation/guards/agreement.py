@@ -109,6 +109,7 @@ class SecondLook:
             determinism.enable()
             self._batcher = Batcher(load_processor(folder, self._plan.manifest.model), device())
             self._base = load_base(folder, self._plan.manifest.model)
+        require_known(system, given, int(self._base.config.get_text_config().vocab_size))
         model = self._base
         for number, artifact in enumerate(system.adapters):
             model = load_adapter(model, f"adapter{number}", artifact.path)
@@ -204,6 +205,23 @@ def _largest(gaps: Tensor, given: Sequence[Given]) -> Iterator[Distance]:
         own = row[len(row) - len(each.ids) :]
         place = int(own.argmax())
         yield Distance(each.record.id, float(own[place]), each.ids[place], place)
+
+
+def require_known(system: System, given: Sequence[Given], vocabulary: int) -> None:
+    """Check that the base has every token of stored answers: a device fails on others.
+
+    Raises:
+        GuardError: it does not have one.
+    """
+    for each in given:
+        if wrong := [token for token in each.ids if not 0 <= token < vocabulary]:
+            raise GuardError(
+                f"a stored answer of {system.name} has a token that the base does not have",
+                expected=f"tokens from 0 to {vocabulary - 1}",
+                found=f"{wrong[0]} in the answer to {each.record.id}",
+                remedy=f"remove {system.answers.path} and run `./run.sh evaluate`: it asks these "
+                "questions again",
+            )
 
 
 def require_near(system: str, found: Sequence[Distance], limit: float) -> None:
