@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from kit import benchmarks
 from kit.artifacts import cache_root, write_bytes
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Record
 from kit.describe.benchmark import EvaluatedSet, evaluated_sets, shorten
+from kit.errors import DataError
 from kit.experiment.manifest import Manifest
+from kit.pictures.decoding import open_image
 from kit.sources.datasets import image_name
 from kit.streams import shuffled
 
@@ -152,17 +154,14 @@ def caption_lines(record: Record) -> list[tuple[str, str]]:
 
 
 def fit_image(path: Path) -> Image.Image | None:
-    """Return an image fitted into a cell, or None if it cannot be read.
+    """Return an image, as models see it, fitted into a cell; None if it cannot be read.
 
     Small images are enlarged by a whole factor, so that each pixel becomes a square.
     """
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None  # the errors that Pillow raises for damaged files
-    paper = Image.new("RGBA", upright.size, PAPER)
-    picture = Image.alpha_composite(paper, upright).convert("RGB")
+        picture = open_image(path)
+    except DataError:
+        return None
     longest = max(picture.size)
     if factor := IMAGE // longest:
         whole = (picture.width * factor, picture.height * factor)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kit.errors import DataError, ModelError
 from kit.failures import out_of_memory
-from kit.model.images import open_image
+from kit.pictures.decoding import open_image
 
 # What the processor says of each token, such as whether it belongs to an image.
 KINDS = ("mm_token_type_ids", "token_type_ids")

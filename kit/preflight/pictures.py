@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kit.errors import DataError
-from kit.model.images import open_image
+from kit.pictures.decoding import open_image
 
 # Image processors take a side of one or three pixels for the colour channels.
 MIN_SIDE_PIXELS = 4

@@ -18,6 +18,13 @@ def is_locked(source: SourceSection) -> bool:
     return project_path(source.checksums).is_file()
 
 
+def has_list(source: SourceSection) -> bool:
+    """Return whether a list vouches for the source, committed or of its first fetch."""
+    return is_locked(source) or (
+        bool(source.repo or source.mirrors) and local_list(source).is_file()
+    )
+
+
 def local_list(source: SourceSection) -> Path:
     """Return the path of an unlocked source's list, which its first fetch writes."""
     return cache_root() / "data" / f"{unlocked_name(source)}.sha256"
@@ -35,17 +42,12 @@ def list_of(source: SourceSection) -> Path:
     Raises:
         ManifestError: there is none, committed or local.
     """
-    committed, local = project_path(source.checksums), local_list(source)
-    if committed.is_file():
-        return committed
-    if local.is_file() and (source.repo or source.mirrors):
-        return local
+    if has_list(source):
+        return project_path(source.checksums) if is_locked(source) else local_list(source)
     remedy = "restore it from the repository: the kit uses no unverified bytes"
     if source.folder and not project_path(source.folder).is_relative_to(PROJECT / "kit"):
         remedy = (
-            "restore it from the repository, or list files that you trust: "
-            f"(cd {shlex.quote(source.folder)} && find -L . -type f -printf '%P\\0' | "
-            f"xargs -0 sha256sum) > {shlex.quote(source.checksums)}"
+            f"restore it from the repository, or list files that you trust: {list_command(source)}"
         )
     elif source.repo or source.mirrors:
         remedy = (
@@ -53,6 +55,15 @@ def list_of(source: SourceSection) -> Path:
             "list: `./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
         )
     raise ManifestError(f"checksum list {source.checksums} does not exist", remedy=remedy)
+
+
+def list_command(source: SourceSection) -> str:
+    """Return the command that lists all files of a folder of the user; hidden ones are left out."""
+    return (
+        f"(cd {shlex.quote(source.folder or '.')} && "
+        "find -L . -not -path '*/.*' -type f -printf '%P\\0' | "
+        f"xargs -0 sha256sum) > {shlex.quote(source.checksums)}"
+    )
 
 
 def list_digest(source: SourceSection) -> str:

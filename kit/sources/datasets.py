@@ -6,34 +6,44 @@ only after they have been checked against that list.
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from kit.artifacts import PROJECT, project_path, write_bytes
-from kit.benchmarks.parquet import Place, require_images, unpack
+from kit.artifacts import write_bytes
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.unpacking import require_images
 from kit.digests import format_checksums, read_checksums, verify_files
-from kit.errors import ChecksumError, DataError, MissingStageError, ModelError
+from kit.errors import ChecksumError, DataError, MissingStageError, ModelError, StorageError
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.fetch.bundle import ImportTarget
 from kit.fetch.settings import DEFAULT, Settings
-from kit.sources.checksum_lists import is_locked, list_of, local_list
-from kit.sources.embedded import draw
-from kit.sources.places import known_revision, place, record_origin
+from kit.sources.arrival import REMEDY, bring, remedy_of
+from kit.sources.checksum_lists import has_list, is_locked, list_of, local_list
+from kit.sources.pictures import check_pictures
+from kit.sources.places import known_revision, link, listed_place, place, record_origin
 
 Say = Callable[[str], None]
 CONFIG = "config.json"  # of a base
-REMEDY = "run `./run.sh fetch`: it restores the files or explains where to get them"
 
 
 def places(manifest: Manifest) -> dict[str, Place]:
-    """Return the places of the data sources, by source name."""
-    return {source.name: place(source) for source in manifest.sources}
+    """Return the places of the data sources, by source name; they hold the listed files alone."""
+    return {source.name: _linked(source) for source in manifest.sources}
 
 
 def base_folder(manifest: Manifest) -> Path:
-    """Return the folder of the base model."""
-    return place(manifest.model.source).path
+    """Return the folder of the base model; it holds the listed files alone."""
+    return _linked(manifest.model.source).path
+
+
+def _linked(source: SourceSection) -> Place:
+    """Return a source's folder of links; `fetch` and `verify_sources` bring it up to date."""
+    there = listed_place(source)
+    if not there.path.is_dir() and has_list(source) and place(source).path.is_dir():
+        with suppress(StorageError):  # a plan needs no cache that can be written
+            link(source)
+    return there
 
 
 def image_name(places: Mapping[str, Place], path: Path) -> str:
@@ -108,8 +118,12 @@ def fetch(
     with _model_errors(manifest):
         if examine is not None:
             _examine_config(manifest.model.source, settings, examine)
-        changed = _ensure(manifest.model.source, say, settings)
-    return changed + sum(_ensure(source, say, settings) for source in manifest.sources)
+        changed = bring(manifest.model.source, say, settings)
+    for source in manifest.sources:
+        changed += bring(source, say, settings)
+        if report := check_pictures(source):
+            say(f"fetch: {source.name}: {report}")
+    return changed
 
 
 def exportable_sources(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
@@ -171,27 +185,6 @@ def _examine_config(
         examine(here.path)
 
 
-def _ensure(source: SourceSection, say: Say, settings: Settings) -> int:
-    here, listed, changed = place(source), read_checksums(list_of(source)), 0
-    if source.folder:
-        verify_files(here.path, listed, remedy=_remedy(source))
-    elif source.embedded:
-        changed = int(draw(source, here.path, listed))
-    else:
-        from kit.fetch.sources import fetch_listed
-
-        # Use the listed revision: the head may have moved since, to files that are not listed.
-        pinned = source.model_copy(update={"revision": known_revision(source)})
-        report = fetch_listed(pinned, here.path, listed, settings)
-        if report.downloaded:
-            record_origin(source, report.hosts, report.revision)
-            changed = 1
-    images = unpack(here)
-    unpacked = f", {images} images unpacked" if images else ""
-    say(f"fetch: {source.name}: {len(listed)} files verified{unpacked}")
-    return changed
-
-
 def verify_sources(manifest: Manifest) -> None:
     """Check, before a stage uses them, that data and base weights have their listed digests.
 
@@ -205,7 +198,7 @@ def verify_sources(manifest: Manifest) -> None:
         if not here.path.is_dir():
             raise MissingStageError("the data is missing", expected=str(here.path), remedy=REMEDY)
         verify_files(here.path, read_checksums(list_of(source)), remedy=REMEDY)
-        require_images(here)
+        require_images(link(source))
 
 
 def verify_base(manifest: Manifest) -> None:
@@ -217,13 +210,15 @@ def verify_base(manifest: Manifest) -> None:
     """
     source = manifest.model.source
     with _model_errors(manifest):
-        verify_files(place(source).path, read_checksums(list_of(source)), remedy=_remedy(source))
+        verify_files(place(source).path, read_checksums(list_of(source)), remedy=remedy_of(source))
+        link(source)
 
 
 @contextmanager
 def _model_errors(manifest: Manifest) -> Iterator[None]:
     """Raise ModelError instead of DataError where a file of the base model is missing."""
-    source, folder = manifest.model.source, base_folder(manifest)
+    source = manifest.model.source
+    folder = place(source).path
     if source.folder and not folder.is_dir():
         raise ModelError(
             f"no base model in {folder}",
@@ -237,11 +232,3 @@ def _model_errors(manifest: Manifest) -> Iterator[None]:
         raise ModelError(
             error.what, expected=error.expected, found=error.found, remedy=error.remedy
         ) from None
-
-
-def _remedy(source: SourceSection) -> str:
-    if not source.folder:
-        return REMEDY
-    own = project_path(source.folder).is_relative_to(PROJECT)
-    restored = "restore the file from the repository; nothing was started"
-    return restored if own else f"put the files into {source.folder}"

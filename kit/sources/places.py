@@ -1,16 +1,25 @@
 """The place of a source on this machine, the origin of its bytes, and its record in a result."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kit.artifacts import cache_root, project_path, write_json
+from kit.artifacts import cache_root, project_path, storage_error, write_json
 from kit.benchmarks.parquet import Place
+from kit.digests import read_checksums, sha256_bytes
 from kit.experiment.disclosure import OUTSIDE, public_path
 from kit.experiment.manifest import Manifest, SourceSection
-from kit.sources.checksum_lists import is_locked, list_digest, unlocked_name
+from kit.sources.checksum_lists import (
+    has_list,
+    is_locked,
+    list_digest,
+    list_of,
+    unlocked_name,
+)
+from kit.sources.listed_files import link_listed
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,40 @@ class History:
 
 
 def place(source: SourceSection) -> Place:
-    """Return where a fetched source lies; the folder's name holds the digest of its list."""
+    """Return where a fetched source lies; the folder's name holds the digest of its list.
+
+    Its folder may hold other files, too: loaders get `listed_place`.
+    """
     name = unlocked_name(source)
     if is_locked(source) or not (source.repo or source.mirrors):
         name = f"{Path(source.checksums).stem}-{list_digest(source)[:16]}"
     cached = cache_root() / "data" / name
     path = project_path(source.folder) if source.folder else cached
     return Place(path, cached.with_name(f"{name}.images"))
+
+
+def listed_place(source: SourceSection) -> Place:
+    """Return where loaders find a source: a folder of its listed files alone."""
+    here = place(source)
+    # Folders with equal lists have links of their own, and share the images of their tables.
+    own = f"-{sha256_bytes(os.fsencode(here.path.absolute()))[:8]}" if source.folder else ""
+    name = here.images.name.removesuffix(".images")
+    listed = list_digest(source) if has_list(source) else ""
+    return Place(here.images.with_name(f"{name}{own}.listed"), here.images, listed)
+
+
+def link(source: SourceSection) -> Place:
+    """Bring the folder of a source's listed files up to date and return it.
+
+    Raises:
+        StorageError: the cache cannot be written.
+    """
+    loaded = listed_place(source)
+    try:
+        link_listed(place(source).path, read_checksums(list_of(source)), loaded.path)
+    except OSError as error:
+        raise storage_error(error, loaded.path) from None
+    return loaded
 
 
 def locking_folder(source: SourceSection) -> Path:

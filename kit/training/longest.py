@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
-
 from kit.benchmarks.records import Record
+from kit.pictures.decoding import pixels_of
 from kit.training.sampling import Drawn
 
 CANDIDATES = 8  # by each of two orders; they alone are encoded
@@ -50,8 +49,4 @@ def _area(path: Path) -> int:
 
     The training step that needs it ends with an error that names the file.
     """
-    try:
-        with Image.open(path) as image:
-            return image.width * image.height
-    except (OSError, SyntaxError):
-        return 0
+    return pixels_of(path)

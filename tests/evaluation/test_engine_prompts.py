@@ -47,7 +47,7 @@ def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
     from kit.evaluation.engines.vllm import VllmEngine
     from kit.model.base import export_base, load_processor
     from kit.model.batches import Batcher
-    from kit.model.images import open_image
+    from kit.pictures.decoding import open_image
 
     base = write_base(folder, who)
     export_base(base, smoke().model, folder / f"served-{who}")

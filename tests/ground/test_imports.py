@@ -42,7 +42,7 @@ GROUND = "ground"  # kit/*.py: what every room may use
 # Low to high: a room imports what is on a line above its own. kit/__main__.py is the door.
 FLOORS = """
 ground
-experiment
+experiment pictures
 benchmarks fetch supply_chain
 result smoke
 metrics model signing sources
@@ -57,8 +57,8 @@ cli
 FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}
 # A laptop verifies, compares and looks at data with these alone.
 LIGHT = {
-    "ground", "experiment", "benchmarks", "fetch", "supply_chain", "result", "metrics", "signing",
-    "sources", "verdicts", "report", "describe", "verification", "doctor", "comparison",
+    "ground", "experiment", "pictures", "benchmarks", "fetch", "supply_chain", "result", "metrics",
+    "signing", "sources", "verdicts", "report", "describe", "verification", "doctor", "comparison",
 }  # fmt: skip
 
 

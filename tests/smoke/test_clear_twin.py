@@ -12,8 +12,9 @@ from PIL import Image
 from kit.artifacts import PROJECT
 from kit.benchmarks import load, pebench
 from kit.benchmarks.clear.records import NAME_QUESTION
-from kit.benchmarks.parquet import Place, unpack
+from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
+from kit.benchmarks.unpacking import unpack
 from kit.digests import read_checksums, sha256_file
 from kit.experiment.manifest_file import load_manifest
 from kit.methods.registry import build

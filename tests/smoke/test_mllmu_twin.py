@@ -13,8 +13,9 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.benchmarks import load
-from kit.benchmarks.parquet import Place, unpack
+from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
+from kit.benchmarks.unpacking import unpack
 from kit.digests import read_checksums, verify_files
 from kit.experiment.manifest_file import load_manifest
 from kit.smoke.base import make_processor

@@ -9,6 +9,7 @@ import pytest
 from kit.digests import format_checksums, sha256_file
 from kit.errors import ChecksumError, DataError, MissingStageError, ModelError, StorageError
 from kit.sources import datasets
+from kit.sources.places import place
 from tests.toys.dataset import manifest
 
 FILES = {"PEBench.csv": b"file,name\n", "images/Ada Sato/00.png": b"a picture", "world.csv": b"x"}
@@ -25,7 +26,7 @@ def changed(section, **values):
 
 
 def data_folder(manifest) -> Path:
-    return datasets.places(manifest)["pebench"].path
+    return place(manifest.sources[0]).path
 
 
 def fetch(manifest) -> tuple[int, list[str]]:

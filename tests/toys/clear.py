@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from kit.benchmarks import load
-from kit.benchmarks.parquet import Place, unpack
+from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark
+from kit.benchmarks.unpacking import unpack
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 

@@ -37,9 +37,9 @@ from kit.experiment.systems import VANILLA
 from kit.model.base import load_processor
 from kit.model.combine import concatenate, merge, rank_of
 from kit.model.decoding import end_tokens
-from kit.model.images import open_image
 from kit.model.memory import release
 from kit.model.prompts import PromptEncoder
+from kit.pictures.decoding import open_image, pixels_of
 
 MAX_QUESTIONS = 4096  # handed to the engine together
 MAX_IMAGE_BYTES = 2_000_000_000  # of the images that are in main memory together
@@ -202,7 +202,7 @@ def in_portions(requests: Sequence[Request]) -> Iterator[list[Request]]:
     held, last = 0, None
     for request in requests:
         path = request.record.image
-        added = 0 if path is None or path == last else _bytes_in_memory(path)
+        added = 0 if path is None or path == last else pixels_of(path) * BYTES_PER_PIXEL
         if portion and (len(portion) == MAX_QUESTIONS or held + added > MAX_IMAGE_BYTES):
             yield portion
             portion, held = [], 0
@@ -210,11 +210,6 @@ def in_portions(requests: Sequence[Request]) -> Iterator[list[Request]]:
         held, last = held + added, path
     if portion:
         yield portion
-
-
-def _bytes_in_memory(path: Path) -> int:
-    with Image.open(path) as image:  # reads the header alone
-        return image.width * image.height * BYTES_PER_PIXEL
 
 
 ENGINE: type[Engine] = VllmEngine

@@ -1,0 +1,175 @@
+"""Every picture of a source is decoded once, after its bytes have been verified.
+
+A picture that is cut off has its listed digest, and would end a run in the middle of training. What
+was found is kept by the digest of the picture, so that another fetch decodes only new ones.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import PIL
+
+from kit.artifacts import cache_root, write_json
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.unpacking import LISTED_AS_IT_IS, unpacked_images
+from kit.code import code_of
+from kit.digests import read_checksums, sha256_value
+from kit.errors import DataError
+from kit.experiment.manifest import SourceSection
+from kit.pictures.decoding import MARKS, UnreadableError, examine
+from kit.sources.checksum_lists import list_command, list_of
+from kit.sources.places import listed_place
+
+ENDINGS = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .webp .bmp .dib .gif .tif .tiff .avif .jp2 .ppm .tga .qoi .ico "
+    ".heic .heif .jxl .svg".split()
+)
+TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".txt"})
+DIGITS = 32  # of a digest, as in the names of unpacked images
+WORKERS = len(os.sched_getaffinity(0))
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A picture that cannot be read, why, and the rows that name it."""
+
+    path: Path
+    error: UnreadableError
+    rows: tuple[str, ...]
+
+
+def check_pictures(source: SourceSection) -> str:
+    """Decode the pictures of a source that no earlier call has decoded; return what was found.
+
+    Pictures are the images of its tables, and its listed files with the ending of a picture. One
+    that cannot be read is refused if a row names it.
+
+    Returns:
+        One line: their number, and how many of them a reader gets otherwise than stored; "" if
+        there are none.
+
+    Raises:
+        DataError: a picture of a row cannot be read.
+    """
+    here = listed_place(source)
+    pictures = {**_listed_pictures(source, here), **_unpacked_pictures(here)}
+    if not pictures:
+        return ""
+    known = _read_known()
+    waiting = [path for path, digest in pictures.items() if digest not in known]
+    with ThreadPoolExecutor(WORKERS) as pool:  # Pillow decodes beside other threads
+        found = dict(zip(waiting, pool.map(_examine, waiting), strict=True))
+    good = {path: marks for path, marks in found.items() if not isinstance(marks, UnreadableError)}
+    if good:
+        known |= {pictures[path]: list(marks) for path, marks in good.items()}
+        write_json(_known_path(), known)
+    broken = [
+        Broken(path, error, tuple(_rows_of(path, here)))
+        for path, error in found.items()
+        if isinstance(error, UnreadableError)
+    ]
+    if used := [each for each in broken if each.rows]:
+        raise _refusal(source, here, used)
+    counts = Counter(mark for digest in pictures.values() for mark in known.get(digest, ()))
+    return "; ".join(
+        [
+            f"{len(pictures) - len(broken)} pictures can be read",
+            *(f"{counts[mark]} {said}" for mark, said in MARKS.items() if counts[mark]),
+            *(f"{_name(each, here)}, which no row names, cannot be read" for each in broken),
+        ]
+    )
+
+
+def _refusal(source: SourceSection, here: Place, broken: list[Broken]) -> DataError:
+    first, *others = broken
+    more = ", ".join(_name(each, here) for each in others[:MAX_NAMED])
+    remedy = LISTED_AS_IT_IS
+    if source.folder:
+        remedy = (
+            "replace the picture, or take its rows out; then list the files again: "
+            + list_command(source)
+        )
+    return DataError(
+        f"{source.name}: the picture {_name(first, here)} cannot be read",
+        expected=first.error.expected,
+        found=first.error.found + (f"; and {len(others)} others: {more}" if others else ""),
+        remedy=remedy,
+    )
+
+
+def _name(broken: Broken, here: Place) -> str:
+    """Return a picture's name with the first row that has it."""
+    rows = broken.rows
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if broken.path.is_relative_to(here.images):
+        return f"in {rows[0]}{more}"
+    named = f" ({rows[0]}{more})" if rows else ""
+    return f"{broken.path.relative_to(here.path).as_posix()}{named}"
+
+
+def _examine(path: Path) -> tuple[str, ...] | UnreadableError:
+    try:
+        return examine(path.read_bytes())
+    except UnreadableError as error:
+        return error
+
+
+def _listed_pictures(source: SourceSection, here: Place) -> dict[Path, str]:
+    """Return {path: digest} of listed files with the ending of a picture."""
+    return {
+        here.path / name: digest[:DIGITS]
+        for name, digest in read_checksums(list_of(source)).items()
+        if PurePosixPath(name).suffix.lower() in ENDINGS and (here.path / name).is_file()
+    }
+
+
+def _unpacked_pictures(here: Place) -> dict[Path, str]:
+    return {here.images / name: PurePosixPath(name).stem for name in unpacked_images(here)}
+
+
+def _rows_of(path: Path, here: Place) -> Iterator[str]:
+    """Yield the rows that name a picture, as `PEBench.csv, line 17`."""
+    if path.is_relative_to(here.images):
+        yield from here.rows_of(path)
+        return
+    files = [each for each in here.path.rglob("*") if each.is_file()]
+    alone = [each.name for each in files].count(path.name) == 1
+    for table in sorted(each for each in files if each.suffix.lower() in TABLES):
+        # Tables name a file from their own folder, or by its bare name if no other file has it.
+        beside = Path(os.path.relpath(path, table.parent)).as_posix()
+        names = "|".join(map(re.escape, {beside, path.name} if alone else {beside}))
+        named = re.compile(rf"(?<![\w/.-])(\./)?({names})(?![\w.-])")
+        for number, line in enumerate(_text(table).replace("\\", "/").split("\n"), 1):
+            if named.search(line):
+                yield f"{table.relative_to(here.path).as_posix()}, line {number}"
+
+
+def _text(table: Path) -> str:
+    data = table.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _known_path() -> Path:
+    """Return the file that keeps what was found, for this decoder and this Pillow."""
+    decoder = {"code": code_of(["kit.pictures.decoding"]), "pillow": PIL.__version__}
+    return cache_root() / "data" / f"pictures-{sha256_value(decoder)[:16]}.json"
+
+
+def _read_known() -> dict[str, list[str]]:
+    try:
+        known = json.loads(_known_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
