@@ -56,9 +56,11 @@ def all_(manifest: Path, **flags: bool) -> None:
     repeated, and an interrupted run resumes.
     """
     from kit.stages import run as stages
+    from kit.stages.collect import require_room
     from kit.stages.finish import report_and_sign
 
     with ready_plan(manifest, "all", flags) as plan:
+        require_room(plan)
         for stage in (stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
         for line in report_and_sign(plan):

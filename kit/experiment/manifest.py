@@ -1,15 +1,16 @@
 """The manifest: one TOML file that decides everything, as validated and frozen values.
 
 An unknown key is an error that names the nearest valid key; manifests/README.md lists them all. The
-digest of the resolved manifest names the result folder, so that two different experiments never
-share one.
+digest of the resolved manifest names the result folder, together with the checksum lists of data
+from outside, so that two different experiments never share one.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from kit.digests import sha256_value
+from kit.artifacts import PROJECT, project_path
+from kit.digests import sha256_file, sha256_value
 from kit.experiment.claim_lists import expanded_claims
 from kit.experiment.claims import MOST, ClaimSection
 from kit.experiment.disclosure import public_path, public_source
@@ -118,5 +119,24 @@ class Manifest(Section):
 
     @property
     def run_name(self) -> str:
-        """The name of the result folder: `<manifest>-<first 8 digits of its digest>`."""
-        return f"{self.name}-{self.digest()[:8]}"
+        """The name of the result folder: `<manifest>-<first 8 digits of a digest>`.
+
+        The digest is of the manifest and, where data or base come from outside of the kit, of their
+        checksum lists, and of the list of who is forgotten: equal manifests with other data have
+        other results. A list that does not exist yet has no part in it.
+        """
+        outside = {s.name: s.checksums for s in self.all_sources() if not _is_of_the_kit(s)}
+        if self.split.ids:
+            outside["split.ids"] = self.split.ids  # no name of a source has a dot
+        paths = {name: project_path(path) for name, path in outside.items()}
+        lists = {name: sha256_file(path) for name, path in paths.items() if path.is_file()}
+        digest = self.digest()
+        if lists:
+            digest = sha256_value({"manifest": digest, "lists": lists})
+        return f"{self.name}-{digest[:8]}"
+
+
+def _is_of_the_kit(source: SourceSection) -> bool:
+    """Return whether the kit draws a source, or holds its files: a version fixes their bytes."""
+    held = source.folder is not None and project_path(source.folder).is_relative_to(PROJECT / "kit")
+    return source.embedded is not None or held

@@ -115,6 +115,19 @@ def keygen(
     return key.public_key(), made
 
 
+def runner_fingerprint() -> str | None:
+    """Return the fingerprint of the runner key from its public file; None before its first use.
+
+    Raises:
+        SignatureError: as for `key_folder`.
+    """
+    try:
+        key = load_ssh_public_key((key_folder() / "runner.pub").read_bytes().strip())
+    except (OSError, ValueError, UnsupportedAlgorithm):
+        return None
+    return fingerprint(key) if isinstance(key, Ed25519PublicKey) else None
+
+
 def holds_encrypted_key() -> bool:
     """Tell whether the runner key exists and needs a passphrase."""
     path = key_folder() / "runner.key"

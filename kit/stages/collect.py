@@ -50,6 +50,7 @@ from kit.sources.datasets import places
 from kit.sources.places import source_records
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
+from kit.stages.earlier_result import require_replaceable
 from kit.stages.record_tables import records_frame, sets_frame
 from kit.stages.run import agreement, canaries
 from kit.supply_chain.machine import environment, source_revision
@@ -79,12 +80,14 @@ def collect(plan: Plan) -> tuple[Path, bool]:
 
     Raises:
         MissingStageError: a system has not been evaluated, or the claims were not calibrated.
+        StorageError: another signed result has this name.
     """
     require_calibrated(plan.manifest)
     folder = results_root() / plan.manifest.run_name
     inputs = _inputs_digest(plan)
     if _made_of(folder, inputs):
         return folder, False
+    require_replaceable(folder, plan.manifest)
     require_space(folder.parent, RESULT_BYTES)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -112,6 +115,18 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     write_metadata(partial)
     _replace(partial, folder)
     return folder, True
+
+
+def require_room(plan: Plan) -> None:
+    """Check, before hours are spent, that the result may be written under its name.
+
+    Raises:
+        StorageError: another signed result has this name.
+    """
+    folder = results_root() / plan.manifest.run_name
+    evaluated = all(system.evaluated for system in plan.systems)
+    if not (evaluated and _made_of(folder, _inputs_digest(plan))):
+        require_replaceable(folder, plan.manifest)
 
 
 def _inputs_digest(plan: Plan) -> str:

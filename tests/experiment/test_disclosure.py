@@ -68,7 +68,8 @@ def experiment(home: Path) -> Manifest:
     """A manifest in a home folder: its data lie there, its model comes from a private mirror."""
     data = write_dataset(home / "data")
     listed = home / "toy.sha256"
-    listed.write_text(f"{'0' * 64}  PEBench.csv\n", encoding="utf-8")
+    names = (path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file())
+    listed.write_text("".join(f"{'0' * 64}  {name}\n" for name in sorted(names)), encoding="utf-8")
     source = {"name": "pebench", "folder": str(data), "checksums": str(listed)}
     base = {"name": "base", "mirrors": [MIRROR], "checksums": str(listed)}
     whole = manifest(benchmark={"loader": "pebench"}).resolved()
