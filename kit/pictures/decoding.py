@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from kit.errors import DataError
 from kit.pictures.content import describe_bytes
@@ -32,6 +32,9 @@ SCALED = "scaled to 8 bits"
 CONVERTED = "converted to RGB"
 WHITE = (255, 255, 255)
 BYTE = 255
+COMPRESSED = ("JPEG", "MPO", "WEBP", "AVIF")
+JPEG_END = b"\xff\xd9"  # programs may write what they like behind it
+MIN_ZEROS = 64
 SIXTEEN_BITS = 65535
 # What a value of a picture may be, by Pillow's mode; the smallest range that holds all is meant.
 RANGES = {"I": (BYTE, SIXTEEN_BITS), "F": (1, BYTE)}
@@ -101,15 +104,20 @@ def examine(data: bytes) -> tuple[str, ...]:
 
 
 def _decode(data: bytes, *, draft: bool) -> Picture:
+    opened = _open(data)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with opened:
+            _require_no_zero_end(data, opened.format or "")
             if draft:
                 opened.draft(None, (1, 1))  # libjpeg then scales down by 8 while it decodes
             return _rgb(opened)
     except UnreadableError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of a dozen unrelated classes
-        raise _fault(error, data) from None
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnreadableError(
+            f"{opened.format} of {len(data)} bytes: {said}", "a whole picture"
+        ) from None
 
 
 def format_of(data: bytes) -> str:
@@ -118,11 +126,8 @@ def format_of(data: bytes) -> str:
     Raises:
         UnreadableError: the bytes are no picture, or stand for too many pixels.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            return opened.format or ""
-    except Exception as error:  # as above
-        raise _fault(error, data) from None
+    with _open(data) as opened:
+        return opened.format or ""
 
 
 def pixels_of(path: Path) -> int:
@@ -134,17 +139,31 @@ def pixels_of(path: Path) -> int:
         return 0
 
 
-def _fault(error: Exception, data: bytes) -> UnreadableError:
-    if isinstance(error, Image.DecompressionBombError):
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
         pixels, allowed = [int(number) for number in re.findall(r"\d+", str(error))[:2]]
-        return UnreadableError(f"{pixels:,} pixels", f"at most {allowed:,} pixels")
-    kind = describe_bytes(data)
-    if isinstance(error, UnidentifiedImageError):
+        raise UnreadableError(f"{pixels:,} pixels", f"at most {allowed:,} pixels") from None
+    except Exception:  # as above
+        kind = describe_bytes(data)
         if kind.endswith(" picture"):
             kind = f"{kind} of {len(data)} bytes, damaged or cut off"
-        return UnreadableError(kind, f"a picture: {', '.join(FORMATS)}")
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UnreadableError(f"{kind} of {len(data)} bytes: {said}", "a whole picture")
+        raise UnreadableError(kind, f"a picture: {', '.join(FORMATS)}") from None
+
+
+def _require_no_zero_end(data: bytes, name: str) -> None:
+    """Refuse a compressed picture whose end was never written: decoders fill it with grey.
+
+    A download that was interrupted can leave a file of the right size.
+    """
+    kept = data.rstrip(b"\0")
+    zeros = len(data) - len(kept)
+    if name in COMPRESSED and zeros >= MIN_ZEROS and not kept.endswith(JPEG_END):
+        raise UnreadableError(
+            f"{name} of {len(data)} bytes, the last {zeros} of them zero",
+            "a whole picture",
+        )
 
 
 def _rgb(opened: Image.Image) -> Picture:
@@ -152,8 +171,9 @@ def _rgb(opened: Image.Image) -> Picture:
     if getattr(opened, "n_frames", 1) > 1:
         changes.append("frame")
         opened.seek(0)
-    # Pillow turns a TIFF while it loads, and finds EXIF behind the pixels of a PNG only then.
-    turned = _orientation(opened)
+    # Pillow turns a TIFF while it loads. Of other formats, it would load to find EXIF, and the
+    # error of a broken file would be taken for one of EXIF.
+    turned = _orientation(opened) if opened.format == "TIFF" else 1
     opened.load()
     image, alpha = opened, None
     if (still := _orientation(opened)) > 1:

@@ -108,8 +108,8 @@ def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[s
         if wrong:
             raise DataError(
                 f"image {root / wrong[0]} {fault}",
-                expected=f"a non-empty file, named by the source's list, for each of the {len(names)} "
-                f"rows of {table}",
+                expected=f"a non-empty file, which the source's list names, for each of the "
+                f"{len(names)} rows of {table}",
                 found=f"{len(missing)} missing, {len(empty)} of zero bytes",
                 remedy="run `./run.sh fetch`",
             )
