@@ -22,6 +22,7 @@ from kit.code import code_of
 from kit.digests import format_checksums, hash_files, read_checksums, sha256_file, sha256_value
 from kit.errors import ChecksumError, DataError
 from kit.pictures.decoding import UnreadableError, format_of
+from kit.pictures.known import DIGITS, known_pictures
 
 INDEX_LIST = "index.sha256"
 MADE_OF = b"made_of"
@@ -47,12 +48,17 @@ def unpack(place: Place) -> int:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     entries = []
-    for table in place.all_tables():
-        name = table.relative_to(place.path).as_posix()
-        for column, row, item, found in _images(table):
-            where = f"{name}, column {column}, row {row}"
-            data = found if isinstance(found, bytes) else _listed_bytes(place, table, found, where)
-            entries.append((name, column, row, item, _write_image(partial, data, where)))
+    with known_pictures() as known:  # decodes on other cores while this one writes
+        for table in place.all_tables():
+            name = table.relative_to(place.path).as_posix()
+            for column, row, item, found in _images(table):
+                where = f"{name}, column {column}, row {row}"
+                data = (
+                    found if isinstance(found, bytes) else _listed_bytes(place, table, found, where)
+                )
+                image = _write_image(partial, data, where)
+                known.examine(Path(image).stem, data)
+                entries.append((name, column, row, item, image))
     columns = ("table", "column", "row", "item", "image")
     kinds = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.string())
     values = list(zip(*entries, strict=True)) or [()] * len(columns)
@@ -158,7 +164,7 @@ def _write_image(folder: Path, data: bytes, where: str) -> str:
             remedy=LISTED_AS_IT_IS,
         ) from None
     digest = hashlib.sha256(data).hexdigest()
-    path = folder / digest[:2] / f"{digest[:32]}.{ending}"
+    path = folder / digest[:2] / f"{digest[:DIGITS]}.{ending}"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)

@@ -4,25 +4,20 @@ A picture that is cut off has its listed digest, and would end a run in the midd
 was found is kept by the digest of the picture, so that another fetch decodes only new ones.
 """
 
-import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import PIL
-
-from kit.artifacts import cache_root, write_json
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.unpacking import LISTED_AS_IT_IS, unpacked_images
-from kit.code import code_of
-from kit.digests import read_checksums, sha256_value
+from kit.digests import read_checksums
 from kit.errors import DataError
 from kit.experiment.manifest import SourceSection
-from kit.pictures.decoding import MARKS, UnreadableError, examine
+from kit.pictures.decoding import MARKS, UnreadableError
+from kit.pictures.known import DIGITS, known_pictures
 from kit.sources.checksum_lists import list_command, list_of
 from kit.sources.places import listed_place
 
@@ -31,8 +26,6 @@ ENDINGS = frozenset(
     ".heic .heif .jxl .svg".split()
 )
 TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".txt"})
-DIGITS = 32  # of a digest, as in the names of unpacked images
-WORKERS = len(os.sched_getaffinity(0))
 MAX_NAMED = 3
 
 
@@ -62,22 +55,17 @@ def check_pictures(source: SourceSection) -> str:
     pictures = {**_listed_pictures(source, here), **_unpacked_pictures(here)}
     if not pictures:
         return ""
-    known = _read_known()
-    waiting = [path for path, digest in pictures.items() if digest not in known]
-    with ThreadPoolExecutor(WORKERS) as pool:  # Pillow decodes beside other threads
-        found = dict(zip(waiting, pool.map(_examine, waiting), strict=True))
-    good = {path: marks for path, marks in found.items() if not isinstance(marks, UnreadableError)}
-    if good:
-        known |= {pictures[path]: list(marks) for path, marks in good.items()}
-        write_json(_known_path(), known)
+    with known_pictures() as known:
+        for path, digest in pictures.items():
+            known.examine(digest, path)
     broken = [
-        Broken(path, error, tuple(_rows_of(path, here)))
-        for path, error in found.items()
-        if isinstance(error, UnreadableError)
+        Broken(path, known.errors[digest], tuple(_rows_of(path, here)))
+        for path, digest in pictures.items()
+        if digest in known.errors
     ]
     if used := [each for each in broken if each.rows]:
         raise _refusal(source, here, used)
-    counts = Counter(mark for digest in pictures.values() for mark in known.get(digest, ()))
+    counts = Counter(mark for digest in pictures.values() for mark in known.changes.get(digest, ()))
     return "; ".join(
         [
             f"{len(pictures) - len(broken)} pictures can be read",
@@ -112,13 +100,6 @@ def _name(broken: Broken, here: Place) -> str:
         return f"in {rows[0]}{more}"
     named = f" ({rows[0]}{more})" if rows else ""
     return f"{broken.path.relative_to(here.path).as_posix()}{named}"
-
-
-def _examine(path: Path) -> tuple[str, ...] | UnreadableError:
-    try:
-        return examine(path.read_bytes())
-    except UnreadableError as error:
-        return error
 
 
 def _listed_pictures(source: SourceSection, here: Place) -> dict[Path, str]:
@@ -159,17 +140,3 @@ def _text(table: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
-
-
-def _known_path() -> Path:
-    """Return the file that keeps what was found, for this decoder and this Pillow."""
-    decoder = {"code": code_of(["kit.pictures.decoding"]), "pillow": PIL.__version__}
-    return cache_root() / "data" / f"pictures-{sha256_value(decoder)[:16]}.json"
-
-
-def _read_known() -> dict[str, list[str]]:
-    try:
-        known = json.loads(_known_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
