@@ -62,7 +62,7 @@ def call(hub, tmp_path, monkeypatch, capsys):
 
 def folder_of(cache: Path) -> Path:
     """Return the folder of the files' final names, not those of parts or unpacked images."""
-    beside = {".parts", ".images", ".listed"}
+    beside = {".parts", ".images"}
     there = [path for path in (cache / "data").glob("toy-*") if path.is_dir()]
     (folder,) = [path for path in there if path.suffix not in beside]
     return folder
