@@ -50,7 +50,7 @@ def listed_place(source: SourceSection) -> Place:
     own = f"-{sha256_bytes(os.fsencode(here.path.absolute()))[:8]}" if source.folder else ""
     name = here.images.name.removesuffix(".images")
     listed = list_digest(source) if has_list(source) else ""
-    return Place(cache_root() / "listed" / f"{name}{own}", here.images, listed)
+    return Place(cache_root() / "data" / "listed" / f"{name}{own}", here.images, listed)
 
 
 def link(source: SourceSection) -> Place:
