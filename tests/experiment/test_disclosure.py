@@ -17,6 +17,7 @@ from kit import __version__
 from kit.artifacts import PROJECT
 from kit.benchmarks import load
 from kit.benchmarks.left_out import LeftOut
+from kit.errors import StorageError
 from kit.experiment.disclosure import OUTSIDE, public_address, public_path
 from kit.experiment.manifest import Manifest
 from kit.fetch.hub import addresses
@@ -30,7 +31,7 @@ from kit.result.tables import SCHEMAS
 from kit.signing.sign import sign
 from kit.sources.places import place, record_origin
 from kit.stages.attempts import attempt
-from kit.stages.collect import collect
+from kit.stages.collect import collect, require_room
 from kit.stages.costs import timed
 from kit.stages.record_tables import records_frame
 from kit.supply_chain.machine import source_revision
@@ -115,13 +116,17 @@ def publish_table(artifact, table, name) -> None:
 
 
 @pytest.fixture
-def result(planted):
-    return collected(planted)
+def plan(planted):
+    return make_plan(experiment(planted))
 
 
-def collected(planted):
+@pytest.fixture
+def result(plan):
+    return collected(plan)
+
+
+def collected(plan):
     """Return the signed result of an experiment whose stages only pretended."""
-    plan = make_plan(experiment(planted))
     for source in plan.manifest.all_sources():
         place(source).path.mkdir(parents=True, exist_ok=True)
         hosts = {address.host: 3 for address in addresses(source, "PEBench.csv")}
@@ -136,6 +141,15 @@ def test_a_result_states_the_kit_that_made_it(result):
     run = read_run((result / RUN).read_bytes())
     assert kit_of(run) == Kit(__version__, source_revision(), renderer_digest())
     assert read_result(result).verdicts.rule == RULE
+
+
+def test_a_result_that_another_key_signed_is_never_replaced(result, plan, monkeypatch):
+    before = {path: path.read_bytes() for path in result.rglob("*") if path.is_file()}
+    monkeypatch.setattr("kit.stages.collect._made_of", lambda folder, inputs: False)
+    for write in (collect, require_room):
+        with pytest.raises(StorageError, match="is not replaced"):
+            write(plan)
+    assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before
 
 
 def test_nothing_of_the_machine_reaches_a_signed_result(result, tmp_path):
@@ -213,7 +227,7 @@ def test_odd_rows_of_the_data_are_in_the_result_and_no_key_where_there_are_none(
         return replace(load(manifest, places), left_out=(left,))
 
     monkeypatch.setattr("kit.stages.collect.load_benchmark", with_odd_rows)
-    folder = collected(planted)
+    folder = collected(make_plan(experiment(planted)))
     assert read_run((folder / RUN).read_bytes())["left_out"] == [asdict(left)]
     said = verify(folder, trusted=TRUSTED).messages
     assert "odd entries of the published tables that were left out: 1 (in real_faces)" in said
