@@ -8,7 +8,9 @@ again.
 import errno
 import json
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +27,21 @@ else:
     import fcntl
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def restored(path: Path) -> str:
+    """Return how to bring a file back: the command for one of the project, or where it is from."""
+    command = ["git", "-C", str(PROJECT)]
+    try:
+        asked = [*command, "ls-files", "--error-unmatch", "--", str(path)]
+        tracked = subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    except OSError:  # no git
+        tracked = False
+    if tracked:
+        return f"run `{shlex.join([*command, 'checkout', '--', str(path)])}`"
+    if path.is_relative_to(PROJECT) and not (PROJECT / ".git").exists():
+        return "unpack the kit again and copy it from there; if it is your own, copy yours"
+    return "it is a file of your own: copy it from where it came from"
 
 
 def cache_root() -> Path:

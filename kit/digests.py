@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kit.artifacts import restored
 from kit.errors import ChecksumError, DataError
 from kit.texts import EXPECTED, NotText, decode_text
 
@@ -76,13 +77,11 @@ def read_checksums(path: Path) -> dict[str, str]:
             raise ChecksumError(
                 f"{path} is no checksum list",
                 expected=f"a regular file of at most {MAX_LIST_BYTES} bytes",
-                remedy="restore it from the repository",
+                remedy=_again(path),
             )
         text = decode_text(path.read_bytes())
     except FileNotFoundError:
-        raise ChecksumError(
-            f"checksum list {path} does not exist", remedy="restore it from the repository"
-        ) from None
+        raise ChecksumError(f"checksum list {path} does not exist", remedy=_again(path)) from None
     except NotText as error:
         raise ChecksumError(
             f"checksum list {path} cannot be read",
@@ -103,10 +102,14 @@ def read_checksums(path: Path) -> dict[str, str]:
                 "space around it",
                 # The line is not shown: a manifest may name a secret file.
                 found=fault,
-                remedy="restore the list from the repository",
+                remedy=_again(path),
             )
         listed[name] = digest
     return listed
+
+
+def _again(path: Path) -> str:
+    return f"{restored(path)}; the list of your own folder: `./run.sh lock MANIFEST` writes it"
 
 
 def _line_fault(digest: str, name: str, listed: Collection[str]) -> str:

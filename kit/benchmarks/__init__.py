@@ -45,11 +45,37 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
     Raises:
         DataError: the files are not in the published format, or something forgotten is also taught
             as retained.
-        ManifestError: an option, target or split does not exist.
+        ManifestError: an option, target or split does not exist, or a claim is about a column that
+            this data does not have.
     """
     benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
     require_apart(benchmark)
+    for claim in manifest.claims:
+        for part in (claim.part, claim.other_part):
+            if why := benchmark.absent.get((str(part), claim.column)):
+                raise ManifestError(
+                    f"claim {claim.id} is about the column '{claim.column}' of '{part}'",
+                    expected="a column that this data has",
+                    found=why,
+                    remedy="remove the claim (`claims = []` removes those of a manifest that yours "
+                    "extends), or add the data",
+                )
     return benchmark
+
+
+def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:
+    """Return the files that the loader reads of a source in a folder; None if it reads all.
+
+    Args:
+        source: the name of the source.
+        root: its folder. Names are relative to it.
+
+    Raises:
+        DataError: the files are not what the loader reads.
+    """
+    read = getattr(_module(manifest.benchmark.loader), "files", None)
+    found: frozenset[str] | None = read(manifest, source, root) if read else None
+    return found
 
 
 def protocol(name: str, version: int | None = None) -> Protocol:

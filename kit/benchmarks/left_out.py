@@ -23,7 +23,7 @@ MOST_PERCENT = 1  # of a table's rows, or of its questions
 MAX_SHOWN = 3
 REMEDY = (
     "compare the table with the pinned revision; if the rows are wrong there, report them to the "
-    "publisher, or correct a copy and list its checksums"
+    "publisher, or correct a copy, name it as `folder` and run `./run.sh lock MANIFEST`"
 )
 
 

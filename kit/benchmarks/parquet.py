@@ -15,7 +15,10 @@ from kit.benchmarks.image_columns import holds_pictures, is_image_feature, requi
 from kit.errors import DataError
 
 INDEX = "index.parquet"
-REMEDY = "run `./run.sh fetch`, which verifies and unpacks the tables"
+REMEDY = (
+    "run `./run.sh fetch`, which verifies and unpacks the tables; if its bytes are the listed "
+    "ones, get the file again from its publisher"
+)
 SHARD = re.compile(r"(?P<set>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
 
 
@@ -136,7 +139,8 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
                 f"{table.parent.name}/{table.name} has no column '{missing[0]}'",
                 expected=", ".join(needed),
                 found=", ".join(present.names),
-                remedy="this is not the published format, or not the pinned revision",
+                remedy="rename the columns of your own table; a published one: pin the revision "
+                "that the manifests of the kit name",
             )
         plain = [
             field.name

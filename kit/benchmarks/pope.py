@@ -19,7 +19,10 @@ from kit.texts import EXPECTED, NotText, decode_text
 
 IMAGES = "val2014"
 FIELDS = ("question_id", "image", "text", "label")
-REMEDY = "compare it with the released file; nothing is repaired or left out"
+REMEDY = (
+    "replace the file by the released one (output/coco of github.com/AoiDragon/POPE), then run "
+    "`./run.sh lock MANIFEST`; nothing is repaired or left out"
+)
 
 
 class Question(TypedDict):
@@ -64,7 +67,8 @@ def _kind(root: Path, kind: str) -> list[Record]:
                 f"{where}: image '{image}' is missing",
                 expected=f"a non-empty file of that name in {root / IMAGES}",
                 found=f"{len(images)} non-empty files in that folder",
-                remedy="copy COCO's val2014 images there, under the names that the questions use",
+                remedy="copy COCO's val2014 images there, under the names that the questions use, "
+                "then run `./run.sh lock MANIFEST`",
             )
         first[key] = number
         records[key] = Record(
@@ -90,7 +94,7 @@ def _lines(path: Path, root: Path) -> list[str]:
             expected=", ".join(f"coco_pope_{kind}.json" for kind in GROUPS),
             found=", ".join(there) or "no such file",
             remedy="all three kinds are needed: copy the three released files there, "
-            "then run `./run.sh fetch`",
+            "then run `./run.sh lock MANIFEST`",
         ) from None
     except NotText as error:
         raise DataError(

@@ -4,8 +4,8 @@ A protocol is data. Metric rows, report and verifier know a benchmark only by it
 benchmark defines its own tables in its own file.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from kit.benchmarks.records import Column
 
@@ -51,6 +51,19 @@ class TableLayout:
     title: str
     targets: tuple[str, ...]
 
+    def has(self, layouts: Mapping[str, TargetLayout]) -> bool:
+        """Say whether it shows one of some targets."""
+        return any(name in layouts for name in self.targets)
+
+    def restricted(self, layouts: Mapping[str, TargetLayout]) -> "TableLayout":
+        """Return the table with some targets alone; its title names those."""
+        targets = tuple(name for name in self.targets if name in layouts)
+        if targets == self.targets:
+            return self
+        number = self.title.partition(".")[0]
+        title = f"{number}. {', '.join(layouts[name].title for name in targets)}"
+        return replace(self, title=title, targets=targets)
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -74,6 +87,32 @@ class Protocol:
     one_retain_set: bool = False
     version: int = 1
     finetune_follows_split: bool = True
+
+    def restricted(
+        self, targets: Collection[str], absent: Mapping[tuple[str, str], str]
+    ) -> "Protocol":
+        """Return the protocol of an experiment with some targets, on data without some columns.
+
+        Args:
+            targets: those that are run.
+            absent: {(part, column): why} of the columns that the data does not have.
+        """
+        layouts = {
+            name: TargetLayout(
+                layout.title, tuple(each for each in layout.columns if each not in absent)
+            )
+            for name, layout in self.targets.items()
+            if name in targets
+        }
+        gone = set(self.headings)
+        gone -= {column for part in self.parts for column in gone if (part, column) not in absent}
+        return replace(
+            self,
+            headings={column: each for column, each in self.headings.items() if column not in gone},
+            targets=layouts,
+            tables=tuple(table.restricted(layouts) for table in self.tables if table.has(layouts)),
+            comparability=(*self.comparability, *dict.fromkeys(absent.values())),
+        )
 
     def title(self, target: str, part: str) -> str:
         """Return what is forgotten and, where a target has several parts, the part."""

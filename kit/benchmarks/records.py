@@ -1,7 +1,7 @@
 """Records: questions about images, and the sets that an experiment forms from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -101,7 +101,8 @@ class Benchmark:
     `finetune` are the records of the vanilla model (D^r and D^f). `rehearsal` is general knowledge
     that may be mixed into fine-tuning; it is disjoint from all evaluated records. `notes` state
     what was left out of the published files, and how much. `left_out` are the odd rows among that,
-    by table and kind; a result states them.
+    by table and kind; a result states them. `absent` says, for each (part, column) that this data
+    does not have, why: no table prints it.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Benchmark:
     rehearsal: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    absent: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def by_id(records: Iterable[Record]) -> dict[str, Record]:

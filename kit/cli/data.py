@@ -61,14 +61,15 @@ def fetch(manifest: Path, **flags: bool) -> None:
 @click.command()
 @with_manifest
 @click.option("--source", metavar="NAME", help="Only this source of the manifest.")
-@click.option("--check", is_flag=True, help="Compare the committed lists with the hub instead.")
+@click.option("--check", is_flag=True, help="Compare the lists with hub or folder instead.")
 @click.option(
     "--accept-licences", is_flag=True, help="Accept the licences of all sources; do not ask."
 )
 def lock(manifest: Path, source: str | None, check: bool, accept_licences: bool) -> None:
-    """Write the checksum lists of hub sources.
+    """Write the checksum lists of hub sources and of your own folders.
 
-    Downloads and hashes every file of the sources that MANIFEST names.
+    Downloads and hashes every file of the hub sources that MANIFEST names. Of a folder, it hashes
+    the files that the benchmark reads. It refuses to replace the list of a signed result.
     """
     from kit.experiment.manifest_file import load_manifest
     from kit.fetch.settings import Settings

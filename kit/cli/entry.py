@@ -12,6 +12,7 @@ import click
 
 from kit.artifacts import cache_root
 from kit.cli.options import DEBUG
+from kit.cli.remedies import completed
 from kit.cli.verbs import verbs
 from kit.console import quieten
 from kit.errors import KitError
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(READER_GONE)
         raise
     except Exception as error:
-        _fail(kit_error(error), debug=DEBUG in given, raised=error)
+        _fail(kit_error(error), given, raised=error)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -59,10 +60,10 @@ def _interrupted() -> None:
     sys.exit(INTERRUPTED)
 
 
-def _fail(error: KitError, *, debug: bool, raised: Exception) -> None:
-    if debug:
+def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
+    if DEBUG in given:
         _print_lines(error.traceback or "".join(traceback.format_exception(raised)))
-    message = f"error: {error}"
+    message = completed(f"error: {error}", given, verbs)
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
     _print_lines(message)

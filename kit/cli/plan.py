@@ -6,6 +6,7 @@ from typing import Literal, TypedDict, Unpack
 import click
 
 from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.cli.remedies import for_this_call
 from kit.console import tell
 from kit.errors import ManifestError
 
@@ -76,7 +77,7 @@ def plan(
         _require_unused(output, options)
         if probe:
             _probe(manifest)
-        tell(_text(manifest, price))
+        tell(for_this_call(_text(manifest, price)))
         return
     if probe or price:
         raise ManifestError(

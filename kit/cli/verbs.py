@@ -13,6 +13,7 @@ from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready_plan
 from kit.cli.options import FILE, add_debug, with_fetch_flags, with_json, with_manifest
 from kit.cli.plan import plan
+from kit.cli.remedies import for_this_call
 from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_stage
@@ -84,7 +85,7 @@ def doctor(manifest: Path, as_json: bool) -> None:
     from kit.doctor import examine, exit_code, render
 
     checks = examine(manifest)
-    tell(render(checks, as_json=as_json))
+    tell(for_this_call(render(checks, as_json=as_json)))
     if code := exit_code(checks):
         sys.exit(code)
 

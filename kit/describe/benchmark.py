@@ -109,7 +109,8 @@ def evaluated_sets(benchmark: Benchmark, protocol: Protocol) -> tuple[EvaluatedS
     found = []
     for target, split in benchmark.splits.items():
         printed = protocol.targets[target].columns
-        for part, column in (*printed, *(key for key in split.evaluation if key not in printed)):
+        there = [key for key in printed if key not in benchmark.absent]
+        for part, column in (*there, *(key for key in split.evaluation if key not in printed)):
             group, heading = protocol.parts[part], protocol.headings[column]
             ids = split.evaluation.get((part, column), ())
             records = [benchmark.records[name] for name in ids]

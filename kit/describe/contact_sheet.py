@@ -1,7 +1,7 @@
 """A contact sheet: one picture with some images of every set, to look at the data.
 
-Each set has one row, with the same images at every call. Text uses Pillow's built-in bitmap font,
-which needs no font renderer: with one version of Pillow, equal data gives equal bytes.
+Each set has one row, with the same images at every call. With one version of Pillow, equal data
+gives equal bytes, except where names need a font of the system (`kit.describe.lettering`).
 """
 
 import io
@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from kit import benchmarks
 from kit.artifacts import cache_root, write_bytes
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Record
 from kit.describe.benchmark import EvaluatedSet, evaluated_sets, shorten
+from kit.describe.lettering import picture_of
 from kit.errors import DataError
 from kit.experiment.manifest import Manifest
 from kit.pictures.decoding import open_image
@@ -177,11 +178,6 @@ def _rule(sheet: Image.Image, top: int) -> None:
 def _write(
     sheet: Image.Image, place: tuple[int, int], text: str, *, scale: int = 1, colour: str = INK
 ) -> None:
-    """Write with the bitmap font. It has only Latin letters; others become question marks."""
-    known = text.encode("latin-1", "replace").decode("latin-1")
-    mask = ImageFont.load_default_imagefont().getmask(known, "L") if known else None
-    if mask is None or not all(mask.size):
-        return
-    letters = Image.frombytes("L", mask.size, bytes(mask))
-    large = letters.resize((mask.size[0] * scale, mask.size[1] * scale), Image.Resampling.NEAREST)
-    sheet.paste(colour, (*place, place[0] + large.width, place[1] + large.height), large)
+    """Write one line of text."""
+    if letters := picture_of(text, scale):
+        sheet.paste(colour, (*place, place[0] + letters.width, place[1] + letters.height), letters)

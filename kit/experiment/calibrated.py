@@ -56,8 +56,8 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
     if section is None or not project_path(section.file).exists() or not _uncalibrated(manifest):
         return manifest
     remedy = (
-        f"run `./run.sh calibrate {origin} --again`; an experiment of your own needs a "
-        "calibration.file of its own, or `claims = []`"
+        "an experiment of your own: write `claims = []`, or name a calibration.file of its own; to "
+        f"calibrate this one again: `./run.sh calibrate {origin} --again`"
     )
     said = read_calibration(project_path(section.file), remedy)
     if said["experiment"] != experiment_digest(manifest.resolved()):

@@ -41,10 +41,13 @@ class SourceSection(Section):
 
 
 class Columns(Section):
-    """Which column of PEBench.csv holds what. PEBench does not document its columns."""
+    """Which column of PEBench.csv holds what. PEBench does not document its columns. Tables with
+    one row per person have other places than columns, such as `events[].title`: see
+    kit/benchmarks/README.md."""
 
     file: str = "file"
-    """Path of the image, relative to the table."""
+    """Path of the image, relative to the table; or how it is made, as in
+    `images/{person}/{event}.png`."""
     person: str = "name"
     """Name of the person in the image."""
     event: str = "event"
@@ -53,7 +56,7 @@ class Columns(Section):
     """Sentence that describes the event."""
     keywords: str = "keywords"
     """Words of the description that count, separated by `;`. With `""`, or without a column of
-    the default name, the keywords that the paper prints for its 40 events are used."""
+    the default name, those of keywords.csv, or those that the paper prints for its 40 events."""
 
 
 class BenchmarkSection(Section):
@@ -64,7 +67,7 @@ class BenchmarkSection(Section):
     columns: Columns = Columns()
     """Columns of the table, for the loader `pebench`."""
     options: dict[str, bool | int | str] = Field({})
-    """Options of the loader, such as `few_shot`: see kit/benchmarks/README.md."""
+    """Options of the loader, such as `few_shot` or `delimiter`: see kit/benchmarks/README.md."""
 
 
 class SplitSection(Section):

@@ -7,7 +7,7 @@ from outside, so that two different experiments never share one.
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from kit.artifacts import PROJECT, project_path
 from kit.digests import sha256_file, sha256_value
@@ -87,6 +87,18 @@ class Manifest(Section):
     """What the experiment claims, one `[[claims]]` entry each."""
     calibration: CalibrationSection | None = None
     """Which seeds decide how far another run of the same experiment may be off."""
+    _claims_of: str = PrivateAttr("")
+
+    @property
+    def claims_of(self) -> str:
+        """The manifest that the claims are inherited from; "" if they are this one's own."""
+        return self._claims_of
+
+    def inheriting_claims(self, name: str) -> "Manifest":
+        """Return the same manifest, whose claims are said to be those of another."""
+        copy = self.model_copy()
+        copy._claims_of = name
+        return copy
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
 from kit.experiment.claim_lists import SYSTEMS, written_at
 from kit.experiment.claims import ClaimSection
+from kit.experiment.inherited import merged, naming_their_manifest
 from kit.experiment.manifest import (
     CalibrationSection,
     Manifest,
@@ -43,7 +44,7 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
             not fit.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
-    document = _read(path)
+    document, inherited = _read(path), ""
     if (named := document.pop(EXTENDS, None)) is not None:
         plain = isinstance(named, str) and not name_fault(named)
         base = _read(path.parent / named) if plain else {}
@@ -54,10 +55,12 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
                 found=repr(named),
                 remedy="write the whole manifest, or extend another",
             )
-        document = _merged(base, document)
-    manifest = parse_manifest(document, str(path))
+        inherited = "" if "claims" in document else named
+        document = merged(base, document)
+    manifest = parse_manifest(document, str(path)).inheriting_claims(inherited)
     require_near(manifest, path)
-    return with_equivalence(manifest, str(path)) if calibrated else manifest
+    with naming_their_manifest(manifest):
+        return with_equivalence(manifest, str(path)) if calibrated else manifest
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -88,15 +91,6 @@ def _read(path: Path) -> dict[str, Any]:
             found=error.strerror,
             remedy="name a file of manifests/",
         ) from None
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with its tables changed key by key; lists and values are replaced whole."""
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merged(base[key], value) if both else value
-    return merged
 
 
 def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
@@ -239,7 +233,8 @@ def _check_names(manifest: Manifest, origin: str) -> None:
             raise ManifestError(
                 f"{origin}: method '{entry.name}' has target '{min(missing)}'",
                 expected=f"one of {', '.join(manifest.targets)}",
-                remedy="add it to `targets` or remove it from the method",
+                remedy="add it to `targets` or remove it from the method; of a manifest that "
+                "yours extends: write [[methods]] of your own",
             )
     batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
     for section, training in batch:

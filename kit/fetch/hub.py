@@ -176,7 +176,7 @@ def _hub_errors(source: SourceSection) -> Iterator[None]:
         raise _access_error(source, "gated") from None
     except RevisionNotFoundError:
         raise DataError(
-            f"the hub has no {where}", remedy="pin a revision that exists: ./run.sh lock"
+            f"the hub has no {where}", remedy="pin a revision that exists: ./run.sh lock MANIFEST"
         ) from None
     except RepositoryNotFoundError:  # the hub's answer for private repositories, too
         raise AccessError(

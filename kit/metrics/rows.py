@@ -89,7 +89,7 @@ def read_inputs(results: Path) -> Inputs:
     for name in FILES:
         if not (results / name).is_file():
             raise MissingStageError(
-                f"{results / name} does not exist", remedy="run `evaluate` for this manifest first"
+                f"{results / name} does not exist", remedy="run `./run.sh evaluate MANIFEST` first"
             )
     run = json.loads((results / RUN).read_text(encoding="utf-8"))
     return {
@@ -195,7 +195,7 @@ def _check_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> None:
             place = "/".join(row[["target", "part", "column", "record_id"]])
             raise DataError(
                 f"the entry {place} of sets.parquet {what}",
-                remedy="run `evaluate` again for this result, or restore sets.parquet",
+                remedy="run `./run.sh evaluate MANIFEST` again, or get the result again",
             )
 
 

@@ -12,7 +12,7 @@ from kit.metrics.definition import Likelihood, StoredAnswer
 STOPS = ("eos", "length")
 ROLES = ("answer", "candidate", "paraphrase")
 MAX_NATS = 1e9  # of a whole answer; infinity and NaN are not measurements
-REMEDY = "run `evaluate` again for this result, or restore answers/answers.parquet"
+REMEDY = "run `./run.sh evaluate MANIFEST` again, or get the result again"
 
 
 def read_records(records: pd.DataFrame) -> dict[str, Record]:

@@ -46,8 +46,8 @@ def _published_ends(folder: Path) -> Any:
             f"{folder / FILE} cannot be used",
             expected="settings of generation as JSON; only its end tokens count",
             found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
-            remedy="restore it from the repository, or correct it in a copy of the base that "
-            "[model.source] names as `folder`, with its own list of checksums",
+            remedy="correct it in a copy of the base, name that as `folder` in [model.source], and "
+            "run `./run.sh lock MANIFEST`",
         ) from None
     return ends
 

@@ -135,7 +135,7 @@ def family_of(config: Mapping[str, Any]) -> Family:
             f"{CONFIG} of the base does not name its family",
             expected=f"model_type: one of {', '.join(FAMILIES)}",
             found=f"keys such as {', '.join(sorted(map(str, config))[:3]) or 'none'}",
-            remedy="restore it from the repository of the base",
+            remedy="run `./run.sh fetch`: it brings the files of the base or says what to do",
         )
     name = str(config["model_type"])
     if name not in FAMILIES:
@@ -179,7 +179,10 @@ def family_in(folder: Path) -> Family:
             "folder of your own, copy the base model's file",
         ) from None
     if not isinstance(config, dict):
-        raise ModelError(f"{path} is not a JSON object", remedy="restore it from the repository")
+        raise ModelError(
+            f"{path} is not a JSON object",
+            remedy="run `./run.sh fetch MANIFEST`: it brings the files of the base",
+        )
     return family_of(config)
 
 

@@ -7,6 +7,7 @@ from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
 from kit.errors import ManifestError, unknown
 from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
+from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.methods import Method, registry
@@ -71,8 +72,14 @@ def require_claims(manifest: Manifest) -> None:
 
     Raises:
         ManifestError: an id occurs twice, a claim cannot be tested, or it names a target, column,
-            system or metric that does not exist; the message suggests the nearest name.
+            system or metric that does not exist; the message suggests the nearest name. Of claims
+            that are inherited, it says from which manifest.
     """
+    with naming_their_manifest(manifest):
+        _require_claims(manifest)
+
+
+def _require_claims(manifest: Manifest) -> None:
     if doubled := doubled_ids(manifest.claims):
         raise ManifestError(
             f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
@@ -139,6 +146,4 @@ def _require_metric(where: str, claim: ClaimSection, metric: str) -> None:
 def _require(where: str, kind: str, name: str, known: Collection[str]) -> None:
     if name in known:
         return
-    # A manifest that extends another and has other methods meets this first.
-    remedy = f"correct `{kind}`; a claim that is inherited by `extends` goes with `claims = []`"
-    raise unknown(f"{where}: no {kind} '{name}'", name, sorted(known), remedy=remedy)
+    raise unknown(f"{where}: no {kind} '{name}'", name, sorted(known), remedy=f"correct `{kind}`")

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.artifacts import Artifact, project_path
+from kit.artifacts import Artifact, project_path, restored
 from kit.digests import read_checksums, verify_files
 from kit.errors import KitError, MethodError
 from kit.experiment.manifest import ModelSection, SourceSection, TrainingSection
@@ -76,7 +76,7 @@ class Trial:
     def __init__(self, folder: Path) -> None:
         base = project_path(str(BASE.folder))
         listed = read_checksums(project_path(str(BASE.checksums)))
-        verify_files(base, listed, remedy="restore kit/smoke/base from the repository")
+        verify_files(base, listed, remedy=restored(base))
         determinism.enable()
         section = ModelSection(source=BASE, compute_dtype=DTYPE)
         self.benchmark = sample(folder)

@@ -72,7 +72,7 @@ def read_contents(results: Path) -> Contents:
     inputs = read_inputs(results)
     if not (results / ROWS).is_file():
         raise MissingStageError(
-            f"{results / ROWS} does not exist", remedy="run `evaluate` for this manifest first"
+            f"{results / ROWS} does not exist", remedy="run `./run.sh evaluate MANIFEST` first"
         )
     rows = read_parquet(results / ROWS).astype(ROW_TYPES)
     run = json.loads((results / RUN).read_text(encoding="utf-8"))

@@ -21,6 +21,8 @@ from kit.result.tables import unusable
 
 SCHEMA = "pebench-kit/run/2"
 SCHEMAS = (FIRST_SCHEMA, SCHEMA)
+LAYOUT = "layout"  # of tables that lack targets or columns of the benchmark
+MAX_REASON = 500  # characters
 MIN_DRAWS, MAX_DRAWS = 100, 20_000  # fewer say nothing of an interval's ends
 ROLES = {VANILLA: "lower bound (Finetune)", RETAIN_ONLY: "upper bound (Goal)"}
 
@@ -90,17 +92,56 @@ def manifest_of(run: Mapping[str, object]) -> Mapping[str, object]:
     return _mapping(run, "manifest")
 
 
+def layout_json(
+    protocol: Protocol, targets: Sequence[str], absent: Mapping[tuple[str, str], str]
+) -> dict[str, object]:
+    """Return what run.json says of tables that are not whole; nothing where they are.
+
+    Args:
+        protocol: of the benchmark.
+        targets: those of the manifest.
+        absent: {(part, column): why} of the columns that the data does not have.
+    """
+    if set(targets) == set(protocol.targets) and not absent:
+        return {}
+    reasons = {f"{part}/{column}": why for (part, column), why in sorted(absent.items())}
+    return {LAYOUT: {"targets": list(targets), "absent": reasons}}
+
+
 def protocol_of(run: Mapping[str, object]) -> Protocol:
     """Return the protocol of the benchmark that a run.json names, in the version that it names.
 
+    It has the targets and columns of this result alone, where run.json says so; a result of kit
+    0.3.0 and earlier never does.
+
     Raises:
-        VerificationError: it names none that this version of the kit has.
+        VerificationError: it names none that this version of the kit has, or other targets than
+            the manifest.
     """
-    loader = _mapping(_mapping(run, "manifest"), "benchmark").get("loader")
+    manifest = _mapping(run, "manifest")
+    loader = _mapping(manifest, "benchmark").get("loader")
     try:
-        return benchmarks.protocol(str(loader), versions_of(run).protocol)
+        protocol = benchmarks.protocol(str(loader), versions_of(run).protocol)
     except KitError as error:
         raise unusable(RUN, error.what) from None
+    if LAYOUT not in run:
+        return protocol
+    layout = _mapping(run, LAYOUT)
+    absent = _mapping(layout, "absent")
+    known = {
+        f"{part}/{column}" for part, each in protocol.parts.items() for column in each.headline
+    }
+    texts = all(isinstance(why, str) and len(why) <= MAX_REASON for why in absent.values())
+    targets = layout.get("targets")
+    if (
+        not isinstance(targets, list)
+        or targets != manifest.get("targets")
+        or not absent.keys() <= known
+        or not texts
+    ):
+        raise unusable(RUN, f"its {LAYOUT} does not fit the manifest or the benchmark")
+    pairs = {place.partition("/")[::2]: str(why) for place, why in absent.items()}
+    return protocol.restricted([str(each) for each in targets], pairs)
 
 
 def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from kit.result.layout import ANSWERS, CLAIMS, INPUTS, LIKELIHOODS, RECORDS, REP
 from kit.result.limits import require_sane_size, require_sane_systems
 from kit.result.made_by import Kit, kit_of
 from kit.result.run_file import (
+    LAYOUT,
     System,
     Versions,
     claims_of,
@@ -128,6 +129,7 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     claims = claims_of(run)
     tables = {name: _full_table(held[name], name) for name in TABLES}
     require_sane_size(len(systems), len(tables[RECORDS]))
+    _require_absent(run, tables[SETS])
     return StoredResult(
         run=run,
         kit=kit_of(run),
@@ -142,6 +144,15 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
         verdicts=_verdicts(held[CLAIMS]) if CLAIMS in held else None,
         report={name: data for name, data in held.items() if name.startswith(REPORT)},
     )
+
+
+def _require_absent(run: Mapping[str, object], sets: pd.DataFrame) -> None:
+    """Check that a column which no table prints because data is missing has no records."""
+    layout = run.get(LAYOUT)
+    absent = layout["absent"] if isinstance(layout, dict) else {}  # `protocol_of` checked it
+    asked = set(sets["part"] + "/" + sets["column"])
+    if hidden := sorted(asked & set(absent)):
+        raise unusable(RUN, f"it says that {hidden[0]} is absent, but {SETS} has records of it")
 
 
 def _full_table(data: bytes, name: str) -> pd.DataFrame:

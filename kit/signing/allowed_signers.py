@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
+from kit.artifacts import restored
 from kit.errors import SignatureError
 from kit.signing.period import ALWAYS, Period, parse_time
 from kit.signing.sshsig import NAMESPACE
@@ -63,7 +64,7 @@ def read_signers(path: Path) -> Iterator[TrustedKey]:
                 f"{path}:{number} is not a line of allowed signers: {error}",
                 expected=f'<principal> namespaces="{NAMESPACE}" ssh-ed25519 AAAA...',
                 found=line[:100],
-                remedy="restore the file from the repository",
+                remedy=restored(path),
             ) from None
         role = AUTHOR if re.match(r"author\b", principal) else LISTED
         yield TrustedKey(public, role, f"{principal}, {path.name}:{number}", period, refusal)
@@ -85,7 +86,7 @@ def read_revoked(path: Path) -> Iterator[TrustedKey]:
                 f"{path}:{number} is not a public key: {error}",
                 expected="ssh-ed25519 AAAA... <since when, and why>",
                 found=line[:100],
-                remedy="restore the file from the repository",
+                remedy=restored(path),
             ) from None
         why = " ".join(line.split()[2:])
         place = f"{path.name}:{number}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kit.artifacts import PROJECT, project_path
+from kit.artifacts import project_path, restored
 from kit.benchmarks.unpacking import unpack
 from kit.digests import read_checksums, verify_files
 from kit.experiment.manifest import SourceSection
@@ -12,6 +12,7 @@ from kit.names import show
 from kit.sources.checksum_lists import list_of
 from kit.sources.embedded import draw
 from kit.sources.listed_files import unlisted_files
+from kit.sources.own_folders import is_own
 from kit.sources.places import known_revision, link, place, record_origin
 
 Say = Callable[[str], None]
@@ -54,6 +55,9 @@ def remedy_of(source: SourceSection) -> str:
     """Return what to do about a file of a source that is missing or differs from its list."""
     if not source.folder:
         return REMEDY
-    own = project_path(source.folder).is_relative_to(PROJECT)
-    restored = "restore the file from the repository; nothing was started"
-    return restored if own else f"put the files into {source.folder}"
+    if not is_own(source):  # such as the embedded base
+        return restored(project_path(source.folder))
+    return (
+        f"put back the files of {source.folder} that were listed; or, if they are meant to be so, "
+        "run `./run.sh lock MANIFEST`"
+    )

@@ -4,10 +4,9 @@ A source without a committed list is used only if the user allows it. Its list i
 the bytes that arrived, and every result made from them says so.
 """
 
-import shlex
 from pathlib import Path
 
-from kit.artifacts import PROJECT, cache_root, project_path
+from kit.artifacts import PROJECT, cache_root, project_path, restored
 from kit.digests import sha256_file, sha256_value
 from kit.errors import ManifestError
 from kit.experiment.manifest import SourceSection
@@ -44,26 +43,15 @@ def list_of(source: SourceSection) -> Path:
     """
     if has_list(source):
         return project_path(source.checksums) if is_locked(source) else local_list(source)
-    remedy = "restore it from the repository: the kit uses no unverified bytes"
+    remedy = f"{restored(project_path(source.checksums))}: the kit uses no unverified bytes"
     if source.folder and not project_path(source.folder).is_relative_to(PROJECT / "kit"):
-        remedy = (
-            f"restore it from the repository, or list files that you trust: {list_command(source)}"
-        )
+        remedy = "run `./run.sh lock MANIFEST`: it lists the files of the folder that are read"
     elif source.repo or source.mirrors:
         remedy = (
             "run `./run.sh lock MANIFEST` on a machine that reaches the hub; to run without a "
             "list: `./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
         )
     raise ManifestError(f"checksum list {source.checksums} does not exist", remedy=remedy)
-
-
-def list_command(source: SourceSection) -> str:
-    """Return the command that lists all files of a folder of the user; hidden ones are left out."""
-    return (
-        f"(cd {shlex.quote(source.folder or '.')} && "
-        "find -L . -not -path '*/.*' -type f -printf '%P\\0' | "
-        f"xargs -0 sha256sum) > {shlex.quote(source.checksums)}"
-    )
 
 
 def list_digest(source: SourceSection) -> str:

@@ -18,7 +18,7 @@ from kit.errors import ChecksumError, DataError, MissingStageError, ModelError, 
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.fetch.bundle import ImportTarget
 from kit.fetch.settings import DEFAULT, Settings
-from kit.sources.arrival import REMEDY, bring, remedy_of
+from kit.sources.arrival import bring, remedy_of
 from kit.sources.checksum_lists import has_list, is_locked, list_of, local_list
 from kit.sources.pictures import check_pictures
 from kit.sources.places import known_revision, link, listed_place, place, record_origin
@@ -196,8 +196,10 @@ def verify_sources(manifest: Manifest) -> None:
     for source in manifest.sources:
         here = place(source)
         if not here.path.is_dir():
-            raise MissingStageError("the data is missing", expected=str(here.path), remedy=REMEDY)
-        verify_files(here.path, read_checksums(list_of(source)), remedy=REMEDY)
+            raise MissingStageError(
+                "the data is missing", expected=str(here.path), remedy=remedy_of(source)
+            )
+        verify_files(here.path, read_checksums(list_of(source)), remedy=remedy_of(source))
         require_images(link(source))
 
 
@@ -222,7 +224,7 @@ def _model_errors(manifest: Manifest) -> Iterator[None]:
     if source.folder and not folder.is_dir():
         raise ModelError(
             f"no base model in {folder}",
-            remedy="restore it from the repository, or rebuild it: ./run.sh smoke-base",
+            remedy=remedy_of(source),
         )
     if not any("safetensors" in name for name in read_checksums(list_of(source))):
         raise ModelError(f"{source.checksums} lists no weights")

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from kit.artifacts import require_space
+from kit.artifacts import project_path, require_space, restored
 from kit.digests import hash_files, verify_files
 from kit.errors import ChecksumError, DataError
 from kit.experiment.manifest import SourceSection
@@ -41,7 +41,7 @@ def _draw(source: SourceSection, folder: Path, listed: dict[str, str]) -> None:
         verify_files(
             partial,
             listed,
-            remedy="restore the list from the repository, and use the locked environment "
+            remedy=f"{restored(project_path(source.checksums))}, and use the locked environment "
             "(./run.sh doctor): another Pillow draws other bytes",
         )
     except (ChecksumError, DataError):

@@ -1,4 +1,4 @@
-"""Checksum lists: write them from downloaded and hashed files, or check them against the hub."""
+"""Checksum lists: write them from hashed files, or check them against the hub or the folder."""
 
 import os
 import shutil
@@ -14,34 +14,35 @@ from kit.fetch.hub import HubFile, head_revision, hub_files
 from kit.fetch.licences import require_accepted
 from kit.fetch.settings import DEFAULT, Settings
 from kit.fetch.sources import fetch_unlisted
+from kit.sources.own_folders import check_folder, is_own, lock_folder
 from kit.sources.places import locking_folder, place
 
 Say = Callable[[str], None]
 
 
 def lockable(manifest: Manifest, only: str | None) -> list[SourceSection]:
-    """Return the sources from the hub or mirrors, or only the one named `only`.
+    """Return the sources from the hub or mirrors and the user's folders, or only the one named.
 
     Raises:
-        ManifestError: there is no such source, or the kit draws it, or it is a local folder.
+        ManifestError: there is no such source, or the kit draws it or has it in its own folder.
     """
-    remote = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
-    if not remote:
+    found = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors or is_own(s)}
+    if not found:
         raise ManifestError(
             "no source to lock",
-            expected="a source with repo or mirrors",
-            remedy="nothing to do: embedded sources and local folders have their lists already",
+            expected="a source with repo, mirrors or a folder of your own",
+            remedy="nothing to do: the lists of what the kit draws are in checksums/",
         )
     if only is None:
-        return list(remote.values())
-    if only not in remote:
+        return list(found.values())
+    if only not in found:
         what = f"no source '{only}' to lock"
-        raise unknown(what, only, remote, remedy="choose one of these sources")
-    return [remote[only]]
+        raise unknown(what, only, found, remedy="choose one of these sources")
+    return [found[only]]
 
 
 def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None = None) -> None:
-    """Download and hash every file of the sources and write their checksum lists.
+    """Hash every file of the sources, downloaded first where they are remote; write their lists.
 
     Where the hub states a digest, the bytes must have it, or nothing is written. For a source
     without a revision the hub's head is locked, and `say` gets the line for the manifest.
@@ -52,8 +53,13 @@ def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None =
             cannot be downloaded (see `kit.fetch.sources.fetch_unlisted`).
     """
     sources = lockable(manifest, only)
-    require_accepted(sources, settings)
+    remote = [source for source in sources if not source.folder]
+    if remote:
+        require_accepted(remote, settings)
     for source in sources:
+        if source.folder:
+            lock_folder(manifest, source, say)
+            continue
         folder = locking_folder(source)
         report = fetch_unlisted(source, folder, settings)
         target = project_path(source.checksums)
@@ -69,7 +75,7 @@ def lock(manifest: Manifest, settings: Settings, say: Say, *, only: str | None =
 def check(
     manifest: Manifest, say: Say, settings: Settings = DEFAULT, *, only: str | None = None
 ) -> None:
-    """Check committed lists against the hub without downloading any file.
+    """Check lists against the hub without downloading any file, or against the user's folder.
 
     Of a file that is not in LFS, the hub states only git's hash. It is compared if the file has
     been fetched; `say` gets the files that could not be compared.
@@ -80,7 +86,9 @@ def check(
     """
     for source in lockable(manifest, only):
         _require_locked(source, settings)
-        if source.repo:
+        if source.folder:
+            check_folder(manifest, source, say)
+        elif source.repo:
             _check_against_hub(source, settings, say)
         else:
             say(f"lock: {source.name}: mirrors do not list their files; fetch verifies them")
@@ -95,7 +103,7 @@ def _check_against_hub(source: SourceSection, settings: Settings, say: Say) -> N
             f"{source.checksums} is not the list of {source.repo}",
             expected="the files of the pinned revision",
             found=f"{len(faults)} differences: {'; '.join(faults[:3])}",
-            remedy="./run.sh lock, then look at what changed before you commit it",
+            remedy="run `./run.sh lock MANIFEST`, then look at what changed before you commit it",
         )
     unknown = [name for name, file in hub.items() if not file.sha256 and name not in blobs]
     compared = len(listed) - len(unknown)
@@ -103,7 +111,8 @@ def _check_against_hub(source: SourceSection, settings: Settings, say: Say) -> N
     if unknown:
         say(
             f"lock: {source.name}: NOT compared, because the hub states only their git hash and "
-            f"they are not fetched (./run.sh fetch, then check again):\n    {names.listed(unknown)}"
+            "they are not fetched (./run.sh fetch MANIFEST, then check again):\n    "
+            f"{names.listed(unknown)}"
         )
 
 
@@ -132,7 +141,7 @@ def _require_locked(source: SourceSection, settings: Settings) -> None:
     found = f" (the hub's head is {head_revision(source, settings)})" if source.repo else ""
     raise ManifestError(
         f"source '{source.name}' is not locked: it has {lacking}{found}",
-        remedy="./run.sh lock",
+        remedy="run `./run.sh lock MANIFEST`",
     )
 
 

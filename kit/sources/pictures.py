@@ -18,7 +18,7 @@ from kit.errors import DataError
 from kit.experiment.manifest import SourceSection
 from kit.pictures.decoding import MARKS, UnreadableError
 from kit.pictures.known import DIGITS, known_pictures
-from kit.sources.checksum_lists import list_command, list_of
+from kit.sources.checksum_lists import list_of
 from kit.sources.places import listed_place
 
 ENDINGS = frozenset(
@@ -80,10 +80,7 @@ def _refusal(source: SourceSection, here: Place, broken: list[Broken]) -> DataEr
     more = ", ".join(_name(each, here) for each in others[:MAX_NAMED])
     remedy = LISTED_AS_IT_IS
     if source.folder:
-        remedy = (
-            "replace the picture, or take its rows out; then list the files again: "
-            + list_command(source)
-        )
+        remedy = "replace the picture, or take its rows out; then run `./run.sh lock MANIFEST`"
     return DataError(
         f"{source.name}: the picture {_name(first, here)} cannot be read",
         expected=first.error.expected,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from kit import __version__
 from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
-from kit.benchmarks import protocol as protocol_of
+from kit.benchmarks import protocol as newest_protocol
 from kit.benchmarks.records import Benchmark
 from kit.code import code_of
 from kit.digests import sha256_value
@@ -43,7 +43,7 @@ from kit.result.layout import (
     WEIGHTS,
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
-from kit.result.run_file import Versions
+from kit.result.run_file import Versions, layout_json, protocol_of
 from kit.result.tables import SCHEMAS
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
@@ -104,9 +104,10 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
     for job in kept_jobs(plan):
         _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
-    write_json(partial / RUN, _run(plan, inputs, benchmark))
+    run = _run(plan, inputs, benchmark)
+    write_json(partial / RUN, run)
     settings = plan.manifest.report
-    measured = measure(**read_inputs(partial), protocol=protocol_of(plan.manifest.benchmark.loader))
+    measured = measure(**read_inputs(partial), protocol=protocol_of(run))
     rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
     _write(rows, partial, ROWS)
     verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
@@ -194,6 +195,7 @@ def _copy_adapter(artifact: Artifact, target: Path) -> None:
 
 def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
     odd = [asdict(each) for each in benchmark.left_out]
+    protocol = newest_protocol(plan.manifest.benchmark.loader)
     return {
         "schema": RUN_SCHEMA,
         "kit": {
@@ -224,12 +226,13 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
         "guards": {"canary": canaries(plan.systems), "agreement": agreement(plan.systems)},
         "attempts": read_attempts(plan.manifest),
         **({"left_out": odd} if odd else {}),
+        **layout_json(protocol, plan.manifest.targets, benchmark.absent),
     }
 
 
 def _versions(plan: Plan) -> Versions:
     """Return the versions of the definitions that today's kit measures with."""
-    return Versions(protocol_of(plan.manifest.benchmark.loader).version, INTERVAL)
+    return Versions(newest_protocol(plan.manifest.benchmark.loader).version, INTERVAL)
 
 
 def _job(artifact: Artifact) -> dict[str, Any]:

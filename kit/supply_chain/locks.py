@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.artifacts import restored
 from kit.errors import EnvironmentFault
 
 PLATFORMS = ("cpu", "gpu")
@@ -39,7 +40,7 @@ def read_lock(path: Path) -> list[Package]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFault(
-            f"the lock {path} cannot be read", found=error, remedy="restore it from the repository"
+            f"the lock {path} cannot be read", found=error, remedy=restored(path)
         ) from None
     for line in lines:
         if entry := ENTRY.match(line):

@@ -118,9 +118,8 @@ class _Run:
             passes.resume(state["passes"])
             say(f"  {name}: resumes at step {self._first}")
         self._journal = Journal(folder, passes)
-        self._sizer = MicroBatchSizer(
-            model, settings, name, whole=method.needs.whole_batch, resumed=state.get("fitting")
-        )
+        whole, fitting = method.needs.whole_batch, state.get("fitting")
+        self._sizer = MicroBatchSizer(model, settings, name, whole=whole, resumed=fitting)
         self._started = self._reported = time.monotonic()
 
     def measure(self, longest: Callable[[int], Step] | None) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kit.benchmarks import load
 from kit.benchmarks.parquet import Place
-from kit.benchmarks.pebench.table import published
+from kit.benchmarks.pebench.events import published
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from tests.toys.dataset import HEADER, SMOKE, write_dataset, write_table

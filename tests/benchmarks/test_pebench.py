@@ -1,5 +1,6 @@
 """From PEBench's files to records and splits: what each set holds, and from which source."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from tests.toys.dataset import (
     loaded,
     manifest,
     places,
+    refused,
     rows,
     write_dataset,
     write_pope,
@@ -27,11 +29,6 @@ from tests.toys.dataset import (
 pytest_plugins = ["tests.toys.pebench_fixtures"]
 
 TARGETS = ["person", "event", "both"]
-
-
-@pytest.fixture
-def benchmark(root):
-    return loaded(root)
 
 
 def test_an_image_becomes_a_person_record_and_an_event_record(benchmark):
@@ -252,16 +249,46 @@ def test_a_source_of_faces_is_the_real_set_and_events_have_none(tmp_path, root):
     assert {k: v for k, v in found.records.items() if k.startswith("real")} == expected
     both = found.splits["both"].evaluation
     assert set(both["person", Column.REAL]) == set(expected)
-    assert both["event", Column.REAL] == ()
-    assert any("The Real column of events" in note for note in found.notes)
+    assert ("event", Column.REAL) not in both
+    assert list(found.absent) == [("event", Column.REAL)]
+    assert any("no Real column of events" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("table", ["PEBench.csv", "real.csv", "general.csv"])
-def test_a_missing_table_is_named_with_the_remedy(root, table):
-    (root / table).unlink()
-    with pytest.raises(DataError, match=rf"{table} is missing") as caught:
+def test_own_data_may_have_neither_a_real_nor_a_world_set(root, benchmark):
+    (root / "real.csv").unlink()
+    shutil.rmtree(root / "pope")
+    with pytest.raises(ManifestError, match="is about the column 'world' of 'person'") as caught:
         loaded(root)
-    assert "fetch" in caught.value.remedy
+    assert "`claims = []`" in caught.value.remedy
+    found = load(manifest().model_copy(update={"claims": ()}), places(root))
+    lost = {(part, c) for part in ("person", "event") for c in (Column.REAL, Column.WORLD)}
+    assert set(found.absent) == lost
+    for target, split in found.splits.items():
+        whole = benchmark.splits[target].evaluation
+        assert split.evaluation == {key: ids for key, ids in whole.items() if key not in lost}
+    assert [note[:20] for note in found.notes] == ["no Real columns: the", "no World columns: th"]
+
+
+def test_half_a_world_set_is_an_error(root):
+    (root / "pope" / "coco_pope_popular.json").unlink()
+    assert "coco_pope_popular.json are missing" in refused(root).what
+
+
+def test_a_missing_table_is_named_with_those_that_are_there(root):
+    (root / "PEBench.csv").rename(root / "pebench.csv")
+    error = refused(root)
+    assert "PEBench.csv is missing" in error.what
+    assert error.found == "general.csv, pebench.csv, real.csv"
+    assert "name the table PEBench.csv" in error.remedy
+
+
+def test_without_a_table_for_rehearsal_the_manifest_has_to_do_without(root, benchmark):
+    (root / "general.csv").unlink()
+    error = refused(root)
+    assert "general.csv is missing" in error.what
+    assert "`rehearsal = 0` in [finetune]" in error.remedy
+    found = loaded(root, finetune={"rehearsal": 0})
+    assert found.splits == benchmark.splits
 
 
 def test_images_that_no_row_names_are_left_out_and_noted(root, benchmark):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kit.benchmarks.pebench.table import published
+from kit.benchmarks.pebench.events import published
 from tests.toys.dataset import EVENTS, HEADER, PEOPLE, loaded, refused, replaced, rows
 
 pytest_plugins = ["tests.toys.pebench_fixtures"]

@@ -1,10 +1,20 @@
 """The images that PEBench's table names: what is read, and what every wrong one says."""
 
+import csv
 import shutil
 
 import pytest
 
-from tests.toys.dataset import PEOPLE, loaded, refused, replaced, rewritten, rows
+from tests.toys.dataset import (
+    HEADER,
+    PEOPLE,
+    loaded,
+    refused,
+    replaced,
+    rewritten,
+    rows,
+    write_table,
+)
 
 pytest_plugins = ["tests.toys.pebench_fixtures"]
 
@@ -78,7 +88,36 @@ def test_missing_images_are_counted_and_the_first_is_named(root):
     error = refused(root)
     assert f"image {gone[0]} is missing" in error.what
     assert error.found == "2 missing, 1 of zero bytes"
-    assert "fetch" in error.remedy
+    assert "put the image into the folder of the source" in error.remedy
+
+
+def test_an_image_in_another_folder_is_found_and_the_way_to_name_it_leads_on(root):
+    table = [[row[0].rpartition("/")[2], *row[1:]] for row in rows()]
+    expected = loaded(root)
+    write_table(root / "PEBench.csv", HEADER, [])
+    with (root / "PEBench.csv").open("a", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(table)
+    assert "occurs twice" in refused(root).what
+    error = refused(root, benchmark={"columns": {"file": "{person}/{file}"}})
+    assert f"there is a file images/{PEOPLE[0]}/0.png" in error.remedy
+    assert 'file = "images/{person}/{COLUMN}"' in error.remedy
+    found = loaded(root, benchmark={"columns": {"file": "images/{person}/{file}"}})
+    assert found == expected
+
+
+def test_a_name_without_an_ending_is_that_of_the_only_image_that_it_can_mean(root):
+    (root / "images" / PEOPLE[0] / "0.png").rename(root / "images" / PEOPLE[0] / "Event-Zero.JPG")
+    table = rows()
+    for row in table:
+        row[0] = row[0].removesuffix(".png")
+    table[0][0] = f"images/{PEOPLE[0]}/event zero"
+    write_table(root / "PEBench.csv", HEADER, [])
+    with (root / "PEBench.csv").open("a", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(table)
+    images = {r.image for r in loaded(root).records.values()}
+    assert root / "images" / PEOPLE[0] / "Event-Zero.JPG" in images
+    (root / "images" / PEOPLE[0] / "event_zero.png").write_bytes(b"another")
+    assert "is missing" in refused(root).what, "two files can be meant"
 
 
 def test_an_empty_image_is_named(root):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from kit.benchmarks.pebench.events import published
 from kit.benchmarks.pebench.ids import (
     COUNTS_BY_PERCENT,
     IDS,
@@ -15,7 +16,7 @@ from kit.benchmarks.pebench.ids import (
     write_ids,
 )
 from kit.benchmarks.pebench.splits import forgotten_of
-from kit.benchmarks.pebench.table import Picture, published, read_pictures
+from kit.benchmarks.pebench.table import Picture, read_pictures
 from kit.errors import DataError, ManifestError
 from kit.experiment.manifest_file import load_manifest
 from tests.toys.dataset import EVENTS, HEADER, PEOPLE, SMOKE, loaded, rows, write_table

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.benchmarks.pebench.columns import columns_block
-from kit.benchmarks.pebench.csv import read_lines
+from kit.benchmarks.pebench.csv import Reading, read_lines
 from kit.benchmarks.pebench.table import read_pictures
-from kit.errors import DataError
+from kit.errors import DataError, ManifestError
 from kit.experiment.manifest import Columns
 from tests.toys.dataset import (
     HEADER,
@@ -48,26 +48,108 @@ def test_half_a_character_of_utf_16_is_an_error(root):
     assert "not UTF-16" in refused(root).what
 
 
+def option(remedy):
+    """Return the option that a remedy says to add, as TOML reads it."""
+    return tomllib.loads(remedy.rpartition("[benchmark]: ")[2].split(";")[0])
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_another_encoding_names_the_offset_and_how_to_convert(root, mark):
-    rewritten(root, lambda data: mark + data + "é".encode("latin-1"))
+def test_another_encoding_names_byte_line_and_the_option_which_leads_on(root, mark):
+    table = [*rows()[:4], [*rows()[4][:3], "José", rows()[4][4]], *rows()[5:]]
+    expected = loaded(replaced(root, table))
+    rewritten(root, lambda data: mark + data.decode().encode("cp1252"))
     error = refused(root)
-    assert "not UTF-8" in error.what
+    assert error.what == "PEBench.csv, line 6: byte 0xe9 is not UTF-8"
     data = (root / "PEBench.csv").read_bytes()
-    assert error.found == f"byte 0xe9 at offset {len(data) - 1}"
-    assert data[len(data) - 1] == 0xE9
-    assert "iconv -f WINDOWS-1252 -t UTF-8" in error.remedy
+    offset = data.index(b"\xe9")
+    assert error.found.startswith(f"byte 0xe9 at offset {offset}; this place is ")
+    assert "José" in error.found
+    assert option(error.remedy) == {"encoding": "cp1252"}
+    if not mark:
+        assert loaded(root, benchmark={"options": option(error.remedy)}) == expected
 
 
-@pytest.mark.parametrize(("delimiter", "said"), [(";", "semicolons"), ("\t", "tabs")])
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-def test_another_delimiter_is_said(root, delimiter, said, quoting):
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1250", "gb18030", "utf-16-le"])
+def test_a_declared_encoding_is_used_for_what_is_not_certain_alone(root, encoding):
+    options = {"options": {"encoding": encoding}}
+    text = "李 größer" if encoding in ("gb18030", "utf-16-le") else "größer"
+    table = [[*row[:3], text, row[4]] for row in rows()]
+    expected = loaded(replaced(root, table))
+    assert loaded(root, benchmark=options) == expected, "UTF-8 is certain"
+    rewritten(root, lambda data: data.decode().encode(encoding))
+    assert loaded(root, benchmark=options) == expected
+
+
+def test_a_byte_that_the_declared_encoding_does_not_have_is_an_error(root):
+    rewritten(root, lambda data: data + b"\x81\xff")
+    error = refused(root, benchmark={"options": {"encoding": "cp1252"}})
+    assert "byte 0x81 is not CP1252" in error.what
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("encoding", "utf8x"), ("encoding", 7), ("encoding", "hex"), ("delimiter", ";;"),
+     ("delimiter", "a"), ("delimiter", "")],
+)  # fmt: skip
+def test_a_wrong_option_is_named(root, option, value):
+    with pytest.raises(ManifestError, match=f"benchmark.options.{option} is not valid"):
+        loaded(root, benchmark={"options": {option: value}})
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
+@pytest.mark.parametrize(
+    ("quoting", "ending", "above"),
+    [
+        (csv.QUOTE_MINIMAL, "\n", ""),
+        (csv.QUOTE_ALL, "\r\n", "\ufeff"),
+        (csv.QUOTE_ALL, "\r", ""),
+        (csv.QUOTE_MINIMAL, "\r\n", "sep={}\r\n"),
+    ],
+)
+def test_any_delimiter_is_recognised(root, benchmark, delimiter, quoting, ending, above):
     stream = io.StringIO()
-    csv.writer(stream, delimiter=delimiter, quoting=quoting).writerows([HEADER, *rows()])
+    writer = csv.writer(stream, delimiter=delimiter, quoting=quoting, lineterminator=ending)
+    writer.writerows([HEADER, *rows()])
+    text = above.format(delimiter) + stream.getvalue()
+    rewritten(root, lambda data: text.encode())
+    assert loaded(root) == benchmark
+
+
+def test_a_delimiter_in_texts_and_names_of_columns_does_not_mislead(root):
+    header = [*HEADER, "a, b", "c|d"]
+    table = [[*row[:3], "one, two; three\tfour", row[4], "x;y", "p,q"] for row in rows()]
+    expected = loaded(replaced(root, table, header))
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=";").writerows([header, *table])
     rewritten(root, lambda data: stream.getvalue().encode())
+    assert loaded(root) == expected
+
+
+def test_where_the_delimiter_is_not_certain_the_option_names_it_and_leads_on(root, benchmark):
+    columns = {"columns": {"file": "a;b", "person": "name", "description": "text"}}
+    text = (root / "PEBench.csv").read_text(encoding="utf-8")
+    text = text.replace("file,name,event,description", "a;b,name,event,text")
+    rewritten(root, lambda data: text.encode())
+    assert loaded(root, benchmark=columns) == benchmark, "the mapping decides"
     error = refused(root)
-    assert f"separated by {said}" in error.what
-    assert "file" in error.found
+    assert "not certain what separates the cells" in error.what
+    first, _, second = error.remedy.rpartition("[benchmark]: ")[2].partition(" or ")
+    assert [tomllib.loads(each)["delimiter"] for each in (first, second)] == [",", ";"]
+    assert "has no column 'file'" in refused(root, benchmark={"options": tomllib.loads(first)}).what
+    both = columns | {"options": tomllib.loads(first)}
+    assert loaded(root, benchmark=both) == benchmark
+
+
+def test_rows_and_columns_without_any_text_are_none(root, benchmark):
+    lines = (root / "PEBench.csv").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(f"{line},," for line in lines) + "\n,,,,,,\n , ,\n"
+    rewritten(root, lambda data: text.encode())
+    assert loaded(root) == benchmark
+
+
+def test_blanks_around_names_of_columns_do_not_count(root, benchmark):
+    rewritten(root, lambda data: data.replace(b"file,name,event", b"file , name,event", 1))
+    assert loaded(root) == benchmark
 
 
 def test_a_quote_that_is_never_closed_names_the_row_that_opens_it(root):
@@ -123,8 +205,8 @@ def test_a_folder_of_the_name_of_the_table_is_no_table(root):
 
 
 def test_a_field_without_a_similar_column_is_left_to_the_reader():
-    block = columns_block(Columns(), ["file", "zzz", "qqq", 'a "quoted\\" name'])
-    assert "# event = one of the other columns" in block
+    block = columns_block(Columns(), ["file", 'a "quoted\\" name'])
+    assert "# event = one of the columns" in block
     parsed = tomllib.loads(block)["benchmark"]["columns"]
     assert parsed["file"] == "file"
     assert parsed["person"] == 'a "quoted\\" name'
@@ -170,11 +252,12 @@ def test_a_nul_anywhere_names_its_line(root, place):
     assert f"line {number}: a NUL character" in refused(root).what
 
 
-def test_utf_16_without_a_mark_says_how_to_convert_it(root):
+def test_utf_16_without_a_mark_says_how_to_name_it(root, benchmark):
     rewritten(root, lambda data: data.decode().encode("utf-16-le"))
     error = refused(root)
     assert "a NUL character" in error.what
-    assert "iconv -f UTF-16LE" in error.remedy
+    assert option(error.remedy) == {"encoding": "utf-16-le"}
+    assert loaded(root, benchmark={"options": option(error.remedy)}) == benchmark
 
 
 @pytest.mark.parametrize(
@@ -230,7 +313,7 @@ def test_what_a_csv_writer_writes_is_read_back_or_refused(tmp_path_factory, tabl
     nul = any("\0" in cell for row in table for cell in row)
     lines, refusal = None, None
     try:
-        lines = read_lines(path, Columns(), HEADER)
+        lines = read_lines(path, HEADER, Reading(","))
     except DataError as error:
         refusal = error
     if refusal is None:

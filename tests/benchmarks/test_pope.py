@@ -133,4 +133,6 @@ def test_an_empty_image_is_missing(root):
 
 def test_a_file_of_another_encoding_is_refused(root):
     (root / FILE).write_bytes('{"text": "ä"}'.encode("latin-1"))
-    assert "not UTF-8" in refused(root).what
+    error = refused(root)
+    assert "cannot be read" in error.what
+    assert "not UTF-8" in str(error.found)

@@ -94,7 +94,7 @@ def test_lists_to_croissant_and_back(local, hub):
 
 
 SEGMENT = st.text(
-    st.characters(exclude_characters="/\n", exclude_categories=["Cs"]), min_size=1, max_size=12
+    st.characters(exclude_characters="/\n\0", exclude_categories=["Cs"]), min_size=1, max_size=12
 )
 NAMES = (
     st.lists(SEGMENT, min_size=1, max_size=3)

@@ -205,3 +205,29 @@ def test_against_published_numbers_only_directions_are_claimed():
                    if word.replace(".", "").isdigit() and "." in word]  # fmt: skip
         assert numbers == [first, second], claim.id
         assert claim.sign == (1 if first > second else -1)
+
+
+def test_inherited_claims_say_whose_they_are_and_the_remedy_leads_on(tmp_path):
+    (tmp_path / "smoke.toml").write_bytes(SMOKE.read_bytes())
+    mine = tmp_path / "mine.toml"
+    methods = '[[methods]]\nname = "mine"\nlabel = "Mine"\nmethod = "npo"\ntargets = ["person"]\n'
+    top = 'extends = "smoke.toml"\nname = "mine"\ntargets = ["person"]\n'
+    mine.write_text(top + methods, encoding="utf-8")
+    for calibrated in (True, False):
+        with pytest.raises(ManifestError, match=r"are inherited from smoke\.toml") as caught:
+            make_plan(load_manifest(mine, calibrated=calibrated))
+    line = caught.value.remedy.split("`")[1]
+    assert line == "claims = []"
+    mine.write_text(f"{top}{line}\n{methods}", encoding="utf-8")
+    systems = {system.name for system in make_plan(load_manifest(mine)).systems}
+    assert systems == {"vanilla", "retain_only-person", "person-mine-s1"}
+
+
+def test_claims_of_ones_own_are_said_to_be_nobody_elses(tmp_path):
+    (tmp_path / "smoke.toml").write_bytes(SMOKE.read_bytes())
+    mine = tmp_path / "mine.toml"
+    claim = "\n".join(f"{key} = {value!r}" for key, value in {**BOUND, "system": "nobody"}.items())
+    mine.write_text(f'extends = "smoke.toml"\nname = "mine"\n[[claims]]\n{claim}\n', "utf-8")
+    with pytest.raises(ManifestError, match="no system 'nobody'") as caught:
+        require_names(load_manifest(mine, calibrated=False))
+    assert "inherited" not in str(caught.value)

@@ -193,5 +193,5 @@ def test_rows_survive_being_stored(tmp_path, rows):
 
 
 def test_a_result_without_answers_names_the_stage_to_run(tmp_path):
-    with pytest.raises(MissingStageError, match="run `evaluate`"):
+    with pytest.raises(MissingStageError, match=r"run `\./run\.sh evaluate MANIFEST`"):
         read_inputs(tmp_path)

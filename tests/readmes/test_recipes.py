@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
 
 from kit.experiment.manifest_file import load_manifest
 from kit.signing.keys import public_line
@@ -96,29 +95,6 @@ def test_the_method_of_the_readme_is_tried_and_its_error_is_the_one_that_is_show
     said = copy.kit(*defaults.partition("#")[0].split()[1:], code=16)
     assert block(page, "", "error: method 'simnpo'").strip() in said
     path.write_text(recipe, encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_own_data_is_described_after_the_steps_of_the_readme(copy):
-    page = "kit/benchmarks/README.md"
-    data = copy.root / "my-data"
-    data.mkdir()
-    table = block(page, "csv", "file,name")
-    (data / "PEBench.csv").write_text(table, encoding="utf-8")
-    for line in table.splitlines()[1:]:
-        image = data / line.split(",")[0]
-        image.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (64, 64), "navy").save(image)
-    copy.kit("fetch")
-    copy.run("bash", "-euc", block(page, "bash", "cp -r"))
-    copy.run("bash", "-euc", block(page, "bash", "sha256sum"))
-    copy.write(block(page, "toml", "my-data"))
-    describe = block(page, "bash", "data describe").split()[1:]
-    described = copy.kit(*describe)
-    assert "kite" in described
-    (data / "PEBench.csv").write_text(f"{table}\n", encoding="utf-8")
-    refused = copy.kit(*describe, code=4)
-    assert "PEBench.csv" in refused, "bytes that are not listed are refused"
 
 
 def test_a_manifest_that_extends_another_inherits_as_the_readme_says(tmp_path):

@@ -489,7 +489,7 @@ def test_durations_and_markdown_cells_are_readable():
 
 def test_a_result_without_rows_names_the_stage_to_run(copy):
     (copy / "rows.parquet").unlink()
-    with pytest.raises(MissingStageError, match="run `evaluate`"):
+    with pytest.raises(MissingStageError, match=r"run `\./run\.sh evaluate MANIFEST`"):
         write_report(copy)
 
 

@@ -131,7 +131,8 @@ def test_a_dataset_of_the_user_is_verified_and_never_changed(external, tmp_path)
     os.unlink(tmp_path / "source" / "world.csv")
     with pytest.raises(DataError, match=r"world\.csv is missing") as caught:
         fetch(external)
-    assert f"put the files into {tmp_path / 'source'}" in str(caught.value)
+    assert f"put back the files of {tmp_path / 'source'}" in str(caught.value)
+    assert "`./run.sh lock MANIFEST`" in str(caught.value)
 
 
 def test_a_stage_that_is_called_before_fetch_says_so(embedded):

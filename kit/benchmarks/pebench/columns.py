@@ -1,90 +1,85 @@
-"""The error for a table with other column names: it suggests the mapping for the manifest."""
+"""The error for a table with other columns: it shows the table and the mapping to write."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from kit.benchmarks.pebench.csv import Table, shortened
+from kit.benchmarks.pebench.guesses import guess
+from kit.benchmarks.pebench.rows import toml
 from kit.errors import DataError
 from kit.experiment.manifest import Columns
 
 MAX_SAMPLE_ROWS = 3
-MAX_CELL_LENGTH = 40  # characters of a cell that an error shows
-SYNONYMS = {
-    "file": ("image", "path"),
-    "person": ("name", "label"),
-    "event": ("scene", "activity"),
-    "description": ("caption", "text", "answer"),
-    "keywords": ("keyword", "tags"),
+MAX_SAMPLE_LENGTH = 200  # characters of a row that an error shows
+ADVICE = "map the columns in the manifest (guessed from the table; check them):\n"
+UNKNOWN = {
+    "file": '"images/{person}/{event}.png", or one of the columns',
+    "person": "one of the columns",
+    "event": 'one of the columns; "event_*" or "events[].name" for one row per person',
+    "description": 'one of the columns; "description_*" or "events[].text" for one row per person',
+    "keywords": "one of the columns, or write keywords.csv",
 }
 
 
 def missing_column(
-    table: str,
-    header: list[str],
-    rows: Sequence[tuple[int, list[str]]],
-    columns: Columns | None,
-    needed: Sequence[str],
+    table: Table, columns: Columns, fields: Mapping[str, str], absent: str
 ) -> DataError:
     """Return the error for a missing column, with the mapping to write into the manifest.
 
     Args:
-        table: the file name of the table.
-        header: its column names.
-        rows: the line number and the cells of each row; the first few are shown, shortened.
-        columns: the manifest's mapping of this table's columns; None if it cannot map them.
-        needed: the required columns.
+        table: its first rows are shown, shortened.
+        columns: the manifest's mapping.
+        fields: {field: place} of what is needed.
+        absent: the field whose place the table does not have.
     """
-    absent = next(name for name in needed if name not in header)
-    sample = "".join(
-        f"\n    line {number}: {shortened(row)}" for number, row in rows[:MAX_SAMPLE_ROWS]
-    )
-    remedy = "restore the table: the columns of this one cannot be mapped in the manifest"
-    if columns:
-        advice = "map the columns in the manifest (guessed from their names; check them):\n"
-        remedy = advice + columns_block(columns, header)
     return DataError(
-        f"{table} has no column '{absent}'",
-        expected=", ".join(needed),
-        found=f"{', '.join(header) or 'an empty file'}{sample}",
-        remedy=remedy,
+        f"{table.name} has no column '{fields[absent]}'",
+        expected=", ".join(fields.values()),
+        found=f"{', '.join(table.header) or 'an empty file'}{_sample(table)}",
+        remedy=ADVICE + columns_block(columns, table.header, table.rows, table.path.parent),
     )
 
 
-def columns_block(columns: Columns, header: list[str]) -> str:
-    """Return a `[benchmark.columns]` block for a header; columns with other names are guessed.
+def not_mappable(table: Table, absent: str, needed: Sequence[str]) -> DataError:
+    """Return the error for a missing column of a table whose columns the manifest does not map."""
+    return DataError(
+        f"{table.name} has no column '{absent}'",
+        expected=", ".join(needed),
+        found=f"{', '.join(table.header) or 'an empty file'}{_sample(table)}",
+        remedy=f"rename its columns to {', '.join(needed)}: the manifest maps those of PEBench.csv "
+        "alone",
+    )
+
+
+def columns_block(
+    columns: Columns,
+    header: Sequence[str],
+    rows: Sequence[tuple[int, list[str]]] = (),
+    root: Path | None = None,
+) -> str:
+    """Return a `[benchmark.columns]` block for a table; columns of other names are guessed.
 
     A field without a similarly named column becomes a comment.
+
+    Args:
+        columns: the mapping so far.
+        header: the column names.
+        rows: the rows by line, of which the first shows what cells hold.
+        root: the folder of the table, for the paths of images.
     """
-    mapped = columns.model_dump()
-    free = [name for name in header if name not in mapped.values()]
+    cells = dict(zip(header, rows[0][1], strict=False)) if rows else {}
+    guessed = guess(columns, header, cells, root)
     lines = ["    [benchmark.columns]"]
-    for field, name in mapped.items():
-        found = name if name in header else _guess(field, name, free)
-        if found in free:
-            free.remove(found)
-        quoted = '"' + found.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        lines.append(
-            f"    {field} = {quoted}" if found else f"    # {field} = one of the other columns"
-        )
+    for field, name in guessed.items():
+        known = f"{field} = {toml(name)}" if name else f"# {field} = {UNKNOWN[field]}"
+        lines.append(f"    {known}")
     return "\n".join(lines)
 
 
-def _guess(field: str, name: str, free: list[str]) -> str:
-    """Return the unused column with the nearest words, else the nearest spelling; "" if none."""
-    by_words = {column.casefold().replace("_", " "): column for column in free}
-    wanted = [word.casefold() for word in (field, name, *SYNONYMS[field]) if word]
-    for word in wanted:
-        for words in by_words:
-            if word == words or word in words.split():
-                return by_words[words]
-    for word in wanted:
-        if near := difflib.get_close_matches(word, by_words, n=1, cutoff=0.75):
-            return by_words[near[0]]
-    return ""
-
-
-def shortened(row: Sequence[str]) -> str:
-    """Return a row on one line, with long cells cut."""
-    return ", ".join(
-        cell if len(cell) <= MAX_CELL_LENGTH else cell[: MAX_CELL_LENGTH - 3] + "..."
-        for cell in row
+def _sample(table: Table) -> str:
+    lines = [f"line {number}: {shortened(row)}" for number, row in table.rows[:MAX_SAMPLE_ROWS]]
+    return "".join(
+        "\n    "
+        + (line if len(line) <= MAX_SAMPLE_LENGTH else line[: MAX_SAMPLE_LENGTH - 3] + "...")
+        for line in lines
     )

@@ -9,28 +9,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from kit.benchmarks.pebench.table import MAX_EXAMPLES, Picture, few, plain, published
+from kit.benchmarks.pebench.csv import DELIMITER, ENCODING, reading_of
+from kit.benchmarks.pebench.events import plain, published
+from kit.benchmarks.pebench.table import MAX_EXAMPLES, Picture, few
 from kit.errors import DataError, ManifestError, unknown
 
 COUNTED = ("people", "events")
 HELD_OUT = "held_out_percent"
+KNOWN = (*COUNTED, HELD_OUT, DELIMITER, ENCODING)
 REMEDY = "correct the names in the table, or the number in the manifest"
 
 
 def check_options(options: Mapping[str, object]) -> None:
-    """Check that the options exist and are positive numbers.
+    """Check that the options exist and have values that can be used.
 
     Raises:
-        ManifestError: an option does not exist, or is not a positive number.
+        ManifestError: an option does not exist, or a value cannot be used.
     """
     for name, value in options.items():
-        if name not in (*COUNTED, HELD_OUT):
-            known = (*COUNTED, HELD_OUT)
+        if name not in KNOWN:
             raise unknown(
-                f"PEBench has no benchmark option '{name}'", name, known, remedy="remove it"
+                f"PEBench has no benchmark option '{name}'", name, KNOWN, remedy="remove it"
             )
-        if name == HELD_OUT:
-            continue  # `held_out_of` checks it
+        if name not in COUNTED:
+            continue  # `held_out_of` and `reading_of` check the others
         if type(value) is not int or value < 1:
             raise ManifestError(
                 f"benchmark.options.{name} is not valid",
@@ -38,6 +40,7 @@ def check_options(options: Mapping[str, object]) -> None:
                 found=repr(value),
                 remedy=f"write how many {name} the dataset has, or remove the option",
             )
+    reading_of(options)
 
 
 def expected_events(options: Mapping[str, object], events: Sequence[str]) -> frozenset[str] | None:

@@ -1,50 +1,108 @@
-"""A published CSV as rows with line numbers; errors say what is wrong and how to fix it.
+"""A table of text as rows with line numbers; errors say what is wrong and how to mend it.
 
-PEBench does not document its CSV format. Anything ambiguous is refused, with its place and a
-remedy: a guess would end up in a result.
+PEBench does not document its CSV format, and people export their own data in many. Delimiter and
+encoding are recognised where that is certain. Otherwise the error says which option names them.
 """
 
-import codecs
-import csv
-import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.benchmarks.identity import identity, spelt
-from kit.benchmarks.pebench.columns import missing_column, shortened
-from kit.errors import DataError
-from kit.experiment.manifest import Columns
+from kit.benchmarks.pebench.encoding import read_text, require_encoding
+from kit.benchmarks.pebench.rows import delimiter_of, parse
+from kit.errors import DataError, ManifestError
 
-OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs"}
+DELIMITER, ENCODING = "delimiter", "encoding"  # options of the manifest
+MAX_CELL_LENGTH = 40  # characters of a cell that an error shows
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How tables are written, as far as the manifest says so; "" is recognised."""
+
+    delimiter: str = ""
+    encoding: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is written: its path, its column names, and each row by its first line."""
+
+    path: Path
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+
+    @property
+    def name(self) -> str:
+        """Return the file name."""
+        return self.path.name
+
+    def cells(self, number: int, row: Sequence[str]) -> dict[str, str]:
+        """Return a row by column name; a short row lacks the last ones.
+
+        Raises:
+            DataError: the row is longer than the header.
+        """
+        if len(row) > len(self.header):
+            raise DataError(
+                f"{self.name}, line {number}: more cells than columns",
+                expected=f"{len(self.header)} cells",
+                found=f"{len(row)}: {shortened(row)}",
+                remedy="put every text that contains the delimiter in double quotes",
+            )
+        return dict(zip(self.header, row, strict=False))
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row: the line of the file on which it begins, and its cells by column name."""
+    """What a table says of one image: the line on which its row begins, and its cells by field."""
 
     number: int
     cells: dict[str, str]
 
 
-def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> list[Line]:
-    """Read a CSV in UTF-8, or in UTF-16 with a byte-order mark.
-
-    Args:
-        columns: the manifest's mapping of this file's columns; None if it cannot map them.
-        needed: columns that must exist and have a value in every row.
+def reading_of(options: Mapping[str, object]) -> Reading:
+    """Return what the options `delimiter` and `encoding` say.
 
     Raises:
-        DataError: the file is missing, has another encoding or delimiter, a NUL, a broken quote,
-            a row that is too long, a blank cell, a duplicate column or no rows, or lacks a
-            required column.
+        ManifestError: the one is no single character that can separate cells, or the other is
+            unknown.
     """
-    text = _decode(path)
-    _require_text(path, text)
-    _require_commas(path, text, needed)
-    header, rows = _parse(path, text)
-    if any(name not in header for name in needed):
-        raise missing_column(path.name, header, rows, columns, needed)
+    delimiter, encoding = options.get(DELIMITER, ""), options.get(ENCODING)
+    unfit = r'[\w"\s]'  # letters, digits, quotes and blanks are in texts
+    valid = isinstance(delimiter, str) and len(delimiter) == 1 and not re.match(unfit, delimiter)
+    if DELIMITER in options and delimiter != "\t" and not valid:
+        raise ManifestError(
+            "benchmark.options.delimiter is not valid",
+            expected=r'one character between two cells, such as ";" or "\t"',
+            found=repr(delimiter),
+            remedy="correct it, or remove the option: commas, semicolons, tabs and bars are "
+            "recognised",
+        )
+    return Reading(str(delimiter), "" if encoding is None else require_encoding(encoding))
+
+
+def read_table(path: Path, reading: Reading, fits: Callable[[Sequence[str]], bool]) -> Table:
+    """Read a table of text.
+
+    Args:
+        path: the table.
+        reading: what the manifest says about delimiter and encoding.
+        fits: says whether a header has the columns that are needed.
+
+    Raises:
+        DataError: the file is missing, is in another encoding, has a NUL, a broken quote, a column
+            twice or no rows, or its delimiter is not certain.
+    """
+    text, above = read_text(path, reading.encoding), 0
+    delimiter = reading.delimiter
+    if said := re.match(r'"?sep=([^\r\n"])"?\r?\n', text):  # a line that Excel writes and reads
+        text, above = text[said.end() :], 1
+        delimiter = delimiter or said[1]
+    delimiter = delimiter or delimiter_of(path, text, fits)
+    header, rows = parse(path, text, delimiter, above)
     if doubled := sorted({name for name in header if header.count(name) > 1}):
         raise DataError(
             f"{path.name} has the column '{doubled[0]}' {header.count(doubled[0])} times",
@@ -52,25 +110,75 @@ def read_lines(path: Path, columns: Columns | None, needed: Sequence[str]) -> li
             found=", ".join(header),
             remedy="rename or remove one of them",
         )
-    if not rows:
+    if not rows and header:
         raise DataError(
             f"{path} has no rows",
             expected="a header and at least one row",
             found="nothing after the header",
-            remedy="run `./run.sh fetch`",
+            remedy="write a row for each image; a file that was cut off has to be brought again",
         )
-    return [_line(path.name, header, number, row, needed) for number, row in rows]
+    return Table(path, header, rows)
 
 
-def require_one_spelling(table: str, column: str, lines: Iterable[Line]) -> None:
+def read_lines(path: Path, needed: Sequence[str], reading: Reading) -> list[Line]:
+    """Read a table whose columns have fixed names; every needed cell has a value.
+
+    Raises:
+        DataError: `read_table` refuses it, or a column or a value is missing.
+    """
+    table = read_table(path, reading, lambda header: set(needed) <= set(header))
+    if absent := [name for name in needed if name not in table.header]:
+        raise DataError(
+            f"{table.name} has no column '{absent[0]}'",
+            expected=", ".join(needed),
+            found=", ".join(table.header) or "an empty file",
+            remedy=f"rename its columns to {', '.join(needed)}: [benchmark.columns] maps those of "
+            "PEBench.csv alone",
+        )
+    return [
+        Line(number, with_values(table, number, row, {name: name for name in needed}))
+        for number, row in table.rows
+    ]
+
+
+def with_values(
+    table: Table, number: int, row: Sequence[str], columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Return {field: cell} of a row, all of them with a value; `columns` is {field: column}.
+
+    Raises:
+        DataError: a cell is blank or missing.
+    """
+    cells = table.cells(number, row)
+    found = {field: cells.get(column, "") for field, column in columns.items()}
+    if blank := [field for field, cell in found.items() if not cell.strip()]:
+        raise no_value(table.name, number, columns[blank[0]], shortened(row))
+    return found
+
+
+def no_value(table: str, number: int, column: str, row: str) -> DataError:
+    """Return the error for a blank cell."""
+    return DataError(
+        f"{table}, line {number}: an empty or missing value",
+        expected=f"a value in the column '{column}'",
+        found=row,
+        remedy="fill in the cell, or remove the row and its image",
+    )
+
+
+def require_one_spelling(table: str, field: str, column: str, lines: Iterable[Line]) -> None:
     """Check that one name has one spelling. Readers would see one name, counts two.
+
+    Args:
+        field: one of the fields of `Line.cells`.
+        column: where the table has it, for the error.
 
     Raises:
         DataError: two names differ although they are one by `identity`.
     """
     first: dict[str, tuple[str, int]] = {}
     for line in lines:
-        name = line.cells[column].strip()
+        name = line.cells[field].strip()
         seen, number = first.setdefault(identity(name), (name, line.number))
         if seen != name:
             raise DataError(
@@ -82,97 +190,9 @@ def require_one_spelling(table: str, column: str, lines: Iterable[Line]) -> None
             )
 
 
-def _line(
-    table: str, header: list[str], number: int, row: list[str], needed: Sequence[str]
-) -> Line:
-    if len(row) > len(header):
-        raise DataError(
-            f"{table}, line {number}: more cells than columns",
-            expected=f"{len(header)} cells",
-            found=f"{len(row)}: {shortened(row)}",
-            remedy="put every text that contains a comma in double quotes",
-        )
-    cells = dict(zip(header, row, strict=False))
-    if blank := [name for name in needed if not cells.get(name, "").strip()]:
-        raise DataError(
-            f"{table}, line {number}: an empty or missing value",
-            expected=f"a value in the column '{blank[0]}'",
-            found=shortened(row),
-            remedy="fill in the cell, or remove the row and its image",
-        )
-    return Line(number, cells)
-
-
-def _decode(path: Path) -> str:
-    if not path.is_file():
-        raise DataError(
-            f"{path} is missing",
-            expected="the published table",
-            found="no such file",
-            remedy="run `./run.sh fetch`",
-        )
-    data = path.read_bytes()
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    encoding = "utf-16" if wide else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        # The utf-8-sig codec counts offsets from the end of the mark.
-        mark = len(codecs.BOM_UTF8) if not wide and data.startswith(codecs.BOM_UTF8) else 0
-        offset = error.start + mark
-        raise DataError(
-            f"{path} is not {'UTF-16' if wide else 'UTF-8'}",
-            expected="UTF-8, or UTF-16 with a byte-order mark",
-            found=f"byte {data[offset]:#04x} at offset {offset}",
-            remedy=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{path.name}' > utf8.csv "
-            "(replace WINDOWS-1252 by its actual encoding), and list its new checksum",
-        ) from None
-
-
-def _require_text(path: Path, text: str) -> None:
-    if "\0" in text:
-        place = text.index("\0")
-        raise DataError(
-            f"{path.name}, line {text.count(chr(10), 0, place) + 1}: a NUL character",
-            expected="text",
-            found=f"{text.count(chr(0))} NUL characters, the first after {place} characters",
-            remedy="if the table is damaged, fetch it again; if it is UTF-16 without a byte-order "
-            f"mark, convert it: iconv -f UTF-16LE -t UTF-8 '{path.name}' > utf8.csv",
-        )
-
-
-def _require_commas(path: Path, text: str, needed: Sequence[str]) -> None:
-    """Check the delimiter before parsing, which would report a wrong one as a broken quote.
-
-    Raises:
-        DataError: the header has more semicolons or tabs than commas.
-    """
-    header = text.split("\n", 1)[0].rstrip("\r")
-    for delimiter, plural in OTHER_DELIMITERS.items():
-        if header.count(delimiter) > header.count(","):
-            raise DataError(
-                f"{path.name} is separated by {plural}, not by commas",
-                expected=f"columns {', '.join(needed)}, separated by commas",
-                found=repr(header[:120]),
-                remedy="save it again with commas, and list its new checksum",
-            )
-
-
-def _parse(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header, and each other row with the line on which it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    begins = 1
-    try:
-        for row in reader:
-            if row:  # an empty line is not a row
-                rows.append((begins, row))
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{path.name}, line {begins}: the row that begins here cannot be read",
-            expected="every double quote closed, and doubled inside a quoted text",
-            found=f"{error}, in line {reader.line_num}",
-            remedy="close the quote in that row",
-        ) from None
-    return (rows[0][1], rows[1:]) if rows else ([], [])
+def shortened(row: Sequence[str]) -> str:
+    """Return a row on one line, with long cells cut."""
+    return ", ".join(
+        cell if len(cell) <= MAX_CELL_LENGTH else cell[: MAX_CELL_LENGTH - 3] + "..."
+        for cell in (" ".join(cell.split()) for cell in row)
+    )

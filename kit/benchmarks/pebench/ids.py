@@ -19,10 +19,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TypedDict, cast
 
-from kit.artifacts import PROJECT, write_bytes
+from kit.artifacts import PROJECT, restored, write_bytes
 from kit.benchmarks.cells import read_json
 from kit.benchmarks.identity import identity
-from kit.benchmarks.pebench.table import Picture, plain, published
+from kit.benchmarks.pebench.events import plain, published
+from kit.benchmarks.pebench.table import Picture
 from kit.errors import DataError, KitError, ManifestError
 from kit.streams import shuffled
 from kit.texts import decode_text
@@ -38,7 +39,7 @@ ABOUT = (
     "The kit's own split of PEBench (arXiv 2503.12545), which publishes none. People are positions "
     "in the sorted names of their folders, from 0. Made by kit/benchmarks/pebench/ids.py."
 )
-REMEDY = "restore the list from the repository, or remove split.ids to draw the split by seed"
+OTHERWISE = "or remove split.ids to draw the split by seed"
 
 
 @dataclass(frozen=True)
@@ -206,4 +207,9 @@ def _read(path: Path) -> Ids:
 
 
 def _unfit(path: Path, what: str, expected: str, found: object) -> KitError:
-    return ManifestError(f"split.ids {path}: {what}", expected=expected, found=found, remedy=REMEDY)
+    return ManifestError(
+        f"split.ids {path}: {what}",
+        expected=expected,
+        found=found,
+        remedy=f"{restored(path)}, {OTHERWISE}",
+    )

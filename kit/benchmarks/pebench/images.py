@@ -5,15 +5,18 @@ Each folder is listed once: 8,000 images in 200 folders take 200 listings instea
 
 import errno
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from kit.benchmarks.pebench.csv import Line
+from kit.benchmarks.pebench.events import plain
 from kit.errors import DataError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_EXAMPLES = 3  # folders that an error names
+EMPTY = "copy the image again; its disk may have been full"
 ABSENT_CODES = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
@@ -26,15 +29,16 @@ class Images:
 
 
 def find_images(
-    root: Path, table: str, column: str, lines: Iterable[Line], *, by_person: bool = False
+    root: Path, table: str, lines: Iterable[Line], *, by_person: bool = False
 ) -> Images:
     """Check every image that a table names, and return them.
 
     Args:
         root: the folder that the names are relative to.
         table: the file name of the table, for errors.
-        column: the column that holds the names.
-        lines: the rows of the table.
+        lines: the rows of the table; the cell `file` names an image. A name without an ending is
+            that of the only image whose name begins so, in any letter case and with `-` and `_`
+            for blanks.
         by_person: every folder of images stands for a person, and must have rows.
 
     Raises:
@@ -43,11 +47,11 @@ def find_images(
     """
     first: dict[str, tuple[str, int]] = {}
     for line in lines:
-        name = line.cells[column]
+        name = line.cells["file"]
         _check_name(name, f"{table}, line {line.number}")
         key = str(PurePosixPath(name)).casefold()
-        seen, number = first.setdefault(key, (name, line.number))
-        if number != line.number:
+        if key in first:
+            seen, number = first[key]
             raise DataError(
                 f"{table}: image '{name}' occurs twice"
                 + ("" if seen == name else f", the first time as '{seen}'"),
@@ -55,16 +59,33 @@ def find_images(
                 found=f"lines {number} and {line.number}",
                 remedy="remove the duplicate row, or rename one of the files",
             )
+        first[key] = (name, line.number)
     names = [name for name, _ in first.values()]
     parents = {str(PurePosixPath(name).parent) for name in names}
     folders = {folder: _sizes(root / folder) for folder in sorted(parents)}
-    _require(root, table, names, folders)
+    files = {name: _file(name, folders[str(PurePosixPath(name).parent)]) for name in names}
+    _require(root, table, files, folders)
     if by_person:
         _require_rows(root, table, folders)
-    named = {str(PurePosixPath(name)) for name in names}
+    named = {str(PurePosixPath(name)) for name in files.values()}
     there = (str(PurePosixPath(folder) / f) for folder, files in folders.items() for f in files)
     extra = [n for n in there if n not in named and PurePosixPath(n).suffix.lower() in ENDINGS]
-    return Images({name: root / name for name in names}, tuple(sorted(extra)))
+    return Images({name: root / file for name, file in files.items()}, tuple(sorted(extra)))
+
+
+def _file(name: str, there: Collection[str]) -> str:
+    """Return the path of an image: the name itself, or that of the only file which it can mean."""
+    path = PurePosixPath(name)
+    if path.name in there or path.suffix.lower() in ENDINGS:
+        return name
+    wanted = plain(path.name)
+    meant = [
+        each
+        for each in there
+        if PurePosixPath(each).suffix.lower() in ENDINGS
+        and plain(PurePosixPath(each).stem) == wanted
+    ]
+    return str(path.with_name(meant[0])) if len(meant) == 1 else name
 
 
 def _check_name(name: str, where: str) -> None:
@@ -97,22 +118,47 @@ def _sizes(folder: Path) -> dict[str, int]:
         return {}
 
 
-def _require(root: Path, table: str, names: list[str], folders: dict[str, dict[str, int]]) -> None:
+def _require(
+    root: Path, table: str, files: Mapping[str, str], folders: Mapping[str, dict[str, int]]
+) -> None:
     def size(name: str) -> int | None:
         path = PurePosixPath(name)
         return folders[str(path.parent)].get(path.name)
 
-    missing = [name for name in names if size(name) is None]
-    empty = [name for name in names if size(name) == 0]
+    missing = [name for name, file in files.items() if size(file) is None]
+    empty = [name for name, file in files.items() if size(file) == 0]
     for wrong, fault in ((missing, "is missing"), (empty, "is empty")):
         if wrong:
             raise DataError(
                 f"image {root / wrong[0]} {fault}",
-                expected=f"a non-empty file, which the source's list names, for each of the "
-                f"{len(names)} rows of {table}",
+                expected="a non-empty file, which the source's list names, for each of the "
+                f"{len(files)} images of {table}",
                 found=f"{len(missing)} missing, {len(empty)} of zero bytes",
-                remedy="run `./run.sh fetch`",
+                remedy=_advice(root, wrong[0]) if missing else EMPTY,
             )
+
+
+def _advice(root: Path, name: str) -> str:
+    """Return what to do about a missing image: where one of its name is, or how to bring it."""
+    if there := _elsewhere(root, name):
+        return (
+            f"there is a file {there}: say in [benchmark.columns] which folders come before it, as "
+            'in file = "images/{person}/{COLUMN}", where COLUMN is what `file` is now'
+        )
+    return (
+        "put the image into the folder of the source, or correct its name in the table; then run "
+        "`./run.sh lock MANIFEST` (for a source of the hub: `./run.sh fetch MANIFEST`)"
+    )
+
+
+def _elsewhere(root: Path, name: str) -> str:
+    """Return the first path of an image in a folder below; "" if there is none."""
+    given = escape(name) if PurePosixPath(name).suffix else f"{escape(name)}.*"
+    try:
+        found = [p for depth in (1, 2, 3) for p in sorted(root.glob("*/" * depth + given))]
+        return next((p.relative_to(root).as_posix() for p in found if p.is_file()), "")
+    except OSError:  # a name that is too long for the disk
+        return ""
 
 
 def _require_rows(root: Path, table: str, folders: Collection[str]) -> None:

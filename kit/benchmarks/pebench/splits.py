@@ -80,8 +80,9 @@ def split_of(target: str, sets: Sets, manifest: Manifest) -> Split:
         columns[concept, Column.RETAIN] = _about(asked, concept)
         if target != BOTH:
             columns[concept, Column.SCOPE] = _about(train, OTHER[concept])
-        columns[concept, Column.REAL] = _about(sets.real, concept)
-        columns[concept, Column.WORLD] = list(sets.world)
+        # Own data may have neither set, and then has no such column.
+        others = {Column.REAL: _about(sets.real, concept), Column.WORLD: list(sets.world)}
+        columns |= {(concept, column): found for column, found in others.items() if found}
     evaluation: dict[tuple[str, Column], tuple[str, ...]] = {
         key: _column(key, chosen, manifest) for key, chosen in columns.items()
     }

@@ -1,24 +1,26 @@
-"""PEBench's CSV and image folders as pictures, and each picture as two records.
+"""PEBench's table and image folders as pictures, and each picture as two records.
 
-Keywords come from the CSV if it has them, otherwise from the paper, which prints them for its 40
-events. An image that no row names is left out (the hub has 8.2k images, the paper counts 8,000),
-and a note says so.
+An image that no row names is left out (the hub has 8.2k images, the paper counts 8,000), and so is
+a portrait: the one image of a person that may have neither event nor description. Notes say so.
 """
 
-import difflib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TypedDict
 
-from kit.benchmarks.identity import identity
-from kit.benchmarks.pebench.csv import Line, read_lines, require_one_spelling
-from kit.benchmarks.pebench.images import find_images
+from kit.benchmarks.pebench.columns import missing_column, not_mappable
+from kit.benchmarks.pebench.csv import (
+    Line,
+    Reading,
+    read_lines,
+    read_table,
+    require_one_spelling,
+)
+from kit.benchmarks.pebench.events import keywords_of, plain
+from kit.benchmarks.pebench.images import Images, find_images
+from kit.benchmarks.pebench.shapes import Found, absent_field, image_lines, mapping_of
 from kit.benchmarks.records import Concept, Record
-from kit.errors import DataError
 from kit.experiment.manifest import Columns
 from kit.streams import stream
 
@@ -37,28 +39,13 @@ EVENT_REWORDINGS = (
     "Tell me about this scene.",
 )
 PRESENCE_QUESTION = "Is there a {object} in the image?"  # POPE's form
-EVENTS = Path(__file__).with_name("events.json")
 MAX_EXAMPLES = 3  # names that a message shows
-
-
-class NearDuplicates(TypedDict):
-    """Events that show nearly the same; `by` says whether keywords or names tell so."""
-
-    events: list[str]
-    by: str
-
-
-class PublishedEvents(TypedDict):
-    """events.json: the keywords of each event, and the groups of near-duplicates."""
-
-    about: str
-    keywords: dict[str, list[str]]
-    near_duplicates: list[NearDuplicates]
+RECOGNISED = Reading()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One row of the table; `name` is the path of its image as the table gives it."""
+    """One row of the table; `name` is the path of its image, relative to the table."""
 
     name: str
     path: Path
@@ -79,6 +66,7 @@ def read_pictures(
     *,
     by_person: bool = False,
     expected: Callable[[Sequence[str]], frozenset[str] | None] = lambda events: None,
+    reading: Reading = RECOGNISED,
 ) -> tuple[list[Picture], tuple[str, ...]]:
     """Read a table and check its images; return the pictures, and notes on what is left out.
 
@@ -88,45 +76,75 @@ def read_pictures(
         by_person: every folder of images stands for a person, and must have rows.
         expected: returns which of the table's events to keep, in the form of `plain`; None keeps
             all.
+        reading: the delimiter and encoding that the manifest names.
 
     Raises:
-        DataError: `read_lines` or `find_images` refuses the table; a person or an event is spelt
-            in two ways; or an event has no keywords in the table or in the paper.
+        DataError: `read_table`, `image_lines` or `find_images` refuses the table; it lacks a
+            column; a person or an event is spelt in two ways; or an event has no keywords.
     """
+    fields, rows, found = _read(path, mapped, reading, by_person=by_person)
+    kept = expected([line.cells["event"] for line in rows.lines])
+    left = [line for line in rows.lines if kept and plain(line.cells["event"]) not in kept]
+    lines = [line for line in rows.lines if not kept or plain(line.cells["event"]) in kept]
+    for field in ("person", "event"):
+        require_one_spelling(path.name, field, fields[field], lines)
+    keywords = keywords_of(path, lines, fields.get("keywords"), reading)
+    pictures = [
+        _picture(line, words, found.paths) for line, words in zip(lines, keywords, strict=True)
+    ]
+    extra = [name for name in found.extra if name not in rows.portraits]
+    left_out = Counter(line.cells["event"] for line in left)
+    return pictures, _notes(extra, rows.portraits, left_out)
+
+
+def images_of(path: Path, mapped: Columns | None, reading: Reading) -> list[Path]:
+    """Return the images that a table names, those of events that are left out included.
+
+    Raises:
+        DataError: as `read_pictures`.
+    """
+    return list(_read(path, mapped, reading, by_person=False)[2].paths.values())
+
+
+def _read(
+    path: Path, mapped: Columns | None, reading: Reading, *, by_person: bool
+) -> tuple[dict[str, str], Found, Images]:
+    """Return {field: place}, the lines of a table, and its images."""
     columns = mapped or Columns()
-    fields = [columns.file, columns.person, columns.event, columns.description]
-    # A column that the manifest maps must exist. One with the default name may be missing.
-    default = columns.keywords in ("", Columns().keywords)
-    lines = read_lines(path, mapped, fields if default else [*fields, columns.keywords])
-    own = columns.keywords in lines[0].cells
-    found = find_images(path.parent, path.name, columns.file, lines, by_person=by_person)
-    kept = expected([line.cells[columns.event] for line in lines])
-    left = [line for line in lines if kept and plain(line.cells[columns.event]) not in kept]
-    lines = [line for line in lines if not kept or plain(line.cells[columns.event]) in kept]
-    require_one_spelling(path.name, columns.person, lines)
-    require_one_spelling(path.name, columns.event, lines)
-    pictures = [_picture(path, line, columns, own, found.paths) for line in lines]
-    return pictures, _notes(found.extra, Counter(line.cells[columns.event] for line in left))
+
+    def fits(header: Sequence[str]) -> bool:
+        return absent_field(mapping_of(columns, header), header) is None
+
+    table = read_table(path, reading, fits)
+    fields = mapping_of(columns, table.header)
+    if absent := absent_field(fields, table.header):
+        if mapped is None:
+            raise not_mappable(table, fields[absent], list(fields.values()))
+        raise missing_column(table, columns, fields, absent)
+    rows = image_lines(table, fields)
+    return fields, rows, find_images(path.parent, path.name, rows.lines, by_person=by_person)
 
 
-def _picture(
-    path: Path, line: Line, columns: Columns, own: bool, images: Mapping[str, Path]
-) -> Picture:
-    cells = {name: cell.strip() for name, cell in line.cells.items()}
-    name, event = line.cells[columns.file], cells[columns.event]
-    words = _split(cells[columns.keywords]) if own else published_keywords(event)
-    if not words:
-        raise _no_keywords(path, line, columns, own)
-    texts = (cells[columns.person], event, cells[columns.description])
-    return Picture(name, images[name], *texts, words)
+def _picture(line: Line, keywords: tuple[str, ...], images: Mapping[str, Path]) -> Picture:
+    path = images[line.cells["file"]]
+    file = str(PurePosixPath(line.cells["file"]).with_name(path.name))
+    person, event, description = (
+        line.cells[name].strip() for name in ("person", "event", "description")
+    )
+    return Picture(file, path, person, event, description, keywords)
 
 
-def _notes(extra: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
+def _notes(extra: Sequence[str], portraits: Sequence[str], left: Counter[str]) -> tuple[str, ...]:
     """Return notes on unused images and on rows of other events, if there are any."""
     notes = []
     if extra:
         notes.append(
             f"{len(extra)} images that no row of the table names are left out: {few(extra)}"
+        )
+    if portraits:
+        notes.append(
+            f"{len(portraits)} images with neither event nor description, at most one of each "
+            f"person, are left out: {few(portraits)}"
         )
     if left:
         shown = few([f"{event} ({count})" for event, count in sorted(left.items())])
@@ -167,14 +185,14 @@ def reworded_id(name: str) -> str:
     return f"{name}/reworded"
 
 
-def presence_records(path: Path, prefix: str) -> list[Record]:
+def presence_records(path: Path, prefix: str, reading: Reading = RECOGNISED) -> list[Record]:
     """Return the yes/no questions of a table with the columns file, object and answer.
 
     Raises:
         DataError: `read_lines` or `find_images` refuses the table.
     """
-    lines = read_lines(path, None, ["file", "object", "answer"])
-    images = find_images(path.parent, path.name, "file", lines).paths
+    lines = read_lines(path, ["file", "object", "answer"], reading)
+    images = find_images(path.parent, path.name, lines).paths
     return [
         Record(
             f"{prefix}/{line.cells['file']}#presence",
@@ -187,44 +205,6 @@ def presence_records(path: Path, prefix: str) -> list[Record]:
     ]
 
 
-@cache
-def published() -> PublishedEvents:
-    """Return keywords and near-duplicates of the 40 events; events.json names their source."""
-    document: PublishedEvents = json.loads(EVENTS.read_text(encoding="utf-8"))
-    return document
-
-
-@cache
-def published_keywords(event: str) -> tuple[str, ...]:
-    """Return the distinct keywords that the paper prints for an event; () for other events."""
-    known = {plain(name): words for name, words in published()["keywords"].items()}
-    return tuple(dict.fromkeys(known.get(plain(event), ())))
-
-
-def plain(event: str) -> str:
-    """Return an event's name in the form for comparison, which is that of people's names."""
-    return identity(event)
-
-
 def few(names: Sequence[str]) -> str:
     """Return the first few names, for a message."""
     return ", ".join(names[:MAX_EXAMPLES]) + (", ..." if len(names) > MAX_EXAMPLES else "")
-
-
-def _split(cell: str) -> tuple[str, ...]:
-    """Return the keywords of a cell, separated by semicolons, or by commas if it has none."""
-    separator = ";" if ";" in cell else ","
-    return tuple(word.strip() for word in cell.split(separator) if word.strip())
-
-
-def _no_keywords(path: Path, line: Line, columns: Columns, own: bool) -> DataError:
-    event = line.cells[columns.event]
-    known = published()["keywords"]
-    near = difflib.get_close_matches(plain(event), known, n=1)
-    return DataError(
-        f"{path.name}, line {line.number}: no keywords for the event '{event}'",
-        expected="keywords separated by ';' or ','" if own else "an event of the paper's tables",
-        found=line.cells.get(columns.keywords, "no column with keywords"),
-        remedy=("fill in the cell" if own else "map a column with keywords in [benchmark.columns]")
-        + (f"; if you meant the paper's event '{near[0]}', correct the name" if near else ""),
-    )
