@@ -267,12 +267,3 @@ def test_a_label_may_stand_in_the_tables_of_two_targets(document):
         for target in ("person", "event")
     ]
     assert len(plan_of(document).unlearn) == 2
-
-
-def test_a_claim_about_a_method_that_is_not_there_says_how_to_go_on(document):
-    """A manifest that extends another and has other methods meets this first."""
-    assert document["claims"]
-    document["methods"] = [entry(document, "po") | {"name": "mine"}]
-    with pytest.raises(ManifestError, match="no system") as caught:
-        plan_of(document)
-    assert "claims = []" in caught.value.remedy

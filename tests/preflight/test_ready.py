@@ -132,7 +132,7 @@ DAMAGES = [
     (unreadable_generation, ModelError, "generation_config.json cannot be used"),
     (another_size, DataError, "vision tower cannot take the image"),
     (one_pixel, DataError, "too small to show anything"),
-    (two_hundred_megapixels, DataError, "has too many pixels"),
+    (two_hundred_megapixels, DataError, "200,000,000 pixels"),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from transformers.utils import logging as transformers_logging
 
 from kit.artifacts import PROJECT
 from kit.cli.entry import main
@@ -132,6 +133,8 @@ def test_a_title_is_one_line_on_a_terminal(tmp_path, capsys, verb):
     title = re.search(r"^title = .*$", text, re.MULTILINE)[0]
     forged = 'title = "\\u001b[2J\\u202e\\nresult: forged"'
     (tmp_path / "mine.toml").write_text(text.replace(title, forged), encoding="utf-8")
+    # `doctor` loads a model. Another test may have imported transformers, with its bars, before.
+    transformers_logging.disable_progress_bar()
     with suppress(SystemExit):
         main([verb, str(tmp_path / "mine.toml")])
     said = capsys.readouterr()

@@ -186,7 +186,7 @@ def test_a_line_of_signers_that_is_not_understood_is_an_error(tmp_path, line):
 @pytest.mark.parametrize("content", ["", "ssh-ed25519 AAAA", "hello", LINE * 2, "\0"])
 def test_a_file_that_is_no_public_key_is_refused(tmp_path, content):
     (tmp_path / "given").write_text(content, encoding="utf-8")
-    with pytest.raises(SignatureError, match="not an Ed25519 public key"):
+    with pytest.raises(SignatureError, match=r"not an Ed25519 public key|cannot be read"):
         read_public_key(tmp_path / "given")
 
 
