@@ -49,7 +49,7 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
             this data does not have.
     """
     benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
-    require_apart(benchmark)
+    benchmark = require_apart(benchmark)
     for claim in manifest.claims:
         for part in (claim.part, claim.other_part):
             if why := benchmark.absent.get((str(part), claim.column)):

@@ -19,6 +19,16 @@ _INVISIBLE = frozenset(
               *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )  # fmt: skip
 _BETWEEN_WORDS = re.compile(r"(?<!\d) | (?!\d)")
+# Apostrophes that Unicode counts as letters, and accents alone that are typed as one.
+_APOSTROPHES = map(chr, (*range(0x2B9, 0x2C0), 0x2C8, 0x2CA, 0x2CB, 0xA78B, 0xA78C, 0xB4, 0x1FBD,
+                         0x1FBF, 0x1FEF, 0x1FFD))  # fmt: skip
+# Turkish writes i with and without a dot, and other programs change one into the other with the
+# case. The Arabic stroke U+0640 only lengthens a word.
+_FOLDED = str.maketrans(
+    {**dict.fromkeys(_APOSTROPHES, "'"), "\u0130": "i", "\u0131": "i", "\u0640": None}
+)
+# Words beside a name that do not tell two people apart.
+_TITLES = frozenset("dr mr mrs ms miss prof professor sir dame lady jr sr".split())
 
 
 def is_invisible(character: str) -> bool:
@@ -31,11 +41,17 @@ def identity(name: str) -> str:
 
     Case, Unicode form (NFKC), blanks of every kind, punctuation and invisible characters do not
     count: `Al-Salem`, `al salem` and `AlSalem` are one name, as in the laxer reading of
-    `kit.metrics.name_matching`. Accents count: José is not Jose. A blank between two digits counts:
-    `Ann 1 2` is not `Ann 12`. A name without a letter or digit is compared as it is, without
-    blanks. Only an empty name has the key "".
+    `kit.metrics.name_matching`. Every apostrophe is punctuation, digits of all scripts are equal,
+    and so are the Turkish i with and without a dot. Other accents count: José is not Jose. A blank
+    between two digits counts: `Ann 1 2` is not `Ann 12`. A name without a letter or digit is
+    compared as it is, without blanks. Only an empty name has the key "".
     """
-    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if not is_invisible(c))
+    # Before NFKC, which makes a blank of an accent alone, and after it.
+    normal = unicodedata.normalize("NFKC", name.translate(_FOLDED)).translate(_FOLDED)
+    undotted = unicodedata.normalize("NFKC", normal.replace("i\u0307", "i"))
+    visible = "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() else c for c in undotted if not is_invisible(c)
+    )
     apart = " ".join(words(visible))
     return _BETWEEN_WORDS.sub("", apart) or "".join(visible.split())
 
@@ -53,6 +69,24 @@ def in_both(left: Iterable[str], right: Iterable[str]) -> list[str]:
     """Return who is in both groups, each as one printable text: the name, or its two spellings."""
     first, second = spellings(left), spellings(right)
     return [spelt(first[key][0], second[key][0]) for key in sorted(first.keys() & second.keys())]
+
+
+def alike(left: Iterable[str], right: Iterable[str]) -> list[str]:
+    """Return pairs of names in two groups that are two people, but read as one.
+
+    They differ in accents, titles, initials or the order of their words: `Lee, Ann`, `Dr. Ann Lee`
+    and `Ann B. Lee` read as Ann Lee. A person has to decide who they are.
+    """
+    first, second = spellings(left), spellings(right)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for key, each in second.items():
+        found.setdefault(_parts(each[0]), []).append(key)
+    return [
+        spelt(first[key][0], second[other][0])
+        for key in sorted(first)
+        for other in found.get(_parts(first[key][0]), ())
+        if other != key and _parts(first[key][0])
+    ]
 
 
 def not_in(names: Iterable[str], others: Iterable[str]) -> list[str]:
@@ -85,6 +119,13 @@ def spelt(first: str, second: str) -> str:
     if _look(first) != _look(second):
         return f"'{show(first)}' and '{show(second)}'"
     return f"'{show(first)}' ({_points(first)}) and '{show(second)}' ({_points(second)})"
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Return the words of a name without accents, sorted; titles and initials do not count."""
+    plain = unicodedata.normalize("NFKD", name.translate(_FOLDED))
+    apart = words("".join(c for c in plain if not unicodedata.combining(c)))
+    return tuple(sorted(part for part in apart if len(part) > 1 and part not in _TITLES))
 
 
 def _look(name: str) -> str:

@@ -215,6 +215,16 @@ def test_a_kept_row_that_mentions_a_forgotten_person_is_left_out(
     assert not [key for key in found.records if key.startswith(f"clear/{config}/{number}#")]
 
 
+def test_a_kept_row_that_shows_a_forgotten_picture_is_left_out(read, configs):
+    configs["retain90"][0]["image"] = configs["forget10"][0]["image"]
+    made = read(configs)
+    assert [str(each) for each in made.left_out] == [
+        "1 of 8 rows of retain90: it shows a picture of the forget side "
+        "(first: retain90/train-00000-of-00001.parquet, row 0)"
+    ]
+    assert "clear/retain90/0#caption" not in made.records
+
+
 def test_many_kept_rows_that_mention_a_forgotten_person_are_refused(read, configs):
     for number in (10, 11):
         configs["retain90+tofu"][number]["answer"] = "Like Eve Epsilon."

@@ -37,6 +37,13 @@ SAME = {
     "hyphen": ("Al-Salem", "al salem"),
     "joined": ("Al-Salem", "AlSalem"),
     "apostrophes": ("O'Brien", "O\u2019Brien"),
+    "modifier apostrophe": ("O'Brien", "O\u02bcBrien"),
+    "accent typed as an apostrophe": ("O'Brien", "O\u00b4Brien"),
+    "ayn": ("Ali Qur'an", "Ali Qur\u02bfan"),
+    "Turkish in capitals": ("I\u015f\u0131k Ilgaz", "I\u015eIK ILGAZ"),
+    "Turkish dotted capital": ("\u0130pek Kaya", "ipek kaya"),
+    "Arabic digits": ("Ann 12", "Ann \u0661\u0662"),
+    "Arabic stroke": ("\u0645\u062d\u0645\u062f", "\u0645\u062d\u0640\u0645\u062f"),
 }
 
 

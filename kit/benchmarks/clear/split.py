@@ -46,7 +46,8 @@ def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
     """Return the published split that forgets `percent` % of the people.
 
     Several spellings of a person within one side become the first one. Rows of the retain side
-    whose texts mention a forgotten person are odd: they would teach the forgotten name.
+    whose texts mention a forgotten person, or that show a picture of one, are odd: they would teach
+    what is forgotten.
 
     Raises:
         ManifestError: no such split is published.
@@ -63,7 +64,7 @@ def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
     for side in (forget, retain):
         odd.require_everybody(side.config, side.names)
     check_split(forget, retain, read_side(place, FULL, odd))
-    retain = _without(forget.names, retain, odd)
+    retain = _without(forget, retain, odd)
     odd.require_everybody(retain.config, retain.names)
     names = (*forget.names, *retain.names)
     spelling = one_spelling(names)
@@ -122,19 +123,26 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
             )
 
 
-def _without(people: tuple[str, ...], side: Side, odd: OddRows) -> Side:
-    """Return a side without the rows that mention these people.
+def _without(forget: Side, side: Side, odd: OddRows) -> Side:
+    """Return a side without the rows that mention a forgotten person, or show their picture.
 
     Raises:
         DataError: there are too many such rows.
     """
+    pictures = {row.image for row in forget.images}
     kept: list[tuple[Row, ...]] = []
     for rows, table in ((side.images, side.config), (side.texts, f"{side.config}+tofu")):
-        about = [row for row in rows if is_about(row, people)]
-        for row in about:
-            odd.leave_out(table, "it mentions a forgotten person", row.where, person=row.name)
+        left = set()
+        for row in rows:
+            if is_about(row, forget.names):
+                kind = "it mentions a forgotten person"
+            elif row.image is not None and row.image in pictures:
+                kind = "it shows a picture of the forget side"
+            else:
+                continue
+            odd.leave_out(table, kind, row.where, person=row.name)
+            left.add(row.number)
         odd.require_few_more(table)
-        left = {row.number for row in about}
         kept.append(tuple(row for row in rows if row.number not in left))
     return Side(side.config, *kept)
 
