@@ -23,8 +23,8 @@ def require_apart(benchmark: Benchmark) -> Benchmark:
     - No picture of a forgotten record is retained, rehearsed, or shown in a column about what is
       not forgotten. Pictures are compared by their bytes.
 
-    Names that only read alike (`kit.benchmarks.identity.alike`) stay two people, and somebody of the
-    real world may have the name of a forgotten person. Notes name both.
+    Names that only read alike (`kit.benchmarks.identity.alike`) stay two people, and somebody of
+    the real world may have the name of a forgotten person. Notes name both.
 
     Raises:
         DataError: a name or a picture is on both sides; it shows both spellings, or both records.

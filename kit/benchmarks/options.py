@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 
 from kit.benchmarks.identity import is_invisible
 
 NONE_OF_THEM = "none of the above"
-_LETTER = re.compile(r"\(?\s*([A-Za-z])\s*[).:]*")
+_LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]*")
 _LETTER_AND_TEXT = re.compile(r"(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*[).:])[\s.:)-]*(\S.*)", re.S)
 
 
@@ -22,8 +23,15 @@ def folded(text: str) -> str:
 
 def letter_of(key: str) -> str:
     """Return the letter that a key such as `a`, `(A)` or `A.` stands for; other keys trimmed."""
-    found = _LETTER.fullmatch(key.strip())
+    found = _LETTER.fullmatch(unicodedata.normalize("NFKC", key.strip()))
     return found[1].upper() if found else key.strip()
+
+
+def lettered(options: Sequence[str]) -> dict[str, str]:
+    """Return {letter: text} of options that begin with A, B, C in turn: `A. a cat`; or {}."""
+    found = [_LETTER_AND_TEXT.fullmatch(each.strip()) for each in options]
+    made = {(each[1] or each[2]).upper(): each[3].strip() for each in found if each}
+    return made if list(made) == list(ascii_uppercase[: len(options)]) else {}
 
 
 def right_letter(answer: str, options: Mapping[str, str]) -> str | None:
@@ -31,11 +39,10 @@ def right_letter(answer: str, options: Mapping[str, str]) -> str | None:
 
     Args:
         answer: a letter (`B`, `b`, `(B)`, `B.`), a letter with the text of its option
-            (`B. a cat`), or the text of an option alone.
+            (`B. a cat`), or the text of an option alone, with or without a full stop.
         options: {letter: text}, without two equal texts.
     """
-    texts = {folded(text): letter for letter, text in options.items()}
-    by_text = texts.get(folded(answer))
+    by_text = _letter_of_text(answer, options)
     by_letter = letter_of(answer) if letter_of(answer) in options else None
     if by_text and by_letter and by_text != by_letter:
         return None  # {A: "B", B: "A"}: the letter of one option is the text of another
@@ -43,5 +50,16 @@ def right_letter(answer: str, options: Mapping[str, str]) -> str | None:
         return by_letter or by_text
     if both := _LETTER_AND_TEXT.fullmatch(answer.strip()):
         letter = (both[1] or both[2]).upper()
-        return letter if texts.get(folded(both[3])) == letter else None
+        return letter if _letter_of_text(both[3], options) == letter else None
     return None
+
+
+def _letter_of_text(text: str, options: Mapping[str, str]) -> str | None:
+    """Return the letter of the option with this text; a full stop at its end does not count."""
+    texts = {folded(each): letter for letter, each in options.items()}
+    bare = [letter for each, letter in texts.items() if _bare(each) == _bare(folded(text))]
+    return texts.get(folded(text)) or (bare[0] if len(bare) == 1 else None)
+
+
+def _bare(text: str) -> str:
+    return text.rstrip(" .")

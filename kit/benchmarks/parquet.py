@@ -21,6 +21,8 @@ REMEDY = (
 )
 SHARD = re.compile(r"(?P<set>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
 
+COPY = re.compile(r"\d{5}-of-\d{5}")  # such as `train-00000-of-00001 (1).parquet`
+
 
 @dataclass(frozen=True)
 class Place:
@@ -63,7 +65,7 @@ class Place:
 
     def all_tables(self) -> list[Path]:
         """Return all parquet files of the source, sorted."""
-        return sorted(self.path.rglob("*.parquet"))
+        return sorted(path for path in self.path.rglob("*.parquet") if path.is_file())
 
     def image(self, table: Path, column: str, row: int, item: int = 0) -> Path | None:
         """Return the path of an unpacked image, or None if the cell is empty.
@@ -104,13 +106,22 @@ def _require_all_shards(config: str, tables: list[Path]) -> None:
     """Refuse shards, `train-00000-of-00002.parquet`, that are not a whole set.
 
     Raises:
-        DataError: one is missing, or one is of another set, such as an earlier revision's.
+        DataError: one is missing, or one is of another set, such as an earlier revision's, or a
+            copy under another name, such as `train-00000-of-00001 (1).parquet`.
     """
     sets: dict[str, list[tuple[int, int]]] = {}
     for table in tables:
         if match := SHARD.fullmatch(table.name):
             number, count = int(match["number"]), int(match["count"])
-            sets.setdefault(match["set"], []).append((number, count))
+            sets.setdefault(match["set"].casefold(), []).append((number, count))
+    if copies := [t.name for t in tables if not SHARD.fullmatch(t.name) and COPY.search(t.name)]:
+        raise DataError(
+            f"the configuration '{config}' has a copy of a shard under another name",
+            expected="files such as train-00000-of-00001.parquet: rows of a copy are no more rows",
+            found=", ".join(copies),
+            remedy="take it out of the list; in a folder of your own, delete it and run "
+            "`./run.sh lock MANIFEST`",
+        )
     for name, shards in sets.items():
         count = shards[0][1]
         if sorted(shards) != [(number, count) for number in range(count)]:
@@ -156,11 +167,12 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
     if not rows.num_rows:
         raise DataError(f"{table} has no rows", remedy=REMEDY)
     try:
-        return list(rows.to_pylist())
-    except (ValueError, OverflowError) as error:  # bytes that are no UTF-8, or a date out of range
+        return list(rows.to_pylist(maps_as_pydicts="strict"))
+    except (ValueError, OverflowError, KeyError) as error:
+        # Bytes that are no UTF-8, a date out of range, or a map with a key twice.
         raise DataError(
             f"{table.parent.name}/{table.name} has a cell that is not of its column's type",
-            expected="texts in UTF-8, and dates that a calendar has",
+            expected="texts in UTF-8, dates that a calendar has, maps with each key once",
             found=str(error)[:200],
             remedy="write the table again from its source, and list its new checksum",
         ) from None

@@ -90,9 +90,18 @@ def _files(root: Path, source: SourceSection) -> list[str]:
     """
     found = []
     for above, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not is_sidecar(name)]
-        start = Path(above).relative_to(root)
-        found += [(start / name).as_posix() for name in files if not is_sidecar(name)]
+        start = Path(above)
+        # A link to a folder above would be walked without end.
+        around = {start.resolve(), *start.resolve().parents}
+        folders[:] = [
+            name for name in folders
+            if not is_sidecar(name) and (start / name).resolve() not in around
+        ]  # fmt: skip
+        found += [
+            (start / name).relative_to(root).as_posix()
+            for name in files
+            if not is_sidecar(name) and (start / name).is_file()
+        ]
     matching = [name for name in found if any(fnmatch(name, each) for each in source.files)]
     tables = [name for name in matching if name.endswith(".parquet")]
     return tables or matching

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kit.benchmarks.clear import real_faces
 from kit.benchmarks.clear.real import real_world, resolve
-from kit.benchmarks.clear.records import NAME_QUESTION
+from kit.benchmarks.clear.records import NAME_QUESTION, without
 from kit.benchmarks.clear.rows import Row, same_words
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.records import Concept
@@ -136,6 +136,46 @@ def test_a_letter_that_is_no_options_is_refused_rather_than_held_against_all_of_
     for options in (["a cat", "a dog"], {"A": "a cat", "B": "a dog"}):
         with pytest.raises(DataError, match="letter"):
             resolve("C", options, row(options))
+
+
+@pytest.mark.parametrize("answer", ["B", "B.", "(b)", "a dog", "A dog.", "B. a dog"])
+@pytest.mark.parametrize(
+    "options",
+    [["A. a cat", "B. a dog"], ["(a) a cat", "(b) a dog"], {"A": "A. a cat", "B": "B. a dog"},
+     '\ufeff["A) a cat", "B) a dog"]'],
+    ids=str,
+)  # fmt: skip
+def test_letters_within_the_options_are_letters(answer, options):
+    """Without this, the right option would be held against the answer as a wrong one."""
+    right, texts = resolve(answer, options, row(options))
+    assert without(texts, right) in {("a cat",), ("A. a cat",), ("(a) a cat",), ("A) a cat",)}
+
+
+@pytest.mark.parametrize("answer", ["C.", "(c)"])
+def test_a_letter_with_a_mark_is_a_letter(answer):
+    with pytest.raises(DataError, match="lacks the letter of the answer"):
+        resolve(answer, ["a cat", "a dog"], row(["a cat", "a dog"]))
+
+
+def test_initials_are_no_letters_of_options():
+    names = ["A. Lee", "B. Cho", "Dee Fox"]
+    assert resolve("Dee Fox", names, row(names)) == ("Dee Fox", tuple(names))
+    assert resolve("Eve Fox", names, row(names)) == ("Eve Fox", tuple(names))
+
+
+@pytest.mark.parametrize("answer", ["0", "1", "2"])
+def test_a_number_of_an_option_is_refused_because_it_can_be_counted_in_two_ways(answer):
+    with pytest.raises(DataError, match="is a number, and no option is one"):
+        resolve(answer, ["a cat", "a dog"], row(["a cat", "a dog"]))
+    years = ["1999", "2001"]
+    assert resolve("2000", years, row(years)) == ("2000", tuple(years))
+    assert resolve("1999", ["a cat"], row(["a cat"])) == ("1999", ("a cat",))
+
+
+def test_a_numpy_array_as_text_is_not_one_option_of_all():
+    options = "['a cat' 'a dog' 'a cow']"
+    with pytest.raises(DataError, match="neither a list nor a mapping"):
+        resolve("a cat", options, row(options))
 
 
 def test_a_letter_that_is_itself_an_option_is_an_answer():

@@ -81,6 +81,8 @@ ODD_QUESTIONS = [
     ((*SIGHT, 1, "Options"), {"A": "a", "A ": "b", "B": "c"}, "Options has a letter twice"),
     ((*SIGHT, 1, "Options"), {"A": "a", "a": "b", "B": "c"}, "Options has a letter twice"),
     ((*SIGHT, 1, "Options"), {"A": "a", "B": "c", "C": "A\u00a0"}, "Options has a text twice"),
+    ((*SIGHT, 1, "Options"), {"\u0410": "a", "B": "b"}, "Options has a key that is no letter"),
+    ((*SIGHT, 1, "Options"), {"AB": "a", "B": "b"}, "Options has a key that is no letter"),
     ((*SIGHT, 1, "Options", "C"), math.inf, "Options.C is an infinite number"),
     ((*SIGHT, 1, "Correct_Answer"), "E", "Correct_Answer is none of the options"),
     ((*SIGHT, 1, "Correct_Answer"), "B. option c", "Correct_Answer is none of the options"),
@@ -127,8 +129,9 @@ def test_nan_is_no_option_and_json_text_means_what_the_struct_means(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "answer", ["B", "b", "(B)", "B.", "B. option b", "(B) Option B", "option b", "OPTION\u00a0b"]
-)
+    "answer", ["B", "b", "(B)", "B.", "B. option b", "(B) Option B", "option b", "OPTION\u00a0b",
+               "[B]", "\uff22", "Option b.", "B. option b."]
+)  # fmt: skip
 def test_a_right_answer_is_a_letter_in_every_published_form(tmp_path, answer):
     found = loaded(tmp_path / "data", put((*SIGHT, 1, "Correct_Answer"), answer))
     assert found.records["mllmu/forget/3/choice-image/1"].answer == "B"
@@ -154,6 +157,20 @@ def test_none_of_the_above_may_be_an_option(tmp_path):
 
     found = loaded(tmp_path / "data", change)
     assert found.records["mllmu/forget/3/choice-image/1"].answer == "D"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        ("Name", "Ann\0Lee", "biography.Name has a NUL or half a character"),
+        ("Name", "Ann \ud800", "biography.Name has a NUL or half a character"),
+        ("name", "Bo Lee", "biography has two names"),
+    ],
+)
+def test_a_name_that_cannot_be_stored_or_is_two_is_odd(tmp_path, key, value, kind):
+    found = loaded(tmp_path / "data", put(("biography", key), value))
+    assert [(each.kind, each.unit, each.count) for each in found.left_out] == [(kind, "names", 1)]
+    assert found.records["mllmu/forget/3/choice-image/1"].person == "3"
 
 
 def test_a_person_without_any_question_left_is_named(tmp_path):

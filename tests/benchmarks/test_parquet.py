@@ -57,6 +57,36 @@ def test_bytes_that_are_no_text_are_refused_with_their_table(place):
     assert "utf-8" in str(error.value.found)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["train-00000-of-00001 (1).parquet", "Copy of train-00000-of-00001.parquet.parquet",
+     "TRAIN-00000-of-00001.parquet"],
+)  # fmt: skip
+def test_a_copy_beside_the_shards_is_not_read_as_more_rows(place, name):
+    table = write(table_of(place), [cell(png(1))], ["Ada"])
+    write(table.with_name(name), [cell(png(2))], ["Bo"])
+    with pytest.raises(DataError, match="the configuration 'full'") as error:
+        place.tables("full")
+    assert name in str(error.value.found)
+
+
+def test_a_folder_with_the_ending_of_a_table_is_no_table(place):
+    table = write(table_of(place), [cell(png(1))], ["Ada"])
+    write(table.parent / "x.parquet" / "y.parquet", [cell(png(2))], ["Bo"])
+    assert place.tables("full") == [table]
+
+
+def test_a_map_is_read_as_its_keys_and_values_unless_a_key_is_there_twice(place):
+    table, kind = write(table_of(place), [cell(png(1))], ["Ada"]), pa.map_(pa.string(), pa.string())
+    for pairs, refused in (([("A", "a cat"), ("B", "a dog")], False), ([("A", "1")] * 2, True)):
+        pq.write_table(pa.table({"options": pa.array([pairs], kind)}), table)
+        if refused:
+            with pytest.raises(DataError, match=r"has a cell that is not of its column's type"):
+                read_rows(table, {"options": None})
+        else:
+            assert read_rows(table, {"options": None}) == [{"options": dict(pairs)}]
+
+
 def test_every_image_is_found_again_by_table_row_and_item(place):
     table = write(table_of(place), [cell(png(n)) for n in range(5)], list("abcde"))
     nulls = write(table_of(place, "null"), [{"bytes": None, "path": None}], ["x"])

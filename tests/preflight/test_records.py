@@ -138,6 +138,18 @@ def test_a_picture_of_one_pixel_is_refused(asked, tmp_path, size):
         measure_records(ToyPlan(9999), qwen_processor(), benchmark([with_picture(asked[0], path)]))
 
 
+@pytest.mark.parametrize(("size", "refused"), [((800, 4), False), ((4, 801), True)])
+def test_a_strip_that_a_processor_would_scale_to_gigabytes_is_refused(tmp_path, size, refused):
+    path = tmp_path / "strip.png"
+    Image.new("RGB", size).save(path)
+    if refused:
+        with pytest.raises(DataError, match=r"strip\.png is a strip") as caught:
+            picture_sizes([path])
+        assert caught.value.found.startswith("4 x 801 pixels")
+    else:
+        assert picture_sizes([path]) == {path: size}
+
+
 def test_a_picture_that_the_processor_refuses_is_named(asked, tmp_path):
     path = tmp_path / "strip.png"
     Image.new("RGB", (4, 2000)).save(path)

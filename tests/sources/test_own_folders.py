@@ -1,6 +1,7 @@
 """`lock` lists what the benchmark reads of a folder, and never replaces a signed result's list."""
 
 import json
+import os
 import shutil
 import tomllib
 
@@ -11,6 +12,7 @@ from kit.errors import ChecksumError, DataError, ManifestError
 from kit.experiment.manifest import SourceSection
 from kit.fetch.settings import Settings
 from kit.sources.locking import check, lock
+from kit.sources.own_folders import _files as listed_files
 from tests.toys.dataset import PEOPLE, manifest, rewritten, write_dataset
 
 QUICK = Settings(offline=True)
@@ -57,6 +59,23 @@ def test_the_list_has_exactly_what_the_benchmark_reads(root, own, tmp_path):
     assert "notes.txt" in said[1]
     assert "._0.png" not in said[1], "what a system wrote is no news"
     assert "is the list of these" in locked(own())[0]
+
+
+def test_links_that_go_round_and_pipes_are_not_listed(root, tmp_path):
+    """A base or a folder of tables is walked: a pipe would be read without end."""
+    (root / "around").symlink_to(root)
+    os.mkfifo(root / "pipe")
+    (root / "gone").symlink_to(tmp_path / "nothing")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "file").write_bytes(b"linked")
+    (root / "beside").symlink_to(tmp_path / "beside")
+    source = SourceSection.model_validate(
+        {"name": "base", "folder": str(root), "checksums": str(tmp_path / "own.sha256")}
+    )
+    found = set(listed_files(root, source))
+    assert "beside/file" in found
+    assert not {"pipe", "gone"} & found
+    assert not any(name.startswith("around") for name in found)
 
 
 def test_without_a_real_and_a_world_set_there_are_fewer_files(root, own, tmp_path):

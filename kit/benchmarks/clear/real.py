@@ -9,6 +9,8 @@ other papers asks "What is the name of the person in the image?".) A question in
 """
 
 import ast
+import io
+import tokenize
 from typing import TypeGuard
 
 from kit.benchmarks.cells import is_missing, read_json
@@ -17,7 +19,7 @@ from kit.benchmarks.clear.rows import Row, same_words
 from kit.benchmarks.clear.tables import read_config, require_image, usable
 from kit.benchmarks.identity import identity, one_spelling
 from kit.benchmarks.left_out import OddRows
-from kit.benchmarks.options import folded, letter_of, right_letter
+from kit.benchmarks.options import folded, letter_of, lettered, right_letter
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
 
@@ -86,11 +88,12 @@ def _asked(place: Place, config: str, odd: OddRows) -> list[tuple[Row, str, tupl
 def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...]]:
     """Return the answer and the options as texts.
 
-    If the answer is a letter of a mapping, the option of that letter is the answer.
+    If the answer is a letter of a mapping, or of options such as `A. a cat`, the option of that
+    letter is the answer.
 
     Raises:
         OddCell: the options have an unknown form or one letter twice, or the answer is a letter
-            that they lack.
+            that they lack, or the number of an option.
     """
     given = _decoded(options)
     # A parquet struct has all keys of the column; some of them are null.
@@ -99,19 +102,24 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
     if not isinstance(cells, list) or not cells or len(texts) < len(cells):
         expected = "a list of texts, a mapping of letters to texts, or one of them as a string"
         raise row.odd("options", "is neither a list nor a mapping of texts", expected)
+    named: dict[str, str] = {}
     if isinstance(given, dict):
-        lettered = {letter_of(str(k)): c.strip() for k, c in given.items() if _is_text(c)}
-        if len(lettered) < len(texts):
+        named = {letter_of(str(k)): c.strip() for k, c in given.items() if _is_text(c)}
+        if len(named) < len(texts):
             raise row.odd("options", "has a letter twice", "one option for each letter")
         if len({folded(text) for text in texts}) < len(texts):
             raise row.odd("options", "has a text twice", "another text for each letter")
     if same_words(answer) in {same_words(text) for text in texts}:
         return answer, texts
-    if isinstance(given, dict) and (letter := right_letter(answer, lettered)):
-        return lettered[letter], texts
-    if len(answer) == 1 and answer.isalpha():
-        expected = f"an option with the letter '{answer}', which is the answer"
+    named = lettered(texts) or named
+    if letter := right_letter(answer, named):
+        return named[letter], tuple(named.values())
+    if len(letter_of(answer)) == 1 and letter_of(answer).isalpha():
+        expected = f"an option with the letter '{letter_of(answer)}', which is the answer"
         raise row.odd("options", "lacks the letter of the answer", expected)
+    if answer.isdecimal() and int(answer) <= len(texts) and not any(map(str.isdecimal, texts)):
+        # Counted from 0 or from 1: that cannot be told.
+        raise row.odd("answer", "is a number, and no option is one", "the text of an option")
     return answer, texts
 
 
@@ -121,20 +129,39 @@ def _decoded(options: object) -> object:
         return options
     for read in (read_json, _literal):
         try:
-            value: object = read(options)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            value: object = read(options.strip().removeprefix("\ufeff"))
+        except (
+            ValueError,
+            TypeError,
+            SyntaxError,
+            MemoryError,
+            RecursionError,
+            tokenize.TokenError,
+        ):
             continue  # the errors of both readers for a string that is not a literal
         return value
     return None
 
 
 def _literal(text: str) -> object:
-    """Return the value of a Python literal; a mapping with a key twice is none."""
+    """Return the value of a Python literal.
+
+    A mapping with a key twice is none, nor are two texts without a comma: NumPy prints arrays so,
+    and Python would make one text of them.
+    """
     tree = ast.parse(text.strip(), mode="eval").body
+    texts = [node for node in ast.walk(tree) if _is_constant_text(node)]
+    tokens = tokenize.generate_tokens(io.StringIO(text.strip()).readline)
+    if sum(token.type == tokenize.STRING for token in tokens) != len(texts):
+        raise ValueError("two texts without a comma between them")
     value: object = ast.literal_eval(tree)
     if isinstance(tree, ast.Dict) and isinstance(value, dict) and len(value) < len(tree.keys):
         raise ValueError("a key occurs twice")
     return value
+
+
+def _is_constant_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
 
 
 def _is_null(value: object) -> bool:

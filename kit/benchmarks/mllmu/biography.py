@@ -1,6 +1,7 @@
 """The name in a biography of MLLMU-Bench: a struct or JSON text with facts about a person."""
 
-from kit.benchmarks.cells import nested
+from kit.benchmarks.cells import is_missing, nested, text
+from kit.benchmarks.identity import identity
 from kit.benchmarks.left_out import OddCell
 
 FIELD, NAME_KEY = "biography", "name"
@@ -12,13 +13,22 @@ def name_in(biography: object, where: str) -> str:
     Keys of biographies may be surrounded by colons and spaces.
 
     Raises:
-        OddCell: it cannot be read, or it has no name.
+        OddCell: it cannot be read, or it has no name, or two.
     """
-    for key, value in nested(biography, dict, where, FIELD).items():
-        is_name = str(key).strip().strip(":").strip().casefold() == NAME_KEY
-        if is_name and isinstance(value, str) and value.split():
-            return " ".join(value.split())
-    raise OddCell(where, FIELD, "has no name", expected="a key Name with a text", found=biography)
+    named = [
+        " ".join(text(value, where, f"{FIELD}.{key}").split())
+        for key, value in nested(biography, dict, where, FIELD).items()
+        if str(key).strip().strip(":").strip().casefold() == NAME_KEY
+        and isinstance(value, str)
+        and not is_missing(value)
+    ]
+    if not named:
+        raise OddCell(
+            where, FIELD, "has no name", expected="a key Name with a text", found=biography
+        )
+    if len(set(map(identity, named))) > 1:
+        raise OddCell(where, FIELD, "has two names", expected="one key Name", found=named)
+    return named[0]
 
 
 def person_name(biography: object, fallback: str) -> str:

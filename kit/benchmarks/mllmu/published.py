@@ -4,6 +4,7 @@ Nested cells are structs, or the same as JSON text: pandas and CSV save them so.
 cannot be read is left out (`kit.benchmarks.left_out`).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ BLANK = "__"
 _CHOICES = {"Image_Textual_Questions": IMAGE_QUESTION, "Pure_Text_Questions": TEXT_QUESTION}
 _FREE = {"Generation_Task": GENERATION, "Mask_Task": CLOZE}
 TASKS = ("Classification_Task", *_FREE)
+_KEY = re.compile("[A-Z]|[0-9]{1,2}")
 _TYPES = {"image_textual": IMAGE_QUESTION, "pure_text": TEXT_QUESTION}
 
 
@@ -104,6 +106,8 @@ def _choice(entry: object, modality: str, where: str) -> Question:
     offered = {letter: text(value, where, f"Options.{letter}") for letter, value in given}
     if len(offered) < len(given):
         raise odd("has a letter twice", "one option for each letter")
+    if not all(map(_KEY.fullmatch, offered)):
+        raise odd("has a key that is no letter", "the keys A, B, C and following")
     if len({folded(each) for each in offered.values()}) < len(offered):
         raise odd("has a text twice", "another text for each letter")
     if len(offered) < 2:
