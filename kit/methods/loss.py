@@ -98,7 +98,7 @@ def _call(method: Method, step: Step) -> Tensor:
         raise MethodError(
             error.what, expected=error.expected, found=found, remedy=error.remedy
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         # The training loop handles these: it retries with fewer records, or without strict kernels.
         expected = out_of_memory(error) or NONDETERMINISTIC.match(str(error))
         line = line_of(error)

@@ -15,6 +15,7 @@ from kit.methods.step import Method
 
 FOLDER = Path(__file__).parent
 MARK = "\nMETHOD = "  # how the file of a method ends
+SWITCH = (False, True)
 SHAPE = "a frozen dataclass with `needs: ClassVar[Needs]` and `loss(self, step)`"
 
 
@@ -60,7 +61,33 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
             found=f"{type(error).__name__}: {str(error)[:200]}",
             remedy=f"correct `options`; see {line_of(error) or f'kit/methods/{name}.py'}",
         ) from None
+    _require_needs(method, name, f"{origin}: method '{name}' (kit/methods/{name}.py)")
     return method
+
+
+def _require_needs(method: Method, name: str, what: str) -> None:
+    """Check the needs of a method that is built: a property may return anything.
+
+    Raises:
+        MethodError: they are no `Needs`, or one of them is neither True nor False.
+    """
+    fault = ""
+    try:
+        needs: object = method.needs
+    except Exception as error:
+        fault = f"{type(error).__name__}: {str(error)[:200]}, by {line_of(error) or '`needs`'}"
+    else:
+        if not isinstance(needs, Needs):
+            fault = f"{needs!r:.80}, of type {type(needs).__name__}"
+        elif odd := [n for n, value in dataclasses.asdict(needs).items() if value not in SWITCH]:
+            fault = f"{odd[0]} = {getattr(needs, odd[0])!r:.80}"
+    if fault:
+        raise MethodError(
+            f"{what}: `needs` is not valid",
+            expected="Needs(...), with True or False for each need",
+            found=fault,
+            remedy=f"correct `needs` in kit/methods/{name}.py",
+        )
 
 
 def _class_of(name: str, origin: str) -> Any:

@@ -26,6 +26,7 @@ from kit.model.families import family_in
 from kit.model.lora import add_adapter
 from kit.plan.jobs import Job
 from kit.preflight.sample import TARGET, sample
+from kit.preflight.unchanged import left_alone
 from kit.training.steps import TRAINED, StepSource
 from kit.training.whole_batch import survey
 
@@ -154,7 +155,8 @@ class Trial:
             survey(parts)
         total = 0.0
         for part in parts:
-            loss = loss_of(method, part)
+            with left_alone(method, part):
+                loss = loss_of(method, part)
             determinism.backward(loss / len(parts))
             total += float(loss.detach()) / len(parts)
         return Found(total, {name: weight.grad for name, weight in self.weights().items()})

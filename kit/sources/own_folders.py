@@ -9,12 +9,13 @@ from pathlib import Path
 from kit import benchmarks, names
 from kit.artifacts import PROJECT, project_path, results_root, write_bytes
 from kit.digests import format_checksums, hash_files, read_checksums, sha256_file
-from kit.errors import ChecksumError, DataError
+from kit.errors import ChecksumError, DataError, ManifestError
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.sources.listed_files import is_sidecar
 
 Say = Callable[[str], None]
 REFERENCES = PROJECT / "manifests" / "reference"
+SUFFIX = ".sha256"  # of a checksum list
 RESULT, SIGNATURE = "run.json", "SHA256SUMS.sig"
 
 
@@ -33,6 +34,7 @@ def lock_folder(manifest: Manifest, source: SourceSection, say: Say) -> None:
     Raises:
         DataError: the folder does not exist, or is not what the benchmark reads.
         ChecksumError: a signed result was made from the files of the present list.
+        ManifestError: what stands in the list's place is something else.
     """
     root, target = project_path(str(source.folder)), project_path(source.checksums)
     if not root.is_dir():
@@ -42,6 +44,7 @@ def lock_folder(manifest: Manifest, source: SourceSection, say: Say) -> None:
             found="no such folder",
             remedy="create it, or correct `folder` in the manifest",
         )
+    _require_list(source, target)
     there = _files(root, source)
     read = benchmarks.files(manifest, source.name, root)
     listed = sorted(there if read is None else read)
@@ -114,6 +117,29 @@ def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     both = sorted(old.keys() & new.keys())
     other = [f"changed: {names.show(name)}" for name in both if old[name] != new[name]]
     return [*other, *gone, *added]
+
+
+def _require_list(source: SourceSection, target: Path) -> None:
+    """Check that nothing but a list is overwritten: `checksums` may name any file by mistake.
+
+    Raises:
+        ManifestError: the file exists and neither is a list nor has the name of one.
+    """
+    if target.suffix == SUFFIX and not target.is_dir():
+        return
+    try:
+        empty = target.is_file() and not target.stat().st_size
+        if not target.exists() or (not empty and read_checksums(target)):
+            return
+        found = "an empty file"
+    except ChecksumError:
+        found = "a folder" if target.is_dir() else "a file with other contents"
+    raise ManifestError(
+        f"`checksums` of source '{source.name}' is no checksum list: {source.checksums}",
+        expected=f"a list, or the name of one to write, such as checksums/{source.name}{SUFFIX}",
+        found=found,
+        remedy="correct `checksums` in the manifest; the file was left as it is",
+    )
 
 
 def _require_unsigned(source: SourceSection, target: Path, changes: list[str]) -> None:

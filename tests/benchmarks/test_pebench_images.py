@@ -47,6 +47,29 @@ def test_a_name_that_is_too_long_for_the_disk_is_a_missing_image(root):
     assert "is missing" in refused(root).what
 
 
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        (str.upper, "there is a file images/Person Number0/0.png"),
+        (lambda name: name.replace("/", "\\"), "write '/'"),
+        (lambda name: f"https://example.org/{name}", "download the images"),
+    ],
+)
+def test_a_path_that_almost_fits_says_what_to_write(root, change, remedy):
+    name = rows()[0][0]
+    rewritten(root, lambda data: data.replace(name.encode(), change(name).encode(), 1))
+    error = refused(root)
+    assert "is missing" in error.what
+    assert remedy in error.remedy
+
+
+def test_a_folder_in_another_unicode_form_is_named(root):
+    table = [["images/Zoe\u0308/0.png", *rows()[0][1:]], *rows()[1:]]
+    replaced(root, table)
+    rewritten(root, lambda data: data.replace("Zoe\u0308".encode(), "Zo\xeb".encode()))
+    assert "Unicode form" in refused(root).remedy
+
+
 def test_a_folder_that_is_not_there_is_missing_images(root):
     shutil.rmtree(root / "images" / PEOPLE[0])
     assert refused(root).found == "4 missing, 0 of zero bytes"

@@ -6,6 +6,8 @@ import tomllib
 
 import pytest
 
+from kit.benchmarks.pebench.lists import list_of
+from kit.errors import DataError
 from kit.experiment.manifest import Columns
 from tests.toys.dataset import (
     EVENTS,
@@ -252,3 +254,11 @@ def test_the_published_table_with_all_people_and_events_is_mapped_from_either_sh
     root = write_dataset(tmp_path / "data")
     assert Columns() == Columns.model_validate({})
     assert loaded(root, benchmark={"options": {"people": 6, "events": 4}}).records
+
+
+def test_a_list_of_python_may_hold_nan_and_a_bad_one_names_no_object_in_memory():
+    assert list_of("[{'text': nan}, 'nan']", "x") == [{"text": None}, "nan"]
+    with pytest.raises(DataError, match="is no list") as caught:
+        list_of("[{'text': ada}]", "PEBench.csv, line 2")
+    assert "something else than texts" in caught.value.found
+    assert " at 0x" not in caught.value.found

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -252,3 +253,13 @@ def test_a_list_needs_one_folder_a_person(root, tmp_path, row):
         with_list(root, path)
     assert PEOPLE[1] in str(caught.value)
     assert loaded(root), "without a list the folders do not matter"
+
+
+def test_one_person_alone_is_told_that_two_are_needed(root):
+    write_table(root / "PEBench.csv", HEADER, [row for row in rows() if row[1] == PEOPLE[0]])
+    for other in PEOPLE[1:]:
+        shutil.rmtree(root / "images" / other)
+    with pytest.raises(ManifestError, match="left to keep: forget people, of 1") as caught:
+        loaded(root)
+    assert "forget_percent" not in caught.value.remedy, "no share leaves anybody"
+    assert "add rows" in caught.value.remedy

@@ -169,7 +169,58 @@ def test_the_line_of_a_row_behind_a_text_of_several_lines_is_the_line_of_the_fil
 def test_a_table_without_rows_or_without_anything_is_an_error(root):
     assert "no rows" in refused(replaced(root, [])).what
     rewritten(root, lambda data: b"")
-    assert "an empty file" in refused(root).found
+    assert "PEBench.csv is an empty file" in refused(root).what
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "remedy"),
+    [
+        (b"PK\x03\x04" + bytes(range(256)), "a zip archive", "Save as"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "a git-lfs", "lfs pull"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n<html>", "an HTML page", "downloaded again"),
+        (b'[{"name": "Ada",\n"events": []}]', "JSON text", "to_csv"),
+        (b'{"name": "Ada"}\n{"name": "Eve"}\n', "JSON text", "to_csv"),
+    ],
+)
+def test_what_is_no_table_of_text_is_named(root, data, kind, remedy):
+    error = refused(rewritten(root, lambda _: data))
+    assert error.what.startswith(f"PEBench.csv is {kind}")
+    assert remedy in error.remedy
+
+
+def test_a_table_that_begins_like_another_format_is_read(root):
+    columns = {"file": "BM", "person": "[name]"}
+    header = ["BM", "[name]", *HEADER[2:]]
+    expected = loaded(root)
+    assert loaded(replaced(root, rows(), header), benchmark={"columns": columns}) == expected
+    turned = [[row[1], row[0], *row[2:]] for row in rows()]
+    with (root / "PEBench.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["[name]", "BM", *HEADER[2:]], *turned])
+    assert loaded(root, benchmark={"columns": columns}) == expected
+
+
+def test_rows_above_the_header_and_a_second_header_are_named_and_their_remedies_work(root):
+    expected = loaded(root)
+    whole = (root / "PEBench.csv").read_bytes()
+    rewritten(root, lambda data: b"Our people,,,,\r\n" + data)
+    error = refused(root)
+    assert "line 2: this is the header" in error.what
+    assert error.remedy == "remove the rows above line 2"
+    first, _, rest = whole.partition(b"\r\n")
+    rewritten(root, lambda _: b"\r\n".join([first, first, rest]))
+    error = refused(root)
+    assert "line 2: the header occurs again" in error.what
+    assert error.remedy == "remove line 2"
+    rewritten(root, lambda _: whole)
+    assert loaded(root) == expected
+
+
+def test_a_table_that_is_missing_names_what_is_there(root):
+    (root / "PEBench.csv").rename(root / "PEBench.XLSX")
+    (root / "real.csv").unlink()
+    error = refused(root)
+    assert "PEBench.XLSX" in error.found
+    assert "as CSV text" in error.remedy
 
 
 # --- the columns ------------------------------------------------------------------------------

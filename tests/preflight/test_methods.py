@@ -126,6 +126,31 @@ BROKEN = {
         "not the same twice",
         "generator",
     ),
+    "stops": ("", "raise SystemExit(0)", "SystemExit: 0", "try-method"),
+    "answers": (
+        "",
+        "step.forget.answer_ids.add_(1); return step.forget_nll().mean()",
+        "changes its batch in place",
+        ".clone()",
+    ),
+    "picture": (
+        "",
+        "step.forget.inputs.pop('pixel_values'); return step.forget_nll().mean()",
+        "changes its batch in place",
+        ".clone()",
+    ),
+    "precision": (
+        "",
+        "torch.set_default_dtype(torch.float64); return step.forget_nll().mean()",
+        "changes the default dtype for everything that follows",
+        "float32",
+    ),
+    "unrecorded": (
+        "",
+        "n = step.forget_nll().mean(); torch.set_grad_enabled(False); return n",
+        "changes the gradient mode",
+        "restores it",
+    ),
     "idle": (
         "retain=True, reference_scalars=True",
         "return step.retain_nll().mean()",
@@ -169,6 +194,22 @@ FILES = {
         "is 'retain'",
         "Needs",
     ),
+    "needs_dict": (
+        FILE.replace(
+            "needs: ClassVar[Needs] = Needs({needs})",
+            "needs = property(lambda self: dict(retain=True))",
+        ),
+        "of type dict",
+        "Needs(...)",
+    ),
+    "needs_raise": (
+        FILE.replace(
+            "needs: ClassVar[Needs] = Needs({needs})", "needs = property(lambda s: 1 / 0)"
+        ),
+        ":13: needs = property",
+        "Needs(...)",
+    ),
+    "needs_text": (FILE.replace("Needs({needs})", "Needs(retain='no')"), "retain = 'no'", "True"),
     "needs_option": (FILE.replace("ClassVar[Needs]", "Needs"), "write `needs: ClassVar", "Needs"),
     "open": (
         FILE.replace("    def loss", "    beta: float\n\n    def loss"),

@@ -148,6 +148,21 @@ def test_the_list_of_a_signed_result_stays_and_the_remedy_writes_another(
     assert "files listed" in locked(own(**other))[0]
 
 
+def test_a_file_that_is_no_list_is_never_overwritten(root, own, tmp_path):
+    page, empty, missing = tmp_path / "README.md", tmp_path / "empty", tmp_path / "mine.txt"
+    page.write_text("# Mine\n", encoding="utf-8")
+    empty.touch()
+    for path, found in ((page, "other contents"), (empty, "an empty file"), (root, "a folder")):
+        with pytest.raises(ManifestError, match="is no checksum list") as caught:
+            locked(own(checksums=str(path)))
+        assert found in caught.value.found
+    assert page.read_text(encoding="utf-8") == "# Mine\n"
+    for _ in range(2):
+        locked(own(checksums=str(missing)))
+        rewritten(root, lambda data: data.replace(b"doing event 3", b"resting at event 3"))
+    assert read_checksums(missing)["PEBench.csv"] == sha256_file(root / "PEBench.csv")
+
+
 def test_a_folder_that_is_not_there_is_named(root, own):
     shutil.rmtree(root)
     with pytest.raises(DataError, match="does not exist"):

@@ -15,6 +15,7 @@ from kit.benchmarks.pebench.rows import delimiter_of, parse
 from kit.errors import DataError, ManifestError
 
 DELIMITER, ENCODING = "delimiter", "encoding"  # options of the manifest
+MAX_ROWS_ABOVE = 10  # in which a header is looked for
 MAX_CELL_LENGTH = 40  # characters of a cell that an error shows
 
 
@@ -103,6 +104,7 @@ def read_table(path: Path, reading: Reading, fits: Callable[[Sequence[str]], boo
         delimiter = delimiter or said[1]
     delimiter = delimiter or delimiter_of(path, text, fits)
     header, rows = parse(path, text, delimiter, above)
+    _require_one_header(path, header, rows, fits)
     if doubled := sorted({name for name in header if header.count(name) > 1}):
         raise DataError(
             f"{path.name} has the column '{doubled[0]}' {header.count(doubled[0])} times",
@@ -118,6 +120,32 @@ def read_table(path: Path, reading: Reading, fits: Callable[[Sequence[str]], boo
             remedy="write a row for each image; a file that was cut off has to be brought again",
         )
     return Table(path, header, rows)
+
+
+def _require_one_header(
+    path: Path,
+    header: Sequence[str],
+    rows: Sequence[tuple[int, list[str]]],
+    fits: Callable[[Sequence[str]], bool],
+) -> None:
+    """Check that nothing stands above the header, and that it is not repeated below.
+
+    Raises:
+        DataError: a title is the first row, or tables were joined with their headers.
+    """
+    stripped = [(number, [cell.strip() for cell in row]) for number, row in rows]
+    again = [number for number, row in stripped if row == header]
+    if fits(header) and not again:
+        return
+    later = again or [number for number, row in stripped[:MAX_ROWS_ABOVE] if fits(row)]
+    if later:
+        raise DataError(
+            f"{path.name}, line {later[0]}: "
+            + ("the header occurs again" if again else "this is the header, but rows are above it"),
+            expected="one header, in the first row",
+            found=f"the first row is {shortened(header)}",
+            remedy=f"remove line {later[0]}" if again else f"remove the rows above line {later[0]}",
+        )
 
 
 def read_lines(path: Path, needed: Sequence[str], reading: Reading) -> list[Line]:

@@ -5,9 +5,11 @@ byte means something in each of them. Such a table is read only if `options.enco
 """
 
 import codecs
+import json
 from pathlib import Path
 
 from kit.errors import DataError, ManifestError
+from kit.pictures.content import describe_bytes
 
 # In this order: the mark of UTF-32 begins with that of UTF-16.
 MARKS = {
@@ -18,6 +20,14 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 USUAL = ("cp1252", "cp1250", "cp1251")  # Western, Central European and Cyrillic Windows
+TABLES = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".ods", ".json", ".jsonl", ".parquet"}
+JSON = "JSON text"
+NO_TABLES = {
+    JSON, "an empty file", "an HTML page", "an HTML or XML page",
+    "a git-lfs pointer, not the file it stands for",
+    "a git-annex pointer, not the file it stands for",
+}  # fmt: skip
+ARCHIVES = ("a zip", "a gzip", "a 7z", "a rar", "a bzip2", "an xz", "a zstd", "a PDF", "a parquet")
 AROUND = 16  # bytes that an error shows on each side of a wrong one
 
 
@@ -32,15 +42,20 @@ def read_text(path: Path, declared: str = "") -> str:
         DataError: the file is missing, is not in the encoding that it should be in, or has a NUL.
     """
     if not path.is_file():
-        beside = sorted(each.name for each in path.parent.glob("*.[ct]sv"))
+        beside = sorted(
+            each.name + "/" * each.is_dir()
+            for each in path.parent.glob("*")
+            if TABLES & {suffix.lower() for suffix in each.suffixes}
+        )
         raise DataError(
             f"{path} is missing",
             expected=f"the table {path.name} in the folder of the source",
             found=", ".join(beside) or "no table",
-            remedy=f"name the table {path.name} and put it there; `./run.sh fetch MANIFEST` "
+            remedy=f"write the table {path.name} there, as CSV text; `./run.sh fetch MANIFEST` "
             "brings it only if the source is on the hub and its list names it",
         )
     data = path.read_bytes()
+    _require_table(path, data)
     encoding = _encoding_of(data, declared)
     try:
         text = data.decode(encoding)
@@ -48,6 +63,40 @@ def read_text(path: Path, declared: str = "") -> str:
         raise _undecodable(path, data, error, encoding) from None
     _require_text(path, text, data)
     return text.removeprefix("\ufeff")
+
+
+def _require_table(path: Path, data: bytes) -> None:
+    """Check that the bytes are not a known format that is no table of text.
+
+    Raises:
+        DataError: they are a workbook, a pointer, a page, JSON, or nothing at all.
+    """
+    kind = describe_bytes(data.removeprefix(codecs.BOM_UTF8))
+    if kind == JSON and not _is_json(data):
+        return  # a header such as [file],[name]
+    if kind not in NO_TABLES and (_is_utf8(data) or not kind.startswith(ARCHIVES)):
+        return
+    pull = "run `git lfs pull` (or `git annex get`) where the data was cloned"
+    raise DataError(
+        f"{path.name} is {kind}, no table of text",
+        expected="CSV: a header, and a row for each image or person",
+        found=f"{len(data)} bytes",
+        remedy=pull
+        if "pointer" in kind
+        else "save the table as CSV: in a spreadsheet with `Save as`, CSV UTF-8; in pandas with "
+        "`table.to_csv(path, index=False)`; an error page has to be downloaded again",
+    )
+
+
+def _is_json(data: bytes) -> bool:
+    """Return whether bytes, or their first line, are JSON."""
+    for text in (data, data.strip().partition(b"\n")[0]):
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        return True
+    return False
 
 
 def require_encoding(name: object) -> str:

@@ -5,6 +5,7 @@ Each folder is listed once: 8,000 images in 200 folders take 200 listings instea
 
 import errno
 import os
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from glob import escape
@@ -140,6 +141,15 @@ def _require(
 
 def _advice(root: Path, name: str) -> str:
     """Return what to do about a missing image: where one of its name is, or how to bring it."""
+    if "://" in name:
+        return "download the images into the folder of the source, and write their paths there"
+    if "\\" in name:
+        return "write '/' in place of '\\' in the table: that is how paths are written here"
+    if cased := _in_other_case(root, name):
+        return (
+            f"there is a file {cased}: write its path as it is in the folder, or rename the file; "
+            "letter case counts, and so does the Unicode form of accents (macOS writes another)"
+        )
     if there := _elsewhere(root, name):
         return (
             f"there is a file {there}: say in [benchmark.columns] which folders come before it, as "
@@ -149,6 +159,25 @@ def _advice(root: Path, name: str) -> str:
         "put the image into the folder of the source, or correct its name in the table; then run "
         "`./run.sh lock MANIFEST` (for a source of the hub: `./run.sh fetch MANIFEST`)"
     )
+
+
+def _in_other_case(root: Path, name: str) -> str:
+    """Return the path that differs from an image's in letter case or Unicode form alone; or ""."""
+
+    def folded(text: str) -> str:
+        return unicodedata.normalize("NFC", text).casefold()
+
+    found = root
+    for part in PurePosixPath(name).parts:
+        try:
+            alike = [each for each in found.iterdir() if folded(each.name) == folded(part)]
+        except OSError:
+            return ""
+        exact = [each for each in alike if each.name == part]
+        if not alike:
+            return ""
+        found = (exact or sorted(alike))[0]
+    return found.relative_to(root).as_posix() if found.is_file() else ""
 
 
 def _elsewhere(root: Path, name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kit.errors import DataError
 
 KEY, VALUE = "key", "value"  # of an entry of an object, as `[benchmark.columns]` names them
+EMPTY = frozenset({"nan", "NaN", "null", "NaT"})
 SEPARATORS = ("\n", "|", ";")
 # numpy writes lists without commas, and Python joins texts that stand beside each other.
 JOINED = re.compile(r"""(['"])\s+(['"])""")
@@ -70,13 +71,28 @@ def _entries(found: Mapping[object, object]) -> list[object]:
     ]
 
 
+class _Empty(ast.NodeTransformer):
+    """Names that stand for an empty cell become None."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Constant(None), node) if node.id in EMPTY else node
+
+
+def _literal(text: str) -> object:
+    """Return what Python writes, with `nan` as pandas writes it and `null` as JSON does."""
+    try:
+        return ast.literal_eval(_Empty().visit(ast.parse(text, mode="eval")))
+    except ValueError:  # its message names an object in memory
+        raise ValueError("something else than texts, numbers and lists") from None
+
+
 def _parsed(text: str, where: str) -> Mapping[object, object] | list[object] | tuple[object, ...]:
     reason: Exception | str = "texts without a comma between them"
     try:
         found = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         try:
-            found = None if JOINED.search(text) else ast.literal_eval(text)
+            found = None if JOINED.search(text) else _literal(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             found, reason = None, error
     if isinstance(found, Mapping | list | tuple):

@@ -160,6 +160,13 @@ def _world(world: Sequence[Record], manifest: Manifest) -> tuple[str, ...]:
 def _drawn(names: list[str], purpose: str, manifest: Manifest) -> frozenset[str]:
     """Return the forgotten names; a smaller share is a subset of every larger one."""
     count = max(1, round(len(names) * manifest.split.forget_percent / 100))
+    if len(names) < 2:
+        raise ManifestError(
+            f"there is nobody or nothing left to keep: {purpose}, of {len(names)}",
+            expected="at least two people and two events, so that one of each can be kept",
+            found=", ".join(names),
+            remedy="add rows of another one to the table, with their images",
+        )
     if count >= len(names):
         raise ManifestError(
             "split.forget_percent leaves nothing to retain",
