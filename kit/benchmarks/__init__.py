@@ -12,7 +12,7 @@ from kit.benchmarks.leaks import require_apart
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark
-from kit.errors import ManifestError, unknown
+from kit.errors import DataError, ManifestError, unknown
 from kit.experiment.manifest import Manifest
 
 
@@ -48,8 +48,11 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
         ManifestError: an option, target or split does not exist, or a claim is about a column that
             this data does not have.
     """
-    benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
-    benchmark = require_apart(benchmark)
+    try:
+        loaded: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
+        benchmark = require_apart(loaded)
+    except DataError as error:
+        raise _with_own_paths(error, manifest, places) from error
     for claim in manifest.claims:
         for part in (claim.part, claim.other_part):
             if why := benchmark.absent.get((str(part), claim.column)):
@@ -61,6 +64,26 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
                     "extends), or add the data",
                 )
     return benchmark
+
+
+def _with_own_paths(error: DataError, manifest: Manifest, places: Mapping[str, Place]) -> DataError:
+    """Return an error that names the user's folder in place of the folder of links to its files.
+
+    What is written into the links is no data, so nobody should be told to write there.
+    """
+    own = {str(places[s.name].path): s.folder for s in manifest.sources if s.folder}
+
+    def named(part: object) -> object:
+        for links, folder in own.items():
+            part = part.replace(links, str(folder)) if isinstance(part, str) else part
+        return part
+
+    return DataError(
+        str(named(error.what)),
+        expected=named(error.expected),
+        found=named(error.found),
+        remedy=error.remedy and str(named(error.remedy)),
+    )
 
 
 def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:

@@ -25,6 +25,7 @@ from kit.sources.places import known_revision, link, listed_place, place, record
 
 Say = Callable[[str], None]
 CONFIG = "config.json"  # of a base
+MAX_NAMES = 8  # of files that an error shows
 
 
 def places(manifest: Manifest) -> dict[str, Place]:
@@ -226,8 +227,15 @@ def _model_errors(manifest: Manifest) -> Iterator[None]:
             f"no base model in {folder}",
             remedy=remedy_of(source),
         )
-    if not any("safetensors" in name for name in read_checksums(list_of(source))):
-        raise ModelError(f"{source.checksums} lists no weights")
+    listed = read_checksums(list_of(source))
+    if not any("safetensors" in name for name in listed):
+        raise ModelError(
+            f"{source.checksums} lists no weights",
+            expected="at least one file *.safetensors",
+            found=", ".join(sorted(listed)[:MAX_NAMES]) or "an empty list",
+            remedy="list the weights; convert others, such as pytorch_model.bin, first: load the "
+            "model with transformers and call `save_pretrained(FOLDER)`",
+        )
     try:
         yield
     except DataError as error:

@@ -11,6 +11,7 @@ from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column, Concept
 from kit.errors import DataError, ManifestError
+from kit.experiment.manifest import SourceSection
 from tests.toys.clear import tables, unpacked
 from tests.toys.dataset import (
     EVENTS,
@@ -29,6 +30,16 @@ from tests.toys.dataset import (
 pytest_plugins = ["tests.toys.pebench_fixtures"]
 
 TARGETS = ["person", "event", "both"]
+
+
+def test_an_error_names_the_folder_of_the_user_and_not_the_links_that_the_loader_reads(root):
+    (root / "general.csv").unlink()
+    source = SourceSection(name="pebench", folder="my-data", checksums="my-data.sha256")
+    own = manifest().model_copy(update={"sources": (source,)})
+    with pytest.raises(DataError, match=r"^my-data/general\.csv is missing") as caught:
+        load(own, places(root))
+    assert str(root) not in str(caught.value)
+    assert "./run.sh lock MANIFEST" in caught.value.remedy
 
 
 def test_an_image_becomes_a_person_record_and_an_event_record(benchmark):

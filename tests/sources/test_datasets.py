@@ -169,8 +169,12 @@ def test_damaged_and_missing_weights_are_different_errors(embedded, tmp_path, us
 def test_a_list_without_weights_proves_nothing_and_is_refused(embedded, tmp_path):
     (tmp_path / "base" / "model.safetensors").unlink()
     listing(tmp_path / "base", tmp_path / "base.sha256")
-    with pytest.raises(ModelError, match="lists no weights"):
+    (tmp_path / "base" / "pytorch_model.bin").write_bytes(b"weights")
+    listing(tmp_path / "base", tmp_path / "base.sha256")
+    with pytest.raises(ModelError, match="lists no weights") as caught:
         fetch(embedded)
+    assert "pytorch_model.bin" in caught.value.found
+    assert "save_pretrained" in caught.value.remedy
 
 
 def test_a_list_that_was_edited_is_refused(embedded, tmp_path):

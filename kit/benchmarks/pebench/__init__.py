@@ -164,7 +164,8 @@ def _general(table: Path, reading: Reading) -> list[Record]:
             expected="a table like PEBench.csv, of people and scenes that the base knows, with the "
             "columns object and answer besides",
             found="no such file",
-            remedy="write it, or set `rehearsal = 0` in [finetune]",
+            remedy="write it and run `./run.sh lock MANIFEST`; or set `rehearsal = 0` "
+            "in [finetune]",
         )
     pictures, _ = read_pictures(table, reading=reading)
     return [*records_of(pictures, "general"), *presence_records(table, "general", reading)]

@@ -51,8 +51,8 @@ def read_text(path: Path, declared: str = "") -> str:
             f"{path} is missing",
             expected=f"the table {path.name} in the folder of the source",
             found=", ".join(beside) or "no table",
-            remedy=f"write the table {path.name} there, as CSV text; `./run.sh fetch MANIFEST` "
-            "brings it only if the source is on the hub and its list names it",
+            remedy=f"write the table {path.name} there, as CSV text, then run `./run.sh lock "
+            "MANIFEST`; of a source on the hub, `./run.sh fetch MANIFEST` brings what is listed",
         )
     data = path.read_bytes()
     _require_table(path, data)
