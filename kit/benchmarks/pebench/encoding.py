@@ -51,8 +51,9 @@ def read_text(path: Path, declared: str = "") -> str:
             f"{path} is missing",
             expected=f"the table {path.name} in the folder of the source",
             found=", ".join(beside) or "no table",
-            remedy=f"write the table {path.name} there, as CSV text, then run `./run.sh lock "
-            "MANIFEST`; of a source on the hub, `./run.sh fetch MANIFEST` brings what is listed",
+            remedy=f"name the table {path.name} and put it there, as CSV text, then run "
+            "`./run.sh lock MANIFEST`; of a source on the hub, `./run.sh fetch MANIFEST` brings what "
+            "is listed",
         )
     data = path.read_bytes()
     _require_table(path, data)
