@@ -52,8 +52,8 @@ def read_text(path: Path, declared: str = "") -> str:
             expected=f"the table {path.name} in the folder of the source",
             found=", ".join(beside) or "no table",
             remedy=f"name the table {path.name} and put it there, as CSV text, then run "
-            "`./run.sh lock MANIFEST`; of a source on the hub, `./run.sh fetch MANIFEST` brings what "
-            "is listed",
+            "`./run.sh lock MANIFEST`; of a source on the hub, `./run.sh fetch MANIFEST` brings "
+            "what is listed",
         )
     data = path.read_bytes()
     _require_table(path, data)
