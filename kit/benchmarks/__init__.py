@@ -49,8 +49,8 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
             this data does not have.
     """
     try:
-        loaded: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
-        benchmark = require_apart(loaded)
+        benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
+        require_apart(benchmark)
     except DataError as error:
         raise _with_own_paths(error, manifest, places) from error
     for claim in manifest.claims:

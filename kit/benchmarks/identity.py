@@ -27,8 +27,6 @@ _APOSTROPHES = map(chr, (*range(0x2B9, 0x2C0), 0x2C8, 0x2CA, 0x2CB, 0xA78B, 0xA7
 _FOLDED = str.maketrans(
     {**dict.fromkeys(_APOSTROPHES, "'"), "\u0130": "i", "\u0131": "i", "\u0640": None}
 )
-# Words beside a name that do not tell two people apart.
-_TITLES = frozenset("dr mr mrs ms miss prof professor sir dame lady jr sr".split())
 
 
 def is_invisible(character: str) -> bool:
@@ -71,24 +69,6 @@ def in_both(left: Iterable[str], right: Iterable[str]) -> list[str]:
     return [spelt(first[key][0], second[key][0]) for key in sorted(first.keys() & second.keys())]
 
 
-def alike(left: Iterable[str], right: Iterable[str]) -> list[str]:
-    """Return pairs of names in two groups that are two people, but read as one.
-
-    They differ in accents, titles, initials or the order of their words: `Lee, Ann`, `Dr. Ann Lee`
-    and `Ann B. Lee` read as Ann Lee. A person has to decide who they are.
-    """
-    first, second = spellings(left), spellings(right)
-    found: dict[tuple[str, ...], list[str]] = {}
-    for key, each in second.items():
-        found.setdefault(_parts(each[0]), []).append(key)
-    return [
-        spelt(first[key][0], second[other][0])
-        for key in sorted(first)
-        for other in found.get(_parts(first[key][0]), ())
-        if other != key and _parts(first[key][0])
-    ]
-
-
 def not_in(names: Iterable[str], others: Iterable[str]) -> list[str]:
     """Return the first spelling of each name that is not among the others, sorted."""
     known = spellings(others)
@@ -119,13 +99,6 @@ def spelt(first: str, second: str) -> str:
     if _look(first) != _look(second):
         return f"'{show(first)}' and '{show(second)}'"
     return f"'{show(first)}' ({_points(first)}) and '{show(second)}' ({_points(second)})"
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    """Return the words of a name without accents, sorted; titles and initials do not count."""
-    plain = unicodedata.normalize("NFKD", name.translate(_FOLDED))
-    apart = words("".join(c for c in plain if not unicodedata.combining(c)))
-    return tuple(sorted(part for part in apart if len(part) > 1 and part not in _TITLES))
 
 
 def _look(name: str) -> str:

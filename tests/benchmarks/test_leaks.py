@@ -1,11 +1,9 @@
 """Whatever a loader makes: nothing that a split forgets is retained or rehearsed."""
 
-from dataclasses import replace
-
 import pytest
 
 from kit.benchmarks.leaks import require_apart
-from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
+from kit.benchmarks.records import Benchmark, Concept, Record, Split, by_id
 from kit.errors import DataError
 
 PERSON, EVENT, FACT = Concept.PERSON, Concept.EVENT, Concept.FACT
@@ -54,55 +52,3 @@ def test_a_forgotten_name_in_another_spelling_is_not_kept(forgotten, kept):
 )
 def test_what_is_not_forgotten_may_be_kept(forgotten, kept):
     require_apart(benchmark(forgotten, [kept], []))
-
-
-def shows(record_, path, data):
-    path.write_bytes(data)
-    return replace(record_, image=path)
-
-
-@pytest.mark.parametrize("side", ["retained", "rehearsed", "measured"])
-def test_a_forgotten_picture_is_not_kept_under_another_name(tmp_path, side):
-    forgotten = shows(ANN, tmp_path / "a.png", b"same bytes")
-    kept = shows(record("k", PERSON, "Bo"), tmp_path / "b.png", b"same bytes")
-    if side == "measured":
-        made = benchmark(forgotten, [])
-        split = replace(made.splits["t"], evaluation={("part", Column.REAL): ("k",)})
-        made = replace(made, records=by_id([forgotten, kept]), splits={"t": split})
-    else:
-        made = benchmark(forgotten, *([kept], ()) if side == "retained" else ([], [kept]))
-    with pytest.raises(DataError, match="forgets a picture that other records show") as error:
-        require_apart(made)
-    assert error.value.found == "1 pictures with the same bytes: f and k"
-
-
-def test_pictures_of_equal_size_are_two(tmp_path):
-    forgotten = shows(ANN, tmp_path / "a.png", b"some bytes")
-    require_apart(
-        benchmark(forgotten, [shows(record("k", FACT), tmp_path / "b.png", b"mean bytes")])
-    )
-
-
-@pytest.mark.parametrize(
-    "name", ["Lee, Ann", "Dr. Ann Lee", "Ann B. Lee", "Änn Lee", "Ann Lee Jr.", "ANN LÉE"]
-)
-def test_names_that_read_alike_are_two_people_and_noted(name):
-    noted = require_apart(benchmark(ANN, [record("k", FACT, name)])).notes
-    assert noted == (
-        f"A forgotten and a retained name read alike, and count as two: 'Ann Lee' and '{name}'.",
-    )
-
-
-@pytest.mark.parametrize("name", ["Ann Leed", "A. Lee", "Ann", "Bo Lee"])
-def test_other_names_are_not_noted(name):
-    assert require_apart(benchmark(ANN, [record("k", FACT, name)])).notes == ()
-
-
-def test_a_known_person_with_a_forgotten_name_is_noted():
-    famous = record("k", FACT, "ANN LEE")
-    made = benchmark(ANN, [])
-    split = replace(made.splits["t"], evaluation={("part", Column.REAL): ("k",)})
-    made = replace(made, records=by_id([ANN, famous]), splits={"t": split})
-    assert require_apart(made).notes == (
-        "The column 'real' has the name of a forgotten person: 'Ann Lee' and 'ANN LEE'.",
-    )

@@ -383,7 +383,7 @@ def test_trained_people_have_names_and_celebrities_may_have_none(tmp_path):
 
 
 @given(
-    name=st.text(min_size=1).filter(lambda said: said.split()),
+    name=st.text(st.characters(exclude_categories=["Cc", "Cs"])).filter(lambda said: said.split()),
     key=st.sampled_from(["Name", "name", "NAME", " Name "]),
     ending=st.sampled_from(["", ":", " :", ": ", " : "]),
     others=st.dictionaries(
