@@ -34,7 +34,7 @@ choose() { # PLATFORM: sets pythons, places (as uv names them) and the packages 
       pythons=(3.11 3.12 3.13) places+=(aarch64-manylinux_2_35)
       excluded=(torchaudio torchcodec triton numba llvmlite fastapi-cli fastapi-cloud-cli)
       ;;
-    gpu) pythons=(3.12) excluded=(torchaudio torchcodec fastapi-cli fastapi-cloud-cli) ;;
+    gpu) pythons=(3.12) places+=(aarch64-manylinux_2_35) excluded=(torchaudio torchcodec fastapi-cli fastapi-cloud-cli) ;;
     uv | tools) ;;
     verify | keyless) # the oldest and the newest Python; --check-wheels looks at all
       pythons=(3.11 3.14)

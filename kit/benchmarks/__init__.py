@@ -69,7 +69,7 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
 def _with_own_paths(error: DataError, manifest: Manifest, places: Mapping[str, Place]) -> DataError:
     """Return an error that names the user's folder in place of the folder of links to its files.
 
-    What is written into the links is no data, so nobody should be told to write there.
+    Files that are written into the folder of links are ignored, so a message must not name it.
     """
     own = {str(places[s.name].path): s.folder for s in manifest.sources if s.folder}
 

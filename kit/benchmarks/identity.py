@@ -92,7 +92,7 @@ def merged(names: Iterable[str]) -> tuple[str, ...]:
 def spelt(first: str, second: str) -> str:
     """Return two spellings for a message, so that a reader sees how they differ.
 
-    Where they look equal, code points are shown in the place of the characters that do not.
+    Where the spellings look equal, the code points of the differing characters are shown.
     """
     if first == second:
         return f"'{show(first)}'"

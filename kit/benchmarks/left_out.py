@@ -1,11 +1,11 @@
 """The one rule for odd rows: leave them out, count them, show them; refuse too many.
 
-Nobody has seen every row of a published file, so one odd row does not stop a benchmark. What is
-left out of a table is counted by kind. `data describe` prints it, and run.json and the report of a
-result hold it. A table is refused if
+Published files have rows that no author of a loader has seen, so one odd row does not stop a
+benchmark. Rows that are left out are counted by kind. `data describe` prints the counts; run.json
+and the report of a result hold them. A table is refused if
 
-- more than one in a hundred of its rows (or of its questions) are odd, where one may always be, or
-- somebody whom a system is trained on would lose everything that the table has about them.
+- more than one in a hundred of its rows (or questions) are odd; a single odd one is always allowed;
+- a person of the training data would lose all rows of the table.
 
 Some forms that cannot be used are known to be published. They are counted and shown as well, but
 not held against the share.
@@ -103,7 +103,7 @@ class OddRows:
             table: its configuration.
             kind: why it cannot be used, in a few words.
             where: file and row, for a reader.
-            person: whom it is about, where the row says so.
+            person: the person of the row, where the row says so.
             unit: what is counted.
             published: such rows are known to be published.
         """
@@ -146,7 +146,7 @@ class OddRows:
         return len(self._of(table, unit))
 
     def require_everybody(self, table: str, kept: Iterable[str], unit: str = "rows") -> None:
-        """Check that nobody loses everything that the table has about them.
+        """Check that every person keeps at least one row of the table.
 
         Args:
             kept: the people of the rows that are used.

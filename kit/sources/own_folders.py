@@ -34,7 +34,7 @@ def lock_folder(manifest: Manifest, source: SourceSection, say: Say) -> None:
     Raises:
         DataError: the folder does not exist, or is not what the benchmark reads.
         ChecksumError: a signed result was made from the files of the present list.
-        ManifestError: what stands in the list's place is something else.
+        ManifestError: the path of the list is not a file.
     """
     root, target = project_path(str(source.folder)), project_path(source.checksums)
     if not root.is_dir():

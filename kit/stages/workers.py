@@ -207,7 +207,7 @@ def _start_worker() -> None:
 
 def _run(job: Job) -> JobRecord:
     global _worker
-    if _worker is None:  # not in the initializer: its errors would reach nobody
+    if _worker is None:  # not in the initializer: its errors are never shown
         from kit.training.worker import Worker
 
         assert _manifest is not None, "run_jobs opens a worker in each process"

@@ -34,7 +34,7 @@ OR_BY_IDENTITY = f"; or, if you know who made {BUNDLE}, add: --identity NAME --i
 
 @dataclass(frozen=True)
 class Signed:
-    """What was signed, and by whom. The SSH signature is not checked yet.
+    """What was signed, and the signer. The SSH signature is not checked yet.
 
     `bundle` tells whether the result also has a signature by an identity, checked or not.
     """

@@ -1,4 +1,4 @@
-"""One row of CLEAR's tables: its cells, whom it is about, and when two rows are the same."""
+"""One row of CLEAR's tables: its cells, its person, and when two rows are the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The person whom the row names; "" if it names nobody, or in a cell that is no text."""
+        """The person's name in the row; "" if the cell is empty or is no text."""
         try:
             return self.text_or_empty("name")
         except OddCell:

@@ -44,7 +44,7 @@ def usable(
     Args:
         rows: of one configuration.
         check: raises OddCell for a row that cannot be used.
-        person: says whom an odd row is about.
+        person: returns the person of an odd row.
 
     Raises:
         DataError: too many are odd.

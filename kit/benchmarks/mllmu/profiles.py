@@ -39,7 +39,8 @@ def read_profiles(
     Args:
         column: the column with the image. Of a list of images, one is drawn by seed and ID.
         names: {ID: name} for a table without biographies. None: each row has its own. Without a
-            name, the ID stands for it. That is counted, but for celebrities: nobody trains on them.
+            name, the ID is used as the name. This is counted, except for celebrities, who are not
+            part of any training.
 
     Raises:
         DataError: a table or column is missing, too many rows or questions are odd, or an ID

@@ -44,7 +44,7 @@ def questions(
     Args:
         table: the configuration, for the count.
         where: file and row, for errors.
-        person: whom the row is about.
+        person: the person of the row.
     """
 
     def leave_out(error: OddCell) -> None:

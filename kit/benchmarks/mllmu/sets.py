@@ -1,4 +1,4 @@
-"""MLLMU-Bench's evaluated sets, and the check that nobody is both forgotten and retained."""
+"""MLLMU-Bench's evaluated sets, and the check that no person is both forgotten and retained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -197,7 +197,7 @@ def _pairs(
     """Return the pairs of question and answer of a row; the others are left out and counted.
 
     Args:
-        person, key: whom the row is about, and their ID.
+        person, key: the person of the row, and their ID.
     """
     pairs: list[tuple[str, str]] = []
 

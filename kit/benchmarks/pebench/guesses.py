@@ -154,7 +154,7 @@ def _fields(places: Sequence[str]) -> int:
 
 
 def _named_stars(found: Mapping[str, str]) -> bool:
-    """Say whether the description stands in columns that are named by their event."""
+    """Return whether each event has a column of its own for the description."""
     return "*" in found["description"] and "[]" not in found["description"]
 
 

@@ -22,7 +22,7 @@ def parse(path: Path, text: str, delimiter: str, above: int = 0) -> Rows:
         above: lines of the file before `text`.
 
     Raises:
-        DataError: a quote is not closed, or stands in the middle of a cell.
+        DataError: a quote is not closed, or is in the middle of a cell.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, list[str]]] = []
