@@ -67,11 +67,12 @@ def alarms(served: np.ndarray, own: np.ndarray) -> int:
     return int((gaps.max(dim=1).values > NEAR_TIE_NATS["bfloat16"]).sum())
 
 
+@pytest.mark.parametrize("systems", [180, pytest.param(1020, marks=pytest.mark.extended)])
 @pytest.mark.parametrize("kind", ["sharp", "near uniform", "two equal"])
-def test_rounding_gives_no_alarm_in_a_thousand_systems(kind):
-    """Sixteen answers of each; more than 1,000 systems are drawn."""
+def test_rounding_gives_no_alarm(kind, systems):
+    """Sixteen answers of each system; a round draws those of fifteen systems."""
     rng = np.random.default_rng(1)
-    for _ in range(68):
+    for _ in range(systems // 15):
         logits = policy(kind, rng, 240)
         served, own = in_bfloat16(logits, rng), in_bfloat16(logits, rng)
         assert alarms(served, own) == 0
