@@ -76,7 +76,7 @@ def commands():
                 yield place, found[1].split(), found[2].split(), text
 
 
-@pytest.mark.parametrize(("place", "words", "options", "text"), commands())
+@pytest.mark.parametrize(("place", "words", "options", "text"), list(commands()))
 def test_every_command_exists_with_its_options(place, words, options, text):
     if not words:
         assert set(options) <= {*RUNNER_OPTIONS, "--help"}, text
@@ -92,7 +92,7 @@ def test_every_command_exists_with_its_options(place, words, options, text):
         assert not isinstance(known[0], click.Group), f"{text}: which of its verbs?"
 
 
-@pytest.mark.parametrize(("place", "text"), remedies().items())
+@pytest.mark.parametrize(("place", "text"), list(remedies().items()))
 def test_every_file_and_every_key_exists_and_no_remedy_is_a_dead_end(place, text):
     for name in FILE.findall(text):
         assert (PROJECT / name).exists(), name
