@@ -5,9 +5,20 @@ benchmark defines its own tables in its own file.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kit.benchmarks.records import Column
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The column whose records no system was trained on, for metrics of membership.
+
+    `option` is the benchmark's option, a number, that holds them out; at 0 there are none.
+    """
+
+    column: Column
+    option: str
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,8 @@ class Part:
 
     `short` is the prefix of its short column names, `title` says what is measured. `headline` names
     the metric that each column prints. `cluster` is the field of a record by which intervals
-    resample: answers about one person are right or wrong together.
+    resample: answers about one person are right or wrong together. `company` is the field that
+    records of different clusters can share, such as the event that two people attend; "" if none.
     """
 
     name: str
@@ -24,6 +36,7 @@ class Part:
     title: str
     headline: Mapping[Column, str]
     cluster: str = "person"
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,10 @@ class Protocol:
     protocols in `EARLIER`. `finetune_follows_split`: `[split]` changes the records that the vanilla
     model learns, or their order. `reading` explains which direction is better, `comparability` what
     the numbers can be compared with.
+
+    `views` holds, for each target, the pairs of parts that ask for the same facts in two ways: in
+    the one that unlearning uses, and in the other. `holdout` is None where every evaluated record
+    is of training, or about people who were in training or whom the base model knows.
     """
 
     parts: Mapping[str, Part]
@@ -87,6 +104,8 @@ class Protocol:
     one_retain_set: bool = False
     version: int = 1
     finetune_follows_split: bool = True
+    views: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    holdout: Holdout | None = None
 
     def restricted(
         self, targets: Collection[str], absent: Mapping[tuple[str, str], str]

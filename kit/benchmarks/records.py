@@ -79,6 +79,16 @@ def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
     return asked
 
 
+def asked_tokens(record: Record) -> set[tuple[str, str]]:
+    """Return the (role, text) pairs whose single tokens are measured, where a manifest asks for it.
+
+    Letters and yes or no are one token that the question itself offers: they are not among them.
+    """
+    if record.concept in (Concept.CHOICE, Concept.PRESENCE) or not record.answer:
+        return set()
+    return {("answer", record.answer), *asked_likelihoods(record)}
+
+
 @dataclass(frozen=True)
 class Split:
     """The record ids of one target.

@@ -5,51 +5,33 @@ paraphrase and wrong answers. They all follow the same prompt. The model reads i
 prompt with an image is most of a sequence.
 """
 
-import math
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from transformers import PreTrainedModel
 
 from kit.benchmarks import load as load_benchmark
-from kit.benchmarks.records import Benchmark, Record
+from kit.benchmarks.records import Benchmark, Record, asked_likelihoods, asked_tokens
 from kit.console import say
-from kit.errors import GuardError
+from kit.evaluation.peers import Peers
 from kit.evaluation.questions import asked_records
+from kit.evaluation.scored_answers import ScoredAnswer, TokenRow, publish
 from kit.evaluation.scoring_tasks import LETTER, ScoringTask, chunks
 from kit.failures import at
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, Batcher
-from kit.model.likelihood import continuation_logprob, read_prompts
-from kit.model.lora import load_adapter
+from kit.model.likelihood import (
+    Prompted,
+    continuation_distribution,
+    continuation_logprob,
+    read_prompts,
+)
 from kit.model.memory import HalvingBatches, peak_memory
+from kit.model.token_statistics import token_statistics
 from kit.plan.jobs import Plan, System
-from kit.result.layout import LIKELIHOODS
-from kit.result.tables import SCHEMAS
 from kit.sources.datasets import base_folder, places
-
-FILE = "likelihoods.parquet"
-KEYS = ["system", "record_id", "role", "text"]
-DECIMALS = 6
-
-
-@dataclass(frozen=True)
-class ScoredAnswer:
-    """A scored answer: the sum of its tokens' log-probabilities in nats, and their number."""
-
-    record_id: str
-    role: str
-    text: str
-    logprob: float
-    tokens: int
 
 
 def score_systems(plan: Plan, names: Sequence[str]) -> int:
@@ -80,38 +62,46 @@ def score_each(
         ModelError, GuardError: as in `score_systems`.
     """
     for system in systems:
-        model: Any = base
-        for number, artifact in enumerate(system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
+        peers = Peers.of(base, system, benchmark)
         with at(f"system {system.name}"):
-            scored = score_records(model, batcher, asked_records(system, benchmark))
-        if system.adapters:
-            base = model.unload()
-        publish(system, scored)
+            records = asked_records(system, benchmark)
+            scored = score_records(peers.model, batcher, records, each_token=system.token_table)
+            apart = peers.compare(batcher, records)
+        base = peers.unloaded()
+        publish(system, scored, apart)
         say(f"  scored {system.name}: {len(scored)} answers")
 
 
 def score_records(
-    model: torch.nn.Module, batcher: Batcher, records: Sequence[Record]
+    model: torch.nn.Module,
+    batcher: Batcher,
+    records: Sequence[Record],
+    *,
+    each_token: bool = False,
 ) -> list[ScoredAnswer]:
     """Score every answer that the records name; the order of the records changes nothing.
 
     Prompt and image are read once. That pass also predicts the first token after the prompt, which
-    scores all letters. The texts follow one after the other, with all of their tokens.
+    scores all letters. The texts follow one after the other, with all of their tokens. With
+    `each_token`, the references of all free answers are among them, and each of their tokens is
+    described.
 
     Raises:
         ModelError: two letters of a choice begin with the same token.
     """
     batches = HalvingBatches(BATCH, "records")
     scored: list[ScoredAnswer] = []
-    for chunk in chunks([ScoringTask.of(record, batcher) for record in records]):
-        scored += batches.run(partial(_score_together, model, batcher), chunk)
+    asked = asked_tokens if each_token else asked_likelihoods
+    tasks = [ScoringTask.of(record, batcher, asked(record)) for record in records]
+    for chunk in chunks(tasks):
+        score = partial(_score_together, model, batcher, each_token=each_token)
+        scored += batches.run(score, chunk)
     return scored
 
 
 @torch.no_grad()
 def _score_together(
-    model: torch.nn.Module, batcher: Batcher, chunk: Sequence[ScoringTask]
+    model: torch.nn.Module, batcher: Batcher, chunk: Sequence[ScoringTask], *, each_token: bool
 ) -> list[ScoredAnswer]:
     prompted = read_prompts(model, batcher.prompts([task.record for task in chunk]))
     scored = [
@@ -121,40 +111,31 @@ def _score_together(
     ]
     for column in zip(*(task.texts for task in chunk), strict=True):
         ids, mask = batcher.answers([given.tokens for given in column])
-        sums = continuation_logprob(model, prompted, ids, mask).tolist()
+        rows: Sequence[TokenRow | None] = [None] * len(column)
+        if each_token:
+            sums, rows = _described(model, prompted, ids, mask)
+        else:
+            sums = continuation_logprob(model, prompted, ids, mask).tolist()
         scored += [
-            ScoredAnswer(task.record.id, given.role, given.text, logprob, len(given.tokens))
-            for task, given, logprob in zip(chunk, column, sums, strict=True)
-        ]
+            ScoredAnswer(
+                task.record.id, given.role, given.text, logprob, len(given.tokens), row,
+                wanted=(given.role, given.text) in asked_likelihoods(task.record),
+            )
+            for task, given, logprob, row in zip(chunk, column, sums, rows, strict=True)
+        ]  # fmt: skip
     return scored
 
 
-def publish(system: System, scored: Sequence[ScoredAnswer]) -> None:
-    """Write a system's likelihoods, sorted and rounded: equal values give equal bytes.
-
-    Raises:
-        GuardError: a log-probability is not finite.
-    """
-    assert system.likelihoods is not None, "the benchmark's protocol has no likelihoods"
-    rows = []
-    for answer in scored:
-        if not math.isfinite(answer.logprob):
-            raise GuardError(
-                f"{system.name} gives no probabilities",
-                expected=f"a finite log-probability of {answer.text!r} for {answer.record_id}",
-                found=answer.logprob,
-                remedy="its weights have diverged: lower the learning rate or the number of steps "
-                "of its method",
-            )
-        logprob = round(answer.logprob, DECIMALS) + 0.0  # turns -0.0, which has other bytes, to 0.0
-        rows.append(
-            (answer.record_id, system.name, answer.role, answer.text, logprob, answer.tokens)
-        )
-    frame = pd.DataFrame(rows, columns=SCHEMAS[LIKELIHOODS].names)
-    frame = frame.sort_values(KEYS, ignore_index=True)
-    table = pa.Table.from_pandas(frame, schema=SCHEMAS[LIKELIHOODS], preserve_index=False)
-    folder = system.likelihoods.partial
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    pq.write_table(table.replace_schema_metadata(None), folder / FILE)
-    system.likelihoods.publish({"stage": "evaluate", "answers": len(rows)})
+def _described(
+    model: torch.nn.Module, prompted: Prompted, ids: torch.Tensor, mask: torch.Tensor
+) -> tuple[list[float], list[TokenRow]]:
+    """Return log pi(y) of each answer, and its tokens; arguments as for `continuation_logprob`."""
+    found = token_statistics(continuation_distribution(model, prompted, ids, mask), ids)
+    sums = (found.logprob * mask).sum(dim=1).tolist()
+    lengths = mask.sum(dim=1).tolist()
+    columns = [each.tolist() for each in found]
+    rows = [
+        TokenRow(*(values[:length] for values in lists))
+        for length, *lists in zip(lengths, *columns, strict=True)
+    ]
+    return sums, rows

@@ -1,11 +1,11 @@
 """What to score for each record, and which records share a pass of the model."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Self
 
-from kit.benchmarks.records import Concept, Record, asked_likelihoods
+from kit.benchmarks.records import Concept, Record
 from kit.errors import ModelError
 from kit.model.batches import BATCH, Batcher
 
@@ -31,8 +31,8 @@ class ScoringTask:
     texts: tuple[GivenText, ...]
 
     @classmethod
-    def of(cls, record: Record, batcher: Batcher) -> Self:
-        """Encode the answers that a record names.
+    def of(cls, record: Record, batcher: Batcher, asked: Collection[tuple[str, str]]) -> Self:
+        """Encode the answers of a record, (role, text) each.
 
         Raises:
             ModelError: two letters of a choice begin with the same token.
@@ -40,7 +40,7 @@ class ScoringTask:
         lettered = record.concept is Concept.CHOICE and record.candidates
         given = [
             GivenText(role, text, batcher.answer_tokens(record, text))
-            for role, text in asked_likelihoods(record)
+            for role, text in asked
             if not (lettered and role == LETTER)
         ]
         texts = tuple(sorted(given, key=lambda each: (len(each.tokens), each.role, each.text)))

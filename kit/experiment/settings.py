@@ -6,6 +6,9 @@ from pydantic import Field
 
 from kit.experiment.section import LearningRate, Name, Records, Section, Steps, Unit
 
+# Families of further metrics, as `evaluation.metrics` names them.
+LIKELIHOOD, DISTANCE, MULTIMODAL = "likelihood", "distance", "multimodal"
+
 
 class TrainingSection(Section):
     """One optimisation of an adapter: AdamW, linear warm-up, cosine decay, gradient clipping."""
@@ -88,8 +91,8 @@ class MethodSection(Section):
 class EvaluationSection(Section):
     """How all systems are asked: greedy decoding, the same for each.
 
-    The `agreement_` keys say how well a second implementation must agree. They decide no answer, so
-    a change of them asks no question again.
+    The `agreement_` keys say how well a second implementation must agree, and `metrics` says what
+    is measured. They decide no answer, so a change of them asks no question again.
     """
 
     engine: Literal["vllm", "transformers"]
@@ -107,6 +110,11 @@ class EvaluationSection(Section):
     """Longest question with its image and its answer."""
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
+    metrics: tuple[Literal["likelihood", "distance", "multimodal"], ...] = Field(
+        (), exclude_if=lambda value: not value
+    )
+    """Families of further metrics, beside those of the tables; kit/metrics/README.md says what each
+    holds and costs. Without it: none."""
     agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
     """How many stored answers a second implementation reads; at least 16 of each system."""
     agreement_nats: Annotated[float, Field(gt=0), Unit("nats")] | None = None
@@ -115,8 +123,8 @@ class EvaluationSection(Section):
     ties."""
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides answers: everything but how they are checked."""
-        values = self.model_dump(mode="json").items()
+        """Return what decides answers: everything but how they are checked and measured."""
+        values = self.model_dump(mode="json", exclude={"metrics"}).items()
         return {name: value for name, value in values if not name.startswith("agreement_")}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from kit.benchmarks.records import Column, Concept, Record
 
 FORGOTTEN = frozenset({Column.EFFICACY, Column.GENERALITY, Column.REWORDED})
@@ -22,12 +24,32 @@ class Likelihood(NamedTuple):
     tokens: int
 
 
+class GivenTokens(NamedTuple):
+    """The tokens of one given answer, the end token last; arrays are [tokens].
+
+    `logprobs`, `entropies` and `deviations` are in nats (`kit.model.token_statistics`). Rank 1 is
+    the likeliest token. `zlib_bytes` is the size of the compressed text.
+    """
+
+    role: str
+    text: str
+    zlib_bytes: int
+    logprobs: np.ndarray
+    ranks: np.ndarray
+    entropies: np.ndarray
+    deviations: np.ndarray
+
+
 class StoredAnswer(NamedTuple):
-    """One generated answer, why generation stopped ("eos" or "length"), and its likelihoods."""
+    """One generated answer, why generation stopped ("eos" or "length"), and given answers.
+
+    `tokens` is empty where the manifest does not ask for them.
+    """
 
     text: str
     stop: str
     likelihoods: tuple[Likelihood, ...] = ()
+    tokens: tuple[GivenTokens, ...] = ()
 
 
 Measure = Callable[[StoredAnswer, Record], float | None]
@@ -75,6 +97,10 @@ class Definition:
     def unit(self) -> str:
         """Return the printed unit; stored values are always shares in [0, 1]."""
         return "%" if self.percent else "0-1"
+
+    def knowledge(self, values: np.ndarray) -> np.ndarray:
+        """Return [n] values of a metric of knowledge, so that higher means known."""
+        return values if self.better == "higher" else 1.0 - values
 
     def better_in(self, column: Column) -> str:
         """Return the better direction in a column: "higher", "lower", or "" for neither."""

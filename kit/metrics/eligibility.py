@@ -13,7 +13,7 @@ from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics.definition import Definition
 from kit.metrics.intervals import DIFFERENCES, INTERVAL_ERROR
-from kit.metrics.rows import Measured, RecordSet
+from kit.metrics.record_sets import Measured, RecordSet
 from kit.metrics.statistics import bounded_mean
 from kit.result.run_file import System, entries
 
@@ -103,11 +103,6 @@ def _printed(definition: Definition, value: float) -> str:
     return f"{100 * value:.1f} %" if definition.percent else f"{value:.2f}"
 
 
-def knowledge(values: np.ndarray, definition: Definition) -> np.ndarray:
-    """Return [n] values of a metric of knowledge, so that higher means known."""
-    return values if definition.better == "higher" else 1.0 - values
-
-
 def kept_share(value: float | None, vanilla: float | None, metric: str) -> float | None:
     """Return the share of Vanilla's score above chance that is left; None if it had none."""
     floor = CHANCE.get(metric, 0.0)
@@ -123,4 +118,4 @@ def _known(systems: Sequence[System], place: RecordSet, measured: Measured) -> n
     values = [measured.scores.of(name, place.headline, place.ids) for name in names]
     if not values:
         return None
-    return knowledge(np.mean(values, axis=0), measured.scores.definitions[place.headline])
+    return measured.scores.definitions[place.headline].knowledge(np.mean(values, axis=0))

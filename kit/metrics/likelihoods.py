@@ -45,12 +45,12 @@ def truth_ratio(answer: StoredAnswer, record: Record) -> float | None:
     Where a record has no paraphrase, the right answer itself takes its place, as TOFU and CLEAR do
     for names, real faces and the real world. None without wrong answers.
     """
-    return _kept(_log_ratio(answer, OR_ANSWER))
+    return _kept(log_ratio(answer, OR_ANSWER))
 
 
 def truth_ratio_1(answer: StoredAnswer, record: Record) -> float | None:
     """Return version 1 of `truth_ratio`: None where the record has no paraphrase."""
-    return _kept(_log_ratio(answer, PARAPHRASE))
+    return _kept(log_ratio(answer, PARAPHRASE))
 
 
 def truth_ratio_forget(answer: StoredAnswer, record: Record) -> float | None:
@@ -61,12 +61,12 @@ def truth_ratio_forget(answer: StoredAnswer, record: Record) -> float | None:
     forgotten, and lower for what is kept. A model that insists on falsehoods scores low as well;
     `truth_ratio` distinguishes the two. None without wrong answers.
     """
-    return _forgotten(_log_ratio(answer, OR_ANSWER))
+    return _forgotten(log_ratio(answer, OR_ANSWER))
 
 
 def truth_ratio_forget_1(answer: StoredAnswer, record: Record) -> float | None:
     """Return version 1 of `truth_ratio_forget`: None where the record has no paraphrase."""
-    return _forgotten(_log_ratio(answer, PARAPHRASE))
+    return _forgotten(log_ratio(answer, PARAPHRASE))
 
 
 def _kept(ratio: float | None) -> float | None:
@@ -78,7 +78,7 @@ def _forgotten(ratio: float | None) -> float | None:
     return None if ratio is None else math.exp(-abs(ratio))
 
 
-def _log_ratio(answer: StoredAnswer, roles: tuple[str, ...]) -> float | None:
+def log_ratio(answer: StoredAnswer, roles: tuple[str, ...]) -> float | None:
     """Return log R = M_true - mean_w M_w in nats; the mean is over this record's candidates.
 
     The true answer is the one of the first of `roles` that was measured.

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -12,16 +11,22 @@ import pyarrow.parquet as pq
 
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
-from kit.benchmarks.words import words
-from kit.errors import DataError, MissingStageError
-from kit.metrics import DEFINITIONS
+from kit.errors import MissingStageError
 from kit.metrics.definition import Definition
+from kit.metrics.distances import read_distances
+from kit.metrics.families import SystemMetrics, answer_metrics, system_metrics
 from kit.metrics.intervals import INTERVAL, Intervals
+from kit.metrics.record_sets import Further, Measured, RecordSet, record_sets
 from kit.metrics.scores import Scores, score_answers
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, RUN, SETS
-from kit.result.run_file import System
+from kit.metrics.system_metric import ALL, Absent, SystemPart
+from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, RUN, SETS, TOKENS
+from kit.result.run_file import System, families_of, options_of
 from kit.result.tables import ROW_TYPES
 
+__all__ = [
+    "Further", "Inputs", "Measured", "RecordSet", "measure", "read_inputs", "read_parquet",
+    "rows_of",
+]  # fmt: skip
 FILES = (RUN, RECORDS, SETS, ANSWERS, LIKELIHOODS)
 
 
@@ -33,51 +38,7 @@ class Inputs(TypedDict):
     answers: pd.DataFrame
     likelihoods: pd.DataFrame
     systems: list[System]
-
-
-@dataclass(frozen=True)
-class RecordSet:
-    """The records behind one column of one part of one target's table."""
-
-    target: str
-    part: str
-    column: Column
-    ids: tuple[str, ...]
-    headline: str
-    cluster: str
-
-    def metrics(self, scores: Scores) -> list[Definition]:
-        """Return what can be measured on these records, the column's headline metric included."""
-        concepts = {scores.records[name].concept for name in self.ids}
-        known = scores.definitions.values()
-        return [d for d in known if d.concepts & concepts or d.name == self.headline]
-
-    def clusters(self, scores: Scores) -> np.ndarray:
-        """Return [n] codes of what this part forgets: people, or events.
-
-        All answers about one person (or event) are forgotten or kept together, so that is the unit
-        that varies. A record with neither is a cluster of its own. Names that the metrics take for
-        one are one here, however they are written: more clusters would mean more evidence.
-        """
-        records = [scores.records[name] for name in self.ids]
-        named = [str(getattr(record, self.cluster)) for record in records]
-        first = {words(name) or name: name for name in sorted(named, reverse=True)}
-        owners = [
-            (first[words(name) or name], record.id)
-            for name, record in zip(named, records, strict=True)
-        ]
-        keys = [f"owner {owner}" if owner else f"record {name}" for owner, name in owners]
-        return np.unique(keys, return_inverse=True)[1]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The answers of a result, their values, and the columns that they are reported in."""
-
-    scores: Scores
-    groups: Sequence[RecordSet]
-    systems: Sequence[System]
-    answers: pd.DataFrame
+    further: Further
 
 
 def read_inputs(results: Path) -> Inputs:
@@ -98,6 +59,14 @@ def read_inputs(results: Path) -> Inputs:
         "answers": read_parquet(results / ANSWERS),
         "likelihoods": read_parquet(results / LIKELIHOODS),
         "systems": run["systems"],
+        "further": Further(
+            families_of(run),
+            options_of(run),
+            *(
+                read_parquet(results / name) if (results / name).is_file() else None
+                for name in (TOKENS, DISTANCES)
+            ),
+        ),
     }
 
 
@@ -116,7 +85,8 @@ def measure(
     systems: Sequence[System],
     *,
     protocol: Protocol,
-    definitions: Mapping[str, Definition] = DEFINITIONS,
+    definitions: Mapping[str, Definition] | None = None,
+    further: Further | None = None,
 ) -> Measured:
     """Give every answer its values; the order of the inputs' rows changes nothing.
 
@@ -126,16 +96,28 @@ def measure(
             target, the others for their own one.
         protocol: the benchmark's: which columns exist and what each one shows.
         definitions: {name: metric}, by default the newest version of each.
+        further: what the manifest asks for beside the metrics of the tables; by default nothing.
 
     Raises:
         DataError: an answer that a set needs is missing, or one is doubled or belongs to nothing.
     """
     names = [system["name"] for system in systems]
-    scores = score_answers(records, answers, likelihoods, names, definitions)
-    return Measured(scores, record_sets(sets, scores, protocol), systems, answers)
+    more = Further() if further is None else further
+    asked = answer_metrics(more.families) if definitions is None else definitions
+    scores = score_answers(records, answers, likelihoods, names, asked, more.tokens)
+    groups = record_sets(sets, scores, protocol)
+    near = read_distances(more.distances, scores.records, names)
+    return Measured(scores, groups, systems, answers, protocol, more, near)
 
 
-def rows_of(measured: Measured, *, draws: int, seed: int, interval: int = INTERVAL) -> pd.DataFrame:
+def rows_of(
+    measured: Measured,
+    *,
+    draws: int,
+    seed: int,
+    interval: int = INTERVAL,
+    of_systems: SystemMetrics | None = None,
+) -> pd.DataFrame:
     """Return one row for each system, column and metric, with the columns of `ROW_TYPES`.
 
     `value` is in [0, 1], or null with a `reason`; `low` and `high` are null below two clusters.
@@ -144,59 +126,27 @@ def rows_of(measured: Measured, *, draws: int, seed: int, interval: int = INTERV
         draws: draws for each interval.
         seed: seed of the intervals.
         interval: the version of the intervals; run.json names it.
+        of_systems: {name: metric of a whole system}, by default the newest version of those that
+            the manifest asks for.
     """
     intervals = Intervals(draws, seed, interval)
-    rows = (
+    if of_systems is None:
+        of_systems = system_metrics(measured.further.families)
+    rows = [
         tuple(row[name] for name in ROW_TYPES)
         for system in sorted(measured.systems, key=lambda system: system["name"])
         for group in measured.groups
         if system["target"] in (None, group.target)
         for row in _set_rows(system, group, measured.scores, intervals)
-    )
+    ]
+    rows += [
+        tuple(row[name] for name in ROW_TYPES)
+        for system in sorted(measured.systems, key=lambda system: system["name"])
+        for target, part in dict.fromkeys((g.target, g.part) for g in measured.groups)
+        if system["target"] in (None, target)
+        for row in _part_rows(SystemPart(system, target, part, measured, intervals), of_systems)
+    ]
     return pd.DataFrame(list(rows), columns=list(ROW_TYPES)).astype(ROW_TYPES)
-
-
-def record_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> list[RecordSet]:
-    """Return the columns of every target that has sets, in table order.
-
-    A column that the benchmark prints but that has no records is there with no ids.
-
-    Raises:
-        DataError: a set names an unknown record, target or column, or one record twice.
-    """
-    _check_sets(sets, scores, protocol)
-    ids = {
-        key: tuple(sorted(members))
-        for key, members in sets.groupby(["target", "part", "column"])["record_id"]
-    }
-    return [
-        RecordSet(target, part.name, column, ids.get((target, part.name, column), ()),
-                  part.headline[column], part.cluster)
-        for target, layout in protocol.targets.items()
-        if target in set(sets["target"])
-        for part in protocol.parts.values()
-        for column in Column
-        if (part.name, column) in layout.columns or (target, part.name, column) in ids
-    ]  # fmt: skip
-
-
-def _check_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> None:
-    ordered = sets.sort_values(list(sets.columns), kind="stable")
-    places = {(part, c) for part, where in protocol.parts.items() for c in where.headline}
-    unknown = [pair not in places for pair in zip(ordered["part"], ordered["column"], strict=True)]
-    for bad, what in (
-        (~ordered["record_id"].isin(list(scores.records)), "names a record that does not exist"),
-        (~ordered["target"].isin(list(protocol.targets)), "has an unknown target"),
-        (pd.Series(unknown, index=ordered.index, dtype=bool), "has an unknown part or column"),
-        (ordered.duplicated(), "occurs twice"),
-    ):
-        if bad.any():
-            row = ordered[bad].iloc[0]
-            place = "/".join(row[["target", "part", "column", "record_id"]])
-            raise DataError(
-                f"the entry {place} of sets.parquet {what}",
-                remedy="run `./run.sh evaluate MANIFEST` again, or get the result again",
-            )
 
 
 def _set_rows(
@@ -206,8 +156,7 @@ def _set_rows(
     for definition in group.metrics(scores):
         place = {"part": group.part, "column": group.column, "metric": definition.name}
         row = {
-            "system": system["name"], "target": group.target, "method": system["method"],
-            "label": system["label"], "seed": system["seed"], **place,
+            **_about(system, group.target), **place,
             "version": definition.version, "better": definition.better_in(group.column),
             "headline": definition.name == group.headline,
             "value": None, "reason": "", "n": 0, "clusters": 0, "low": None, "high": None,
@@ -224,3 +173,27 @@ def _set_rows(
         else:
             row["reason"] = definition.absent if group.ids else "the set of this column is empty"
         yield row
+
+
+def _part_rows(place: SystemPart, metrics: SystemMetrics) -> Iterator[Mapping[str, object]]:
+    """Yield one row for each metric of a whole system, and for each column that it has."""
+    for metric in metrics.values():
+        for column in metric.columns:
+            found = metric.measure(place, column)
+            if isinstance(found, Absent):
+                numbers: dict[str, object] = {"value": None, "n": 0, "clusters": 0}
+                numbers |= {"low": None, "high": None, "reason": found.reason}
+            else:
+                numbers = {**vars(found), "reason": ""}
+            yield {
+                **_about(place.system, place.target), "part": place.part, "column": column or ALL,
+                "metric": metric.name, "version": metric.version, "better": metric.better,
+                "headline": False, **numbers,
+            }  # fmt: skip
+
+
+def _about(system: System, target: str) -> dict[str, object]:
+    return {
+        "system": system["name"], "target": target, "method": system["method"],
+        "label": system["label"], "seed": system["seed"],
+    }  # fmt: skip

@@ -10,10 +10,12 @@ from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition, StoredAnswer
+from kit.metrics.readings import READINGS
 from kit.metrics.stored_answers import (
     REMEDY,
     read_likelihoods,
     read_records,
+    read_tokens,
     require_complete,
     require_joinable,
 )
@@ -29,7 +31,8 @@ class Scores:
     `values[metric]` is [systems, records of its concepts + 1] float64: most metrics exist for few
     records. `places[concepts]` is [records] int: the position of each record on that second axis.
     All records without such a concept share the last position, which is NaN. `weights` has the same
-    shapes and holds the metrics that are weighted means.
+    shapes and holds the metrics that are weighted means. `readings[name]` is [systems, records]:
+    what metrics of a whole system compute with (`kit.metrics.readings`).
     """
 
     records: Mapping[str, Record]
@@ -40,6 +43,7 @@ class Scores:
     values: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
     answered: np.ndarray
+    readings: Mapping[str, np.ndarray]
 
     def of(self, system: str, metric: str, ids: Sequence[str]) -> np.ndarray:
         """Return [len(ids)] values of one system, in the order of `ids`.
@@ -67,6 +71,11 @@ class Scores:
             return None
         return np.asarray(self.weights[metric][self.rows[system], self._places(metric, ids)])
 
+    def reading(self, system: str, name: str, ids: Sequence[str]) -> np.ndarray:
+        """Return [len(ids)] readings of one system, in the order of `ids`; NaN where absent."""
+        columns = [self.columns[each] for each in ids]
+        return np.asarray(self.readings[name][self.rows[system], columns])
+
     def _places(self, metric: str, ids: Sequence[str]) -> np.ndarray:
         columns = [self.columns[name] for name in ids]
         return np.asarray(self.places[self.definitions[metric].concepts][columns])
@@ -78,6 +87,7 @@ def score_answers(
     likelihoods: pd.DataFrame,
     systems: Iterable[str],
     definitions: Mapping[str, Definition] = DEFINITIONS,
+    tokens: pd.DataFrame | None = None,
 ) -> Scores:
     """Measure each answer with every metric that is defined for its record's concept.
 
@@ -87,29 +97,35 @@ def score_answers(
         likelihoods: columns record_id, system, role, text, logprob, tokens; in any order.
         systems: names of all systems of the result.
         definitions: {name: metric}, by default the newest version of each.
+        tokens: columns as in tokens.parquet, in any order; None where there is none.
 
     Raises:
         DataError: an answer occurs twice, or belongs to no known record or system.
     """
     index = read_records(records)
-    scores = _empty(index, sorted(systems), definitions)
+    scores = _empty(index, sorted(systems), definitions, READINGS if tokens is not None else ())
     names = list(scores.rows)
     require_joinable(answers, index, names)
     likely = read_likelihoods(likelihoods, index, names)
+    given = {} if tokens is None else read_tokens(tokens, index, names)
     computed = [each for each in definitions.values() if not each.retired]
     computed = [replace(e, measure=e.among(index)) if e.among else e for e in computed]
     defined = {c: [each for each in computed if c in each.concepts] for c in Concept}
     table = answers[["record_id", "system", "text", "stop"]]
     for record_id, system, text, stop in table.itertuples(index=False, name=None):
         record = index[record_id]
-        answer = StoredAnswer(text, stop, likely.get((system, record_id), ()))
-        require_complete(answer, record, system)
+        key = system, record_id
+        answer = StoredAnswer(text, stop, likely.get(key, ()), given.get(key, ()))
+        require_complete(answer, record, system, each_token=tokens is not None)
         _enter(scores, system, record, answer, defined[record.concept])
     return scores
 
 
 def _empty(
-    records: Mapping[str, Record], systems: Sequence[str], definitions: Mapping[str, Definition]
+    records: Mapping[str, Record],
+    systems: Sequence[str],
+    definitions: Mapping[str, Definition],
+    readings: Iterable[str],
 ) -> Scores:
     """Return scores of the right shapes in which no answer is entered."""
     concepts = {each.concepts for each in definitions.values()}
@@ -130,6 +146,7 @@ def _empty(
             name: np.full(shapes[name], np.nan) for name, each in definitions.items() if each.weight
         },
         answered=np.zeros((len(systems), len(records)), dtype=bool),
+        readings={name: np.full((len(systems), len(records)), np.nan) for name in readings},
     )
 
 
@@ -153,3 +170,7 @@ def _enter(
             scores.values[definition.name][place] = value
             if definition.weight is not None:
                 scores.weights[definition.name][place] = definition.weight(answer, record)
+    for name, values in scores.readings.items():
+        read = READINGS[name](answer, record)
+        if read is not None:
+            values[row, column] = read

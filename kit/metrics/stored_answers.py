@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
+import numpy as np
 import pandas as pd
 
-from kit.benchmarks.records import Concept, Record, asked_likelihoods
+from kit.benchmarks.records import Concept, Record, asked_likelihoods, asked_tokens
 from kit.errors import DataError
-from kit.metrics.definition import Likelihood, StoredAnswer
+from kit.metrics.definition import GivenTokens, Likelihood, StoredAnswer
 
 STOPS = ("eos", "length")
 ROLES = ("answer", "candidate", "paraphrase")
@@ -82,6 +84,51 @@ def read_likelihoods(
     return {key: tuple(found) for key, found in groups.items()}
 
 
+def read_tokens(
+    table: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]
+) -> dict[tuple[str, str], tuple[GivenTokens, ...]]:
+    """Return {(system, record id): tokens of given answers} of tokens.parquet.
+
+    Raises:
+        DataError: a row has an unknown record, system or role, occurs twice, has lists of several
+            lengths, or holds what is no log-probability, rank, entropy or deviation.
+    """
+    ordered = table.sort_values(["system", "record_id", "role", "text"], kind="stable")
+    lists = ["logprob", "rank", "entropy", "deviation"]
+    lengths = pd.DataFrame({name: ordered[name].map(len) for name in lists})
+    uneven = lengths.ne(lengths["logprob"], axis=0).any(axis=1)
+    low = {"logprob": -MAX_NATS, "rank": 1, "entropy": 0, "deviation": 0}
+    high = {"logprob": 0, "rank": MAX_NATS, "entropy": MAX_NATS, "deviation": MAX_NATS}
+    outside = {
+        name: ~ordered[name].map(partial(_within, low=low[name], high=high[name])).astype(bool)
+        for name in lists
+    }
+    _refuse(
+        ordered,
+        "list of tokens",
+        (
+            (~ordered["record_id"].isin(list(records)), "belongs to no record of this result"),
+            (~ordered["system"].isin(systems), "belongs to no system of this result"),
+            (~ordered["role"].isin(ROLES), f"has a role that is none of {', '.join(ROLES)}"),
+            (ordered.duplicated(["system", "record_id", "role", "text"]), "occurs twice"),
+            (uneven | (lengths["logprob"] < 1), "has no tokens, or columns of several lengths"),
+            (ordered["zlib_bytes"] < 1, "has a compressed text without bytes"),
+            *((bad, f"has a {name} that is none") for name, bad in outside.items()),
+        ),
+    )
+    groups: dict[tuple[str, str], list[GivenTokens]] = defaultdict(list)
+    columns = ordered[["system", "record_id", "role", "text", "zlib_bytes", *lists]]
+    for system, record_id, role, text, size, *arrays in columns.itertuples(index=False, name=None):
+        numbers = [np.asarray(each, dtype=np.float64) for each in arrays]
+        groups[system, record_id].append(GivenTokens(role, text, size, *numbers))
+    return {key: tuple(found) for key, found in groups.items()}
+
+
+def _within(values: Sequence[float], *, low: float, high: float) -> bool:
+    numbers = np.asarray(values, dtype=np.float64)
+    return bool(((numbers >= low) & (numbers <= high)).all())
+
+
 def require_joinable(
     answers: pd.DataFrame, records: Mapping[str, Record], systems: Sequence[str]
 ) -> None:
@@ -105,21 +152,31 @@ def require_joinable(
     )
 
 
-def require_complete(answer: StoredAnswer, record: Record, system: str) -> None:
+def require_complete(
+    answer: StoredAnswer, record: Record, system: str, *, each_token: bool = False
+) -> None:
     """Check that all likelihoods of a record are stored: scoring only some would mislead.
+
+    Args:
+        answer: the answer with its likelihoods.
+        record: what was asked.
+        system: who answered.
+        each_token: whether the manifest asks for tokens.
 
     Raises:
         DataError: some are missing, or some were not asked for.
     """
-    given = {(found.role, found.text) for found in answer.likelihoods}
-    asked = asked_likelihoods(record)
-    if given != asked:
-        raise DataError(
-            f"the likelihoods of system {system} for record {record.id} are not those asked for",
-            expected=f"{len(asked)}",
-            found=f"{len(given)}",
-            remedy=REMEDY,
-        )
+    kinds = {"likelihoods": ({(g.role, g.text) for g in answer.likelihoods}, asked_likelihoods)}
+    if each_token:
+        kinds["tokens"] = ({(g.role, g.text) for g in answer.tokens}, asked_tokens)
+    for kind, (given, ask) in kinds.items():
+        if given != (asked := ask(record)):
+            raise DataError(
+                f"the {kind} of system {system} for record {record.id} are not those asked for",
+                expected=f"{len(asked)}",
+                found=f"{len(given)}",
+                remedy=REMEDY,
+            )
 
 
 def _refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:

@@ -1,27 +1,65 @@
 """Which version of each metric a stored result was measured with, and whether this kit has it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
-from kit import __version__, metrics
+from kit import __version__
 from kit.errors import VerificationError
 from kit.metrics.definition import Definition
+from kit.metrics.families import (
+    OF_SYSTEMS,
+    answer_metrics,
+    system_metrics,
+    versions_of_answers,
+)
+from kit.metrics.system_metric import SystemMetric
+
+Metric = TypeVar("Metric", Definition, SystemMetric)
+OF_ALL_SYSTEMS = frozenset(each.name for family in OF_SYSTEMS.values() for each in family)
 
 
-def stored_definitions(stored: Iterable[tuple[str, int]], made_by: str) -> dict[str, Definition]:
+def stored_definitions(
+    stored: Iterable[tuple[str, int]], made_by: str, families: Iterable[str] = ()
+) -> dict[str, Definition]:
     """Return {name: definition} that a stored result was measured with, in the registry's order.
 
     A metric that the result does not name is among them in its newest version if the kit that made
-    the result measured it already: its rows are then missing.
+    the result measured it already: its rows are then missing. Metrics of whole systems are not
+    among them.
 
     Args:
         stored: (name, version) of every metric that the result's rows name.
         made_by: the version of the kit that made the result.
+        families: those that its manifest asks for.
 
     Raises:
         VerificationError: this kit does not know a version, or one metric has two.
     """
-    chosen: dict[str, Definition] = {}
+    named = [(name, version) for name, version in stored if name not in OF_ALL_SYSTEMS]
+    return _measured_with(named, answer_metrics(families), versions_of_answers(), made_by)
+
+
+def stored_system_metrics(
+    stored: Iterable[tuple[str, int]], made_by: str, families: Iterable[str]
+) -> dict[str, SystemMetric]:
+    """Return {name: metric of whole systems} that a stored result was measured with.
+
+    Arguments and errors are as for `stored_definitions`; what no family asks for is left out.
+    """
+    newest = system_metrics(families)
+    named = [(name, version) for name, version in stored if name in newest]
+    versions = {(each.name, each.version): each for each in newest.values()}
+    return _measured_with(named, newest, versions, made_by)
+
+
+def _measured_with(
+    stored: Iterable[tuple[str, int]],
+    newest: Mapping[str, Metric],
+    versions: Mapping[tuple[str, int], Metric],
+    made_by: str,
+) -> dict[str, Metric]:
+    chosen: dict[str, Metric] = {}
     for name, version in sorted(set(stored)):
         if name in chosen:
             raise VerificationError(
@@ -30,21 +68,17 @@ def stored_definitions(stored: Iterable[tuple[str, int]], made_by: str) -> dict[
                 found=f"{chosen[name].version} and {version}",
                 remedy="do not use these numbers; ask the signer how they came to be",
             )
-        chosen[name] = _known(name, version)
-    order = [*metrics.DEFINITIONS, *(name for name in chosen if name not in metrics.DEFINITIONS)]
-    newest = {
-        name: definition
-        for name, definition in metrics.DEFINITIONS.items()
-        if not _is_later(definition.since, made_by)
-    }
-    found = {**newest, **chosen}
+        chosen[name] = _known(name, version, versions)
+    order = [*newest, *(name for name in chosen if name not in newest)]
+    expected = {n: each for n, each in newest.items() if not _is_later(each.since, made_by)}
+    found = {**expected, **chosen}
     return {name: found[name] for name in order if name in found}
 
 
-def _known(name: str, version: int) -> Definition:
-    if (name, version) in metrics.VERSIONS:
-        return metrics.VERSIONS[name, version]
-    known = [str(number) for other, number in sorted(metrics.VERSIONS) if other == name]
+def _known(name: str, version: int, versions: Mapping[tuple[str, int], Metric]) -> Metric:
+    if (name, version) in versions:
+        return versions[name, version]
+    known = [str(number) for other, number in sorted(versions) if other == name]
     raise VerificationError(
         f"this version of the kit cannot compute version {version} of the metric {name}",
         expected=f"version {' or '.join(known)} of it, which kit {__version__} knows"

@@ -106,6 +106,17 @@ def continuation_logprob(
 
     The cache is unchanged when this returns: other answers can follow.
     """
+    logprobs = continuation_distribution(model, prompted, ids, mask)
+    return (logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1) * mask).sum(dim=1)
+
+
+def continuation_distribution(
+    model: torch.nn.Module, prompted: Prompted, ids: Tensor, mask: Tensor
+) -> Tensor:
+    """Return log pi of every token of one answer to each of the prompts, [B, T, V].
+
+    Arguments are as for `continuation_logprob`; the cache is unchanged as well.
+    """
     logprobs = prompted.first.unsqueeze(1)
     given = ids.shape[1] - 1  # the last token is only predicted
     if given and prompted.outgrown(prompted.mask.shape[1] + given):
@@ -124,7 +135,7 @@ def continuation_logprob(
         ).logits
         prompted.cache.crop(-given)
         logprobs = torch.cat([logprobs, log_softmax(logits.float(), dim=-1)], dim=1)
-    return (logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1) * mask).sum(dim=1)
+    return logprobs
 
 
 def _read_again(model: torch.nn.Module, prompted: Prompted, ids: Tensor, mask: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.kept_adapters import Trained, kept_adapters
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
+from kit.experiment.settings import DISTANCE, LIKELIHOOD
 from kit.experiment.systems import (
     FINETUNE,
+    RETAIN_ONLY,
     UNLEARN,
     UNTRAINED,
     Design,
@@ -73,9 +75,14 @@ class System:
     agreement: Artifact
     """What the second implementation found in a sample of the answers."""
     likelihoods: Artifact | None
-    """None where the benchmark's protocol measures no likelihoods."""
+    """None where neither the benchmark's protocol nor the manifest asks for likelihoods."""
     instruction: str = ""
     """Text before every question."""
+    token_table: bool = False
+    """Whether each token of given answers is described, beside their likelihoods."""
+    references: Mapping[str, tuple[str | None, tuple[Artifact, ...]]] | None = None
+    """{Retain-only system: (its target, its adapters)} that distances are measured to; None where
+    the manifest does not ask for them."""
 
     @property
     def evaluated(self) -> bool:
@@ -189,6 +196,7 @@ def _systems(
 ) -> tuple[System, ...]:
     made = {job.name: job.artifact for job in jobs}
     design = Design.model_validate(manifest)
+    every = tuple(planned_systems(design, one_retain_set=protocol.one_retain_set))
     return tuple(
         _system(
             manifest,
@@ -197,9 +205,26 @@ def _systems(
             [made[name] for name in planned.adapters],
             serving,
             likelihood=protocol.likelihood,
+            references=_references(planned, every, made)
+            if DISTANCE in manifest.evaluation.metrics
+            else None,
         )
-        for planned in planned_systems(design, one_retain_set=protocol.one_retain_set)
+        for planned in every
     )
+
+
+def _references(
+    planned: PlannedSystem, every: Iterable[PlannedSystem], made: Mapping[str, Artifact]
+) -> dict[str, tuple[str | None, tuple[Artifact, ...]]]:
+    """Return the Retain-only models that a system is held against; none for themselves."""
+    if planned.method == RETAIN_ONLY:
+        return {}
+    return {
+        each.name: (each.target, tuple(made[name] for name in each.adapters))
+        for each in every
+        if each.method == RETAIN_ONLY
+        and (None in (planned.target, each.target) or planned.target == each.target)
+    }
 
 
 def _system(
@@ -210,6 +235,7 @@ def _system(
     serving: Artifact,
     *,
     likelihood: bool,
+    references: Mapping[str, tuple[str | None, tuple[Artifact, ...]]] | None,
 ) -> System:
     instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
     asked = {
@@ -223,13 +249,19 @@ def _system(
     checked = agreement_digest(manifest, answers.digest)
     agreement = Artifact("evaluate", f"agreement-{planned.name}", checked)
     likelihoods = None
-    if likelihood:
+    token_table = LIKELIHOOD in manifest.evaluation.metrics
+    if likelihood or token_table or references is not None:
         # Computed by transformers on the 4-bit base, so serving has no influence.
-        digest = likelihoods_digest(manifest, asked)
+        scored = {**asked, "token_table": True} if token_table else asked
+        if references is not None:
+            named = {n: [each.digest for each in made] for n, (_, made) in references.items()}
+            scored = {**scored, "references": named}
+        digest = likelihoods_digest(manifest, scored)
         likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
     return System(
         planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
-        answers, agreement, likelihoods, str(instruction),
+        answers, agreement, likelihoods, str(instruction), token_table,
+        references,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.methods import Method, registry
-from kit.metrics import DEFINITIONS
+from kit.metrics.families import answer_metrics
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -88,6 +88,7 @@ def _require_claims(manifest: Manifest) -> None:
     if not manifest.claims:
         return
     protocol = benchmarks.protocol(manifest.benchmark.loader)
+    families = manifest.evaluation.metrics
     for claim in manifest.claims:
         where = f"manifest {manifest.name}: claim {claim.id}"
         if fault := claim_fault(claim):
@@ -98,13 +99,13 @@ def _require_claims(manifest: Manifest) -> None:
         _require(where, "target", claim.target, manifest.targets)
         if claim.kind != "changed":
             _require_place(where, claim.target, claim.part, claim.column, protocol)
-            _require_metric(where, claim, claim.metric)
+            _require_metric(where, claim, claim.metric, families)
         elif claim.target in protocol.targets:
             columns = protocol.targets[claim.target].columns
             _require(where, "part", claim.part, {part for part, _ in columns})
         if claim.other_part is not None and claim.other_metric is not None:
             _require_place(where, claim.target, claim.other_part, claim.column, protocol)
-            _require_metric(where, claim, claim.other_metric)
+            _require_metric(where, claim, claim.other_metric, families)
         _require(where, "system", claim.system, _systems(manifest, claim.target))
         if claim.other is not None:
             target = claim.other_target or claim.target
@@ -125,18 +126,21 @@ def _require_place(where: str, target: str, part: str, column: str, protocol: Pr
         _require(where, "column", column, printed)
 
 
-def _require_metric(where: str, claim: ClaimSection, metric: str) -> None:
-    known = [definition.id for definition in DEFINITIONS.values()]
+def _require_metric(
+    where: str, claim: ClaimSection, metric: str, families: Collection[str]
+) -> None:
+    definitions = answer_metrics(families)
+    known = [definition.id for definition in definitions.values()]
     name, _, version = metric.partition("/")
-    if name in DEFINITIONS and str(DEFINITIONS[name].version) != version:
+    if name in definitions and str(definitions[name].version) != version:
         raise ManifestError(
             f"{where}: the definition of {name} has another version",
-            expected=DEFINITIONS[name].id,
+            expected=definitions[name].id,
             found=metric,
             remedy="read what changed, then name this version in the claim",
         )
     _require(where, "metric", metric, known)
-    if claim.paired and DEFINITIONS[name].weight is not None:
+    if claim.paired and definitions[name].weight is not None:
         raise ManifestError(
             f"{where}: {name} is a ratio of sums and has no difference per record",
             remedy="claim a difference of another metric, or a bound of this one",

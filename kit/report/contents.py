@@ -19,6 +19,7 @@ from kit.report.damage import RULES
 from kit.report.distances import distance_table
 from kit.report.evidence import with_evidence
 from kit.report.facts import Facts, column_facts, definition_facts, source_facts
+from kit.report.further import further_tables, used_system_metrics
 from kit.report.glance import glance
 from kit.report.health import answer_health
 from kit.report.run_types import as_run
@@ -102,7 +103,7 @@ def make_contents(
     """
     run, definitions = as_run(content), measured.scores.definitions
     manifest, systems, sets = run["manifest"], run["systems"], measured.groups
-    first = schema == FIRST_SCHEMA
+    first, families = schema == FIRST_SCHEMA, measured.further.families
     found = None if first else _eligibility(rows, protocol, measured)
     parts = None if found is None else {(e.target, e.part) for e in found if not e.reason}
     tables = make_tables(rows, systems, protocol, definitions, parts)
@@ -123,7 +124,9 @@ def make_contents(
         glance=glance(tables, run.get("sources", []), found),
         claims=list(claims),
         columns=column_facts(rows, sets, intervals.few),
-        definitions=definition_facts(rows, definitions.values()),
+        definitions=definition_facts(
+            rows, [*definitions.values(), *used_system_metrics(rows, families)]
+        ),
         rule=RULES[1 if first else 2],
         health=answer_health(rows, systems, tables),
         samples=samples(sets, measured.scores.records, measured.answers, systems),
@@ -139,6 +142,8 @@ def make_contents(
     )
     if run.get("left_out"):
         facts["left_out"] = run["left_out"]
+    if families:
+        facts["further"] = further_tables(rows, systems, families)
     if found is not None:
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole_numbers(tables, rows, measured)

@@ -8,7 +8,9 @@ import pandas as pd
 from kit.experiment.systems import VANILLA
 from kit.metrics.definition import Definition
 from kit.metrics.rows import RecordSet
+from kit.metrics.system_metric import SystemMetric
 from kit.report.costs import MethodCosts
+from kit.report.further import FurtherTable
 from kit.report.health import Health
 from kit.report.run_types import Attempt, Job, LeftOut, Manifest, Run, Stage
 from kit.report.samples import Sample
@@ -56,7 +58,8 @@ class SourceFacts(TypedDict):
 class Facts(TypedDict):
     """Everything in a report beside its tables, as JSON values.
 
-    Reports of schema 1 lack what is not required. `left_out` is there if run.json has it.
+    Reports of schema 1 lack what is not required. `left_out` is there if run.json has it, `further`
+    if its manifest asks for further metrics.
     """
 
     kit_version: str
@@ -82,6 +85,7 @@ class Facts(TypedDict):
     eligibility: NotRequired[list[dict[str, object]]]
     whole: NotRequired[Whole]
     left_out: NotRequired[list[LeftOut]]
+    further: NotRequired[list[FurtherTable]]
 
 
 def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet], few: int) -> list[ColumnFacts]:
@@ -111,7 +115,7 @@ def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet], few: int) -> lis
 
 
 def definition_facts(
-    rows: pd.DataFrame, definitions: Iterable[Definition]
+    rows: pd.DataFrame, definitions: Iterable[Definition | SystemMetric]
 ) -> list[DefinitionFacts]:
     """Return the definitions that occur in the rows, in the given order."""
     used = set(rows["metric"])

@@ -4,11 +4,13 @@ from kit.result.layout import (
     ANSWERS,
     BILL,
     CLAIMS,
+    DISTANCES,
     LIKELIHOODS,
     RECORDS,
     ROWS,
     RUN,
     SETS,
+    TOKENS,
 )
 
 MEDIA_TYPES = {
@@ -27,6 +29,8 @@ FILE_DESCRIPTIONS = {
     SETS: "The sets: which record belongs to which column of which table",
     ANSWERS: "The generated answers: one per system and record",
     LIKELIHOODS: "Log-probabilities of given answers, per system and record",
+    TOKENS: "Each token of given answers: log-probability, rank, entropy and deviation",
+    DISTANCES: "How far each token's distribution is from that of Retain-only",
     ROWS: "Metric rows with intervals, computed from the answers",
     CLAIMS: "The claims of the manifest with their verdicts",
     BILL: "The Python packages of the run (CycloneDX)",

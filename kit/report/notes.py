@@ -6,9 +6,9 @@ from kit.report.access import MEANING as ACCESS
 from kit.report.claims import HOW
 
 __all__ = [
-    "ACCESS", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIRST_INTERVALS", "HEALTH",
-    "HOW", "INTERVALS", "NOTES", "READING", "SAMPLES", "SIZES", "TERMS", "TRUST", "WHOLE",
-    "WHOLE_COUNTS",
+    "ACCESS", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIRST_INTERVALS",
+    "FURTHER", "HEALTH", "HOW", "INTERVALS", "NOTES", "READING", "SAMPLES", "SIZES", "TERMS",
+    "TRUST", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -60,6 +60,12 @@ TRUST = (
     "nothing of that. Below 0: it praises methods that are further away, as forgetting scores do "
     "where models collapse. * Fewer than 6 methods: chance alone gives large values, so read it as "
     "a hint."
+)
+FURTHER = (
+    "What the manifest asks for beside its tables. Brackets hold intervals where a metric has one, "
+    "parentheses the number of records (or of numbers in a mean). Each method is best read beside "
+    "Retain-only. With several seeds, the value is their mean, and the brackets span those of all "
+    "seeds. The definitions stand below."
 )
 HEALTH = (
     "A broken model appears to forget everything, so check that a method still writes sound text. "

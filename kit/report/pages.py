@@ -16,6 +16,7 @@ from kit.report.cells import NO_NUMBER
 from kit.report.claims import printed
 from kit.report.contents import Contents
 from kit.report.csv_cells import csv_cell
+from kit.report.further import FurtherCell
 from kit.report.tables import Table
 
 # What a Markdown renderer makes a link or a mention of without any markup.
@@ -85,6 +86,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "cell": markdown_cell,
         "code": markdown_code,
+        "further": further_cell,
         "seconds": seconds,
         "mebibytes": lambda value: _number(value, 2**20, "{:,.0f}"),
         "count": lambda value: _number(value, 1, "{:,.0f}"),
@@ -122,6 +124,16 @@ def markdown_code(text: object) -> str:
     """Return text as a code span for a Markdown table: it cannot end the span or the cell."""
     flat = " ".join(printable(str(text)).split()).replace("`", "'").replace("|", "\\|")
     return f"`{flat}`"
+
+
+def further_cell(cell: FurtherCell) -> str:
+    """Return a value of a further metric with its interval and its count as printed."""
+    if cell["value"] is None:
+        return "absent"
+    text = f"{cell['value']:.3g}"
+    if cell["low"] is not None and cell["high"] is not None:
+        text += f" [{cell['low']:.2g}, {cell['high']:.2g}]"
+    return f"{text} ({cell['n']})"
 
 
 def seconds(value: float | None) -> str:

@@ -3,6 +3,8 @@
 RUN = "run.json"
 RECORDS, SETS = "records.parquet", "sets.parquet"
 ANSWERS, LIKELIHOODS = "answers/answers.parquet", "answers/likelihoods.parquet"
+# Only where the manifest asks for them.
+TOKENS, DISTANCES = "answers/tokens.parquet", "answers/distances.parquet"
 ROWS = "rows.parquet"
 CLAIMS = "claims.json"
 # What the numbers follow from, and the numbers: all that is recomputed.

@@ -6,6 +6,7 @@ from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
     BUNDLE,
+    DISTANCES,
     ENVELOPE,
     LIKELIHOODS,
     LOSSES,
@@ -15,6 +16,7 @@ from kit.result.layout import (
     SETS,
     SSH_SIGNATURE,
     TEST_RESULT,
+    TOKENS,
     WEIGHTS,
 )
 from kit.result.tables import unusable
@@ -31,8 +33,9 @@ MAX_REPORT_BYTES = 32 << 20  # of all pages together; those of 191 systems have 
 # Stored, so compressed; kit.result.table_reading bounds what they unfold to.
 _MOST_BYTES = {
     RECORDS: 64 << 20, SETS: 64 << 20, ROWS: 64 << 20, ANSWERS: 256 << 20, LIKELIHOODS: 256 << 20,
-    ENVELOPE: MAX_ENVELOPE_BYTES, TEST_RESULT: MAX_ENVELOPE_BYTES, SSH_SIGNATURE: MAX_SSH_BYTES,
-    BUNDLE: MAX_BUNDLE_BYTES,
+    TOKENS: 256 << 20, DISTANCES: 256 << 20, ENVELOPE: MAX_ENVELOPE_BYTES,
+    TEST_RESULT: MAX_ENVELOPE_BYTES,
+    SSH_SIGNATURE: MAX_SSH_BYTES, BUNDLE: MAX_BUNDLE_BYTES,
 }  # fmt: skip
 
 

@@ -14,7 +14,20 @@ import pyarrow as pa
 from kit.benchmarks.protocol import Protocol
 from kit.errors import MissingStageError
 from kit.experiment.claims import ClaimSection
-from kit.result.layout import ANSWERS, CLAIMS, INPUTS, LIKELIHOODS, RECORDS, REPORT, ROWS, RUN, SETS
+from kit.experiment.settings import DISTANCE, LIKELIHOOD
+from kit.result.layout import (
+    ANSWERS,
+    CLAIMS,
+    DISTANCES,
+    INPUTS,
+    LIKELIHOODS,
+    RECORDS,
+    REPORT,
+    ROWS,
+    RUN,
+    SETS,
+    TOKENS,
+)
 from kit.result.limits import require_sane_size, require_sane_systems
 from kit.result.made_by import Kit, kit_of
 from kit.result.run_file import (
@@ -22,6 +35,7 @@ from kit.result.run_file import (
     System,
     Versions,
     claims_of,
+    families_of,
     interval_settings,
     manifest_of,
     protocol_of,
@@ -37,6 +51,7 @@ from kit.result.tables import unusable
 from kit.result.tree import read_bytes
 
 TABLES = (RECORDS, SETS, ANSWERS, LIKELIHOODS)
+OPTIONAL_TABLES = {TOKENS: LIKELIHOOD, DISTANCES: DISTANCE}  # {name: family of metrics}
 MAY_BE_EMPTY = frozenset({"seed", "value", "low", "high"})  # of a row
 CLAIMS_SCHEMA = "pebench-kit/claims/1"
 FIRST_RULE = 1  # of claims.json of kit 0.1.0, which does not name it
@@ -54,9 +69,9 @@ class StoredVerdicts:
 class StoredResult:
     """The parts of a result that its numbers follow from, parsed, and its report as bytes.
 
-    `tables` holds records, sets, answers and likelihoods by file name, `rows` the metric rows,
-    `report` {path in the result: bytes} of everything under report/. `draws` and `seed` are those
-    of the intervals.
+    `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them, tokens
+    and distances by file name, `rows` the metric rows, `report` {path in the result: bytes} of
+    everything under report/. `draws` and `seed` are those of the intervals.
     """
 
     run: Mapping[str, object]
@@ -101,8 +116,7 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
     found = [path for path in there if path.is_file()]
     require_small_report(path.stat().st_size for path in found)
     names = [*INPUTS, *(REPORT + path.name for path in found)]
-    if (folder / CLAIMS).is_file():
-        names.append(CLAIMS)
+    names += [name for name in (CLAIMS, *OPTIONAL_TABLES) if (folder / name).is_file()]
     return parse_result(
         {name: read_bytes(folder / name, max_bytes=most_bytes(name)) for name in names}
     )
@@ -112,8 +126,8 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     """Parse the files of a result.
 
     Args:
-        held: {path in the result: bytes} of `INPUTS`, of claims.json if there is one, and of
-            everything under report/.
+        held: {path in the result: bytes} of `INPUTS`, of claims.json and of the table of tokens if
+            there are any, and of everything under report/.
 
     Raises:
         VerificationError: a file cannot be read as what it should be, is of a later version of the
@@ -127,7 +141,10 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     systems = systems_of(run, protocol)
     require_sane_systems(run, systems)
     claims = claims_of(run)
-    tables = {name: _full_table(held[name], name) for name in TABLES}
+    for name, family in OPTIONAL_TABLES.items():
+        _require_asked_for(name, family, families_of(run), held)
+    there = [*TABLES, *(name for name in OPTIONAL_TABLES if name in held)]
+    tables = {name: _full_table(held[name], name) for name in there}
     require_sane_size(len(systems), len(tables[RECORDS]))
     _require_absent(run, tables[SETS])
     return StoredResult(
@@ -144,6 +161,15 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
         verdicts=_verdicts(held[CLAIMS]) if CLAIMS in held else None,
         report={name: data for name, data in held.items() if name.startswith(REPORT)},
     )
+
+
+def _require_asked_for(
+    name: str, family: str, families: Sequence[str], held: Mapping[str, bytes]
+) -> None:
+    """Check that a table is there if, and only if, the manifest asks for what rests on it."""
+    if (family in families) != (name in held):
+        asks, has = ("does not ask", "it is there") if name in held else ("asks", "it is missing")
+        raise unusable(name, f"the manifest {asks} for the metrics '{family}', and {has}")
 
 
 def _require_absent(run: Mapping[str, object], sets: pd.DataFrame) -> None:

@@ -1,10 +1,10 @@
-"""The five tables of a result and their columns. `kit.result.table_reading` reads them safely."""
+"""The tables of a result and their columns. `kit.result.table_reading` reads them safely."""
 
 import pyarrow as pa
 
 from kit.errors import VerificationError
 from kit.names import show
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
+from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
 
 ROW_TYPES = {
     "system": "str", "target": "str", "method": "str", "label": "str", "seed": "Int64",
@@ -34,6 +34,23 @@ SCHEMAS = {
             **dict.fromkeys(("record_id", "system", "role", "text"), _TEXT),
             "logprob": pa.float64(),  # nats, summed over the tokens
             "tokens": pa.int32(),
+        }
+    ),
+    TOKENS: pa.schema(  # one row for each given answer; lists hold one item for each of its tokens
+        {
+            **dict.fromkeys(("record_id", "system", "role", "text"), _TEXT),
+            "zlib_bytes": pa.int32(),  # of the compressed text; builds of zlib differ in it
+            "logprob": pa.list_(pa.float32()),  # nats
+            "rank": pa.list_(pa.int32()),  # 1: the likeliest token
+            "entropy": pa.list_(pa.float32()),  # nats, of the whole distribution
+            "deviation": pa.list_(pa.float32()),  # nats, of log-probabilities under it
+        }
+    ),
+    DISTANCES: pa.schema(  # one row for each reference answer and Retain-only model
+        {
+            **dict.fromkeys(("record_id", "system", "reference"), _TEXT),
+            "divergence": pa.list_(pa.float32()),  # Jensen-Shannon, bits
+            "distance": pa.list_(pa.float32()),  # L2, of the two distributions
         }
     ),
     ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),

@@ -44,6 +44,7 @@ from kit.result.layout import (
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
 from kit.result.run_file import Versions, layout_json, protocol_of
+from kit.result.stored import OPTIONAL_TABLES
 from kit.result.tables import SCHEMAS
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
@@ -102,6 +103,11 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     likelihoods = [pq.read_table(path / "likelihoods.parquet") for path in scored]
     keys = ["system", "record_id", "role", "text"]
     _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
+    for name, family in OPTIONAL_TABLES.items():
+        if family in plan.manifest.evaluation.metrics:
+            parts = [pq.read_table(path / Path(name).name) for path in scored]
+            order = [key for key in (*keys, "reference") if key in SCHEMAS[name].names]
+            _write(_joined(parts, name, order), partial, name)
     for job in kept_jobs(plan):
         _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
     run = _run(plan, inputs, benchmark)

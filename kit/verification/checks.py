@@ -22,7 +22,7 @@ from kit.result.layout import (
     TEST_RESULT,
 )
 from kit.result.sizes import require_small_report
-from kit.result.stored import parse_result
+from kit.result.stored import OPTIONAL_TABLES, parse_result
 from kit.result.tree import compare_tree, walk
 from kit.verdicts.claims_file import count
 from kit.verification import numbers, pages, recompute
@@ -59,9 +59,9 @@ def _files(case: Case) -> Found:
 def _statements(case: Case) -> Found:
     subjects = case.signed.statement.subjects
     report = [name for name in subjects if name.startswith(REPORT)]
-    claims = [CLAIMS] if CLAIMS in subjects else []
     require_small_report((case.results / name).stat().st_size for name in report)
-    case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *claims, *report)}
+    more = [name for name in (CLAIMS, *OPTIONAL_TABLES) if name in subjects]
+    case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
     require_agreement(case.signed, case.held)
     yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
 

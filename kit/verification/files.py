@@ -13,6 +13,7 @@ from kit.result.layout import (
     CARD,
     CLAIMS,
     CRATE,
+    DISTANCES,
     LIKELIHOODS,
     LOSSES,
     README,
@@ -22,11 +23,14 @@ from kit.result.layout import (
     RUN,
     SETS,
     SUMS,
+    TOKENS,
     WEIGHTS,
 )
 
 # Beside the report, whose pages are held against those that follow, and the signatures.
-FILES = frozenset({RUN, RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, CLAIMS, BILL, CRATE, SUMS})
+FILES = frozenset(
+    {RUN, RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, TOKENS, DISTANCES, CLAIMS, BILL, CRATE, SUMS}
+)
 ADAPTER_FILES = frozenset({WEIGHTS, ADAPTER_CONFIG, LOSSES, CARD, README})
 NAMED = 5
 

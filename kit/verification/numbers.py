@@ -39,7 +39,8 @@ PROSE = _at("rule", "comparability", "definitions.*.sentence", "samples.*.why", 
 SENTENCES = _at(
     "columns.*.reason", "claims.*.reason", "tables.*.*.cells.*.reason",
     "health.lines.*.worst.*.reason", "eligibility.*.reason",
-    "whole.lines.*.*.reason", "whole.lines.*.forget_quality.*.reason", "whole.agreement.*.reason",
+    "further.*.lines.*.cells.*.reason", "whole.lines.*.*.reason",
+    "whole.lines.*.forget_quality.*.reason", "whole.agreement.*.reason",
 )  # fmt: skip
 LISTS_OF_SENTENCES = _at("glance", "methods.*.lost")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")

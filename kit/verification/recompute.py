@@ -14,10 +14,11 @@ import pandas as pd
 import pyarrow as pa
 
 from kit.errors import KitError, VerificationError
-from kit.metrics.rows import Measured, measure, rows_of
-from kit.metrics.versions import stored_definitions
+from kit.metrics.rows import Further, Measured, measure, rows_of
+from kit.metrics.versions import stored_definitions, stored_system_metrics
 from kit.names import show
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
+from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
+from kit.result.run_file import families_of, options_of
 from kit.result.stored import StoredResult
 from kit.result.stored_values import same_words
 from kit.result.tables import ROW_TYPES, SCHEMAS
@@ -68,19 +69,23 @@ def rescore(stored: StoredResult) -> Recomputed:
             kit does not know, or more has to be computed than for any honest result.
     """
     tables = stored.tables
-    named = zip(stored.rows["metric"].to_pylist(), stored.rows["version"].to_pylist(), strict=True)
-    definitions = stored_definitions(named, stored.kit.version)
+    columns = (stored.rows[name].to_pylist() for name in ("metric", "version"))
+    named, families = set(zip(*columns, strict=True)), families_of(stored.run)
+    definitions = stored_definitions(named, stored.kit.version, families)
+    of_systems = stored_system_metrics(named, stored.kit.version, families)
+    further = Further(families, options_of(stored.run), tables.get(TOKENS), tables.get(DISTANCES))
     # Without claims.json nothing names a rule. The newest says which verdicts are missing.
     rule = stored.verdicts.rule if stored.verdicts else RULE
     try:
         measured = measure(
             tables[RECORDS], tables[SETS], tables[ANSWERS], tables[LIKELIHOODS], stored.systems,
-            protocol=stored.protocol, definitions=definitions,
+            protocol=stored.protocol, definitions=definitions, further=further,
         )  # fmt: skip
         require_sane_draws(measured, stored.claims, stored.draws)
         rows = rows_of(
-            measured, draws=stored.draws, seed=stored.seed, interval=stored.versions.interval
-        )
+            measured, draws=stored.draws, seed=stored.seed, interval=stored.versions.interval,
+            of_systems=of_systems,
+        )  # fmt: skip
         verdicts = judge_claims(stored.claims, measured, seed=stored.seed, rule=rule)
     except VerificationError:
         raise

@@ -39,14 +39,9 @@ def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    processor = make_processor()
-    processor.patch_size = PATCH
-    config = make_config(processor.tokenizer)
-    config.vision_config.image_size, config.vision_config.patch_size = SIZE, PATCH
-    config.text_config.max_position_embeddings = 1024
-    model = LlavaForConditionalGeneration(config).eval()
+    processor, model = make_model()
     with tempfile.TemporaryDirectory() as folder:
-        records = [_record(number, Path(folder)) for number in range(count)]
+        records = [make_record(number, Path(folder)) for number in range(count)]
         batcher = Batcher(processor, torch.device("cpu"))
         ways = {"once for each answer": _each, "once": _once}
         taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -64,7 +59,18 @@ def main() -> int:
     return int(gain < LEAST_GAIN)
 
 
-def _record(number: int, folder: Path) -> Record:
+def make_model() -> tuple[Any, Any]:
+    """Return a processor and a randomly initialised LLaVA, narrow, with 576 image tokens."""
+    processor = make_processor()
+    processor.patch_size = PATCH
+    config = make_config(processor.tokenizer)
+    config.vision_config.image_size, config.vision_config.patch_size = SIZE, PATCH
+    config.text_config.max_position_embeddings = 1024
+    return processor, LlavaForConditionalGeneration(config).eval()
+
+
+def make_record(number: int, folder: Path) -> Record:
+    """Return a record with a noisy image and seven texts of twelve words."""
     random = stream("bench/likelihood", number)
     path = folder / f"{number}.png"
     Image.effect_noise((SIZE, SIZE), 40 + number).convert("RGB").save(path)

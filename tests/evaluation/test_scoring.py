@@ -220,3 +220,42 @@ def test_no_gradient_is_kept_and_every_value_is_a_log_probability(model, batcher
     assert calls
     assert not any(calls)
     assert all(math.isfinite(value) and value <= 0 for value, _ in measured.values())
+
+
+def every_token(model, processor, record, following):
+    """Return [tokens, V] log-probabilities after the prompt, from one pass without a cache."""
+    prompt = chat_prompt(processor, record.question, with_image=record.image is not None)
+    given = {"images": open_image(record.image)} if record.image else {}
+    inputs = processor(text=prompt, return_tensors="pt", add_special_tokens=False, **given)
+    start = inputs["input_ids"].shape[1]
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([following])], dim=1)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    with torch.no_grad():
+        return model(**inputs).logits[0, start - 1 : -1].double().log_softmax(-1)
+
+
+def test_each_token_is_described_and_the_sums_are_those_without(model, batcher, processor, asked):
+    plain = replace(asked[1], id="plain", candidates=(), paraphrase="")
+    described = scoring.score_records(model, batcher, [*asked, plain], each_token=True)
+    sums = values(model, batcher, [*asked, plain])
+    wanted = [one for one in described if one.wanted]
+    assert {(o.record_id, o.role, o.text): o.tokens for o in wanted} == {
+        key: count for key, (_, count) in sums.items()
+    }
+    for one in wanted:
+        summed = sums[one.record_id, one.role, one.text][0]
+        assert one.logprob == pytest.approx(summed, abs=1e-4)
+    assert ("plain", "answer") in {(o.record_id, o.role) for o in described if not o.wanted}
+    by_id = {record.id: record for record in [*asked, plain]}
+    rows = [one for one in described if one.each is not None]
+    assert {one.record_id for one in rows} == {"fact", "name", "fact-other", "plain"}
+    for one in rows:
+        ids = [*tokens(processor, f" {one.text}"), processor.tokenizer.eos_token_id]
+        distribution = every_token(model, processor, by_id[one.record_id], ids)
+        chosen = torch.distributions.Categorical(logits=distribution)
+        assert one.each.entropy == pytest.approx(chosen.entropy().tolist(), abs=1e-3)
+        own = [distribution[place, token].item() for place, token in enumerate(ids)]
+        assert one.each.logprob == pytest.approx(own, abs=1e-3)
+        order = distribution.argsort(-1, descending=True)
+        near = [order[place].tolist().index(token) + 1 for place, token in enumerate(ids)]
+        assert list(one.each.rank) == pytest.approx(near, abs=1), "near ties may change places"

@@ -1,6 +1,9 @@
 """Likelihoods from the plan to the result: who is scored, where it is kept, and when again."""
 
 import json
+import math
+import shutil
+import zlib
 from dataclasses import replace
 
 import pandas as pd
@@ -16,16 +19,18 @@ from kit.cli.plan_text import render
 from kit.code import code_of
 from kit.errors import GuardError, ManifestError, MissingStageError
 from kit.evaluation import scoring
+from kit.evaluation.peers import Peers
 from kit.evaluation.questions import asked_records, records_of
-from kit.evaluation.scoring import ScoredAnswer
+from kit.evaluation.scored_answers import Distances, ScoredAnswer, TokenRow
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base, load_processor
 from kit.model.batches import Batcher
+from kit.model.likelihood import answer_distribution
 from kit.model.lora import add_adapter, load_adapter, save_adapter
 from kit.plan.digests import loader_modules
 from kit.plan.jobs import make_plan
-from kit.result.layout import LIKELIHOODS
+from kit.result.layout import DISTANCES, LIKELIHOODS, TOKENS
 from kit.result.table_reading import read_table
 from kit.result.tables import SCHEMAS
 from kit.stages import collect
@@ -194,6 +199,43 @@ def test_a_result_has_all_systems_likelihoods_sorted_or_an_empty_table(tmp_path,
         assert pq.read_schema(tmp_path / name / LIKELIHOODS).metadata is None
 
 
+def test_a_table_of_tokens_is_written_where_the_manifest_asks_for_it_and_nowhere_else(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    asked = settings(evaluation={"metrics": ["likelihood"]})
+    plan, without = make_plan(asked), make_plan(settings())
+    assert all(system.token_table for system in plan.systems)
+    assert all(system.likelihoods is None for system in without.systems), "PEBench has none"
+    assert digests(asked, "answers") == digests(settings(), "answers"), "no question is asked again"
+    row = TokenRow([-0.5, -1e-9], [1, 2], [0.25, 0.0], [0.125, 1.0])
+    scored = [
+        ScoredAnswer("b", "answer", "x x", -0.5, 2, row, wanted=False),
+        ScoredAnswer("a", "answer", "y", -0.5, 2, row),
+    ]
+    system = named(plan, "vanilla")
+    scoring.publish(system, scored)
+    path = system.likelihoods.path / "tokens.parquet"
+    first = path.read_bytes()
+    table = read_table(first, TOKENS)
+    assert table["record_id"].to_pylist() == ["a", "b"]
+    assert table["logprob"].to_pylist() == [[-0.5, 0.0], [-0.5, 0.0]]
+    assert table["rank"].to_pylist() == [[1, 2], [1, 2]]
+    assert table["zlib_bytes"].to_pylist() == [len(zlib.compress(t)) for t in (b"y", b"x x")]
+    assert stored(system)["record_id"].tolist() == ["a"], "sums that the benchmark compares"
+    scoring.publish(system, scored[::-1])
+    assert path.read_bytes() == first
+
+
+def test_a_token_that_is_no_number_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    system = named(make_plan(settings(evaluation={"metrics": ["likelihood"]})), "vanilla")
+    row = TokenRow([-0.5], [1], [math.nan], [0.0])
+    with pytest.raises(GuardError, match="vanilla gives no probabilities"):
+        scoring.publish(system, [ScoredAnswer("a", "answer", "y", -0.5, 1, row)])
+    assert not system.likelihoods.done
+
+
 def stored(system):
     return pd.read_parquet(system.likelihoods.path / "likelihoods.parquet")
 
@@ -327,3 +369,55 @@ def test_what_scoring_leaves_says_how_much_it_measured(scored):
     plan, _, trained, _ = scored
     job = json.loads((named(plan, trained).likelihoods.path / "job.json").read_text())
     assert job["answers"] == len(stored(named(plan, trained))) == 3 + 4
+
+
+def test_distances_are_those_of_two_models_that_are_loaded_one_by_one(scored, tiny_base, tmp_path):
+    """Both models' distributions, each from a pass of its own."""
+    plan, benchmark, trained, _ = scored
+    gold, vanilla = named(plan, "retain_only-person"), named(plan, "vanilla")
+    shutil.copytree(plan.unlearn[0].artifact.path, gold.adapters[0].path)
+    held = replace(named(plan, trained), references={gold.name: (gold.target, gold.adapters)})
+    batcher = Batcher(load_processor(tiny_base), torch.device("cpu"))
+    base = load_base(tiny_base, plan.manifest.model)
+    peers = Peers.of(base, held, benchmark)
+    records = records_of(held, benchmark)
+    found = {each.record_id: each for each in peers.compare(batcher, records)}
+    plain = [(o.logprob, o.text) for o in scoring.score_records(peers.model, batcher, records)]
+    base = peers.unloaded()
+    assert set(found) == {"name", "plain"}, "a letter has no tokens to compare"
+    both = []
+    for adapters in (held.adapters, gold.adapters):
+        alone = Peers.of(base, replace(held, adapters=adapters, references={}), benchmark)
+        assert alone.compare(batcher, records) == []
+        batch = batcher([benchmark.records["name"]])
+        both.append(answer_distribution(alone.model, batch).exp()[0])
+        mine = [(o.logprob, o.text) for o in scoring.score_records(alone.model, batcher, records)]
+        assert (mine == plain) == (adapters == held.adapters), "the system's own are switched on"
+        base = alone.unloaded()
+    expected = (both[0] - both[1]).norm(dim=-1).tolist()
+    assert found["name"].distance == pytest.approx(expected, abs=1e-4)
+    assert max(expected) > 0.01
+    middle = (both[0] + both[1]) / 2
+    kl = [(p * (p / middle).log2()).sum(-1) for p in both]
+    assert found["name"].divergence == pytest.approx(((kl[0] + kl[1]) / 2).tolist(), abs=1e-4)
+    wider = replace(vanilla, references={gold.name: ("event", gold.adapters)})
+    peers = Peers.of(base, wider, benchmark)
+    others = peers.compare(batcher, records_of(vanilla, benchmark))
+    assert {each.record_id for each in others} == {"other"}, "records of that target alone"
+
+
+def test_each_system_is_held_against_the_retain_only_model_of_its_target(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    plan = make_plan(settings(evaluation={"metrics": ["distance"]}))
+    assert set(named(plan, "vanilla").references) == {
+        "retain_only-person", "retain_only-event", "retain_only-both",
+    }  # fmt: skip
+    assert set(named(plan, "person-npo-s1").references) == {"retain_only-person"}
+    assert named(plan, "retain_only-person").references == {}
+    assert named(make_plan(settings()), "vanilla").references is None
+    system = named(plan, "person-npo-s1")
+    rows = [Distances("b", "retain_only-person", [0.5, 1.0], [0.25, 1.25])]
+    scoring.publish(system, [], rows)
+    table = read_table((system.likelihoods.path / "distances.parquet").read_bytes(), DISTANCES)
+    assert table["divergence"].to_pylist() == [[0.5, 1.0]]
+    assert not (system.likelihoods.path / "tokens.parquet").exists()

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 
 from kit.artifacts import Artifact
-from kit.evaluation.scoring import ScoredAnswer, publish
+from kit.evaluation.scored_answers import ScoredAnswer, publish
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import Job, Plan, System
 from kit.stages.workers import JobRecord

@@ -63,6 +63,7 @@ PROTOCOL = Protocol(
     comparability=COMPARABILITY,
     likelihood=True,
     one_retain_set=True,
+    # No holdout: no published configuration shows people whom neither training nor the base knows.
 )
 
 

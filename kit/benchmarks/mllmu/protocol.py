@@ -95,4 +95,9 @@ LAYOUT = Protocol(
     ),
     likelihood=True,
     finetune_follows_split=False,
+    # No holdout: Test_Set shows the forgotten people, and the base model knows the celebrities.
+    views={
+        MULTIMODAL: tuple((part_of(k, IMAGE_QUESTION), part_of(k, TEXT_QUESTION)) for k in _KINDS),
+        TEXT: tuple((part_of(k, TEXT_QUESTION), part_of(k, IMAGE_QUESTION)) for k in _KINDS),
+    },
 )

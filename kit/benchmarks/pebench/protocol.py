@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kit.benchmarks.protocol import Heading, Part, Protocol, TableLayout, TargetLayout
+from kit.benchmarks.protocol import Heading, Holdout, Part, Protocol, TableLayout, TargetLayout
 from kit.benchmarks.records import Column
 
 PERSON, EVENT = "person", "event"
@@ -42,8 +42,8 @@ def _targets(columns: Sequence[Column]) -> dict[str, TargetLayout]:
 LAYOUT = Protocol(
     version=2,
     parts={
-        PERSON: Part(PERSON, "P", "people", _HEADLINE[PERSON], cluster="person"),
-        EVENT: Part(EVENT, "E", "events", _HEADLINE[EVENT], cluster="event"),
+        PERSON: Part(PERSON, "P", "people", _HEADLINE[PERSON], "person", company="event"),
+        EVENT: Part(EVENT, "E", "events", _HEADLINE[EVENT], "event", company="person"),
     },
     headings={
         Column.EFFICACY: Heading(
@@ -105,6 +105,8 @@ LAYOUT = Protocol(
         "together with Retain, Real and World.",
     ),
     finetune_follows_split=False,
+    # Images that no training used, of people and events that were trained on in other images.
+    holdout=Holdout(Column.RETAIN, "held_out_percent"),
 )  # fmt: skip
 # Version 1 had no Reworded column, and its Retain images were always those of training.
 LAYOUT_1 = replace(

@@ -1,0 +1,76 @@
+"""Families of further metrics: a manifest asks for them in `evaluation.metrics`.
+
+A family has metrics of answers, which become rows of every column like those of the tables, and
+metrics of whole systems.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from kit.benchmarks.records import Concept
+from kit.experiment.settings import DISTANCE, LIKELIHOOD, MULTIMODAL
+from kit.metrics import DEFINITIONS, VERSIONS, memorisation, nearness, privacy, quality, views
+from kit.metrics.definition import Definition
+from kit.metrics.system_metric import SystemMetric
+
+SystemMetrics = Mapping[str, SystemMetric]
+SINCE = "0.4.0"
+FREE_TEXT = frozenset({Concept.PERSON, Concept.EVENT, Concept.CLOZE, Concept.FACT})
+NO_TOKENS = "the record has no reference answer in free text"
+NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
+
+OF_ANSWERS: Mapping[str, tuple[Definition, ...]] = {
+    LIKELIHOOD: (
+        Definition(
+            "probability", 1,
+            "Probability of the reference answer: the geometric mean over its tokens, including "
+            "the end token (TOFU, arXiv 2401.06121); mean over records.",
+            memorisation.probability, FREE_TEXT, NO_TOKENS,
+            better="higher", turns=True, since=SINCE,
+        ),
+        Definition(
+            "truth_ratio_prob", 1,
+            "P / (P + P_wrong) = 1 / (1 + R), with R as in truth_ratio: the form that "
+            "open-unlearning added to TOFU's two. 0.5: truth and falsehood are equally likely; "
+            "mean over records.",
+            memorisation.truth_ratio_prob, FREE_TEXT, NO_CANDIDATES,
+            better="higher", turns=True, since=SINCE,
+        ),
+        Definition(
+            "exact_memorisation", 1,
+            "Share of the reference's tokens that are the likeliest after the true ones before "
+            "them, without the end token; mean over records.",
+            memorisation.exact_memorisation, FREE_TEXT, NO_TOKENS,
+            better="higher", turns=True, since=SINCE,
+        ),
+        Definition(
+            "extraction_strength", 1,
+            "1 - k / T: k is the smallest number of the reference's T tokens after which all "
+            "further ones are the likeliest, without the end token. 0 where the last one is not; "
+            "mean over records.",
+            memorisation.extraction_strength, FREE_TEXT, NO_TOKENS,
+            better="higher", turns=True, since=SINCE,
+        ),
+    ),
+}  # fmt: skip
+OF_SYSTEMS: Mapping[str, tuple[SystemMetric, ...]] = {
+    LIKELIHOOD: (*privacy.METRICS, *quality.METRICS),
+    DISTANCE: nearness.METRICS,
+    MULTIMODAL: views.METRICS,
+}
+
+
+def answer_metrics(families: Iterable[str]) -> dict[str, Definition]:
+    """Return {name: metric of answers}: those of all results, then those of some families."""
+    more = [each for family in families for each in OF_ANSWERS.get(family, ())]
+    return {**DEFINITIONS, **{each.name: each for each in more}}
+
+
+def versions_of_answers() -> dict[tuple[str, int], Definition]:
+    """Return {(name, version): metric of answers} of every version that was ever stored."""
+    more = [each for family in OF_ANSWERS.values() for each in family]
+    return {**VERSIONS, **{(each.name, each.version): each for each in more}}
+
+
+def system_metrics(families: Iterable[str]) -> dict[str, SystemMetric]:
+    """Return {name: metric of whole systems} of some families."""
+    return {each.name: each for family in families for each in OF_SYSTEMS.get(family, ())}

@@ -1,0 +1,73 @@
+"""Rows that rest on tokens are recomputed without a model, and a changed token is noticed."""
+
+import pandas as pd
+import pytest
+
+from kit.errors import VerificationError
+from kit.result.layout import TOKENS
+from kit.signing.sign import sign
+from kit.verification.verify import verify
+from tests.toys.signed_result import KEY, TRUSTED, copy_of, forge, rejects
+from tests.toys.token_result import ask_for, token_table, write_token_result, write_tokens
+
+HELD_OUT = {"held_out_percent": 30}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return write_token_result(tmp_path_factory.mktemp("tokens") / "result", **HELD_OUT)
+
+
+@pytest.fixture
+def result(made, tmp_path):
+    return copy_of(made, tmp_path)
+
+
+def test_a_result_with_tokens_verifies_and_its_report_prints_the_metrics(result):
+    sign(result, key=KEY)
+    found = verify(result, trusted=TRUSTED)
+    assert found.rows == len(pd.read_parquet(result / "rows.parquet"))
+    page = (result / "report" / "report.md").read_text(encoding="utf-8")
+    assert "all: `privleak/1`" in page
+    assert "| `membership_reference/1` |" in page, "its definition"
+    assert "Further metrics" in (result / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "metric"),
+    [("logprob", [-0.5, -0.75, 0.0], "probability"), ("rank", [2, 1, 1], "exact_memorisation")],
+)
+def test_a_changed_token_contradicts_the_rows(result, column, value, metric):
+    table = token_table()
+    table.at[0, column] = value
+    write_tokens(result, table)
+    forge(result)
+    assert metric in rejects(result, VerificationError, "does not follow from the stored answers")
+
+
+def test_a_dropped_row_of_a_further_metric_is_missed(result):
+    rows = pd.read_parquet(result / "rows.parquet")
+    rows[rows["metric"] != "privleak"].to_parquet(result / "rows.parquet", index=False)
+    forge(result)
+    assert "privleak) is missing" in rejects(result, VerificationError, "does not follow")
+
+
+def test_a_table_of_tokens_that_is_missing_is_missed(result):
+    (result / TOKENS).unlink()
+    forge(result)
+    rejects(result, VerificationError, f"{TOKENS}.*\n.*asks for the metrics 'likelihood'")
+
+
+def test_a_table_that_no_manifest_asks_for_is_refused(result):
+    ask_for(result)
+    forge(result)
+    rejects(result, VerificationError, f"{TOKENS}.*\n.*does not ask for the metrics 'likelihood'")
+
+
+def test_a_family_that_this_kit_does_not_know_is_told_by_its_metrics(result):
+    ask_for(result, "likelihood", "telepathy")
+    rows = pd.read_parquet(result / "rows.parquet")
+    rows.loc[0, "metric"] = "telepathy_rate"
+    rows.to_parquet(result / "rows.parquet", index=False)
+    forge(result)
+    rejects(result, VerificationError, "cannot compute version 1 of the metric telepathy_rate")
