@@ -27,6 +27,7 @@ OUTSIDE = {
     "kit.experiment.manifest": "its values are in the digest",
     "kit.experiment.systems": "its names are in the digest",
     "kit.methods.needs": "what a method declares is in the digest",
+    "kit.methods.options": "refuses values; those that it lets through are in the digest",
     "kit.plan": "what it decides is in the digest",
     "kit.sources": "delivers the bytes whose checksums are in the digest",
     "kit.result.layout": "file names",

@@ -7,9 +7,12 @@ records. A method's loss sees one `Step` and returns a scalar to minimise.
 
 A method is a frozen dataclass: its fields are the options that a manifest may set, `needs` declares
 what every step must contain, `loss` computes the loss. The file ends with `METHOD = <the class>`.
+A method that changes gradients, not only the loss, has more functions: see `update.py`.
 """
 
+from kit.methods.gradient import Gradient
 from kit.methods.needs import Needs
 from kit.methods.step import Method, Step
+from kit.methods.update import Measured, State, Update
 
-__all__ = ["Method", "Needs", "Step"]
+__all__ = ["Gradient", "Measured", "Method", "Needs", "State", "Step", "Update"]

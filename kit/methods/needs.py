@@ -33,6 +33,13 @@ class Needs:
     """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`."""
     whole_batch: bool = False
     """Every micro-batch is the whole batch: for losses that compare its records."""
+    gradient_rule: bool = False
+    """The gradient of each term of the loss over the whole batch: `combine` makes one of them."""
+    measure: bool = False
+    """Before the first step, `measure` for at most 256 forget records, one at a time, with its
+    gradient: for saliency, Fisher information and losses at theta_0."""
+    perturbation: bool = False
+    """A second forward and backward pass in every step, where `perturb` has moved the weights."""
     training: bool = True
     """An adapter is trained; False for baselines that only ask differently."""
 

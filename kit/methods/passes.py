@@ -4,17 +4,21 @@ The stand-in's distributions are random; only the calls are counted. So a method
 tomorrow is counted as well.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from kit.methods.gradient import Gradient
 from kit.methods.step import Method, Step
+from kit.methods.update import GradientRule, Measured, Measuring, State, Update
 from kit.model.batches import Batch
 
 TOKENS, VOCABULARY = 3, 7
+WEIGHT, FLOAT = "lora_B.weight", 4  # a weight of the stand-in; bytes of a float32
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class Passes:
     """With gradient: they are held in memory at the same time, until the backward pass."""
     other: int
     """Without gradient: of the reference, or to weigh a whole batch."""
+    again: int = 0
+    """With gradient, after the first ones are released: where `perturb` has moved the weights."""
+    measured: int = 0
+    """Of each record that is measured before the first step."""
+    bytes: int = 0
+    """Of memory for each trained weight, beside its value, its gradient and AdamW's means."""
 
 
 def count_passes(method: Method) -> Passes:
@@ -48,13 +58,53 @@ def count_passes(method: Method) -> Passes:
             "concept_tokens": torch.zeros(VOCABULARY, dtype=torch.bool),
         },
     )  # fmt: skip
+    terms, moved = [], []
+    again = replace(step, perturbed=True)
+    single = replace(step)
     # A loss that asks the model itself fails on the stand-in. What is wrong with a loss is said by
     # `try-method` and before training.
     with suppress(Exception):
-        method.loss(step)
+        terms = _names(method.loss(step))
+        if method.needs.perturbation:
+            moved = _names(method.loss(again))
+    measured: list[str] = []
+    with suppress(Exception):
+        if method.needs.measure and isinstance(method, Measuring):
+            measured = list(method.measure(single))
     # With several micro-batches, a first pass computes the forget losses of the whole batch.
     whole = int(method.needs.concept_balance)
-    return Passes(max(1, step.with_gradient), step.without_gradient + whole)
+    return Passes(
+        max(1, step.with_gradient),
+        step.without_gradient + whole,
+        again.with_gradient,
+        single.with_gradient + single.without_gradient,
+        _bytes(method, terms, moved, measured),
+    )
+
+
+def _names(losses: object) -> list[str]:
+    return list(losses) if isinstance(losses, Mapping) else ["loss"]
+
+
+def _bytes(
+    method: Method, terms: Sequence[str], moved: Sequence[str], measured: Sequence[str]
+) -> int:
+    """Return the bytes that a method keeps for each trained weight, found by running its rule."""
+    if not (method.needs.gradient_rule and isinstance(method, GradientRule)):
+        return 0
+    one = Gradient({WEIGHT: torch.ones(1)})
+    gradients, perturbed = dict.fromkeys(terms, one), dict.fromkeys(moved, one)
+    update = Update(gradients, dict.fromkeys(terms, 1.0), State(), perturbed)
+    with suppress(Exception):
+        if isinstance(method, Measuring):
+            update.state = method.begin(dict.fromkeys(measured, Measured(1.0, one, one)))
+        method.combine(update)
+    kept = sum(v.element_size() for entry in update.state.weights.values() for v in entry.values())
+    # The weights as they were, for masked ones and while they are moved.
+    copies = int(update.mask is not None) + int(method.needs.perturbation)
+    # Before the first step, a mean and a square for each loss; AdamW has no means yet.
+    before = FLOAT * (2 * len(measured) - 2)
+    return max(kept + FLOAT * (len(terms) + len(moved) + copies), before)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from kit.errors import KitError, ManifestError, MethodError, unknown
 from kit.methods.loss import line_of
 from kit.methods.needs import Needs
 from kit.methods.step import Method
+from kit.methods.update import PARTS
 
 FOLDER = Path(__file__).parent
 MARK = "\nMETHOD = "  # how the file of a method ends
@@ -55,6 +56,13 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
             )
     try:
         method: Method = kind(**options)
+    except ManifestError as error:  # of kit.methods.options: it knows what is allowed
+        raise ManifestError(
+            f"{origin}: {error.what}",
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy,
+        ) from None
     except Exception as error:
         raise ManifestError(
             f"{origin}: method '{name}' refuses its options",
@@ -81,12 +89,40 @@ def _require_needs(method: Method, name: str, what: str) -> None:
             fault = f"{needs!r:.80}, of type {type(needs).__name__}"
         elif odd := [n for n, value in dataclasses.asdict(needs).items() if value not in SWITCH]:
             fault = f"{odd[0]} = {getattr(needs, odd[0])!r:.80}"
+        else:
+            _require_parts(method, name, what)
     if fault:
         raise MethodError(
             f"{what}: `needs` is not valid",
             expected="Needs(...), with True or False for each need",
             found=fault,
             remedy=f"correct `needs` in kit/methods/{name}.py",
+        )
+
+
+def _require_parts(method: Method, name: str, what: str) -> None:
+    """Check that a method defines the functions that its needs call, and declares those it has.
+
+    Raises:
+        MethodError: it does not.
+    """
+    needs = method.needs
+    for need, functions in PARTS.items():
+        has = [part for part in functions if callable(getattr(type(method), part, None))]
+        declared = getattr(needs, need)
+        if declared and len(has) < len(functions):
+            lacking = next(part for part in functions if part not in has)
+            found, remedy = f"{needs.source()} without `{lacking}`", f"define `{lacking}`"
+        elif declared or functions[0] not in has:
+            continue
+        else:
+            found, remedy = f"`{functions[0]}` with {needs.source()}", needs.source(need)
+        raise MethodError(
+            f"{what}: its functions are not those of its needs",
+            expected=f"{' and '.join(f'`{part}`' for part in functions)} with "
+            f"`needs = Needs({need}=True)`",
+            found=found,
+            remedy=f"write {remedy} in kit/methods/{name}.py; see kit/methods/update.py",
         )
 
 

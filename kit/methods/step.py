@@ -41,6 +41,8 @@ class Step:
     """Record id -> forget loss as a share of a uniform guess's, in [0, 1]: for the stop rule."""
     whole: WholeBatch | None = None
     """The forget records of the whole batch; None where this micro-batch is the whole batch."""
+    perturbed: bool = False
+    """Whether `perturb` has moved the weights: only terms that are needed there are computed."""
 
     def policy(self, batch: Batch) -> Tensor:
         """Return log pi(. | x) with gradient, [B, T, V]."""
@@ -168,6 +170,14 @@ class Step:
         """Return M of another person's answers to the forget questions, in nats per token, [B]."""
         return mean_nll(self.policy(self.other), self.other)
 
+    def text_nll(self) -> Tensor:
+        """Return M of the forget answers without their images, in nats per token, [B]."""
+        return mean_nll(self.policy(self.text), self.text)
+
+    def retain_text_nll(self) -> Tensor:
+        """Return M of the retain answers without their images, in nats per token, [B]."""
+        return mean_nll(self.policy(self.retain_text), self.retain_text)
+
     def _note_forgotten(self, nll: Tensor, vocabulary: int) -> None:
         """Note each record's loss as a share of log V, the loss of a uniform guess.
 
@@ -202,6 +212,6 @@ class Method(Protocol):
         """What every step must contain."""
         ...
 
-    def loss(self, step: Step) -> Tensor:
-        """Return the scalar to minimise, in nats."""
+    def loss(self, step: Step) -> Tensor | Mapping[str, Tensor]:
+        """Return the scalar to minimise, in nats; with a `gradient_rule` also several by name."""
         ...

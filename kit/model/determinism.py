@@ -38,18 +38,21 @@ def enable() -> None:
         torch.set_float32_matmul_precision("highest")
 
 
-def backward(loss: Tensor) -> None:
+def backward(loss: Tensor, *, again: bool = False) -> None:
     """Go backward, on a GPU with deterministic kernels.
+
+    Args:
+        again: keep what another loss that shares the graph needs for its own backward pass.
 
     PyTorch selects attention's deterministic kernel only in strict mode. Backward therefore runs in
     strict mode until some operation turns out to have no deterministic kernel (`with_fallback`).
     """
     if _given_up or not torch.are_deterministic_algorithms_enabled():
-        loss.backward()
+        loss.backward(retain_graph=again)
         return
     torch.use_deterministic_algorithms(True)
     try:
-        loss.backward()
+        loss.backward(retain_graph=again)
     finally:
         torch.use_deterministic_algorithms(True, warn_only=True)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kit import benchmarks
 from kit.methods.passes import count_passes
+from kit.methods.update import MEASURED
 from kit.plan.cards import kinds
 from kit.plan.jobs import Plan, System
 from kit.plan.memory import RecordSize
@@ -37,8 +38,10 @@ def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> f
         if not job.artifact.done:
             passes = count_passes(job.method)
             fit = fits[job.entry.name] if job.entry else next(iter(fits.values()))
-            each = passes.gradient * (3 if fit.recomputed else 2) + passes.other
-            total += job.settings.steps * job.settings.batch_size * each * forward
+            both = 3 if fit.recomputed else 2  # forwards, and as many backwards
+            each = (passes.gradient + passes.again) * both + passes.other
+            drawn = job.settings.steps * job.settings.batch_size
+            total += (drawn * each + MEASURED * passes.measured * both) * forward
     asked = sum(_at_most(plan, system) for system in plan.systems if not system.answers.done)
     return total + asked * forward
 

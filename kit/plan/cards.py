@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kit.experiment.manifest import Manifest, TrainingSection
 from kit.experiment.systems import UNTRAINED
 from kit.methods import registry
-from kit.methods.passes import count_passes
+from kit.methods.passes import Passes, count_passes
 from kit.plan.memory import RecordSize, TrainingMemory, serving_bytes
 from kit.plan.sizes import BaseSizes
 
@@ -63,13 +63,14 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
     """Yield fine-tuning and every trained method of a manifest."""
     finetune, unlearn = manifest.finetune, manifest.unlearn
 
-    def memory(passes: int, settings: TrainingSection, below: int) -> TrainingMemory:
-        return TrainingMemory(sizes, record, passes, settings.rank, below, settings.lora_dtype)
+    def memory(passes: Passes, settings: TrainingSection, below: int) -> TrainingMemory:
+        held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
+        return TrainingMemory(sizes, record, held, settings.rank, below, dtype, passes.bytes)
 
-    yield Kind(FINETUNING, finetune, memory(1, finetune, 0))
+    yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
     for entry in manifest.methods:
         if entry.method not in UNTRAINED:
-            passes = count_passes(registry.build(entry.method, dict(entry.options))).gradient
+            passes = count_passes(registry.build(entry.method, dict(entry.options)))
             yield Kind(entry.name, unlearn, memory(passes, unlearn, finetune.rank))
 
 

@@ -17,6 +17,7 @@ from kit.digests import sha256_value
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
 from kit.methods.passes import count_passes
+from kit.methods.update import MEASURED
 from kit.plan.jobs import Job, Plan
 
 STAGES = ("finetune", "unlearn", "evaluate")
@@ -63,8 +64,10 @@ def estimate(plan: Plan, rates: Rates) -> dict[str, float]:
 def training_seconds(job: Job, rates: Rates) -> float:
     """Return the time of all steps of a job."""
     passes = count_passes(job.method)
-    each = passes.gradient * rates.passes[job.stage] + passes.other * rates.passes["other"]
-    return job.settings.steps * job.settings.batch_size * each
+    gradient, other = rates.passes[job.stage], rates.passes["other"]
+    each = (passes.gradient + passes.again) * gradient + passes.other * other
+    measured = MEASURED * passes.measured * gradient  # at most
+    return job.settings.steps * job.settings.batch_size * each + measured
 
 
 def rounds_of(systems: int, manifest: Manifest) -> int:

@@ -47,6 +47,8 @@ class TrainingMemory:
     frozen_rank: int
     """Rank of the vanilla adapter below, 0 while it is itself trained."""
     dtype: Dtype
+    rule: int = 0
+    """Bytes that a method's gradient rule keeps for each trained weight."""
 
     @property
     def held(self) -> int:
@@ -54,7 +56,7 @@ class TrainingMemory:
         sizes = self.sizes
         base = sizes.quantized * NF4_BYTES + sizes.other * HALF
         copies = HALF if self.dtype == "bfloat16" else 0
-        trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies)
+        trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies + self.rule)
         return int(base + trained + self.frozen_rank * sizes.lora_sides * 4) + CONTEXT_BYTES
 
     def drawn(self, *, recomputed: bool = False) -> int:

@@ -17,11 +17,13 @@ from kit.methods.loss import origin_of, return_of, terms_of
 from kit.model.batches import TEXT, Batch, padding_token
 from kit.model.prompts import KINDS
 from kit.plan.jobs import Plan
+from kit.preflight.kept import require_saved
 from kit.preflight.trial import DTYPE, RECORDS, Found, Trial, Watched
 from kit.preflight.tried import path_of, untried
 from kit.training.padding import TOLERANCE
 
 COLUMNS = 5  # of padding, more than the batch has
+RULES = {"gradient_rule", "measure", "perturbation"}  # they prepare no batch
 # Needs that prepare something to be read; the others change what is drawn or how it is cut.
 READ = {
     "forget", "retain", "refusals", "reference_scalars", "reference_distribution",
@@ -95,6 +97,8 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
         "draw random numbers from a generator of your own, which each call seeds in the same way",
     )  # fmt: skip
     yield "the same step gives the same loss twice"
+    if method.needs.gradient_rule:
+        yield f"kept between steps, and in checkpoints: {require_saved(method, found.kept)}"
     yield f"needs that are declared are used: {_used(method, parts)}"
     filler = padding_token(trial.processor.tokenizer)
     padded = [_padded(part, filler) for part in trial.steps(method, RECORDS)]
@@ -187,7 +191,7 @@ def _used(method: Method, parts: Sequence[Watched]) -> str:
     declared = set(method.needs.declared())
     used = set().union(*(part.used for part in parts))
     idle = (declared & READ) - used
-    if (used | declared - READ) - NOT_OF_FORGET - {"training", "whole_batch"}:
+    if (used | declared - READ) - NOT_OF_FORGET - RULES - {"training", "whole_batch"}:
         idle.discard("forget")  # everything else is about forget records
     if not idle:
         return ", ".join(sorted(declared - {"training"}))

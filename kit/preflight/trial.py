@@ -17,8 +17,8 @@ from kit.digests import read_checksums, verify_files
 from kit.errors import KitError, MethodError
 from kit.experiment.manifest import ModelSection, SourceSection, TrainingSection
 from kit.experiment.systems import UNLEARN
-from kit.methods import Method, Step
-from kit.methods.loss import correct, line_of, loss_of, origin_of, return_of, terms_of
+from kit.methods import Method, State, Step
+from kit.methods.loss import correct, line_of, losses_of, origin_of, return_of, terms_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -27,8 +27,9 @@ from kit.model.lora import add_adapter
 from kit.plan.jobs import Job
 from kit.preflight.sample import TARGET, sample
 from kit.preflight.unchanged import left_alone
+from kit.training.gradients import Gradients
+from kit.training.masters import MasterWeights
 from kit.training.steps import TRAINED, StepSource
-from kit.training.whole_batch import survey
 
 BASE = SourceSection(name="base", folder="kit/smoke/base", checksums="checksums/smoke-base.sha256")
 DTYPE = "float32"
@@ -49,10 +50,15 @@ class Watched(Step):
 
 @dataclass(frozen=True)
 class Found:
-    """What one step gave: the loss in nats, and the gradient of each weight of the adapter."""
+    """What one step gave: the loss in nats, and the gradient of each weight of the adapter.
+
+    With a gradient rule, it is the gradient that the rule has made.
+    """
 
     loss: float
     gradient: dict[str, Tensor | None]
+    kept: State
+    """What the method keeps for the next step."""
 
     def length(self) -> float:
         """Return the length of the whole gradient."""
@@ -124,8 +130,8 @@ class Trial:
                 remedy="correct `needs`, or kit/training/preparation/<need>.py",
             ) from error
 
-    def step(self, method: Method, parts: Sequence[Step]) -> Found:
-        """Go forward and backward through the micro-batches of one step.
+    def step(self, method: Method, parts: Sequence[Watched]) -> Found:
+        """Go forward and backward through the micro-batches of the first step of a run.
 
         Raises:
             MethodError: the loss is no finite scalar with a gradient, or the method's code fails.
@@ -148,18 +154,22 @@ class Trial:
                 remedy=correct(method),
             ) from error
 
-    def _step(self, method: Method, parts: Sequence[Step]) -> Found:
-        for weight in self.weights().values():
-            weight.grad = None
-        if method.needs.concept_balance and method.needs.reference_scalars:
-            survey(parts)
-        total = 0.0
-        for part in parts:
-            with left_alone(method, part):
-                loss = loss_of(method, part)
-            determinism.backward(loss / len(parts))
-            total += float(loss.detach()) / len(parts)
-        return Found(total, {name: weight.grad for name, weight in self.weights().items()})
+    def _step(self, method: Method, parts: Sequence[Watched]) -> Found:
+        weights = MasterWeights(self.model)
+        gradients = Gradients(method, weights, _watched)
+        single = self.steps(method, 1) if method.needs.measure else []
+        gradients.measure(lambda: single)
+        parts[0].used.update(*(step.used for step in single))
+        computed = gradients.compute(parts)
+        gradients.combine(computed)
+        given = {name: weight.grad for name, weight in self.weights().items()}
+        return Found(computed.values["loss"], given, gradients.next_state)
+
+
+def _watched(method: Method, step: Step) -> dict[str, Tensor]:
+    """Return the losses of a micro-batch, if they leave everything else alone."""
+    with left_alone(method, step):
+        return losses_of(method, step)
 
 
 def _or_zero(gradient: Tensor | None, other: Tensor | None) -> Tensor:

@@ -117,13 +117,17 @@ def shrunk(plan: Plan, per_column: int) -> Manifest:
 def chosen_methods(plan: Plan) -> list[MethodSection]:
     """Return the method with most passes with gradient alone, and the one with most without.
 
-    Methods with reference scalars come last: they compute these in their first steps, and their
-    later steps are faster.
+    Methods with reference scalars and those that measure records before the first step come last:
+    their later steps are faster.
     """
     found = [(job.entry, count_passes(job.method), job.method.needs) for job in plan.unlearn]
     ranked = sorted(
-        ((entry, passes, needs.reference_scalars) for entry, passes, needs in found if entry),
-        key=lambda each: (each[2], -each[1].other, -each[1].gradient),
+        (
+            (entry, passes, needs.reference_scalars or needs.measure)
+            for entry, passes, needs in found
+            if entry
+        ),
+        key=lambda each: (each[2], -each[1].other, -each[1].gradient - each[1].again),
     )
     alone = [entry for entry, passes, _ in ranked if not passes.other]
     with_reference = [entry for entry, passes, _ in ranked if passes.other]
@@ -137,12 +141,16 @@ def _passes(plan: Plan) -> dict[str, float]:
         record, passes = job.artifact.job(), count_passes(job.method)
         each = record["seconds"] / record["steps"] / job.settings.batch_size
         if not passes.other:
-            found[job.stage] = each / passes.gradient
+            found[job.stage] = each / (passes.gradient + passes.again)
         else:
             # Where no method goes without a reference, its passes count as half of the others.
-            gradient = found.get("unlearn", each / (passes.gradient + passes.other / 2))
+            gradient = found.get(
+                "unlearn", each / (passes.gradient + passes.again + passes.other / 2)
+            )
             found.setdefault("unlearn", gradient)
-            found["other"] = max(0.0, each - passes.gradient * gradient) / passes.other
+            found["other"] = (
+                max(0.0, each - (passes.gradient + passes.again) * gradient) / passes.other
+            )
     return {"unlearn": found["finetune"], "other": found["finetune"] / 2, **found}
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,18 +15,17 @@ from kit.console import say
 from kit.experiment.manifest import TrainingSection
 from kit.failures import at
 from kit.methods import Method, Step
-from kit.methods.loss import loss_of
-from kit.model.determinism import backward, with_fallback
+from kit.model.determinism import with_fallback
 from kit.model.memory import GpuMeter
 from kit.result.layout import LOSSES
 from kit.sums import add_up
 from kit.training.checkpoint import Checkpoint
 from kit.training.costs import Journal, Passes
 from kit.training.fitting import MicroBatchSizer
+from kit.training.gradients import Computed, Gradients
 from kit.training.guards import non_finite_gradient
 from kit.training.masters import MasterWeights
 from kit.training.schedule import schedule
-from kit.training.whole_batch import survey
 
 REPORT_SECONDS = 20.0
 FORGOTTEN_SHARE = 0.95  # of log V, in the mean over records; each counts at most as 1
@@ -61,6 +60,7 @@ def train(
     stop_after: int | None = None,
     passes: Passes | None = None,
     longest: Callable[[int], Step] | None = None,
+    measured: Callable[[], Iterable[Step]] = tuple,
 ) -> TrainingRecord:
     """Optimise the trainable adapter in place.
 
@@ -73,6 +73,7 @@ def train(
             model instead of making it forget. None: never.
         passes: counts the records of each step; restored from a checkpoint.
         longest: gives a micro-batch of the job's longest records; its memory is measured.
+        measured: gives the steps of single records that a method measures before the first step.
 
     Raises:
         TrainingError: the loss is not a finite scalar with a gradient, or a gradient is not finite.
@@ -82,7 +83,7 @@ def train(
     run = _Run(model, method, settings, steps_of, folder, name, passes or Passes())
     model.train()
     run.measure(longest)
-    stopped = run.train(stop_after)
+    stopped = run.train(stop_after, measured)
     model.eval()
     return run.finish(stopped)
 
@@ -107,8 +108,9 @@ class _Run:
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        self._gradients = Gradients(method, self._weights)
         self._checkpoint = Checkpoint(folder, self._weights.named, self._optimizer)
-        self._first, state = self._checkpoint.resume()
+        self._first, state, self._gradients.state = self._checkpoint.resume()
         self._weights.update_model()
         self._log: list[dict[str, float]] = state.get("log", [])
         self._forgotten: dict[str, float] = state.get("forgotten", {})
@@ -127,15 +129,19 @@ class _Run:
         part = longest or (lambda size: next(self._steps_of(self._first, size)))
         if torch.cuda.is_available():
             self._sizer.measure(
-                GpuMeter(), lambda size: with_fallback(partial(self._once, part, size))
+                GpuMeter(),
+                lambda size: with_fallback(lambda: self._gradients.once(part(size))),
             )
             self._weights.clear_gradients()
             torch.cuda.reset_peak_memory_stats()
 
-    def train(self, stop_after: int | None) -> str | None:
+    def train(self, stop_after: int | None, measured: Callable[[], Iterable[Step]]) -> str | None:
         """Do the steps that are left; return why the run stopped early, or None."""
         self._started = self._reported = time.monotonic()
         self._journal.begin()
+        if not self._first:
+            measure = partial(self._gradients.measure, measured)
+            self._passes.add(self._sizer.run(lambda _: with_fallback(measure)))
         for step in range(self._first, self._settings.steps):
             with at(f"step {step + 1}"):
                 self._step(step)
@@ -143,7 +149,7 @@ class _Run:
                 return stopped
             every = self._settings.checkpoint_every
             if every and (step + 1) % every == 0:
-                self._checkpoint.save(step + 1, self._state())
+                self._checkpoint.save(step + 1, self._state(), self._gradients.state)
             self._report(step + 1)
         return None
 
@@ -163,17 +169,15 @@ class _Run:
     def _step(self, step: int) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * schedule(step, self._settings)
-        micro, values = self._sizer.run(
-            lambda size: with_fallback(partial(self._descend, step, size))
-        )
-        norm = self._clip(step, micro[0].origin, values)
-        self._optimizer.step()
-        self._weights.clear_gradients()
-        self._weights.update_model()
+        found = self._sizer.run(lambda size: with_fallback(partial(self._compute, step, size)))
+        values = found.values | self._gradients.combine(found)
+        values = {key: round(value, 6) for key, value in values.items()}
+        norm = self._clip(step, found.parts[0].origin, values)
+        self._gradients.apply(self._optimizer)
         self._log.append({"step": step + 1, "gradient_norm": round(float(norm), 6), **values})
-        for part in micro:
+        for part in found.parts:
             self._forgotten |= part.forgotten
-            self._passes.add(part.passes)
+        self._passes.add(found.passes)
         self._journal.note(step + 1)
 
     def _clip(self, step: int, origin: str, values: Mapping[str, float]) -> Tensor:
@@ -185,30 +189,13 @@ class _Run:
         norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         if not torch.isfinite(norm):
             if step:
-                self._checkpoint.save(step, self._state())
+                self._checkpoint.save(step, self._state(), self._gradients.state)
             raise non_finite_gradient(origin, step, values, self._weights.named)
         clip_grads_with_norm_(self._parameters, self._settings.gradient_clip, norm)
         return norm
 
-    def _descend(self, step: int, size: int) -> tuple[list[Step], dict[str, float]]:
-        """Accumulate the gradients of one batch; every micro-batch weighs the same."""
-        self._weights.clear_gradients()
-        micro = list(self._steps_of(step, size))
-        if self._method.needs.concept_balance and self._method.needs.reference_scalars:
-            survey(micro)
-        totals: dict[str, float] = {}
-        for part in micro:
-            loss = loss_of(self._method, part)
-            backward(loss / len(micro))
-            self._weights.collect_gradients()
-            for key, value in {"loss": float(loss.detach()), **part.log}.items():
-                totals[key] = totals.get(key, 0.0) + value / len(micro)
-        return micro, {key: round(value, 6) for key, value in totals.items()}
-
-    def _once(self, part: Callable[[int], Step], size: int) -> None:
-        """Go forward and backward through one micro-batch, to see how much memory it takes."""
-        self._weights.clear_gradients()
-        backward(loss_of(self._method, part(size)))
+    def _compute(self, step: int, size: int) -> Computed:
+        return self._gradients.compute(list(self._steps_of(step, size)))
 
     def _stop_reason(self, stop_after: int) -> str | None:
         if len(self._forgotten) < stop_after:

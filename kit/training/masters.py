@@ -5,10 +5,13 @@ rounded copies, whose activations take half of the memory. Gradients are added u
 float32 (mixed precision training, arXiv 1710.03740), so small updates are not rounded away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+from kit.methods import Gradient
 
 
 class MasterWeights:
@@ -43,6 +46,50 @@ class MasterWeights:
                 gradient = parameter.grad.to(master.dtype)
                 master.grad = gradient if master.grad is None else master.grad + gradient
                 parameter.grad = None
+
+    def take_gradients(self) -> Gradient:
+        """Return the gradients of the last backward pass, in float32, and drop them.
+
+        Weights without a gradient have zeros.
+        """
+        taken = Gradient()
+        for name, parameter in self._computed.items():
+            master, gradient = self.named[name], parameter.grad
+            parameter.grad = None
+            taken[name] = (
+                torch.zeros_like(master) if gradient is None else gradient.to(master.dtype)
+            )
+        return taken
+
+    def give_gradients(self, gradient: Gradient) -> None:
+        """Put a gradient where the optimiser reads it."""
+        for name, master in self.named.items():
+            master.grad = gradient[name]
+
+    @contextmanager
+    def moved(self, by: Gradient) -> Iterator[None]:
+        """Let the model compute with weights that are moved; afterwards they are as before."""
+        before = {name: master.data for name, master in self.named.items()}
+        try:
+            for name, master in self.named.items():
+                master.data = before[name] + by[name]
+            self.update_model()
+            yield
+        finally:
+            for name, master in self.named.items():
+                master.data = before[name]
+            self.update_model()
+
+    @contextmanager
+    def held(self, mask: Gradient | None) -> Iterator[None]:
+        """Undo what a block does to weights where the mask is False; without a mask, nothing."""
+        if mask is None:
+            yield
+            return
+        before = {name: master.detach().clone() for name, master in self.named.items()}
+        yield
+        for name, master in self.named.items():
+            master.data.copy_(torch.where(mask[name], master.data, before[name]))
 
     def update_model(self) -> None:
         """Round the masters to the copies that the model computes with."""

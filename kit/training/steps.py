@@ -11,6 +11,7 @@ from torch import Tensor
 from kit.benchmarks.records import Benchmark, Record
 from kit.methods import Step
 from kit.methods.loss import origin_of
+from kit.methods.update import MEASURED
 from kit.model.batches import Batch, Batcher
 from kit.model.lora import without
 from kit.plan.jobs import Job
@@ -101,6 +102,11 @@ class StepSource:
         numbers = range(0, self._job.settings.steps, every)
         draws = [drawn for number in numbers for drawn in self._drawn(number)]
         return self._step(0, longest(draws, self._beside, self._batcher.encode, size))
+
+    def measured(self) -> Iterator[Step]:
+        """Yield steps of one record each, in the order of the first epoch, to measure before it."""
+        for drawn in self._draws.take(0, min(self.forget_count, MEASURED)):
+            yield self._step(0, [drawn])
 
     def close(self) -> None:
         """End the thread that encodes ahead."""

@@ -84,6 +84,7 @@ class Worker:
                 stop_after=source.forget_count if job.governed else None,
                 passes=source.passes,
                 longest=source.longest,
+                measured=source.measured,
             )
         source.close()
         if trained.stopped is None:  # the stop rule also ends a run with nothing to forget

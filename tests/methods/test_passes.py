@@ -17,6 +17,15 @@ BY_HAND = {
     "siu": (2, 2),
     "balanced_grad_diff": (2, 1),
     "balanced_kl_min": (2, 2),
+    "l1": (2, 0),
+    # Also a second time with gradient, of a measured record, and bytes of each trained weight:
+    # float32 gradients of terms, masks of 1 byte, a mean of gradients, the weights as they were.
+    "mmunlearner": (2, 0, 0, 3, 4 * (2 * 3 - 2)),  # more than 1 + 4 * (2 + 1) in a step
+    "salun": (2, 0, 0, 1, 1 + 4 * (1 + 1)),
+    "gru": (2, 0, 0, 0, 4 + 4 * 2),
+    "npo_sam": (2, 0, 1, 0, 4 * (2 + 1 + 1)),
+    "cmju": (4, 0, 0, 2, 2 + 4 * (3 + 1)),
+    "pdu": (2, 0, 0, 1, 4 * 2),
 }
 
 

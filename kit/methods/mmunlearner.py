@@ -1,0 +1,60 @@
+"""MMUnlearner (arXiv 2502.11051): ascend only where D_f weighs more than what is to be preserved.
+
+    g = m * grad(-gamma E_f[M]) + m * grad(alpha E_r[M]),   m = 1[F_f >= tau F_p]
+
+F is the diagonal of the empirical Fisher at theta_0: the mean of single records' squared gradients
+of M, in float32. F_f is of forget records; F_p of as many retain records and of the forget records'
+text view: what is told by text alone is to stay. In released code (baselines/MLLMU_manifold.py)
+AdamW still moves masked weights. Here they stay; `mask_update = false` frees the retain term.
+LoRA, the kit's choice: B is 0 at theta_0, so A has no gradient and stays free; the saliency is B's.
+Where B is masked it stays 0, and adds nothing to the weight whatever A does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from kit.methods import Gradient, Measured, Needs, State, Step, Update
+from kit.methods.options import NOT_NEGATIVE, POSITIVE, require
+
+
+@dataclass(frozen=True)
+class MMUnlearner:
+    """Gradient difference on the weights that matter more for forgetting than for the rest."""
+
+    threshold: float = 1.0
+    """Least ratio tau of the Fishers, > 0. Default: Open-MMunlearning's mmunlearner.py."""
+    forget_weight: float = 1.0
+    """Weight gamma, >= 0, no unit. Default: MLLMU_manifold.py (forget_alpha)."""
+    retain_weight: float = 1.0
+    """Weight alpha, >= 0, no unit. Default: MLLMU_manifold.py, which has none."""
+    mask_update: bool = True
+    """Whether masked weights do not move at all. Default: the kit's choice."""
+    needs: ClassVar[Needs] = Needs(retain=True, text_view=True, gradient_rule=True, measure=True)
+
+    def __post_init__(self) -> None:
+        require(self, threshold=POSITIVE, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
+
+    def measure(self, step: Step) -> dict[str, Tensor]:
+        given = {"forget": step.forget_nll(), "retain": step.retain_nll(), "text": step.text_nll()}
+        return {name: nll.mean() for name, nll in given.items()}
+
+    def begin(self, measured: Mapping[str, Measured]) -> State:
+        preserve = (measured["retain"].square + measured["text"].square) * (self.threshold / 2)
+        return State(weights={"mask": measured["forget"].square.at_least(preserve)})
+
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        return {"forget": -step.forget_nll().mean(), "retain": step.retain_nll().mean()}
+
+    def combine(self, update: Update) -> Gradient:
+        mask = update.state.weights["mask"]
+        forget = update.gradients["forget"] * self.forget_weight * mask
+        retain = update.gradients["retain"] * self.retain_weight
+        if self.mask_update:
+            update.mask, retain = mask, retain * mask
+        return forget + retain
+
+
+METHOD = MMUnlearner
