@@ -92,6 +92,9 @@ class Protocol:
     `views` holds, for each target, the pairs of parts that ask for the same facts in two ways: in
     the one that unlearning uses, and in the other. `holdout` is None where every evaluated record
     is of training, or about people who were in training or whom the base model knows.
+
+    `kept_facts` are the targets that keep other facts about the very people or events that they
+    forget: methods may train on these.
     """
 
     parts: Mapping[str, Part]
@@ -106,6 +109,7 @@ class Protocol:
     finetune_follows_split: bool = True
     views: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     holdout: Holdout | None = None
+    kept_facts: frozenset[str] = frozenset()
 
     def restricted(
         self, targets: Collection[str], absent: Mapping[tuple[str, str], str]

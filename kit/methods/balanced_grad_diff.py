@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from kit.methods import Needs, Step
+from kit.methods.options import NOT_NEGATIVE, require
 
 
 def balanced_ascent(step: Step, temperature: float) -> Tensor:
@@ -44,6 +45,10 @@ class BalancedGradDiff:
     retain_weight: float = 1.0
     """Weight alpha of the retain term, >= 0, no unit. Default: as in `grad_diff`."""
     needs: ClassVar[Needs] = Needs(retain=True, reference_scalars=True, concept_balance=True)
+
+    def __post_init__(self) -> None:
+        require(self, temperature=NOT_NEGATIVE)
+        require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
 
     def loss(self, step: Step) -> Tensor:
         forget = -balanced_ascent(step, self.temperature)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kit.methods import Needs, Step
 from kit.methods.balanced_grad_diff import balanced_ascent
+from kit.methods.options import NOT_NEGATIVE, require
 from kit.model.likelihood import mean_kl
 
 
@@ -27,6 +28,10 @@ class BalancedKLMin:
     needs: ClassVar[Needs] = Needs(
         retain=True, reference_scalars=True, reference_distribution=True, concept_balance=True
     )
+
+    def __post_init__(self) -> None:
+        require(self, temperature=NOT_NEGATIVE)
+        require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
 
     def loss(self, step: Step) -> Tensor:
         forget = -balanced_ascent(step, self.temperature)

@@ -7,12 +7,13 @@ of this term against the retain term.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from kit.methods import Needs, Step
+from kit.methods.legacy import CLEAR, NONE, OPEN_UNLEARNING, mean_of
+from kit.methods.options import NOT_NEGATIVE, POSITIVE, OneOf, require
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,30 @@ class DPO:
     Default: open-unlearning's configs/trainer/DPO.yaml."""
     retain_weight: float = 1.0
     """Weight alpha of the retain term, >= 0, no unit. Default: open-unlearning's DPO.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True, refusals=True, reference_scalars=True)
+    legacy: str = NONE
+    """"none"; "open-unlearning": a mean over the batch's tokens in place of E_r[M]; "clear":
+    L = E_f[S], which *learns* what is to be forgotten. CLEAR's mm/trainer.py overwrites the loss by
+    the one on refusals, and its mm/dataset.py hands over the answers for these. Default: as above.
+    """
+
+    def __post_init__(self) -> None:
+        require(self, beta=POSITIVE, retain_weight=NOT_NEGATIVE)
+        require(self, legacy=OneOf((NONE, OPEN_UNLEARNING, CLEAR)))
+
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain."""
+        whole = self.legacy != NONE
+        usual = Needs(retain=True, refusals=True, reference_scalars=True, whole_batch=whole)
+        return Needs() if self.legacy == CLEAR else usual
 
     def loss(self, step: Step) -> Tensor:
+        if self.legacy == CLEAR:
+            return -step.forget_logprob().mean()
         chosen = step.refusal_logprob() - step.refusal_reference
         rejected = step.forget_logprob() - step.forget_reference
         forget = -logsigmoid(self.beta * (chosen - rejected)).mean() * 2 / self.beta
-        return forget + self.retain_weight * step.retain_nll().mean()
+        return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)
 
 
 METHOD = DPO

@@ -1,11 +1,12 @@
 """Gradient difference (GD): L = -gamma E_f[M] + alpha E_r[M], both terms in one step."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from kit.methods import Needs, Step
+from kit.methods.legacy import NONE, OPEN_UNLEARNING, mean_of
+from kit.methods.options import NOT_NEGATIVE, OneOf, require
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,23 @@ class GradDiff:
     configs/trainer/GradDiff.yaml."""
     retain_weight: float = 1.0
     """Weight alpha of the retain term, >= 0, no unit. Default: open-unlearning's GradDiff.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True)
+    legacy: str = NONE
+    """"none", or "open-unlearning": means over the tokens of the batch in place of E_f[M] and
+    E_r[M], as its and TOFU's code take them from the model. Default: the formula above."""
+
+    def __post_init__(self) -> None:
+        require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
+        require(self, legacy=OneOf((NONE, OPEN_UNLEARNING)))
+
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain."""
+        return Needs(retain=True, whole_batch=self.legacy != NONE)
 
     def loss(self, step: Step) -> Tensor:
-        forget = -step.forget_nll().mean()
-        return self.forget_weight * forget + self.retain_weight * step.retain_nll().mean()
+        forget = -mean_of(step.forget_nll(), step.forget, self.legacy)
+        retain = mean_of(step.retain_nll(), step.retain, self.legacy)
+        return self.forget_weight * forget + self.retain_weight * retain
 
 
 METHOD = GradDiff

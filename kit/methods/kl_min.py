@@ -11,6 +11,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from kit.methods import Needs, Step
+from kit.methods.options import NOT_NEGATIVE, require
 from kit.model.likelihood import mean_kl
 
 
@@ -23,6 +24,9 @@ class KLMin:
     retain_weight: float = 1.0
     """Weight alpha of the divergence, >= 0, no unit. Default: as for `forget_weight`."""
     needs: ClassVar[Needs] = Needs(retain=True, reference_distribution=True)
+
+    def __post_init__(self) -> None:
+        require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
 
     def loss(self, step: Step) -> Tensor:
         forget = -step.forget_nll().mean()

@@ -18,7 +18,9 @@ class Needs:
     refusals: bool = False
     """The forget questions, answered by a refusal: `step.refusal`."""
     reference_scalars: bool = False
-    """log pi_0(y) of forget answers and of refusals; a forward pass for each, shared by jobs."""
+    """log pi_0(y) of forget answers, refusals and alternates; one pass for each, shared by jobs."""
+    retain_only_scalars: bool = False
+    """log-probabilities of the forget answers under Retain-only, which such a job waits for."""
     reference_distribution: bool = False
     """`step.reference`: one more forward pass without gradient for each batch it is asked about."""
     concept_balance: bool = False
@@ -29,6 +31,15 @@ class Needs:
     other_answers: bool = False
     """The forget questions, answered as for another, retained person (or event): `step.other`.
     Drawn for each record and epoch, whatever the micro-batch."""
+    random_answers: bool = False
+    """The forget questions with K answers of retain records to any question:
+    `step.random_answers`. K is the method's option `answers`, 1 where it has none."""
+    alternates: bool = False
+    """The forget questions with other answers of the vanilla model's own: `step.alternate`. They
+    are asked for once, before the first job that needs them, and shared by jobs."""
+    subject_facts: bool = False
+    """Another fact about each forget record's person or event, which is to be kept:
+    `step.subject_fact`. Some targets of some benchmarks have none; `plan` says so."""
     text_view: bool = False
     """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`."""
     whole_batch: bool = False

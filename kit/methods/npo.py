@@ -6,12 +6,13 @@ on S; at theta = theta_0 the forget term is (2/beta) log 2.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from kit.methods import Needs, Step
+from kit.methods.legacy import CLEAR, MLLMU, NONE, NPO_OF, OPEN_UNLEARNING, mean_of
+from kit.methods.options import NOT_NEGATIVE, POSITIVE, OneOf, require
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,29 @@ class NPO:
     Default: open-unlearning's configs/trainer/NPO.yaml."""
     retain_weight: float = 1.0
     """Weight alpha of the retain term, >= 0, no unit. Default: open-unlearning's NPO.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True, reference_scalars=True)
+    legacy: str = NONE
+    """"none"; "open-unlearning": a mean over the batch's tokens in place of E_r[M]; "mllmu" (its
+    beta is 0.4) or "clear" (1.0): losses of another form, see `legacy.py`. Default: as above."""
+
+    def __post_init__(self) -> None:
+        require(self, beta=POSITIVE, retain_weight=NOT_NEGATIVE)
+        require(self, legacy=OneOf((NONE, OPEN_UNLEARNING, MLLMU, CLEAR)))
+
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain."""
+        if self.legacy == MLLMU:
+            return Needs(retain_only_scalars=True, whole_batch=True)
+        if self.legacy == CLEAR:
+            return Needs(reference_distribution=True, whole_batch=True)
+        return Needs(retain=True, reference_scalars=True, whole_batch=self.legacy != NONE)
 
     def loss(self, step: Step) -> Tensor:
+        if self.legacy in (MLLMU, CLEAR):
+            return NPO_OF[self.legacy](step, self.beta)
         log_ratio = step.forget_logprob() - step.forget_reference
         forget = -logsigmoid(-self.beta * log_ratio).mean() * 2 / self.beta
-        return forget + self.retain_weight * step.retain_nll().mean()
+        return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)
 
 
 METHOD = NPO

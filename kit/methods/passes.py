@@ -41,7 +41,7 @@ def count_passes(method: Method) -> Passes:
     """Return the passes that one record of a method's batch takes."""
     batch = Batch(
         ("one", "two"),
-        {},
+        {"attention_mask": torch.ones(2, TOKENS)},
         torch.zeros(2, TOKENS, dtype=torch.long),
         torch.ones(2, TOKENS),
     )
@@ -52,8 +52,11 @@ def count_passes(method: Method) -> Passes:
         needs=method.needs,
         prepared={
             "forget": batch, "retain": batch, "refusal": batch,
-            "other": batch, "text": batch, "retain_text": batch,
-            "forget_reference": values, "refusal_reference": values,
+            "other": batch, "text": batch, "retain_text": batch, "alternate": batch,
+            "subject_fact": batch, "has_subject_fact": values,
+            **{f"random_{k}": batch for k in range(getattr(method, "answers", 1))},
+            "forget_reference": values, "refusal_reference": values, "alternate_reference": values,
+            "retain_only_reference": values,
             "forget_is_person": torch.tensor([1.0, 0.0]),
             "concept_tokens": torch.zeros(VOCABULARY, dtype=torch.bool),
         },
@@ -121,6 +124,12 @@ class _Counted(Step):
     def reference(self, batch: Batch) -> Tensor:
         self.without_gradient += 1
         return _random()
+
+    def policy_everywhere(self, batch: Batch) -> Tensor:
+        return self.policy(batch)
+
+    def reference_everywhere(self, batch: Batch) -> Tensor:
+        return self.reference(batch)
 
 
 def _random() -> Tensor:

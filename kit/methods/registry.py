@@ -47,7 +47,8 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
         wanted = type(known[option].default)
         if wanted is type(None):  # an option that is off unless it is given
             continue
-        if not isinstance(value, wanted) and not (wanted is float and type(value) is int):
+        fits = isinstance(value, wanted) or (wanted is float and type(value) is int)
+        if not fits or (type(value) is bool and wanted is not bool):
             raise ManifestError(
                 f"{origin}: option '{option}' of method '{name}' is not valid",
                 expected=wanted.__name__,

@@ -2,13 +2,12 @@
 
     L = E_f[M(refusal)] + lambda (E_f[KL'(pi_0 || pi)] + E_r[KL'(pi_0 || pi)])
 
-The paper's abstract describes fine-tuning data with a new answer for the concept, and a KL
-divergence to the reference that masks (i) tokens that contradict the old knowledge and (ii) the
-concept's name in the vocabulary. The body of the paper was not available, so the rest is the kit's
-own protocol. The new answer is a refusal. The token mask drops the refusal's first token, because
-that token decides to refuse. The vocabulary mask removes all tokens of the forgotten names (of an
-event's keywords, since an event has no name) and renormalises both distributions. The same KL' on
-D_r keeps other knowledge.
+The paper's abstract describes data with a new answer for the concept, and a KL divergence to the
+reference that masks (i) tokens that contradict the old knowledge and (ii) the concept's name in the
+vocabulary. The body of the paper was not available: the rest is the kit's own protocol. The new
+answer is a refusal. Its first token, which decides to refuse, is masked. The vocabulary mask
+removes all tokens of the forgotten names (of an event's keywords) and renormalises both
+distributions. The same KL' on D_r keeps other knowledge.
 """
 
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from kit.methods import Needs, Step
+from kit.methods.options import NOT_NEGATIVE, require
 from kit.model.batches import Batch
 from kit.model.likelihood import mean_kl, mean_nll
 
@@ -34,9 +34,11 @@ class SIU:
         retain=True, refusals=True, reference_distribution=True, single_image=True
     )
 
+    def __post_init__(self) -> None:
+        require(self, kl_weight=NOT_NEGATIVE)
+
     def loss(self, step: Step) -> Tensor:
         refused = step.policy(step.refusal)
-        # The first token contradicts the old knowledge: it decides to refuse.
         later = step.refusal.answer_mask * (step.refusal.answer_mask.cumsum(dim=1) > 1)
         kept = self._masked_kl(step, step.retain, step.policy(step.retain), step.retain.answer_mask)
         divergence = self._masked_kl(step, step.refusal, refused, later) + kept
@@ -46,9 +48,8 @@ class SIU:
     @staticmethod
     def _masked_kl(step: Step, batch: Batch, policy: Tensor, weight: Tensor) -> Tensor:
         """Return KL'(pi_0 || pi) in nats per token, where `weight` [B, T] is 1, []."""
-        tokens = step.concept_tokens
-        reference = without_tokens(step.reference(batch), tokens)
-        return mean_kl(reference, without_tokens(policy, tokens), weight).mean()
+        reference = without_tokens(step.reference(batch), step.concept_tokens)
+        return mean_kl(reference, without_tokens(policy, step.concept_tokens), weight).mean()
 
 
 def without_tokens(distribution: Tensor, tokens: Tensor) -> Tensor:

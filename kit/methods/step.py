@@ -9,15 +9,20 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kit.errors import MethodError
 from kit.methods.balance import WholeBatch, means_by_concept
 from kit.methods.needs import Needs
+from kit.methods.prepared import Prepared
 from kit.model.batches import Batch
-from kit.model.likelihood import answer_distribution, mean_nll, sequence_logprob
+from kit.model.likelihood import (
+    answer_distribution,
+    mean_nll,
+    sequence_logprob,
+    whole_distribution,
+)
 
 
 @dataclass
-class Step:
+class Step(Prepared):
     """The model and the records of one micro-batch of B records.
 
     Reading something that the method's `needs` do not declare is an error that names the need.
@@ -56,81 +61,28 @@ class Step:
         with self.without_adapter():
             return answer_distribution(self.model, batch)
 
-    @property
-    def forget(self) -> Batch:
-        """The forget records with their answers."""
-        return self.batch("forget")
+    def policy_everywhere(self, batch: Batch) -> Tensor:
+        """Return log pi at all positions, those of prompt and image too, [B, P + T, V]."""
+        self.passes += len(batch.record_ids)
+        return whole_distribution(self.model, batch)
 
-    @property
-    def retain(self) -> Batch:
-        """Retain records with their answers."""
-        return self.batch("retain")
+    def reference_everywhere(self, batch: Batch) -> Tensor:
+        """Return log pi_0 at all positions without gradient, [B, P + T, V]."""
+        self._require("reference_everywhere", "reference_distribution")
+        self.passes += len(batch.record_ids)
+        with self.without_adapter():
+            return whole_distribution(self.model, batch)
 
-    @property
-    def refusal(self) -> Batch:
-        """The forget questions, answered by a refusal."""
-        return self.batch("refusal", "refusals")
-
-    @property
-    def other(self) -> Batch:
-        """The forget questions, answered as for another, retained person (or event)."""
-        return self.batch("other", "other_answers")
-
-    @property
-    def text(self) -> Batch:
-        """The forget records without their images."""
-        return self.batch("text", "text_view")
-
-    @property
-    def retain_text(self) -> Batch:
-        """The retain records without their images."""
-        return self.batch("retain_text", "retain", "text_view")
-
-    @property
-    def forget_reference(self) -> Tensor:
-        """log pi_0(y) of the forget answers, summed over tokens, in nats, [B]."""
-        return self.values("forget_reference", "reference_scalars")
-
-    @property
-    def refusal_reference(self) -> Tensor:
-        """log pi_0(refusal), summed over tokens, in nats, [B]."""
-        return self.values("refusal_reference", "refusals", "reference_scalars")
-
-    @property
-    def forget_is_person(self) -> Tensor:
-        """1.0 where the forget record asks for a person and 0.0 where it asks for an event, [B]."""
-        return self.values("forget_is_person", "concept_balance")
-
-    @property
-    def concept_tokens(self) -> Tensor:
-        """True for the tokens of the forgotten names and keywords, [V]."""
-        return self.values("concept_tokens", "single_image")
-
-    def batch(self, name: str, *needs: str) -> Batch:
-        """Return a prepared batch.
-
-        Args:
-            needs: what prepares it; by default the need of the same name.
-
-        Raises:
-            MethodError: the method does not declare one of the needs.
-        """
-        found = self._prepared(name, needs or (name,))
-        assert isinstance(found, Batch), f"{name} is no batch"
-        return found
-
-    def values(self, name: str, *needs: str) -> Tensor:
-        """Return a prepared tensor; arguments and errors as for `batch`."""
-        found = self._prepared(name, needs or (name,))
-        assert isinstance(found, Tensor), f"{name} is no tensor"
-        return found
+    def forget_distribution(self) -> Tensor:
+        """Return log pi(. | x) of the forget records with gradient, [B, T, V]; note their M."""
+        distribution = self.policy(self.forget)
+        nll = mean_nll(distribution.detach(), self.forget)
+        self._note_forgotten(nll, distribution.shape[-1])
+        return distribution
 
     def forget_nll(self) -> Tensor:
         """Return M of the forget answers, in nats per token, [B]."""
-        distribution = self.policy(self.forget)
-        values = mean_nll(distribution, self.forget)
-        self._note_forgotten(values, distribution.shape[-1])
-        return values
+        return mean_nll(self.forget_distribution(), self.forget)
 
     def forget_start(self) -> Tensor:
         """Return M(theta_0) of the forget answers, in nats per token, [B]."""
@@ -146,17 +98,18 @@ class Step:
 
     def forget_logprob(self) -> Tensor:
         """Return log pi(y) of the forget answers, summed over tokens, in nats, [B]."""
-        distribution = self.policy(self.forget)
-        values = sequence_logprob(distribution, self.forget)
-        tokens = self.forget.answer_mask.sum(dim=1)
-        self._note_forgotten(-values / tokens, distribution.shape[-1])
-        return values
+        return sequence_logprob(self.forget_distribution(), self.forget)
+
+    def retain_distribution(self) -> Tensor:
+        """Return log pi(. | x) of the retain records with gradient, [B, T, V]; log their M."""
+        distribution = self.policy(self.retain)
+        nll = mean_nll(distribution.detach(), self.retain)
+        self.log["retain_nll"] = float(nll.mean())
+        return distribution
 
     def retain_nll(self) -> Tensor:
         """Return M of the retain answers, in nats per token, [B]."""
-        values = mean_nll(self.policy(self.retain), self.retain)
-        self.log["retain_nll"] = float(values.detach().mean())
-        return values
+        return mean_nll(self.retain_distribution(), self.retain)
 
     def refusal_logprob(self) -> Tensor:
         """Return log pi(refusal | forget question), summed over tokens, in nats, [B]."""
@@ -178,30 +131,29 @@ class Step:
         """Return M of the retain answers without their images, in nats per token, [B]."""
         return mean_nll(self.policy(self.retain_text), self.retain_text)
 
+    def random_nll(self) -> Tensor:
+        """Return M of the random answers, mean over K, in nats per token, [B]."""
+        values = [mean_nll(self.policy(batch), batch) for batch in self.random_answers]
+        return torch.stack(values).mean(dim=0)
+
+    def alternate_logprob(self) -> Tensor:
+        """Return log pi(alternate | forget question), summed over tokens, in nats, [B]."""
+        return sequence_logprob(self.policy(self.alternate), self.alternate)
+
+    def subject_nll(self) -> Tensor:
+        """Return M of the subjects' other facts, in nats per token, [B]."""
+        return mean_nll(self.policy(self.subject_fact), self.subject_fact)
+
     def _note_forgotten(self, nll: Tensor, vocabulary: int) -> None:
         """Note each record's loss as a share of log V, the loss of a uniform guess.
 
         The share is at most 1: a record that is pushed far beyond a uniform guess must not hide
         another record that the model still knows.
         """
-        shares = (nll.detach() / math.log(vocabulary)).clamp(max=1)
+        shares = (nll / math.log(vocabulary)).clamp(max=1)
         self.forgotten = dict(zip(self.forget.record_ids, shares.tolist(), strict=True))
-        self.log["forget_nll"] = float(nll.detach().mean())
+        self.log["forget_nll"] = float(nll.mean())
         self.log["forgotten"] = float(shares.mean())
-
-    def _prepared(self, name: str, needs: tuple[str, ...]) -> Batch | Tensor:
-        self._require(name, *needs)
-        return self.prepared[name]
-
-    def _require(self, name: str, *needs: str) -> None:
-        missing = [need for need in needs if need not in self.needs.declared()]
-        if missing:
-            raise MethodError(
-                f"{self.origin}: the loss uses `step.{name}`, which its needs do not declare",
-                expected=f"{' and '.join(missing)} in `needs`",
-                found=self.needs.source(),
-                remedy=f"needs = {self.needs.source(*missing)}",
-            )
 
 
 class Method(Protocol):

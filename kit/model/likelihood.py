@@ -28,6 +28,15 @@ def answer_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
     return log_softmax(logits[:, :-1].float(), dim=-1)
 
 
+def whole_distribution(model: torch.nn.Module, batch: Batch) -> Tensor:
+    """Return the log-probabilities of the next token at every position, [B, P + T, V], in float32.
+
+    Positions of padding have values, too, which mean nothing.
+    """
+    logits = model(**batch.inputs, logits_to_keep=0, use_cache=False).logits
+    return log_softmax(logits.float(), dim=-1)
+
+
 def answer_logprobs(distribution: Tensor, batch: Batch) -> Tensor:
     """Return log pi(y_t) of the batch's answers, in nats, [B, T]; zero on padding."""
     gathered = distribution.gather(-1, batch.answer_ids.unsqueeze(-1)).squeeze(-1)
@@ -44,6 +53,25 @@ def mean_nll(distribution: Tensor, batch: Batch) -> Tensor:
     return -sequence_logprob(distribution, batch) / batch.answer_mask.sum(dim=1)
 
 
+def token_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean over positions of each record, [B]; 0 for a record without positions.
+
+    Args:
+        values: [B, T].
+        weight: 1 where a position counts, else 0, [B, T].
+    """
+    return (values * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+def cross_entropy(target: Tensor, policy: Tensor) -> Tensor:
+    """Return -sum_v target_v log policy_v at each position, in nats, [B, T].
+
+    Args:
+        target, policy: log-probabilities, [B, T, V]; those of the target may be -infinity.
+    """
+    return -(target.exp() * policy).sum(dim=-1)
+
+
 def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
     """Return KL(reference || policy) per record, mean over positions, in nats per token, [B].
 
@@ -53,7 +81,7 @@ def mean_kl(reference: Tensor, policy: Tensor, weight: Tensor) -> Tensor:
         weight: 1 where a position counts, else 0, [B, T]; a record without such a position gives 0.
     """
     per_token = kl_div(policy, reference, log_target=True, reduction="none").sum(dim=-1)
-    return (per_token * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+    return token_mean(per_token, weight)
 
 
 @dataclass(frozen=True)

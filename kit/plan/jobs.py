@@ -54,6 +54,8 @@ class Job:
     """The manifest's entry of an unlearning method."""
     vanilla: Artifact | None = None
     """The adapter that unlearning starts from."""
+    oracle: Artifact | None = None
+    """The retain-only adapter of the target, where the method needs it."""
     governed: bool = False
     """Whether the stop rule ends the run where the forget loss is that of a uniform guess."""
 
@@ -116,9 +118,8 @@ def make_plan(manifest: Manifest) -> Plan:
     built = require_names(manifest)
     protocol = benchmarks.protocol(manifest.benchmark.loader)
     finetune = _finetune_jobs(manifest, protocol)
-    vanilla = finetune[0].artifact
     unlearn = tuple(
-        _unlearn_job(manifest, entry, built[entry.name], target, seed, vanilla)
+        _unlearn_job(manifest, entry, built[entry.name], target, seed, finetune)
         for target in manifest.targets
         for entry in manifest.methods
         if target in entry.targets and built[entry.name].needs.training
@@ -159,8 +160,9 @@ def _unlearn_job(
     method: Method,
     target: str,
     seed: int,
-    vanilla: Artifact,
+    finetune: tuple[Job, ...],
 ) -> Job:
+    vanilla, oracle = finetune[0].artifact, None
     shared = manifest.unlearn
     steps = entry.steps or shared.target_steps.get(target)
     changed = {"steps": steps, "learning_rate": entry.learning_rate}
@@ -180,9 +182,12 @@ def _unlearn_job(
         "vanilla": vanilla.digest,
         "name": name,  # the initial weights are drawn from the job's name
     }
+    if method.needs.retain_only_scalars:  # one for each target, or one for all
+        oracle = next((job for job in finetune if job.target == target), finetune[1]).artifact
+        inputs["oracle"] = oracle.digest
     artifact = Artifact(UNLEARN, name, training_digest(manifest, UNLEARN, method, target, inputs))
     return Job(
-        UNLEARN, name, target, seed, settings, artifact, method, entry, vanilla,
+        UNLEARN, name, target, seed, settings, artifact, method, entry, vanilla, oracle,
         governed=stop == "uniform",
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Resolve every name of a manifest before any work: loader, targets, methods, claims."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from kit import benchmarks
 from kit.artifacts import project_path
@@ -31,8 +31,25 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         entry.name: registry.build(entry.method, dict(entry.options), f"method '{entry.name}'")
         for entry in manifest.methods
     }
+    _require_facts(manifest, built)
     require_claims(manifest)
     return built
+
+
+def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that methods that train on other facts of what is forgotten find any."""
+    loader = manifest.benchmark.loader
+    known = benchmarks.protocol(loader).kept_facts
+    for entry in manifest.methods:
+        lacking = [each for each in entry.targets if each not in known]
+        if built[entry.name].needs.subject_facts and lacking:
+            raise ManifestError(
+                f"method '{entry.name}' trains on other facts about what is forgotten, and target "
+                f"'{lacking[0]}' of benchmark '{loader}' forgets everything about it",
+                expected=f"targets among {', '.join(sorted(known)) or 'none'}",
+                found=", ".join(entry.targets),
+                remedy="leave it out of the method's `targets`, or leave the method out",
+            )
 
 
 def _require_targets(manifest: Manifest) -> None:

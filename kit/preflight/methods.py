@@ -27,7 +27,8 @@ RULES = {"gradient_rule", "measure", "perturbation"}  # they prepare no batch
 # Needs that prepare something to be read; the others change what is drawn or how it is cut.
 READ = {
     "forget", "retain", "refusals", "reference_scalars", "reference_distribution",
-    "other_answers", "text_view",
+    "other_answers", "text_view", "random_answers", "alternates", "subject_facts",
+    "retain_only_scalars",
 }  # fmt: skip
 NOT_OF_FORGET = {"retain", "reference_distribution"}
 

@@ -1,4 +1,6 @@
-"""Reference scalars in one file of the cache: computed once, and used by many jobs.
+"""Values about answers in one file of the cache: computed once, and used by many jobs.
+
+They are reference scalars, or alternates of answers.
 
 All methods and seeds that start from the same vanilla adapter and forget the same records use the
 same file. Workers append to it at the same time. The first value that is stored for an answer is
@@ -7,9 +9,9 @@ the one that everybody uses, so two workers never continue with different bits.
 
 import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from kit.artifacts import Artifact, cache_root, storage_error
 from kit.benchmarks.records import Record
@@ -20,28 +22,31 @@ from kit.result.layout import WEIGHTS
 
 Answer = tuple[str, str]
 """(record id, answer)"""
+V = TypeVar("V")
 
 
-class SharedScalars:
+class SharedValues(Generic[V]):
     """The values of a file, and what other processes append to it.
 
     Args:
         path: of the file; None keeps the values in this object alone.
+        kind: makes a value of what the file has.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, kind: Callable[[object], V]) -> None:
         self._path = path
-        self._values: dict[Answer, float] = {}
+        self._kind = kind
+        self._values: dict[Answer, V] = {}
         self._read = 0  # bytes
 
-    def get(self, answer: Answer) -> float | None:
+    def get(self, answer: Answer) -> V | None:
         """Return the stored value, None where there is none yet."""
         if answer not in self._values and self._path is not None and self._path.is_file():
             with self._path.open("rb") as stream:
                 self._read_more(stream)
         return self._values.get(answer)
 
-    def add(self, values: Mapping[Answer, float]) -> None:
+    def add(self, values: Mapping[Answer, V]) -> None:
         """Store values; where another process was faster, its value is kept.
 
         Raises:
@@ -73,17 +78,30 @@ class SharedScalars:
                 record, answer, value = json.loads(line)
             except (ValueError, TypeError):  # empty, or cut off by a kill
                 continue
-            self._values.setdefault((record, answer), float(value))
+            self._values.setdefault((record, answer), self._kind(value))
         self._read += len(whole)
 
 
-def path_of(vanilla: Artifact | None, forget: Sequence[Record], together: int) -> Path | None:
+class SharedScalars(SharedValues[float]):
+    """Numbers, kept to their last bit."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path, lambda value: float(str(value)))
+
+
+def path_of(
+    vanilla: Artifact | None,
+    forget: Sequence[Record],
+    together: int,
+    need: str = "reference_scalars",
+) -> Path | None:
     """Return the file for everything that decides the values; None without a vanilla adapter.
 
     The digest of the vanilla adapter covers data, base, packages and threads.
 
     Args:
         together: how many records are computed in one batch.
+        need: whose preparation computes the values.
     """
     if vanilla is None:
         return None
@@ -91,7 +109,7 @@ def path_of(vanilla: Artifact | None, forget: Sequence[Record], together: int) -
         {
             "vanilla": vanilla.digest,
             "weights": sha256_file(vanilla.path / WEIGHTS),
-            "code": code_of(["kit.training.preparation.reference_scalars"]),
+            "code": code_of([f"kit.training.preparation.{need}"]),
             "forget": [
                 [record.id, record.question, record.answer, record.image and record.image.name]
                 for record in forget
@@ -100,4 +118,4 @@ def path_of(vanilla: Artifact | None, forget: Sequence[Record], together: int) -
             "device": determinism.state()["device"],
         }
     )
-    return cache_root() / "artifacts" / f"reference-scalars-{digest[:16]}.jsonl"
+    return cache_root() / "artifacts" / f"{need.replace('_', '-')}-{digest[:16]}.jsonl"

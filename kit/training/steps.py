@@ -57,7 +57,8 @@ class StepSource:
         forget, retain = _sets(job, benchmark)
         context = Context(
             self._needs, job.seed, forget, retain, batcher, tokenizer, model, TRAINED,
-            self.passes, device, job.vanilla, _together(job, device),
+            self.passes, device, job.vanilla, _together(job, device), job.method,
+            job.oracle, _records(benchmark, benchmark.finetune),
         )  # fmt: skip
         self._drawn_as = "forget" if self._needs.forget else "retain"
         needs = [n for n in prepared_needs(self._needs.declared()) if n != self._drawn_as]

@@ -19,6 +19,7 @@ torch.set_num_threads(1)
 FORGET = ([A], [B, END]), ([B], [END])  # log pi(y) = log(0.4 * 0.5) and log 0.5
 RETAIN = (([A], [A, END]),)  # log(0.3 * 0.2)
 REFUSAL = ([A], [END]), ([B], [A, END])  # log 0.2 and log(0.2 * 0.2)
+OTHERS = ([A], [A, END]), ([B], [B, B, END])  # log(0.3 * 0.2) and log(0.2 * 0.2 * 0.5)
 S = [-log(0.4 * 0.5), -log(0.5)]
 M = [S[0] / 2, S[1]]
 RETAIN_M = -log(0.3 * 0.2) / 2
@@ -227,6 +228,11 @@ def full_step(name, policy=None, reference=None, *, chosen=(0, 1), person=(1.0, 
         "forget": batch_of(*(FORGET[i] for i in chosen), padding=padding),
         "retain": batch_of(*(retain[i] for i in chosen), padding=padding),
         "refusal": batch_of(*(REFUSAL[i] for i in chosen), padding=padding),
+        "other": batch_of(*(OTHERS[i] for i in chosen), padding=padding),
+        "random_0": batch_of(*(OTHERS[i] for i in chosen), padding=padding),
+        "alternate": batch_of(*(OTHERS[i] for i in chosen), padding=padding),
+        "subject_fact": batch_of(*(retain[i] for i in chosen), padding=padding),
+        "has_subject_fact": torch.ones(len(chosen)),
         "forget_is_person": torch.tensor(person),
         "concept_tokens": torch.tensor([False, False, False, True]),
     }
@@ -361,6 +367,11 @@ USES = {
     "forget_is_person": {"concept_balance": True},
     "concept_tokens": {"single_image": True},
     "other": {"other_answers": True},
+    "random_answers": {"random_answers": True},
+    "alternate": {"alternates": True},
+    "alternate_reference": {"alternates": True, "reference_scalars": True},
+    "subject_fact": {"subject_facts": True},
+    "has_subject_fact": {"subject_facts": True},
     "text": {"text_view": True},
     "retain_text": {"retain": True, "text_view": True},
 }
@@ -515,7 +526,7 @@ def test_modules_beside_the_methods_are_no_methods():
 
 def test_a_method_without_options_says_so():
     with pytest.raises(ManifestError, match="expected: no option"):
-        registry.build("grad_ascent", {"beta": 0.1})
+        registry.build("retain_finetune", {"beta": 0.1})
 
 
 @pytest.mark.parametrize("logit", [-400.0, 400.0])

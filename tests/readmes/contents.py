@@ -62,9 +62,10 @@ def needs() -> str:
 
 
 def step() -> str:
-    """Return what a step offers to a loss: fields and functions of `Step`."""
+    """Return what a step offers to a loss: fields and functions of `Step` and `Prepared`."""
     offered = [(f"`{name}`", doc) for name, _, doc in _fields("Step")]
-    offered += [(f"`{name}`", doc) for name, doc in _functions("Step")]
+    for kind in ("Step", "Prepared"):
+        offered += [(f"`{name}`", doc) for name, doc in _functions(kind)]
     lines = [f"| {name} | {doc} |" for name, doc in offered]
     return "\n".join(["| `step.` | what it is |", "|---|---|", *lines])
 

@@ -15,16 +15,17 @@ from kit.signing.keys import public_line
 from tests.readmes.pages import PROJECT, block
 from tests.toys.signed_result import KEY
 
-# The loss of the README's method on a bigram model, and the formula by hand.
+# The loss of the README's method on a bigram model, and the formula by hand: both answer tokens
+# follow A, whose probabilities are 0.1, 0.2, 0.3 and 0.4.
 LOSS = """
-from math import exp, log
+from math import log
 from kit.methods import registry
 from tests.toys.policy import END, A, B, Bigram, batch_of, step_of
-given = {"forget": batch_of(([A], [B, END])), "retain": batch_of(([A], [A, END]))}
+given = {"forget": batch_of(([A], [A, END])), "retain": batch_of(([A], [B, END]))}
 step = step_of(Bigram(), Bigram(), **given)
-loss = registry.build("simnpo", {"beta": 2.0, "delta": 0.5}).loss(step)
-forget, retain = -log(0.4 * 0.5) / 2, -log(0.3 * 0.2) / 2
-print(loss.item(), log(1 + exp(-2.0 * (forget - 0.5))) + retain)
+loss = registry.build("max_entropy", {"retain_weight": 0.5}).loss(step)
+forget = sum(p * log(4 * p) for p in (0.1, 0.2, 0.3, 0.4))
+print(loss.item(), forget - 0.5 * log(0.4 * 0.5) / 2)
 """
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed"
@@ -71,10 +72,10 @@ def test_the_method_of_the_readme_is_planned_and_its_loss_is_the_formula(copy):
     page = "kit/methods/README.md"
     copy.write(block(page, "python", "METHOD ="))
     copy.write(block(page, "toml", "[[methods]]"))
-    planned = copy.kit("plan", "manifests/simnpo.toml")
+    planned = copy.kit("plan", "manifests/max_entropy.toml")
     jobs = [line.split()[1:4] for line in planned.splitlines() if line.startswith("todo")]
     for target in ("person", "event"):
-        assert ["unlearn", f"{target}-simnpo-s1", "simnpo,"] in jobs
+        assert ["unlearn", f"{target}-max-entropy-s1", "max-entropy,"] in jobs
     loss = copy.run(sys.executable, "-P", "-c", LOSS)
     found, expected = map(float, loss.split())
     assert found == pytest.approx(expected, abs=1e-5)
@@ -88,12 +89,14 @@ def test_the_method_of_the_readme_is_tried_and_its_error_is_the_one_that_is_show
     copy.write(block(page, "toml", "[[methods]]"))
     (defaults, options) = block(page, "bash", "try-method").splitlines()
     tried = copy.kit(*options.partition("#")[0].split()[1:])
-    assert "method 'simnpo' (kit/methods/simnpo.py), options: beta = 2.5" in tried
+    assert (
+        "method 'max_entropy' (kit/methods/max_entropy.py), options: retain_weight = 2.0" in tried
+    )
     assert tried.count("\nok  ") == 7
     last = "return forget + self.retain_weight * step.retain_nll().mean()"
     path.write_text(recipe.replace(last, "return step.forget_nll()"), encoding="utf-8")
     said = copy.kit(*defaults.partition("#")[0].split()[1:], code=16)
-    assert block(page, "", "error: method 'simnpo'").strip() in said
+    assert block(page, "", "error: method 'max_entropy'").strip() in said
     path.write_text(recipe, encoding="utf-8")
 
 

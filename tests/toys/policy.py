@@ -53,7 +53,8 @@ def batch_of(*samples: tuple[list[int], list[int]], padding: int = 0) -> Batch:
 
 EVERYTHING = Needs(
     retain=True, refusals=True, reference_scalars=True, reference_distribution=True,
-    concept_balance=True, single_image=True,
+    concept_balance=True, single_image=True, other_answers=True, random_answers=True,
+    alternates=True, subject_facts=True,
 )  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def step_of(
 ) -> Step:
     """Return a step; reference scalars are filled in for the batches that are given."""
     with torch.no_grad():
-        for name in ("forget", "refusal"):
+        for name in ("forget", "refusal", "alternate"):
             if name in prepared:
                 prepared[f"{name}_reference"] = logprobs(reference, prepared[name])
     return Step(policy, partial(as_reference, policy, reference), needs, prepared)

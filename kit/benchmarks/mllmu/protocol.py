@@ -100,4 +100,5 @@ LAYOUT = Protocol(
         MULTIMODAL: tuple((part_of(k, IMAGE_QUESTION), part_of(k, TEXT_QUESTION)) for k in _KINDS),
         TEXT: tuple((part_of(k, TEXT_QUESTION), part_of(k, IMAGE_QUESTION)) for k in _KINDS),
     },
+    kept_facts=frozenset({TEXT}),
 )

@@ -107,6 +107,7 @@ LAYOUT = Protocol(
     finetune_follows_split=False,
     # Images that no training used, of people and events that were trained on in other images.
     holdout=Holdout(Column.RETAIN, "held_out_percent"),
+    kept_facts=frozenset(_targets(())),
 )  # fmt: skip
 # Version 1 had no Reworded column, and its Retain images were always those of training.
 LAYOUT_1 = replace(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kit.artifacts import Artifact
 from kit.benchmarks.records import Record
-from kit.methods import Needs
+from kit.methods import Method, Needs
 from kit.model.batches import Batcher
 from kit.training.costs import Passes
 from kit.training.sampling import Drawn, Draws
@@ -39,6 +39,12 @@ class Context:
     """The adapter that unlearning starts from; it decides the reference."""
     together: int = 1
     """How many records the reference computes in one batch."""
+    method: Method | None = None
+    """For needs whose extent is one of the method's options."""
+    oracle: Artifact | None = None
+    """The retain-only adapter of the job's target, where a need asks for it."""
+    learned: tuple[Record, ...] = ()
+    """What the vanilla model was trained on, general records apart."""
 
 
 class Preparation:

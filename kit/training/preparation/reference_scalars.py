@@ -1,4 +1,4 @@
-"""log pi_0(y) of forget answers and of refusals: one forward pass per answer, shared by jobs."""
+"""log pi_0(y) of forget answers, refusals and alternates: one pass per answer, shared by jobs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 
 from kit.benchmarks.records import Record
+from kit.experiment.refusals import REFUSALS
 from kit.model.likelihood import answer_distribution, sequence_logprob
 from kit.model.lora import without
 from kit.training.preparation.base import Context, Preparation
 from kit.training.shared_scalars import SharedScalars, path_of
 
-ANSWERS = ("forget", "refusal")  # the batches whose answers have reference scalars
+ANSWERS = ("forget", "refusal", "alternate")  # the batches whose answers have reference scalars
 
 
 class ReferenceScalars(Preparation):
-    """Prepares `step.forget_reference` and, with refusals, `step.refusal_reference`, [B]."""
+    """Prepares `step.forget_reference`, [B], and those of refusals and alternates."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -54,12 +55,13 @@ class ReferenceScalars(Preparation):
         another job asks for the values in another order.
         """
         together = self.context.together
-        if together == 1:
+        own = record.answer == self._own[record.id]
+        if together == 1 or (not own and record.answer not in REFUSALS):  # an alternate
             return [record]
         place = list(self._own).index(record.id)
         start = place - place % together
         group = self.context.forget[start : start + together]
-        if record.answer == self._own[record.id]:
+        if own:
             return list(group)
         return [replace(other, answer=record.answer) for other in group]  # one refusal to all
 
