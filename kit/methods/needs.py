@@ -42,6 +42,12 @@ class Needs:
     `step.subject_fact`. Some targets of some benchmarks have none; `plan` says so."""
     text_view: bool = False
     """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`."""
+    hidden_states: bool = False
+    """`step.hidden`, `step.reference_hidden` and `step.direction`: outputs of a decoder layer. The
+    passes end at that layer."""
+    arithmetic: bool = False
+    """The adapter that is stored is computed from the trained one, by the method's own
+    `after_training(weights)`: a function of the LoRA weights by name that keeps their form."""
     whole_batch: bool = False
     """Every micro-batch is the whole batch: for losses that compare its records."""
     gradient_rule: bool = False

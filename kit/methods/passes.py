@@ -7,6 +7,7 @@ tomorrow is counted as well.
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -17,8 +18,8 @@ from kit.methods.step import Method, Step
 from kit.methods.update import GradientRule, Measured, Measuring, State, Update
 from kit.model.batches import Batch
 
-TOKENS, VOCABULARY = 3, 7
 WEIGHT, FLOAT = "lora_B.weight", 4  # a weight of the stand-in; bytes of a float32
+TOKENS, VOCABULARY, LAYERS, WIDTH = 3, 7, 4, 5
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def count_passes(method: Method) -> Passes:
     )
     values = torch.zeros(2)
     step = _Counted(
-        model=torch.nn.Identity(),
+        model=_Decoder(),
         without_adapter=nullcontext,
         needs=method.needs,
         prepared={
@@ -59,6 +60,7 @@ def count_passes(method: Method) -> Passes:
             "retain_only_reference": values,
             "forget_is_person": torch.tensor([1.0, 0.0]),
             "concept_tokens": torch.zeros(VOCABULARY, dtype=torch.bool),
+            "direction": torch.ones(WIDTH),
         },
     )  # fmt: skip
     terms, moved = [], []
@@ -131,7 +133,22 @@ class _Counted(Step):
     def reference_everywhere(self, batch: Batch) -> Tensor:
         return self.reference(batch)
 
+    def hidden(self, batch: Batch, layer: int) -> Tensor:
+        self.with_gradient += 1
+        return _random(WIDTH).requires_grad_()
 
-def _random() -> Tensor:
+    def reference_hidden(self, batch: Batch, layer: int) -> Tensor:
+        self.without_gradient += 1
+        return _random(WIDTH)
+
+
+class _Decoder(torch.nn.Module):
+    """A model of which only the number of layers is known."""
+
+    def get_decoder(self) -> SimpleNamespace:
+        return SimpleNamespace(layers=range(LAYERS))
+
+
+def _random(size: int = VOCABULARY) -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    return log_softmax(torch.rand(2, TOKENS, VOCABULARY, generator=generator), dim=-1)
+    return log_softmax(torch.rand(2, TOKENS, size, generator=generator), dim=-1)

@@ -97,6 +97,11 @@ class Prepared:
         return self.values("forget_is_person", "concept_balance")
 
     @property
+    def direction(self) -> Tensor:
+        """A random unit vector of hidden states, the same in every step of a job, [d]."""
+        return self.values("direction", "hidden_states")
+
+    @property
     def concept_tokens(self) -> Tensor:
         """True for the tokens of the forgotten names and keywords, [V]."""
         return self.values("concept_tokens", "single_image")

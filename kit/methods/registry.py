@@ -175,7 +175,7 @@ def _expected(error: BaseException) -> str:
     """Return what an import should have met: for an unknown need, the needs that exist."""
     known = [need.name for need in dataclasses.fields(Needs)]
     if "Needs.__init__()" not in str(error):
-        return "packages of the environment and modules of kit.methods and kit.model.likelihood"
+        return "packages of the environment, modules of kit.methods, kit.model.likelihood, .hidden"
     given = str(error).split("'")[1:2]
     near = difflib.get_close_matches(given[0], known, n=1) if given else []
     return f"needs among {', '.join(known)}" + (f"; did you mean '{near[0]}'?" if near else "")
@@ -214,6 +214,8 @@ def _fault(kind: Any) -> str | None:
         return "`needs` would be an option: write `needs: ClassVar[Needs] = Needs(...)`"
     if open_ := [o.name for o in options if o.default is dataclasses.MISSING]:
         return f"option '{open_[0]}' has no default: write it behind `=`"
+    if getattr(needs, "arithmetic", False) and not callable(getattr(kind, "after_training", None)):
+        return "its needs declare `arithmetic`, but there is no `after_training(self, weights)`"
     loss = getattr(kind, "loss", None)
     if not callable(loss):
         return "there is no `loss`"

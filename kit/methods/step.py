@@ -13,6 +13,7 @@ from kit.methods.balance import WholeBatch, means_by_concept
 from kit.methods.needs import Needs
 from kit.methods.prepared import Prepared
 from kit.model.batches import Batch
+from kit.model.hidden import answer_hidden
 from kit.model.likelihood import (
     answer_distribution,
     mean_nll,
@@ -41,7 +42,8 @@ class Step(Prepared):
     passes: int = 0
     """How many records went through the model so far, with or without gradient."""
     log: dict[str, float] = field(default_factory=dict)
-    """Means over this micro-batch for losses.jsonl: losses and divergences in nats per token."""
+    """Means over this micro-batch for losses.jsonl: losses and divergences in nats per token, other
+    terms in their own unit."""
     forgotten: dict[str, float] = field(default_factory=dict)
     """Record id -> forget loss as a share of a uniform guess's, in [0, 1]: for the stop rule."""
     whole: WholeBatch | None = None
@@ -65,6 +67,22 @@ class Step(Prepared):
         """Return log pi at all positions, those of prompt and image too, [B, P + T, V]."""
         self.passes += len(batch.record_ids)
         return whole_distribution(self.model, batch)
+
+    def hidden(self, batch: Batch, layer: int) -> Tensor:
+        """Return the output of decoder layer `layer` (from 0) with gradient, [B, T, d].
+
+        Row t is the state that answer token t is predicted from. The pass ends at the layer.
+        """
+        self._require("hidden", "hidden_states")
+        self.passes += len(batch.record_ids)
+        return answer_hidden(self.model, batch, layer)
+
+    def reference_hidden(self, batch: Batch, layer: int) -> Tensor:
+        """Return the reference's output of decoder layer `layer` without gradient, [B, T, d]."""
+        self._require("reference_hidden", "hidden_states")
+        self.passes += len(batch.record_ids)
+        with self.without_adapter():
+            return answer_hidden(self.model, batch, layer)
 
     def reference_everywhere(self, batch: Batch) -> Tensor:
         """Return log pi_0 at all positions without gradient, [B, P + T, V]."""

@@ -93,6 +93,11 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
         config.save_pretrained(str(folder))
 
 
+def replace_weights(model: PeftModel, name: str, weights: dict[str, torch.Tensor]) -> None:
+    """Give an adapter other weights of the same form, by PEFT's portable names."""
+    set_peft_model_state_dict(model, weights, adapter_name=name)
+
+
 def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
     """Attach a stored adapter to the model, frozen and active.
 

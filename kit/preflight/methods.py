@@ -13,14 +13,17 @@ from kit.artifacts import write_json
 from kit.errors import MethodError
 from kit.experiment.manifest import Manifest
 from kit.methods import Method, registry
+from kit.methods.arithmetic import after_training
 from kit.methods.loss import origin_of, return_of, terms_of
 from kit.model.batches import TEXT, Batch, padding_token
+from kit.model.lora import adapter_state
 from kit.model.prompts import KINDS
 from kit.plan.jobs import Plan
 from kit.preflight.kept import require_saved
 from kit.preflight.trial import DTYPE, RECORDS, Found, Trial, Watched
 from kit.preflight.tried import path_of, untried
 from kit.training.padding import TOLERANCE
+from kit.training.steps import TRAINED
 
 COLUMNS = 5  # of padding, more than the batch has
 RULES = {"gradient_rule", "measure", "perturbation"}  # they prepare no batch
@@ -28,9 +31,9 @@ RULES = {"gradient_rule", "measure", "perturbation"}  # they prepare no batch
 READ = {
     "forget", "retain", "refusals", "reference_scalars", "reference_distribution",
     "other_answers", "text_view", "random_answers", "alternates", "subject_facts",
-    "retain_only_scalars",
+    "retain_only_scalars", "hidden_states",
 }  # fmt: skip
-NOT_OF_FORGET = {"retain", "reference_distribution"}
+NOT_OF_FORGET = {"retain", "reference_distribution", "hidden_states", "arithmetic"}
 
 
 def require_methods(plan: Plan) -> list[str]:
@@ -100,6 +103,9 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
     yield "the same step gives the same loss twice"
     if method.needs.gradient_rule:
         yield f"kept between steps, and in checkpoints: {require_saved(method, found.kept)}"
+    if method.needs.arithmetic:
+        changed = after_training(method, adapter_state(trial.model, TRAINED))
+        yield f"after training, {len(changed)} weights keep their form"
     yield f"needs that are declared are used: {_used(method, parts)}"
     filler = padding_token(trial.processor.tokenizer)
     padded = [_padded(part, filler) for part in trial.steps(method, RECORDS)]

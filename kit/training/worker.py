@@ -15,11 +15,18 @@ from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import FINETUNE, VANILLA
 from kit.gpus import gpus
+from kit.methods.arithmetic import after_training
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
 from kit.model.families import Family, family_in
-from kit.model.lora import adapter_state, add_adapter, load_adapter, save_adapter
+from kit.model.lora import (
+    adapter_state,
+    add_adapter,
+    load_adapter,
+    replace_weights,
+    save_adapter,
+)
 from kit.model.memory import expand_segments
 from kit.plan.jobs import Job
 from kit.sources.datasets import base_folder, places
@@ -92,6 +99,9 @@ class Worker:
                 adapter_state(model, TRAINED), job.name, trained.steps,
                 job.settings.learning_rate, folder,
             )  # fmt: skip
+        if job.method.needs.arithmetic:
+            changed = after_training(job.method, adapter_state(model, TRAINED))
+            replace_weights(model, TRAINED, changed)
         save_adapter(model, TRAINED, folder)
         self.base = model.unload()
         journal = Journal(folder, source.passes)

@@ -374,6 +374,7 @@ USES = {
     "has_subject_fact": {"subject_facts": True},
     "text": {"text_view": True},
     "retain_text": {"retain": True, "text_view": True},
+    "direction": {"hidden_states": True},
 }
 
 

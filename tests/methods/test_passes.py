@@ -36,6 +36,8 @@ BY_HAND = {
     "llmu": (3, 1),
     "altpo": (3, 0),
     "bao": (3, 0),
+    "rmu": (2, 1),
+    "task_vector": (1, 0),
 }
 
 

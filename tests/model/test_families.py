@@ -24,13 +24,14 @@ from kit.model.batches import Batcher
 from kit.model.combine import merge
 from kit.model.decoding import greedy
 from kit.model.families import FAMILIES, check_engine, family_in, family_of
+from kit.model.hidden import answer_hidden
 from kit.model.likelihood import (
     answer_distribution,
     continuation_logprob,
     read_prompts,
     sequence_logprob,
 )
-from kit.model.lora import add_adapter, load_adapter, save_adapter
+from kit.model.lora import add_adapter, load_adapter, save_adapter, without
 from kit.training.loop import train
 from tests.bench.random_models import write_random_base
 from tests.model.test_models import NOWHERE
@@ -391,3 +392,60 @@ def test_an_engine_that_does_not_serve_the_family_is_refused(family, engine, ser
     with pytest.raises(ModelError, match=refused) as caught:
         check_engine(FAMILIES[family], engine, serving, gpu=gpu)
     assert "transformers" in caught.value.remedy
+
+
+def test_hidden_states_are_those_of_transformers_and_no_later_layer_is_computed(
+    base, name, batcher, records
+):
+    """The state of each layer, beside `output_hidden_states` of the whole model."""
+    model = adapted(base, name)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data.normal_(std=0.05)
+    batch = batcher(records[:3])
+    decoder = base.get_decoder()
+    with torch.no_grad():
+        whole = model(**batch.inputs, output_hidden_states=True, use_cache=False).hidden_states
+    length = batch.answer_ids.shape[1]
+    ran = []
+    handles = [
+        module.register_forward_hook(lambda *_, number=number: ran.append(number))
+        for number, module in enumerate([*decoder.layers, decoder.norm, base.lm_head])
+    ]
+    for layer in range(len(decoder.layers)):
+        found = answer_hidden(model, batch, layer)
+        assert ran == list(range(layer + 1))
+        ran.clear()
+        last = layer + 1 == len(decoder.layers)  # transformers gives it after the norm
+        expected = whole[layer + 1][:, -length - 1 : -1]
+        assert torch.allclose(decoder.norm(found) if last else found, expected, atol=1e-5)
+        assert found.requires_grad
+        ran.clear()
+    for handle in handles:
+        handle.remove()
+    with without(model, "trained"):
+        off = answer_hidden(model, batch, 0)
+    assert not off.requires_grad
+    assert not torch.allclose(off, whole[1][:, -length - 1 : -1], atol=1e-3)
+    recomputed(model, batch)
+
+
+def recomputed(model, batch):
+    """Check that recomputed activations give the gradient of a layer's state."""
+
+    def gradients():
+        answer_hidden(model, batch, 0).square().sum().backward()
+        found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        for parameter in model.parameters():
+            parameter.grad = None
+        return found
+
+    model.train()
+    direct = gradients()
+    assert direct
+    assert all(".layers.0." in name for name in direct)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.get_base_model().disable_input_require_grads()
+    again = gradients()
+    assert again.keys() == direct.keys()
+    assert all(torch.allclose(again[name], direct[name], atol=1e-5) for name in direct)

@@ -22,6 +22,7 @@ TABLE = [
     [0.1, 0.2, 0.3, 0.4],
     [0.1, 0.5, 0.2, 0.2],
 ]
+DIRECTION = torch.tensor([0.1, 0.7, 0.5, 0.5])  # of length 1
 OTHER = [
     [0.25, 0.25, 0.25, 0.25],
     [0.25, 0.25, 0.25, 0.25],
@@ -31,14 +32,25 @@ OTHER = [
 
 
 class Bigram(nn.Module):
-    """Answers like a causal language model of transformers, as far as the kit asks."""
+    """Answers like a causal language model of transformers, as far as the kit asks.
+
+    Its decoder layers do nothing: the hidden state of a token is its row of the table.
+    """
 
     def __init__(self, table: list[list[float]] = TABLE) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.tensor(table, dtype=torch.float64).log().float())
+        self.layers = nn.ModuleList([nn.Identity(), nn.Identity()])
+        self.norm = nn.Identity()
+
+    def get_decoder(self):
+        return self
 
     def forward(self, input_ids, attention_mask, logits_to_keep, use_cache):
-        return SimpleNamespace(logits=self.table[input_ids][:, -logits_to_keep:])
+        state = self.table[input_ids]
+        for layer in (*self.layers, self.norm):
+            state = layer(state)
+        return SimpleNamespace(logits=state[:, -logits_to_keep:])
 
 
 def batch_of(*samples: tuple[list[int], list[int]], padding: int = 0) -> Batch:
@@ -54,7 +66,7 @@ def batch_of(*samples: tuple[list[int], list[int]], padding: int = 0) -> Batch:
 EVERYTHING = Needs(
     retain=True, refusals=True, reference_scalars=True, reference_distribution=True,
     concept_balance=True, single_image=True, other_answers=True, random_answers=True,
-    alternates=True, subject_facts=True,
+    alternates=True, subject_facts=True, hidden_states=True,
 )  # fmt: skip
 
 
@@ -74,6 +86,7 @@ def step_of(
     policy: nn.Module, reference: nn.Module, needs: Needs = EVERYTHING, **prepared: object
 ) -> Step:
     """Return a step; reference scalars are filled in for the batches that are given."""
+    prepared.setdefault("direction", DIRECTION)
     with torch.no_grad():
         for name in ("forget", "refusal", "alternate"):
             if name in prepared:

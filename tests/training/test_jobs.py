@@ -16,8 +16,9 @@ from kit.experiment.systems import VANILLA
 from kit.methods import Needs
 from kit.methods import step as steps_module
 from kit.methods.registry import build
+from kit.methods.task_vector import TaskVector
 from kit.model.batches import Batcher
-from kit.model.likelihood import answer_distribution
+from kit.model.likelihood import answer_distribution, mean_nll
 from kit.model.lora import add_adapter, load_adapter
 from kit.plan.jobs import Job
 from kit.training import steps as steps_of_jobs
@@ -329,7 +330,7 @@ def test_jobs_with_the_same_vanilla_and_forget_set_compute_each_scalar_once(
     assert sum(scalars for *_, scalars in sharing) < sum(scalars for *_, scalars in alone) - 8
 
 
-@pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min"])
+@pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min", "rmu", "task_vector"])
 def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
 ):
@@ -343,6 +344,33 @@ def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     assert equal(weights(whole.artifact), weights(killed.artifact))
     first = (whole.artifact.path / "losses.jsonl").read_text()
     assert (killed.artifact.path / "losses.jsonl").read_text() == first
+
+
+def test_a_task_vector_is_stored_as_the_negated_adapter_and_undoes_what_was_learnt(
+    worker, vanilla, monkeypatch
+):
+    stored = job("task_vector", vanilla, steps=6, learning_rate=0.005)
+    record = worker.run(stored)
+    assert record["needs"]["arithmetic"] is True
+    assert (record["steps"], record["stopped"]) == (6, None)
+    monkeypatch.setattr(TaskVector, "after_training", lambda self, weights: weights)
+    learnt = dataclasses.replace(stored, artifact=Artifact("learnt", stored.name, "1" * 64))
+    worker.run(learnt)
+    now, then = weights(stored.artifact), weights(learnt.artifact)
+    assert any(bool(tensor.any()) for name, tensor in then.items() if ".lora_B." in name)
+    for name, tensor in now.items():
+        assert torch.equal(tensor, -then[name] if ".lora_B." in name else then[name])
+
+    def nll(artifact):
+        model = load_adapter(worker.base, VANILLA, vanilla.path)
+        model = load_adapter(model, "on", artifact.path)
+        batch = worker.batcher(records_of(worker, worker.benchmark.splits["both"].forget))
+        with torch.no_grad():
+            found = mean_nll(answer_distribution(model, batch), batch).mean().item()
+        worker.base = model.unload()
+        return found
+
+    assert nll(learnt.artifact) < nll(stored.artifact)
 
 
 def test_the_order_of_jobs_in_a_process_changes_nothing(
