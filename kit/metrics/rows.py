@@ -20,7 +20,8 @@ from kit.metrics.record_sets import Further, Measured, RecordSet, record_sets
 from kit.metrics.scores import Scores, score_answers
 from kit.metrics.system_metric import ALL, Absent, SystemPart
 from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, RUN, SETS, TOKENS
-from kit.result.run_file import System, families_of, options_of
+from kit.result.run_file import System
+from kit.result.run_manifest import families_of, options_of
 from kit.result.tables import ROW_TYPES
 
 __all__ = [

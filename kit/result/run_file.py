@@ -144,25 +144,6 @@ def protocol_of(run: Mapping[str, object]) -> Protocol:
     return protocol.restricted([str(each) for each in targets], pairs)
 
 
-def families_of(run: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the families of further metrics that the manifest in a run.json asks for.
-
-    Raises:
-        VerificationError: they are no list of names.
-    """
-    evaluation = _mapping(run, "manifest").get("evaluation", {})
-    named = evaluation.get("metrics", []) if isinstance(evaluation, dict) else None
-    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
-        raise unusable(RUN, "manifest.evaluation.metrics is no list of names")
-    return tuple(named)
-
-
-def options_of(run: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the options of the benchmark in the manifest of a run.json; {} without any."""
-    options = _mapping(_mapping(run, "manifest"), "benchmark").get("options")
-    return options if isinstance(options, dict) else {}
-
-
 def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:
     """Return (bootstrap draws, seed) of the intervals.
 

@@ -35,7 +35,6 @@ from kit.result.run_file import (
     System,
     Versions,
     claims_of,
-    families_of,
     interval_settings,
     manifest_of,
     protocol_of,
@@ -43,6 +42,7 @@ from kit.result.run_file import (
     systems_of,
     versions_of,
 )
+from kit.result.run_manifest import families_of
 from kit.result.schemas import require_schema
 from kit.result.sizes import most_bytes, require_small_report
 from kit.result.strict_json import parse_json

@@ -109,6 +109,10 @@ class StepSource:
         for drawn in self._draws.take(0, min(self.forget_count, MEASURED)):
             yield self._step(0, [drawn])
 
+    def notes(self) -> dict[str, object]:
+        """Return what the preparations add to the job's record."""
+        return {name: note for each in self._preparations for name, note in each.notes().items()}
+
     def close(self) -> None:
         """End the thread that encodes ahead."""
         if self._ahead:

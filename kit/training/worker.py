@@ -169,6 +169,7 @@ def _record(
         "needs": dataclasses.asdict(job.method.needs),
         "forward_passes": source.passes.total,
         **dataclasses.asdict(trained),
+        **source.notes(),
         **({"lost": lost} if lost else {}),
     }
 

@@ -18,7 +18,7 @@ from kit.metrics.rows import Further, Measured, measure, rows_of
 from kit.metrics.versions import stored_definitions, stored_system_metrics
 from kit.names import show
 from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
-from kit.result.run_file import families_of, options_of
+from kit.result.run_manifest import families_of, options_of
 from kit.result.stored import StoredResult
 from kit.result.stored_values import same_words
 from kit.result.tables import ROW_TYPES, SCHEMAS

@@ -30,6 +30,7 @@ OWNERS = {
         "kit.model.decoding",
         "kit.model.lora",
         "kit.evaluation.engines.transformers",
+        "kit.evaluation.peers",
         "kit.evaluation.scoring",
         "kit.preflight.loading",
         "kit.preflight.structure",

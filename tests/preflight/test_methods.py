@@ -212,7 +212,7 @@ BROKEN_RULES = {
         "its functions are not",
         "define `begin`",
     ),
-    "alone": ("perturbation=True", COMBINES.format(""), "its functions are not", "`perturb`"),
+    "alone": ("perturbation=True", COMBINES.format(""), "its functions are not", "gradient_rule"),
     "none": (
         "gradient_rule=True",
         "    def combine(self, update): return None",

@@ -52,6 +52,7 @@ def test_alternates_are_asked_for_once_and_are_the_same_for_every_job(
     (stored,) = (tmp_path / "cache" / "artifacts").glob("alternates-*.jsonl")
     lines = [json.loads(line) for line in stored.read_text().splitlines() if line]
     assert {record: text for record, _, text in lines} == said
+    assert source.notes() == {"alternates": said}, "the job's record has them"
     after = adapter_state(source._model, TRAINED)
     assert all(torch.equal(before[name], after[name]) for name in before)
 

@@ -6,7 +6,8 @@ that follows no instruction may say nothing, or the answer again. Then the alter
 that a retain record gives to the same question (`other_answers`), drawn for the record alone.
 
 The alternates are in one file of the cache for all methods and seeds that start from the same
-vanilla adapter and forget the same records. Asking is not counted among a job's passes.
+vanilla adapter and forget the same records, and in the record of each job (job.json). Asking is not
+counted among a job's passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,9 @@ class Alternates(Preparation):
 
     def records(self, drawn: Sequence[Drawn]) -> Mapping[str, list[Record]]:
         return {"alternate": [self.alternate(record) for record, _ in drawn]}
+
+    def notes(self) -> Mapping[str, object]:
+        return {"alternates": self._alternates}
 
     def alternate(self, record: Record) -> Record:
         """Return the record with its alternate as the answer."""

@@ -65,6 +65,10 @@ class Preparation:
         """Return records beside the drawn ones, by the name of the batch that they become."""
         return {}
 
+    def notes(self) -> Mapping[str, object]:
+        """Return what the job's record says of the preparation, as JSON."""
+        return {}
+
     def values(self, records: Mapping[str, Sequence[Record]]) -> Mapping[str, Tensor]:
         """Return tensors about the records of a micro-batch, by the names that losses use."""
         return {}

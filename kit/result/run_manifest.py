@@ -1,0 +1,27 @@
+"""What the manifest in a run.json asks for beside the benchmark's own tables."""
+
+from collections.abc import Mapping
+
+from kit.result.layout import RUN
+from kit.result.run_file import manifest_of
+from kit.result.tables import unusable
+
+
+def families_of(run: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the families of further metrics that the manifest in a run.json asks for.
+
+    Raises:
+        VerificationError: they are no list of names.
+    """
+    evaluation = manifest_of(run).get("evaluation", {})
+    named = evaluation.get("metrics", []) if isinstance(evaluation, dict) else None
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        raise unusable(RUN, "manifest.evaluation.metrics is no list of names")
+    return tuple(named)
+
+
+def options_of(run: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the options of the benchmark in the manifest of a run.json; {} without any."""
+    benchmark = manifest_of(run).get("benchmark")
+    options = benchmark.get("options") if isinstance(benchmark, dict) else None
+    return options if isinstance(options, dict) else {}
