@@ -119,6 +119,8 @@ class Manifest(Section):
         said["model"]["source"] = public_source(said["model"]["source"])
         ids = said["split"]["ids"]
         said["split"]["ids"] = ids and public_path(ids)
+        if self.evaluation.metric_file:
+            said["evaluation"]["metric_file"] = public_path(self.evaluation.metric_file)
         return said
 
     def all_sources(self) -> tuple[SourceSection, ...]:
@@ -134,12 +136,15 @@ class Manifest(Section):
         """The name of the result folder: `<manifest>-<first 8 digits of a digest>`.
 
         The digest is of the manifest and, where data or base come from outside of the kit, of their
-        checksum lists, and of the list of who is forgotten: equal manifests with other data have
-        other results. A list that does not exist yet has no part in it.
+        checksum lists, of the list of who is forgotten, and of a file with a metric: equal
+        manifests with other data have other results. A file that does not exist yet has no part in
+        it.
         """
         outside = {s.name: s.checksums for s in self.all_sources() if not _is_of_the_kit(s)}
         if self.split.ids:
             outside["split.ids"] = self.split.ids  # no name of a source has a dot
+        if self.evaluation.metric_file:
+            outside["evaluation.metric_file"] = self.evaluation.metric_file
         paths = {name: project_path(path) for name, path in outside.items()}
         lists = {name: sha256_file(path) for name, path in paths.items() if path.is_file()}
         digest = self.digest()

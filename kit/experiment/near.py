@@ -27,7 +27,7 @@ def require_near(manifest: Manifest, path: Path) -> None:
         path: of its file.
 
     Raises:
-        ManifestError: `checksums`, `folder` or `split.ids` is elsewhere, by the text of its path.
+        ManifestError: a file or folder that it names is elsewhere, by the text of its path.
     """
     roots = [PROJECT]
     beside = Path(os.path.abspath(path)).parent
@@ -54,6 +54,8 @@ def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield f"`folder` of {place}", source.folder
     if manifest.split.ids:
         yield "`split.ids`", manifest.split.ids
+    if manifest.evaluation.metric_file:
+        yield "`evaluation.metric_file`", manifest.evaluation.metric_file
 
 
 def read_manifest_text(path: Path) -> str:

@@ -91,8 +91,9 @@ class MethodSection(Section):
 class EvaluationSection(Section):
     """How all systems are asked: greedy decoding, the same for each.
 
-    The `agreement_` keys say how well a second implementation must agree, and `metrics` says what
-    is measured. They decide no answer, so a change of them asks no question again.
+    The `agreement_` keys say how well a second implementation must agree, and `metrics` and
+    `metric_file` say what is measured. They decide no answer, so a change of them asks no question
+    again.
     """
 
     engine: Literal["vllm", "transformers"]
@@ -115,6 +116,11 @@ class EvaluationSection(Section):
     )
     """Families of further metrics, beside those of the tables; kit/metrics/README.md says what each
     holds and costs. Without it: none."""
+    metric_file: Annotated[str, Field(pattern=r"^[^\x00]*\.py$")] | None = Field(
+        None, exclude_if=lambda value: value is None
+    )
+    """A Python file with one more metric of answers, relative to the project. It is run, here and
+    by whoever verifies the result and has the file; its digest goes into the result."""
     agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
     """How many stored answers a second implementation reads; at least 16 of each system."""
     agreement_nats: Annotated[float, Field(gt=0), Unit("nats")] | None = None
@@ -124,7 +130,7 @@ class EvaluationSection(Section):
 
     def deciding(self) -> dict[str, Any]:
         """Return what decides answers: everything but how they are checked and measured."""
-        values = self.model_dump(mode="json", exclude={"metrics"}).items()
+        values = self.model_dump(mode="json", exclude={"metrics", "metric_file"}).items()
         return {name: value for name, value in values if not name.startswith("agreement_")}
 
 

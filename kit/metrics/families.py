@@ -71,6 +71,12 @@ def versions_of_answers() -> dict[tuple[str, int], Definition]:
     return {**VERSIONS, **{(each.name, each.version): each for each in more}}
 
 
+def names_of_all() -> frozenset[str]:
+    """Return the names of all metrics that the kit has or had."""
+    of_systems = (each.name for family in OF_SYSTEMS.values() for each in family)
+    return frozenset([*(name for name, _ in versions_of_answers()), *of_systems])
+
+
 def system_metrics(families: Iterable[str]) -> dict[str, SystemMetric]:
     """Return {name: metric of whole systems} of some families."""
     return {each.name: each for family in families for each in OF_SYSTEMS.get(family, ())}

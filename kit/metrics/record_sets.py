@@ -21,13 +21,20 @@ class Further:
     """What the manifest asks for beside the metrics of the tables, and what that rests on.
 
     `families` are those of `evaluation.metrics`, `options` those of the benchmark. `tokens` and
-    `distances` are the tables of these names, or None where there is none.
+    `distances` are the tables of these names, `outside` is a metric from outside of the kit; None
+    where there is none.
     """
 
     families: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     tokens: pd.DataFrame | None = None
     distances: pd.DataFrame | None = None
+    outside: Definition | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Say whether the manifest asks for anything."""
+        return bool(self.families) or self.outside is not None
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
 from kit.metrics.definition import Definition
 from kit.metrics.distances import read_distances
-from kit.metrics.families import SystemMetrics, answer_metrics, system_metrics
+from kit.metrics.families import SystemMetrics, answer_metrics, names_of_all, system_metrics
 from kit.metrics.intervals import INTERVAL, Intervals
+from kit.metrics.outside import stored_metric
 from kit.metrics.record_sets import Further, Measured, RecordSet, record_sets
 from kit.metrics.scores import Scores, score_answers
 from kit.metrics.system_metric import ALL, Absent, SystemPart
+from kit.result.asked_for import families_of, options_of
 from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, RUN, SETS, TOKENS
 from kit.result.run_file import System
-from kit.result.run_manifest import families_of, options_of
 from kit.result.tables import ROW_TYPES
 
 __all__ = [
@@ -63,12 +64,15 @@ def read_inputs(results: Path) -> Inputs:
         "further": Further(
             families_of(run),
             options_of(run),
-            *(
-                read_parquet(results / name) if (results / name).is_file() else None
-                for name in (TOKENS, DISTANCES)
-            ),
+            _optional(results / TOKENS),
+            _optional(results / DISTANCES),
+            stored_metric(run, names_of_all()),
         ),
     }
+
+
+def _optional(path: Path) -> pd.DataFrame | None:
+    return read_parquet(path) if path.is_file() else None
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -104,7 +108,9 @@ def measure(
     """
     names = [system["name"] for system in systems]
     more = Further() if further is None else further
-    asked = answer_metrics(more.families) if definitions is None else definitions
+    asked = answer_metrics(more.families) if definitions is None else dict(definitions)
+    if more.outside is not None:
+        asked[more.outside.name] = more.outside
     scores = score_answers(records, answers, likelihoods, names, asked, more.tokens)
     groups = record_sets(sets, scores, protocol)
     near = read_distances(more.distances, scores.records, names)

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from kit import benchmarks
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
-from kit.experiment.kept_adapters import Trained, kept_adapters
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
-from kit.experiment.settings import DISTANCE, LIKELIHOOD
+from kit.experiment.settings import LIKELIHOOD
 from kit.experiment.systems import (
     FINETUNE,
-    RETAIN_ONLY,
     UNLEARN,
     UNTRAINED,
     Design,
@@ -33,6 +31,7 @@ from kit.plan.digests import (
     training_digest,
 )
 from kit.plan.names import require_names
+from kit.plan.references import References, references_of, scoring_inputs
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class System:
     """Text before every question."""
     token_table: bool = False
     """Whether each token of given answers is described, beside their likelihoods."""
-    references: Mapping[str, tuple[str | None, tuple[Artifact, ...]]] | None = None
+    references: References | None = None
     """{Retain-only system: (its target, its adapters)} that distances are measured to; None where
     the manifest does not ask for them."""
 
@@ -210,26 +209,10 @@ def _systems(
             [made[name] for name in planned.adapters],
             serving,
             likelihood=protocol.likelihood,
-            references=_references(planned, every, made)
-            if DISTANCE in manifest.evaluation.metrics
-            else None,
+            references=references_of(planned, every, made, manifest),
         )
         for planned in every
     )
-
-
-def _references(
-    planned: PlannedSystem, every: Iterable[PlannedSystem], made: Mapping[str, Artifact]
-) -> dict[str, tuple[str | None, tuple[Artifact, ...]]]:
-    """Return the Retain-only models that a system is held against; none for themselves."""
-    if planned.method == RETAIN_ONLY:
-        return {}
-    return {
-        each.name: (each.target, tuple(made[name] for name in each.adapters))
-        for each in every
-        if each.method == RETAIN_ONLY
-        and (None in (planned.target, each.target) or planned.target == each.target)
-    }
 
 
 def _system(
@@ -240,7 +223,7 @@ def _system(
     serving: Artifact,
     *,
     likelihood: bool,
-    references: Mapping[str, tuple[str | None, tuple[Artifact, ...]]] | None,
+    references: References | None,
 ) -> System:
     instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
     asked = {
@@ -257,25 +240,10 @@ def _system(
     token_table = LIKELIHOOD in manifest.evaluation.metrics
     if likelihood or token_table or references is not None:
         # Computed by transformers on the 4-bit base, so serving has no influence.
-        scored = {**asked, "token_table": True} if token_table else asked
-        if references is not None:
-            named = {n: [each.digest for each in made] for n, (_, made) in references.items()}
-            scored = {**scored, "references": named}
-        digest = likelihoods_digest(manifest, scored)
+        digest = likelihoods_digest(manifest, scoring_inputs(asked, token_table, references))
         likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
     return System(
         planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
         answers, agreement, likelihoods, str(instruction), token_table,
         references,
     )  # fmt: skip
-
-
-def kept_jobs(plan: Plan) -> Iterator[Job]:
-    """Yield the jobs whose adapters the result holds."""
-    manifest = plan.manifest
-    trained = (
-        Trained(job.name, job.target, job.seed, job.entry.name if job.entry else None)
-        for job in plan.jobs()
-    )
-    kept = set(kept_adapters(trained, manifest.claims, manifest.seeds[0], manifest.report.adapters))
-    yield from (job for job in plan.jobs() if job.name in kept)

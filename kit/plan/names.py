@@ -11,7 +11,9 @@ from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.methods import Method, registry
-from kit.metrics.families import answer_metrics
+from kit.metrics.definition import Definition
+from kit.metrics.families import answer_metrics, names_of_all
+from kit.metrics.outside import load_metric
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -32,6 +34,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         for entry in manifest.methods
     }
     _require_facts(manifest, built)
+    if manifest.evaluation.metric_file:
+        load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
     require_claims(manifest)
     return built
 
@@ -105,7 +109,10 @@ def _require_claims(manifest: Manifest) -> None:
     if not manifest.claims:
         return
     protocol = benchmarks.protocol(manifest.benchmark.loader)
-    families = manifest.evaluation.metrics
+    definitions = answer_metrics(manifest.evaluation.metrics)
+    if file := manifest.evaluation.metric_file:
+        outside = load_metric(project_path(file), names_of_all())
+        definitions[outside.name] = outside
     for claim in manifest.claims:
         where = f"manifest {manifest.name}: claim {claim.id}"
         if fault := claim_fault(claim):
@@ -116,13 +123,13 @@ def _require_claims(manifest: Manifest) -> None:
         _require(where, "target", claim.target, manifest.targets)
         if claim.kind != "changed":
             _require_place(where, claim.target, claim.part, claim.column, protocol)
-            _require_metric(where, claim, claim.metric, families)
+            _require_metric(where, claim, claim.metric, definitions)
         elif claim.target in protocol.targets:
             columns = protocol.targets[claim.target].columns
             _require(where, "part", claim.part, {part for part, _ in columns})
         if claim.other_part is not None and claim.other_metric is not None:
             _require_place(where, claim.target, claim.other_part, claim.column, protocol)
-            _require_metric(where, claim, claim.other_metric, families)
+            _require_metric(where, claim, claim.other_metric, definitions)
         _require(where, "system", claim.system, _systems(manifest, claim.target))
         if claim.other is not None:
             target = claim.other_target or claim.target
@@ -144,9 +151,8 @@ def _require_place(where: str, target: str, part: str, column: str, protocol: Pr
 
 
 def _require_metric(
-    where: str, claim: ClaimSection, metric: str, families: Collection[str]
+    where: str, claim: ClaimSection, metric: str, definitions: Mapping[str, Definition]
 ) -> None:
-    definitions = answer_metrics(families)
     known = [definition.id for definition in definitions.values()]
     name, _, version = metric.partition("/")
     if name in definitions and str(definitions[name].version) != version:

@@ -142,8 +142,8 @@ def make_contents(
     )
     if run.get("left_out"):
         facts["left_out"] = run["left_out"]
-    if families:
-        facts["further"] = further_tables(rows, systems, families)
+    if measured.further.asked:
+        facts["further"] = further_tables(rows, systems, measured.further)
     if found is not None:
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole_numbers(tables, rows, measured)

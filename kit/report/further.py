@@ -10,6 +10,7 @@ import pandas as pd
 
 from kit.benchmarks.records import Column
 from kit.metrics.families import OF_ANSWERS, OF_SYSTEMS, system_metrics
+from kit.metrics.record_sets import Further
 from kit.metrics.system_metric import ALL, SystemMetric
 from kit.result.run_file import System, entries, labels
 
@@ -47,10 +48,12 @@ class FurtherTable(TypedDict):
 
 
 def further_tables(
-    rows: pd.DataFrame, systems: Sequence[System], families: Sequence[str]
+    rows: pd.DataFrame, systems: Sequence[System], further: Further
 ) -> list[FurtherTable]:
     """Return a table for each part of each target, in the order of the rows and the manifest."""
+    families = further.families
     of_answers = [each.name for family in families for each in OF_ANSWERS.get(family, ())]
+    of_answers += [further.outside.name] if further.outside else []
     of_systems = [each.name for family in families for each in OF_SYSTEMS.get(family, ())]
     shown = rows["metric"].isin(of_answers) & rows["column"].isin(SHOWN)
     chosen = rows[shown | rows["metric"].isin(of_systems)]

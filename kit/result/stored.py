@@ -15,6 +15,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.errors import MissingStageError
 from kit.experiment.claims import ClaimSection
 from kit.experiment.settings import DISTANCE, LIKELIHOOD
+from kit.result.asked_for import families_of
 from kit.result.layout import (
     ANSWERS,
     CLAIMS,
@@ -42,7 +43,6 @@ from kit.result.run_file import (
     systems_of,
     versions_of,
 )
-from kit.result.run_manifest import families_of
 from kit.result.schemas import require_schema
 from kit.result.sizes import most_bytes, require_small_report
 from kit.result.strict_json import parse_json

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit import __version__
@@ -23,7 +21,8 @@ from kit.experiment.calibrated import require_calibrated
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.plan.digests import loader_modules
-from kit.plan.jobs import Plan, kept_jobs
+from kit.plan.jobs import Plan
+from kit.plan.kept_jobs import kept_jobs
 from kit.report import write_report
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
@@ -34,7 +33,6 @@ from kit.result.layout import (
     CARD,
     CLAIMS,
     CRATE,
-    LIKELIHOODS,
     LOSSES,
     RECORDS,
     ROWS,
@@ -44,8 +42,6 @@ from kit.result.layout import (
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
 from kit.result.run_file import Versions, layout_json, protocol_of
-from kit.result.stored import OPTIONAL_TABLES
-from kit.result.tables import SCHEMAS
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
 from kit.sources.places import source_records
@@ -53,6 +49,7 @@ from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.earlier_result import require_replaceable
 from kit.stages.record_tables import records_frame, sets_frame
+from kit.stages.result_tables import joined, outside_metric, write_scores, write_table
 from kit.stages.run import agreement, canaries
 from kit.supply_chain.machine import environment, source_revision
 from kit.verdicts.claims_file import to_json
@@ -95,19 +92,11 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     (partial / "answers").mkdir(parents=True)
     located = places(plan.manifest)
     benchmark = load_benchmark(plan.manifest, located)
-    _write(records_frame(benchmark, located), partial, RECORDS)
-    _write(sets_frame(benchmark), partial, SETS)
+    write_table(records_frame(benchmark, located), partial, RECORDS)
+    write_table(sets_frame(benchmark), partial, SETS)
     answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
-    _write(_joined(answers, ANSWERS, ["system", "record_id"]), partial, ANSWERS)
-    scored = [s.likelihoods.path for s in plan.systems if s.likelihoods is not None]
-    likelihoods = [pq.read_table(path / "likelihoods.parquet") for path in scored]
-    keys = ["system", "record_id", "role", "text"]
-    _write(_joined(likelihoods, LIKELIHOODS, keys), partial, LIKELIHOODS)
-    for name, family in OPTIONAL_TABLES.items():
-        if family in plan.manifest.evaluation.metrics:
-            parts = [pq.read_table(path / Path(name).name) for path in scored]
-            order = [key for key in (*keys, "reference") if key in SCHEMAS[name].names]
-            _write(_joined(parts, name, order), partial, name)
+    write_table(joined(answers, ANSWERS), partial, ANSWERS)
+    write_scores(plan, partial)
     for job in kept_jobs(plan):
         _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
     run = _run(plan, inputs, benchmark)
@@ -115,7 +104,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     settings = plan.manifest.report
     measured = measure(**read_inputs(partial), protocol=protocol_of(run))
     rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
-    _write(rows, partial, ROWS)
+    write_table(rows, partial, ROWS)
     verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
     write_bytes(partial / CLAIMS, to_json(verdicts))
     write_report(partial)
@@ -154,6 +143,7 @@ def _inputs_digest(plan: Plan) -> str:
             "locked": [is_locked(source) for source in plan.manifest.all_sources()],
             # A result states its renderer: another one has to render its pages again.
             "renderer": renderer_digest(),
+            **outside_metric(plan.manifest),
             "code": code_of(["kit.stages.collect", *loader], outside=MADE_EARLIER),
         }
     )
@@ -177,18 +167,6 @@ def _replace(partial: Path, folder: Path) -> None:
         shutil.rmtree(old)
     else:
         partial.rename(folder)
-
-
-def _joined(parts: list[pa.Table], name: str, keys: list[str]) -> pd.DataFrame:
-    """Return the systems' tables as one, sorted; it is empty if there are none."""
-    whole: pd.DataFrame = pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).to_pandas()
-    return whole.sort_values(keys, ignore_index=True)
-
-
-def _write(frame: pd.DataFrame, folder: Path, name: str) -> None:
-    table = pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
-    # Without pandas' metadata, a file's bytes depend on its values only.
-    pq.write_table(table.replace_schema_metadata(None), folder / name)
 
 
 def _copy_adapter(artifact: Artifact, target: Path) -> None:
@@ -232,6 +210,7 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
         "guards": {"canary": canaries(plan.systems), "agreement": agreement(plan.systems)},
         "attempts": read_attempts(plan.manifest),
         **({"left_out": odd} if odd else {}),
+        **outside_metric(plan.manifest),
         **layout_json(protocol, plan.manifest.targets, benchmark.absent),
     }
 

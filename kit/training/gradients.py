@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from kit.errors import MethodError
+from kit.errors import MethodError, TrainingError
 from kit.methods import Gradient, Measured, Method, State, Step, Update
-from kit.methods.loss import correct, losses_of, measures_of, return_of, rule_of
+from kit.methods.loss import correct, losses_of, measures_of, origin_of, return_of, rule_of
 from kit.methods.update import GradientRule, Measuring, Perturbing
 from kit.model.determinism import backward
 from kit.sums import add_up
@@ -104,6 +104,7 @@ class Gradients:
 
         Raises:
             MethodError: the rule fails, or gives no tensor for each weight.
+            TrainingError: the mask of the rule leaves nothing to train.
         """
         method = self._method
         if not (method.needs.gradient_rule and isinstance(method, GradientRule)):
@@ -114,6 +115,13 @@ class Gradients:
         self._require_form(gradient, origin, "combine")
         if update.mask is not None:
             self._require_form(update.mask, origin, "combine", scalars=True)
+            if not any(bool(value.any()) for value in gradient.values()):
+                raise TrainingError(
+                    f"{origin}: the mask leaves nothing to train",
+                    expected="a gradient that is not zero where the mask is True",
+                    found=", ".join(f"{n} {v:.4g}" for n, v in computed.values.items()),
+                    remedy=f"set options that free more weights; see {origin_of(method)}",
+                )
         self._weights.give_gradients(gradient)
         self._update = update
         return update.log

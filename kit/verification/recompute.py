@@ -14,11 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from kit.errors import KitError, VerificationError
+from kit.metrics.families import names_of_all
+from kit.metrics.outside import stored_metric
 from kit.metrics.rows import Further, Measured, measure, rows_of
 from kit.metrics.versions import stored_definitions, stored_system_metrics
 from kit.names import show
+from kit.result.asked_for import families_of, options_of
 from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
-from kit.result.run_manifest import families_of, options_of
 from kit.result.stored import StoredResult
 from kit.result.stored_values import same_words
 from kit.result.tables import ROW_TYPES, SCHEMAS
@@ -71,9 +73,12 @@ def rescore(stored: StoredResult) -> Recomputed:
     tables = stored.tables
     columns = (stored.rows[name].to_pylist() for name in ("metric", "version"))
     named, families = set(zip(*columns, strict=True)), families_of(stored.run)
+    outside = stored_metric(stored.run, names_of_all())
+    named -= {(outside.name, outside.version)} if outside else set()
     definitions = stored_definitions(named, stored.kit.version, families)
     of_systems = stored_system_metrics(named, stored.kit.version, families)
-    further = Further(families, options_of(stored.run), tables.get(TOKENS), tables.get(DISTANCES))
+    optional = tables.get(TOKENS), tables.get(DISTANCES)
+    further = Further(families, options_of(stored.run), *optional, outside)
     # Without claims.json nothing names a rule. The newest says which verdicts are missing.
     rule = stored.verdicts.rule if stored.verdicts else RULE
     try:

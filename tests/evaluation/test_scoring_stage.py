@@ -33,7 +33,7 @@ from kit.plan.jobs import make_plan
 from kit.result.layout import DISTANCES, LIKELIHOODS, TOKENS
 from kit.result.table_reading import read_table
 from kit.result.tables import SCHEMAS
-from kit.stages import collect
+from kit.stages import collect, result_tables
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
 from tests.toys.dataset import SMOKE
@@ -187,11 +187,10 @@ def test_a_report_needs_the_likelihoods(plan, work):
 def test_a_result_has_all_systems_likelihoods_sorted_or_an_empty_table(tmp_path, plan, work):
     stages.evaluate(plan, work)
     tables = [pq.read_table(s.likelihoods.path / "likelihoods.parquet") for s in plan.systems]
-    keys = ["system", "record_id", "role", "text"]
     for name, parts in (("all", tables[::-1]), ("none", [])):
         (tmp_path / name / "answers").mkdir(parents=True)
-        frame = collect._joined(parts, LIKELIHOODS, keys)
-        collect._write(frame, tmp_path / name, LIKELIHOODS)
+        frame = result_tables.joined(parts, LIKELIHOODS)
+        result_tables.write_table(frame, tmp_path / name, LIKELIHOODS)
         data = (tmp_path / name / LIKELIHOODS).read_bytes()
         read = read_table(data, LIKELIHOODS)
         assert read.num_rows == len(parts)

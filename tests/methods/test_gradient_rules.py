@@ -122,11 +122,17 @@ def test_mmunlearner_masks_by_the_fisher_of_single_records():
 
 
 def test_mmunlearner_frees_the_retain_term_where_the_update_is_not_masked():
-    options = {"mask_update": False, "forget_weight": 2.0, "retain_weight": 0.5}
+    options = {"mask_update": False, "forget_weight": 2.0}
     found, begun, _, _ = run("mmunlearner", options=options)
     mask = begun.weights["mask"]["table"]
-    expected = 0.5 * own(mean_nll(RETAIN)) - 2 * mask * own(mean_nll(FORGET))
+    expected = own(mean_nll(RETAIN)) - 2 * mask * own(mean_nll(FORGET))
     assert torch.allclose(found.double(), expected, atol=1e-6)
+
+
+def test_mmunlearner_without_the_text_view_preserves_the_retain_records_alone():
+    _, begun, _, _ = run("mmunlearner", options={"preserve_text": False})
+    assert torch.equal(begun.weights["mask"]["table"], fisher(FORGET) >= fisher(RETAIN))
+    assert not registry.build("mmunlearner", {"preserve_text": False}).needs.text_view
 
 
 @pytest.mark.parametrize("threshold", [0.25, 1.0, 4.0])
@@ -333,7 +339,7 @@ def test_l1_adds_its_norm_to_gradient_difference():
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("mmunlearner", {"threshold": 0.0}), ("mmunlearner", {"retain_weight": -1.0}),
+        ("mmunlearner", {"threshold": 0.0}), ("mmunlearner", {"forget_weight": -1.0}),
         ("mmunlearner", {"forget_weight": float("nan")}), ("salun", {"share": 0.0}),
         ("salun", {"share": 1.5}), ("gru", {"gamma": 0.0}), ("gru", {"gamma": 1.1}),
         ("gru", {"forget": "dpo"}), ("gru", {"beta": 0.0}), ("npo_sam", {"rho": -0.1}),

@@ -12,7 +12,8 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.systems import UNTRAINED
 from kit.methods import registry
-from kit.plan.jobs import Plan, kept_jobs, make_plan
+from kit.plan.jobs import Plan, make_plan
+from kit.plan.kept_jobs import kept_jobs
 from kit.verification.planned import planned_by
 from tests.toys.dataset import manifest
 

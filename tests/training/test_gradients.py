@@ -177,6 +177,15 @@ def test_masked_weights_do_not_move_by_momentum_or_weight_decay(tmp_path):
     assert torch.equal(held[3], free[3]), "the others move as without a mask"
 
 
+def test_a_mask_that_leaves_nothing_to_train_is_told_at_the_first_step(tmp_path):
+    """Where the forget records' Fisher is never the larger one, all weights are masked."""
+    method = registry.build("mmunlearner", {"threshold": 1e9})
+    with pytest.raises(TrainingError, match="the mask leaves nothing to train") as caught:
+        run(tmp_path, method)
+    assert "kit/methods/mmunlearner.py" in caught.value.remedy
+    assert not (tmp_path / "losses.jsonl").exists()
+
+
 def test_a_measured_statistic_is_of_single_records_in_float32(tmp_path):
     seen = {}
 

@@ -10,7 +10,8 @@ import pytest
 
 from kit.errors import VerificationError
 from kit.experiment.manifest_file import load_manifest
-from kit.plan.jobs import kept_jobs, make_plan
+from kit.plan.jobs import make_plan
+from kit.plan.kept_jobs import kept_jobs
 from kit.verification.verify import verify
 from tests.toys.adapter import NAMES, losses, safetensors, settings, weights_of
 from tests.toys.signed_result import KIT, TRUSTED, forge, rejects

@@ -1,4 +1,4 @@
-"""What the manifest in a run.json asks for beside the benchmark's own tables."""
+"""What the manifest in a run.json asks for beside the metrics of its tables."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from kit.result.tables import unusable
 
 
 def families_of(run: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the families of further metrics that the manifest in a run.json asks for.
+    """Return the families of further metrics that the manifest asks for.
 
     Raises:
         VerificationError: they are no list of names.
@@ -21,7 +21,7 @@ def families_of(run: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def options_of(run: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the options of the benchmark in the manifest of a run.json; {} without any."""
+    """Return the options of the benchmark; {} without any."""
     benchmark = manifest_of(run).get("benchmark")
     options = benchmark.get("options") if isinstance(benchmark, dict) else None
     return options if isinstance(options, dict) else {}
