@@ -22,7 +22,7 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
         lines[2:] = [f"before the first run: `./run.sh lock` has to write {lists}", ""]
     for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
         for job in jobs:
-            size = f"{job.settings.steps} steps of {job.settings.batch_size}"
+            size = f"{job.steps} steps of {job.settings.batch_size}"
             method = job.entry.method if job.entry else "supervised"
             lines.append(_line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed))
     for system in plan.systems:
@@ -35,7 +35,7 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
     unanswered = [system for system in plan.systems if not system.answers.done]
     scored = [s.likelihoods.done for s in plan.systems if s.likelihoods is not None]
     unscored = f", {scored.count(False)} to score" if scored else ""
-    steps = sum(job.settings.steps for job in waiting)
+    steps = sum(job.steps for job in waiting)
     lines += [
         "",
         f"to do: {len(waiting)} adapters to train ({steps} optimisation steps), "

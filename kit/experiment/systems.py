@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictInt, StrictSt
 VANILLA, RETAIN_ONLY = "vanilla", "retain_only"
 # Methods without training: every seed would give the same system.
 UNTRAINED = frozenset({"prompt_only"})
+# What an artifact holds instead of the weights of a LoRA adapter, or beside them, by the method's
+# file. Methods that are not named leave an adapter.
+REMOVE_NEURONS = frozenset({"manu", "mip_editor"})
+TRAINING_FREE = frozenset({"manu"})  # their artifacts hold nothing else, and they make no step
 FINETUNE, UNLEARN = "finetune", "unlearn"
 # FailFast: a list of a million wrong values gives one error, not a million.
 Names = Annotated[tuple[StrictStr, ...], FailFast()]

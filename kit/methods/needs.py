@@ -48,6 +48,13 @@ class Needs:
     arithmetic: bool = False
     """The adapter that is stored is computed from the trained one, by the method's own
     `after_training(weights)`: a function of the LoRA weights by name that keeps their form."""
+    neurons: bool = False
+    """The method's own `neurons(steps)` names neurons of the language model to remove, before the
+    first step. An iteration over `steps` visits each forget record
+    once. The result is no LoRA: vLLM serves it with
+    `serving = "merged"`."""
+    training_free: bool = False
+    """No step is made: what `neurons` removes is all."""
     whole_batch: bool = False
     """Every micro-batch is the whole batch: for losses that compare its records."""
     gradient_rule: bool = False
@@ -64,6 +71,11 @@ class Needs:
     def access(self) -> str:
         """Return what the method may change: "weights", or "prompt" if it trains nothing."""
         return "weights" if self.training else "prompt"
+
+    @property
+    def lora(self) -> bool:
+        """Whether what the method leaves is a LoRA adapter; else vLLM serves merged weights."""
+        return not self.neurons
 
     def declared(self) -> dict[str, object]:
         """Return the needs that are on."""

@@ -17,6 +17,8 @@ from kit.methods.update import PARTS
 FOLDER = Path(__file__).parent
 MARK = "\nMETHOD = "  # how the file of a method ends
 SWITCH = (False, True)
+# Needs for which a method has a function of its own beside its loss.
+OWN = {"arithmetic": "after_training(self, weights)", "neurons": "neurons(self, steps)"}
 SHAPE = "a frozen dataclass with `needs: ClassVar[Needs]` and `loss(self, step)`"
 
 
@@ -214,8 +216,10 @@ def _fault(kind: Any) -> str | None:
         return "`needs` would be an option: write `needs: ClassVar[Needs] = Needs(...)`"
     if open_ := [o.name for o in options if o.default is dataclasses.MISSING]:
         return f"option '{open_[0]}' has no default: write it behind `=`"
-    if getattr(needs, "arithmetic", False) and not callable(getattr(kind, "after_training", None)):
-        return "its needs declare `arithmetic`, but there is no `after_training(self, weights)`"
+    for need, function in OWN.items():
+        wanted = function.partition("(")[0]
+        if getattr(needs, need, False) is True and not callable(getattr(kind, wanted, None)):
+            return f"its needs declare `{need}`, but there is no `{function}`"
     loss = getattr(kind, "loss", None)
     if not callable(loss):
         return "there is no `loss`"

@@ -16,6 +16,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from kit.methods import Needs, Step
+from kit.methods.options import NOT_NEGATIVE, POSITIVE, SHARE, require
 from kit.model.hidden import layer_at, mean_square
 
 
@@ -32,6 +33,9 @@ class RMU:
     retain_weight: float = 1.0
     """Weight alpha of the retain term, >= 0, no unit. Default: RMU.yaml."""
     needs: ClassVar[Needs] = Needs(retain=True, hidden_states=True)
+
+    def __post_init__(self) -> None:
+        require(self, coefficient=POSITIVE, depth=SHARE, retain_weight=NOT_NEGATIVE)
 
     def loss(self, step: Step) -> Tensor:
         layer, forget, retain = layer_at(step.model, self.depth), step.forget, step.retain

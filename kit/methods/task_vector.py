@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from kit.methods import Needs, Step
+from kit.methods.options import POSITIVE, require
 from kit.model.likelihood import mean_nll
 
 
@@ -25,8 +26,7 @@ class TaskVector:
     needs: ClassVar[Needs] = Needs(arithmetic=True)
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise ValueError("scale must be above 0: the adapter would do nothing, or learn")
+        require(self, scale=POSITIVE)
 
     def loss(self, step: Step) -> Tensor:
         # `step.forget_nll` would note how much is forgotten, for a stop rule that means nothing

@@ -14,12 +14,23 @@ import torch
 from kit.errors import ModelError
 from kit.model.adapter_files import read_adapter, read_adapter_config
 from kit.model.families import OUTSIDE_NAMES
+from kit.model.neurons import read_neurons, without_columns
 from kit.model.weights import save_weights
 from kit.result.layout import ADAPTER_CONFIG, WEIGHTS
 
 
 def rank_of(folders: Sequence[Path]) -> int:
-    """Return the rank of the adapters' concatenation."""
+    """Return the rank of the adapters' concatenation.
+
+    Raises:
+        ModelError: one of them is no LoRA alone, or is damaged.
+    """
+    for folder in folders:
+        if read_neurons(folder):
+            raise ModelError(
+                f"{folder} removes neurons, which no LoRA adapter does",
+                remedy='set evaluation.serving = "merged"',
+            )
     return sum(int(read_adapter_config(folder)["r"]) for folder in folders)
 
 
@@ -60,6 +71,8 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
 def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return the weights of the base that the adapters change, with sum_i s_i B_i A_i added.
 
+    The columns of removed neurons are zero in the sum.
+
     Args:
         weights: of the base, by the names of its checkpoint. They are matched with the adapters'
             names by the path below the language model.
@@ -69,7 +82,10 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
     """
     by_tail = {_tail(name): name for name in weights if OUTSIDE_NAMES.isdisjoint(name.split("."))}
     merged: dict[str, torch.Tensor] = {}
-    for folder in folders:
+    removed = [read_neurons(folder) for folder in folders]
+    for folder, neurons in zip(folders, removed, strict=True):
+        if neurons and not (folder / WEIGHTS).exists():
+            continue
         adapter = read_adapter(folder)
         state = adapter.weights
         for name in sorted(name for name in state if ".lora_A." in name):
@@ -86,6 +102,14 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
             delta = adapter.scale * (above @ below)
             start = merged.get(key, weights[key])
             merged[key] = start + delta.to(start.dtype)
+    for path, numbers in [pair for neurons in removed for pair in neurons.items()]:
+        key = by_tail.get(_tail(f"{path}.weight"))
+        if key is None:
+            raise ModelError(
+                f"the base has no weight for {path}, whose neurons are removed",
+                remedy="serve it with the base that it was made on",
+            )
+        merged[key] = without_columns(merged.get(key, weights[key]), path, numbers)
     return merged
 
 

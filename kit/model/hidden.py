@@ -11,7 +11,7 @@ from kit.model.batches import Batch
 
 def layer_at(model: torch.nn.Module, depth: float) -> int:
     """Return the decoder layer (from 0) that ends a share `depth` of all layers, in (0, 1]."""
-    return max(1, round(depth * len(_decoder(model).layers))) - 1
+    return max(1, round(depth * len(decoder_of(model).layers))) - 1
 
 
 def answer_hidden(model: torch.nn.Module, batch: Batch, layer: int) -> Tensor:
@@ -28,7 +28,7 @@ def answer_hidden(model: torch.nn.Module, batch: Batch, layer: int) -> Tensor:
     Raises:
         ModelError: the decoder has no such layer.
     """
-    decoder = _decoder(model)
+    decoder = decoder_of(model)
     if not 0 <= layer < len(decoder.layers):
         raise ModelError(
             f"the decoder has no layer {layer}",
@@ -77,7 +77,8 @@ def _stop(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     raise _Reached(args[0] if args else kwargs["hidden_states"])
 
 
-def _decoder(model: torch.nn.Module) -> Any:
+def decoder_of(model: torch.nn.Module) -> Any:
+    """Return the decoder of a model's language model, with or without adapters."""
     base: Any = model  # torch declares every attribute as a tensor or a module
     if hasattr(base, "get_base_model"):
         base = base.get_base_model()

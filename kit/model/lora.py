@@ -13,8 +13,10 @@ from transformers import PreTrainedModel
 
 from kit.errors import ModelError
 from kit.model.adapter_files import AGAIN, StoredAdapter, read_adapter
+from kit.model.neurons import gate, read_neurons
 from kit.model.weights import as_storage_errors, save_weights
 from kit.result.layout import WEIGHTS
+from kit.result.neurons import Removed
 
 
 def add_adapter(
@@ -99,20 +101,31 @@ def replace_weights(model: PeftModel, name: str, weights: dict[str, torch.Tensor
 
 
 def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
-    """Attach a stored adapter to the model, frozen and active.
+    """Attach a stored adapter to the model, frozen and active, and remove its neurons.
 
     Raises:
         ModelError: the adapter is damaged, or it was trained on another base.
     """
-    stored = read_adapter(folder)
+    removed = read_neurons(folder)
+    alone = bool(removed) and not (folder / WEIGHTS).exists()
+    stored = None if alone else read_adapter(folder)
     try:
-        adapted = _attach(model, name, LoraConfig.from_pretrained(str(folder)))
+        # Neurons alone get an adapter that adds zero: it is switched on and off as others are.
+        config = _zero(removed) if alone else LoraConfig.from_pretrained(str(folder))
+        adapted = _attach(model, name, config)
     except (ValueError, TypeError) as error:
         raise _of_another_base(folder, str(error)) from None
-    _require_own(stored, adapter_state(adapted, name))
-    set_peft_model_state_dict(adapted, stored.weights, adapter_name=name)
+    if stored:
+        _require_own(stored, adapter_state(adapted, name))
+        set_peft_model_state_dict(adapted, stored.weights, adapter_name=name)
     activate(adapted, [*_adapters(adapted, name), name])
+    gate(adapted, removed, name)
     return adapted
+
+
+def _zero(removed: Removed) -> LoraConfig:
+    """Return the smallest adapter of the layers of neurons; LoRA begins with an output of zero."""
+    return LoraConfig(r=1, lora_alpha=1, lora_dropout=0.0, target_modules=list(removed))
 
 
 def _require_own(stored: StoredAdapter, wanted: dict[str, torch.Tensor]) -> None:

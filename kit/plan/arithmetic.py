@@ -40,7 +40,7 @@ def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> f
             fit = fits[job.entry.name] if job.entry else next(iter(fits.values()))
             both = 3 if fit.recomputed else 2  # forwards, and as many backwards
             each = (passes.gradient + passes.again) * both + passes.other
-            drawn = job.settings.steps * job.settings.batch_size
+            drawn = job.steps * job.settings.batch_size
             total += (drawn * each + MEASURED * passes.measured * both) * forward
     asked = sum(_at_most(plan, system) for system in plan.systems if not system.answers.done)
     return total + asked * forward

@@ -67,7 +67,7 @@ def training_seconds(job: Job, rates: Rates) -> float:
     gradient, other = rates.passes[job.stage], rates.passes["other"]
     each = (passes.gradient + passes.again) * gradient + passes.other * other
     measured = MEASURED * passes.measured * gradient  # at most
-    return job.settings.steps * job.settings.batch_size * each + measured
+    return job.steps * job.settings.batch_size * each + measured
 
 
 def rounds_of(systems: int, manifest: Manifest) -> int:

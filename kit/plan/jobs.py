@@ -58,6 +58,11 @@ class Job:
     governed: bool = False
     """Whether the stop rule ends the run where the forget loss is that of a uniform guess."""
 
+    @property
+    def steps(self) -> int:
+        """How many steps are made, if no rule stops them: none of a method without training."""
+        return 0 if self.method.needs.training_free else self.settings.steps
+
 
 @dataclass(frozen=True)
 class System:

@@ -33,11 +33,29 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         entry.name: registry.build(entry.method, dict(entry.options), f"method '{entry.name}'")
         for entry in manifest.methods
     }
+    _require_merged(manifest, built)
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
         load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
     require_claims(manifest)
     return built
+
+
+def _require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that what is no LoRA adapter is not to be served as one.
+
+    transformers stacks adapters and gates in both cases, so `serving` is of vLLM alone.
+    """
+    section = manifest.evaluation
+    other = [name for name, method in built.items() if not method.needs.lora]
+    if other and section.engine == "vllm" and section.serving == "adapters":
+        raise ManifestError(
+            f"manifest {manifest.name}: method '{other[0]}' is no LoRA adapter, so vLLM cannot "
+            "serve it as one",
+            expected='evaluation.serving = "merged", or evaluation.engine = "transformers"',
+            found='evaluation.serving = "adapters"',
+            remedy='write serving = "merged" in [evaluation]',
+        )
 
 
 def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:

@@ -20,6 +20,7 @@ from kit.model.lora import adapter_state
 from kit.model.prompts import KINDS
 from kit.plan.jobs import Plan
 from kit.preflight.kept import require_saved
+from kit.preflight.neurons import neurons_line
 from kit.preflight.trial import DTYPE, RECORDS, Found, Trial, Watched
 from kit.preflight.tried import path_of, untried
 from kit.training.padding import TOLERANCE
@@ -33,7 +34,7 @@ READ = {
     "other_answers", "text_view", "random_answers", "alternates", "subject_facts",
     "retain_only_scalars", "hidden_states",
 }  # fmt: skip
-NOT_OF_FORGET = {"retain", "reference_distribution", "hidden_states", "arithmetic"}
+NOT_OF_FORGET = {"retain", "reference_distribution", "hidden_states", "arithmetic", "neurons"}
 
 
 def require_methods(plan: Plan) -> list[str]:
@@ -91,6 +92,11 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
         yield "it trains nothing, so there is no loss to try"
         return
     parts = trial.steps(method, RECORDS)
+    if method.needs.neurons:
+        yield neurons_line(method, trial, parts)
+    if method.needs.training_free:
+        yield f"needs that are declared are used: {_used(method, parts)}"
+        return
     found = trial.step(method, parts)
     terms = terms_of(parts[0])
     yield f"the loss is one finite number: {found.loss:.6g}" + (f" ({terms})" if terms else "")

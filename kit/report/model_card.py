@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from kit import benchmarks
-from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, VANILLA
 from kit.report.pages import page
 from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run
+from kit.result.artifact_files import files_of
+from kit.result.layout import NEURONS, WEIGHTS
 from kit.result.made_by import kit_of
 
 UNLEARN = "unlearn"
@@ -41,12 +43,13 @@ def _page(card: Card, content: Mapping[str, object]) -> str:
     manifest = run["manifest"]
     base = manifest["model"]["source"]
     entry = _entry(card, manifest)
+    files = files_of(entry["method"] if entry else None)
     head = {
         "base_model": base["repo"],
-        "library_name": "peft",
+        "library_name": "peft" if WEIGHTS in files else None,
         "pipeline_tag": "image-text-to-text",
         "tags": [
-            "lora",
+            *(["lora"] if WEIGHTS in files else []),
             "machine-unlearning",
             "pebench-kit",
             *([entry["method"]] if entry else []),
@@ -58,6 +61,8 @@ def _page(card: Card, content: Mapping[str, object]) -> str:
         card=card,
         kind=_kind(card),
         entry=entry,
+        lora=WEIGHTS in files,
+        neurons=NEURONS in files,
         target=_target(card, manifest),
         settings=_settings(card, manifest, entry),
         needs=sorted(
@@ -108,5 +113,7 @@ def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> di
             "stop": entry["stop"],
         }
         settings |= {name: value for name, value in changeable.items() if value is not None}
+        if entry["method"] in TRAINING_FREE:
+            settings = {}
         settings |= {f"options.{name}": value for name, value in entry["options"].items()}
     return dict(sorted(settings.items()))

@@ -16,6 +16,8 @@ BILL = "environment.cdx.json"
 
 ADAPTERS = "adapters"
 WEIGHTS, ADAPTER_CONFIG, LOSSES = "adapter_model.safetensors", "adapter_config.json", "losses.jsonl"
+# Which neurons are removed; beside an adapter's weights, or alone.
+NEURONS = "neurons.json"
 CARD, README = "card.json", "README.md"
 
 ENVELOPE = "manifest.intoto.json"

@@ -10,6 +10,7 @@ from kit.result.layout import (
     ENVELOPE,
     LIKELIHOODS,
     LOSSES,
+    NEURONS,
     RECORDS,
     REPORT,
     ROWS,
@@ -45,7 +46,8 @@ def most_bytes(name: str) -> int:
         return MAX_REPORT_BYTES
     if name.startswith(f"{ADAPTERS}/"):
         file = name.rpartition("/")[2]
-        return {WEIGHTS: MAX_FILE_BYTES, LOSSES: MAX_LOSSES_BYTES}.get(file, MAX_CARD_BYTES)
+        most = {WEIGHTS: MAX_FILE_BYTES, LOSSES: MAX_LOSSES_BYTES, NEURONS: MAX_BYTES}
+        return most.get(file, MAX_CARD_BYTES)
     return _MOST_BYTES.get(name, MAX_BYTES)
 
 

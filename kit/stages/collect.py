@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,19 +27,17 @@ from kit.plan.kept_jobs import kept_jobs
 from kit.report import write_report
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
+from kit.result.artifact_files import files_of
 from kit.result.layout import (
-    ADAPTER_CONFIG,
     ADAPTERS,
     ANSWERS,
     CARD,
     CLAIMS,
     CRATE,
-    LOSSES,
     RECORDS,
     ROWS,
     RUN,
     SETS,
-    WEIGHTS,
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
 from kit.result.run_file import Versions, layout_json, protocol_of
@@ -70,7 +69,6 @@ MADE_EARLIER = frozenset(
         "training",
     )
 )
-ADAPTER_FILES = (WEIGHTS, ADAPTER_CONFIG, LOSSES)
 
 
 def collect(plan: Plan) -> tuple[Path, bool]:
@@ -98,7 +96,8 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     write_table(joined(answers, ANSWERS), partial, ANSWERS)
     write_scores(plan, partial)
     for job in kept_jobs(plan):
-        _copy_adapter(job.artifact, partial / ADAPTERS / job.name)
+        files = files_of(job.entry.method if job.entry else None)
+        _copy_adapter(job.artifact, files, partial / ADAPTERS / job.name)
     run = _run(plan, inputs, benchmark)
     write_json(partial / RUN, run)
     settings = plan.manifest.report
@@ -169,9 +168,9 @@ def _replace(partial: Path, folder: Path) -> None:
         partial.rename(folder)
 
 
-def _copy_adapter(artifact: Artifact, target: Path) -> None:
+def _copy_adapter(artifact: Artifact, files: Iterable[str], target: Path) -> None:
     target.mkdir(parents=True)
-    for name in ADAPTER_FILES:
+    for name in files:
         shutil.copyfile(artifact.path / name, target / name)
     card = {key: value for key, value in artifact.job().items() if key != "peak_memory_bytes"}
     write_json(target / CARD, card)

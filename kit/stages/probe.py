@@ -120,7 +120,8 @@ def chosen_methods(plan: Plan) -> list[MethodSection]:
     Methods with reference scalars and those that measure records before the first step come last:
     their later steps are faster.
     """
-    found = [(job.entry, count_passes(job.method), job.method.needs) for job in plan.unlearn]
+    jobs = [job for job in plan.unlearn if job.steps]
+    found = [(job.entry, count_passes(job.method), job.method.needs) for job in jobs]
     ranked = sorted(
         (
             (entry, passes, needs.reference_scalars or needs.measure)

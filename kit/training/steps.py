@@ -92,6 +92,15 @@ class StepSource:
             together = self._records(self._drawn(number + 1))
             self._ahead.start([record for batch in together.values() for record in batch])
 
+    def once(self, size: int) -> Iterator[Step]:
+        """Yield micro-batches that hold each forget record once, and count their passes."""
+        if self._ahead:
+            self._ahead.finish()
+        drawn = self._draws.take(0, self.forget_count)
+        for start in range(0, len(drawn), size):
+            yield (step := self._step(0, drawn[start : start + size]))
+            self.passes.add(step.passes)
+
     def longest(self, size: int) -> Step:
         """Return a micro-batch of the job's longest records, to measure what memory it takes.
 

@@ -34,6 +34,7 @@ from kit.streams import seed_of
 from kit.training.costs import Journal
 from kit.training.guards import require_update
 from kit.training.loop import TrainingRecord, train
+from kit.training.neurons import remove_neurons
 from kit.training.padding import extremes, require_harmless_padding
 from kit.training.steps import TRAINED, StepSource
 from kit.training.vision import VisionFeatures
@@ -81,28 +82,12 @@ class Worker:
         source = self.source(job, model)
         self._check_padding(job, model)
         with determinism.record_nondeterminism() as nondeterministic:
-            trained = train(
-                model,
-                job.method,
-                job.settings,
-                source.steps,
-                folder,
-                name=job.name,
-                stop_after=source.forget_count if job.governed else None,
-                passes=source.passes,
-                longest=source.longest,
-                measured=source.measured,
-            )
+            before = remove_neurons(job, source, model) if job.method.needs.neurons else None
+            if before is None or not job.method.needs.training_free:
+                trained = _trained(job, source, model, before.seconds if before else 0.0)
+            else:
+                trained = before
         source.close()
-        if trained.stopped is None:  # the stop rule also ends a run with nothing to forget
-            require_update(
-                adapter_state(model, TRAINED), job.name, trained.steps,
-                job.settings.learning_rate, folder,
-            )  # fmt: skip
-        if job.method.needs.arithmetic:
-            changed = after_training(job.method, adapter_state(model, TRAINED))
-            replace_weights(model, TRAINED, changed)
-        save_adapter(model, TRAINED, folder)
         self.base = model.unload()
         journal = Journal(folder, source.passes)
         record = _record(job, source, trained, journal) | {
@@ -156,6 +141,37 @@ class Worker:
             rank=job.settings.rank,
             alpha=job.settings.alpha,
         )
+
+
+def _trained(job: Job, source: StepSource, model: PeftModel, seconds: float) -> TrainingRecord:
+    """Train the adapter and save it.
+
+    Args:
+        seconds: that the job took before its first step.
+    """
+    folder = job.artifact.partial
+    trained = train(
+        model,
+        job.method,
+        job.settings,
+        source.steps,
+        folder,
+        name=job.name,
+        stop_after=source.forget_count if job.governed else None,
+        passes=source.passes,
+        longest=source.longest,
+        measured=source.measured,
+    )
+    if trained.stopped is None:  # the stop rule also ends a run with nothing to forget
+        require_update(
+            adapter_state(model, TRAINED), job.name, trained.steps,
+            job.settings.learning_rate, folder,
+        )  # fmt: skip
+    if job.method.needs.arithmetic:
+        changed = after_training(job.method, adapter_state(model, TRAINED))
+        replace_weights(model, TRAINED, changed)
+    save_adapter(model, TRAINED, folder)
+    return dataclasses.replace(trained, seconds=round(trained.seconds + seconds, 3))
 
 
 def _record(

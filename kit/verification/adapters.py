@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.experiment.kept_adapters import ALL, CLAIMED, Trained, kept_adapters
-from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, RUN, WEIGHTS
+from kit.result.artifact_files import files_of
+from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, NEURONS, RUN, WEIGHTS
 from kit.result.made_by import Kit
 from kit.result.tables import unusable
 from kit.result.tree import read_bytes
 from kit.verification.adapter_form import PREFIX, A, Adapter, B, form_faults
 from kit.verification.contradiction import contradicts
+from kit.verification.neurons import neuron_faults
 from kit.verification.planned import Planned
 from kit.verification.run_facts import RunFacts, may_lack_facts
 from kit.verification.safetensors import NotWeights, read_weights
@@ -50,7 +52,8 @@ def check_adapters(
         kit: which made the result.
 
     Returns:
-        The number of adapters whose weights were read, and a line for what was not checked.
+        The number of adapters whose weights or neurons were read, and lines for what was not
+        checked.
 
     Raises:
         VerificationError: an adapter is missing or too much, or its files are not what the
@@ -61,9 +64,15 @@ def check_adapters(
     asked, modules = asked_of(training_of(manifest), planned), _lora_modules(manifest)
     faults: list[str] = []
     found: list[Adapter] = []
+    pruned: list[str] = []
     for name in sorted(there):
         if may_lack_facts(kit, manifest) and _is_placeholder(results, name, digests):
             lines.append(f"{ADAPTERS}/{name} is a placeholder without weights")
+            continue
+        files = files_of(planned.methods.get(name))
+        if NEURONS in files:
+            pruned.append(name)
+        if WEIGHTS not in files:
             continue
         try:
             adapter = _read(results, name, asked[name], facts.job(name).steps, modules, digests)
@@ -73,6 +82,9 @@ def check_adapters(
         found.append(adapter)
         faults += (f"{ADAPTERS}/{name}/{fault}" for fault in form_faults(results, adapter, digests))
     faults += _module_faults(found, modules)
+    layers = {k: size for each in found[:1] for k, (size, _) in _modules(each).items()}
+    for name in pruned:
+        faults += neuron_faults(results, f"{ADAPTERS}/{name}/{NEURONS}", layers, digests)
     faults += _equal_faults({each.name: each.weights.digest for each in found}, "weights")
     losses = {each.name: digests.get(f"{ADAPTERS}/{each.name}/{LOSSES}", "") for each in found}
     faults += _equal_faults(losses, "losses")
@@ -80,10 +92,10 @@ def check_adapters(
         raise contradicts(
             "the adapters are not what the manifest asks for",
             "LoRA weights (safetensors, float32) and settings as the manifest has them, a line of "
-            "losses for each step, and no two adapters alike",
+            "losses for each step, no two adapters alike, and removed neurons of adapted layers",
             faults,
         )
-    return len(found), lines
+    return len({each.name for each in found} | set(pruned)), lines
 
 
 def _require_kept(

@@ -1,12 +1,12 @@
 """Which files a result of this version has: whatever else is signed would be read as part of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from kit import __version__
 from kit.errors import VerificationError
 from kit.names import show
+from kit.result.artifact_files import files_of
 from kit.result.layout import (
-    ADAPTER_CONFIG,
     ADAPTERS,
     ANSWERS,
     BILL,
@@ -15,7 +15,6 @@ from kit.result.layout import (
     CRATE,
     DISTANCES,
     LIKELIHOODS,
-    LOSSES,
     README,
     RECORDS,
     REPORT,
@@ -24,23 +23,22 @@ from kit.result.layout import (
     SETS,
     SUMS,
     TOKENS,
-    WEIGHTS,
 )
 
 # Beside the report, whose pages are held against those that follow, and the signatures.
 FILES = frozenset(
     {RUN, RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, TOKENS, DISTANCES, CLAIMS, BILL, CRATE, SUMS}
 )
-ADAPTER_FILES = frozenset({WEIGHTS, ADAPTER_CONFIG, LOSSES, CARD, README})
 NAMED = 5
 
 
-def require_result_files(subjects: Collection[str], adapters: Collection[str]) -> None:
+def require_result_files(subjects: Collection[str], adapters: Mapping[str, str | None]) -> None:
     """Check that a result has a report, and no file that no result has.
 
     Args:
         subjects: the paths of all signed files.
-        adapters: the names of the adapters that the manifest implies; some may be left out.
+        adapters: the adapters that the manifest implies, with the method's file (None:
+            fine-tuning); some may be left out.
 
     Raises:
         VerificationError: there is no report, or there are such files; the first are named.
@@ -51,7 +49,11 @@ def require_result_files(subjects: Collection[str], adapters: Collection[str]) -
             expected="the report that every result has",
             remedy="get the whole result; of your own run: ./run.sh report, then ./run.sh sign",
         )
-    kept = {f"{ADAPTERS}/{adapter}/{name}" for adapter in adapters for name in ADAPTER_FILES}
+    kept = {
+        f"{ADAPTERS}/{adapter}/{name}"
+        for adapter, method in adapters.items()
+        for name in (*files_of(method), CARD, README)
+    }
     known = FILES | kept
     strangers = sorted(n for n in subjects if n not in known and not n.startswith(REPORT))
     if strangers:

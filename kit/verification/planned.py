@@ -48,12 +48,14 @@ class _Experiment(Design):
 class Planned:
     """What the manifest in a run.json implies; of the sources the names, the base model's last.
 
-    `entries` holds the manifest's name of the method of each unlearned adapter.
+    `entries` holds the manifest's name of the method of each unlearned adapter, and `methods` the
+    method's file; the other adapters are fine-tuned.
     """
 
     systems: list[dict[str, object]]
     adapters: dict[str, PlannedAdapter]
     entries: dict[str, str]
+    methods: dict[str, str]
     sources: list[str]
 
 
@@ -76,6 +78,7 @@ def planned_by(resolved: object, protocol: Protocol) -> Planned:
         [{name: getattr(system, name) for name in TOLD} for system in systems],
         {each.name: each for each in planned_adapters(manifest, one_retain_set=one)},
         {system.name: system.entry for system in systems if system.entry},
+        {system.name: system.method for system in systems if system.entry},
         [source.name for source in (*manifest.sources, manifest.model.source)],
     )
 
@@ -120,7 +123,8 @@ def require_as_planned(stored: StoredResult, subjects: Collection[str]) -> Plann
     _require_same("sources", _listed(run, "sources", ("name",)), sources)
     jobs = [{"name": each.name, "stage": each.stage} for each in planned.adapters.values()]
     _require_same("jobs", _listed(run, "jobs", ("name", "stage")), jobs)
-    require_result_files(subjects, planned.adapters)
+    made_by = {name: planned.methods.get(name) for name in planned.adapters}
+    require_result_files(subjects, made_by)
     return planned
 
 

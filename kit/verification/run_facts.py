@@ -56,7 +56,7 @@ class JobFacts(_Fact):
     stage: Literal["finetune", "unlearn"]
     digest: Digest
     seconds: Amount | None = None
-    steps: Positive | None = None
+    steps: Count | None = None
     stopped: Text | None = None
     forward_passes: Count | None = None
     peak_memory_bytes: Count | None = None

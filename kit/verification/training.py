@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, FailFast, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from kit.experiment.systems import FINETUNE
+from kit.experiment.systems import FINETUNE, TRAINING_FREE
 from kit.result.layout import RUN
 from kit.result.made_by import Kit
 from kit.result.tables import unusable
@@ -36,6 +36,7 @@ class Section(BaseModel):
 
 class _Method(BaseModel):
     name: StrictStr
+    method: StrictStr | None = None
     steps: StrictInt | None = Field(None, gt=0)
     stop: StrictStr | None = None
 
@@ -82,6 +83,9 @@ def asked_of(training: Training, planned: Planned) -> dict[str, Asked]:
         method = methods[planned.entries[adapter.name]]
         common = training.unlearn
         stop = method.stop or common.stop
+        if method.method in TRAINING_FREE:
+            asked[adapter.name] = Asked(common, 0, False)
+            continue
         asked[adapter.name] = Asked(
             common,
             method.steps or common.target_steps.get(str(adapter.target)) or common.steps,
@@ -126,6 +130,8 @@ def check_training(
 def _faults(job: JobFacts, asked: Asked, done: int, wanted: int) -> Iterator[str]:
     if done > wanted or (job.stopped is None and done < wanted):
         yield f"{done} steps, not {wanted}"
+    if wanted and not done:
+        yield "no step was made"
     if job.stopped is not None and not asked.governed:
         yield f"it stopped ({job.stopped[:80]}), but the manifest gives it no stop rule"
     if job.stopped is not None and not job.stopped.strip():

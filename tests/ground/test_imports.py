@@ -21,6 +21,8 @@ OWNERS = {
     "peft": {
         "kit.model.base",
         "kit.model.lora",
+        "kit.model.neurons",
+        "kit.training.neurons",
         "kit.training.preparation.base",
         "kit.training.steps",
         "kit.training.worker",

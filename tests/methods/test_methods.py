@@ -25,7 +25,11 @@ M = [S[0] / 2, S[1]]
 RETAIN_M = -log(0.3 * 0.2) / 2
 NEEDS = {name: registry.build(name, {}).needs for name in registry.names()}
 # Rules are in test_gradient_rules.py: their losses have several terms.
-TRAINED = [name for name, needs in NEEDS.items() if needs.training and not needs.gradient_rule]
+TRAINED = [
+    name
+    for name, needs in NEEDS.items()
+    if needs.training and not needs.training_free and not needs.gradient_rule
+]
 
 
 def usual(policy=None, reference=None, **changed):

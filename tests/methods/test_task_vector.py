@@ -32,7 +32,7 @@ def test_the_change_of_the_weights_is_minus_lambda_times_what_was_learnt(scale):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
 def test_a_scale_that_does_nothing_or_learns_is_refused(scale):
-    with pytest.raises(ManifestError, match="refuses its options"):
+    with pytest.raises(ManifestError, match="option 'scale' of method 'task_vector'"):
         registry.build("task_vector", {"scale": scale})
 
 

@@ -10,7 +10,7 @@ from kit.cli.plan_text import render
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from kit.experiment.systems import UNTRAINED
+from kit.experiment.systems import REMOVE_NEURONS, TRAINING_FREE, UNTRAINED
 from kit.methods import registry
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.kept_jobs import kept_jobs
@@ -226,6 +226,33 @@ def test_other_seeds_of_unlearning_start_from_the_same_vanilla_model():
 def test_the_verifier_knows_which_methods_train_nothing():
     untrained = {name for name in registry.names() if not registry.build(name, {}).needs.training}
     assert untrained == UNTRAINED
+
+
+def test_the_verifier_knows_what_methods_leave_beside_or_instead_of_an_adapter():
+    needs = {name: registry.build(name, {}).needs for name in registry.names()}
+    assert {name for name in needs if needs[name].neurons} == REMOVE_NEURONS
+    assert {name for name in needs if needs[name].training_free} == TRAINING_FREE
+    assert TRAINING_FREE <= REMOVE_NEURONS
+
+
+def with_manu(document, **evaluation):
+    methods = [{**document["methods"][0], "name": "mine", "label": "M", "method": "manu",
+                "options": {}}]  # fmt: skip
+    return {**document, "methods": methods, "claims": [],
+            "evaluation": {**document["evaluation"], **evaluation}}  # fmt: skip
+
+
+def test_a_method_that_is_no_lora_is_not_served_as_an_adapter(document):
+    with pytest.raises(ManifestError, match="method 'mine' is no LoRA adapter") as caught:
+        plan_of(with_manu(document, engine="vllm", serving="adapters"))
+    assert caught.value.remedy == 'write serving = "merged" in [evaluation]'
+
+
+@pytest.mark.parametrize(("engine", "serving"), [("vllm", "merged"), ("transformers", "adapters")])
+def test_a_method_that_is_no_lora_is_served_merged_or_by_transformers(document, engine, serving):
+    plan = plan_of(with_manu(document, engine=engine, serving=serving))
+    assert {job.steps for job in plan.unlearn} == {0}
+    assert "0 steps of" in render(plan, [], None)
 
 
 @pytest.mark.parametrize(

@@ -369,18 +369,30 @@ def test_options_that_a_method_refuses_are_told_in_its_own_words(file_of_a_metho
     assert "my_refuses.py:18: assert self.beta > 0" in caught.value.remedy
 
 
-TRAINED = [name for name in registry.names() if registry.build(name, {}).needs.training]
+METHODS = {name: registry.build(name, {}).needs for name in registry.names()}
+TRAINED = [n for n, needs in METHODS.items() if needs.training and not needs.training_free]
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_method_of_the_kit_passes(trial, name):
     found = list(check_method(registry.build(name, {}), trial))
-    rule = registry.build(name, {}).needs.gradient_rule
+    needs = METHODS[name]
     # CMJU trains 30 % of the tensors, RMU sees the first of four layers.
     given = {"cmju": 17, "rmu": 14}.get(name, 56)
-    assert found[2].startswith(f"{given} of 56 weights of the adapter got a gradient")
-    assert len(found) == 7 + rule + (name == "task_vector")
-    assert found[4].startswith("kept between steps, and in checkpoints: ") == rule
+    moved = 2 + needs.neurons
+    assert found[moved].startswith(f"{given} of 56 weights of the adapter got a gradient")
+    assert len(found) == 7 + needs.gradient_rule + needs.arithmetic + needs.neurons
+    kept = found[moved + 2].startswith("kept between steps, and in checkpoints: ")
+    assert kept == needs.gradient_rule
+
+
+def test_a_method_without_training_is_tried_by_what_it_removes(trial):
+    found = list(check_method(registry.build("manu", {}), trial))
+    assert found[1].endswith("in 4 layers, the same ones twice")
+    assert found[2] == (
+        "needs that are declared are used: forget, neurons, retain, text_view, training_free"
+    )
+    assert len(found) == 3
 
 
 @dataclass(frozen=True)

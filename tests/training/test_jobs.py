@@ -1,6 +1,7 @@
 """One job: what a method's step holds, and that neither a kill nor another job changes its bits."""
 
 import dataclasses
+import json
 import shutil
 
 import pytest
@@ -17,10 +18,12 @@ from kit.methods import Needs
 from kit.methods import step as steps_module
 from kit.methods.registry import build
 from kit.methods.task_vector import TaskVector
+from kit.model.base import dequantized_state
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution, mean_nll
-from kit.model.lora import add_adapter, load_adapter
+from kit.model.lora import adapter_state, add_adapter, load_adapter
 from kit.plan.jobs import Job
+from kit.streams import seed_of
 from kit.training import steps as steps_of_jobs
 from kit.training import worker as jobs
 from kit.training.preparation import reference_scalars
@@ -330,7 +333,9 @@ def test_jobs_with_the_same_vanilla_and_forget_set_compute_each_scalar_once(
     assert sum(scalars for *_, scalars in sharing) < sum(scalars for *_, scalars in alone) - 8
 
 
-@pytest.mark.parametrize("method", ["npo", "dpo", "balanced_kl_min", "rmu", "task_vector"])
+@pytest.mark.parametrize(
+    "method", ["npo", "dpo", "balanced_kl_min", "rmu", "task_vector", "mip_editor"]
+)
 def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
 ):
@@ -344,6 +349,63 @@ def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     assert equal(weights(whole.artifact), weights(killed.artifact))
     first = (whole.artifact.path / "losses.jsonl").read_text()
     assert (killed.artifact.path / "losses.jsonl").read_text() == first
+
+
+def neurons(artifact):
+    return json.loads((artifact.path / "neurons.json").read_text())
+
+
+def test_a_method_without_training_leaves_neurons_alone_and_costs_its_visits(worker, vanilla):
+    pruned = job("manu", vanilla)
+    before = {n: t.clone() for n, t in dequantized_state(worker.base).items()}
+    record = worker.run(pruned)
+    assert (record["steps"], record["stopped"], record["micro_batch_size"]) == (0, None, SIZE)
+    assert record["forward_passes"] == 4 * 4, "four forget records and partners, in two views"
+    assert sorted(path.name for path in pruned.artifact.path.iterdir()) == [
+        "job.json", "neurons.json",
+    ]  # fmt: skip
+    removed = neurons(pruned.artifact)
+    assert sum(len(numbers) for numbers in removed.values()) >= 0.05 * 2 * 320
+    after = dequantized_state(worker.base)
+    assert all(torch.equal(after[name], before[name]) for name in before), "the base is as it was"
+
+
+def test_a_stored_choice_of_neurons_changes_what_the_vanilla_model_says(worker, vanilla):
+    pruned = job("manu", vanilla)
+    worker.run(pruned)
+    batch = worker.batcher(list(worker.benchmark.records.values()))
+    model = load_adapter(worker.base, VANILLA, vanilla.path)
+    with torch.no_grad():
+        before = answer_distribution(model, batch)
+        after = answer_distribution(load_adapter(model, "on", pruned.artifact.path), batch)
+    assert not torch.allclose(before, after, atol=1e-3)
+    worker.base = model.unload()
+
+
+def test_neurons_are_chosen_by_the_vanilla_model_whatever_ran_before(worker, vanilla):
+    one, two = job("mip_editor", vanilla, name="one"), job("npo", vanilla, name="two")
+    again = dataclasses.replace(one, artifact=Artifact("again", "one", "1" * 64))
+    for each in (one, two, again):
+        worker.run(each)
+    assert neurons(one.artifact) == neurons(again.artifact)
+    assert equal(weights(one.artifact), weights(again.artifact))
+    assert {len(numbers) for numbers in neurons(one.artifact).values()} == {5}
+    off = torch.tensor([n for _, n in sorted(neurons(one.artifact).items())])
+    grown = weights(one.artifact)
+    for layer, numbers in enumerate(off):
+        name = f"base_model.model.model.language_model.layers.{layer}.mlp.down_proj.lora_A.weight"
+        assert torch.equal(grown[name][:, numbers], started(worker, one)[name][:, numbers])
+        assert not torch.equal(grown[name], started(worker, one)[name])
+
+
+def started(worker, given):
+    """Return the weights that a job's adapter begins with."""
+    torch.manual_seed(seed_of("lora", given.name, given.seed))
+    model = load_adapter(worker.base, VANILLA, given.vanilla.path)
+    modules = worker.manifest.model.lora_modules
+    found = adapter_state(add_adapter(model, TRAINED, modules=modules, rank=4, alpha=4), TRAINED)
+    worker.base = model.unload()
+    return found
 
 
 def test_a_task_vector_is_stored_as_the_negated_adapter_and_undoes_what_was_learnt(
