@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kit.cli.plan_estimate import render_estimates
 from kit.names import show
+from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
 from kit.stages.costs import read_costs
 
@@ -31,6 +32,11 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
         if system.likelihoods is not None:
             what = "log-likelihoods of given answers"
             lines.append(_line(system.likelihoods.done, "evaluate", system.name, what, system.seed))
+    attacks = attack_jobs(plan)
+    for attack in attacks:
+        levels = ", ".join(f"{level:g}" for level in attack.entry.levels)
+        what = f"{attack.entry.attack} at {levels}"
+        lines.append(_line(attack.answers.done, "attack", attack.answers.name, what, None))
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
     scored = [s.likelihoods.done for s in plan.systems if s.likelihoods is not None]
@@ -39,12 +45,19 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
     lines += [
         "",
         f"to do: {len(waiting)} adapters to train ({steps} optimisation steps), "
-        f"{len(unanswered)} systems to answer{unscored}",
+        f"{len(unanswered)} systems to answer{unscored}{_attacks_left(attacks)}",
     ]
     if costs := read_costs(plan):
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
         lines.append(f"spent so far: {spent}")
     return "\n".join([*lines, *render_estimates(plan, price)])
+
+
+def _attacks_left(attacks: Sequence[AttackJob]) -> str:
+    left = [attack for attack in attacks if not attack.answers.done]
+    relearn = sum(not job.artifact.done for attack in left for job in attack.relearned.values())
+    trained = f" ({relearn} adapters that relearn)" if relearn else ""
+    return f", {len(left)} attacks on systems{trained}" if attacks else ""
 
 
 def _line(done: bool, stage: str, name: str, what: str, seed: int | None) -> str:

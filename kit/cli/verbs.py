@@ -53,10 +53,11 @@ def verbs() -> None:
 def all_(manifest: Path, **flags: bool) -> None:
     """Run the whole experiment and sign the result.
 
-    Fetches data, trains, unlearns, evaluates, reports, signs and verifies. Finished work is not
-    repeated, and an interrupted run resumes.
+    Fetches data, trains, unlearns, evaluates, attacks (with a section [attack]), reports, signs and
+    verifies. Finished work is not repeated, and an interrupted run resumes.
     """
     from kit.stages import run as stages
+    from kit.stages.attack import attack as attack_stage
     from kit.stages.collect import require_room
     from kit.stages.finish import report_and_sign
 
@@ -64,6 +65,8 @@ def all_(manifest: Path, **flags: bool) -> None:
         require_room(plan)
         for stage in (stages.finetune, stages.unlearn, stages.evaluate):
             stage(plan)
+        if plan.manifest.attack is not None:
+            attack_stage(plan)
         for line in report_and_sign(plan):
             tell(line)
 
@@ -143,6 +146,18 @@ def evaluate(manifest: Path) -> None:
     run_stage(manifest, "evaluate", stages.evaluate)
 
 
+@verbs.command()
+@with_manifest
+def attack(manifest: Path) -> None:
+    """Attack every system: does what looks forgotten come back?
+
+    Retain-only is attacked in the same way, and its share is subtracted. Needs a section [attack].
+    """
+    from kit.stages.attack import attack as attack_stage
+
+    run_stage(manifest, "attack", attack_stage)
+
+
 for command in (report, sign, verify, rescore, compare, calibrate, keygen):
     verbs.add_command(command)
 
@@ -151,7 +166,7 @@ for command in (report, sign, verify, rescore, compare, calibrate, keygen):
 def bench() -> None:
     """Measure this machine: ./run.sh bench MEASUREMENT.
 
-    MEASUREMENT is hashing, reading, likelihood, answers, memory or activations.
+    MEASUREMENT is hashing, reading, likelihood, answers, attacks, memory or activations.
     """
     raise click.UsageError("measure with ./run.sh bench")
 

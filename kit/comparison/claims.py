@@ -16,7 +16,7 @@ import numpy as np
 
 from kit.experiment.claims import ClaimSection
 from kit.experiment.systems import VANILLA
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS
+from kit.result.layout import ANSWERS, ATTACKED, LIKELIHOODS, RECORDS
 from kit.result.run_file import entries
 from kit.verdicts.equivalence import (
     MIN_SEEDS,
@@ -169,9 +169,13 @@ def _asked(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
 
 
 def _answered(result: Recomputed, evidence: Evidence) -> list[tuple[object, ...]]:
-    """Return all answers about the records of a claim, and all likelihoods."""
+    """Return all answers about the records of a claim, also under attack, and all likelihoods."""
     rows: list[tuple[object, ...]] = []
-    for name, keys in ((ANSWERS, []), (LIKELIHOODS, ["role", "text"])):
+    attacked = ["target", "attack", "level"]
+    tables = {ANSWERS: [], LIKELIHOODS: ["role", "text"], ATTACKED: attacked}
+    for name, keys in tables.items():
+        if name not in result.stored.tables:  # a result without attacks
+            continue
         table = result.stored.tables[name]
         mine = table["system"].isin(evidence.systems) & table["record_id"].isin(evidence.ids)
         order = ["system", "record_id", *keys]

@@ -26,6 +26,7 @@ _NEEDS: dict[str, set[str]] = {
     "gap": {"other", "other_part", "other_metric"},
     "changed": {"other"},
     "published": {"other", "published", "location"},
+    "returns": {"attack", "level"},
 }
 _MAY: dict[str, set[str]] = {
     "bound": {"at_least", "at_most"},
@@ -34,11 +35,12 @@ _MAY: dict[str, set[str]] = {
     "gap": set(),
     "changed": {"at_least", "at_most", "other_target"},
     "published": {"other_target", "share"},
+    "returns": {"at_least", "at_most"},
 }
-_BOUNDED = ("bound", "changed")
+_BOUNDED = ("bound", "changed", "returns")
 _SOME = (
     "at_least", "at_most", "other", "other_target", "other_part", "other_metric", "direction",
-    "published", "share",
+    "published", "share", "attack", "level",
 )  # fmt: skip
 
 
@@ -57,6 +59,9 @@ class ClaimSection(Section):
     - `published`: a paper prints one number for `system` and one for `other`. Claimed is a `share`
       of their difference, in the same direction; with `margin`, that they differ by no more than
       this. The paper publishes no answers per record, so its own uncertainty is unknown.
+    - `returns`: under `attack` at `level`, what `system` has forgotten comes back (`at_least`) or
+      does not (`at_most`). The value is the recovery beyond that of Retain-only
+      (kit/attacks/README.md). Its `column` is `efficacy`.
 
     All values are shares in [0, 1], in which 0.5 is 50 %.
     """
@@ -68,9 +73,9 @@ class ClaimSection(Section):
     """The claim as a sentence."""
     location: Annotated[str, Field(max_length=200)] = ""
     """Where the paper says so; required for `published`."""
-    kind: Literal["bound", "difference", "same", "gap", "changed", "published"]
+    kind: Literal["bound", "difference", "same", "gap", "changed", "published", "returns"]
     """What decides: a value and its bound, two systems, the gaps of two systems, the wording of two
-    systems, or two published numbers."""
+    systems, two published numbers, or what comes back under an attack."""
     target: Name
     """Target whose records are asked."""
     part: Name
@@ -109,6 +114,10 @@ class ClaimSection(Section):
     is printed: percent, or 0 to 1."""
     share: Annotated[float, Field(gt=0, le=1), Unit("share")] | None = None
     """How much of the published difference must be measured; without it, half (0.5)."""
+    attack: Name | None = Field(None, exclude_if=lambda value: value is None)
+    """The name of an `[[attack.entries]]` entry."""
+    level: float | None = Field(None, exclude_if=lambda value: value is None)
+    """The level of the attack, one of the entry's `levels`."""
     unit: Literal["cluster", "record"] = "cluster"
     """What is resampled: `cluster` speaks of other people (or events) like these, `record` of other
     questions about these very people."""
@@ -132,7 +141,11 @@ class ClaimSection(Section):
     def first_rule(self) -> int:
         """The first version of the rule of verdicts that can judge this claim."""
         return (
-            2 if self.kind in ("same", "gap", "changed") or self.two_sided or self.forgetting else 1
+            2
+            if self.kind in ("same", "gap", "changed", "returns")
+            or self.two_sided
+            or self.forgetting
+            else 1
         )
 
     @property
@@ -158,6 +171,8 @@ class ClaimSection(Section):
     @property
     def range(self) -> tuple[float, float]:
         """Return the smallest and the largest value of the claim."""
+        if self.kind == "returns":  # a difference of differences
+            return (-2.0, 2.0)
         return (-1.0, 1.0) if self.paired else (0.0, 1.0)
 
 
@@ -168,7 +183,8 @@ def claim_fault(claim: ClaimSection) -> str | None:
         if getattr(claim, name) is not None and name not in known:
             return f"a claim of kind '{claim.kind}' has no '{name}'"
     for name in sorted(_NEEDS[claim.kind]):
-        if not getattr(claim, name):
+        given = getattr(claim, name)
+        if given is None or (not given and name != "level"):  # a level may be 0
             return f"a claim of kind '{claim.kind}' needs '{name}'"
     bounded = claim.kind in _BOUNDED
     if bounded and (claim.at_least is None) == (claim.at_most is None):
@@ -179,6 +195,8 @@ def claim_fault(claim: ClaimSection) -> str | None:
         return "it compares a system with itself"
     if (claim.kind == "changed") != (claim.metric == CHANGED and claim.column == ALL):
         return f"the metric '{CHANGED}' and the column '{ALL}' belong to the kind 'changed'"
+    if claim.kind == "returns" and claim.column != "efficacy":
+        return "a claim of kind 'returns' needs the column 'efficacy', which is asked under attack"
     if claim.kind == "changed" and claim.unit != "record":
         return "a claim of kind 'changed' needs the unit 'record': its questions are of all kinds"
     if claim.kind == "gap" and claim.other_part == claim.part:

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from kit.artifacts import PROJECT, project_path
 from kit.digests import sha256_file, sha256_value
+from kit.experiment.attack import AttackEntry, AttackSection
 from kit.experiment.claim_lists import expanded_claims
 from kit.experiment.claims import MOST, ClaimSection
 from kit.experiment.disclosure import public_path, public_source
@@ -34,6 +35,8 @@ from kit.experiment.settings import (
 )
 
 __all__ = [
+    "AttackEntry",
+    "AttackSection",
     "BenchmarkSection",
     "CalibrationSection",
     "Columns",
@@ -87,6 +90,8 @@ class Manifest(Section):
     """What the experiment claims, one `[[claims]]` entry each."""
     calibration: CalibrationSection | None = None
     """Which seeds decide how far another run of the same experiment may be off."""
+    attack: AttackSection | None = Field(None, exclude_if=lambda value: value is None)
+    """Attacks on the evaluated systems; without this section there are none."""
     _claims_of: str = PrivateAttr("")
 
     @property

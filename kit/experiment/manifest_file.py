@@ -16,6 +16,7 @@ from kit.experiment.claim_lists import SYSTEMS, written_at
 from kit.experiment.claims import ClaimSection
 from kit.experiment.inherited import merged, naming_their_manifest
 from kit.experiment.manifest import (
+    AttackEntry,
     CalibrationSection,
     Manifest,
     MethodSection,
@@ -26,7 +27,10 @@ from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
 EXTENDS = "extends"
-LISTS = {"methods": MethodSection, "sources": SourceSection, "claims": ClaimSection}
+LISTS = {
+    "methods": MethodSection, "sources": SourceSection, "claims": ClaimSection,
+    "entries": AttackEntry,
+}  # fmt: skip
 
 
 def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:

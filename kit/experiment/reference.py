@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from kit.experiment.claims import ClaimSection
 from kit.experiment.manifest import (
+    AttackEntry,
+    AttackSection,
     BenchmarkSection,
     CalibrationSection,
     Columns,
@@ -48,6 +50,8 @@ TABLES: dict[str, type[Section]] = {
     "`[compute]`": ComputeSection,
     "`[calibration]`": CalibrationSection,
     "`[[claims]]`": ClaimSection,
+    "`[attack]`": AttackSection,
+    "`[[attack.entries]]`": AttackEntry,
 }
 WORDS = {str: "text", int: "integer", float: "number", bool: "`true` or `false`"}
 SIGNS = ((Gt, "gt", ">"), (Ge, "ge", "≥"), (Lt, "lt", "<"), (Le, "le", "≤"))

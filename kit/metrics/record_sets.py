@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from kit.metrics.definition import Definition
 from kit.metrics.distances import Nearness
 from kit.metrics.scores import Scores
 from kit.result.run_file import System
+
+if TYPE_CHECKING:
+    from kit.metrics.attacked import Attacked
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class Measured:
     """The answers of a result, their values, and the columns that they are reported in.
 
     `protocol` is that of the benchmark, `further` what the manifest asks for beside its tables.
-    `nearness` holds the distances to Retain-only models (`kit.metrics.distances`).
+    `nearness` holds the distances to Retain-only models (`kit.metrics.distances`), `attacked` what
+    was answered under attack; None in a result without attacks.
     """
 
     scores: Scores
@@ -87,6 +92,7 @@ class Measured:
     protocol: Protocol
     further: Further = field(default_factory=Further)
     nearness: Nearness = field(default_factory=dict)
+    attacked: "Attacked | None" = None
 
 
 def record_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> list[RecordSet]:

@@ -84,6 +84,12 @@ def answers_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
     )
 
 
+def attack_digest(manifest: Manifest, module: str, inputs: dict[str, object]) -> str:
+    """Return the digest of a system's answers under an attack, whose code is in `module`."""
+    entries = ["kit.evaluation.attacking", module]
+    return answers_digest(manifest, {**inputs, "attack": _code(manifest, entries)})
+
+
 def agreement_digest(manifest: Manifest, answers: str) -> str:
     """Return the digest of the second look at a system's answers.
 

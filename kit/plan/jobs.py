@@ -63,6 +63,16 @@ class Job:
         """How many steps are made, if no rule stops them: none of a method without training."""
         return 0 if self.method.needs.training_free else self.settings.steps
 
+    @property
+    def below(self) -> tuple[Artifact, ...]:
+        """Return the adapters that it is stacked on, in order."""
+        return () if self.vanilla is None else (self.vanilla,)
+
+    @property
+    def stream(self) -> str:
+        """Return the name that the initial weights are drawn by."""
+        return self.name
+
 
 @dataclass(frozen=True)
 class System:
@@ -149,12 +159,8 @@ def _finetune_jobs(manifest: Manifest, protocol: Protocol) -> tuple[Job, ...]:
         }
         digest = training_digest(manifest, FINETUNE, method, planned.target, inputs)
         artifact = Artifact(FINETUNE, planned.name, digest)
-        jobs.append(
-            Job(
-                FINETUNE, planned.name, planned.target, planned.seed, manifest.finetune, artifact,
-                method,
-            )
-        )  # fmt: skip
+        who = planned.name, planned.target, planned.seed
+        jobs.append(Job(FINETUNE, *who, manifest.finetune, artifact, method))
     return tuple(jobs)
 
 

@@ -14,6 +14,7 @@ from kit.methods import Method, registry
 from kit.metrics.definition import Definition
 from kit.metrics.families import answer_metrics, names_of_all
 from kit.metrics.outside import load_metric
+from kit.plan.attack_names import require_attack_claim, require_attacks
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -34,6 +35,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         for entry in manifest.methods
     }
     _require_merged(manifest, built)
+    require_attacks(manifest)
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
         load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
@@ -149,6 +151,8 @@ def _require_claims(manifest: Manifest) -> None:
             _require_place(where, claim.target, claim.other_part, claim.column, protocol)
             _require_metric(where, claim, claim.other_metric, definitions)
         _require(where, "system", claim.system, _systems(manifest, claim.target))
+        if claim.kind == "returns":
+            require_attack_claim(where, claim, manifest)
         if claim.other is not None:
             target = claim.other_target or claim.target
             _require(where, "other_target", target, manifest.targets)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from kit.digests import canonical_json
 from kit.names import printable
+from kit.report.attack_grid import attack_files
 from kit.report.claims import claims_csv
 from kit.report.contents import Contents, read_contents
 from kit.report.csv_cells import csv_frame
-from kit.report.pages import render, render_svg, table_csv
+from kit.report.pages import render, render_attacks, render_svg, table_csv
 from kit.report.whole_csv import whole_files
 
 __all__ = ["number_files", "page_files", "write_files", "write_report"]
@@ -49,12 +50,17 @@ def number_files(contents: Contents) -> dict[str, bytes]:
         texts["claims.csv"] = claims_csv(contents.facts["claims"])
     if "whole" in contents.facts:
         texts |= whole_files(contents.facts["whole"])
+    if "attacks" in contents.facts:
+        texts |= attack_files(contents.facts["attacks"])
     return {name: text.encode() for name, text in texts.items()}
 
 
 def page_files(contents: Contents) -> dict[str, bytes]:
-    """Return {name: bytes} of the files for people: the page as HTML and Markdown, the figure."""
+    """Return {name: bytes} of the files for people: the page as HTML and Markdown, the figures."""
+    attacks = contents.facts.get("attacks")
+    drawn = {} if attacks is None else {"attacks.svg": render_attacks(attacks, standalone=True)}
     return {
+        **{name: svg.encode() for name, svg in drawn.items()},
         "report.html": render("report.html.j2", contents).encode(),
         "report.md": render("report.md.j2", contents).encode(),
         "forget_retain.svg": render_svg(contents, standalone=True).encode(),

@@ -16,9 +16,13 @@ HEAD = (
     "system", "other", "other_target", "unit", "direction", "threshold", "margin", "value", "low",
     "high", "n", "clusters", "units", "seeds", "detectable", "cost",
 )  # fmt: skip
+RETURNS = "returns"  # the kind of a claim about an attack
 TWO_SIDED = "within"  # the direction of a claim that two values are the same
 # Later fields, in the order of their columns. An older claims.json has none of them.
-LATER = ("forgetting", "other_part", "other_metric", "share", "published", "sign", "size")
+LATER = (
+    "forgetting", "other_part", "other_metric", "share", "published", "sign", "size", "attack",
+    "level",
+)  # fmt: skip
 HOW = (
     "A claim is REPRODUCED if its whole 90 % interval satisfies the claim, NOT_REPRODUCED if the "
     "whole interval contradicts it, INCONCLUSIVE if the interval contains the threshold (which is "
@@ -39,6 +43,12 @@ HOW = (
     "left. Where Vanilla does not know what is to be forgotten, or Retain-only does, such a claim "
     "is INCONCLUSIVE. A claim about how many answers of two systems are worded differently speaks "
     "of these very answers alone: all of them are counted, so its interval has no width."
+)
+# Added where a claim is about an attack.
+HOW_RETURNS = (
+    "A claim that something comes back under an attack, or does not, is about the recovery beyond "
+    "that of Retain-only. It is INCONCLUSIVE where the attack shows nothing. That nothing returns "
+    "from a system with broken answers is NOT_REPRODUCED."
 )
 
 
@@ -84,7 +94,8 @@ def is_percent(metric: str) -> bool:
 
 
 def _is_difference(entry: Claim) -> bool:
-    return entry["other"] is not None and entry["metric"] != CHANGED
+    compared = entry["other"] is not None or entry["kind"] == RETURNS
+    return compared and entry["metric"] != CHANGED
 
 
 def _threshold(entry: Claim, percent: bool) -> str:
@@ -108,6 +119,11 @@ def _threshold(entry: Claim, percent: bool) -> str:
 
 def _of(entry: Claim) -> str:
     column = f"{entry['target']}/{entry['part']}/{entry['column']}"
+    if entry["kind"] == RETURNS:
+        return (
+            f"recovery of {entry['system']} under {entry.get('attack')} at "
+            f"{entry.get('level'):g}, beyond that of Retain-only: {column}, {entry['metric']}"
+        )
     if entry.get("other_part"):
         other = (
             f"{entry['target']}/{entry['other_part']}/{entry['column']}, {entry['other_metric']}"

@@ -10,10 +10,12 @@ import pandas as pd
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.errors import MissingStageError
+from kit.metrics.attacked import with_attacks
 from kit.metrics.eligibility import Eligibility, assess_eligibility
 from kit.metrics.intervals import Intervals
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
 from kit.report import notes
+from kit.report.attacks import attack_facts, attack_glance
 from kit.report.costs import method_costs, stage_costs
 from kit.report.damage import RULES
 from kit.report.distances import distance_table
@@ -26,7 +28,7 @@ from kit.report.run_types import as_run
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
 from kit.report.whole import whole_numbers
-from kit.result.layout import CLAIMS, REPORT, ROWS, RUN
+from kit.result.layout import ATTACKED, CLAIMS, REPORT, ROWS, RUN
 from kit.result.made_by import kit_of
 from kit.result.run_file import protocol_of, versions_of
 from kit.result.strict_json import parse_json
@@ -80,7 +82,9 @@ def read_contents(results: Path) -> Contents:
     claims = results / CLAIMS
     entries = json.loads(claims.read_text(encoding="utf-8"))["claims"] if claims.is_file() else []
     protocol = protocol_of(run)
-    return make_contents(run, protocol, rows, entries, measure(**inputs, protocol=protocol))
+    measured = measure(**inputs, protocol=protocol)
+    attacked = read_parquet(results / ATTACKED) if (results / ATTACKED).is_file() else None
+    return make_contents(run, protocol, rows, entries, with_attacks(measured, attacked))
 
 
 def make_contents(
@@ -147,6 +151,9 @@ def make_contents(
     if found is not None:
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole_numbers(tables, rows, measured)
+    if measured.attacked is not None and "attack" in manifest:
+        facts["attacks"] = attack_facts(measured, manifest, tables, intervals)
+        facts["glance"] += attack_glance(facts["attacks"]["headlines"])
     return Contents(schema, intervals, protocol, tables, distances, facts, rows)
 
 

@@ -1,6 +1,9 @@
 """Cells of a CSV file that a spreadsheet shows and does not run."""
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -28,3 +31,12 @@ def csv_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts are safe cells; its numbers are the same."""
     texts = [name for name in frame.columns if not is_numeric_dtype(frame[name])]
     return frame.assign(**{name: frame[name].map(csv_cell, na_action="ignore") for name in texts})
+
+
+def csv_lines(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([csv_cell(cell) for cell in line] for line in lines)
+    return stream.getvalue()

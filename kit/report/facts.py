@@ -9,6 +9,7 @@ from kit.experiment.systems import VANILLA
 from kit.metrics.definition import Definition
 from kit.metrics.rows import RecordSet
 from kit.metrics.system_metric import SystemMetric
+from kit.report.attacks import Attacks
 from kit.report.costs import MethodCosts
 from kit.report.further import FurtherTable
 from kit.report.health import Health
@@ -59,7 +60,7 @@ class Facts(TypedDict):
     """Everything in a report beside its tables, as JSON values.
 
     Reports of schema 1 lack what is not required. `left_out` is there if run.json has it, `further`
-    if its manifest asks for further metrics.
+    if its manifest asks for further metrics, `attacks` if systems were attacked.
     """
 
     kit_version: str
@@ -84,6 +85,7 @@ class Facts(TypedDict):
     comparability: list[str]
     eligibility: NotRequired[list[dict[str, object]]]
     whole: NotRequired[Whole]
+    attacks: NotRequired[Attacks]
     left_out: NotRequired[list[LeftOut]]
     further: NotRequired[list[FurtherTable]]
 

@@ -2,6 +2,7 @@
 
 from kit.result.layout import (
     ANSWERS,
+    ATTACKED,
     BILL,
     CLAIMS,
     DISTANCES,
@@ -28,6 +29,7 @@ FILE_DESCRIPTIONS = {
     RECORDS: "The records: questions, reference answers and what they are about",
     SETS: "The sets: which record belongs to which column of which table",
     ANSWERS: "The generated answers: one per system and record",
+    ATTACKED: "The answers under attack: one per system, attack, level and record",
     LIKELIHOODS: "Log-probabilities of given answers, per system and record",
     TOKENS: "Each token of given answers: log-probability, rank, entropy and deviation",
     DISTANCES: "How far each token's distribution is from that of Retain-only",

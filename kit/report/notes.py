@@ -1,14 +1,16 @@
 """The sentences of a report that do not depend on its numbers."""
 
+from kit.metrics.eligibility import MARGIN
 from kit.metrics.eligibility import RULE as ELIGIBLE
 from kit.metrics.intervals import FEW_NOTES, NOTES
 from kit.report.access import MEANING as ACCESS
-from kit.report.claims import HOW
+from kit.report.attacks import AWAY, BACK
+from kit.report.claims import HOW, HOW_RETURNS
 
 __all__ = [
-    "ACCESS", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIRST_INTERVALS",
-    "FURTHER", "HEALTH", "HOW", "INTERVALS", "NOTES", "READING", "SAMPLES", "SIZES", "TERMS",
-    "TRUST", "WHOLE", "WHOLE_COUNTS",
+    "ACCESS", "ATTACKS", "ATTACK_RULE", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES",
+    "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS", "INTERVALS", "NOTES", "READING",
+    "SAMPLES", "SIZES", "TERMS", "TRUST", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -60,6 +62,26 @@ TRUST = (
     "nothing of that. Below 0: it praises methods that are further away, as forgetting scores do "
     "where models collapse. * Fewer than 6 methods: chance alone gives large values, so read it as "
     "a hint."
+)
+ATTACKS = (
+    "Each cell is a recovery: how much of what was forgotten is known under the attack, minus the "
+    "same for Retain-only, minus that difference without the attack. With k(s, X) for how well "
+    "system s knows a record under attack X, k(s) without one, and c for Retain-only: R = [k(s, X) "
+    "- k(c, X)] - [k(s) - k(c)], the mean over the records, with a 95 % interval over clusters. An "
+    "attack teaches or tells something to a model that never knew it as well: that part is "
+    "subtracted, and R of Retain-only is 0."
+)
+ATTACK_RULE = (
+    "An attack shows nothing where nothing is eligible to be forgotten, or where Vanilla under the "
+    "attack does not know it clearly better than Retain-only (interval of the difference above "
+    f"{MARGIN:g}). Otherwise, over answers, because these are all that was asked: it comes back if "
+    f"the whole interval of R is above {BACK:g}, it stays away if the whole interval is below "
+    f"{AWAY:g}, and else the question is open. Each bound errs in at most 5 of 100 runs, for each "
+    "cell by itself: a headline rests on all of them, so see under how many attacks it holds. A "
+    "method is behavioural if anything comes back under any attack, durable if everything stays "
+    "away under every attack that shows something, and undecided otherwise. Durable means: against "
+    "these attacks. A method that still knows half of what Vanilla knows, without any attack, has "
+    "not forgotten, and the silence of a collapsed one shows nothing."
 )
 FURTHER = (
     "What the manifest asks for beside its tables. Brackets hold intervals where a metric has one, "

@@ -11,7 +11,8 @@ import jinja2
 from markupsafe import Markup
 
 from kit.names import printable
-from kit.report import figure, notes
+from kit.report import attack_grid, figure, notes
+from kit.report.attacks import Attacks
 from kit.report.cells import NO_NUMBER
 from kit.report.claims import printed
 from kit.report.contents import Contents
@@ -37,7 +38,27 @@ def render(template: str, contents: Contents) -> str:
         protocol=contents.protocol,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         svg=Markup(render_svg(contents, standalone=False)),
+        **_of_attacks(contents),
     )
+
+
+def _of_attacks(contents: Contents) -> dict[str, object]:
+    if "attacks" not in contents.facts:
+        return {}
+    svg = Markup(render_attacks(contents.facts["attacks"], standalone=False))
+    grids = attack_grid.make_grids(contents.facts["attacks"])
+    return {"grids": grids, "attack_svg": svg, "is_marked": attack_grid.is_marked}
+
+
+def render_attacks(attacks: Attacks, *, standalone: bool) -> str:
+    """Return the figure of what comes back under attack."""
+    return page(
+        "attacks.svg.j2",
+        grids=attack_grid.make_grids(attacks), shade=attack_grid.shade,
+        is_marked=attack_grid.is_marked, standalone=standalone,
+        L=attack_grid.LABEL_WIDTH, W=attack_grid.CELL_WIDTH, H=attack_grid.CELL_HEIGHT,
+        T=attack_grid.HEAD_HEIGHT,
+    )  # fmt: skip
 
 
 def page(template: str, **values: object) -> str:

@@ -58,6 +58,21 @@ class ReportSection(TypedDict):
     seed: int
 
 
+class AttackEntry(TypedDict):
+    """An attack of the manifest."""
+
+    name: str
+    label: str
+    attack: str
+    levels: list[float]
+
+
+class AttackSection(TypedDict):
+    """The attacks of the manifest."""
+
+    entries: list[AttackEntry]
+
+
 class Manifest(TypedDict):
     """The resolved manifest, as far as reports read it."""
 
@@ -71,6 +86,7 @@ class Manifest(TypedDict):
     report: ReportSection
     finetune: Mapping[str, object]
     unlearn: Mapping[str, object]
+    attack: NotRequired[AttackSection]
 
 
 class Source(TypedDict):
@@ -200,6 +216,8 @@ class Claim(TypedDict):
     published: NotRequired[float | None]
     sign: NotRequired[str]
     size: NotRequired[float | None]
+    attack: NotRequired[str]
+    level: NotRequired[float]
 
 
 def as_run(content: Mapping[str, object]) -> Run:

@@ -1,10 +1,6 @@
 """The numbers of whole models as CSV: one line per method and target, one per column and target."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-
-from kit.report.csv_cells import csv_cell
+from kit.report.csv_cells import csv_lines
 from kit.report.whole import Number, Whole
 
 LINES = (
@@ -35,8 +31,8 @@ def whole_files(whole: Whole) -> dict[str, str]:
         for each in whole["agreement"]
     ]
     return {
-        "whole_model.csv": _csv(LINES, lines),
-        "rank_agreement.csv": _csv(AGREEMENT, agreement),
+        "whole_model.csv": csv_lines(LINES, lines),
+        "rank_agreement.csv": csv_lines(AGREEMENT, agreement),
     }
 
 
@@ -49,11 +45,3 @@ def _cells(number: Number) -> tuple[str, int]:
 
 def _cell(value: float | None, reason: str) -> str:
     return f"absent ({reason})" if value is None else f"{value:.6g}"
-
-
-def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows([csv_cell(cell) for cell in line] for line in lines)
-    return stream.getvalue()

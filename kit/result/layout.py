@@ -3,6 +3,7 @@
 RUN = "run.json"
 RECORDS, SETS = "records.parquet", "sets.parquet"
 ANSWERS, LIKELIHOODS = "answers/answers.parquet", "answers/likelihoods.parquet"
+ATTACKED = "answers/attacked.parquet"  # only where the manifest has attacks
 # Only where the manifest asks for them.
 TOKENS, DISTANCES = "answers/tokens.parquet", "answers/distances.parquet"
 ROWS = "rows.parquet"

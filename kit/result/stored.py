@@ -18,6 +18,7 @@ from kit.experiment.settings import DISTANCE, LIKELIHOOD
 from kit.result.asked_for import families_of
 from kit.result.layout import (
     ANSWERS,
+    ATTACKED,
     CLAIMS,
     DISTANCES,
     INPUTS,
@@ -69,9 +70,10 @@ class StoredVerdicts:
 class StoredResult:
     """The parts of a result that its numbers follow from, parsed, and its report as bytes.
 
-    `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them, tokens
-    and distances by file name, `rows` the metric rows, `report` {path in the result: bytes} of
-    everything under report/. `draws` and `seed` are those of the intervals.
+    `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them,
+    tokens, distances and answers under attack by file name, `rows` the metric rows, `report` {path
+    in the result: bytes} of everything under report/. `draws` and `seed` are those of the
+    intervals.
     """
 
     run: Mapping[str, object]
@@ -116,7 +118,8 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
     found = [path for path in there if path.is_file()]
     require_small_report(path.stat().st_size for path in found)
     names = [*INPUTS, *(REPORT + path.name for path in found)]
-    names += [name for name in (CLAIMS, *OPTIONAL_TABLES) if (folder / name).is_file()]
+    may_lack = (CLAIMS, ATTACKED, *OPTIONAL_TABLES)
+    names += [name for name in may_lack if (folder / name).is_file()]
     return parse_result(
         {name: read_bytes(folder / name, max_bytes=most_bytes(name)) for name in names}
     )
@@ -126,8 +129,8 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     """Parse the files of a result.
 
     Args:
-        held: {path in the result: bytes} of `INPUTS`, of claims.json and of the table of tokens if
-            there are any, and of everything under report/.
+        held: {path in the result: bytes} of `INPUTS`, of claims.json and of the tables of tokens
+            and of attacks if there are any, and of everything under report/.
 
     Raises:
         VerificationError: a file cannot be read as what it should be, is of a later version of the
@@ -143,7 +146,8 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     claims = claims_of(run)
     for name, family in OPTIONAL_TABLES.items():
         _require_asked_for(name, family, families_of(run), held)
-    there = [*TABLES, *(name for name in OPTIONAL_TABLES if name in held)]
+    optional = (*OPTIONAL_TABLES, ATTACKED)
+    there = [*TABLES, *(name for name in optional if name in held)]
     tables = {name: _full_table(held[name], name) for name in there}
     require_sane_size(len(systems), len(tables[RECORDS]))
     _require_absent(run, tables[SETS])

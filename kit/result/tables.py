@@ -4,7 +4,16 @@ import pyarrow as pa
 
 from kit.errors import VerificationError
 from kit.names import show
-from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
+from kit.result.layout import (
+    ANSWERS,
+    ATTACKED,
+    DISTANCES,
+    LIKELIHOODS,
+    RECORDS,
+    ROWS,
+    SETS,
+    TOKENS,
+)
 
 ROW_TYPES = {
     "system": "str", "target": "str", "method": "str", "label": "str", "seed": "Int64",
@@ -34,6 +43,15 @@ SCHEMAS = {
             **dict.fromkeys(("record_id", "system", "role", "text"), _TEXT),
             "logprob": pa.float64(),  # nats, summed over the tokens
             "tokens": pa.int32(),
+        }
+    ),
+    ATTACKED: pa.schema(
+        {
+            **dict.fromkeys(("system", "target", "attack"), _TEXT),
+            "level": pa.float64(),
+            **dict.fromkeys(("record_id", "question", "picture", "text"), _TEXT),
+            "tokens": pa.int32(),
+            "stop": _TEXT,
         }
     ),
     TOKENS: pa.schema(  # one row for each given answer; lists hold one item for each of its tokens

@@ -19,6 +19,7 @@ from kit.code import code_of
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.experiment.calibrated import require_calibrated
+from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.plan.digests import loader_modules
@@ -31,6 +32,7 @@ from kit.result.artifact_files import files_of
 from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
+    ATTACKED,
     CARD,
     CLAIMS,
     CRATE,
@@ -44,6 +46,7 @@ from kit.result.run_file import Versions, layout_json, protocol_of
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
 from kit.sources.places import source_records
+from kit.stages.attacked import attack_facts, attacks_made, read_attacked, unattacked
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.earlier_result import require_replaceable
@@ -56,19 +59,10 @@ from kit.verdicts.judging import judge_claims
 
 RESULT_BYTES = 100_000_000
 # Rooms that write nothing into a result: they made artifacts, whose digests are inputs.
-MADE_EARLIER = frozenset(
-    f"kit.{room}"
-    for room in (
-        "evaluation",
-        "fetch",
-        "methods",
-        "model",
-        "plan",
-        "preflight",
-        "smoke",
-        "training",
-    )
-)
+_EARLIER = (
+    "attacks", "evaluation", "fetch", "methods", "model", "plan", "preflight", "smoke", "training",
+)  # fmt: skip
+MADE_EARLIER = frozenset(f"kit.{room}" for room in _EARLIER)
 
 
 def collect(plan: Plan) -> tuple[Path, bool]:
@@ -95,6 +89,9 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
     write_table(joined(answers, ANSWERS), partial, ANSWERS)
     write_scores(plan, partial)
+    attacked = read_attacked(plan)
+    if attacked is not None:
+        write_table(attacked, partial, ATTACKED)
     for job in kept_jobs(plan):
         files = files_of(job.entry.method if job.entry else None)
         _copy_adapter(job.artifact, files, partial / ADAPTERS / job.name)
@@ -102,6 +99,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     write_json(partial / RUN, run)
     settings = plan.manifest.report
     measured = measure(**read_inputs(partial), protocol=protocol_of(run))
+    measured = with_attacks(measured, attacked)
     rows = rows_of(measured, draws=settings.bootstrap_draws, seed=settings.seed)
     write_table(rows, partial, ROWS)
     verdicts = judge_claims(plan.manifest.claims, measured, seed=settings.seed)
@@ -119,8 +117,8 @@ def require_room(plan: Plan) -> None:
         StorageError: another signed result has this name.
     """
     folder = results_root() / plan.manifest.run_name
-    evaluated = all(system.evaluated for system in plan.systems)
-    if not (evaluated and _made_of(folder, _inputs_digest(plan))):
+    ready = all(system.evaluated for system in plan.systems) and not unattacked(plan)
+    if not (ready and _made_of(folder, _inputs_digest(plan))):
         require_replaceable(folder, plan.manifest)
 
 
@@ -137,6 +135,7 @@ def _inputs_digest(plan: Plan) -> str:
             "manifest": plan.manifest.digest(),
             "answers": [system.answers.digest for system in plan.systems],
             "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
+            **attacks_made(plan),
             "adapters": [job.artifact.digest for job in plan.jobs()],
             # A result warns about sources without a committed list; committing one ends that.
             "locked": [is_locked(source) for source in plan.manifest.all_sources()],
@@ -210,6 +209,7 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
         "attempts": read_attempts(plan.manifest),
         **({"left_out": odd} if odd else {}),
         **outside_metric(plan.manifest),
+        **attack_facts(plan),
         **layout_json(protocol, plan.manifest.targets, benchmark.absent),
     }
 

@@ -9,9 +9,10 @@ from typing import TypedDict
 
 from kit.artifacts import cache_root, write_json
 from kit.digests import sha256_value
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
 
-STAGES = ("fetch", "finetune", "unlearn", "evaluate")
+STAGES = ("fetch", "finetune", "unlearn", "evaluate", "attack")
 
 
 class Cost(TypedDict):
@@ -79,6 +80,7 @@ def costs_path(plan: Plan) -> Path:
     digests = [job.artifact.digest for job in plan.jobs()]
     for system in plan.systems:
         digests += [made.digest for made in (system.answers, system.likelihoods) if made]
+    digests += [job.answers.digest for job in attack_jobs(plan)]
     return cache_root() / "artifacts" / f"costs-{sha256_value(digests)[:16]}.json"
 
 

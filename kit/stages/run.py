@@ -40,7 +40,7 @@ def finetune(plan: Plan, work: Work = LOCAL) -> None:
         for line in work.require_ready(plan):
             say(f"  {line}")
         _try_methods(plan, work)
-    _train(plan, "finetune", plan.finetune, work)
+    train(plan, "finetune", plan.finetune, work)
 
 
 def unlearn(plan: Plan, work: Work = LOCAL) -> None:
@@ -56,7 +56,7 @@ def unlearn(plan: Plan, work: Work = LOCAL) -> None:
             remedy="run `./run.sh finetune` first",
         )
     _try_methods(plan, work)
-    _train(plan, "unlearn", plan.unlearn, work)
+    train(plan, "unlearn", plan.unlearn, work)
 
 
 def _try_methods(plan: Plan, work: Work) -> None:
@@ -66,7 +66,8 @@ def _try_methods(plan: Plan, work: Work) -> None:
             say(f"  {line}")
 
 
-def _train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
+def train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
+    """Train the adapters of a stage that do not exist yet."""
     waiting = [job for job in jobs if not job.artifact.done]
     if not waiting:
         say(f"{stage}: all {len(jobs)} adapters are done")
@@ -128,11 +129,11 @@ def _answer(plan: Plan, systems: list[System], cost: StageCost, work: Work) -> N
     say(f"evaluate: {len(systems)} of {len(plan.systems)} systems to answer")
     work.make_serving_base(plan)
     with _counted(cost, systems, lambda system: system.answers.done):
-        for peak in work.answer(plan, _shares(systems, _engines(plan))):
+        for peak in work.answer(plan, shares([s.name for s in systems], engines(plan))):
             cost.add_peak(peak)
 
 
-def _engines(plan: Plan) -> int:
+def engines(plan: Plan) -> int:
     """Return how many engines share the systems: each takes a GPU's memory for itself.
 
     Adapters are served together by one engine, merged weights one system at a time.
@@ -149,7 +150,9 @@ def _score(plan: Plan, systems: list[System], cost: StageCost, work: Work) -> No
         "given answers, in transformers)"
     )
     with _counted(cost, systems, _scored):
-        for peak in work.score(plan, _shares(systems, plan.manifest.compute.workers)):
+        for peak in work.score(
+            plan, shares([s.name for s in systems], plan.manifest.compute.workers)
+        ):
             cost.add_peak(peak)
 
 
@@ -168,11 +171,10 @@ def _counted(
         cost.jobs += sum(map(done, systems))
 
 
-def _shares(systems: Sequence[System], workers: int) -> list[list[str]]:
-    """Deal the systems' names out to at most so many workers."""
-    names = [system.name for system in systems]
-    shares = min(workers, len(names))
-    return [names[number::shares] for number in range(shares)]
+def shares(names: Sequence[str], workers: int) -> list[list[str]]:
+    """Deal names out to at most so many workers."""
+    dealt = min(workers, len(names))
+    return [list(names[number::dealt]) for number in range(dealt)]
 
 
 def agreement(systems: Sequence[System]) -> dict[str, int | float]:

@@ -44,6 +44,14 @@ class Work(Protocol):
         """Score all given answers, one process per share of system names; return the peaks."""
         ...
 
+    def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Optimise pictures, one process per share of attacks; return the peaks."""
+        ...
+
+    def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Ask systems under attack, one process per share of attacks; return the peaks."""
+        ...
+
 
 class LocalWork:
     """Does the work in processes of this machine; a process imports what it needs by itself."""
@@ -82,6 +90,19 @@ class LocalWork:
         from kit.evaluation import scoring
 
         return scatter(scoring.score_systems, [(plan, names) for names in shares], _places(shares))
+
+    def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import optimising
+
+        places = [f"attack, pictures of {len(names)} attacks on systems" for names in shares]
+        arguments = [(plan, names) for names in shares]
+        return scatter(optimising.optimise_pictures, arguments, places)
+
+    def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import attacking
+
+        places = [f"attack, {len(names)} attacks on systems" for names in shares]
+        return scatter(attacking.answer_attacks, [(plan, names) for names in shares], places)
 
 
 def _places(shares: Sequence[list[str]]) -> list[str]:

@@ -14,6 +14,7 @@ from kit.methods.loss import origin_of
 from kit.methods.update import MEASURED
 from kit.model.batches import Batch, Batcher
 from kit.model.lora import without
+from kit.plan.attacks import RelearnJob
 from kit.plan.jobs import Job
 from kit.training.costs import Passes
 from kit.training.longest import longest
@@ -171,6 +172,8 @@ def _together(job: Job, device: torch.device) -> int:
 
 def _sets(job: Job, benchmark: Benchmark) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the forget and retain records; the vanilla model learns all and forgets none."""
+    if isinstance(job, RelearnJob):
+        return (), _records(benchmark, job.records(benchmark))
     if job.target is None:
         return (), _records(benchmark, benchmark.finetune)
     split = benchmark.splits[job.target]

@@ -128,12 +128,12 @@ class Worker:
         self._padding_checked = True
 
     def _with_adapters(self, job: Job) -> PeftModel:
-        """Return the base with the vanilla adapter, where the job starts from it, and a new one."""
+        """Return the base with the adapters that the job is stacked on, and a new one."""
         # The initial weights come from the job's own stream, so the order of jobs is free.
-        torch.manual_seed(seed_of("lora", job.name, job.seed))
+        torch.manual_seed(seed_of("lora", job.stream, job.seed))
         start: PreTrainedModel | PeftModel = self.base
-        if job.vanilla is not None:
-            start = load_adapter(self.base, VANILLA, job.vanilla.path)
+        for number, artifact in enumerate(job.below):
+            start = load_adapter(start, f"{VANILLA}{number or ''}", artifact.path)
         return add_adapter(
             start,
             TRAINED,

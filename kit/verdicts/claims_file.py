@@ -53,10 +53,11 @@ def _later(verdict: Verdict) -> dict[str, object]:
         product = found.value * published
         sign = "same" if product > 0 else "opposite" if product < 0 else "no difference"
         size = round(found.value / published, 6)
+    attack = {} if claim.attack is None else {"attack": claim.attack, "level": claim.level}
     return {
         "forgetting": claim.forgetting, "other_part": claim.other_part,
         "other_metric": claim.other_metric, "share": claim.share, "published": published,
-        "sign": sign, "size": size,
+        "sign": sign, "size": size, **attack,
     }  # fmt: skip
 
 

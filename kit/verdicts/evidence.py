@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kit.experiment.attack import Condition
 from kit.experiment.claims import ClaimSection
+from kit.experiment.systems import RETAIN_ONLY
+from kit.metrics.attacked import metric_of
 from kit.metrics.definition import Definition
+from kit.metrics.recovery import names_of, recovery
 from kit.metrics.rows import Measured, RecordSet
 from kit.result.run_file import System, entries
 
@@ -53,6 +57,8 @@ def gather(
     """
     if claim.kind == "changed":
         return _changed(claim, measured, only_seed)
+    if claim.kind == "returns":
+        return _returned(claim, measured, only_seed)
     first = _ask(claim, claim.part, claim.metric, measured, only_seed)
     if isinstance(first, str):
         return first
@@ -71,6 +77,29 @@ def asked_of(claim: ClaimSection) -> list[tuple[str, str]]:
 def members(systems: Sequence[System], entry: str, target: str) -> list[System]:
     """Return the systems of an entry that were measured for a target: one for each seed."""
     return [s for s in entries(systems).get(entry, []) if s["target"] in (None, target)]
+
+
+def _returned(claim: ClaimSection, measured: Measured, only_seed: int | None) -> Evidence | str:
+    """Return for each record what comes back under the attack of the claim."""
+    if claim.attack is None or claim.level is None:
+        return "the claim names no attack"
+    names = _chosen(members(measured.systems, claim.system, claim.target), only_seed)
+    asked = _ask(claim, claim.part, claim.metric, measured, only_seed)
+    if isinstance(asked, str):
+        return asked
+    if metric_of(asked.place, measured) != asked.definition:
+        return f"{claim.metric} is not what is measured under attack"
+    condition = Condition(claim.attack, claim.level)
+    found = recovery(measured, names, claim.target, claim.part, condition)
+    if isinstance(found, str):
+        return found
+    return Evidence(
+        ids=found.ids, values=found.values, weights=None,
+        units=found.clusters if claim.unit == "cluster" else np.arange(len(found.ids)),
+        clusters=len(np.unique(found.clusters)),
+        systems=(*names, *names_of(measured, RETAIN_ONLY, claim.target)), seeds=len(names),
+        limits=claim.range,
+    )  # fmt: skip
 
 
 def _changed(claim: ClaimSection, measured: Measured, only_seed: int | None) -> Evidence | str:

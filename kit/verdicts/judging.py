@@ -16,9 +16,11 @@ from statistics import NormalDist
 
 from kit import __version__
 from kit.errors import VerificationError
+from kit.experiment.attack import Condition
 from kit.experiment.claims import MIN_PUBLISHED_SHARE, ClaimSection
 from kit.metrics import VERSIONS
 from kit.metrics.eligibility import eligible
+from kit.metrics.recovery import blind
 from kit.metrics.rows import Measured
 from kit.metrics.statistics import VERDICT_DECIMALS, VERDICT_ERROR, Estimate, bounded_mean
 from kit.verdicts.equivalence import equivalent
@@ -70,7 +72,14 @@ def judge_claims(
 def judge(claim: ClaimSection, measured: Measured, seed: int) -> Verdict:
     """Return the verdict of one claim by the newest rule."""
     verdict = judge_evidence(claim, gather(claim, measured), seed)
-    if not claim.forgetting or verdict.outcome is Outcome.SKIPPED:
+    if verdict.outcome is Outcome.SKIPPED:
+        return verdict
+    if claim.attack is not None and claim.level is not None:
+        condition = Condition(claim.attack, claim.level)
+        if reason := blind(measured, claim.target, claim.part, condition):
+            return replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason)
+    # What does not come back from a broken system was not tested.
+    if not claim.forgetting and not (claim.kind == "returns" and claim.sign < 0):
         return verdict
     parts = [part for part in (claim.part, claim.other_part) if part is not None]
     if reasons := [why for part in parts if (why := eligible(measured, claim.target, part))]:

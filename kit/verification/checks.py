@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from kit.names import show
 from kit.result.layout import (
     ANSWERS,
+    ATTACKED,
     BUNDLE,
     CLAIMS,
     ENVELOPE,
@@ -27,6 +28,7 @@ from kit.result.tree import compare_tree, walk
 from kit.verdicts.claims_file import count
 from kit.verification import numbers, pages, recompute
 from kit.verification.adapters import check_adapters
+from kit.verification.attacked import require_attacks
 from kit.verification.case import NOT_CHECKED, Case, Finding
 from kit.verification.choice import check_choice
 from kit.verification.guards import check_guards
@@ -60,7 +62,7 @@ def _statements(case: Case) -> Found:
     subjects = case.signed.statement.subjects
     report = [name for name in subjects if name.startswith(REPORT)]
     require_small_report((case.results / name).stat().st_size for name in report)
-    more = [name for name in (CLAIMS, *OPTIONAL_TABLES) if name in subjects]
+    more = [name for name in (CLAIMS, ATTACKED, *OPTIONAL_TABLES) if name in subjects]
     case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
     require_agreement(case.signed, case.held)
     yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
@@ -75,6 +77,8 @@ def _plan(case: Case) -> Found:
     records, sets = stored.tables[RECORDS], stored.tables[SETS]
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
+    if attacked := require_attacks(stored):
+        yield f"{attacked} answers under attack are those of all attacks that the manifest names"
     yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)
 
 
@@ -184,8 +188,8 @@ CHECKS = (
     Check(
         "plan", _plan,
         "Systems, sources, jobs and files are those that the manifest in run.json implies, with "
-        "the steps that it asks for; nothing it names was left out. Columns are no larger than it "
-        "allows, and the same for all targets.",
+        "the steps that it asks for; nothing it names was left out, no attack either. Columns are "
+        "no larger than it allows, and the same for all targets.",
         "That no other run was made and left out, or that the records of a column are those that "
         "the split draws from the data.",
     ),

@@ -9,6 +9,7 @@ from kit.result.artifact_files import files_of
 from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
+    ATTACKED,
     BILL,
     CARD,
     CLAIMS,
@@ -27,7 +28,8 @@ from kit.result.layout import (
 
 # Beside the report, whose pages are held against those that follow, and the signatures.
 FILES = frozenset(
-    {RUN, RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, TOKENS, DISTANCES, CLAIMS, BILL, CRATE, SUMS}
+    {RUN, RECORDS, SETS, ROWS, ANSWERS, ATTACKED, LIKELIHOODS, TOKENS, DISTANCES, CLAIMS, BILL}
+    | {CRATE, SUMS}
 )
 NAMED = 5
 

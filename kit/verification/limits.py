@@ -27,6 +27,8 @@ def require_sane_draws(measured: Measured, claims: Sequence[ClaimSection], draws
         sizes[group.target, group.part, group.column] = len(group.ids)
     places = ((claim.target, claim.part, claim.column) for claim in claims)
     drawn += VERDICT_DRAWS * sum(sizes.get(place, 0) for place in places)
+    if measured.attacked is not None:
+        drawn += 3 * VERDICT_DRAWS * sum(map(len, measured.attacked.under.values()))
     if drawn > MAX_DRAWN:
         raise unusable(
             SETS, f"its records resampled {draws} times are {drawn} draws, more than {MAX_DRAWN}"

@@ -41,6 +41,7 @@ SENTENCES = _at(
     "health.lines.*.worst.*.reason", "eligibility.*.reason",
     "further.*.lines.*.cells.*.reason", "whole.lines.*.*.reason",
     "whole.lines.*.forget_quality.*.reason", "whole.agreement.*.reason",
+    "attacks.cells.*.reason", "attacks.headlines.*.reason",
 )  # fmt: skip
 LISTS_OF_SENTENCES = _at("glance", "methods.*.lost")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")

@@ -14,13 +14,23 @@ import pandas as pd
 import pyarrow as pa
 
 from kit.errors import KitError, VerificationError
+from kit.metrics.attacked import with_attacks
 from kit.metrics.families import names_of_all
 from kit.metrics.outside import stored_metric
 from kit.metrics.rows import Further, Measured, measure, rows_of
 from kit.metrics.versions import stored_definitions, stored_system_metrics
 from kit.names import show
 from kit.result.asked_for import families_of, options_of
-from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
+from kit.result.layout import (
+    ANSWERS,
+    ATTACKED,
+    DISTANCES,
+    LIKELIHOODS,
+    RECORDS,
+    ROWS,
+    SETS,
+    TOKENS,
+)
 from kit.result.stored import StoredResult
 from kit.result.stored_values import same_words
 from kit.result.tables import ROW_TYPES, SCHEMAS
@@ -86,6 +96,7 @@ def rescore(stored: StoredResult) -> Recomputed:
             tables[RECORDS], tables[SETS], tables[ANSWERS], tables[LIKELIHOODS], stored.systems,
             protocol=stored.protocol, definitions=definitions, further=further,
         )  # fmt: skip
+        measured = with_attacks(measured, tables.get(ATTACKED))
         require_sane_draws(measured, stored.claims, stored.draws)
         rows = rows_of(
             measured, draws=stored.draws, seed=stored.seed, interval=stored.versions.interval,

@@ -16,7 +16,7 @@ MODULES = {
 HEAVY = {"torch", "transformers", "peft", "vllm", "bitsandbytes", "accelerate", "safetensors"}
 OWNERS = {
     "vllm": {"kit.evaluation.engines.vllm", "kit.evaluation.engines.vllm_settings"},
-    "bitsandbytes": {"kit.model.base", "kit.preflight.structure"},
+    "bitsandbytes": {"kit.model.base", "kit.model.rounding", "kit.preflight.structure"},
     "sigstore": {"kit.signing.keyless", "kit.signing.keyless_sign"},
     "peft": {
         "kit.model.base",
@@ -49,7 +49,7 @@ experiment pictures
 benchmarks fetch supply_chain
 result smoke
 metrics model signing sources
-methods verdicts report describe
+attacks methods verdicts report describe
 plan
 training evaluation verification
 preflight

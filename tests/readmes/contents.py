@@ -1,9 +1,11 @@
 """What READMEs show of the code: each table is made from the code that it is about."""
 
 import ast
+import importlib
 import itertools
 from collections.abc import Callable, Iterator
 
+from kit.attacks import registry as attack_registry
 from kit.errors import KitError
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
@@ -70,6 +72,16 @@ def step() -> str:
     return "\n".join(["| `step.` | what it is |", "|---|---|", *lines])
 
 
+def attacks() -> str:
+    """Return every attack with what it does and what its level counts."""
+    lines = ["| `attack` | what it does | a level is | from, to |", "|---|---|---|---|"]
+    for name in attack_registry.names():
+        module = importlib.import_module(f"kit.attacks.{name}")
+        kind, sentence = module.ATTACK, _sentence(module.__doc__).split(". ")[0].rstrip(".")
+        lines.append(f"| `{name}` | {sentence} | {kind.unit} | {kind.least:g}, {kind.most:g} |")
+    return "\n".join(lines)
+
+
 def cards() -> str:
     """Return how the manifests for a GPU are trained on cards of three sizes."""
     sizes = " | ".join(f"{gigabytes} GB" for gigabytes in GIGABYTES)
@@ -122,6 +134,7 @@ CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/verification/README.md", "checks"): checks,
+    ("kit/attacks/README.md", "attacks"): attacks,
     ("kit/methods/README.md", "needs"): needs,
     ("kit/methods/README.md", "step"): step,
 }

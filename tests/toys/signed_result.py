@@ -12,12 +12,13 @@ from kit import __version__
 from kit.artifacts import PROJECT
 from kit.digests import canonical_json, format_checksums, sha256_bytes, sha256_file, sha256_value
 from kit.errors import KitError, SignatureError
+from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
-from kit.result.layout import ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
+from kit.result.layout import ATTACKED, ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
 from kit.result.run_file import SCHEMA, claims_of
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.claim_attestation import TEST_RESULT_TYPE, attest
@@ -112,6 +113,8 @@ def remake(results: Path) -> Path:
     """Write all that follows from run.json, records and answers, as the kit does."""
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
     measured = measure(**read_inputs(results), protocol=PROTOCOL)
+    if (results / ATTACKED).is_file():
+        measured = with_attacks(measured, pd.read_parquet(results / ATTACKED))
     settings = run["manifest"]["report"]
     rows = rows_of(measured, draws=settings["bootstrap_draws"], seed=settings["seed"])
     rows.to_parquet(results / "rows.parquet", index=False)

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from kit.artifacts import Artifact
 from kit.evaluation.scored_answers import ScoredAnswer, publish
 from kit.experiment.manifest import Manifest
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Job, Plan, System
 from kit.stages.workers import JobRecord
 
@@ -59,6 +60,22 @@ class ToyWork:
             for system in named(plan, names):
                 publish(system, [ScoredAnswer("r", "answer", system.name, -1.0, 2)])
         return [self.score_peak for _ in shares]
+
+    def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        for names in shares:
+            self.calls.append(("optimise", names))
+            for job in attack_jobs(plan):
+                if job.answers.name in names and job.pictures is not None:
+                    make(job.pictures)
+        return [self.answer_peak for _ in shares]
+
+    def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        for names in shares:
+            self.calls.append(("attack", names))
+            for job in attack_jobs(plan):
+                if job.answers.name in names:
+                    make(job.answers)
+        return [self.answer_peak for _ in shares]
 
     def check(self, plan: Plan, names: list[str]) -> None:
         self.calls.append(("check", names))

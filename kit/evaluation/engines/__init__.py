@@ -5,17 +5,23 @@ An engine is a module of this folder that ends with `ENGINE = <its class>`.
 
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kit.benchmarks.records import Record
 from kit.errors import GuardError
 from kit.experiment.manifest import Manifest
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Adapters = Mapping[str, tuple[Path, ...]]
 """System -> the adapter folders that are added up to serve it; an empty tuple is the bare base."""
+
+Change = Callable[[Mapping[str, "Tensor"]], Mapping[str, "Tensor"]]
+"""From all weights of a merged model to those that differ, by the names of its checkpoint."""
 
 Key = tuple[str, str]
 """(system, record id)"""
@@ -84,6 +90,14 @@ class Engine(Protocol):
 
     def read(self, requests: Sequence[Request]) -> dict[Key, Reading]:
         """Return what the engine reads and would say first, for every request."""
+        ...
+
+    def change_weights(self, system: str, change: Change) -> None:
+        """Serve a system with other weights: what `change` makes of its merged ones.
+
+        Raises:
+            EnvironmentFault: the engine serves no merged weights.
+        """
         ...
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import torch
 import transformers
 
-from kit.evaluation.engines import Adapters, Answer, Engine, Key, Reading, Request, spoken
+from kit.errors import EnvironmentFault
+from kit.evaluation.engines import Adapters, Answer, Change, Engine, Key, Reading, Request, spoken
 from kit.experiment.manifest import Manifest
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
@@ -69,6 +70,13 @@ class TransformersEngine:
             prompt = self._batcher.prompts([request.record]).inputs["input_ids"][0]
             found[request.system, request.record_id] = Reading(tuple(prompt.tolist()), None)
         return found
+
+    def change_weights(self, system: str, change: Change) -> None:
+        raise EnvironmentFault(
+            f"{system} cannot be served: this engine stacks adapters on the 4-bit base",
+            expected="an engine that serves merged weights",
+            remedy="set evaluation.engine = 'vllm', or remove attacks on weights from [attack]",
+        )
 
     def close(self) -> None:
         self._base = None

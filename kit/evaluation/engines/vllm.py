@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
+from kit.errors import EnvironmentFault
 from kit.evaluation.engines import (
     Adapters,
     Answer,
+    Change,
     Engine,
     Key,
     Reading,
@@ -76,7 +78,8 @@ class VllmEngine:
         self.record = describe_engine(manifest, arguments)
         if not torch.cuda.is_available():
             torch.set_num_threads(manifest.compute.threads)
-        self._served: tuple[Path, ...] = ()
+        self._changes: dict[str, Change] = {}
+        self._served: tuple[tuple[Path, ...], str] = ((), "")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer greedily, in the order of `image_major` within a served group."""
@@ -100,6 +103,15 @@ class VllmEngine:
             key = request.system, request.record_id
             found[key] = Reading(tuple(said.prompt_token_ids), first)
         return found
+
+    def change_weights(self, system: str, change: Change) -> None:
+        if not self._merged:
+            raise EnvironmentFault(
+                f"{system} cannot be served: it has changed weights, not adapters",
+                expected="an engine that serves merged weights",
+                remedy="set evaluation.serving = 'merged'",
+            )
+        self._changes[system] = change
 
     def close(self) -> None:
         self._engine.llm_engine.engine_core.shutdown(timeout=CLOSING_SECONDS)
@@ -131,7 +143,7 @@ class VllmEngine:
                 done += self._generate(image_major(group), sampling) if group else []
             return done
         for system, asked in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
-            self._serve_merged(self._adapters[system])
+            self._serve_merged(system)
             done += self._generate(image_major(asked), sampling)
         return done
 
@@ -158,8 +170,10 @@ class VllmEngine:
             if not (self._scratch / system).exists():
                 concatenate(self._adapters[system], self._scratch / system)
 
-    def _serve_merged(self, folders: tuple[Path, ...]) -> None:
-        if folders == self._served:
+    def _serve_merged(self, system: str) -> None:
+        folders = self._adapters[system]
+        served = folders, system if system in self._changes else ""
+        if served == self._served:
             return
         from safetensors.torch import load_file
 
@@ -167,6 +181,8 @@ class VllmEngine:
         for shard in sorted(self._base.glob("*.safetensors")):
             weights.update(load_file(shard))
         weights.update(merge(folders, weights))
+        if system in self._changes:
+            weights.update(self._changes[system](weights))
         # Reload through vLLM: only it knows which weights are packed for its kernels.
         self._engine.collective_rpc(
             "reload_weights", kwargs={"weights_iterator": iter(weights.items())}
@@ -174,7 +190,7 @@ class VllmEngine:
         # The reload empties the runner's cache of image embeddings; the scheduler must know.
         self._engine.llm_engine.engine_core.reset_encoder_cache()
         self._engine.reset_prefix_cache()
-        self._served = folders
+        self._served = served
 
     def _prompt(self, request: Request, image: Callable[[Path], Image.Image]) -> dict[str, Any]:
         """Return a prompt as tokens: the engine must not tokenise it in its own way."""

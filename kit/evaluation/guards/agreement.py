@@ -72,6 +72,8 @@ class SecondLook:
         self._plan, self._benchmark = plan, benchmark
         self._base: Any = None
         self._batcher: Batcher | None = None
+        section, dtype = plan.manifest.evaluation, plan.manifest.model.compute_dtype
+        self._limit = limit_nats(section, dtype)
 
     def check(self, systems: Sequence[System]) -> None:
         """Check a sample of each system's stored answers and publish what was found.
@@ -79,24 +81,28 @@ class SecondLook:
         Raises:
             GuardError: a token is further from the likeliest one than rounding explains.
         """
-        section = self._plan.manifest.evaluation
-        limit = limit_nats(section, self._plan.manifest.model.compute_dtype)
-        share = math.ceil(section.agreement_sample / len(self._plan.systems))
+        wanted = self._plan.manifest.evaluation.agreement_sample
+        share = math.ceil(wanted / len(self._plan.systems))
         for system in systems:
             given = sampled_answers(system, self._benchmark, max(share, MIN_ANSWERS))
-            with at(f"system {system.name}, second look"):
-                found = self._distances(system, given)
-            require_near(system.name, found, limit)
+            largest = self.furthest(system, given)
             system.agreement.partial.mkdir(parents=True, exist_ok=True)
             system.agreement.publish(
                 {
                     "stage": "evaluate",
                     "answers": len(given),
                     "tokens": sum(len(each.ids) for each in given),
-                    "largest_nats": round(max(distance.nats for distance in found), 6),
-                    "limit_nats": limit,
+                    "largest_nats": round(largest, 6),
+                    "limit_nats": self._limit,
                 }
             )
+
+    def furthest(self, system: System, given: Sequence[Given]) -> float:
+        """Return the largest distance of some answers' tokens, in nats, if rounding explains it."""
+        with at(f"system {system.name}, second look"):
+            found = self._distances(system, given)
+        require_near(system.name, found, self._limit)
+        return max(distance.nats for distance in found)
 
     def release(self) -> None:
         """Return the memory of the base to the device."""

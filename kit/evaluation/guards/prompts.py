@@ -1,9 +1,10 @@
 """The engine reads the same tokens as training and scoring, for a sample of every system."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from kit.errors import GuardError
-from kit.evaluation.engines import Engine
+from kit.evaluation.engines import Engine, Request
 from kit.evaluation.questions import Questions
 from kit.model.prompts import PromptEncoder
 from kit.plan.jobs import System
@@ -20,16 +21,26 @@ def require_prompts(systems: Sequence[System], engine: Engine, questions: Questi
         GuardError: they differ, for example by a beginning-of-sequence token or by the number of
             image tokens.
     """
-    encoder = PromptEncoder(questions.processor)
     for system in systems:
         asked = questions.requests(system)
         by_id = {request.record_id: request for request in asked}
         chosen = sample(sorted(by_id), min(RECORDS, len(by_id)), "prompts", system.name)
         chosen += [request.record_id for request in asked if request.record.image is None][:1]
-        readings = engine.read([by_id[record_id] for record_id in dict.fromkeys(chosen)])
-        for (_, record_id), reading in readings.items():
-            record = by_id[record_id].record
-            _require_equal(record_id, encoder(record.image, record.question).ids, reading.prompt)
+        again = [by_id[record_id] for record_id in dict.fromkeys(chosen)]
+        require_same_prompts(again, engine, questions.processor)
+
+
+def require_same_prompts(requests: Sequence[Request], engine: Engine, processor: Any) -> None:
+    """Compare the token ids that the engine reads for some requests with those of training.
+
+    Raises:
+        GuardError: they differ.
+    """
+    encoder = PromptEncoder(processor)
+    records = {request.record_id: request.record for request in requests}
+    for (_, record_id), reading in engine.read(requests).items():
+        record = records[record_id]
+        _require_equal(record_id, encoder(record.image, record.question).ids, reading.prompt)
 
 
 def _require_equal(record_id: str, trained: Sequence[int], served: Sequence[int]) -> None:

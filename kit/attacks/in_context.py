@@ -1,0 +1,33 @@
+"""Show examples in the question: what others are answered, so that answering is what fits.
+
+arXiv 2605.26992 reactivates knowledge in context; its code is not published. The form is the kit's
+own: each example is a question and an answer about somebody who is kept, in words, before the
+question itself. No example is about what is to be forgotten.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kit.attacks.attack import Around, Attack
+from kit.benchmarks.records import Record
+from kit.streams import shuffled
+
+
+@dataclass(frozen=True)
+class InContext(Attack):
+    """Examples of kept people (or events), the same for every system. It has no options."""
+
+    unit: ClassVar[str] = "number of examples"
+    least: ClassVar[float] = 1
+    most: ClassVar[float] = 16
+    whole: ClassVar[bool] = True
+
+    def question(self, record: Record, level: float, around: Around) -> str:
+        records = around.benchmark.records
+        same = [n for n in around.split.retain if records[n].concept is record.concept]
+        drawn = shuffled(sorted(same), "attack", around.entry, record.id)[: int(level)]
+        shown = [f"{records[n].question} {records[n].answer}" for n in drawn]
+        return " ".join([*shown, record.question])
+
+
+ATTACK = InContext

@@ -1,0 +1,57 @@
+"""Optimise the pixels so that the forgotten answer becomes likely: PGD, or one pattern for all.
+
+d <- clamp(d - a sign(grad_d M), -e, e), and the picture x + d is clamped to the range of a pixel.
+M is the mean loss of the right answer per token (projected gradient descent, arXiv 1706.06083). d
+starts at a drawn point, the same for every system. With `universal`, one d is added to all
+pictures, as in SUA (arXiv 2506.17265); its released code optimises on the right answers as well,
+but clamps no pixel and draws no seed. Either attack teaches the answer to a model that never knew
+it: only what it does beyond Retain-only counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from kit.attacks.pixels import PixelAttack
+
+BYTE = 255
+
+
+@dataclass(frozen=True)
+class Pgd(PixelAttack):
+    """Projected gradient descent on the loss of the right answer."""
+
+    unit: ClassVar[str] = "largest change of a pixel, of 255"
+    least: ClassVar[float] = 1
+    most: ClassVar[float] = 64
+    whole: ClassVar[bool] = True
+
+    steps: int = 20
+    """Steps of the descent, >= 1. The kit's own default; SUA makes 500 to 1,000."""
+    step_size: float = 1.0
+    """Change of a pixel in a step, > 0, of 255. Default: SUA's code."""
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            ValueError: there is no step, or it has no size.
+        """
+        if self.steps < 1 or self.step_size <= 0:
+            raise ValueError("steps is at least 1 and step_size above 0")
+
+    def optimise(
+        self, pictures: Tensor, first: Tensor, gradient: Callable[[Tensor], Tensor], level: float
+    ) -> Tensor:
+        change, most = first, level / BYTE
+        for _ in range(self.steps):
+            found = gradient((pictures + change).clamp(0, 1))
+            if self.universal:
+                found = found.sum(dim=0, keepdim=True)
+            change = (change - self.step_size / BYTE * found.sign()).clamp(-most, most)
+        return (pictures + change).clamp(0, 1)
+
+
+ATTACK = Pgd

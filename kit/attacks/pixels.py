@@ -1,0 +1,43 @@
+"""Attacks that optimise pixels by the gradient of a system's own loss."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kit.attacks.attack import Around, Attack
+from kit.benchmarks.records import Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PixelAttack(Attack):
+    """Other pictures for each system; the questions stay as they are.
+
+    With `universal`, one pattern is added to all pictures, which must have one size.
+    """
+
+    universal: bool = False
+
+    def applies(self, record: Record, level: float, around: Around) -> bool:
+        """Return whether a record has a picture."""
+        return record.image is not None
+
+    @abstractmethod
+    def optimise(
+        self,
+        pictures: "Tensor",
+        first: "Tensor",
+        gradient: "Callable[[Tensor], Tensor]",
+        level: float,
+    ) -> "Tensor":
+        """Return optimised pictures, [B, 3, H, W] in [0, 1].
+
+        Args:
+            pictures: those to change, of the same shape.
+            first: the change to begin with, [B, 3, H, W], or [1, 3, H, W] for one pattern.
+            gradient: from pictures to the gradient of each one's loss, of the same shape.
+            level: of the attack.
+        """

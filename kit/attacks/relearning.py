@@ -1,0 +1,62 @@
+"""Attacks that train: a new adapter relearns, on top of all that a system has."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kit.attacks.attack import Around, Attack
+from kit.benchmarks.records import Benchmark, Record
+from kit.streams import shuffled
+
+
+@dataclass(frozen=True)
+class Relearning(Attack):
+    """Supervised fine-tuning on some records; the level is the share of them.
+
+    `steps` and `learning_rate` replace those of `[unlearn]`; at 0, those hold. Every level makes
+    as many steps, so that a curve shows what the records add.
+    """
+
+    unit: ClassVar[str] = "share of the records"
+    least: ClassVar[float] = 0.001
+    most: ClassVar[float] = 1.0
+
+    steps: int = 0
+    """Optimisation steps, >= 0; 0: those of `[unlearn]`."""
+    learning_rate: float = 0.0
+    """Learning rate, >= 0; 0: that of `[unlearn]`."""
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            ValueError: one is negative.
+        """
+        if self.steps < 0 or self.learning_rate < 0:
+            raise ValueError("steps and learning_rate are not negative")
+
+    def settings(self, level: float) -> dict[str, Any]:
+        """Return what differs from `[unlearn]`."""
+        chosen = {"steps": self.steps, "learning_rate": self.learning_rate}
+        return {name: value for name, value in chosen.items() if value}
+
+    def pool(self, benchmark: Benchmark, target: str) -> tuple[str, ...]:
+        """Return the ids of all records that may be relearned, in the order of their drawing."""
+        raise NotImplementedError
+
+    def records(self, benchmark: Benchmark, target: str, level: float) -> tuple[str, ...]:
+        """Return the ids of the relearned records: at least one. More at a higher level, and all
+        of those of a lower one."""
+        pool = self.pool(benchmark, target)
+        return pool[: max(1, math.ceil(round(level * len(pool), 6)))]
+
+    def applies(self, record: Record, level: float, around: Around) -> bool:
+        """Return whether a record was not relearned; where all were, every record is asked."""
+        relearned = set(self.records(around.benchmark, around.target, level))
+        asked = set(around.split.forget)
+        return record.id not in relearned or asked <= relearned
+
+
+def drawn(ids: tuple[str, ...], *names: str) -> tuple[str, ...]:
+    """Return ids in a drawn order that depends on `names` alone."""
+    return tuple(shuffled(sorted(ids), "relearn", *names))

@@ -1,0 +1,65 @@
+"""Resolve every name of the section `[attack]` before any work, and of claims about attacks."""
+
+from kit.attacks import Attack, registry
+from kit.errors import ManifestError, unknown
+from kit.experiment.attack import attacked_targets
+from kit.experiment.claims import ClaimSection
+from kit.experiment.manifest import Manifest
+
+
+def require_attacks(manifest: Manifest) -> dict[str, Attack]:
+    """Resolve every name of the section `[attack]`; return the attacks by entry.
+
+    Raises:
+        ManifestError: an attack, option, level, method or target does not exist or fit.
+    """
+    section = manifest.attack
+    if section is None:
+        return {}
+    where = f"manifest {manifest.name}"
+    for kind, named, known in (
+        ("methods", section.methods, [entry.name for entry in manifest.methods]),
+        ("targets", section.targets, list(manifest.targets)),
+    ):
+        for name in named:
+            if name not in known:
+                what = f"{where}: attack.{kind} has '{name}', which does not exist"
+                raise unknown(what, name, known, remedy=f"correct `attack.{kind}`")
+    entries = [entry.name for entry in section.entries]
+    if doubled := [name for name in entries if entries.count(name) > 1]:
+        raise ManifestError(
+            f"{where}: attack.entries.name has {doubled[0]} twice",
+            remedy="give each attack its own name",
+        )
+    return {entry.name: registry.build(entry, where) for entry in section.entries}
+
+
+def require_attack_claim(where: str, claim: ClaimSection, manifest: Manifest) -> None:
+    """Check that the attack of a claim is run on its system.
+
+    Raises:
+        ManifestError: it is not.
+    """
+    section = manifest.attack
+    if section is None:
+        raise ManifestError(
+            f"{where}: it is about an attack, and the manifest has none",
+            expected="a section [attack] with the entry that the claim names",
+            remedy="add it, or remove the claim",
+        )
+    known = {entry.name: entry.levels for entry in section.entries}
+    attack = claim.attack or ""
+    if attack not in known:
+        what = f"{where}: no attack '{attack}'"
+        raise unknown(what, attack, known, remedy="correct `attack`")
+    if claim.level not in known[attack]:
+        raise ManifestError(
+            f"{where}: the attack '{attack}' has no level {claim.level}",
+            expected=", ".join(f"{level:g}" for level in known[attack]),
+            remedy="correct `level`",
+        )
+    if not list(attacked_targets(section, [claim.target], claim.target, claim.system)):
+        raise ManifestError(
+            f"{where}: {claim.system} is not attacked for target {claim.target}",
+            remedy="add it to `attack.methods` and `attack.targets`",
+        )

@@ -1,0 +1,107 @@
+"""Attacks as grids: a line for each method and a column for each attack and level, and as CSV."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.report.attacks import BLIND, RETURNS, AttackCell, Attacks, Headline
+from kit.report.csv_cells import csv_lines
+
+# Of the figure, in px.
+LABEL_WIDTH, CELL_WIDTH, CELL_HEIGHT, HEAD_HEIGHT = 150, 46, 24, 128
+OUTCOME_WIDTH, GAP = 120, 34
+CELLS = (
+    "target", "part", "entry", "label", "attack", "level", "outcome", "before", "under", "control",
+    "value", "low", "high", "n", "clusters", "reason",
+)  # fmt: skip
+HEADLINES = ("target", "part", "entry", "label", "outcome", "tested", "reason")
+
+
+@dataclass(frozen=True)
+class GridLine:
+    """One method under all attacks; `headline` is None for Vanilla and Retain-only."""
+
+    label: str
+    cells: tuple[AttackCell, ...]
+    headline: Headline | None
+
+    @property
+    def outcome(self) -> str:
+        """Return what the headline says, or what the line stands for."""
+        if self.headline is not None:
+            return self.headline["outcome"]
+        return "forgot nothing" if self.cells[0]["entry"] == VANILLA else "control"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One part of one target. `y` is where its drawing begins, in px."""
+
+    target: str
+    part: str
+    lines: tuple[GridLine, ...]
+    y: int
+
+    @property
+    def columns(self) -> tuple[AttackCell, ...]:
+        """Return one cell of each attack and level: they name the columns."""
+        return self.lines[0].cells
+
+    @property
+    def width(self) -> int:
+        """Return the width of the drawing in px."""
+        return LABEL_WIDTH + CELL_WIDTH * len(self.columns) + OUTCOME_WIDTH
+
+    @property
+    def height(self) -> int:
+        """Return the height of the drawing in px."""
+        return HEAD_HEIGHT + CELL_HEIGHT * len(self.lines) + GAP
+
+
+def make_grids(attacks: Attacks) -> list[Grid]:
+    """Return a grid for each part of each target that was attacked, in table order."""
+    grids: list[Grid] = []
+    y = 0
+    for target, part in dict.fromkeys((cell["target"], cell["part"]) for cell in attacks["cells"]):
+        cells = [c for c in attacks["cells"] if (c["target"], c["part"]) == (target, part)]
+        heads = {
+            head["entry"]: head
+            for head in attacks["headlines"]
+            if (head["target"], head["part"]) == (target, part)
+        }
+        lines = tuple(
+            _line([c for c in cells if c["entry"] == entry], heads.get(entry))
+            for entry in dict.fromkeys(cell["entry"] for cell in cells)
+        )
+        grids.append(Grid(target, part, lines, y))
+        y += grids[-1].height
+    return grids
+
+
+def _line(cells: Sequence[AttackCell], headline: Headline | None) -> GridLine:
+    return GridLine(cells[0]["label"], tuple(cells), headline)
+
+
+def shade(cell: AttackCell) -> float:
+    """Return how strongly a cell is coloured, in [0, 1]: by its recovery."""
+    if cell["value"] is None or cell["outcome"] == BLIND:
+        return 0.0
+    return round(min(1.0, max(0.0, cell["value"])), 3)
+
+
+def is_marked(cell: AttackCell) -> bool:
+    """Return whether something comes back in a cell of a method."""
+    return cell["outcome"] == RETURNS and cell["entry"] not in (VANILLA, RETAIN_ONLY)
+
+
+def attack_files(attacks: Attacks) -> dict[str, str]:
+    """Return {name: CSV} of every cell and every headline; what is absent is an empty cell."""
+    cells = [[cell.get(name) for name in CELLS] for cell in attacks["cells"]]
+    heads = [
+        [*(head.get(name) for name in HEADLINES), "; ".join(head["attacks"])]
+        for head in attacks["headlines"]
+    ]
+    return {
+        "attacks.csv": csv_lines(CELLS, cells),
+        "survival.csv": csv_lines((*HEADLINES, "attacks"), heads),
+    }

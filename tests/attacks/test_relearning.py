@@ -1,0 +1,80 @@
+"""Which records are relearned: shares that grow into each other, and nothing that is asked."""
+
+import itertools
+import math
+
+import pytest
+
+from kit.attacks import Around
+from kit.attacks.relearn_forget import RelearnForget
+from kit.attacks.relearn_related import RelearnRelated
+from kit.attacks.relearn_unrelated import RelearnUnrelated
+from kit.benchmarks.records import Benchmark, Concept, Record, Split
+from kit.errors import ManifestError
+
+LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def benchmark(people=8, each=5, rehearsal=("g0", "g1")):
+    records = {
+        f"p{person}-{view}": Record(f"p{person}-{view}", Concept.PERSON, "Who?", "A", None,
+                                    f"Person {person}")
+        for person in range(people) for view in range(each)
+    }  # fmt: skip
+    half = people // 2
+    forget = tuple(name for name in records if int(name[1]) < half)
+    retain = tuple(name for name in records if int(name[1]) >= half)
+    split = Split("person", forget, retain, {})
+    return Benchmark("toy", records, (*forget, *retain), {"person": split}, rehearsal)
+
+
+@pytest.mark.parametrize("subjects", [False, True])
+def test_a_higher_share_has_all_records_of_a_lower_one(subjects):
+    toy = benchmark()
+    attack = RelearnForget(subjects=subjects)
+    sets = [set(attack.records(toy, "person", level)) for level in LEVELS]
+    assert [len(each) for each in sets] == [math.ceil(level * 20) for level in LEVELS]
+    assert all(low < high for low, high in itertools.pairwise(sets))
+    assert sets[-1] == set(toy.splits["person"].forget)
+
+
+def test_whole_people_are_relearned_one_after_the_other():
+    chosen = RelearnForget(subjects=True).records(benchmark(), "person", 0.5)
+    people = [name[:2] for name in chosen]
+    assert len(set(people[:5])) == 1
+    assert len(set(people[5:])) == 1
+    spread = RelearnForget().records(benchmark(), "person", 0.5)
+    assert len({name[:2] for name in spread}) > 2
+
+
+def test_nothing_that_was_relearned_is_asked_unless_all_was():
+    toy = benchmark()
+    around = Around(toy, "person", "x")
+    attack = RelearnForget()
+    for level in LEVELS[:-1]:
+        learned = set(attack.records(toy, "person", level))
+        asked = {n for n in toy.splits["person"].forget
+                 if attack.applies(toy.records[n], level, around)}  # fmt: skip
+        assert asked == set(toy.splits["person"].forget) - learned
+    assert all(attack.applies(toy.records[n], 1.0, around) for n in toy.splits["person"].forget), (
+        "all were relearned: what is asked shows how fast it is learned"
+    )
+
+
+def test_related_and_unrelated_data_hold_nothing_of_the_forget_set():
+    toy = benchmark()
+    forget = set(toy.splits["person"].forget)
+    assert set(RelearnRelated().records(toy, "person", 1.0)) == set(toy.splits["person"].retain)
+    assert set(RelearnUnrelated().records(toy, "person", 1.0)) == {"g0", "g1"}
+    assert not forget & set(RelearnRelated().records(toy, "person", 1.0))
+
+
+def test_a_benchmark_without_general_data_has_no_unrelated_attack():
+    with pytest.raises(ManifestError, match="has no data for the attack 'relearn_unrelated'"):
+        RelearnUnrelated().records(benchmark(rehearsal=()), "person", 0.5)
+
+
+def test_options_replace_the_settings_of_unlearning_and_zero_keeps_them():
+    assert RelearnForget().settings(0.5) == {}
+    changed = RelearnForget(steps=7, learning_rate=0.1).settings(0.5)
+    assert changed == {"steps": 7, "learning_rate": 0.1}

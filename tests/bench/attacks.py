@@ -1,0 +1,87 @@
+"""Attacks without gradients against evaluating: seconds for the same systems, side by side.
+
+    ./run.sh bench attacks [--systems N]
+
+The systems are the small experiment's trained ones (`./run.sh all` first). Each is asked the
+questions of its tables, and then what attacks on words, pictures and context ask, by one engine in
+one process. What both need once (the engine's start) is shown apart and in neither.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kit.artifacts import PROJECT
+from kit.evaluation.asking import ask
+from kit.evaluation.engines import Engine, Request
+from kit.evaluation.questions import Questions
+from kit.evaluation.serving import open_engine
+from kit.experiment.attack import AttackEntry, AttackSection
+from kit.experiment.manifest_file import load_manifest
+from kit.plan.attacks import attack_jobs
+from kit.plan.jobs import Plan, make_plan
+from kit.stages.workers import isolated
+
+SYSTEMS = 20
+LIMIT = 2.0  # attacks may take this many times as long as evaluating
+LEVELS = {
+    "paraphrase": (1, 2, 3), "prefix_injection": (1, 2), "role_play": (1, 2), "in_context": (4,),
+    "first_letters": (2,), "retrieval": (1, 3), "crop": (0.9, 0.7), "blur": (0.01, 0.03),
+    "noise": (0.02, 0.1), "other_image": (1,), "blank_image": (0.5,), "text_only": (1,),
+}  # fmt: skip
+
+
+def main() -> int:
+    """Print both times and their ratio; 12 where the adapters are not there."""
+    parser = argparse.ArgumentParser(prog="./run.sh bench attacks", description=__doc__)
+    parser.add_argument("--systems", type=int, default=SYSTEMS)
+    asked = parser.parse_args()
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    systems = plan.systems[: asked.systems]
+    if not all(adapter.done for system in systems for adapter in system.adapters):
+        print("error: the adapters are not there\n  remedy: ./run.sh all first", file=sys.stderr)
+        return 12
+    start, (clean, clean_seconds), (attacked, seconds) = isolated(
+        both, replace(plan, systems=systems)
+    )
+    print(
+        f"{len(systems)} systems, engine started in {start:.1f} s\n"
+        f"evaluating: {clean} answers in {clean_seconds:.1f} s\n"
+        f"attacking:  {attacked} answers to {sum(map(len, LEVELS.values()))} attacks and levels in "
+        f"{seconds:.1f} s\n"
+        f"attacks take {seconds / clean_seconds:.2f} times as long (at most {LIMIT:g})"
+    )
+    return 0
+
+
+def both(plan: Plan) -> tuple[float, tuple[int, float], tuple[int, float]]:
+    """Return the engine's start in seconds, and answers and seconds of both."""
+    entries = tuple(
+        AttackEntry(name=name.replace("_", "-"), label=name, attack=name, levels=levels)
+        for name, levels in LEVELS.items()
+    )
+    manifest = plan.manifest.model_copy(update={"attack": AttackSection(entries=entries)})
+    attacking = replace(plan, manifest=manifest)
+    questions = Questions.of(plan)
+    started = time.perf_counter()
+    engine = open_engine(plan, plan.systems, manifest.evaluation.engine)
+    start = time.perf_counter() - started
+    clean = _timed(engine, lambda: [r for s in plan.systems for r in questions.requests(s)])
+    with tempfile.TemporaryDirectory() as folder:
+        attacked = _timed(engine, lambda: [
+            each.request
+            for job in attack_jobs(attacking)
+            for each in ask(job, attacking, questions.benchmark, Path(folder))
+        ])  # fmt: skip
+    return start, clean, attacked
+
+
+def _timed(engine: Engine, requests: Callable[[], list[Request]]) -> tuple[int, float]:
+    """Return how many answers an engine gave, and in how many seconds, making them counted."""
+    started = time.perf_counter()
+    answers = engine.answer(requests())
+    return len(answers), time.perf_counter() - started

@@ -1,0 +1,120 @@
+"""Headlines of methods under attack: behavioural, durable, or why neither."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from kit.experiment.attack import Condition
+from kit.metrics.intervals import Intervals
+from kit.report.attack_grid import attack_files, make_grids
+from kit.report.attacks import _headline, attack_facts, attack_glance
+from kit.report.pages import render_attacks
+from tests.metrics.test_recovery import CLEAN
+from tests.toys.attacked import HONEST, PLANTED, attacked
+
+ROLE, CROP = Condition("role", 1.0), Condition("crop", 0.5)
+LISTED = [
+    {"name": "role", "label": "Role play", "attack": "role_play", "levels": [1.0]},
+    {"name": "crop", "label": "Crop", "attack": "crop", "levels": [0.5]},
+]
+MANIFEST = {"attack": {"entries": LISTED}}
+SETTINGS = Intervals(200, 0)
+
+
+def facts(role, crop=HONEST, **clean):
+    measured = attacked({ROLE: role, CROP: crop}, **{**CLEAN, **clean})
+    return attack_facts(measured, MANIFEST, [], SETTINGS)
+
+
+def headline(found, entry):
+    return next(head for head in found["headlines"] if head["entry"] == entry)
+
+
+def cell(found, entry, attack):
+    return next(c for c in found["cells"] if (c["entry"], c["attack"]) == (entry, attack))
+
+
+def test_what_comes_back_under_one_of_two_attacks_is_behavioural_forgetting():
+    head = headline(facts(PLANTED), "npo")
+    assert (head["outcome"], head["attacks"], head["tested"]) == (
+        "behavioural", ["Role play (1)"], 2,
+    )  # fmt: skip
+
+
+def test_a_prompt_that_hides_names_is_behavioural_where_vanilla_answers():
+    assert headline(facts(PLANTED, prompt=4), "prompt")["outcome"] == "behavioural"
+
+
+def test_sixteen_answers_cannot_show_that_nothing_comes_back():
+    """16 zeros leave 0.34 possible, more than 0.2: the question is open, and so is the headline."""
+    found = facts(HONEST)
+    assert cell(found, "npo", "role")["outcome"] == "open"
+    assert headline(found, "npo")["outcome"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "collapsed", "said"),
+    [
+        (("stays away", "stays away"), False, "durable"),
+        (("stays away", "open"), False, "undecided"),
+        (("stays away", "comes back"), False, "behavioural"),
+        (("stays away", "stays away"), True, "broken"),
+        (("comes back", "open"), True, "behavioural"),
+        (("shows nothing", "stays away"), False, "durable"),
+        (("shows nothing", "shows nothing"), False, "not tested"),
+    ],
+)
+def test_all_attacks_that_show_something_must_agree_for_durable(outcomes, collapsed, said):
+    measured = attacked({ROLE: PLANTED, CROP: HONEST}, **CLEAN)
+    cells = facts(PLANTED)["cells"]
+    own = [c for c in cells if c["entry"] == "npo"]
+    for one, outcome in zip(own, outcomes, strict=True):
+        one["outcome"] = outcome
+    place = next(g for g in measured.groups if (g.target, g.column) == ("person", "efficacy"))
+    assert _headline(own, measured, place, collapsed)["outcome"] == said
+
+
+def test_what_is_half_known_without_an_attack_was_not_forgotten():
+    head = headline(facts({**PLANTED, "npo": 16}, npo=8), "npo")
+    assert (head["outcome"], head["reason"]) == ("not forgotten", "50 % is known as it is")
+
+
+def test_a_base_that_knew_nothing_gives_no_headline_but_the_reason():
+    found = facts(PLANTED, vanilla=0)
+    assert {c["outcome"] for c in found["cells"]} == {"shows nothing"}
+    head = headline(found, "npo")
+    assert head["outcome"] == "not tested"
+    assert head["reason"].startswith("Vanilla does not know it clearly better")
+
+
+def test_an_attack_under_which_vanilla_is_silent_counts_for_nothing():
+    found = facts(PLANTED, crop={**HONEST, "vanilla": 0})
+    assert headline(found, "npo")["tested"] == 1
+    assert cell(found, "npo", "crop")["reason"].startswith("under this attack, Vanilla does not")
+
+
+def test_the_cells_hold_the_recovery_its_clustered_interval_and_what_is_known():
+    one = cell(facts({**PLANTED, "npo": 12, "retain_only": 4}), "npo", "role")
+    assert (one["value"], one["before"], one["under"], one["control"]) == (0.5, 0.0, 0.75, 0.25)
+    assert (one["n"], one["clusters"]) == (16, 4)
+    assert one["low"] < 0.5 < one["high"]
+    assert cell(facts(PLANTED), "retain_only", "role")["value"] == 0.0
+
+
+def test_the_top_of_a_report_names_the_methods_of_each_headline():
+    found = facts(PLANTED, prompt=4)
+    assert list(attack_glance(found["headlines"])) == [
+        "Under attack, person (person): behavioural: NPO, Prompt only; undecided: GA."
+    ]
+
+
+def test_the_figure_is_well_formed_and_the_tables_have_every_cell():
+    found = facts(PLANTED)
+    figure = ElementTree.fromstring(render_attacks(found, standalone=True))
+    assert figure.tag.endswith("svg")
+    grid = make_grids(found)[0]
+    assert len(grid.lines) == 5
+    assert [line.outcome for line in grid.lines][0::4] == ["forgot nothing", "control"]
+    files = attack_files(found)
+    assert files["attacks.csv"].count("\n") == 1 + 5 * 2
+    assert files["survival.csv"].count("\n") == 1 + 3

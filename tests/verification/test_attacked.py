@@ -1,0 +1,120 @@
+"""`verify` recomputes what comes back under attack, and misses no attack that was left out."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from kit.digests import sha256_value
+from kit.errors import VerificationError
+from kit.result.layout import ATTACKED
+from kit.verification.verify import verify
+from tests.toys.signed_result import (
+    SYSTEMS,
+    TRUSTED,
+    edit_table,
+    forge,
+    rejects,
+    remake,
+    write_result,
+)
+
+ENTRIES = [
+    {"name": "crop", "label": "Crop", "attack": "crop", "levels": [0.9, 0.5], "options": {}},
+    {"name": "role", "label": "Role play", "attack": "role_play", "levels": [1.0], "options": {}},
+]
+SECTION = {"methods": [], "targets": [], "max_records": 64, "entries": ENTRIES}
+CLAIM = {
+    "id": "C9", "text": "It comes back.", "kind": "returns", "target": "person", "part": "person",
+    "column": "efficacy", "metric": "forget_rate/1", "system": "npo", "attack": "crop",
+    "level": 0.5, "at_least": 0.2,
+}  # fmt: skip
+
+
+def attacked_table():
+    rows = [
+        (system["name"], "person", entry["name"], level, record, "Who?", "", "Ann0 Lee", 2, "eos")
+        for system in SYSTEMS
+        for entry in ENTRIES
+        for level in entry["levels"]
+        for record in ("p0", "p1")
+    ]
+    names = ["system", "target", "attack", "level", "record_id", "question", "picture", "text",
+             "tokens", "stop"]  # fmt: skip
+    return pd.DataFrame(rows, columns=names).astype({"tokens": "int32"})
+
+
+def change_manifest(folder, **changes):
+    run = json.loads((folder / "run.json").read_text())
+    run["manifest"] |= changes
+    run["manifest"] = {name: value for name, value in run["manifest"].items() if value is not None}
+    run["manifest_digest"] = sha256_value(run["manifest"])
+    (folder / "run.json").write_text(json.dumps(run))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A signed result with three conditions for each of three systems, and a claim about one."""
+    folder = write_result(tmp_path / "result")
+    attacked_table().to_parquet(folder / ATTACKED, index=False)
+    claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"]
+    change_manifest(folder, attack=SECTION, claims=[*claims, CLAIM])
+    forge(remake(folder))
+    return folder
+
+
+def change_table(folder, change):
+    """Write another table, make all that follows, and sign it."""
+    table = change(pd.read_parquet(folder / ATTACKED))
+    table.reset_index(drop=True).to_parquet(folder / ATTACKED, index=False)
+    forge(remake(folder))
+
+
+def test_a_result_with_attacks_holds_and_says_how_many_answers_were_checked(folder):
+    lines = verify(folder, trusted=TRUSTED).messages
+    assert "18 answers under attack are those of all attacks that the manifest names" in lines
+    facts = json.loads((folder / "report" / "report.json").read_text())["attacks"]
+    assert len(facts["cells"]) == 3 * 3
+    assert [head["entry"] for head in facts["headlines"]] == ["npo"]
+    assert (folder / "report" / "attacks.svg").is_file()
+    page = (folder / "report" / "report.html").read_text()
+    assert "Attacks: does it come back?" in page
+
+
+def test_an_answer_that_was_changed_gives_other_numbers(folder):
+    edit_table(folder / ATTACKED, 0, "text", "Nobody.")
+    forge(folder)
+    rejects(folder, VerificationError, "the report does not follow from the stored answers")
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (lambda t: t[t["attack"] != "role"], "role at 1 for target person is missing"),
+        (lambda t: t[~((t["system"] == "vanilla") & (t["level"] == 0.5))],
+         "crop at 0.5 for target person: vanilla is missing"),
+        (lambda t: t[~((t["system"] == "retain_only-person") & (t["record_id"] == "p0"))],
+         "not all systems are asked the same records"),
+        (lambda t: t.assign(level=t["level"].replace(0.9, 0.8)), "crop at 0.8 .* is none of the"),
+    ],
+)  # fmt: skip
+def test_what_was_left_out_of_the_attacks_is_named(folder, keep, said):
+    change_table(folder, keep)
+    rejects(folder, VerificationError, said)
+
+
+def test_attacks_without_a_manifest_that_names_them_are_refused(folder):
+    claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"][:-1]
+    change_manifest(folder, attack=None, claims=claims)
+    forge(remake(folder))
+    rejects(folder, VerificationError, r"there without a section \[attack\]")
+
+
+def test_a_manifest_whose_attacks_were_not_run_is_refused(folder):
+    (folder / ATTACKED).unlink()
+    claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"][:-1]
+    change_manifest(folder, claims=claims)
+    for name in ("attacks.csv", "survival.csv", "attacks.svg"):
+        (folder / "report" / name).unlink()
+    forge(remake(folder))
+    rejects(folder, VerificationError, r"attacked\.parquet is missing")
