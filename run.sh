@@ -13,7 +13,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data try-method finetune unlearn evaluate attack report sign verify'
-verbs+=' rescore compare calibrate keygen bench clean smoke-base image'
+verbs+=' rescore compare calibrate tune keygen bench clean smoke-base image'
 
 # Let Python write compiled files: packages are compiled when first imported, which is faster than all
 # in advance. In a read-only folder Python works without them.

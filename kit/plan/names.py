@@ -7,6 +7,7 @@ from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
 from kit.errors import ManifestError, unknown
 from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
+from kit.experiment.grid import attempts_manifest
 from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
@@ -40,6 +41,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     if manifest.evaluation.metric_file:
         load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
     require_claims(manifest)
+    if manifest.tune is not None and manifest.tune.asks == "reported":
+        require_names(attempts_manifest(manifest))
     return built
 
 

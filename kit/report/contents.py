@@ -27,6 +27,7 @@ from kit.report.health import answer_health
 from kit.report.run_types import as_run
 from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
+from kit.report.tuning import tuning_facts, validation_warning
 from kit.report.whole import whole_numbers
 from kit.result.layout import ATTACKED, CLAIMS, REPORT, ROWS, RUN
 from kit.result.made_by import kit_of
@@ -125,7 +126,7 @@ def make_contents(
         title=manifest.get("title") or manifest["name"],
         manifest=manifest,
         manifest_digest=run["manifest_digest"],
-        glance=glance(tables, run.get("sources", []), found),
+        glance=[*validation_warning(run), *glance(tables, run.get("sources", []), found)],
         claims=list(claims),
         columns=column_facts(rows, sets, intervals.few),
         definitions=definition_facts(
@@ -148,6 +149,8 @@ def make_contents(
         facts["left_out"] = run["left_out"]
     if measured.further.asked:
         facts["further"] = further_tables(rows, systems, measured.further)
+    if (tuning := tuning_facts(run)) is not None:
+        facts["tuning"] = tuning
     if found is not None:
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole_numbers(tables, rows, measured)

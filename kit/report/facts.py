@@ -15,6 +15,7 @@ from kit.report.further import FurtherTable
 from kit.report.health import Health
 from kit.report.run_types import Attempt, Job, LeftOut, Manifest, Run, Stage
 from kit.report.samples import Sample
+from kit.report.tuning import TuningFacts
 from kit.report.whole import Whole
 from kit.result.run_file import System
 
@@ -60,7 +61,8 @@ class Facts(TypedDict):
     """Everything in a report beside its tables, as JSON values.
 
     Reports of schema 1 lack what is not required. `left_out` is there if run.json has it, `further`
-    if its manifest asks for further metrics, `attacks` if systems were attacked.
+    if its manifest asks for further metrics, `attacks` if systems were attacked, `tuning` if it has
+    a section `[tune]`.
     """
 
     kit_version: str
@@ -88,6 +90,7 @@ class Facts(TypedDict):
     attacks: NotRequired[Attacks]
     left_out: NotRequired[list[LeftOut]]
     further: NotRequired[list[FurtherTable]]
+    tuning: NotRequired[TuningFacts]
 
 
 def column_facts(rows: pd.DataFrame, sets: Sequence[RecordSet], few: int) -> list[ColumnFacts]:

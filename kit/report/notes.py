@@ -6,11 +6,12 @@ from kit.metrics.intervals import FEW_NOTES, NOTES
 from kit.report.access import MEANING as ACCESS
 from kit.report.attacks import AWAY, BACK
 from kit.report.claims import HOW, HOW_RETURNS
+from kit.report.tuning import UNTUNED
 
 __all__ = [
     "ACCESS", "ATTACKS", "ATTACK_RULE", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES",
     "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS", "INTERVALS", "NOTES", "READING",
-    "SAMPLES", "SIZES", "TERMS", "TRUST", "WHOLE", "WHOLE_COUNTS",
+    "SAMPLES", "SIZES", "TERMS", "TRUST", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -110,6 +111,8 @@ TERMS = {
     "Over-forgets, collapsed": "marks of damage; the rule stands below the tables.",
     "Forgot nothing, under-forgets": "marks of methods that still know what they should have "
     "forgotten; the rule stands below the tables.",
+    "Tuned, untuned": "learning rate and one option of a tuned method were chosen among declared "
+    "attempts, on images that no table reports. An untuned one has the values of the manifest.",
     "Eligible": "there is something to forget: Vanilla knows it, and Retain-only does not.",
     "Canary": "a check that every adapter changes the model at all.",
     "Engine agreement": "a check that the answers are those of the model that was trained.",

@@ -87,6 +87,7 @@ class Manifest(TypedDict):
     finetune: Mapping[str, object]
     unlearn: Mapping[str, object]
     attack: NotRequired[AttackSection]
+    tune: NotRequired[Mapping[str, object]]
 
 
 class Source(TypedDict):
@@ -165,6 +166,7 @@ class Run(TypedDict):
     guards: NotRequired[Mapping[str, object]]
     environment: NotRequired[Mapping[str, object]]
     left_out: NotRequired[list[LeftOut]]
+    tuning: NotRequired[Mapping[str, object]]
 
 
 class Card(TypedDict):

@@ -19,6 +19,7 @@ from kit.code import code_of
 from kit.digests import sha256_value
 from kit.errors import MissingStageError
 from kit.experiment.calibrated import require_calibrated
+from kit.experiment.tuned import run_entry
 from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
@@ -201,7 +202,7 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
             }
             for system in plan.systems
         ],
-        "versions": asdict(_versions(plan)),
+        "versions": asdict(Versions(protocol.version, INTERVAL)),
         "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),
@@ -210,13 +211,9 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
         **({"left_out": odd} if odd else {}),
         **outside_metric(plan.manifest),
         **attack_facts(plan),
+        **run_entry(plan.manifest),
         **layout_json(protocol, plan.manifest.targets, benchmark.absent),
     }
-
-
-def _versions(plan: Plan) -> Versions:
-    """Return the versions of the definitions that today's kit measures with."""
-    return Versions(newest_protocol(plan.manifest.benchmark.loader).version, INTERVAL)
 
 
 def _job(artifact: Artifact) -> dict[str, Any]:
@@ -226,7 +223,5 @@ def _job(artifact: Artifact) -> dict[str, Any]:
         "micro_batch_size", "gradient_checkpointing", "determinism",
     )  # fmt: skip
     kept = {name: record.get(name) for name in names}
-    lost = (
-        {"lost": record["lost"]} if "lost" in record else {}
-    )  # only if the job was killed and resumed
+    lost = {"lost": record["lost"]} if "lost" in record else {}  # of a killed and resumed job
     return {"name": artifact.name, "digest": artifact.digest, **kept, **lost}

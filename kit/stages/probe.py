@@ -50,7 +50,7 @@ def probe(plan: Plan) -> Rates:
     """
     with exclusive("probe"):
         LOCAL.require_ready(plan)
-        answers = _count(plan)
+        answers = count_questions(plan)
         with own_cache():
             return measure(plan, answers, SmallWork())
 
@@ -104,6 +104,7 @@ def shrunk(plan: Plan, per_column: int) -> Manifest:
             "targets": (target,),
             "methods": tuple(methods),
             "claims": (),
+            "tune": None,
             "split": manifest.split.model_copy(update={"max_per_column": per_column}),
             "finetune": manifest.finetune.model_copy(update=small),
             "unlearn": manifest.unlearn.model_copy(update={**small, "stop": "never"}),
@@ -168,7 +169,7 @@ def _evaluated(plan: Plan) -> tuple[float, int]:
     """Return the seconds from one group's answers to the next one's, and the number of answers."""
     ended = sorted(_published(system.answers) for system in plan.systems)
     rounds = rounds_of(len(ended), plan.manifest)
-    asked = sum(_count(plan).values())
+    asked = sum(count_questions(plan).values())
     return ((ended[-1] - ended[0]) / (rounds - 1) if rounds > 1 else 0.0), asked
 
 
@@ -184,7 +185,7 @@ def _published(artifact: Artifact) -> float:
     return (artifact.path / "job.json").stat().st_mtime
 
 
-def _count(plan: Plan) -> dict[str, int]:
+def count_questions(plan: Plan) -> dict[str, int]:
     return isolated(count_answers, plan)
 
 

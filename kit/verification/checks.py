@@ -40,6 +40,7 @@ from kit.verification.signatures import read_signed
 from kit.verification.sources import check_sources
 from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
+from kit.verification.tuning import check_tuning
 
 Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
 
@@ -79,6 +80,7 @@ def _plan(case: Case) -> Found:
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
     if attacked := require_attacks(stored):
         yield f"{attacked} answers under attack are those of all attacks that the manifest names"
+    yield from check_tuning(stored.run, records)
     yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)
 
 
@@ -189,7 +191,8 @@ CHECKS = (
         "plan", _plan,
         "Systems, sources, jobs and files are those that the manifest in run.json implies, with "
         "the steps that it asks for; nothing it names was left out, no attack either. Columns are "
-        "no larger than it allows, and the same for all targets.",
+        "no larger than it allows, and the same for all targets. Tuned methods have what follows "
+        "from the attempts.",
         "That no other run was made and left out, or that the records of a column are those that "
         "the split draws from the data.",
     ),

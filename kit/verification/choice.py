@@ -31,6 +31,7 @@ class _Split(BaseModel):
 class _Manifest(BaseModel):
     split: _Split
     targets: list[str]
+    tune: object = None
 
 
 def check_choice(
@@ -66,7 +67,7 @@ def check_choice(
         kinds = dict(zip(records["id"], records["group"], strict=True))
         faults += _size_faults(drawn, kinds, split.max_per_column)
     faults += _missing_columns(drawn, protocol, asked_for.targets)
-    faults += _target_faults(drawn, protocol)
+    faults += _target_faults(drawn, protocol, divided=asked_for.tune is not None)
     faults += _reworded_faults(drawn)
     if faults:
         raise contradicts(
@@ -97,8 +98,11 @@ def _missing_columns(drawn: Sets, protocol: Protocol, targets: list[str]) -> Ite
                 yield f"{target}/{part}/{column} has no records, but other targets ask it"
 
 
-def _target_faults(drawn: Sets, protocol: Protocol) -> Iterator[str]:
-    """Yield columns of two targets that should be the same, or one no smaller than the other."""
+def _target_faults(drawn: Sets, protocol: Protocol, *, divided: bool) -> Iterator[str]:
+    """Yield columns of two targets that should be the same, or one no smaller than the other.
+
+    `divided`: some images are asked for tuning alone. Two draws may then lose different numbers.
+    """
     for (one, first), (other, second) in combinations(drawn.items(), 2):
         if one[1:] != other[1:]:
             continue
@@ -106,7 +110,7 @@ def _target_faults(drawn: Sets, protocol: Protocol) -> Iterator[str]:
         if one[2] in SHARED or protocol.one_retain_set:
             if first != second:
                 yield f"{names} have other records: {len(first)} and {len(second)}"
-        elif one[2] == Column.RETAIN:
+        elif one[2] == Column.RETAIN and not divided:
             # Who forgets more keeps less.
             parts = [len({p for p, _ in protocol.targets[t].columns}) for t in (one[0], other[0])]
             sizes = [len(first), len(second)]

@@ -43,7 +43,7 @@ SENTENCES = _at(
     "whole.lines.*.forget_quality.*.reason", "whole.agreement.*.reason",
     "attacks.cells.*.reason", "attacks.headlines.*.reason",
 )  # fmt: skip
-LISTS_OF_SENTENCES = _at("glance", "methods.*.lost")
+LISTS_OF_SENTENCES = _at("glance", "methods.*.lost", "tuning.notes")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 _ABSENT_CELL = "absent ("
 NAMED = 5

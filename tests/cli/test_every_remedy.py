@@ -18,7 +18,7 @@ RUNNER_OPTIONS = {"--runner"}
 COMMAND = re.compile(r"\./run\.sh((?: [A-Za-z{][\w{}.-]*(?![\w./]))*)((?: --[a-z-]+)*)")
 FILE = re.compile(r"\b(?:manifests|checksums|kit|docker|tests)/[\w./-]*\w")
 KEY = re.compile(
-    r"\b(benchmark|split|model|finetune|unlearn|evaluation|report|compute|calibration)"
+    r"\b(benchmark|split|model|finetune|unlearn|evaluation|report|compute|calibration|tune)"
     r"\.([a-z_]+)(?:\.[a-z_]+)?\b(?!\.(?:py|toml|json)|\()"
 )
 # Sentences that sent people in a circle, or to something that they do not have.

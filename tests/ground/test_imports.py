@@ -54,7 +54,7 @@ plan
 training evaluation verification
 preflight
 comparison stages doctor
-launch calibration
+launch calibration tuning
 cli
 """
 FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}

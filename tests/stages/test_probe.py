@@ -44,7 +44,7 @@ class Clocked(ToyWork):
 def plan(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        probes, "_count", lambda plan: {s.name: 6 * plan.manifest.split.max_per_column
+        probes, "count_questions", lambda plan: {s.name: 6 * plan.manifest.split.max_per_column
                                         for s in plan.systems},
     )  # fmt: skip
     return make_plan(manifest())

@@ -1,0 +1,49 @@
+"""The verb `tune`: from a declared grid to one choice for each method. No logic here."""
+
+from pathlib import Path
+
+import click
+
+from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.console import tell
+
+
+@click.command()
+@with_manifest
+@click.option("--from", "result", type=FILE, help="A finished result of the attempts.")
+@click.option("--again", is_flag=True, help="Replace an earlier choice.")
+@with_fetch_flags
+def tune(manifest: Path, result: Path | None, again: bool, **flags: bool) -> None:
+    """Choose learning rate and one option of each method.
+
+    Trains every attempt of the grid in section [tune] of MANIFEST, asks it about the validation
+    part, which no table reports, and chooses the attempt closest to Retain-only. Writes all
+    attempts and the choice into the file that the section names, and prints the digest by which
+    the section then names the choice. Finished work is not repeated.
+    """
+    from kit.cli.data import ready
+    from kit.experiment.grid import attempts_manifest
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.names import require_names
+    from kit.stages import run as stages
+    from kit.stages.collect import collect
+    from kit.tuning.text import choice_table, digest_lines
+    from kit.tuning.tune import earlier_digest, judge_attempts, section_of, write_tuning
+
+    read = load_manifest(manifest, calibrated=False, tuned=False)
+    file = section_of(read).file
+    require_names(read)
+    if not again and (digest := earlier_digest(read)):
+        tell(f"{file} holds the choice already")
+        return tell(digest_lines(digest))
+    if result is None:
+        with ready(attempts_manifest(read), "tune", flags) as plan:
+            for stage in (stages.finetune, stages.unlearn, stages.evaluate):
+                stage(plan)
+            result, _ = collect(plan)
+    tuning = judge_attempts(read, result)
+    for line in choice_table(tuning):
+        tell(line)
+    digest = write_tuning(read, tuning)
+    tell(f"wrote {file}; the report of all attempts: {result / 'report' / 'report.html'}")
+    tell(digest_lines(digest))

@@ -1,0 +1,165 @@
+"""The attempts of tuning: for each method, learning rates times the values of one option.
+
+The attempts are an experiment of their own: its methods are the attempts, its seeds those of
+`[tune]`, and its systems are asked about the validation part alone. Vanilla and Retain-only are the
+same adapters as in the experiment that is tuned.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kit.errors import ManifestError, unknown
+from kit.experiment.manifest import Manifest, MethodSection
+from kit.experiment.settings import TuneSection
+from kit.experiment.systems import UNTRAINED
+
+Value = float | int | str | bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One point of the grid of a method; `option` is "" for the learning rate alone."""
+
+    entry: str
+    name: str
+    learning_rate: float
+    option: str = ""
+    value: Value | None = None
+
+    @property
+    def words(self) -> str:
+        """Return its values as tables print them."""
+        more = f", {self.option} {self.value}" if self.option else ""
+        return f"learning rate {self.learning_rate:g}{more}"
+
+    def applied(self, entry: MethodSection) -> MethodSection:
+        """Return the entry of a method with the values of this attempt."""
+        options = {**entry.options, **({self.option: self.value} if self.option else {})}
+        return entry.model_copy(update={"learning_rate": self.learning_rate, "options": options})
+
+
+def attempts_of(section: TuneSection) -> Iterator[Attempt]:
+    """Yield the attempts of every tuned method, in the order of the manifest.
+
+    An attempt is named after its entry and its number: `npo-1`, `npo-2`, ...
+    """
+    for entry in section.methods:
+        options: list[tuple[str, Value | None]] = [
+            (option, value)
+            for option, values in section.parameters.get(entry, {}).items()
+            for value in values
+        ]
+        points = [
+            (rate, each) for rate in section.learning_rates for each in options or [("", None)]
+        ]
+        for number, (rate, (option, value)) in enumerate(points, 1):
+            yield Attempt(entry, f"{entry}-{number}", rate, option, value)
+
+
+def attempts_manifest(manifest: Manifest) -> Manifest:
+    """Return the experiment of all attempts of a manifest with a section `[tune]`.
+
+    The same grid follows whether or not a choice is applied to the methods of the manifest.
+    """
+    section = manifest.tune
+    assert section is not None, "the caller asks for a manifest with [tune]"
+    entries = {entry.name: entry for entry in manifest.methods}
+    methods = []
+    for attempt in attempts_of(section):
+        entry = entries[attempt.entry]
+        label = f"{entry.label}, {attempt.words}"
+        changed = {"name": attempt.name, "label": label}
+        methods.append(attempt.applied(entry).model_copy(update=changed))
+    seed = manifest.seeds[0] if manifest.finetune.seed is None else manifest.finetune.seed
+    return manifest.model_copy(
+        update={
+            "name": f"{manifest.name}-tuning",
+            "title": f"Tuning of: {manifest.title}",
+            "seeds": section.seeds,
+            "methods": tuple(methods),
+            "claims": (),
+            "finetune": manifest.finetune.model_copy(update={"seed": seed}),
+            "evaluation": manifest.evaluation.model_copy(update={"metrics": ()}),
+            "report": manifest.report.model_copy(update={"adapters": "claimed"}),
+            "calibration": None,
+            "tune": section.model_copy(update={"asks": "validation", "digest": ""}),
+        }
+    )
+
+
+def require_fair(manifest: Manifest, origin: str) -> None:
+    """Check that every tuned method gets the same grid, on records that no table reports.
+
+    Args:
+        manifest: the manifest.
+        origin: its file, for errors.
+
+    Raises:
+        ManifestError: a method does not exist or is not trained, budgets differ, a grid is empty or
+            has a value twice, or reported records would be asked.
+    """
+    section = manifest.tune
+    if section is None:
+        return
+    if section.asks != "reported":
+        raise ManifestError(
+            f"{origin}: tune.asks = '{section.asks}' would report the records of tuning",
+            expected="reported: a file describes the experiment, not its attempts",
+            remedy="leave the key out; ./run.sh tune asks the validation part by itself",
+        )
+    trained = [entry.name for entry in manifest.methods if entry.method not in UNTRAINED]
+    for place, names in (("methods", section.methods), ("parameters", tuple(section.parameters))):
+        for name in names:
+            if name not in trained:
+                what = f"{origin}: tune.{place}: no trained method '{name}'"
+                raise unknown(what, name, trained, remedy="correct the name")
+    _require_once("tune.methods", section.methods, origin)
+    _require_once("tune.learning_rates", section.learning_rates, origin)
+    for name, options in section.parameters.items():
+        where = f"tune.parameters.{name}"
+        if name not in section.methods:
+            raise ManifestError(
+                f"{origin}: {where}: '{name}' is not tuned",
+                expected="an entry of tune.methods",
+                remedy="add it to tune.methods, or remove its values",
+            )
+        if len(options) != 1:
+            raise ManifestError(
+                f"{origin}: {where} has {len(options)} options",
+                expected="one option and its values: the budget is the same for all methods",
+                found=", ".join(options) or "none",
+                remedy="keep one; the others keep the value of [[methods]]",
+            )
+        ((option, values),) = options.items()
+        _require_once(f"{where}.{option}", values, origin)
+    _require_one_budget(section, origin)
+
+
+def _require_one_budget(section: TuneSection, origin: str) -> None:
+    sizes = {
+        name: len(values)
+        for name, options in section.parameters.items()
+        for values in options.values()
+    }
+    if 0 in sizes.values():
+        raise ManifestError(
+            f"{origin}: the grid of '{min(n for n, size in sizes.items() if not size)}' is empty",
+            expected="two values or more",
+            remedy="write values, or remove the option to tune the learning rate alone",
+        )
+    if len(set(sizes.values())) > 1:
+        raise ManifestError(
+            f"{origin}: tune.parameters gives methods different budgets",
+            expected="the same number of values for every method",
+            found=", ".join(f"{name} {size}" for name, size in sizes.items()),
+            remedy="add or remove values",
+        )
+
+
+def _require_once(where: str, values: tuple[Value, ...], origin: str) -> None:
+    if doubled := [value for value in values if values.count(value) > 1]:
+        raise ManifestError(
+            f"{origin}: {where} has {doubled[0]!r} twice",
+            expected="different values: each is an attempt",
+            remedy="remove one of them",
+        )
