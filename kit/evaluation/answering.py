@@ -8,7 +8,7 @@ from kit.evaluation.engines import Answer, Engine, require_complete
 from kit.evaluation.guards.effect import require_effects
 from kit.evaluation.guards.prompts import require_prompts
 from kit.evaluation.questions import Questions
-from kit.plan.jobs import System
+from kit.plan.systems import System
 
 
 def answer_group(group: Sequence[System], engine: Engine, questions: Questions) -> None:

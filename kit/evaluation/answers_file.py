@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from kit.errors import GuardError
 from kit.evaluation.engines import Answer
-from kit.plan.jobs import System
+from kit.plan.systems import System
 from kit.result.layout import ANSWERS
 from kit.result.tables import SCHEMAS
 

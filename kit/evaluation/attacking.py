@@ -23,7 +23,8 @@ from kit.experiment.manifest import EvaluationSection, Manifest
 from kit.failures import at
 from kit.model.memory import peak_memory
 from kit.plan.attacks import AttackJob, attack_jobs
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.streams import sample
 
 CHECKED = 4  # answers of each served system that are read again, beside those of `evaluate`

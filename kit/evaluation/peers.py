@@ -19,7 +19,7 @@ from kit.model.likelihood import answer_distribution
 from kit.model.lora import activate, load_adapter
 from kit.model.memory import HalvingBatches
 from kit.model.token_statistics import apart
-from kit.plan.jobs import System
+from kit.plan.systems import System
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark, Concept, Record
 from kit.evaluation.engines import Request
 from kit.model.base import load_processor
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder, places
 
 

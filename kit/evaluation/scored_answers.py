@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit.errors import GuardError
-from kit.plan.jobs import System
+from kit.plan.systems import System
 from kit.result.layout import DISTANCES, LIKELIHOODS, TOKENS
 from kit.result.tables import SCHEMAS
 

@@ -30,7 +30,8 @@ from kit.model.likelihood import (
 )
 from kit.model.memory import HalvingBatches, peak_memory
 from kit.model.token_statistics import token_statistics
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder, places
 
 

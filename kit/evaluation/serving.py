@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from kit.artifacts import cache_root
 from kit.evaluation.engines import Adapters, Engine, engine_class
 from kit.model.base import export_base
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder
 
 

@@ -10,7 +10,8 @@ from kit.evaluation.serving import open_engine
 from kit.experiment.manifest import Manifest
 from kit.failures import at
 from kit.model.memory import peak_memory
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 
 
 def answer_systems(plan: Plan, names: Sequence[str]) -> int:

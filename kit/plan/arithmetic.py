@@ -11,9 +11,10 @@ from kit import benchmarks
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
 from kit.plan.cards import kinds
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
 from kit.plan.memory import RecordSize
 from kit.plan.sizes import BaseSizes
+from kit.plan.systems import System
 
 # Dense operations a second in bfloat16, as their maker's data sheets state them; memory in bytes.
 PEAKS = {"A100 80 GB": (312e12, 80 * 10**9), "H100 80 GB": (989e12, 80 * 10**9)}

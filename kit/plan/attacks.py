@@ -16,7 +16,8 @@ from kit.experiment.manifest import Manifest, TrainingSection
 from kit.methods import registry as methods
 from kit.plan.attack_names import require_attacks
 from kit.plan.digests import attack_digest, training_digest
-from kit.plan.jobs import Job, Plan, System
+from kit.plan.jobs import Job, Plan
+from kit.plan.systems import System
 from kit.result.run_file import entry_of
 
 STAGE = "attack"

@@ -5,33 +5,26 @@ anything that decides its result (a manifest value, a checksum list, code, a pac
 another digest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kit import benchmarks
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
-from kit.experiment.settings import LIKELIHOOD
 from kit.experiment.systems import (
     FINETUNE,
     UNLEARN,
-    UNTRAINED,
     Design,
-    PlannedSystem,
     planned_adapters,
-    planned_systems,
 )
 from kit.methods import Method, registry
 from kit.plan.digests import (
-    agreement_digest,
-    answers_digest,
-    likelihoods_digest,
     serving_digest,
     training_digest,
 )
 from kit.plan.names import require_names
-from kit.plan.references import References, references_of, scoring_inputs
+from kit.plan.systems import System, evaluated_systems
 
 
 @dataclass(frozen=True)
@@ -75,39 +68,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class System:
-    """One row of the table: adapters that answer questions, perhaps after an instruction."""
-
-    name: str
-    target: str | None
-    """What is forgotten; None for systems that are measured on all targets."""
-    method: str
-    label: str
-    """The name that tables print."""
-    seed: int | None
-    adapters: tuple[Artifact, ...]
-    """The adapters stacked on the base, in order."""
-    answers: Artifact
-    agreement: Artifact
-    """What the second implementation found in a sample of the answers."""
-    likelihoods: Artifact | None
-    """None where neither the benchmark's protocol nor the manifest asks for likelihoods."""
-    instruction: str = ""
-    """Text before every question."""
-    token_table: bool = False
-    """Whether each token of given answers is described, beside their likelihoods."""
-    references: References | None = None
-    """{Retain-only system: (its target, its adapters)} that distances are measured to; None where
-    the manifest does not ask for them."""
-
-    @property
-    def evaluated(self) -> bool:
-        """Whether its answers exist and are checked, and its likelihoods exist where it has any."""
-        answered = self.answers.done and self.agreement.done
-        return answered and (self.likelihoods is None or self.likelihoods.done)
-
-
-@dataclass(frozen=True)
 class Plan:
     """All jobs in the order of stages, and the systems that are evaluated."""
 
@@ -140,7 +100,8 @@ def make_plan(manifest: Manifest) -> Plan:
         for seed in manifest.seeds
     )
     serving = Artifact("evaluate", "serving-base", serving_digest(manifest))
-    systems = _systems(manifest, protocol, built, (*finetune, *unlearn), serving)
+    made = {job.name: job.artifact for job in (*finetune, *unlearn)}
+    systems = evaluated_systems(manifest, protocol, built, made, serving)
     return Plan(manifest, finetune, unlearn, systems, serving)
 
 
@@ -199,62 +160,4 @@ def _unlearn_job(
     return Job(
         UNLEARN, name, target, seed, settings, artifact, method, entry, vanilla, oracle,
         governed=stop == "uniform",
-    )  # fmt: skip
-
-
-def _systems(
-    manifest: Manifest,
-    protocol: Protocol,
-    built: Mapping[str, Method],
-    jobs: Iterable[Job],
-    serving: Artifact,
-) -> tuple[System, ...]:
-    made = {job.name: job.artifact for job in jobs}
-    design = Design.model_validate(manifest)
-    every = tuple(planned_systems(design, one_retain_set=protocol.one_retain_set))
-    return tuple(
-        _system(
-            manifest,
-            planned,
-            built.get(planned.entry or ""),
-            [made[name] for name in planned.adapters],
-            serving,
-            likelihood=protocol.likelihood,
-            references=references_of(planned, every, made, manifest),
-        )
-        for planned in every
-    )
-
-
-def _system(
-    manifest: Manifest,
-    planned: PlannedSystem,
-    method: Method | None,
-    adapters: Sequence[Artifact],
-    serving: Artifact,
-    *,
-    likelihood: bool,
-    references: References | None,
-) -> System:
-    instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
-    asked = {
-        "adapters": [artifact.digest for artifact in adapters],
-        "target": planned.target,
-        "targets": manifest.targets if planned.target is None else [planned.target],
-        "instruction": instruction,
-    }
-    served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
-    answers = Artifact("evaluate", planned.name, answers_digest(manifest, {**asked, **served}))
-    checked = agreement_digest(manifest, answers.digest)
-    agreement = Artifact("evaluate", f"agreement-{planned.name}", checked)
-    likelihoods = None
-    token_table = LIKELIHOOD in manifest.evaluation.metrics
-    if likelihood or token_table or references is not None:
-        # Computed by transformers on the 4-bit base, so serving has no influence.
-        digest = likelihoods_digest(manifest, scoring_inputs(asked, token_table, references))
-        likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
-    return System(
-        planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
-        answers, agreement, likelihoods, str(instruction), token_table,
-        references,
     )  # fmt: skip

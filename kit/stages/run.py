@@ -9,7 +9,8 @@ from kit.errors import MissingStageError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
 from kit.model.families import family_in
-from kit.plan.jobs import Job, Plan, System
+from kit.plan.jobs import Job, Plan
+from kit.plan.systems import System
 from kit.preflight.tried import untried
 from kit.sources import datasets
 from kit.stages.costs import StageCost, timed

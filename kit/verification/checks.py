@@ -127,11 +127,8 @@ def _rows(case: Case) -> Found:
 def _claims(case: Case) -> Found:
     recompute.require_verdicts(case.found)
     verdicts = [v for v in case.found.verdicts if v.claim.metric not in case.found.retired]
-    yield (
-        f"{len(verdicts)} claims follow from them: {count(verdicts)}"
-        if verdicts
-        else "the manifest claims nothing"
-    )
+    said = f"{len(verdicts)} claims follow from them: {count(verdicts)}"
+    yield said if verdicts else "the manifest claims nothing"
 
 
 def _numbers(case: Case) -> Found:

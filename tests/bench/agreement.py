@@ -32,7 +32,8 @@ from kit.model.batches import Batcher
 from kit.model.combine import merge
 from kit.model.decoding import end_tokens, greedy, use_only
 from kit.model.lora import load_adapter
-from kit.plan.jobs import Plan, System, make_plan
+from kit.plan.jobs import Plan, make_plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder
 
 Said = dict[str, list[Given]]

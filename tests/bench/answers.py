@@ -20,7 +20,8 @@ from kit.artifacts import PROJECT
 from kit.evaluation.engines import Answer, Request, spoken
 from kit.evaluation.questions import Questions
 from kit.experiment.manifest_file import load_manifest
-from kit.plan.jobs import Plan, System, make_plan
+from kit.plan.jobs import Plan, make_plan
+from kit.plan.systems import System
 from kit.stages.workers import isolated
 from kit.streams import sample
 

@@ -7,7 +7,8 @@ from kit.evaluation.engines import Adapters, Answer, Key, Reading, Request
 from kit.experiment.manifest import Manifest
 from kit.model.base import load_processor
 from kit.model.prompts import PromptEncoder
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder
 from tests.toys.dataset import manifest
 

@@ -6,7 +6,8 @@ from kit.artifacts import Artifact
 from kit.evaluation.scored_answers import ScoredAnswer, publish
 from kit.experiment.manifest import Manifest
 from kit.plan.attacks import attack_jobs
-from kit.plan.jobs import Job, Plan, System
+from kit.plan.jobs import Job, Plan
+from kit.plan.systems import System
 from kit.stages.workers import JobRecord
 
 

@@ -1,11 +1,9 @@
 """The second look: the implementation that trains reads the stored answers, teacher-forced.
 
 Two implementations of one model differ by rounding. A near tie can flip a token of a greedy answer
-and everything after it, so equal texts cannot be demanded. But in the second implementation, every
-token that the engine chose must be nearly the likeliest one. Let e be the largest error of a logit.
-A token that is likeliest in one implementation is then at most 2 e less likely than the likeliest
-in the other, whether the policy is sharp or uniform. A system that was served with other weights
-has answers that its own weights find unlikely.
+and everything after it, so equal texts cannot be demanded. But every token that the engine chose
+must be nearly the likeliest one: with errors of logits up to e, it is at most 2 e less likely than
+the likeliest one of the other implementation. Answers by other weights are unlikely under its own.
 """
 
 import math
@@ -30,7 +28,8 @@ from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution
 from kit.model.lora import load_adapter
 from kit.model.memory import HalvingBatches, release
-from kit.plan.jobs import Plan, System
+from kit.plan.jobs import Plan
+from kit.plan.systems import System
 from kit.sources.datasets import base_folder
 from kit.streams import sample
 
@@ -72,8 +71,7 @@ class SecondLook:
         self._plan, self._benchmark = plan, benchmark
         self._base: Any = None
         self._batcher: Batcher | None = None
-        section, dtype = plan.manifest.evaluation, plan.manifest.model.compute_dtype
-        self._limit = limit_nats(section, dtype)
+        self._limit = limit_nats(plan.manifest.evaluation, plan.manifest.model.compute_dtype)
 
     def check(self, systems: Sequence[System]) -> None:
         """Check a sample of each system's stored answers and publish what was found.
@@ -81,18 +79,17 @@ class SecondLook:
         Raises:
             GuardError: a token is further from the likeliest one than rounding explains.
         """
-        wanted = self._plan.manifest.evaluation.agreement_sample
-        share = math.ceil(wanted / len(self._plan.systems))
+        share = math.ceil(self._plan.manifest.evaluation.agreement_sample / len(self._plan.systems))
         for system in systems:
             given = sampled_answers(system, self._benchmark, max(share, MIN_ANSWERS))
-            largest = self.furthest(system, given)
+            largest = round(self.furthest(system, given), 6)
             system.agreement.partial.mkdir(parents=True, exist_ok=True)
             system.agreement.publish(
                 {
                     "stage": "evaluate",
                     "answers": len(given),
                     "tokens": sum(len(each.ids) for each in given),
-                    "largest_nats": round(largest, 6),
+                    "largest_nats": largest,
                     "limit_nats": self._limit,
                 }
             )

@@ -6,7 +6,7 @@ from kit.errors import GuardError
 from kit.evaluation.engines import Engine, Key, Reading, Request
 from kit.evaluation.questions import Questions
 from kit.experiment.systems import VANILLA
-from kit.plan.jobs import System
+from kit.plan.systems import System
 from kit.streams import sample
 
 RECORDS = 4

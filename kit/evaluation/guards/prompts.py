@@ -7,7 +7,7 @@ from kit.errors import GuardError
 from kit.evaluation.engines import Engine, Request
 from kit.evaluation.questions import Questions
 from kit.model.prompts import PromptEncoder
-from kit.plan.jobs import System
+from kit.plan.systems import System
 from kit.streams import sample
 
 RECORDS = 4  # of a system, besides one question without an image

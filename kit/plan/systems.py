@@ -1,0 +1,110 @@
+"""The systems that a plan evaluates, and where what is found about each lies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kit.artifacts import Artifact
+from kit.benchmarks.protocol import Protocol
+from kit.experiment.manifest import Manifest
+from kit.experiment.settings import LIKELIHOOD
+from kit.experiment.systems import UNTRAINED, Design, PlannedSystem, planned_systems
+from kit.methods import Method
+from kit.plan.digests import agreement_digest, answers_digest, likelihoods_digest
+from kit.plan.references import References, references_of, scoring_inputs
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table: adapters that answer questions, perhaps after an instruction."""
+
+    name: str
+    target: str | None
+    """What is forgotten; None for systems that are measured on all targets."""
+    method: str
+    label: str
+    """The name that tables print."""
+    seed: int | None
+    adapters: tuple[Artifact, ...]
+    """The adapters stacked on the base, in order."""
+    answers: Artifact
+    agreement: Artifact
+    """What the second implementation found in a sample of the answers."""
+    likelihoods: Artifact | None
+    """None where neither the benchmark's protocol nor the manifest asks for likelihoods."""
+    instruction: str = ""
+    """Text before every question."""
+    token_table: bool = False
+    """Whether each token of given answers is described, beside their likelihoods."""
+    references: References | None = None
+    """{Retain-only system: (its target, its adapters)} that distances are measured to; None where
+    the manifest does not ask for them."""
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether its answers exist and are checked, and its likelihoods exist where it has any."""
+        answered = self.answers.done and self.agreement.done
+        return answered and (self.likelihoods is None or self.likelihoods.done)
+
+
+def evaluated_systems(
+    manifest: Manifest,
+    protocol: Protocol,
+    built: Mapping[str, Method],
+    made: Mapping[str, Artifact],
+    serving: Artifact,
+) -> tuple[System, ...]:
+    """Return the systems of a manifest.
+
+    Args:
+        built: the methods, by the names of their entries.
+        made: the artifacts of the plan's adapters, by name.
+        serving: the base as it is served.
+    """
+    design = Design.model_validate(manifest)
+    every = tuple(planned_systems(design, one_retain_set=protocol.one_retain_set))
+    return tuple(
+        _system(
+            manifest,
+            planned,
+            built.get(planned.entry or ""),
+            [made[name] for name in planned.adapters],
+            serving,
+            likelihood=protocol.likelihood,
+            references=references_of(planned, every, made, manifest),
+        )
+        for planned in every
+    )
+
+
+def _system(
+    manifest: Manifest,
+    planned: PlannedSystem,
+    method: Method | None,
+    adapters: Sequence[Artifact],
+    serving: Artifact,
+    *,
+    likelihood: bool,
+    references: References | None,
+) -> System:
+    instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
+    asked = {
+        "adapters": [artifact.digest for artifact in adapters],
+        "target": planned.target,
+        "targets": manifest.targets if planned.target is None else [planned.target],
+        "instruction": instruction,
+    }
+    served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
+    answers = Artifact("evaluate", planned.name, answers_digest(manifest, {**asked, **served}))
+    checked = agreement_digest(manifest, answers.digest)
+    agreement = Artifact("evaluate", f"agreement-{planned.name}", checked)
+    likelihoods = None
+    token_table = LIKELIHOOD in manifest.evaluation.metrics
+    if likelihood or token_table or references is not None:
+        # Computed by transformers on the 4-bit base, so serving has no influence.
+        digest = likelihoods_digest(manifest, scoring_inputs(asked, token_table, references))
+        likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
+    return System(
+        planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
+        answers, agreement, likelihoods, str(instruction), token_table,
+        references,
+    )  # fmt: skip
