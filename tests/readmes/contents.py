@@ -9,6 +9,7 @@ from kit.attacks import registry as attack_registry
 from kit.errors import KitError
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
+from kit.methods import registry as method_registry
 from kit.plan.cards import GIGABYTES, on_card
 from kit.plan.published import PUBLISHED
 from kit.verification.verify import table
@@ -52,6 +53,16 @@ def checks() -> str:
     """Return the checks of `verify`: what each proves, and what it does not."""
     lines = [f"| {name} | {proves} | {leaves_open} |" for name, proves, leaves_open in table()]
     return "\n".join(["| check | proves | does not prove |", "|---|---|---|", *lines])
+
+
+def methods() -> str:
+    """Return every method with its title and the first sentence about its class."""
+    lines = ["| `method` | title | what it does |", "|---|---|---|"]
+    for name in method_registry.names():
+        module = importlib.import_module(f"kit.methods.{name}")
+        title = _sentence(module.__doc__).split(". ")[0]
+        lines.append(f"| `{name}` | {title} | {_sentence(module.METHOD.__doc__)} |")
+    return "\n".join(lines)
 
 
 def needs() -> str:
@@ -135,6 +146,7 @@ CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/verification/README.md", "checks"): checks,
     ("kit/attacks/README.md", "attacks"): attacks,
+    ("kit/methods/README.md", "methods"): methods,
     ("kit/methods/README.md", "needs"): needs,
     ("kit/methods/README.md", "step"): step,
 }
