@@ -32,7 +32,7 @@ class Around:
 
     def seed(self, *names: str | int) -> int:
         """Return a 31-bit seed that depends on the attack and on `names` alone."""
-        return seed_of("attack", self.entry, self.target, *names)
+        return seed_of("attack", self.entry, *names)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from kit.attacks.weights import WeightAttack
 from kit.benchmarks.records import Record
 from kit.evaluation.asking import Asked, ask, require_asked
 from kit.evaluation.attacked_file import write_attacked
-from kit.evaluation.engines import Answer, Engine, require_complete
+from kit.evaluation.engines import Answer, Engine, Request, require_complete
 from kit.evaluation.guards.agreement import Given, SecondLook
 from kit.evaluation.guards.prompts import require_same_prompts
 from kit.evaluation.questions import Questions
@@ -103,14 +103,29 @@ def _answer(
         engine,
         questions.processor,
     )
-    said = require_complete(requests.values(), engine.answer(list(requests.values())))
-    answers = {answer.record_id: answer for answer in said}
+    answers = answer_once(list(requests.values()), engine)
     for job in group:
         own = [each for each in asked if each.job is job]
         found = _look_again(job, own, answers, look)
         rows = [_row(each, answers[each.request.record_id]) for each in own]
         write_attacked(rows, job.answers.partial)
         job.answers.publish({"stage": "attack", "answers": len(own), **found})
+
+
+def answer_once(requests: Sequence[Request], engine: Engine) -> dict[str, Answer]:
+    """Return {record id: answer}; what is the same question to the same system is asked once.
+
+    Vanilla is attacked for every target, and targets share records.
+
+    Raises:
+        GuardError: the engine's answers do not match the questions.
+    """
+    alike = {r.record_id: (r.system, r.record.question, r.record.image) for r in requests}
+    first = {alike[request.record_id]: request for request in reversed(requests)}
+    asked = list(first.values())
+    said = require_complete(asked, engine.answer(asked))
+    given = {alike[answer.record_id]: answer for answer in said}
+    return {name: given[key] for name, key in alike.items()}
 
 
 def _pictures(plan: Plan) -> Path:

@@ -21,8 +21,9 @@ from kit.methods.options import NOT_NEGATIVE, require
 class L1:
     """Ascend on D_f, descend on D_r, and change few weights."""
 
-    l1_weight: float = 1e-3
-    """Weight lambda of the norm, >= 0, in nats. Default: the kit's choice; at 0 it is GD."""
+    l1_weight: float = 1e-5
+    """Weight lambda of the norm, >= 0, in nats; at 0 it is GD. Where it is larger than the first
+    gradients of D_f, which are small, B stays near 0. Default: the kit's choice."""
     forget_weight: float = 1.0
     """Weight gamma of the forget term, >= 0, no unit. Default: the kit's choice."""
     retain_weight: float = 1.0

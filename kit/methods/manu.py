@@ -1,14 +1,12 @@
 """Modality-aware neuron unlearning (MANU, arXiv 2502.15910): prune neurons, train nothing.
 
-For each view of the records, with and without their images, a neuron's score is
-sum_k w_k (I_k(D_f) / (I_k(D_r) + epsilon) - 1). I_k is the mean absolute value, the share above a
-threshold, the standard deviation or the root mean square of its activation. The neurons with the
-highest scores in either view are removed.
-
-The kit's own choices: neurons of the language model alone, in all layers (the vision tower is
-frozen); activations where answer tokens are predicted, with equal weight for each record; a retain
-record beside each forget record. No code of the paper was found; other defaults are those of
-Open-MMunlearning (src/trainer/unlearn/manu.py), which scores rows of all MLP matrices.
+In each view, with and without images, a neuron's score is
+sum_k w_k (I_k(D_f) / (I_k(D_r) + 1e-5) - 1). I_k: mean absolute value, share above 0.1, standard
+deviation, root mean square of its activation. The highest scores of either view are removed. The
+kit's own choices: neurons of the language model alone (the vision tower is frozen), in all layers;
+activations where answer tokens are predicted, with equal weight for each record; a retain record
+beside each. No code of the paper was found: defaults are Open-MMunlearning's (trainer/unlearn/
+manu.py), which scores the rows of all MLP matrices.
 """
 
 from collections.abc import Iterable
@@ -23,16 +21,13 @@ from kit.methods import Needs, Step
 from kit.methods.neurons import highest, importances
 from kit.methods.options import NOT_NEGATIVE, SHARE, require
 
-EPSILON = 1e-5  # added to what divides
-
 
 @dataclass(frozen=True)
 class MANU:
     """Remove the neurons that matter for D_f more than for D_r."""
 
     share: float = 0.05
-    """Share of all neurons that each view removes, in (0, 1]. Default: of a grid of 0.02, 0.05 and
-    0.1 there."""
+    """Share of all neurons that each view removes, in (0, 1]. Default: of the grid there."""
     absolute: float = 2.0
     """Weight of the mean absolute activation, >= 0, no unit. So are the others."""
     frequency: float = 0.0
@@ -48,13 +43,12 @@ class MANU:
                 deviation=NOT_NEGATIVE, square=NOT_NEGATIVE)  # fmt: skip
 
     def neurons(self, steps: Iterable[Step]) -> dict[str, list[int]]:
-        """Return the neurons that the views with and without images remove."""
+        """Return the neurons that either view removes."""
         weights = torch.tensor([self.absolute, self.frequency, self.deviation, self.square])
         removed: dict[str, list[int]] = {}
         for forget, retain in (("forget", "retain"), ("text", "retain_text")):
             asked, kept = importances(steps, forget), importances(steps, retain)
-            ratios = {path: asked[path] / (kept[path] + EPSILON) - 1 for path in asked}
-            scores = {path: weights.to(each.device) @ each for path, each in ratios.items()}
+            scores = {p: weights @ (own / (kept[p] + 1e-5) - 1).cpu() for p, own in asked.items()}
             count = max(1, int(self.share * sum(map(len, scores.values()))))
             for path, numbers in highest(scores, count).items():
                 removed[path] = [*removed.get(path, []), *numbers]

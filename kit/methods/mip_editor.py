@@ -1,15 +1,11 @@
 """MIP-Editor (arXiv 2511.06793): cut the neurons that a forgotten answer depends on, then steer.
 
-1. In each MLP, the `neurons_per_layer` neurons with the largest mean of |a dM/da| over D_f are
-   removed, where a is a neuron's activation and M the loss of the answer per token.
-2. L = forget_weight E_f[mean_t |h_t - c u|^2 / d] + retain_weight E_r[M] with the neurons removed;
-   h_t, u and their layer are those of RMU (arXiv 2403.03218; kit/methods/rmu.py).
-
-The paper integrates gradients along a path in the language model, and Fisher information in the
-vision tower. Here the path has one step, as in Open-MMunlearning's port
-(src/trainer/unlearn/mip_editor.py), whose defaults these are. Differences that are the kit's own:
-neurons of the language model alone (the kit freezes the vision tower), all forget records, and
-steering after a share `depth` of the layers, where the port takes the last MLP.
+First, each MLP loses the neurons with the largest mean of |a dM/da| over D_f; a is an activation.
+Then L = forget_weight E_f[mean_t |h_t - c u|^2 / d] + retain_weight E_r[M] is minimised without
+them; h_t and u are RMU's (kit/methods/rmu.py). The paper integrates gradients along a path in the
+language model, and Fisher information in the vision tower. Here the path has one step, as in
+Open-MMunlearning's port (src/trainer/unlearn/mip_editor.py), whose defaults these are. The kit's
+own: the language model alone, all forget records, steering at `depth` (the port's: the last MLP).
 """
 
 from collections.abc import Iterable
@@ -26,7 +22,7 @@ from kit.model.hidden import layer_at, mean_square
 
 @dataclass(frozen=True)
 class MIPEditor:
-    """Remove the neurons on the path of forgotten answers, and steer what is left."""
+    """Remove the neurons that forgotten answers depend on, and steer what is left."""
 
     neurons_per_layer: int = 5
     """How many neurons each MLP loses, >= 1. Default: the port's path_topk."""
@@ -51,8 +47,7 @@ class MIPEditor:
             for path, values in attributions(step, step.forget).items():
                 found = record_mean(values.abs(), step.forget).sum(dim=0)
                 sums[path] = sums[path] + found if path in sums else found
-        count = self.neurons_per_layer
-        return {path: highest({path: total}, count)[path] for path, total in sums.items()}
+        return {p: highest({p: s}, self.neurons_per_layer)[p] for p, s in sums.items()}
 
     def loss(self, step: Step) -> Tensor:
         layer, batch = layer_at(step.model, self.depth), step.forget

@@ -11,13 +11,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import replace
 from pathlib import Path
 
 from kit.artifacts import PROJECT
 from kit.evaluation.asking import ask
-from kit.evaluation.engines import Engine, Request
+from kit.evaluation.attacking import answer_once
 from kit.evaluation.questions import Questions
 from kit.evaluation.serving import open_engine
 from kit.experiment.attack import AttackEntry, AttackSection
@@ -70,18 +70,17 @@ def both(plan: Plan) -> tuple[float, tuple[int, float], tuple[int, float]]:
     started = time.perf_counter()
     engine = open_engine(plan, plan.systems, manifest.evaluation.engine)
     start = time.perf_counter() - started
-    clean = _timed(engine, lambda: [r for s in plan.systems for r in questions.requests(s)])
+    clean = _timed(lambda: engine.answer([r for s in plan.systems for r in questions.requests(s)]))
     with tempfile.TemporaryDirectory() as folder:
-        attacked = _timed(engine, lambda: [
+        attacked = _timed(lambda: answer_once([
             each.request
             for job in attack_jobs(attacking)
             for each in ask(job, attacking, questions.benchmark, Path(folder))
-        ])  # fmt: skip
+        ], engine))  # fmt: skip
     return start, clean, attacked
 
 
-def _timed(engine: Engine, requests: Callable[[], list[Request]]) -> tuple[int, float]:
-    """Return how many answers an engine gave, and in how many seconds, making them counted."""
+def _timed(answer: Callable[[], Sized]) -> tuple[int, float]:
+    """Return how many answers were given, and in how many seconds."""
     started = time.perf_counter()
-    answers = engine.answer(requests())
-    return len(answers), time.perf_counter() - started
+    return len(answer()), time.perf_counter() - started

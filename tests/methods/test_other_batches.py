@@ -176,10 +176,13 @@ LEARNED = (*HARBOUR, *FAIR, *TESTED, *OF_ANOTHER)
 
 
 def facts(forget, learned=LEARNED):
+    """Return the facts that each forget record is given in 20 epochs, and which have any."""
     made = prepared(SubjectFacts, forget=tuple(forget), learned=tuple(learned))
-    found = made.records([(record, 0) for record in forget])["subject_fact"]
+    given = [
+        made.records([(record, epoch) for epoch in range(20)])["subject_fact"] for record in forget
+    ]
     known = made.values({"forget": forget})["has_subject_fact"].tolist()
-    return [record.id for record in found], known
+    return [" ".join(sorted({fact.id for fact in each})) for each in given], known
 
 
 def test_a_forgotten_persons_fact_is_the_event_of_the_same_image():

@@ -1,20 +1,24 @@
 """A metric from one file outside of the kit: its rows, its digest, and what is refused."""
 
 import json
+import tomllib
 
 import pandas as pd
 import pytest
 
+from kit.benchmarks.records import Concept, Record
 from kit.digests import sha256_file
 from kit.errors import DataError, ManifestError
+from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from kit.metrics import outside
+from kit.metrics import StoredAnswer, outside
 from kit.metrics.families import names_of_all
 from kit.metrics.outside import FACTS, describe, load_metric, stored_metric
 from kit.metrics.rows import Further, measure, read_inputs, rows_of
 from kit.plan.names import require_names
 from kit.signing.sign import sign
 from kit.verification.verify import verify
+from tests.readmes.pages import block
 from tests.toys.dataset import SMOKE
 from tests.toys.results import PROTOCOL
 from tests.toys.signed_result import KEY, TRUSTED, edit_json, edit_table, remake, write_result
@@ -94,6 +98,19 @@ def test_a_changed_row_is_noticed_where_the_file_is_there(result):
     edit_table(result / "rows.parquet", place, "value", 0.75)
     with pytest.raises(VerificationError, match="does not follow from the stored answers"):
         recompute(read_result(result))
+
+
+def test_the_metric_of_the_readme_is_usable_and_its_manifest_key_is_valid(tmp_path):
+    path = tmp_path / "name_words.py"
+    path.write_text(block("kit/metrics/README.md", "python", "METRIC ="), encoding="utf-8")
+    metric = load_metric(path, names_of_all())
+    person = Record("r", Concept.PERSON, "Who?", "Ada Sato", person="Ada Sato")
+    assert metric.measure(StoredAnswer("It is Ada.", "eos"), person) == 0.5
+    for part in ("metric_file", 'metrics = ["likelihood"]'):
+        said = tomllib.loads(block("kit/metrics/README.md", "toml", part))
+        document = load_manifest(SMOKE).resolved()
+        document["evaluation"] |= said["evaluation"]
+        Manifest.model_validate(document)
 
 
 @pytest.mark.parametrize(

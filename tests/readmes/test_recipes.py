@@ -75,7 +75,7 @@ def test_the_method_of_the_readme_is_planned_and_its_loss_is_the_formula(copy):
     planned = copy.kit("plan", "manifests/max_entropy.toml")
     jobs = [line.split()[1:4] for line in planned.splitlines() if line.startswith("todo")]
     for target in ("person", "event"):
-        assert ["unlearn", f"{target}-max-entropy-s1", "max-entropy,"] in jobs
+        assert ["unlearn", f"{target}-max-entropy-s1", "max_entropy,"] in jobs
     loss = copy.run(sys.executable, "-P", "-c", LOSS)
     found, expected = map(float, loss.split())
     assert found == pytest.approx(expected, abs=1e-5)

@@ -51,8 +51,11 @@ def test_alternates_are_asked_for_once_and_are_the_same_for_every_job(
     assert len(asked) == len(said), "a second job asks nothing"
     (stored,) = (tmp_path / "cache" / "artifacts").glob("alternates-*.jsonl")
     lines = [json.loads(line) for line in stored.read_text().splitlines() if line]
-    assert {record: text for record, _, text in lines} == said
-    assert source.notes() == {"alternates": said}, "the job's record has them"
+    assert sorted(record for record, *_ in lines) == sorted(said)
+    notes = source.notes()
+    assert notes["alternates"] == said, "the job's record has them"
+    own = {record: text for record, _, text in lines if said[record] == text}
+    assert own.keys() == said.keys() - set(notes["alternates_of_retain_records"])
     after = adapter_state(source._model, TRAINED)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -61,13 +64,11 @@ def test_alternates_are_asked_for_once_and_are_the_same_for_every_job(
     ("Somebody Else", True), ("", False), (" ... ", False), ("It is ada SATO.", False),
 ])  # fmt: skip
 def test_an_alternate_that_says_nothing_new_is_a_retain_records_answer(
-    worker, vanilla, monkeypatch, said, taken
+    worker, vanilla, said, taken
 ):
     source = source_of(worker, job("altpo", vanilla))
     (prepared,) = [p for p in source._preparations if isinstance(p, Alternates)]
-    monkeypatch.setattr(prepared, "_said", lambda record: said)
-    ada = worker.benchmark.records["0#person"]
-    found = prepared._asked(ada)
+    found = prepared._alternate(worker.benchmark.records["0#person"], said)
     assert (found == said) is taken
     if not taken:
         assert found in {"Vera Zeman", "Ivan Kaya"}

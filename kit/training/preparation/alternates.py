@@ -5,9 +5,9 @@ person whom it sees. It reads the question and the answer, and is told to give a
 that follows no instruction may say nothing, or the answer again. Then the alternate is the answer
 that a retain record gives to the same question (`other_answers`), drawn for the record alone.
 
-The alternates are in one file of the cache for all methods and seeds that start from the same
-vanilla adapter and forget the same records, and in the record of each job (job.json). Asking is not
-counted among a job's passes.
+What the model says is in one file of the cache for all methods and seeds that start from the same
+vanilla adapter and forget the same records. The record of each job (job.json) has the alternates,
+and which of them are of retain records. Asking is not counted among a job's passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,19 +37,29 @@ class Alternates(Preparation):
         super().__init__(context)
         shared = SharedValues(path_of(context.vanilla, context.forget, 1, "alternates"), str)
         self._others = OtherAnswers(replace(context, seed=0))
-        self._alternates = {record.id: self._alternate(record, shared) for record in context.forget}
+        self._alternates: dict[str, str] = {}
+        self._replaced: list[str] = []
+        for record in context.forget:
+            self._alternates[record.id] = self._alternate(record, self._said(record, shared))
 
     def records(self, drawn: Sequence[Drawn]) -> Mapping[str, list[Record]]:
         return {"alternate": [self.alternate(record) for record, _ in drawn]}
 
     def notes(self) -> Mapping[str, object]:
-        return {"alternates": self._alternates}
+        return {"alternates": self._alternates, "alternates_of_retain_records": self._replaced}
 
     def alternate(self, record: Record) -> Record:
         """Return the record with its alternate as the answer."""
         return replace(record, answer=self._alternates[record.id])
 
-    def _alternate(self, record: Record, shared: SharedValues[str]) -> str:
+    def _alternate(self, record: Record, said: str) -> str:
+        """Return what the model said, or a retain record's answer where that is nothing new."""
+        if words(said) and not contains_phrase(said, record.answer):
+            return said
+        self._replaced.append(record.id)
+        return self._others.records([(record, 0)])["other"][0].answer
+
+    def _said(self, record: Record, shared: SharedValues[str]) -> str:
         key = record.id, record.answer
         if shared.get(key) is None:
             shared.add({key: self._asked(record)})
@@ -58,12 +68,6 @@ class Alternates(Preparation):
         return said
 
     def _asked(self, record: Record) -> str:
-        """Ask the vanilla model for another answer; take a retain record's where it gives none."""
-        said = self._said(record)
-        given = words(said) and not contains_phrase(said, record.answer)
-        return said if given else self._others.records([(record, 0)])["other"][0].answer
-
-    def _said(self, record: Record) -> str:
         """Return what the vanilla model says when it is asked for another answer."""
         context = self.context
         question = ASKED.format(question=record.question, answer=record.answer)

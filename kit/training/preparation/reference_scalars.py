@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from kit.benchmarks.records import Record
-from kit.experiment.refusals import REFUSALS
 from kit.model.likelihood import answer_distribution, sequence_logprob
 from kit.model.lora import without
 from kit.training.preparation.base import Context, Preparation
@@ -27,41 +26,40 @@ class ReferenceScalars(Preparation):
 
     def values(self, records: Mapping[str, Sequence[Record]]) -> Mapping[str, Tensor]:
         names = [name for name in ANSWERS if name in records]
-        return {f"{name}_reference": self._logprobs(records[name]) for name in names}
+        return {f"{name}_reference": self._logprobs(name, records[name]) for name in names}
 
-    def _logprobs(self, records: Sequence[Record]) -> Tensor:
+    def _logprobs(self, name: str, records: Sequence[Record]) -> Tensor:
         """Return log pi_0(y) of each record's answer, in nats, [B]."""
         scalars = self.context.passes.scalars
         for record in records:
             if (record.id, record.answer) not in scalars:
-                scalars[record.id, record.answer] = self._logprob(record)
+                scalars[record.id, record.answer] = self._logprob(name, record)
         values = [scalars[record.id, record.answer] for record in records]
         return torch.tensor(values, device=self.context.device)
 
-    def _logprob(self, record: Record) -> float:
+    def _logprob(self, name: str, record: Record) -> float:
         """Return log pi_0(y) of one answer, in nats; it is computed where no job has done so."""
         answer = record.id, record.answer
         value = self._shared.get(answer)
         if value is None:
-            self._shared.add(self._computed(self._group(record)))
+            self._shared.add(self._computed(self._group(name, record)))
             value = self._shared.get(answer)
         assert value is not None, "it has just been stored"
         return value
 
-    def _group(self, record: Record) -> list[Record]:
+    def _group(self, name: str, record: Record) -> list[Record]:
         """Return the records that are computed together, which depend on no step and no order.
 
         The last bits of a value depend on the other records of its batch, and a resumed run or
         another job asks for the values in another order.
         """
         together = self.context.together
-        own = record.answer == self._own[record.id]
-        if together == 1 or (not own and record.answer not in REFUSALS):  # an alternate
+        if together == 1 or name == "alternate":
             return [record]
         place = list(self._own).index(record.id)
         start = place - place % together
         group = self.context.forget[start : start + together]
-        if own:
+        if record.answer == self._own[record.id]:
             return list(group)
         return [replace(other, answer=record.answer) for other in group]  # one refusal to all
 
