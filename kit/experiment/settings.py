@@ -1,5 +1,6 @@
 """The sections about what is done: training, methods, evaluation, report and processes."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -88,6 +89,9 @@ class MethodSection(Section):
     """Replaces `unlearn.stop`."""
 
 
+MIN_ANSWERS = 16  # of each system: with eight, six of 202 pairs of systems look alike in bfloat16
+
+
 class EvaluationSection(Section):
     """How all systems are asked: greedy decoding, the same for each.
 
@@ -127,6 +131,10 @@ class EvaluationSection(Section):
     """How much less likely than the likeliest token a chosen one may be in the second
     implementation. Without it: 0.01 in float32 and 1 in bfloat16, whose rounding can flip near
     ties."""
+
+    def read_again(self, systems: int) -> int:
+        """Return how many answers of each of so many systems the second implementation reads."""
+        return max(math.ceil(self.agreement_sample / systems), MIN_ANSWERS)
 
     def deciding(self) -> dict[str, Any]:
         """Return what decides answers: everything but how they are checked and measured."""

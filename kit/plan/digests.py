@@ -91,18 +91,19 @@ def attack_digest(manifest: Manifest, module: str, inputs: dict[str, object]) ->
     return answers_digest(manifest, {**inputs, "attack": _code(manifest, entries)})
 
 
-def agreement_digest(manifest: Manifest, answers: str) -> str:
+def agreement_digest(manifest: Manifest, answers: str, systems: int) -> str:
     """Return the digest of the second look at a system's answers.
 
     Args:
         answers: the digest of the answers.
+        systems: how many there are; the more, the fewer answers of each are read again.
     """
     section = manifest.evaluation
     return sha256_value(
         {
             "stage": "agreement",
             "answers": answers,
-            "sample": section.agreement_sample,
+            "sample": section.read_again(systems),
             "nats": section.agreement_nats,
             **_model(manifest),
             "code": _code(manifest, ["kit.evaluation.guards.agreement"]),

@@ -69,6 +69,7 @@ def evaluated_systems(
             built.get(planned.entry or ""),
             [made[name] for name in planned.adapters],
             serving,
+            systems=len(every),
             likelihood=protocol.likelihood,
             references=references_of(planned, every, made, manifest),
         )
@@ -83,6 +84,7 @@ def _system(
     adapters: Sequence[Artifact],
     serving: Artifact,
     *,
+    systems: int,
     likelihood: bool,
     references: References | None,
 ) -> System:
@@ -95,7 +97,7 @@ def _system(
     }
     served = {"serving": serving.digest, "evaluation": manifest.evaluation.deciding()}
     answers = Artifact("evaluate", planned.name, answers_digest(manifest, {**asked, **served}))
-    checked = agreement_digest(manifest, answers.digest)
+    checked = agreement_digest(manifest, answers.digest, systems)
     agreement = Artifact("evaluate", f"agreement-{planned.name}", checked)
     likelihoods = None
     token_table = LIKELIHOOD in manifest.evaluation.metrics

@@ -19,7 +19,6 @@ from transformers import AutoModelForImageTextToText, GenerationConfig
 from kit.artifacts import PROJECT
 from kit.benchmarks.records import Record
 from kit.evaluation.guards.agreement import (
-    MIN_ANSWERS,
     NEAR_TIE_NATS,
     Given,
     distances,
@@ -27,6 +26,7 @@ from kit.evaluation.guards.agreement import (
 )
 from kit.evaluation.questions import Questions, asked_records
 from kit.experiment.manifest_file import load_manifest
+from kit.experiment.settings import MIN_ANSWERS
 from kit.model.base import device, load_base
 from kit.model.batches import Batcher
 from kit.model.combine import merge

@@ -12,6 +12,7 @@ import pytest
 from kit import code
 from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
+from kit.plan.digests import agreement_digest
 from kit.plan.jobs import make_plan
 from kit.stages.collect import MADE_EARLIER
 
@@ -216,3 +217,13 @@ def test_every_module_left_outside_exists():
     for name in (*code.OUTSIDE, *MADE_EARLIER):
         assert code.path_of(name) is not None, name
         assert isinstance(code.path_of(name), Path)
+
+
+def test_a_second_look_is_repeated_where_it_reads_another_number_of_answers():
+    """Of few systems, more answers of each are read; from 13 systems on, 16."""
+    evaluation = SMOKE.evaluation.model_copy(update={"agreement_sample": 200})
+    manifest = SMOKE.model_copy(update={"evaluation": evaluation})
+    assert [evaluation.read_again(n) for n in (1, 4, 12, 13, 27)] == [200, 50, 17, 16, 16]
+    digests = [agreement_digest(manifest, "answers", n) for n in (4, 5, 13, 27)]
+    assert len(set(digests)) == 3
+    assert digests[2] == digests[3]

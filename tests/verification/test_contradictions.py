@@ -13,9 +13,9 @@ import pytest
 
 from kit.digests import sha256_value
 from kit.errors import VerificationError
-from kit.evaluation.guards.agreement import MIN_ANSWERS as GUARD_MIN_ANSWERS
 from kit.evaluation.guards.agreement import NEAR_TIE_NATS as GUARD_NATS
 from kit.evaluation.guards.effect import MIN_NATS
+from kit.experiment.settings import MIN_ANSWERS as GUARD_MIN_ANSWERS
 from kit.verification import guards
 from kit.verification.verify import verify
 from tests.toys.signed_result import (

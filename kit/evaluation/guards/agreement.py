@@ -6,7 +6,6 @@ must be nearly the likeliest one: with errors of logits up to e, it is at most 2
 the likeliest one of the other implementation. Answers by other weights are unlikely under its own.
 """
 
-import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +32,6 @@ from kit.plan.systems import System
 from kit.sources.datasets import base_folder
 from kit.streams import sample
 
-MIN_ANSWERS = 16  # of each system: with eight, six of 202 pairs of systems look alike in bfloat16
 RECORDS = 8  # in one pass
 # How much less likely than the likeliest token a chosen one may be, by the type that the model
 # computes in. `./run.sh bench agreement` measures the small experiment's 27 trained systems: own
@@ -79,9 +77,9 @@ class SecondLook:
         Raises:
             GuardError: a token is further from the likeliest one than rounding explains.
         """
-        share = math.ceil(self._plan.manifest.evaluation.agreement_sample / len(self._plan.systems))
+        share = self._plan.manifest.evaluation.read_again(len(self._plan.systems))
         for system in systems:
-            given = sampled_answers(system, self._benchmark, max(share, MIN_ANSWERS))
+            given = sampled_answers(system, self._benchmark, share)
             largest = round(self.furthest(system, given), 6)
             system.agreement.partial.mkdir(parents=True, exist_ok=True)
             system.agreement.publish(
