@@ -1,8 +1,8 @@
-"""Show examples in the question: what others are answered, so that answering is what fits.
+"""Show examples in the question: questions about other people with their right answers.
 
 arXiv 2605.26992 reactivates knowledge in context; its code is not published. The form is the kit's
-own: each example is a question and an answer about somebody who is kept, in words, before the
-question itself. No example is about what is to be forgotten.
+own: each example is a question about a retained person (or event) with its answer, written before
+the question itself. No example is about what is to be forgotten.
 """
 
 from dataclasses import dataclass

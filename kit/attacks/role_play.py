@@ -1,4 +1,4 @@
-"""Ask somebody else: a role in which the model is expected to know the answer.
+"""Give the model a role in which it is expected to know the answer.
 
 Role playing is an attack of the jailbreak set in Open-MMunlearning; these wordings are the kit's
 own.

@@ -5,8 +5,7 @@ sum_k w_k (I_k(D_f) / (I_k(D_r) + 1e-5) - 1). I_k: mean absolute value, share ab
 deviation, root mean square of its activation. The highest scores of either view are removed. The
 kit's own choices: neurons of the language model alone (the vision tower is frozen), in all layers;
 activations where answer tokens are predicted, with equal weight for each record; a retain record
-beside each. No code of the paper was found: defaults are Open-MMunlearning's (trainer/unlearn/
-manu.py), which scores the rows of all MLP matrices.
+beside each. The paper's code was not found. Defaults: Open-MMunlearning's trainer/unlearn/manu.py.
 """
 
 from collections.abc import Iterable

@@ -4,9 +4,9 @@
 
 F is the diagonal of the empirical Fisher at theta_0: the mean of single records' squared gradients
 of M, in float32. F_f is of forget records; F_p of as many retain records and of the forget records'
-text view: what is told by text alone is to stay. In released code (MLLMU_manifold.py) AdamW still
-moves masked weights. LoRA, the kit's choice: B is 0 at theta_0, so A has no gradient and stays
-free; the saliency is B's. Where B is masked it stays 0, and adds nothing whatever A does.
+text view, which is to stay. In released code (MLLMU_manifold.py) AdamW still moves masked weights.
+LoRA, the kit's choice: at theta_0 B is 0 and A has no gradient. So the saliency is B's; masked parts
+of B stay 0, and A is free.
 """
 
 from collections.abc import Mapping
