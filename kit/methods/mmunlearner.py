@@ -5,8 +5,7 @@
 F is the diagonal of the empirical Fisher at theta_0: the mean of single records' squared gradients
 of M, in float32. F_f is of forget records; F_p of as many retain records and of the forget records'
 text view, which is to stay. In released code (MLLMU_manifold.py) AdamW still moves masked weights.
-LoRA, the kit's choice: at theta_0 B is 0 and A has no gradient. So the saliency is B's; masked parts
-of B stay 0, and A is free.
+LoRA, the kit's choice: at theta_0 B is 0, so A has no gradient. The mask is one of B; A is free.
 """
 
 from collections.abc import Mapping

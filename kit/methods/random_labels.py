@@ -3,8 +3,8 @@
     L = E_f[M(other answer)] + alpha E_r[M]
 
 Relabelling is a baseline of SalUn (arXiv 2310.12508), for classes of images. The kit's label is the
-answer that a retain record gives to the same question, drawn again for each epoch. The model is then
-wrong in a plausible way, and does not refuse. No loss is computed on the answers of D_f.
+answer that a retain record gives to the same question, drawn again in each epoch. The model is
+then wrong in a plausible way, and does not refuse. No loss is computed on the answers of D_f.
 """
 
 from dataclasses import dataclass
