@@ -12,8 +12,6 @@ import pytest
 from kit.digests import sha256_value
 from kit.errors import VerificationError
 from kit.report.metadata import write_metadata
-from kit.stages import collect
-from kit.verification.files import ADAPTER_FILES
 from kit.verification.verify import verify
 from tests.toys.signed_result import ANSWERS, CARD, TRUSTED, edit_json, forge, remake
 
@@ -194,7 +192,3 @@ def test_the_policy_integrity_takes_the_signers_word_for_it(damaged, name):
     CASES[name][0](damaged)
     forge(damaged)
     assert verify(damaged, trusted=TRUSTED, policy="integrity").files > 0
-
-
-def test_the_files_of_an_adapter_are_those_that_are_collected():
-    assert {*collect.ADAPTER_FILES, "card.json", "README.md"} == ADAPTER_FILES
