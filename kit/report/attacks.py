@@ -23,7 +23,8 @@ BACK = MARGIN
 # 0.15 possible, so a smaller limit would leave every small experiment open.
 AWAY = 0.2
 DECIMALS = 6
-RETURNS, STAYS, OPEN, BLIND = "comes back", "stays away", "open", "shows nothing"
+RETURNS, STAYS, OPEN, BLIND = "comes back", "stays away", "undecided", "shows nothing"
+CONTROL = "control"  # Retain-only, whose recovery is 0 by definition
 BEHAVIOURAL, DURABLE, UNDECIDED = "behavioural", "durable", "undecided"
 NOT_FORGOTTEN, BROKEN, NOT_TESTED = "not forgotten", "broken", "not tested"
 OUTCOMES = (BEHAVIOURAL, DURABLE, UNDECIDED, NOT_FORGOTTEN, BROKEN, NOT_TESTED)
@@ -149,7 +150,8 @@ def _cell(
         "high": _round(interval.high), "n": interval.n, "clusters": interval.clusters,
     }  # fmt: skip
     if not cell["reason"]:
-        cell["outcome"] = _outcome(found, (place.target, place.part, *condition))
+        where = (place.target, place.part, *condition)
+        cell["outcome"] = CONTROL if entry == RETAIN_ONLY else _outcome(found, where)
     return cell
 
 

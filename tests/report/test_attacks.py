@@ -34,6 +34,12 @@ def cell(found, entry, attack):
     return next(c for c in found["cells"] if (c["entry"], c["attack"]) == (entry, attack))
 
 
+def test_retain_only_is_the_control_of_every_attack_and_is_not_judged():
+    found = facts(PLANTED)
+    assert cell(found, "retain_only", "role")["outcome"] == "control"
+    assert cell(found, "retain_only", "role")["value"] == 0
+
+
 def test_what_comes_back_under_one_of_two_attacks_is_behavioural_forgetting():
     head = headline(facts(PLANTED), "npo")
     assert (head["outcome"], head["attacks"], head["tested"]) == (
@@ -48,7 +54,7 @@ def test_a_prompt_that_hides_names_is_behavioural_where_vanilla_answers():
 def test_sixteen_answers_cannot_show_that_nothing_comes_back():
     """16 zeros leave 0.34 possible, more than 0.2: the question is open, and so is the headline."""
     found = facts(HONEST)
-    assert cell(found, "npo", "role")["outcome"] == "open"
+    assert cell(found, "npo", "role")["outcome"] == "undecided"
     assert headline(found, "npo")["outcome"] == "undecided"
 
 
@@ -56,10 +62,10 @@ def test_sixteen_answers_cannot_show_that_nothing_comes_back():
     ("outcomes", "collapsed", "said"),
     [
         (("stays away", "stays away"), False, "durable"),
-        (("stays away", "open"), False, "undecided"),
+        (("stays away", "undecided"), False, "undecided"),
         (("stays away", "comes back"), False, "behavioural"),
         (("stays away", "stays away"), True, "broken"),
-        (("comes back", "open"), True, "behavioural"),
+        (("comes back", "undecided"), True, "behavioural"),
         (("shows nothing", "stays away"), False, "durable"),
         (("shows nothing", "shows nothing"), False, "not tested"),
     ],
