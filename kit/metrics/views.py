@@ -109,7 +109,7 @@ def _views(place: SystemPart) -> tuple[RecordSet, RecordSet] | Absent:
                 return Absent("the set of this column is empty")
             return found[0], found[1]
         if other == place.part:
-            return Absent(f"it stands in the row of {own}, whose modality unlearning uses")
+            return Absent(f"it is in the row of {own}, the view that unlearning uses")
     return Absent(NO_VIEWS)
 
 

@@ -72,7 +72,7 @@ def _for_all(model: Any, batcher: Batcher, records: list[Record]) -> Values:
     found: Values = {}
     by_id = {record.id: record for record in records}
     for one in score_records(model, batcher, records, each_token=True):
-        assert one.each is not None
+        assert one.each is not None  # asked for by `each_token`
         columns = [np.array(values, dtype=np.float64) for values in one.each]
         given = GivenTokens("answer", one.text, len(zlib.compress(one.text.encode())), *columns)
         answer, record = StoredAnswer("", "eos", (), (given,)), by_id[one.record_id]

@@ -194,7 +194,7 @@ def test_a_forgotten_events_fact_is_the_person_in_the_same_image():
 
 
 def test_where_both_are_forgotten_the_fact_is_of_another_forget_image_and_never_of_a_tested_one():
-    """The harbour is forgotten as well: of Ada, the fair is left. Nobody is left at the harbour."""
+    """The harbour is forgotten as well. Ada keeps the fair, and the harbour keeps no fact."""
     forget = [HARBOUR[0], FAIR[0], HARBOUR[1]]
     assert facts(forget) == (["2#event", "2#event", "1#event"], [1.0, 1.0, 0.0])
 

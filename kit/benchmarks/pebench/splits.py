@@ -162,7 +162,7 @@ def _drawn(names: list[str], purpose: str, manifest: Manifest) -> frozenset[str]
     count = max(1, round(len(names) * manifest.split.forget_percent / 100))
     if len(names) < 2:
         raise ManifestError(
-            f"there is nobody or nothing left to keep: {purpose}, of {len(names)}",
+            f"no person or no event is left to keep: {purpose}, of {len(names)}",
             expected="at least two people and two events, so that one of each can be kept",
             found=", ".join(names),
             remedy="add rows of another one to the table, with their images",
