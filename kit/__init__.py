@@ -6,4 +6,4 @@ stores one answer per record and adapter; `report` turns answers into rows and t
 every file of the result; `verify` recomputes the rows from the answers without a model.
 """
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

@@ -123,6 +123,8 @@ def contradiction(tuning: Tuning, section: TuneSection) -> str:
     for each in tuning.attempts:
         if not each.distances or each.distance != mean_distance(each.distances):
             return f"the distance of {each.name} is not the mean of its targets"
+        if section.targets and not set(each.distances) <= set(section.targets):
+            return f"{each.name} was measured on a target that tune.targets does not name"
     if tuning.choices != choose(tuning.attempts):
         return "its choices do not follow from its attempts"
     return ""

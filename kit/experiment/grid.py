@@ -64,11 +64,13 @@ def attempts_manifest(manifest: Manifest) -> Manifest:
     section = manifest.tune
     assert section is not None, "the caller asks for a manifest with [tune]"
     entries = {entry.name: entry for entry in manifest.methods}
+    targets = section.targets or manifest.targets
     methods = []
     for attempt in attempts_of(section):
         entry = entries[attempt.entry]
         label = f"{entry.label}, {attempt.words}"
-        changed = {"name": attempt.name, "label": label}
+        own = tuple(target for target in entry.targets if target in targets)
+        changed = {"name": attempt.name, "label": label, "targets": own}
         methods.append(attempt.applied(entry).model_copy(update=changed))
     seed = manifest.seeds[0] if manifest.finetune.seed is None else manifest.finetune.seed
     return manifest.model_copy(
@@ -76,11 +78,13 @@ def attempts_manifest(manifest: Manifest) -> Manifest:
             "name": f"{manifest.name}-tuning",
             "title": f"Tuning of: {manifest.title}",
             "seeds": section.seeds,
+            "targets": targets,
             "methods": tuple(methods),
             "claims": (),
             "finetune": manifest.finetune.model_copy(update={"seed": seed}),
             "evaluation": manifest.evaluation.model_copy(update={"metrics": ()}),
             "report": manifest.report.model_copy(update={"adapters": "claimed"}),
+            "attack": None,
             "calibration": None,
             "tune": section.model_copy(update={"asks": "validation", "digest": ""}),
         }
@@ -113,6 +117,7 @@ def require_fair(manifest: Manifest, origin: str) -> None:
             if name not in trained:
                 what = f"{origin}: tune.{place}: no trained method '{name}'"
                 raise unknown(what, name, trained, remedy="correct the name")
+    _require_targets(manifest, section, origin)
     _require_once("tune.methods", section.methods, origin)
     _require_once("tune.learning_rates", section.learning_rates, origin)
     for name, options in section.parameters.items():
@@ -133,6 +138,23 @@ def require_fair(manifest: Manifest, origin: str) -> None:
         ((option, values),) = options.items()
         _require_once(f"{where}.{option}", values, origin)
     _require_one_budget(section, origin)
+
+
+def _require_targets(manifest: Manifest, section: TuneSection, origin: str) -> None:
+    for target in section.targets:
+        if target not in manifest.targets:
+            what = f"{origin}: tune.targets: no target '{target}'"
+            raise unknown(what, target, manifest.targets, remedy="correct the name")
+    for entry in manifest.methods:
+        tried = set(entry.targets) & set(section.targets or entry.targets)
+        if entry.name in section.methods and not tried:
+            raise ManifestError(
+                f"{origin}: '{entry.name}' would be tuned on no target",
+                expected=f"one of its targets, {', '.join(entry.targets)}, in tune.targets",
+                found=", ".join(section.targets),
+                remedy="add one, or leave the method out of tune.methods",
+            )
+    _require_once("tune.targets", section.targets, origin)
 
 
 def _require_one_budget(section: TuneSection, origin: str) -> None:

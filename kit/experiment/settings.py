@@ -179,6 +179,8 @@ class TuneSection(Section):
     methods: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Which `[[methods]]` entries are tuned. The others keep their values, and tables call them
     untuned."""
+    targets: tuple[Name, ...] = ()
+    """Targets that the attempts forget; empty: all of the manifest. The choice holds for all."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     """Seeds of the attempts. They have none in common with `seeds` and `[calibration]`."""
     validation_percent: Annotated[int, Field(ge=1, le=50), Unit("percent of images")]

@@ -13,7 +13,7 @@ from kit.metrics.definition import Definition
 from kit.metrics.system_metric import SystemMetric
 
 SystemMetrics = Mapping[str, SystemMetric]
-SINCE = "0.4.0"
+SINCE = "0.5.0"
 FREE_TEXT = frozenset({Concept.PERSON, Concept.EVENT, Concept.CLOZE, Concept.FACT})
 NO_TOKENS = "the record has no reference answer in free text"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"

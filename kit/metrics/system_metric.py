@@ -86,7 +86,7 @@ class SystemMetric:
     unit: str = "0-1"
     better: str = ""
     columns: tuple[Column | None, ...] = (None,)
-    since: str = "0.4.0"
+    since: str = "0.5.0"
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ from kit.cli.entry import main
 from kit.errors import ManifestError
 from kit.experiment.grid import attempts_manifest, attempts_of
 from kit.experiment.manifest_file import load_manifest
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import make_plan
 from kit.plan.names import require_names
 from kit.stages import run as stages
@@ -150,6 +151,12 @@ def test_the_plan_shows_the_attempts_and_their_cost(written, capsys, tmp_path, m
         ('["npo", "ga"]', '["ga"]', "'npo' is not tuned"),
         ("percent = 30", "percent = 0", "'tune.validation_percent' is not valid"),
         ("percent = 30", 'percent = 30\nasks = "validation"', "would report the records of tuning"),
+        ("percent = 30", 'percent = 30\ntargets = ["persn"]', "no target 'persn'"),
+        (
+            "percent = 30",
+            'percent = 30\ntargets = ["person", "person"]',
+            "tune.targets has 'person'",
+        ),
         ("tuned/toy.json", "../../toy.json", "tune.file leaves the project"),
     ],
 )
@@ -159,6 +166,25 @@ def test_what_is_not_a_fair_grid_on_records_of_its_own_is_refused(written, old, 
     assert said in str(caught.value)
     explained = (caught.value.expected, caught.value.remedy)
     assert any(explained), "what was expected, or what to do"
+
+
+def test_attempts_are_not_attacked(written):
+    section = "\n[[attack.entries]]\nname = 'x'\nlabel = 'X'\nattack = 'blur'\nlevels = [0.1]\n"
+    manifest = load_manifest(written(tune=TUNE + section))
+    assert attack_jobs(make_plan(manifest))
+    assert not attack_jobs(make_plan(attempts_manifest(manifest)))
+
+
+def test_the_attempts_forget_the_targets_of_tuning_alone(written):
+    path = written("percent = 30", 'percent = 30\ntargets = ["event"]')
+    both = path.read_text(encoding="utf-8").replace('["person"]', '["person", "event"]')
+    path.write_text(both, encoding="utf-8")
+    manifest = load_manifest(path)
+    assert {job.target for job in make_plan(manifest).unlearn} == {"person", "event"}
+    assert {job.target for job in make_plan(attempts_manifest(manifest)).unlearn} == {"event"}
+    path.write_text(both.replace('["person", "event"]\nlearning_rate', '["person"]\nlearning_rate'))
+    with pytest.raises(ManifestError, match="'ga' would be tuned on no target"):
+        load_manifest(path)
 
 
 def test_an_option_that_the_method_does_not_have_is_refused_before_any_work(written):

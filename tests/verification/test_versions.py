@@ -163,7 +163,7 @@ def test_no_result_is_older_than_the_first_metric(damaged, version):
         kit_of({"kit": kit})
 
 
-@pytest.mark.parametrize("version", ["0.4.0", "10.0", "1", "x", "", "9999999999999"])
+@pytest.mark.parametrize("version", ["0.5.0", "10.0", "1", "x", "", "9999999999999"])
 def test_a_version_of_the_kit_that_is_none_leaves_no_metric_out(version):
     assert list(stored_definitions([], version)) == list(metrics.DEFINITIONS)
 
