@@ -27,20 +27,15 @@ def calibrate(manifest: Path, result: Path | None, again: bool, **flags: bool) -
         write_calibration,
     )
     from kit.calibration.text import calibration_table
-    from kit.cli.data import ready
+    from kit.cli.data import measured
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.names import require_names
-    from kit.stages import run as stages
-    from kit.stages.collect import collect
 
     read = load_manifest(manifest, calibrated=False)
     require_names(read)
     require_nothing_overwritten(read, again=again)
     if result is None:
-        with ready(pilot_manifest(read), "calibrate", flags) as plan:
-            for stage in (stages.finetune, stages.unlearn, stages.evaluate):
-                stage(plan)
-            result, _ = collect(plan)
+        result = measured(pilot_manifest(read), "calibrate", flags)
     piloted = judge_pilots(read, result)
     for line in calibration_table(piloted):
         click.echo(line)

@@ -46,6 +46,18 @@ def ready(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Iterator["Pl
         yield plan
 
 
+def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
+    """Train and evaluate what is missing of a manifest; return its result, which is not signed."""
+    from kit.stages import run as stages
+    from kit.stages.collect import collect
+
+    with ready(loaded, verb, flags) as plan:
+        for stage in (stages.finetune, stages.unlearn, stages.evaluate):
+            stage(plan)
+        result, _ = collect(plan)
+    return result
+
+
 @click.command()
 @with_manifest
 @with_fetch_flags

@@ -21,12 +21,10 @@ def tune(manifest: Path, result: Path | None, again: bool, **flags: bool) -> Non
     attempts and the choice into the file that the section names, and prints the digest by which
     the section then names the choice. Finished work is not repeated.
     """
-    from kit.cli.data import ready
+    from kit.cli.data import measured
     from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.names import require_names
-    from kit.stages import run as stages
-    from kit.stages.collect import collect
     from kit.tuning.text import choice_table, digest_lines
     from kit.tuning.tune import earlier_digest, judge_attempts, section_of, write_tuning
 
@@ -37,10 +35,7 @@ def tune(manifest: Path, result: Path | None, again: bool, **flags: bool) -> Non
         tell(f"{file} holds the choice already")
         return tell(digest_lines(digest))
     if result is None:
-        with ready(attempts_manifest(read), "tune", flags) as plan:
-            for stage in (stages.finetune, stages.unlearn, stages.evaluate):
-                stage(plan)
-            result, _ = collect(plan)
+        result = measured(attempts_manifest(read), "tune", flags)
     tuning = judge_attempts(read, result)
     for line in choice_table(tuning):
         tell(line)
