@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from kit.benchmarks import probes
 from kit.benchmarks.leaks import require_apart
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
@@ -49,11 +50,14 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
         ManifestError: an option, target or split does not exist, or a claim is about a column that
             this data does not have.
     """
+    asked = {probe.source for probe in manifest.probes}
+    own = {name: place for name, place in places.items() if name not in asked}
     try:
-        benchmark: Benchmark = _module(manifest.benchmark.loader).load(places, manifest)
+        benchmark: Benchmark = _module(manifest.benchmark.loader).load(own, manifest)
         require_apart(benchmark)
         if manifest.tune is not None:
             benchmark = with_one_part(benchmark, manifest.tune, manifest.split.seed)
+        benchmark = probes.with_records(benchmark, places, manifest)
     except DataError as error:
         raise _with_own_paths(error, manifest, places) from error
     for claim in manifest.claims:
@@ -92,6 +96,8 @@ def _with_own_paths(error: DataError, manifest: Manifest, places: Mapping[str, P
 def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:
     """Return the files that the loader reads of a source in a folder; None if it reads all.
 
+    Of the source of a probe, all are read.
+
     Args:
         source: the name of the source.
         root: its folder. Names are relative to it.
@@ -99,6 +105,8 @@ def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:
     Raises:
         DataError: the files are not what the loader reads.
     """
+    if source in {probe.source for probe in manifest.probes}:
+        return None
     read = getattr(_module(manifest.benchmark.loader), "files", None)
     found: frozenset[str] | None = read(manifest, source, root) if read else None
     return found
@@ -125,6 +133,15 @@ def protocol(name: str, version: int | None = None) -> Protocol:
             remedy="use a newer version of the kit, or the one that made the result",
         )
     return known[chosen]
+
+
+def planned_protocol(manifest: Manifest) -> Protocol:
+    """Return the newest protocol of a manifest's benchmark, with a column for each of its probes.
+
+    Raises:
+        ManifestError: there is no such benchmark or probe.
+    """
+    return probes.with_columns(protocol(manifest.benchmark.loader), manifest.probes)
 
 
 def _module(name: str) -> ModuleType:

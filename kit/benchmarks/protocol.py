@@ -137,8 +137,25 @@ class Protocol:
             comparability=(*self.comparability, *dict.fromkeys(absent.values())),
         )
 
+    def key(self, target: str, part: str, column: Column) -> str:
+        """Return the short name of a column, such as `P-Eff`, unique within a table.
+
+        That of a probe is its name, after the short name of the part that the target forgets. Where
+        a target forgets several parts, it has a table of its own, and the name is enough.
+        """
+        short = self.parts[part].short
+        if column is not Column.PROBE:
+            return f"{short}-{self.headings[column].short}"
+        own = [self.parts[name].short for name in self._own_parts(target)]
+        return f"{own[0]}-{short}" if len(own) == 1 else short
+
     def title(self, target: str, part: str) -> str:
         """Return what is forgotten and, where a target has several parts, the part."""
-        several = len({name for name, _ in self.targets[target].columns}) > 1
         title = self.targets[target].title
-        return f"{title}: {self.parts[part].title}" if several else title
+        alone = list(self._own_parts(target)) == [part]
+        return title if alone else f"{title}: {self.parts[part].title}"
+
+    def _own_parts(self, target: str) -> Mapping[str, None]:
+        """Return the parts of a target in order, probes aside."""
+        columns = self.targets[target].columns
+        return dict.fromkeys(name for name, column in columns if column is not Column.PROBE)

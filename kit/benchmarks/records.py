@@ -26,12 +26,15 @@ class Concept(StrEnum):
     CHOICE = "choice"  # the letter of one of several options
     CLOZE = "cloze"  # the words that fill a blank
     FACT = "fact"  # free text about a person: an answer from a profile, or a caption
+    REGION = "region"  # a word or phrase, and the box of the region that it is about
 
 
 class Column(StrEnum):
-    """The purpose of a table column: PEBench's six, and `REWORDED`, which is the kit's own.
+    """The purpose of a table column: PEBench's six, and two that are the kit's own.
 
-    Each benchmark prints its own headings.
+    `REWORDED` asks what is forgotten in other words. `PROBE` asks questions of another benchmark
+    (`kit.benchmarks.probes`); no benchmark has it of itself. Each benchmark prints its own
+    headings.
     """
 
     EFFICACY = "efficacy"
@@ -41,6 +44,7 @@ class Column(StrEnum):
     SCOPE = "scope"
     REAL = "real"
     WORLD = "world"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Record:
 
     `candidates` are answers whose likelihood is measured: the letters of a multiple choice, or
     wrong answers to compare with the reference. `paraphrase` is the reference in other words.
-    `group` separates records of one set that a benchmark also reports separately (POPE's kinds).
+    `group` separates records of one set that a benchmark also reports separately (POPE's kinds), or
+    says of which kind a question of a probe is.
     """
 
     id: str

@@ -89,7 +89,7 @@ def describe(manifest: Manifest, places: Mapping[str, Place], benchmark: Benchma
         places: where its sources lie, by source name.
         benchmark: the loaded records.
     """
-    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    protocol = benchmarks.planned_protocol(manifest)
     sets = evaluated_sets(benchmark, protocol)
     return Description(
         manifest.title,
@@ -120,7 +120,7 @@ def evaluated_sets(benchmark: Benchmark, protocol: Protocol) -> tuple[EvaluatedS
                     target,
                     str(part),
                     str(column),
-                    f"{group.short}-{heading.short}",
+                    protocol.key(target, part, column),
                     f"{group.title}: {heading.title}",
                     ids,
                     group.cluster,

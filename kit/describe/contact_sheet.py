@@ -61,7 +61,7 @@ def write_sheet(
     manifest: Manifest, places: Mapping[str, Place], benchmark: Benchmark, output: Path | None
 ) -> Sheet:
     """Draw the contact sheet; write it atomically into the folder `output`, or into the cache."""
-    sets = evaluated_sets(benchmark, benchmarks.protocol(manifest.benchmark.loader))
+    sets = evaluated_sets(benchmark, benchmarks.planned_protocol(manifest))
     rows = choose_rows(sets, benchmark)
     if not rows:
         return Sheet(None, ())

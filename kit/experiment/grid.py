@@ -85,6 +85,7 @@ def attempts_manifest(manifest: Manifest) -> Manifest:
             "evaluation": manifest.evaluation.model_copy(update={"metrics": ()}),
             "report": manifest.report.model_copy(update={"adapters": "claimed"}),
             "attack": None,
+            "probes": (),  # no answer that chooses an attempt is of a column of the report
             "calibration": None,
             "tune": section.model_copy(update={"asks": "validation", "digest": ""}),
         }

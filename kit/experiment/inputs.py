@@ -20,7 +20,8 @@ class SourceSection(Section):
     """Path of the list with the SHA-256 of every file, in the format of `sha256sum`; in the project
     or below the manifest's own folder."""
     embedded: str | None = None
-    """Name of a dataset that the kit draws: `pebench`, `mllmu` or `clear`."""
+    """Name of a dataset that the kit draws: `pebench`, `mllmu` or `clear`; for probes, `mmrel`,
+    `mmbench`, `mmgcot` or `multitrust`."""
     folder: str | None = None
     """Folder that holds the files, in the project or below the manifest's own folder; relative to
     the project."""
@@ -68,6 +69,19 @@ class BenchmarkSection(Section):
     """Columns of the table, for the loader `pebench`."""
     options: dict[str, bool | int | str] = Field({})
     """Options of the loader, such as `few_shot` or `delimiter`: see kit/benchmarks/README.md."""
+
+
+class ProbeSection(Section):
+    """Questions of another benchmark that every system is asked: a further column of all tables,
+    for what a method damages besides."""
+
+    name: Name
+    """Name of the column in the tables."""
+    probe: Name
+    """Name of a file in kit/benchmarks/probes/, without `.py`."""
+    source: Name
+    """Name of the `[[sources]]` entry that holds its questions and images. The loader of the
+    benchmark does not get it."""
 
 
 class SplitSection(Section):

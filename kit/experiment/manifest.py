@@ -19,6 +19,7 @@ from kit.experiment.inputs import (
     BenchmarkSection,
     Columns,
     ModelSection,
+    ProbeSection,
     SourceSection,
     SplitSection,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Manifest",
     "MethodSection",
     "ModelSection",
+    "ProbeSection",
     "ReportSection",
     "SourceSection",
     "SplitSection",
@@ -96,6 +98,11 @@ class Manifest(Section):
     """Attacks on the evaluated systems; without this section there are none."""
     tune: TuneSection | None = Field(None, exclude_if=lambda value: value is None)
     """How methods are tuned, and on which records."""
+    probes: Annotated[
+        tuple[ProbeSection, ...], Field(max_length=20, exclude_if=lambda value: not value)
+    ] = ()
+    """Questions of other benchmarks that every system is asked as well, one `[[probes]]` entry
+    each."""
     _claims_of: str = PrivateAttr("")
 
     @property

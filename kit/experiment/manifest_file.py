@@ -19,6 +19,7 @@ from kit.experiment.manifest import (
     AttackEntry,
     Manifest,
     MethodSection,
+    ProbeSection,
     SourceSection,
 )
 from kit.experiment.near import read_manifest_text, require_near
@@ -30,7 +31,7 @@ from kit.texts import EXPECTED, NotText
 EXTENDS = "extends"
 LISTS = {
     "methods": MethodSection, "sources": SourceSection, "claims": ClaimSection,
-    "entries": AttackEntry,
+    "entries": AttackEntry, "probes": ProbeSection,
 }  # fmt: skip
 
 
@@ -201,6 +202,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
         "seeds": list(manifest.seeds),
         "targets": list(manifest.targets),
         "sources.name": [source.name for source in manifest.sources],
+        "probes.name": [probe.name for probe in manifest.probes],
     }
     for kind, values in once.items():
         doubled = {str(value) for value in values if values.count(value) > 1}

@@ -12,6 +12,7 @@ benchmark gives for each event.
 from kit.benchmarks.records import GROUPS, Concept
 from kit.metrics import choices, cloze, form, keywords, likelihoods, naming, overlap, presence
 from kit.metrics.definition import Definition, StoredAnswer
+from kit.metrics.regions import METRICS as REGIONS
 from kit.metrics.second_readings import NAMES, REFUSALS, RELEASED
 
 __all__ = ["DEFINITIONS", "VERSIONS", "Definition", "StoredAnswer"]
@@ -189,6 +190,7 @@ _DEFINITIONS = (
         "Share of yes/no questions whose answer begins with neither yes nor no.",
         presence.unparsed, PRESENCE, "", better="lower",
     ),
+    *REGIONS,
     *REFUSALS,
     Definition(
         "repetition", 1,

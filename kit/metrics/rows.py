@@ -1,7 +1,7 @@
 """From stored answers to metric rows: value, interval, n and definition version, joined by id."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -149,11 +149,16 @@ def rows_of(
     rows += [
         tuple(row[name] for name in ROW_TYPES)
         for system in sorted(measured.systems, key=lambda system: system["name"])
-        for target, part in dict.fromkeys((g.target, g.part) for g in measured.groups)
+        for target, part in _parts(measured.groups)
         if system["target"] in (None, target)
         for row in _part_rows(SystemPart(system, target, part, measured, intervals), of_systems)
     ]
     return pd.DataFrame(list(rows), columns=list(ROW_TYPES)).astype(ROW_TYPES)
+
+
+def _parts(groups: Sequence[RecordSet]) -> Iterable[tuple[str, str]]:
+    """Return (target, part) of what is forgotten; a probe asks for nothing that is."""
+    return dict.fromkeys((g.target, g.part) for g in groups if g.column is not Column.PROBE)
 
 
 def _set_rows(

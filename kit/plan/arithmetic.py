@@ -49,7 +49,7 @@ def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> f
 
 def _at_most(plan: Plan, system: System) -> int:
     """Return how many questions a system is asked at most: before data is read, it is not known."""
-    protocol = benchmarks.protocol(plan.manifest.benchmark.loader)
+    protocol = benchmarks.planned_protocol(plan.manifest)
     targets = [system.target] if system.target else plan.manifest.targets
     columns = {column for target in targets for column in protocol.targets[target].columns}
     return len(columns) * plan.manifest.split.max_per_column

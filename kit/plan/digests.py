@@ -78,6 +78,7 @@ def answers_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
             "engine": {name: _version(name) for name in ENGINE_PACKAGES},
             "split": _whole_split(manifest),
             **_data(manifest),
+            **_probes(manifest),
             **_model(manifest),
             "code": _code(manifest, ["kit.evaluation.answering", "kit.evaluation.serving", engine]),
             **inputs,
@@ -118,6 +119,7 @@ def likelihoods_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
             "stage": "likelihoods",
             "split": _whole_split(manifest),
             **_data(manifest),
+            **_probes(manifest),
             **_model(manifest),
             "code": _code(manifest, ["kit.evaluation.scoring"]),
             **inputs,
@@ -139,6 +141,7 @@ def records_digest(manifest: Manifest, module: str) -> str:
             "instructions": [entry.options.get("instruction") for entry in manifest.methods],
             "targets": manifest.targets,
             **_data(manifest),
+            **_probes(manifest),
             **_model(manifest),
             "code": _code(manifest, [module]),
         }
@@ -157,6 +160,11 @@ def loader_modules(loader: str) -> tuple[str, ...]:
     return modules_in(f"kit.benchmarks.{loader}")
 
 
+def probe_modules(manifest: Manifest) -> tuple[str, ...]:
+    """Return the modules of a manifest's probes."""
+    return tuple(sorted({f"kit.benchmarks.probes.{each.probe}" for each in manifest.probes}))
+
+
 def _code(manifest: Manifest, entries: Iterable[str]) -> dict[str, str]:
     return code_of([*entries, *loader_modules(manifest.benchmark.loader)])
 
@@ -167,10 +175,19 @@ def _protocol_of(loader: str) -> Protocol:
 
 
 def _data(manifest: Manifest) -> dict[str, object]:
+    """Return what decides the records of the benchmark: training reads no others."""
+    asked = {probe.source for probe in manifest.probes}
     return {
         "benchmark": manifest.benchmark.model_dump(),
-        "data": {source.name: list_digest(source) for source in manifest.sources},
+        "data": {s.name: list_digest(s) for s in manifest.sources if s.name not in asked},
     }
+
+
+def _probes(manifest: Manifest) -> dict[str, object]:
+    """Return what decides the records of probes; nothing without any."""
+    lists = {source.name: list_digest(source) for source in manifest.sources}
+    asked = [{**each.model_dump(), "list": lists[each.source]} for each in manifest.probes]
+    return {"probes": asked, "probes code": code_of(probe_modules(manifest))} if asked else {}
 
 
 def _model(manifest: Manifest) -> dict[str, object]:

@@ -90,7 +90,7 @@ def make_plan(manifest: Manifest) -> Plan:
         ManifestError: a loader, target, method or option does not exist, or a list is missing.
     """
     built = require_names(manifest)
-    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    protocol = benchmarks.planned_protocol(manifest)
     finetune = _finetune_jobs(manifest, protocol)
     unlearn = tuple(
         _unlearn_job(manifest, entry, built[entry.name], target, seed, finetune)

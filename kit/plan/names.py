@@ -26,6 +26,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     """
     _require_targets(manifest)
     _require_labels(manifest)
+    _require_probes(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
             f"split.ids: {manifest.split.ids} does not exist",
@@ -93,6 +94,23 @@ def _require_targets(manifest: Manifest) -> None:
             raise unknown(what, target, known, remedy="correct the name")
 
 
+def _require_probes(manifest: Manifest) -> None:
+    """Check that every probe exists, has a source of its own, and a column of its own."""
+    known = [source.name for source in manifest.sources]
+    for probe in manifest.probes:
+        if probe.source not in known:
+            what = f"probe '{probe.name}': there is no source '{probe.source}'"
+            raise unknown(what, probe.source, known, remedy="add a [[sources]] entry of this name")
+    if manifest.probes and not set(known) - {probe.source for probe in manifest.probes}:
+        raise ManifestError(
+            f"manifest {manifest.name}: all sources belong to probes",
+            expected="the data of the benchmark, and a source of its own for each probe",
+            found=", ".join(known),
+            remedy="give each probe another `source`",
+        )
+    benchmarks.planned_protocol(manifest)
+
+
 def _require_labels(manifest: Manifest) -> None:
     """Check that no two rows of a table would read alike."""
     for target in manifest.targets:
@@ -131,7 +149,7 @@ def _require_claims(manifest: Manifest) -> None:
         )
     if not manifest.claims:
         return
-    protocol = benchmarks.protocol(manifest.benchmark.loader)
+    protocol = benchmarks.planned_protocol(manifest)
     definitions = answer_metrics(manifest.evaluation.metrics)
     if file := manifest.evaluation.metric_file:
         outside = load_metric(project_path(file), names_of_all())

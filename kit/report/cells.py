@@ -34,7 +34,7 @@ class Slot:
     @property
     def key(self) -> str:
         """Return the short name of the column, such as `P-Eff`."""
-        return f"{self.protocol.parts[self.part].short}-{self.protocol.headings[self.column].short}"
+        return self.protocol.key(self.target, self.part, self.column)
 
     @property
     def heading(self) -> str:

@@ -17,7 +17,7 @@ MIN_KEPT_SHARE = 0.5  # of Vanilla's score above chance; below it a column count
 MOST_KNOWN, NOTHING_FORGOTTEN = 0.5, 0.9
 NOTHING, UNDER = "forgot nothing", "under-forgets"
 MARKS = ("collapsed", "over-forgets", NOTHING, UNDER)
-KEPT = (Column.RETAIN, Column.SCOPE, Column.REAL, Column.WORLD)
+KEPT = (Column.RETAIN, Column.SCOPE, Column.REAL, Column.WORLD, Column.PROBE)
 # Columns that are not about the kind of concept that was to be forgotten. Only a broken model
 # loses them. Real counts where a benchmark has neither of the other two.
 UNRELATED = frozenset({Column.SCOPE, Column.WORLD})

@@ -100,7 +100,8 @@ def _cells(
     for cell in line.cells:
         slot = cell.slot
         place = places.get((slot.target, slot.part, slot.column))
-        if slot.target == target and place is not None:
+        # Probes stand beside these numbers: with and without them, a method has the same ones.
+        if slot.target == target and place is not None and slot.column is not Column.PROBE:
             asked = (slot.metric, place.ids)
             if asked not in seen:
                 seen.add(asked)

@@ -15,6 +15,7 @@ from kit.experiment.claims import MOST, ClaimSection, claim_fault, doubled_ids
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.result.layout import RUN
 from kit.result.made_by import FIRST_SCHEMA
+from kit.result.probed import with_probes
 from kit.result.schemas import require_schema
 from kit.result.strict_json import parse_json
 from kit.result.tables import unusable
@@ -125,7 +126,7 @@ def protocol_of(run: Mapping[str, object]) -> Protocol:
     except KitError as error:
         raise unusable(RUN, error.what) from None
     if LAYOUT not in run:
-        return protocol
+        return with_probes(protocol, manifest)
     layout = _mapping(run, LAYOUT)
     absent = _mapping(layout, "absent")
     known = {
@@ -141,7 +142,7 @@ def protocol_of(run: Mapping[str, object]) -> Protocol:
     ):
         raise unusable(RUN, f"its {LAYOUT} does not fit the manifest or the benchmark")
     pairs = {place.partition("/")[::2]: str(why) for place, why in absent.items()}
-    return protocol.restricted([str(each) for each in targets], pairs)
+    return with_probes(protocol.restricted([str(each) for each in targets], pairs), manifest)
 
 
 def interval_settings(run: Mapping[str, object]) -> tuple[int, int]:

@@ -2,5 +2,6 @@
 
 `people` and `events` define who and what exists, and `drawing` paints one image of a person at an
 event. `world` writes the dataset in PEBench's layout, `mllmu` and `clear` write it in those of the
-two other benchmarks. `base` trains the base model from scratch on `curriculum`.
+two other benchmarks, and `probes` in those of the probes. `base` trains the base model from scratch
+on `curriculum`.
 """

@@ -13,6 +13,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from kit.artifacts import write_bytes
@@ -27,6 +28,7 @@ RENDERINGS = 3  # per person and event
 REAL_IMAGES = 4  # per person
 WORLD_IMAGES = 64
 GENERAL_IMAGES = 2  # per person
+PROBES = ("mmrel", "mmbench", "mmgcot", "multitrust")  # kit.smoke.probes draws them
 FIELDS = ("file", "name", "age", "gender", "job", "area", "appearance")
 
 
@@ -35,7 +37,8 @@ def write_world(root: Path, form: str = "pebench") -> None:
 
     Args:
         root: folder to write.
-        form: "pebench", "mllmu" or "clear".
+        form: "pebench", "mllmu" or "clear", or a probe: "mmrel", "mmbench", "mmgcot" or
+            "multitrust".
 
     Raises:
         ManifestError: there is no such form.
@@ -44,6 +47,7 @@ def write_world(root: Path, form: str = "pebench") -> None:
         "pebench": _write_pebench,
         "mllmu": _write_mllmu,
         "clear": _write_clear,
+        **{name: partial(_write_probe, name=name) for name in PROBES},
     }
     if form not in forms:
         what = f"no embedded data has the form '{form}'"
@@ -51,7 +55,7 @@ def write_world(root: Path, form: str = "pebench") -> None:
     forms[form](root)
 
 
-# Imported only when drawn: these two need pyarrow.
+# Imported only when drawn: these need pyarrow.
 def _write_mllmu(root: Path) -> None:
     from kit.smoke.mllmu import write_mllmu
 
@@ -62,6 +66,12 @@ def _write_clear(root: Path) -> None:
     from kit.smoke.clear import write_clear
 
     write_clear(root)
+
+
+def _write_probe(root: Path, name: str) -> None:
+    from kit.smoke.probes import write_probe
+
+    write_probe(root, name)
 
 
 def _write_pebench(root: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from kit import __version__
 from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
-from kit.benchmarks import protocol as newest_protocol
+from kit.benchmarks import planned_protocol
 from kit.benchmarks.records import Benchmark
 from kit.code import code_of
 from kit.digests import sha256_value
@@ -23,7 +23,7 @@ from kit.experiment.tuned import run_entry
 from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
-from kit.plan.digests import loader_modules
+from kit.plan.digests import loader_modules, probe_modules
 from kit.plan.jobs import Plan
 from kit.plan.kept_jobs import kept_jobs
 from kit.report import write_report
@@ -129,8 +129,8 @@ def _inputs_digest(plan: Plan) -> str:
         raise MissingStageError(
             f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
         )
-    # The loader decides what a table shows and its texts.
-    loader = loader_modules(plan.manifest.benchmark.loader)
+    # The loader and the probes decide what a table shows and its texts.
+    loader = (*loader_modules(plan.manifest.benchmark.loader), *probe_modules(plan.manifest))
     return sha256_value(
         {
             "manifest": plan.manifest.digest(),
@@ -178,7 +178,7 @@ def _copy_adapter(artifact: Artifact, files: Iterable[str], target: Path) -> Non
 
 def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
     odd = [asdict(each) for each in benchmark.left_out]
-    protocol = newest_protocol(plan.manifest.benchmark.loader)
+    protocol = planned_protocol(plan.manifest)
     return {
         "schema": RUN_SCHEMA,
         "kit": {

@@ -38,9 +38,10 @@ def unsound(system: str, target: str, measured: Measured) -> str:
     - of what should be kept (Retain, Scope, Real and World), less than a quarter of Vanilla's score
       above chance is left, on average over the columns.
 
-    A refusal is a sound answer to a question about what is forgotten.
+    A refusal is a sound answer to a question about what is forgotten. Answers to probes do not
+    count: a base may know none of their forms.
     """
-    groups = [group for group in measured.groups if group.target == target and group.ids]
+    groups = _asked(target, measured)
     kept = [group for group in groups if group.column in KEPT]
     texts = _texts(system, measured)
     if (broken := _broken_share(texts, groups)) > MAX_BROKEN:
@@ -59,8 +60,14 @@ def unsound(system: str, target: str, measured: Measured) -> str:
 
 def broken_share(system: str, target: str, measured: Measured) -> float:
     """Return the share in [0, 1] of a system's answers about a target that are broken."""
-    groups = [group for group in measured.groups if group.target == target and group.ids]
+    groups = _asked(target, measured)
     return _broken_share(_texts(system, measured), groups)
+
+
+def _asked(target: str, measured: Measured) -> list[RecordSet]:
+    """Return the columns of a target that have records, probes aside."""
+    own = (group for group in measured.groups if group.target == target and group.ids)
+    return [group for group in own if group.column is not Column.PROBE]
 
 
 def _texts(system: str, measured: Measured) -> dict[str, tuple[str, str]]:

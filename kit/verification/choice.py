@@ -20,7 +20,9 @@ from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import may_lack_facts
 
 # Columns whose material does not depend on what else is forgotten: drawn once for all targets.
-SHARED = (Column.EFFICACY, Column.REWORDED, Column.GENERALITY, Column.REAL, Column.WORLD)
+SHARED = (
+    Column.EFFICACY, Column.REWORDED, Column.GENERALITY, Column.REAL, Column.WORLD, Column.PROBE,
+)  # fmt: skip
 Sets = Mapping[tuple[str, str, str], frozenset[str]]  # target, part, column -> ids of records
 
 

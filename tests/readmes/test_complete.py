@@ -32,8 +32,9 @@ def names(folder: str, pattern: str) -> set[str]:
         ("checksums/README.md", names("checksums", "*.sha256")),
         ("docker/README.md", names("docker", "requirements.*.lock")),
         ("kit/benchmarks/README.md", set(benchmarks.names())),
+        ("kit/benchmarks/probes/README.md", set(benchmarks.probes.names())),
     ],
-    ids=["manifests", "checksum lists", "locks", "loaders"],
+    ids=["manifests", "checksum lists", "locks", "loaders", "probes"],
 )
 def test_a_page_lists_everything(page, things):
     assert things

@@ -33,7 +33,6 @@ EVENTS = {
 FORGOTTEN_EVENTS = ("market", "harbour")
 LABELS = {"npo": "NPO", "ga": "GA", "po": "PO", "prompt": "Prompt only"}
 METHODS = {"prompt": "prompt_only"}  # of entries that have another name
-PEBENCH = tuple(Column)
 PROTOCOL = benchmarks.protocol("pebench")
 NO_LIKELIHOODS = pd.DataFrame(columns=["record_id", "system", *Likelihood._fields]).astype(
     {"record_id": "str", "system": "str", "role": "str", "text": "str", "logprob": "float64",

@@ -19,7 +19,7 @@ from kit.report import write_report
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
 from kit.result.layout import ATTACKED, ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
-from kit.result.run_file import SCHEMA, claims_of
+from kit.result.run_file import SCHEMA, claims_of, protocol_of
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.claim_attestation import TEST_RESULT_TYPE, attest
 from kit.signing.envelope import open_envelope, seal
@@ -112,7 +112,7 @@ def write_result(results: Path) -> Path:
 def remake(results: Path) -> Path:
     """Write all that follows from run.json, records and answers, as the kit does."""
     run = json.loads((results / "run.json").read_text(encoding="utf-8"))
-    measured = measure(**read_inputs(results), protocol=PROTOCOL)
+    measured = measure(**read_inputs(results), protocol=protocol_of(run))
     if (results / ATTACKED).is_file():
         measured = with_attacks(measured, pd.read_parquet(results / ATTACKED))
     settings = run["manifest"]["report"]

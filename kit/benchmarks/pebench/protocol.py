@@ -72,7 +72,7 @@ LAYOUT = Protocol(
             "World", "World", "yes/no questions about objects: does the model still see them?"
         ),
     },
-    targets=_targets(tuple(Column)),
+    targets=_targets(tuple(_HEADLINE[PERSON])),
     tables=(
         TableLayout("table1", "Table 1. Forgetting people, forgetting events", (PERSON, EVENT)),
         TableLayout("table2", "Table 2. Forgetting people and events at once", ("both",)),
@@ -111,5 +111,5 @@ LAYOUT = Protocol(
 )  # fmt: skip
 # Version 1 had no Reworded column, and its Retain images were always those of training.
 LAYOUT_1 = replace(
-    LAYOUT, version=1, targets=_targets([c for c in Column if c is not Column.REWORDED])
+    LAYOUT, version=1, targets=_targets([c for c in _HEADLINE[PERSON] if c is not Column.REWORDED])
 )
