@@ -24,6 +24,7 @@ class Concept(StrEnum):
     EVENT = "event"  # a description of the scene
     PRESENCE = "presence"  # yes or no
     CHOICE = "choice"  # the letter of one of several options
+    OPTION = "option"  # the text of one of several options
     CLOZE = "cloze"  # the words that fill a blank
     FACT = "fact"  # free text about a person: an answer from a profile, or a caption
     REGION = "region"  # a word or phrase, and the box of the region that it is about
@@ -52,9 +53,11 @@ class Record:
     """One question with its reference answer; `id` is unique within a benchmark.
 
     `candidates` are answers whose likelihood is measured: the letters of a multiple choice, or
-    wrong answers to compare with the reference. `paraphrase` is the reference in other words.
-    `group` separates records of one set that a benchmark also reports separately (POPE's kinds), or
-    says of which kind a question of a probe is.
+    wrong answers to compare with the reference. Where the answer is the text of an option, they
+    are the options, and no likelihood is measured. `paraphrase` is the reference in other words.
+    `group` separates records of one set that a benchmark also reports separately (POPE's kinds),
+    names the fact that two records of one column ask for, with an image and in text alone, or says
+    of which kind a question of a probe is.
     """
 
     id: str
@@ -76,6 +79,8 @@ def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
     For a multiple choice these are its letters. For anything else, the reference answer is among
     them, so that the others can be compared with it.
     """
+    if record.concept is Concept.OPTION:
+        return set()
     asked = {("candidate", text) for text in record.candidates}
     if record.paraphrase:
         asked.add(("paraphrase", record.paraphrase))
@@ -87,9 +92,9 @@ def asked_likelihoods(record: Record) -> set[tuple[str, str]]:
 def asked_tokens(record: Record) -> set[tuple[str, str]]:
     """Return the (role, text) pairs whose single tokens are measured, where a manifest asks for it.
 
-    Letters and yes or no are one token that the question itself offers: they are not among them.
+    Letters, options and yes or no are offered by the question itself: they are not among them.
     """
-    if record.concept in (Concept.CHOICE, Concept.PRESENCE) or not record.answer:
+    if record.concept in (Concept.CHOICE, Concept.OPTION, Concept.PRESENCE) or not record.answer:
         return set()
     return {("answer", record.answer), *asked_likelihoods(record)}
 

@@ -13,7 +13,7 @@ WIDTH = 100  # characters per line
 MAX_LINES = 3  # of a question or an answer
 MAX_CANDIDATES = 4
 CANDIDATE_CHARACTERS = 24
-PLURAL = {"person": "people", "event": "events"}
+PLURAL = {"person": "people", "event": "events", "group": "groups"}
 
 
 def render(

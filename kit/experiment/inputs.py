@@ -20,8 +20,8 @@ class SourceSection(Section):
     """Path of the list with the SHA-256 of every file, in the format of `sha256sum`; in the project
     or below the manifest's own folder."""
     embedded: str | None = None
-    """Name of a dataset that the kit draws: `pebench`, `mllmu` or `clear`; for probes, `mmrel`,
-    `mmbench`, `mmgcot` or `multitrust`."""
+    """Name of a dataset that the kit draws: `pebench`, `mllmu`, `clear`, `umu` or `offside`; for
+    probes, `mmrel`, `mmbench`, `mmgcot` or `multitrust`."""
     folder: str | None = None
     """Folder that holds the files, in the project or below the manifest's own folder; relative to
     the project."""
@@ -64,7 +64,7 @@ class BenchmarkSection(Section):
     """Which loader reads the sources."""
 
     loader: Name
-    """Name of a loader in kit/benchmarks/: `pebench`, `mllmu` or `clear`."""
+    """Name of a loader in kit/benchmarks/: `pebench`, `mllmu`, `clear`, `umu` or `offside`."""
     columns: Columns = Columns()
     """Columns of the table, for the loader `pebench`."""
     options: dict[str, bool | int | str] = Field({})

@@ -8,7 +8,7 @@ from pydantic import Field
 from kit.experiment.section import LearningRate, Name, Records, Section, Steps, Unit
 
 # Families of further metrics, as `evaluation.metrics` names them.
-LIKELIHOOD, DISTANCE, MULTIMODAL = "likelihood", "distance", "multimodal"
+LIKELIHOOD, DISTANCE, MULTIMODAL, ALIGNED = "likelihood", "distance", "multimodal", "aligned"
 
 
 class TrainingSection(Section):
@@ -115,7 +115,7 @@ class EvaluationSection(Section):
     """Longest question with its image and its answer."""
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
-    metrics: tuple[Literal["likelihood", "distance", "multimodal"], ...] = Field(
+    metrics: tuple[Literal["likelihood", "distance", "multimodal", "aligned"], ...] = Field(
         (), exclude_if=lambda value: not value
     )
     """Families of further metrics, beside those of the tables; kit/metrics/README.md says what each

@@ -21,6 +21,7 @@ PERSON = frozenset({Concept.PERSON})
 EVENT = frozenset({Concept.EVENT})
 PRESENCE = frozenset({Concept.PRESENCE})
 CHOICE = frozenset({Concept.CHOICE})
+OPTION = frozenset({Concept.OPTION})
 CLOZE = frozenset({Concept.CLOZE})
 FACT = frozenset({Concept.FACT})
 ANY = frozenset(Concept)
@@ -29,6 +30,7 @@ NO_KEYWORDS = "the record lists no keywords"
 NO_REFERENCE = "the reference answer has no words"
 NO_LIKELIHOOD = "the record lists no answers to compare the likelihood of the reference with"
 NO_LETTERS = "the likelihoods of the letters were not measured"
+NO_OPTIONS = "the record lists no options with the right one among them"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
 NO_PARAPHRASE = "the record lists no paraphrase or wrong answers whose likelihood is measured"
 RATIO = (
@@ -127,6 +129,20 @@ _DEFINITIONS = (
         "Share of multiple-choice questions whose generated answer does not begin with the letter "
         "of an option.",
         choices.choice_unparsed, CHOICE, "", better="lower",
+    ),
+    Definition(
+        "option_hit", 1,
+        "Share of multiple-choice questions whose answer is exactly the text of the right option, "
+        "as in UMU-Bench's released code.",
+        choices.option_hit, OPTION, NO_REFERENCE,
+        better="higher", turns=True, percent=True, since="0.5.0",
+    ),
+    Definition(
+        "option_nearest", 1,
+        "Share of multiple-choice questions whose right option is the most similar one to the "
+        "answer (difflib's ratio), as in UMU-Bench's released code for real people.",
+        choices.option_nearest, OPTION, NO_OPTIONS,
+        better="higher", turns=True, percent=True, since="0.5.0",
     ),
     Definition(
         "cloze_hit", 1,

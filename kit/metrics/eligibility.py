@@ -23,8 +23,11 @@ MARGIN = 0.1
 KNOWN_SHARE = 0.5
 DRAWS = 1000
 DECIMALS = 6
-# Scores of a guess: yes/no questions, and one letter of four. All other metrics have the floor 0.
-CHANCE = {"presence_accuracy": 0.5, "choice_accuracy": 0.25, "choice_first_character": 0.25}
+# Scores of a guess: yes/no questions, and one of four options. All other metrics have the floor 0.
+CHANCE = {
+    "presence_accuracy": 0.5, "choice_accuracy": 0.25, "choice_first_character": 0.25,
+    "option_hit": 0.25, "option_nearest": 0.25,
+}  # fmt: skip
 RULE = (
     "Eligible: Vanilla must know what is to be forgotten, and Retain-only must not. The whole 95 % "
     f"interval of Vanilla minus Retain-only in the Efficacy column (over answers, because these "

@@ -7,8 +7,17 @@ metrics of whole systems.
 from collections.abc import Iterable, Mapping
 
 from kit.benchmarks.records import Concept
-from kit.experiment.settings import DISTANCE, LIKELIHOOD, MULTIMODAL
-from kit.metrics import DEFINITIONS, VERSIONS, memorisation, nearness, privacy, quality, views
+from kit.experiment.settings import ALIGNED, DISTANCE, LIKELIHOOD, MULTIMODAL
+from kit.metrics import (
+    DEFINITIONS,
+    VERSIONS,
+    aligned,
+    memorisation,
+    nearness,
+    privacy,
+    quality,
+    views,
+)
 from kit.metrics.definition import Definition
 from kit.metrics.system_metric import SystemMetric
 
@@ -56,6 +65,7 @@ OF_SYSTEMS: Mapping[str, tuple[SystemMetric, ...]] = {
     LIKELIHOOD: (*privacy.METRICS, *quality.METRICS),
     DISTANCE: nearness.METRICS,
     MULTIMODAL: views.METRICS,
+    ALIGNED: aligned.METRICS,
 }
 
 

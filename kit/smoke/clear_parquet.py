@@ -27,6 +27,11 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "faces": {"image": IMAGE, "answer": TEXT, "options": TEXTS},
     "asked": {"image": IMAGE, **_ASKED, "options": TEXTS},
     "general": {**_SEEN, **_ASKED},
+    "umu": {
+        "ID": TEXT,
+        "image": IMAGE,
+        **dict.fromkeys(("Biography", "MM_QA", "UM_QA", "Classify", "Cloze", "Generation"), TEXT),
+    },
 }
 
 

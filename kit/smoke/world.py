@@ -37,8 +37,8 @@ def write_world(root: Path, form: str = "pebench") -> None:
 
     Args:
         root: folder to write.
-        form: "pebench", "mllmu" or "clear", or a probe: "mmrel", "mmbench", "mmgcot" or
-            "multitrust".
+        form: "pebench", "mllmu", "clear", "umu" or "offside"; or a probe: "mmrel", "mmbench",
+            "mmgcot" or "multitrust".
 
     Raises:
         ManifestError: there is no such form.
@@ -47,6 +47,8 @@ def write_world(root: Path, form: str = "pebench") -> None:
         "pebench": _write_pebench,
         "mllmu": _write_mllmu,
         "clear": _write_clear,
+        "umu": _write_umu,
+        "offside": _write_offside,
         **{name: partial(_write_probe, name=name) for name in PROBES},
     }
     if form not in forms:
@@ -66,6 +68,18 @@ def _write_clear(root: Path) -> None:
     from kit.smoke.clear import write_clear
 
     write_clear(root)
+
+
+def _write_umu(root: Path) -> None:
+    from kit.smoke.umu import write_umu
+
+    write_umu(root)
+
+
+def _write_offside(root: Path) -> None:
+    from kit.smoke.offside import write_offside
+
+    write_offside(root)
 
 
 def _write_probe(root: Path, name: str) -> None:

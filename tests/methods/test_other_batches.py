@@ -237,6 +237,7 @@ def test_plan_refuses_a_target_without_other_facts(monkeypatch):
 
 @pytest.mark.parametrize(("loader", "targets"), [
     ("pebench", {"person", "event", "both"}), ("clear", {"text", "visual"}), ("mllmu", {"text"}),
+    ("umu", set()), ("offside", set()),
 ])  # fmt: skip
 def test_each_benchmark_says_which_targets_keep_other_facts(loader, targets):
     from kit import benchmarks

@@ -18,9 +18,12 @@ FEWER = {
     r"\nagreement_sample = \d+": "\nagreement_sample = 12",
     r"\nbootstrap_draws = \d+": "\nbootstrap_draws = 100",
 }
-METHOD = '[[methods]]\nname = "npo"\nlabel = "NPO"\nmethod = "npo"\ntargets = ["multimodal"]\n\n'
+METHOD = '[[methods]]\nname = "npo"\nlabel = "NPO"\nmethod = "npo"\ntargets = ["{}"]\n\n'
+TARGETS = {"offside": "complete"}  # of all others: multimodal
 BENCHMARKS = {
     "mllmu": {"choice_accuracy", "choice_first_character", "cloze_hit", "rouge_l_f1", "bleu"},
+    "umu": {"option_hit", "option_nearest", "cloze_hit", "rouge_l_f1", "aligned_error"},
+    "offside": {"choice_accuracy", "choice_first_character", "rouge_l_f1", "bleu"},
     "clear": {"rouge_l_recall", "name_hit", "truth_ratio", "answer_probability", "answer_share"},
 }
 
@@ -29,8 +32,9 @@ def shrunk(name: str) -> str:
     """Return the twin's manifest with one target, one method and very few steps."""
     text = (PROJECT / "manifests" / f"{name}-smoke.toml").read_text(encoding="utf-8")
     head, _, rest = text.partition("[[methods]]")
-    text = head + METHOD + "[evaluation]" + rest.partition("[evaluation]")[2]
-    text = re.sub(r"(?m)^targets = .*$", 'targets = ["multimodal"]', text)
+    target = TARGETS.get(name, "multimodal")
+    text = head + METHOD.format(target) + "[evaluation]" + rest.partition("[evaluation]")[2]
+    text = re.sub(r"(?m)^targets = .*$", f'targets = ["{target}"]', text)
     for pattern, value in FEWER.items():
         text, changed = re.subn(pattern, value, text)
         assert changed, f"{name}: the manifest has no {pattern}"

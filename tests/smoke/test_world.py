@@ -214,7 +214,7 @@ def test_the_kinds_share_the_questions_that_are_answered_yes(world):
     assert present[0] == present[1] == present[2]
 
 
-@pytest.mark.parametrize("form", ["mllmu", "clear"])
+@pytest.mark.parametrize("form", ["mllmu", "clear", "umu", "offside"])
 def test_every_other_form_is_drawn_by_its_own_module(form, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(f"kit.smoke.{form}.write_{form}", drawn.append)
@@ -226,7 +226,7 @@ def test_every_other_form_is_drawn_by_its_own_module(form, tmp_path, monkeypatch
 def test_an_unknown_form_names_the_valid_ones_and_the_nearest(tmp_path):
     with pytest.raises(ManifestError, match="did you mean 'pebench'") as caught:
         write_world(tmp_path, "pebnch")
-    assert caught.value.expected == "one of pebench, mllmu, clear"
+    assert caught.value.expected == "one of pebench, mllmu, clear, umu, offside"
     assert not list(tmp_path.iterdir())
 
 

@@ -6,9 +6,9 @@ from kit.benchmarks import load
 from kit.benchmarks.validation import validation_ids, with_one_part
 from kit.errors import DataError
 from kit.experiment.settings import TuneSection
-from tests.toys import clear, dataset, mllmu
+from tests.toys import clear, dataset, mllmu, offside, umu
 
-LOADERS = ("pebench", "mllmu", "clear")
+LOADERS = ("pebench", "mllmu", "clear", "umu", "offside")
 
 
 def section(asks="reported", percent=50):
@@ -26,6 +26,10 @@ def whole(tmp_path_factory):
         folder = tmp_path_factory.mktemp(loader) / "data"
         if loader == "mllmu":
             return mllmu.loaded(folder)
+        if loader == "umu":
+            return umu.loaded(folder)
+        if loader == "offside":
+            return offside.loaded(folder)
         if loader == "clear":
             places = {"clear": clear.unpacked(folder, clear.tables())}
             return load(clear.manifest(), places)

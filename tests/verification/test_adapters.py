@@ -177,7 +177,9 @@ def test_an_expression_of_a_stranger_takes_no_time(damaged, expression):
     rejects(damaged, VerificationError, "target_modules is")
 
 
-@pytest.mark.parametrize("name", ["smoke", "smoke-reference", "clear-smoke", "mllmu-smoke"])
+@pytest.mark.parametrize(
+    "name", ["smoke", "smoke-reference", "clear-smoke", "mllmu-smoke", "umu-smoke", "offside-smoke"]
+)
 def test_the_verifier_and_the_plan_keep_the_same_adapters(name):
     from kit.benchmarks import protocol
     from kit.experiment.kept_adapters import Trained, kept_adapters

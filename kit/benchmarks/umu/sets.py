@@ -1,0 +1,127 @@
+"""UMU-Bench's sets, and the check that no person is both forgotten and retained."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from kit.benchmarks.identity import identity, in_both, merged, one_spelling
+from kit.benchmarks.left_out import REMEDY, OddRows
+from kit.benchmarks.parquet import Place
+from kit.benchmarks.records import Column
+from kit.benchmarks.umu.profiles import PAIRS, Profile, ids_of, read_profiles
+from kit.benchmarks.words import mentions
+from kit.errors import DataError, ManifestError
+from kit.experiment.manifest import Manifest
+
+PERCENTS = (5, 10, 15)
+FULL, FULL_ROWS = "Full_Set", 500
+REAL = ("Real_Person_Set", "real_person")  # as the README names it, and as the evaluation does
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The evaluated sets as {ID: profile}; `notes` say what a reader should know of them."""
+
+    forget: Mapping[str, Profile]
+    retain: Mapping[str, Profile]
+    real: Mapping[str, Profile]
+    notes: tuple[str, ...] = ()
+
+    def by_column(self) -> dict[Column, tuple[str, Mapping[str, Profile]]]:
+        """Return {column: (name of its set, its profiles)}."""
+        return {
+            Column.EFFICACY: ("forget", self.forget),
+            Column.RETAIN: ("retain", self.retain),
+            Column.REAL: ("real", self.real),
+        }
+
+
+def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
+    """Return the sets of the manifest's percentage, after checking them.
+
+    Pairs of kept people that mention a forgotten person are odd: they would teach the name.
+
+    Raises:
+        DataError: forget and retain share an ID or a person in any spelling, or do not make up
+            Full_Set; or too much is odd.
+        ManifestError: the percentage is not published.
+    """
+    percent = manifest.split.forget_percent
+    if percent not in PERCENTS:
+        raise ManifestError(
+            "split.forget_percent is not a published split of UMU-Bench",
+            expected=f"one of {', '.join(map(str, PERCENTS))}",
+            found=percent,
+        )
+    names = (f"forget_{percent}", f"retain_{100 - percent}")
+    forget, retain = (read_profiles(place, name, odd) for name in names)
+    there = {path.parent.name for path in place.all_tables()}
+    known = REAL[1] if REAL[1] in there else REAL[0]
+    # Real people may have the IDs of fictitious ones.
+    real = read_profiles(place, known, odd, taught=False, nameless="real person")
+    everybody = ids_of(place, FULL)
+    _none(set(forget) & set(retain), f"is in both {names[0]} and {names[1]}")
+    _none({*forget, *retain} - everybody, f"is not in {FULL}")
+    left = odd.count(names[0]) + odd.count(names[1])
+    _none(everybody - {*forget, *retain}, f"of {FULL} is in neither {' nor '.join(names)}", left)
+    people = [[one.person for one in each.values()] for each in (forget, retain)]
+    if shared := in_both(*people):
+        raise DataError(
+            f"UMU-Bench: people in both {names[0]} and {names[1]}",
+            expected="no such name: what is forgotten would be taught as retained",
+            found=f"{len(shared)}: {', '.join(shared[:3])}",
+            remedy=REMEDY,
+        )
+    retain = _without_mentions(retain, forget, names[1], odd)
+    spelt = [*people[0], *people[1], *(one.person for one in real.values())]
+    one = one_spelling(spelt)
+    notes = list(merged(spelt))
+    if len(everybody) != FULL_ROWS:
+        notes.append(f"{FULL} has {len(everybody)} rows; {FULL_ROWS} are published.")
+    if nameless := sum(not each.named for part in (forget, retain, real) for each in part.values()):
+        notes.append(f"{nameless} rows have no name in their biography; their ID is used as one.")
+    forget, retain, real = (_respelt(each, one) for each in (forget, retain, real))
+    return Sets(forget, retain, real, tuple(notes))
+
+
+def _without_mentions(
+    retain: Mapping[str, Profile], forget: Mapping[str, Profile], config: str, odd: OddRows
+) -> dict[str, Profile]:
+    gone = sorted({one.person for one in forget.values() if one.named})
+
+    def kept(
+        pairs: Iterable[tuple[str, str, str]], profile: Profile
+    ) -> tuple[tuple[str, str, str], ...]:
+        found = []
+        for pair in pairs:
+            if mentions(pair[1:], gone):
+                kind, where = "it mentions a forgotten person", f"{config}, ID {profile.id}"
+                odd.leave_out(config, kind, where, person=profile.person, unit=PAIRS)
+            else:
+                found.append(pair)
+        return tuple(found)
+
+    made = {
+        key: replace(one, seen=kept(one.seen, one), read=kept(one.read, one))
+        for key, one in retain.items()
+    }
+    odd.require_few_more(config, PAIRS)
+    taught = (one.person for one in made.values() if one.seen or one.read)
+    odd.require_everybody(config, taught, PAIRS)
+    return made
+
+
+def _respelt(profiles: Mapping[str, Profile], spelling: Mapping[str, str]) -> dict[str, Profile]:
+    return {
+        key: replace(one, person=spelling.get(identity(one.person), one.person))
+        for key, one in profiles.items()
+    }
+
+
+def _none(wrong: set[str], what: str, allowed: int = 0) -> None:
+    if len(wrong) > allowed:
+        raise DataError(
+            f"UMU-Bench: ID {min(wrong)} {what}",
+            expected="no such ID",
+            found=f"{len(wrong)}",
+            remedy=REMEDY,
+        )
