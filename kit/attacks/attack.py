@@ -16,6 +16,11 @@ from kit.streams import seed_of
 Picture = Path | Image.Image | None
 
 
+def subject_of(record: Record) -> str:
+    """Return the person that a record is about, or the event where it asks for one; "" if none."""
+    return record.event if record.concept is Concept.EVENT else record.person
+
+
 @dataclass(frozen=True)
 class Around:
     """What an attacker has beside the record: the benchmark, and what is to be forgotten."""

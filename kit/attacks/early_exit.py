@@ -3,7 +3,7 @@
 The layers above a depth add nothing to the residual stream, because the matrices that write into it
 are zero. The final norm and the head then read the state of that depth, as the logit lens does, and
 decoding goes on greedily. Open-MMunlearning probes truncated decoders with a head that it trains;
-here nothing is trained, so that nothing is taught.
+here nothing is trained, so that nothing is taught. `probe_head` trains one.
 """
 
 import math

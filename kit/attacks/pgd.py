@@ -3,9 +3,9 @@
 d <- clamp(d - a sign(grad_d M), -e, e), and the picture x + d is clamped to the range of a pixel.
 M is the mean loss of the right answer per token (projected gradient descent, arXiv 1706.06083). d
 starts at a drawn point, the same for every system. With `universal`, one d is added to all
-pictures, as in SUA (arXiv 2506.17265); its released code optimises on the right answers as well,
-but clamps no pixel and draws no seed. Either attack teaches the answer to a model that never knew
-it: only what it does beyond Retain-only counts.
+pictures, as in SUA (arXiv 2506.17265). Its released code optimises on the right answers as well,
+in 500 to 1,000 steps, but clamps no pixel and draws no seed. Either attack teaches the answer to a
+model that never knew it: only what it does beyond Retain-only counts.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,6 @@ class Pgd(PixelAttack):
     most: ClassVar[float] = 64
     whole: ClassVar[bool] = True
 
-    steps: int = 20
-    """Steps of the descent, >= 1. The kit's own default; SUA makes 500 to 1,000."""
     step_size: float = 1.0
     """Change of a pixel in a step, > 0, of 255. Default: SUA's code."""
 
@@ -39,8 +37,9 @@ class Pgd(PixelAttack):
         Raises:
             ValueError: there is no step, or it has no size.
         """
-        if self.steps < 1 or self.step_size <= 0:
-            raise ValueError("steps is at least 1 and step_size above 0")
+        super().__post_init__()
+        if self.step_size <= 0:
+            raise ValueError(f"step_size is {self.step_size:g}, which is not above 0")
 
     def optimise(
         self, pictures: Tensor, first: Tensor, gradient: Callable[[Tensor], Tensor], level: float

@@ -20,6 +20,17 @@ class PixelAttack(Attack):
     """
 
     universal: bool = False
+    steps: int = 20
+    """Gradients of each picture, >= 1. The kit's own default."""
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            ValueError: there is no step.
+        """
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, and at least 1 is needed")
 
     def applies(self, record: Record, level: float, around: Around) -> bool:
         """Return whether a record has a picture."""

@@ -3,6 +3,8 @@
 import dataclasses
 import importlib
 from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
 
 from kit.attacks.attack import Attack
 from kit.errors import ManifestError, unknown
@@ -37,7 +39,7 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
             if not known:
                 raise ManifestError(what, expected="no option", remedy="leave `options` out")
             raise unknown(what, option, known, remedy="correct `options`")
-        wanted = type(known[option].default)
+        wanted = _kind_of(known[option])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise ManifestError(
                 f"{origin}: option '{option}' is not valid",
@@ -55,6 +57,12 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
         ) from None
     _require_levels(entry, attack, origin)
     return attack
+
+
+def _kind_of(option: "dataclasses.Field[Any]") -> type:
+    """Return the type of an option's values; None, where it is allowed, is an option left out."""
+    kinds: tuple[type, ...] = get_args(option.type) or (option.type,)
+    return next(kind for kind in kinds if kind is not NoneType)
 
 
 def _require_levels(entry: AttackEntry, attack: Attack, origin: str) -> None:

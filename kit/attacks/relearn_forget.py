@@ -7,8 +7,9 @@ in-distribution attack of arXiv 2605.26992; that nothing relearned is asked is t
 
 from dataclasses import dataclass
 
+from kit.attacks.attack import subject_of
 from kit.attacks.relearning import Relearning, drawn
-from kit.benchmarks.records import Benchmark, Concept, Record
+from kit.benchmarks.records import Benchmark
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,9 @@ class RelearnForget(Relearning):
         order = drawn(forget, target)
         if not self.subjects:
             return order
-        of = {name: _subject(benchmark.records[name]) for name in order}
+        of = {name: subject_of(benchmark.records[name]) for name in order}
         people = drawn(tuple(sorted(set(of.values()))), target, "subjects")
         return tuple(sorted(order, key=lambda name: people.index(of[name])))
-
-
-def _subject(record: Record) -> str:
-    return record.event if record.concept is Concept.EVENT else record.person
 
 
 ATTACK = RelearnForget

@@ -13,32 +13,33 @@ from kit.streams import shuffled
 class Relearning(Attack):
     """Supervised fine-tuning on some records; the level is the share of them.
 
-    `steps` and `learning_rate` replace those of `[unlearn]`; at 0, those hold. Every level makes
-    as many steps, so that a curve shows what the records add.
+    `steps` and `learning_rate` replace those of `[unlearn]`. Every level makes as many steps, so
+    that a curve shows what the records add.
     """
 
     unit: ClassVar[str] = "share of the records"
     least: ClassVar[float] = 0.001
     most: ClassVar[float] = 1.0
 
-    steps: int = 0
-    """Optimisation steps, >= 0; 0: those of `[unlearn]`."""
-    learning_rate: float = 0.0
-    """Learning rate, >= 0; 0: that of `[unlearn]`."""
+    steps: int | None = None
+    """Optimisation steps, >= 1. Left out: those of `[unlearn]`."""
+    learning_rate: float | None = None
+    """Learning rate, > 0. Left out: that of `[unlearn]`."""
 
     def __post_init__(self) -> None:
         """Check the options.
 
         Raises:
-            ValueError: one is negative.
+            ValueError: nothing would be trained.
         """
-        if self.steps < 0 or self.learning_rate < 0:
-            raise ValueError("steps and learning_rate are not negative")
+        for name, value in (("steps", self.steps), ("learning_rate", self.learning_rate)):
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} is {value:g}; without it, that of [unlearn] holds")
 
     def settings(self, level: float) -> dict[str, Any]:
         """Return what differs from `[unlearn]`."""
         chosen = {"steps": self.steps, "learning_rate": self.learning_rate}
-        return {name: value for name, value in chosen.items() if value}
+        return {name: value for name, value in chosen.items() if value is not None}
 
     def pool(self, benchmark: Benchmark, target: str) -> tuple[str, ...]:
         """Return the ids of all records that may be relearned, in the order of their drawing."""

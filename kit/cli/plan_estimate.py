@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from kit.plan.arithmetic import SHARES, hours
+from kit.plan.arithmetic import SHARES, attack_share, hours
+from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
 from kit.plan.estimate import Rates, estimate, read_rates
 from kit.plan.jobs import Plan
@@ -28,7 +29,12 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
 
 def _is_done(plan: Plan) -> bool:
     trained = all(job.artifact.done for job in plan.jobs())
-    return trained and all(system.evaluated for system in plan.systems)
+    return trained and all(system.evaluated for system in plan.systems) and not _attacked(plan)
+
+
+def _attacked(plan: Plan) -> bool:
+    """Return whether attacks are to be run."""
+    return any(not job.answers.done for job in attack_jobs(plan))
 
 
 def _memory(plan: Plan, known: Known | None) -> Iterator[str]:
@@ -49,6 +55,8 @@ def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
         yield f"  {stage:<9} {_time(each)}{_money(each / 3600, price, stage)}"
     if any(job.governed and not job.artifact.done for job in plan.jobs()):
         yield "  (methods with a stop rule may end earlier)"
+    if rates.attack is None and _attacked(plan):
+        yield "  (without attacks, which this probe did not measure: probe again)"
 
 
 def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterator[str]:
@@ -61,6 +69,8 @@ def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterato
     for name, least, most in hours(plan, known.sizes, known.record):
         cost = f", {price * least:.0f} to {price * most:.0f} in money" if price else ""
         yield f"  {name}: {least:.1f} to {most:.1f} hours{cost}"
+    if _attacked(plan):
+        yield f"  attacks are {attack_share(plan, known.sizes, known.record):.0%} of that"
 
 
 def _time(seconds: float) -> str:

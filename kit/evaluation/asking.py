@@ -1,7 +1,7 @@
 """What an attack asks of a system: records in other words, with other pictures."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,8 @@ def require_asked(job: AttackJob, levels: Collection[float]) -> None:
         raise ManifestError(
             f"no record of target {job.target} can be asked under the attack '{job.entry.name}' at "
             f"{missing[0]:g}",
-            expected="records that it applies to: those with a picture, for an attack on pictures",
+            expected="records that it applies to: with a picture, for an attack on pictures; not "
+            "trained on, for one that trains",
             remedy="remove this level, or the attack, from [attack]",
         )
 
@@ -68,19 +69,27 @@ def asked_records_of(
     section = plan.manifest.attack
     assert section is not None, "there is an attack"
     around = Around(benchmark, job.target, job.entry.name)
-    instruction = instruction_of(job.system, benchmark)
     names = {
         name: benchmark.records[name]
         for (part, column), ids in benchmark.splits[job.target].evaluation.items()
         if column is Column.EFFICACY
         for name in drawn_records(ids, section.max_records, job.target, str(part))
     }
+    applied = (record for record in names.values() if job.attack.applies(record, level, around))
+    return in_their_words(job, benchmark, applied, level)
+
+
+def in_their_words(
+    job: AttackJob, benchmark: Benchmark, records: Iterable[Record], level: float
+) -> list[Record]:
+    """Return records with the questions of an attack, after the instruction of its system."""
+    around = Around(benchmark, job.target, job.entry.name)
+    instruction = instruction_of(job.system, benchmark)
     asked = []
-    for record in names.values():
-        if job.attack.applies(record, level, around):
-            said = job.attack.question(record, level, around)
-            question = f"{instruction} {said}" if instruction else said
-            asked.append(replace(record, question=question))
+    for record in records:
+        said = job.attack.question(record, level, around)
+        question = f"{instruction} {said}" if instruction else said
+        asked.append(replace(record, question=question))
     return asked
 
 

@@ -1,8 +1,8 @@
 """A worker process optimises pictures for attacks on pixels, and stores them for the engine."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,20 +12,17 @@ from torch import Tensor
 
 from kit.attacks import Around
 from kit.attacks.pixels import PixelAttack
-from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark, Record
 from kit.errors import ModelError
 from kit.evaluation.asking import asked_records_of, picture_path
-from kit.failures import at
-from kit.model import determinism
-from kit.model.base import device, load_base, load_processor
+from kit.evaluation.attacked_models import each_model
+from kit.model.base import load_processor
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution, mean_nll
-from kit.model.lora import load_adapter
 from kit.model.memory import peak_memory
-from kit.plan.attacks import AttackJob, attack_jobs
+from kit.plan.attacks import AttackJob
 from kit.plan.jobs import Plan
-from kit.sources.datasets import base_folder, places
+from kit.sources.datasets import base_folder
 
 BYTE = 255
 TOGETHER = 16  # pictures in one pass
@@ -34,26 +31,14 @@ TOGETHER = 16  # pictures in one pass
 def optimise_pictures(plan: Plan, names: Sequence[str]) -> int:
     """Optimise the pictures of attacks whose answers have these names; return the peak, bytes.
 
+    Runs in a process of its own.
+
     Raises:
         ModelError: the processor makes no plain pictures of pixels.
     """
-    torch.set_num_threads(plan.manifest.compute.threads)
-    determinism.enable()
-    benchmark = load_benchmark(plan.manifest, places(plan.manifest))
-    folder = base_folder(plan.manifest)
-    processor = load_processor(folder, plan.manifest.model)
-    batcher, base = Batcher(processor, device()), load_base(folder, plan.manifest.model)
-    jobs = [job for job in attack_jobs(plan) if job.answers.name in names]
-    for name, group in groupby(jobs, lambda job: job.system.name):
-        own = list(group)
-        model: Any = base
-        for number, artifact in enumerate(own[0].system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
-        for job in own:
-            with at(f"system {name}, attack {job.entry.name}"):
-                _optimise(job, plan, benchmark, model, batcher, processor)
-        if own[0].system.adapters:
-            base = model.unload()
+    processor = load_processor(base_folder(plan.manifest), plan.manifest.model)
+    for job, model, batcher, benchmark in each_model(plan, names):
+        _optimise(job, plan, benchmark, model, batcher, processor)
     return peak_memory()
 
 
@@ -62,9 +47,11 @@ def _optimise(
 ) -> None:
     assert job.pictures is not None
     assert isinstance(job.attack, PixelAttack)
+    started, count = time.perf_counter(), 0
     around = Around(benchmark, job.target, job.entry.name)
     for level in job.entry.levels:
         records = asked_records_of(job, plan, benchmark, level)
+        count += len(records)
         size = len(records) if job.attack.universal else TOGETHER
         for begin in range(0, len(records), size):
             part = records[begin : begin + size]
@@ -74,7 +61,8 @@ def _optimise(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 whole = (one * BYTE).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
                 Image.fromarray(np.ascontiguousarray(whole)).save(path, "PNG")
-    job.pictures.publish({"stage": "attack"})
+    seconds = round(time.perf_counter() - started, 3)
+    job.pictures.publish({"stage": "attack", "pictures": count, "seconds": seconds})
 
 
 def optimised(

@@ -2,16 +2,20 @@
 
 A pass over T tokens takes 2 x weights x T operations forwards and as many backwards, because the
 frozen weights get no gradient; recomputation adds one more forward pass. Only the language model's
-weights count. Starting an engine, vision tower and decoding are left out.
+weights count. Starting an engine, vision tower and decoding are left out. A step of an attack on
+pixels is a pass in both directions, and a question under attack is a pass forwards.
 """
 
 from collections.abc import Iterator
 
 from kit import benchmarks
+from kit.attacks.pixels import PixelAttack
+from kit.benchmarks.records import Column
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
-from kit.plan.cards import kinds
-from kit.plan.jobs import Plan
+from kit.plan.attacks import AttackJob, attack_jobs
+from kit.plan.cards import Fit, kinds
+from kit.plan.jobs import Job, Plan
 from kit.plan.memory import RecordSize
 from kit.plan.sizes import BaseSizes
 from kit.plan.systems import System
@@ -34,17 +38,57 @@ def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> f
     """Return the floating-point operations of the remaining work on a GPU of so many bytes."""
     forward = 2.0 * sizes.quantized * record.tokens
     fits = {kind.name: kind.fit(card) for kind in kinds(plan.manifest, sizes, record)}
-    total = 0.0
-    for job in plan.jobs():
-        if not job.artifact.done:
-            passes = count_passes(job.method)
-            fit = fits[job.entry.name] if job.entry else next(iter(fits.values()))
-            both = 3 if fit.recomputed else 2  # forwards, and as many backwards
-            each = (passes.gradient + passes.again) * both + passes.other
-            drawn = job.steps * job.settings.batch_size
-            total += (drawn * each + MEASURED * passes.measured * both) * forward
-    asked = sum(_at_most(plan, system) for system in plan.systems if not system.answers.done)
-    return total + asked * forward
+    plain = next(iter(fits.values()))
+    passes = sum(
+        _trained(job, fits[job.entry.name] if job.entry else plain)
+        for job in plan.jobs()
+        if not job.artifact.done
+    )
+    passes += sum(_at_most(plan, system) for system in plan.systems if not system.answers.done)
+    return (passes + _attacked(plan, plain)) * forward
+
+
+def attack_share(plan: Plan, sizes: BaseSizes, record: RecordSize) -> float:
+    """Return the share of attacks in the operations of the remaining work, on the last card."""
+    _, card = list(PEAKS.values())[-1]
+    plain = next(kinds(plan.manifest, sizes, record)).fit(card)
+    forward = 2.0 * sizes.quantized * record.tokens
+    return _attacked(plan, plain) * forward / operations(plan, sizes, record, card)
+
+
+def _trained(job: Job, fit: Fit) -> float:
+    """Return a job's passes, in passes forwards."""
+    passes = count_passes(job.method)
+    both = _both(fit)
+    each = (passes.gradient + passes.again) * both + passes.other
+    return job.steps * job.settings.batch_size * each + MEASURED * passes.measured * both
+
+
+def _both(fit: Fit) -> int:
+    """Return what a pass with gradient takes: forwards, and as many backwards."""
+    return 3 if fit.recomputed else 2
+
+
+def _attacked(plan: Plan, fit: Fit) -> float:
+    """Return the passes of all attacks that are left, in passes forwards."""
+    left = [job for job in attack_jobs(plan) if not job.answers.done]
+    found = 0.0
+    for job in left:
+        asked = _asked_at_most(plan, job) * len(job.entry.levels)
+        relearn = (each for each in job.relearned.values() if not each.artifact.done)
+        steps = job.attack.steps if isinstance(job.attack, PixelAttack) else 0
+        found += asked * (1 + steps * _both(fit)) + sum(_trained(each, fit) for each in relearn)
+    return found
+
+
+def _asked_at_most(plan: Plan, job: AttackJob) -> int:
+    """Return how many questions an attack asks at a level at most."""
+    section = plan.manifest.attack
+    assert section is not None, "there is an attack"
+    protocol = benchmarks.protocol(plan.manifest.benchmark.loader)
+    columns = protocol.targets[job.target].columns
+    each = min(section.max_records, plan.manifest.split.max_per_column)
+    return each * sum(column is Column.EFFICACY for _, column in columns)
 
 
 def _at_most(plan: Plan, system: System) -> int:

@@ -13,14 +13,33 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kit.artifacts import cache_root, write_json
+from kit.attacks.pixels import PixelAttack
+from kit.attacks.probe_head import ProbeHead
 from kit.digests import sha256_value
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
+from kit.plan.attacks import STAGE as ATTACK
+from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Job, Plan
 
-STAGES = ("finetune", "unlearn", "evaluate")
+STAGES = ("finetune", "unlearn", "evaluate", ATTACK)
+
+
+@dataclass(frozen=True)
+class AttackRates:
+    """What a probe measured of attacks, in seconds; adapters that relearn are under `passes`."""
+
+    start: float
+    """Of the stage: all that grows with nothing."""
+    gradient: float
+    """Of the gradient of one picture; 0 where the manifest optimises none."""
+    answer: float
+    """Of each answer, all engines together."""
+    questions: Mapping[str, int]
+    """Name of an attack's answers -> how many questions it asks at all levels, with those that a
+    head is trained on."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +50,16 @@ class Rates:
     start: Mapping[str, float]
     """Stage -> until the first worker has begun; of `evaluate`, all that grows with nothing."""
     passes: Mapping[str, float]
-    """Of a record's pass through the model with gradient, by stage, and `other`: without."""
+    """Of a record's pass through the model with gradient, by stage, and `other`: without.
+    `attack` is that of an adapter that relearns."""
     round: float
     """Of an engine with each group of systems that it answers together, answers not included."""
     answer: float
     """Of each answer, scored likelihoods included, all engines together."""
     answers: Mapping[str, int]
     """System -> how many questions it is asked."""
+    attack: AttackRates | None = None
+    """None where the manifest has no attacks, or the probe is older than their times."""
 
 
 def estimate(plan: Plan, rates: Rates) -> dict[str, float]:
@@ -58,7 +80,40 @@ def estimate(plan: Plan, rates: Rates) -> dict[str, float]:
         asked = sum(rates.answers[name] for name in unanswered)
         rounds = rounds_of(len(unanswered), manifest)
         found["evaluate"] = rates.start["evaluate"] + rounds * rates.round + asked * rates.answer
+    waiting = [job for job in attack_jobs(plan) if not job.answers.done]
+    if waiting and rates.attack is not None:
+        found[ATTACK] = _attack_seconds(waiting, manifest, rates, rates.attack)
     return found
+
+
+def _attack_seconds(
+    jobs: Sequence[AttackJob], manifest: Manifest, rates: Rates, measured: AttackRates
+) -> float:
+    """Return the time of attacks: relearning, pictures, heads on hidden states, answers.
+
+    Changed weights count as another group of systems. Where adapters are served, that is too
+    little.
+    """
+    workers = manifest.compute.workers
+    relearn = [each for job in jobs for each in job.relearned.values() if not each.artifact.done]
+    pictures = [
+        measured.gradient * job.attack.steps * measured.questions[job.answers.name]
+        for job in jobs
+        if isinstance(job.attack, PixelAttack) and job.pictures and not job.pictures.done
+    ]
+    heads = [job for job in jobs if isinstance(job.attack, ProbeHead)]
+    states = [rates.passes["other"] * measured.questions[job.answers.name] for job in heads]
+    asking = [job for job in jobs if not isinstance(job.attack, ProbeHead)]
+    served = {job.served(level).name for job in asking for level in job.entry.levels}
+    asked = sum(measured.questions[job.answers.name] for job in asking)
+    return (
+        measured.start
+        + longest_share([training_seconds(job, rates) for job in relearn], workers)
+        + longest_share(pictures, workers)
+        + longest_share(states, workers)
+        + rounds_of(len(served), manifest) * rates.round
+        + asked * measured.answer
+    )
 
 
 def training_seconds(job: Job, rates: Rates) -> float:
@@ -113,4 +168,8 @@ def store_rates(manifest: Manifest, rates: Rates) -> None:
 def read_rates(manifest: Manifest) -> Rates | None:
     """Return what a probe measured of this manifest on this device; None if none was made."""
     path = rates_path(manifest, device_name())
-    return Rates(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    attack = stored.pop("attack", None)
+    return Rates(**stored, attack=AttackRates(**attack) if attack else None)

@@ -8,6 +8,7 @@ from kit.artifacts import PROJECT, project_path
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.model.families import CONFIG, family_in
+from kit.plan.attacks import PreviewedPlan, attack_jobs
 from kit.plan.jobs import Plan, make_plan
 from kit.sources.checksum_lists import list_of
 from kit.sources.datasets import base_folder
@@ -40,7 +41,9 @@ def preview(manifest: Manifest) -> tuple[Plan, list[str]]:
         model = manifest.model.model_copy(update={"source": listed(manifest.model.source)})
         sources = tuple(listed(source) for source in manifest.sources)
         plan = make_plan(manifest.model_copy(update={"sources": sources, "model": model}))
-    return replace(plan, manifest=manifest), missing
+        attacks = attack_jobs(plan)
+    shown = PreviewedPlan(**vars(replace(plan, manifest=manifest)), attacks=attacks)
+    return shown, missing
 
 
 def _has_list(source: SourceSection) -> bool:

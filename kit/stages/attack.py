@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kit.attacks.probe_head import ProbeHead
 from kit.attacks.weights import WeightAttack
 from kit.console import say
 from kit.errors import MissingStageError
@@ -36,7 +37,10 @@ def attack(plan: Plan, work: Work = LOCAL) -> None:
     if relearned:
         train(plan, STAGE, relearned, work)
     say(f"attack: {len(waiting)} of {len(jobs)} attacks on systems to answer")
-    work.make_serving_base(plan)
+    heads = [job for job in waiting if isinstance(job.attack, ProbeHead)]
+    asked = [job for job in waiting if not isinstance(job.attack, ProbeHead)]
+    if asked:
+        work.make_serving_base(plan)
     unmade = [job for job in waiting if job.pictures is not None and not job.pictures.done]
     with timed(plan, STAGE) as cost:
         cost.jobs_skipped = len(jobs) - len(waiting)
@@ -45,7 +49,11 @@ def attack(plan: Plan, work: Work = LOCAL) -> None:
             for peak in work.optimise(plan, _dealt(unmade, plan.manifest.compute.workers)):
                 cost.add_peak(peak)
         try:
-            for share in _apart(waiting, plan):
+            if heads:
+                say(f"attack: training heads on the hidden states of {len(heads)} systems")
+                for peak in work.probe_heads(plan, _dealt(heads, plan.manifest.compute.workers)):
+                    cost.add_peak(peak)
+            for share in _apart(asked, plan):
                 for peak in work.attack(plan, _dealt(share, engines(plan))):
                     cost.add_peak(peak)
         finally:
@@ -55,7 +63,7 @@ def attack(plan: Plan, work: Work = LOCAL) -> None:
 def _apart(jobs: Sequence[AttackJob], plan: Plan) -> list[Sequence[AttackJob]]:
     """Return the attacks that one engine serves: changed weights are never served as adapters."""
     if plan.manifest.evaluation.serving == "merged":
-        return [jobs]
+        return [jobs] if jobs else []
     changed = [isinstance(job.attack, WeightAttack) for job in jobs]
     halves = [
         [j for j, each in zip(jobs, changed, strict=True) if each is a] for a in (False, True)

@@ -20,6 +20,7 @@ from kit.plan.estimate import Rates, device_name, longest_share, rounds_of
 from kit.plan.jobs import Job, Plan, make_plan
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
+from kit.stages.probe_attacks import count_attacked, shrunk_attacks, with_attacks
 from kit.stages.work import LOCAL, LocalWork
 from kit.stages.workers import isolated
 
@@ -50,16 +51,19 @@ def probe(plan: Plan) -> Rates:
     """
     with exclusive("probe"):
         LOCAL.require_ready(plan)
-        answers = count_questions(plan)
+        answers, attacked = count_questions(plan), count_attacked(plan)
         with own_cache():
-            return measure(plan, answers, SmallWork())
+            return measure(plan, answers, attacked, SmallWork())
 
 
-def measure(plan: Plan, answers: Mapping[str, int], work: SmallWork) -> Rates:
+def measure(
+    plan: Plan, answers: Mapping[str, int], attacked: Mapping[str, int], work: SmallWork
+) -> Rates:
     """Run the stages in small and return their rates.
 
     Args:
         answers: system -> questions that the whole plan asks it.
+        attacked: name of an attack's answers -> questions that the whole plan asks.
     """
     few, more = (make_plan(shrunk(plan, size)) for size in (FEW, MORE))
     say(f"probe: {STEPS} steps of {len(list(few.jobs()))} jobs, then answers of {len(few.systems)}")
@@ -73,7 +77,7 @@ def measure(plan: Plan, answers: Mapping[str, int], work: SmallWork) -> Rates:
     scored = _scored(more) / again
     # The second evaluation finds the engine's caches warm, as the run will, and the served base.
     whole = read_costs(more)["evaluate"]["seconds"]
-    return Rates(
+    found = Rates(
         device=device_name(),
         start={
             "finetune": _start(few, "finetune", few.finetune),
@@ -85,6 +89,9 @@ def measure(plan: Plan, answers: Mapping[str, int], work: SmallWork) -> Rates:
         answer=answer + scored,
         answers=dict(answers),
     )
+    if plan.manifest.attack is None:
+        return found
+    return with_attacks(found, answer, few, attacked, work)
 
 
 def shrunk(plan: Plan, per_column: int) -> Manifest:
@@ -105,6 +112,7 @@ def shrunk(plan: Plan, per_column: int) -> Manifest:
             "methods": tuple(methods),
             "claims": (),
             "tune": None,
+            "attack": shrunk_attacks(manifest, STEPS, FEW),
             "split": manifest.split.model_copy(update={"max_per_column": per_column}),
             "finetune": manifest.finetune.model_copy(update=small),
             "unlearn": manifest.unlearn.model_copy(update={**small, "stop": "never"}),

@@ -48,6 +48,10 @@ class Work(Protocol):
         """Optimise pictures, one process per share of attacks; return the peaks."""
         ...
 
+    def probe_heads(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Train heads on hidden states, one process per share of attacks; return the peaks."""
+        ...
+
     def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         """Ask systems under attack, one process per share of attacks; return the peaks."""
         ...
@@ -97,6 +101,12 @@ class LocalWork:
         places = [f"attack, pictures of {len(names)} attacks on systems" for names in shares]
         arguments = [(plan, names) for names in shares]
         return scatter(optimising.optimise_pictures, arguments, places)
+
+    def probe_heads(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import probing
+
+        places = [f"attack, heads of {len(names)} systems" for names in shares]
+        return scatter(probing.probe_heads, [(plan, names) for names in shares], places)
 
     def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import attacking

@@ -46,7 +46,10 @@ def original(record):
     return np.asarray(Image.open(record.image)).astype(int)
 
 
-@pytest.mark.parametrize("name", ["paraphrase", "prefix_injection", "role_play"])
+WORDED = ("paraphrase", "prefix_injection", "role_play", "other_language")
+
+
+@pytest.mark.parametrize("name", WORDED)
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_a_wording_asks_the_same_in_other_words_and_shows_the_same_picture(name, level, around):
     attack, record = build(name), around.benchmark.records["text"]
@@ -61,8 +64,20 @@ def test_a_wording_asks_the_same_in_other_words_and_shows_the_same_picture(name,
 
 def test_the_three_wordings_of_an_attack_differ(around):
     record = around.benchmark.records["Ada0"]
-    for name in ("paraphrase", "prefix_injection", "role_play"):
+    for name in WORDED:
         assert len({build(name).question(record, level, around) for level in (1, 2, 3)}) == 3
+
+
+def test_another_language_leaves_no_english_word_of_a_known_question(around):
+    attack, record = build("other_language"), around.benchmark.records["Ada0"]
+    event = Record("e", Concept.EVENT, "Describe the scene in detail.", "A fire.", record.image)
+    for asked in (record, event):
+        words = set(asked.question.rstrip("?.").lower().split()) - {"describe"}  # Spanish, too
+        said = [attack.question(asked, level, around) for level in (1, 2, 3, 4)]
+        assert len(set(said)) == 4
+        for each in said:
+            assert not words & set(each.lower().replace("?", " ").split()), each
+    assert not attack.question(event, 4, around).isascii()
 
 
 def test_a_crop_of_a_half_enlarges_the_middle_and_one_of_all_changes_nothing(around):
@@ -170,9 +185,14 @@ def test_every_file_of_an_attack_is_known_and_says_what_its_level_is():
         ("relearn_forget", (2.0,), {}, "the level 2 is not valid"),
         ("relearn_forget", (0.1,), {"step": 5}, "did you mean 'steps'?"),
         ("relearn_forget", (0.1,), {"steps": "5"}, "option 'steps' is not valid"),
-        ("relearn_forget", (0.1,), {"steps": -5}, "refuses its options"),
+        ("relearn_forget", (0.1,), {"steps": -5}, "steps is -5; without it, that of"),
+        ("relearn_forget", (0.1,), {"steps": 0}, "steps is 0; without it, that of"),
+        ("relearn_related", (0.1,), {"learning_rate": 0}, "learning_rate is 0; without it"),
+        ("relearn_related", (0.1,), {"learning_rate": "1"}, "expected: float"),
+        ("relearn_forget", (0.1,), {"steps": True}, "expected: int"),
         ("round_int", (16,), {}, "a whole number from 2 to 8 (bits)"),
         ("crop", (0.5,), {"size": 2}, "leave `options` out"),
+        ("other_language", (5,), {}, "a whole number from 1 to 4 (number of the language, from 1)"),
     ],
 )
 def test_what_no_attack_can_be_is_refused_with_a_remedy(name, levels, options, said):

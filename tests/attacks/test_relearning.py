@@ -74,7 +74,8 @@ def test_a_benchmark_without_general_data_has_no_unrelated_attack():
         RelearnUnrelated().records(benchmark(rehearsal=()), "person", 0.5)
 
 
-def test_options_replace_the_settings_of_unlearning_and_zero_keeps_them():
+def test_options_replace_the_settings_of_unlearning_and_those_left_out_keep_them():
     assert RelearnForget().settings(0.5) == {}
+    assert RelearnForget(steps=7).settings(0.5) == {"steps": 7}
     changed = RelearnForget(steps=7, learning_rate=0.1).settings(0.5)
     assert changed == {"steps": 7, "learning_rate": 0.1}

@@ -7,10 +7,14 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.cli.plan_estimate import render_estimates
+from kit.cli.plan_text import render
+from kit.experiment.attack import AttackSection
 from kit.experiment.manifest_file import load_manifest
 from kit.plan import estimate as estimates
-from kit.plan.arithmetic import operations
+from kit.plan.arithmetic import attack_share, operations
+from kit.plan.attacks import attack_jobs
 from kit.plan.estimate import (
+    AttackRates,
     Rates,
     estimate,
     longest_share,
@@ -63,6 +67,71 @@ def test_stages_take_their_start_and_the_time_of_their_busiest_worker(plan):
         + 250 * batch * single
     )  # GA without a stop
     assert whole / 2 <= found["unlearn"] - 20 <= whole / 2 + 250 * batch * single
+
+
+ATTACKS = AttackSection.model_validate(
+    {
+        "targets": ["person"],
+        "entries": [
+            {"name": "crop", "label": "C", "attack": "crop", "levels": [0.9, 0.5]},
+            {"name": "again", "label": "R", "attack": "relearn_forget", "levels": [0.1, 1.0],
+             "options": {"steps": 7}},
+            {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8], "options": {"steps": 3}},
+        ],
+    }
+)  # fmt: skip
+
+
+def attacking(plan):
+    return make_plan(plan.manifest.model_copy(update={"attack": ATTACKS, "claims": ()}))
+
+
+def attack_rates(plan):
+    questions = {job.answers.name: 10 * len(job.entry.levels) for job in attack_jobs(plan)}
+    measured = AttackRates(start=40.0, gradient=0.5, answer=0.02, questions=questions)
+    return rates(plan, passes={**PASSES, "attack": 0.03}, attack=measured)
+
+
+def test_attacks_take_their_training_their_pictures_and_their_answers(plan):
+    whole = attacking(plan)
+    jobs = attack_jobs(whole)
+    systems = len({job.system.name for job in jobs})
+    found = estimate(whole, attack_rates(whole))["attack"]
+    relearned = systems * 7 * 16 * 0.03  # two adapters of each system, two workers
+    pictures = -(-systems // 2) * 10 * 3 * 0.5
+    rounds = -(-3 * systems // 2) * 2.0  # each system as it is, and with one of two adapters
+    answers = systems * (20 + 20 + 10) * 0.02
+    assert found == pytest.approx(40 + relearned + pictures + rounds + answers)
+    for job in jobs:
+        for each in job.relearned.values():
+            make(each.artifact)
+        if job.pictures is not None:
+            make(job.pictures)
+    found = estimate(whole, attack_rates(whole))["attack"]
+    assert found == pytest.approx(40 + rounds + answers)
+    for job in jobs:
+        make(job.answers)
+    assert "attack" not in estimate(whole, attack_rates(whole))
+
+
+def test_a_plan_whose_attacks_alone_are_left_has_their_time_and_money(plan):
+    whole = attacking(plan)
+    for job in whole.jobs():
+        make(job.artifact)
+    for system in whole.systems:
+        make(system.answers)
+        check(system)
+    assert "not measured on this machine yet" in "\n".join(render_estimates(whole))
+    store_rates(whole.manifest, rates(whole))
+    old = "\n".join(render_estimates(whole, 3.0))
+    assert "without attacks, which this probe did not measure: probe again" in old
+    store_rates(whole.manifest, attack_rates(whole))
+    assert read_rates(whole.manifest) == attack_rates(whole)
+    text = "\n".join(render_estimates(whole, 3.0))
+    seconds = estimate(whole, attack_rates(whole))["attack"]
+    assert f"attack    {seconds:.0f} s\n  in all    {seconds:.0f} s, " in text
+    assert f"{3 * seconds / 3600:.2f} in money" in text
+    assert "probe again" not in text
 
 
 def test_finished_work_takes_no_time(plan):
@@ -133,6 +202,26 @@ def test_without_a_probe_operations_are_counted_and_called_arithmetic(monkeypatc
     text = "\n".join(render_estimates(plan, 2.0))
     assert "an estimate: operations, counted" in text
     assert "H100 80 GB: 0." in text
+
+
+def test_before_a_probe_the_operations_of_attacks_are_counted_and_called_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    published = PUBLISHED["llava-hf/llava-1.5-7b-hf"]
+    manifest = load_manifest(PROJECT / "manifests" / "pebench-pilot.toml")
+    plain, _ = preview(manifest)
+    whole, _ = preview(manifest.model_copy(update={"attack": ATTACKS}))
+    sizes, record, card = published.sizes, published.record, 80 * 10**9
+    least, most = (operations(each, sizes, record, card) for each in (plain, whole))
+    systems = len({job.system.name for job in attack_jobs(whole)})
+    # 64 questions at each of five levels; 7 steps of 16, twice; 3 gradients of 64 pictures.
+    passes = systems * (5 * 64 + 2 * 7 * 16 * 2 + 3 * 64 * 2)
+    assert (most - least) / (2 * 6_476_005_376 * 656) == pytest.approx(passes)
+    assert attack_share(whole, sizes, record) == pytest.approx((most - least) / most)
+    assert attack_share(plain, sizes, record) == 0
+    said = f"attacks are {(most - least) / most:.0%} of that"
+    assert said in "\n".join(render_estimates(whole))
+    assert "attack    person-vanilla-pgd" in render(whole), "no list is needed to say what is to do"
+    assert "attacks are" not in "\n".join(render_estimates(plain))
 
 
 def test_recomputation_is_a_third_pass(monkeypatch, tmp_path):

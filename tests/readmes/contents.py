@@ -1,9 +1,12 @@
 """What READMEs show of the code: each table is made from the code that it is about."""
 
 import ast
+import dataclasses
 import importlib
 import itertools
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from kit.attacks import registry as attack_registry
 from kit.errors import KitError
@@ -84,13 +87,25 @@ def step() -> str:
 
 
 def attacks() -> str:
-    """Return every attack with what it does and what its level counts."""
-    lines = ["| `attack` | what it does | a level is | from, to |", "|---|---|---|---|"]
+    """Return every attack with what it does, what its level counts, and its options."""
+    lines = [
+        "| `attack` | what it does | a level is | from, to | options |",
+        "|---|---|---|---|---|",
+    ]
     for name in attack_registry.names():
         module = importlib.import_module(f"kit.attacks.{name}")
         kind, sentence = module.ATTACK, _sentence(module.__doc__).split(". ")[0].rstrip(".")
-        lines.append(f"| `{name}` | {sentence} | {kind.unit} | {kind.least:g}, {kind.most:g} |")
+        options = ", ".join(_option(each) for each in dataclasses.fields(kind))
+        lines.append(
+            f"| `{name}` | {sentence} | {kind.unit} | {kind.least:g}, {kind.most:g} | {options} |"
+        )
     return "\n".join(lines)
+
+
+def _option(option: "dataclasses.Field[Any]") -> str:
+    """Return an option as a manifest has it; one without a default may be left out."""
+    value = option.default
+    return f"`{option.name}`" if value is None else f"`{option.name} = {json.dumps(value)}`"
 
 
 def cards() -> str:

@@ -117,6 +117,18 @@ def test_where_adapters_are_served_changed_weights_have_an_engine_of_their_own(p
     assert [all(name.endswith("-int") for name in share) for share in shares] == [False, True]
 
 
+def test_heads_on_hidden_states_need_no_engine(plan):
+    head = {"name": "head", "label": "Head", "attack": "probe_head", "levels": [0.5]}
+    whole, work = trained(make_plan(attacked(head, CROP))), ToyWork()
+    attack(whole, work)
+    assert all(name.endswith("-head") for name in work.names("probe_heads"))
+    assert all(name.endswith("-crop") for name in work.names("attack"))
+    assert len(work.names("probe_heads")) == len(work.names("attack"))
+    alone = ToyWork()
+    attack(make_plan(attacked({**head, "levels": [1.0]})), alone)
+    assert {kind for kind, _ in alone.calls} == {"probe_heads"}
+
+
 def test_an_attack_before_the_adapters_exist_names_the_stage_that_makes_them(plan):
     with pytest.raises(MissingStageError, match=r"\./run\.sh finetune"):
         attack(plan, ToyWork())

@@ -6,15 +6,30 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import cache_root
+from kit.experiment.attack import AttackSection
+from kit.plan.attacks import attack_jobs
 from kit.plan.estimate import estimate
 from kit.plan.jobs import make_plan
 from kit.stages import probe as probes
+from kit.stages import probe_attacks
 from kit.stages.probe import MORE, STEPS, chosen_methods, measure, own_cache, probe, shrunk
 from kit.stages.workers import JobRecord
 from tests.toys.dataset import manifest
 from tests.toys.work import ToyWork, check, make, named
 
-SECONDS = {"finetune": 4.0, "unlearn": 2.0}  # of each job
+SECONDS = {"finetune": 4.0, "unlearn": 2.0, "attack": 3.0}  # of each job
+PICTURES = 8.0  # seconds of all pictures of an attack on a system
+ATTACKS = AttackSection.model_validate(
+    {
+        "methods": ["npo"],  # which the probe does not train
+        "entries": [
+            {"name": "crop", "label": "C", "attack": "crop", "levels": [0.9, 0.5]},
+            {"name": "again", "label": "R", "attack": "relearn_forget", "levels": [0.1, 0.5]},
+            {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8], "options": {"steps": 9}},
+            {"name": "more", "label": "P", "attack": "pgd", "levels": [4, 16]},
+        ],
+    }
+)
 
 
 class Clocked(ToyWork):
@@ -28,6 +43,12 @@ class Clocked(ToyWork):
             seconds = SECONDS[job.stage]
             make(job.artifact, seconds=seconds, steps=job.settings.steps)
             yield job, JobRecord(steps=STEPS, seconds=seconds, stopped=None, peak_memory_bytes=7)
+
+    def optimise(self, plan, shares):
+        for job in attack_jobs(plan):
+            if job.pictures is not None:
+                make(job.pictures, seconds=PICTURES)
+        return [1 for _ in shares]
 
     def answer(self, plan, shares):
         size = plan.manifest.split.max_per_column
@@ -46,6 +67,11 @@ def plan(tmp_path, monkeypatch):
     monkeypatch.setattr(
         probes, "count_questions", lambda plan: {s.name: 6 * plan.manifest.split.max_per_column
                                         for s in plan.systems},
+    )  # fmt: skip
+    monkeypatch.setattr(
+        probe_attacks, "count_attacked", lambda plan: {
+            job.answers.name: 5 * len(job.entry.levels) for job in attack_jobs(plan)
+        },
     )  # fmt: skip
     return make_plan(manifest())
 
@@ -89,14 +115,14 @@ def test_methods_without_reference_scalars_are_measured_where_there_are_any(plan
 )
 def test_every_pass_has_a_rate_whatever_the_methods_are(plan, there, unlearn, other):
     whole = with_methods(*there)
-    found = measure(whole, {}, Clocked()).passes
+    found = measure(whole, {}, {}, Clocked()).passes
     assert found["unlearn"] == pytest.approx(unlearn)
     assert found["other"] == pytest.approx(other)
 
 
 def test_rates_are_those_of_the_machine_and_give_its_time_back(plan):
     work = Clocked()
-    found = measure(plan, {system.name: 100 for system in plan.systems}, work)
+    found = measure(plan, {system.name: 100 for system in plan.systems}, {}, work)
     assert found.passes["finetune"] == SECONDS["finetune"] / STEPS / 32
     assert found.passes["unlearn"] == SECONDS["unlearn"] / STEPS / 16 / 2
     assert found.passes["other"] == 0, "PO and SIU take the same time in the toy"
@@ -105,6 +131,33 @@ def test_rates_are_those_of_the_machine_and_give_its_time_back(plan):
     assert found.answer == pytest.approx(0.05, rel=0.01)
     assert found.start["evaluate"] == pytest.approx(7.0, abs=1.0)
     assert set(estimate(plan, found)) == {"finetune", "unlearn", "evaluate"}
+    assert found.attack is None
+
+
+def test_of_attacks_the_probe_runs_one_that_relearns_and_one_on_pixels(plan):
+    whole = make_plan(plan.manifest.model_copy(update={"attack": ATTACKS}))
+    small = shrunk(whole, MORE)
+    assert [(e.name, e.levels, e.options["steps"]) for e in small.attack.entries] == [
+        ("again", (1.0,), STEPS), ("pgd", (8.0,), 2),
+    ]  # fmt: skip
+    questions = {job.answers.name: 100 for job in attack_jobs(whole)}
+    answers = {system.name: 100 for system in whole.systems}
+    found = measure(whole, answers, questions, Clocked())
+    assert found.passes["attack"] == SECONDS["attack"] / STEPS / 16
+    assert found.attack.gradient == PICTURES / (2 * 5), "two steps of five pictures"
+    assert found.attack.answer == pytest.approx(0.05, rel=0.01)
+    assert found.attack.questions == questions
+    assert set(estimate(whole, found)) == {"finetune", "unlearn", "evaluate", "attack"}
+
+
+def test_attacks_that_only_ask_are_not_run_by_the_probe(plan):
+    asking = ATTACKS.model_copy(update={"entries": ATTACKS.entries[:1]})
+    whole = make_plan(plan.manifest.model_copy(update={"attack": asking}))
+    work = Clocked()
+    found = measure(whole, {}, {}, work)
+    assert not work.names("attack")
+    assert found.attack.start == found.start["evaluate"]
+    assert found.passes["attack"] == found.passes["unlearn"]
 
 
 def test_the_cache_of_the_probe_is_its_own_and_is_removed(tmp_path, monkeypatch):

@@ -70,6 +70,14 @@ class ToyWork:
                     make(job.pictures)
         return [self.answer_peak for _ in shares]
 
+    def probe_heads(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        for names in shares:
+            self.calls.append(("probe_heads", names))
+            for job in attack_jobs(plan):
+                if job.answers.name in names:
+                    make(job.answers)
+        return [self.answer_peak for _ in shares]
+
     def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         for names in shares:
             self.calls.append(("attack", names))
