@@ -6,6 +6,7 @@ from kit.cli.plan_estimate import render_estimates
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
+from kit.plan.systems import SCORES
 from kit.stages.costs import read_costs
 
 
@@ -29,9 +30,8 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
     for system in plan.systems:
         served = " + ".join(artifact.name for artifact in system.adapters)
         lines.append(_line(system.answers.done, "evaluate", system.name, served, system.seed))
-        if system.likelihoods is not None:
-            what = "log-likelihoods of given answers"
-            lines.append(_line(system.likelihoods.done, "evaluate", system.name, what, system.seed))
+        for kind, made in system.scores.items():
+            lines.append(_line(made.done, "evaluate", system.name, SCORES[kind], system.seed))
     attacks = attack_jobs(plan)
     for attack in attacks:
         levels = ", ".join(f"{level:g}" for level in attack.entry.levels)
@@ -39,7 +39,7 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
         lines.append(_line(attack.answers.done, "attack", attack.answers.name, what, None))
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
-    scored = [s.likelihoods.done for s in plan.systems if s.likelihoods is not None]
+    scored = [made.done for system in plan.systems for made in system.scores.values()]
     unscored = f", {scored.count(False)} to score" if scored else ""
     steps = sum(job.steps for job in waiting)
     lines += [

@@ -9,6 +9,7 @@ from kit.experiment.section import LearningRate, Name, Records, Section, Steps, 
 
 # Families of further metrics, as `evaluation.metrics` names them.
 LIKELIHOOD, DISTANCE, MULTIMODAL, ALIGNED = "likelihood", "distance", "multimodal", "aligned"
+GRADIENT, FLUENCY = "gradient", "fluency"
 
 
 class TrainingSection(Section):
@@ -115,8 +116,11 @@ class EvaluationSection(Section):
     """Longest question with its image and its answer."""
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
-    metrics: tuple[Literal["likelihood", "distance", "multimodal", "aligned"], ...] = Field(
-        (), exclude_if=lambda value: not value
+    metrics: tuple[
+        Literal["likelihood", "distance", "multimodal", "aligned", "gradient", "fluency"], ...
+    ] = Field(
+        (),
+        exclude_if=lambda value: not value,
     )
     """Families of further metrics, beside those of the tables; kit/metrics/README.md says what each
     holds and costs. Without it: none."""

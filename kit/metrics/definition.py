@@ -43,13 +43,15 @@ class GivenTokens(NamedTuple):
 class StoredAnswer(NamedTuple):
     """One generated answer, why generation stopped ("eos" or "length"), and given answers.
 
-    `tokens` is empty where the manifest does not ask for them.
+    `tokens` is empty where the manifest does not ask for them. `read` is the mean log-probability
+    of the answer's tokens under Vanilla, in nats; None where Vanilla did not read it.
     """
 
     text: str
     stop: str
     likelihoods: tuple[Likelihood, ...] = ()
     tokens: tuple[GivenTokens, ...] = ()
+    read: float | None = None
 
 
 Measure = Callable[[StoredAnswer, Record], float | None]

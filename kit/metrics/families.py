@@ -7,11 +7,20 @@ metrics of whole systems.
 from collections.abc import Iterable, Mapping
 
 from kit.benchmarks.records import Concept
-from kit.experiment.settings import ALIGNED, DISTANCE, LIKELIHOOD, MULTIMODAL
+from kit.experiment.settings import (
+    ALIGNED,
+    DISTANCE,
+    FLUENCY,
+    GRADIENT,
+    LIKELIHOOD,
+    MULTIMODAL,
+)
 from kit.metrics import (
     DEFINITIONS,
     VERSIONS,
     aligned,
+    fluency,
+    form,
     memorisation,
     nearness,
     privacy,
@@ -25,6 +34,7 @@ SystemMetrics = Mapping[str, SystemMetric]
 SINCE = "0.5.0"
 FREE_TEXT = frozenset({Concept.PERSON, Concept.EVENT, Concept.CLOZE, Concept.FACT})
 NO_TOKENS = "the record has no reference answer in free text"
+NOT_READ = "Vanilla has not read the answers"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
 
 OF_ANSWERS: Mapping[str, tuple[Definition, ...]] = {
@@ -60,12 +70,25 @@ OF_ANSWERS: Mapping[str, tuple[Definition, ...]] = {
             better="higher", turns=True, since=SINCE,
         ),
     ),
+    FLUENCY: (
+        Definition(
+            "probability_under_vanilla", 1,
+            "Probability that Vanilla gives to the generated answer: the geometric mean over its "
+            "tokens, and its end token where it ended by itself; mean over answers. It is 1 / "
+            "perplexity of each answer. Low: broken text, or what Vanilla would not say.",
+            form.probability_under_vanilla, frozenset(Concept), NOT_READ, since=SINCE,
+        ),
+        # Of the answers alone, and in every result: shown beside it.
+        *(DEFINITIONS[name] for name in ("repetition", "monotonous", "unterminated")),
+    ),
 }  # fmt: skip
 OF_SYSTEMS: Mapping[str, tuple[SystemMetric, ...]] = {
     LIKELIHOOD: (*privacy.METRICS, *quality.METRICS),
     DISTANCE: nearness.METRICS,
     MULTIMODAL: views.METRICS,
     ALIGNED: aligned.METRICS,
+    GRADIENT: privacy.OF_GRADIENTS,
+    FLUENCY: fluency.METRICS,
 }
 
 

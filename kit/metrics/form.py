@@ -1,4 +1,6 @@
-"""Whether an answer is broken text: it repeats itself, does not end, or says nothing."""
+"""Whether an answer is broken text: it repeats itself, does not end, says nothing, or no sense."""
+
+import math
 
 from kit.benchmarks.records import Record
 from kit.benchmarks.words import words
@@ -23,3 +25,13 @@ def monotonous(answer: StoredAnswer, record: Record) -> float:
     """Return 1.0 if the answer has no word, or one word twice or more and no other."""
     said = words(answer.text)
     return float(not said or (len(said) > 1 and len(set(said)) == 1))
+
+
+def loss_under_vanilla(answer: StoredAnswer, record: Record) -> float | None:
+    """Return Vanilla's mean loss of the answer's tokens, in nats; None if it was not read."""
+    return None if answer.read is None else -answer.read
+
+
+def probability_under_vanilla(answer: StoredAnswer, record: Record) -> float | None:
+    """Return the geometric mean of the probabilities that Vanilla gives to the answer's tokens."""
+    return None if answer.read is None else math.exp(answer.read)

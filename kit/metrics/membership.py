@@ -2,7 +2,8 @@
 
 They take the tokens of the reference answer, the end token included. As in open-unlearning, a
 HIGHER score says "less likely a record of training". The gradient norm is not among them: it needs
-a backward pass for each record, and this table comes from forward passes alone.
+a backward pass, and this table comes from forward passes alone. It has a table of its own
+(`kit.metrics.system_tables`).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,12 +1,12 @@
 """What metrics of a whole system read off each answer: numbers without limits, in no column.
 
-They are computed once for each answer of a result whose manifest asks for tokens.
+They are computed once for each answer of a result whose manifest asks for what they rest on.
 """
 
 from collections.abc import Callable, Mapping
 
 from kit.benchmarks.records import Record
-from kit.metrics import likelihoods, membership, overlap
+from kit.metrics import form, likelihoods, membership, overlap
 from kit.metrics.definition import StoredAnswer
 from kit.metrics.memorisation import reference_of
 
@@ -26,8 +26,10 @@ def log_truth_ratio(answer: StoredAnswer, record: Record) -> float | None:
     return likelihoods.log_ratio(answer, likelihoods.OR_ANSWER)
 
 
-READINGS: Mapping[str, Reading] = {
+OF_TOKENS: Mapping[str, Reading] = {
     **{name: _of_reference(score) for name, score in membership.SCORES.items()},
     "log_truth_ratio": log_truth_ratio,
     "rouge_l_recall": overlap.rouge_l_recall,
 }
+OF_READ: Mapping[str, Reading] = {"loss_under_vanilla": form.loss_under_vanilla}
+READINGS: Mapping[str, Reading] = {**OF_TOKENS, **OF_READ}

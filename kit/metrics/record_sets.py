@@ -14,6 +14,7 @@ from kit.errors import DataError
 from kit.metrics.definition import Definition
 from kit.metrics.distances import Nearness
 from kit.metrics.scores import Scores
+from kit.metrics.system_tables import Numbers
 from kit.result.run_file import System
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 class Further:
     """What the manifest asks for beside the metrics of the tables, and what that rests on.
 
-    `families` are those of `evaluation.metrics`, `options` those of the benchmark. `tokens` and
-    `distances` are the tables of these names, `outside` is a metric from outside of the kit; None
-    where there is none.
+    `families` are those of `evaluation.metrics`, `options` those of the benchmark. `tokens`,
+    `distances`, `gradients` and `read` (read_by_vanilla) are the tables of these names, `outside`
+    is a metric from outside of the kit; None where there is none.
     """
 
     families: tuple[str, ...] = ()
@@ -34,6 +35,8 @@ class Further:
     tokens: pd.DataFrame | None = None
     distances: pd.DataFrame | None = None
     outside: Definition | None = None
+    gradients: pd.DataFrame | None = None
+    read: pd.DataFrame | None = None
 
     @property
     def asked(self) -> bool:
@@ -81,8 +84,9 @@ class Measured:
     """The answers of a result, their values, and the columns that they are reported in.
 
     `protocol` is that of the benchmark, `further` what the manifest asks for beside its tables.
-    `nearness` holds the distances to Retain-only models (`kit.metrics.distances`), `attacked` what
-    was answered under attack; None in a result without attacks.
+    `nearness` holds the distances to Retain-only models (`kit.metrics.distances`), `gradients` the
+    gradient norms of reference answers, `attacked` what was answered under attack; None in a result
+    without attacks.
     """
 
     scores: Scores
@@ -93,6 +97,7 @@ class Measured:
     further: Further = field(default_factory=Further)
     nearness: Nearness = field(default_factory=dict)
     attacked: "Attacked | None" = None
+    gradients: Numbers = field(default_factory=dict)
 
 
 def record_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> list[RecordSet]:

@@ -20,8 +20,19 @@ from kit.metrics.outside import stored_metric
 from kit.metrics.record_sets import Further, Measured, RecordSet, record_sets
 from kit.metrics.scores import Scores, score_answers
 from kit.metrics.system_metric import ALL, Absent, SystemPart
+from kit.metrics.system_tables import read_gradients
 from kit.result.asked_for import families_of, options_of
-from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, RUN, SETS, TOKENS
+from kit.result.layout import (
+    ANSWERS,
+    DISTANCES,
+    GRADIENTS,
+    LIKELIHOODS,
+    READ_BY_VANILLA,
+    RECORDS,
+    RUN,
+    SETS,
+    TOKENS,
+)
 from kit.result.run_file import System
 from kit.result.tables import ROW_TYPES
 
@@ -67,6 +78,8 @@ def read_inputs(results: Path) -> Inputs:
             _optional(results / TOKENS),
             _optional(results / DISTANCES),
             stored_metric(run, names_of_all()),
+            _optional(results / GRADIENTS),
+            _optional(results / READ_BY_VANILLA),
         ),
     }
 
@@ -111,10 +124,11 @@ def measure(
     asked = answer_metrics(more.families) if definitions is None else dict(definitions)
     if more.outside is not None:
         asked[more.outside.name] = more.outside
-    scores = score_answers(records, answers, likelihoods, names, asked, more.tokens)
+    scores = score_answers(records, answers, likelihoods, names, asked, more.tokens, more.read)
     groups = record_sets(sets, scores, protocol)
     near = read_distances(more.distances, scores.records, names)
-    return Measured(scores, groups, systems, answers, protocol, more, near)
+    norms = read_gradients(more.gradients, scores.records, names)
+    return Measured(scores, groups, systems, answers, protocol, more, near, gradients=norms)
 
 
 def rows_of(

@@ -10,7 +10,7 @@ from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition, StoredAnswer
-from kit.metrics.readings import READINGS
+from kit.metrics.readings import OF_READ, OF_TOKENS, READINGS
 from kit.metrics.stored_answers import (
     REMEDY,
     read_likelihoods,
@@ -18,7 +18,9 @@ from kit.metrics.stored_answers import (
     read_tokens,
     require_complete,
     require_joinable,
+    require_read,
 )
+from kit.metrics.system_tables import read_by_vanilla
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def score_answers(
     systems: Iterable[str],
     definitions: Mapping[str, Definition] = DEFINITIONS,
     tokens: pd.DataFrame | None = None,
+    read: pd.DataFrame | None = None,
 ) -> Scores:
     """Measure each answer with every metric that is defined for its record's concept.
 
@@ -98,16 +101,22 @@ def score_answers(
         systems: names of all systems of the result.
         definitions: {name: metric}, by default the newest version of each.
         tokens: columns as in tokens.parquet, in any order; None where there is none.
+        read: columns as in read_by_vanilla.parquet, in any order; None where there is none.
 
     Raises:
         DataError: an answer occurs twice, or belongs to no known record or system.
     """
     index = read_records(records)
-    scores = _empty(index, sorted(systems), definitions, READINGS if tokens is not None else ())
+    kinds = (OF_TOKENS, tokens), (OF_READ, read)
+    readings = [name for names, table in kinds if table is not None for name in names]
+    scores = _empty(index, sorted(systems), definitions, readings)
     names = list(scores.rows)
     require_joinable(answers, index, names)
     likely = read_likelihoods(likelihoods, index, names)
     given = {} if tokens is None else read_tokens(tokens, index, names)
+    by_vanilla = read_by_vanilla(read, index, names)
+    if read is not None:
+        require_read(by_vanilla, answers)
     computed = [each for each in definitions.values() if not each.retired]
     computed = [replace(e, measure=e.among(index)) if e.among else e for e in computed]
     defined = {c: [each for each in computed if c in each.concepts] for c in Concept}
@@ -115,7 +124,8 @@ def score_answers(
     for record_id, system, text, stop in table.itertuples(index=False, name=None):
         record = index[record_id]
         key = system, record_id
-        answer = StoredAnswer(text, stop, likely.get(key, ()), given.get(key, ()))
+        lists = likely.get(key, ()), given.get(key, ())
+        answer = StoredAnswer(text, stop, *lists, by_vanilla.get(key))
         require_complete(answer, record, system, each_token=tokens is not None)
         _enter(scores, system, record, answer, defined[record.concept])
     return scores

@@ -1,7 +1,7 @@
 """The stored tables of a result as records and likelihoods that can be joined with its answers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -177,6 +177,29 @@ def require_complete(
                 found=f"{len(given)}",
                 remedy=REMEDY,
             )
+
+
+def require_read(read: Collection[tuple[str, str]], answers: pd.DataFrame) -> None:
+    """Check that Vanilla read every answer, and nothing else.
+
+    Args:
+        read: (system, record id) of what it read.
+        answers: all answers of the result.
+
+    Raises:
+        DataError: it did not; the first such answer is named.
+    """
+    there = set(zip(answers["system"], answers["record_id"], strict=True))
+    if other := sorted(there ^ set(read)):
+        system, record_id = other[0]
+        known = other[0] in there
+        raise DataError(
+            f"the answer of system {system} to record {record_id} "
+            f"{'was not read by Vanilla' if known else 'that Vanilla read does not exist'}",
+            expected="one row of read_by_vanilla.parquet for each answer",
+            found=f"{len(other)} that differ",
+            remedy=REMEDY,
+        )
 
 
 def _refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:

@@ -112,16 +112,20 @@ def agreement_digest(manifest: Manifest, answers: str, systems: int) -> str:
     )
 
 
-def likelihoods_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
-    """Return the digest of a system's likelihoods of given answers."""
+def scores_digest(manifest: Manifest, stage: str, module: str, inputs: dict[str, object]) -> str:
+    """Return the digest of what `module` measures of a system in transformers.
+
+    Args:
+        stage: what it measures, such as "likelihoods" of given answers.
+    """
     return sha256_value(
         {
-            "stage": "likelihoods",
+            "stage": stage,
             "split": _whole_split(manifest),
             **_data(manifest),
             **_probes(manifest),
             **_model(manifest),
-            "code": _code(manifest, ["kit.evaluation.scoring"]),
+            "code": _code(manifest, [module]),
             **inputs,
         }
     )

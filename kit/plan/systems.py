@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.manifest import Manifest
-from kit.experiment.settings import LIKELIHOOD
-from kit.experiment.systems import UNTRAINED, Design, PlannedSystem, planned_systems
+from kit.experiment.settings import FLUENCY, GRADIENT, LIKELIHOOD
+from kit.experiment.systems import UNTRAINED, VANILLA, Design, PlannedSystem, planned_systems
 from kit.methods import Method
-from kit.plan.digests import agreement_digest, answers_digest, likelihoods_digest
+from kit.plan.digests import agreement_digest, answers_digest, scores_digest
 from kit.plan.references import References, references_of, scoring_inputs
+
+# What is measured of a system beside its answers, in this order, and how messages call it.
+SCORES = {
+    "likelihoods": "log-likelihoods of given answers",
+    "gradients": "gradient norms of given answers",
+    "read": "own answers, read by Vanilla",
+}
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,22 @@ class System:
     references: References | None = None
     """{Retain-only system: (its target, its adapters)} that distances are measured to; None where
     the manifest does not ask for them."""
+    gradients: Artifact | None = None
+    """Norms of gradients; None where the manifest does not ask for them."""
+    read: Artifact | None = None
+    """How likely Vanilla finds its answers; None where the manifest does not ask for it."""
+
+    @property
+    def scores(self) -> dict[str, Artifact]:
+        """Return what is measured of it beside its answers: {name in `SCORES`: artifact}."""
+        kinds = {"likelihoods": self.likelihoods, "gradients": self.gradients, "read": self.read}
+        return {kind: made for kind, made in kinds.items() if made is not None}
 
     @property
     def evaluated(self) -> bool:
-        """Whether its answers exist and are checked, and its likelihoods exist where it has any."""
+        """Whether its answers exist and are checked, and what is measured beside them exists."""
         answered = self.answers.done and self.agreement.done
-        return answered and (self.likelihoods is None or self.likelihoods.done)
+        return answered and all(made.done for made in self.scores.values())
 
 
 def evaluated_systems(
@@ -72,6 +89,7 @@ def evaluated_systems(
             systems=len(every),
             likelihood=protocol.likelihood,
             references=references_of(planned, every, made, manifest),
+            reader=made[VANILLA],
         )
         for planned in every
     )
@@ -87,6 +105,7 @@ def _system(
     systems: int,
     likelihood: bool,
     references: References | None,
+    reader: Artifact,
 ) -> System:
     instruction = getattr(method, "instruction", "") if planned.method in UNTRAINED else ""
     asked = {
@@ -103,10 +122,19 @@ def _system(
     token_table = LIKELIHOOD in manifest.evaluation.metrics
     if likelihood or token_table or references is not None:
         # Computed by transformers on the 4-bit base, so serving has no influence.
-        digest = likelihoods_digest(manifest, scoring_inputs(asked, token_table, references))
+        inputs = scoring_inputs(asked, token_table, references)
+        digest = scores_digest(manifest, "likelihoods", "kit.evaluation.scoring", inputs)
         likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
+    gradients = read = None
+    if GRADIENT in manifest.evaluation.metrics:
+        digest = scores_digest(manifest, "gradients", "kit.evaluation.gradients", asked)
+        gradients = Artifact("evaluate", f"gradients-{planned.name}", digest)
+    if FLUENCY in manifest.evaluation.metrics:
+        inputs = {"answers": answers.digest, "reader": reader.digest}
+        digest = scores_digest(manifest, "read", "kit.evaluation.reading", inputs)
+        read = Artifact("evaluate", f"read-{planned.name}", digest)
     return System(
         planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
         answers, agreement, likelihoods, str(instruction), token_table,
-        references,
+        references, gradients, read,
     )  # fmt: skip

@@ -9,9 +9,11 @@ from kit.result.layout import (
     BUNDLE,
     DISTANCES,
     ENVELOPE,
+    GRADIENTS,
     LIKELIHOODS,
     LOSSES,
     NEURONS,
+    READ_BY_VANILLA,
     RECORDS,
     REPORT,
     ROWS,
@@ -35,8 +37,8 @@ MAX_REPORT_BYTES = 32 << 20  # of all pages together; those of 191 systems have 
 # Stored, so compressed; kit.result.table_reading bounds what they unfold to.
 _MOST_BYTES = {
     RECORDS: 64 << 20, SETS: 64 << 20, ROWS: 64 << 20, ANSWERS: 256 << 20, LIKELIHOODS: 256 << 20,
-    TOKENS: 256 << 20, DISTANCES: 256 << 20, ATTACKED: 256 << 20, ENVELOPE: MAX_ENVELOPE_BYTES,
-    TEST_RESULT: MAX_ENVELOPE_BYTES,
+    TOKENS: 256 << 20, DISTANCES: 256 << 20, GRADIENTS: 64 << 20, READ_BY_VANILLA: 256 << 20,
+    ATTACKED: 256 << 20, ENVELOPE: MAX_ENVELOPE_BYTES, TEST_RESULT: MAX_ENVELOPE_BYTES,
     SSH_SIGNATURE: MAX_SSH_BYTES, BUNDLE: MAX_BUNDLE_BYTES,
 }  # fmt: skip
 

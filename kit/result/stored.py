@@ -14,15 +14,17 @@ import pyarrow as pa
 from kit.benchmarks.protocol import Protocol
 from kit.errors import MissingStageError
 from kit.experiment.claims import ClaimSection
-from kit.experiment.settings import DISTANCE, LIKELIHOOD
+from kit.experiment.settings import DISTANCE, FLUENCY, GRADIENT, LIKELIHOOD
 from kit.result.asked_for import families_of
 from kit.result.layout import (
     ANSWERS,
     ATTACKED,
     CLAIMS,
     DISTANCES,
+    GRADIENTS,
     INPUTS,
     LIKELIHOODS,
+    READ_BY_VANILLA,
     RECORDS,
     REPORT,
     ROWS,
@@ -52,7 +54,10 @@ from kit.result.tables import unusable
 from kit.result.tree import read_bytes
 
 TABLES = (RECORDS, SETS, ANSWERS, LIKELIHOODS)
-OPTIONAL_TABLES = {TOKENS: LIKELIHOOD, DISTANCES: DISTANCE}  # {name: family of metrics}
+# {name: family of metrics}
+OPTIONAL_TABLES = {
+    TOKENS: LIKELIHOOD, DISTANCES: DISTANCE, GRADIENTS: GRADIENT, READ_BY_VANILLA: FLUENCY,
+}  # fmt: skip
 MAY_BE_EMPTY = frozenset({"seed", "value", "low", "high"})  # of a row
 CLAIMS_SCHEMA = "pebench-kit/claims/1"
 FIRST_RULE = 1  # of claims.json of kit 0.1.0, which does not name it
@@ -71,7 +76,7 @@ class StoredResult:
     """The parts of a result that its numbers follow from, parsed, and its report as bytes.
 
     `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them,
-    tokens, distances and answers under attack by file name, `rows` the metric rows, `report` {path
+    `OPTIONAL_TABLES` and answers under attack by file name, `rows` the metric rows, `report` {path
     in the result: bytes} of everything under report/. `draws` and `seed` are those of the
     intervals.
     """

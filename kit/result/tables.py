@@ -8,7 +8,9 @@ from kit.result.layout import (
     ANSWERS,
     ATTACKED,
     DISTANCES,
+    GRADIENTS,
     LIKELIHOODS,
+    READ_BY_VANILLA,
     RECORDS,
     ROWS,
     SETS,
@@ -69,6 +71,16 @@ SCHEMAS = {
             **dict.fromkeys(("record_id", "system", "reference"), _TEXT),
             "divergence": pa.list_(pa.float32()),  # Jensen-Shannon, bits
             "distance": pa.list_(pa.float32()),  # L2, of the two distributions
+        }
+    ),
+    GRADIENTS: pa.schema(  # one row for each reference answer of the forget set and the holdout
+        {**dict.fromkeys(("record_id", "system"), _TEXT), "norm": pa.float64()}
+    ),
+    READ_BY_VANILLA: pa.schema(  # one row for each generated answer, as Vanilla reads it
+        {
+            **dict.fromkeys(("record_id", "system"), _TEXT),
+            "logprob": pa.float64(),  # nats, summed over the tokens
+            "tokens": pa.int32(),
         }
     ),
     ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),

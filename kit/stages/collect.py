@@ -52,7 +52,13 @@ from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.earlier_result import require_replaceable
 from kit.stages.record_tables import records_frame, sets_frame
-from kit.stages.result_tables import joined, outside_metric, write_scores, write_table
+from kit.stages.result_tables import (
+    further_scores,
+    joined,
+    outside_metric,
+    write_scores,
+    write_table,
+)
 from kit.stages.run import agreement, canaries
 from kit.supply_chain.machine import environment, source_revision
 from kit.verdicts.claims_file import to_json
@@ -136,6 +142,7 @@ def _inputs_digest(plan: Plan) -> str:
             "manifest": plan.manifest.digest(),
             "answers": [system.answers.digest for system in plan.systems],
             "likelihoods": [s.likelihoods.digest for s in plan.systems if s.likelihoods],
+            **further_scores(plan),
             **attacks_made(plan),
             "adapters": [job.artifact.digest for job in plan.jobs()],
             # A result warns about sources without a committed list; committing one ends that.

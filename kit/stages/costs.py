@@ -79,7 +79,7 @@ def costs_path(plan: Plan) -> Path:
     """Return the file of a plan's costs. Its name covers every digest: new code starts at zero."""
     digests = [job.artifact.digest for job in plan.jobs()]
     for system in plan.systems:
-        digests += [made.digest for made in (system.answers, system.likelihoods) if made]
+        digests += [made.digest for made in (system.answers, *system.scores.values())]
     digests += [job.answers.digest for job in attack_jobs(plan)]
     return cache_root() / "artifacts" / f"costs-{sha256_value(digests)[:16]}.json"
 

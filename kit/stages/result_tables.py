@@ -14,7 +14,7 @@ from kit.experiment.manifest import Manifest
 from kit.metrics.families import names_of_all
 from kit.metrics.outside import FACTS, describe, load_metric
 from kit.plan.jobs import Plan
-from kit.result.layout import LIKELIHOODS
+from kit.result.layout import GRADIENTS, LIKELIHOODS, READ_BY_VANILLA
 from kit.result.stored import OPTIONAL_TABLES
 from kit.result.tables import SCHEMAS
 
@@ -37,14 +37,23 @@ def write_table(frame: pd.DataFrame, folder: Path, name: str) -> None:
 
 def write_scores(plan: Plan, folder: Path) -> None:
     """Write the likelihoods of all systems, and the tables that the manifest asks for."""
-    scored = [s.likelihoods.path for s in plan.systems if s.likelihoods is not None]
     asked = [
         n for n, family in OPTIONAL_TABLES.items() if family in plan.manifest.evaluation.metrics
     ]
     for name in (LIKELIHOODS, *asked):
-        write_table(
-            joined([pq.read_table(p / Path(name).name) for p in scored], name), folder, name
-        )
+        kind = {GRADIENTS: "gradients", READ_BY_VANILLA: "read"}.get(name, "likelihoods")
+        scored = [system.scores[kind].path for system in plan.systems if kind in system.scores]
+        parts = [pq.read_table(path / Path(name).name) for path in scored]
+        write_table(joined(parts, name), folder, name)
+
+
+def further_scores(plan: Plan) -> dict[str, list[str]]:
+    """Return the digests of what is measured beside likelihoods; nothing where nothing is."""
+    kinds = {
+        kind: [s.scores[kind].digest for s in plan.systems if kind in s.scores]
+        for kind in ("gradients", "read")
+    }
+    return {kind: digests for kind, digests in kinds.items() if digests}
 
 
 def outside_metric(manifest: Manifest) -> dict[str, object]:

@@ -1,16 +1,16 @@
 """The stages in their order. Each does what is missing, reports it, and returns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from kit.artifacts import cache_root, require_space
+from kit.artifacts import Artifact, cache_root, require_space
 from kit.console import say
 from kit.errors import MissingStageError
 from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
 from kit.model.families import family_in
 from kit.plan.jobs import Job, Plan
-from kit.plan.systems import System
+from kit.plan.systems import SCORES, System
 from kit.preflight.tried import untried
 from kit.sources import datasets
 from kit.stages.costs import StageCost, timed
@@ -91,7 +91,9 @@ def train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
 
 
 def evaluate(plan: Plan, work: Work = LOCAL) -> None:
-    """Answer every record with every system, check the answers, and score given answers.
+    """Answer every record with every system, check the answers, and measure what follows.
+
+    What is measured beside the answers themselves is what the manifest asks for (`System.scores`).
 
     Raises:
         MissingStageError: an adapter has not been trained.
@@ -103,14 +105,13 @@ def evaluate(plan: Plan, work: Work = LOCAL) -> None:
                 f"adapter {job.name} does not exist yet", remedy=f"run `./run.sh {job.stage}` first"
             )
     unanswered = [system for system in plan.systems if not system.answers.done]
-    to_score = [system for system in plan.systems if system.likelihoods is not None]
-    unscored = [system for system in to_score if not _scored(system)]
+    to_score = [made for system in plan.systems for made in system.scores.values()]
     if all(system.evaluated for system in plan.systems):
         done = "answered and scored" if to_score else "answered"
         say(f"evaluate: all {len(plan.systems)} systems are {done}")
         return
     with timed(plan, "evaluate") as cost:
-        missing = len(unanswered) + len(unscored)
+        missing = len(unanswered) + sum(not made.done for made in to_score)
         cost.jobs_skipped = len(plan.systems) + len(to_score) - missing
         if unanswered:
             _answer(plan, unanswered, cost, work)
@@ -122,14 +123,13 @@ def evaluate(plan: Plan, work: Work = LOCAL) -> None:
             f"evaluate: {found['sample']} answers were read again; every token is within "
             f"{found['largest_nats']:.2g} nats of the likeliest one"
         )
-        if unscored:
-            _score(plan, unscored, cost, work)
+        _score(plan, cost, work)
 
 
 def _answer(plan: Plan, systems: list[System], cost: StageCost, work: Work) -> None:
     say(f"evaluate: {len(systems)} of {len(plan.systems)} systems to answer")
     work.make_serving_base(plan)
-    with _counted(cost, systems, lambda system: system.answers.done):
+    with _counted(cost, [system.answers for system in systems]):
         for peak in work.answer(plan, shares([s.name for s in systems], engines(plan))):
             cost.add_peak(peak)
 
@@ -145,31 +145,28 @@ def engines(plan: Plan) -> int:
     return min(workers, len(visible_gpus()) or workers)
 
 
-def _score(plan: Plan, systems: list[System], cost: StageCost, work: Work) -> None:
-    say(
-        f"evaluate: {len(systems)} of {len(plan.systems)} systems to score (log-likelihoods of "
-        "given answers, in transformers)"
-    )
-    with _counted(cost, systems, _scored):
-        for peak in work.score(
-            plan, shares([s.name for s in systems], plan.manifest.compute.workers)
-        ):
-            cost.add_peak(peak)
-
-
-def _scored(system: System) -> bool:
-    return system.likelihoods is not None and system.likelihoods.done
+def _score(plan: Plan, cost: StageCost, work: Work) -> None:
+    """Measure, kind by kind, what is missing of each system."""
+    measures = zip((work.score, work.differentiate, work.read), SCORES.items(), strict=True)
+    for measure, (kind, what) in measures:
+        waiting = [s for s in plan.systems if kind in s.scores and not s.scores[kind].done]
+        if not waiting:
+            continue
+        names = [system.name for system in waiting]
+        said = f"{len(waiting)} of {len(plan.systems)} systems to score"
+        say(f"evaluate: {said} ({what}, in transformers)")
+        with _counted(cost, [system.scores[kind] for system in waiting]):
+            for peak in measure(plan, shares(names, plan.manifest.compute.workers)):
+                cost.add_peak(peak)
 
 
 @contextmanager
-def _counted(
-    cost: StageCost, systems: Sequence[System], done: Callable[[System], bool]
-) -> Iterator[None]:
-    """Add the systems that are done to the cost, also those finished before an error."""
+def _counted(cost: StageCost, made: Sequence[Artifact]) -> Iterator[None]:
+    """Add the artifacts that are done to the cost, also those finished before an error."""
     try:
         yield
     finally:
-        cost.jobs += sum(map(done, systems))
+        cost.jobs += sum(artifact.done for artifact in made)
 
 
 def shares(names: Sequence[str], workers: int) -> list[list[str]]:

@@ -44,6 +44,14 @@ class Work(Protocol):
         """Score all given answers, one process per share of system names; return the peaks."""
         ...
 
+    def differentiate(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Measure norms of gradients, one process per share of system names; return the peaks."""
+        ...
+
+    def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Let Vanilla read systems' answers, one process per share of names; return the peaks."""
+        ...
+
     def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         """Optimise pictures, one process per share of attacks; return the peaks."""
         ...
@@ -94,6 +102,17 @@ class LocalWork:
         from kit.evaluation import scoring
 
         return scatter(scoring.score_systems, [(plan, names) for names in shares], _places(shares))
+
+    def differentiate(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import gradients
+
+        arguments = [(plan, names) for names in shares]
+        return scatter(gradients.measure_gradients, arguments, _places(shares))
+
+    def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import reading
+
+        return scatter(reading.read_answers, [(plan, names) for names in shares], _places(shares))
 
     def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import optimising

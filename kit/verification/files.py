@@ -14,7 +14,6 @@ from kit.result.layout import (
     CARD,
     CLAIMS,
     CRATE,
-    DISTANCES,
     LIKELIHOODS,
     README,
     RECORDS,
@@ -23,12 +22,12 @@ from kit.result.layout import (
     RUN,
     SETS,
     SUMS,
-    TOKENS,
 )
+from kit.result.stored import OPTIONAL_TABLES
 
 # Beside the report, whose pages are held against those that follow, and the signatures.
 FILES = frozenset(
-    {RUN, RECORDS, SETS, ROWS, ANSWERS, ATTACKED, LIKELIHOODS, TOKENS, DISTANCES, CLAIMS, BILL}
+    {RUN, RECORDS, SETS, ROWS, ANSWERS, ATTACKED, LIKELIHOODS, *OPTIONAL_TABLES, CLAIMS, BILL}
     | {CRATE, SUMS}
 )
 NAMED = 5

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from kit.errors import KitError, VerificationError
 from kit.names import show
-from kit.result.layout import ANSWERS, DISTANCES, LIKELIHOODS, RECORDS, ROWS, SETS, TOKENS
+from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
+from kit.result.stored import OPTIONAL_TABLES
 
 try:
     import resource
@@ -24,7 +25,7 @@ MAX_MEMORY_BYTES = 640 << 20
 # More for tables that are large on disk, as those of a large benchmark are.
 PER_TABLE_BYTE = 16
 MOST_MEMORY_BYTES = 4 << 30
-TABLES = (RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, TOKENS, DISTANCES)
+TABLES = (RECORDS, SETS, ROWS, ANSWERS, LIKELIHOODS, *OPTIONAL_TABLES)
 SHOWN = 200  # characters of an error that a stranger may have written
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDY = (

@@ -25,7 +25,9 @@ from kit.result.layout import (
     ANSWERS,
     ATTACKED,
     DISTANCES,
+    GRADIENTS,
     LIKELIHOODS,
+    READ_BY_VANILLA,
     RECORDS,
     ROWS,
     SETS,
@@ -87,8 +89,9 @@ def rescore(stored: StoredResult) -> Recomputed:
     named -= {(outside.name, outside.version)} if outside else set()
     definitions = stored_definitions(named, stored.kit.version, families)
     of_systems = stored_system_metrics(named, stored.kit.version, families)
-    optional = tables.get(TOKENS), tables.get(DISTANCES)
-    further = Further(families, options_of(stored.run), *optional, outside)
+    optional = (tables.get(name) for name in (GRADIENTS, READ_BY_VANILLA))
+    given = tables.get(TOKENS), tables.get(DISTANCES), outside
+    further = Further(families, options_of(stored.run), *given, *optional)
     # Without claims.json nothing names a rule. The newest says which verdicts are missing.
     rule = stored.verdicts.rule if stored.verdicts else RULE
     try:

@@ -62,6 +62,19 @@ class ToyWork:
                 publish(system, [ScoredAnswer("r", "answer", system.name, -1.0, 2)])
         return [self.score_peak for _ in shares]
 
+    def differentiate(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._measure("differentiate", "gradients", plan, shares)
+
+    def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._measure("read", "read", plan, shares)
+
+    def _measure(self, call: str, kind: str, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        for names in shares:
+            self.calls.append((call, names))
+            for system in named(plan, names):
+                make(getattr(system, kind))
+        return [self.score_peak for _ in shares]
+
     def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         for names in shares:
             self.calls.append(("optimise", names))
