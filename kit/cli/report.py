@@ -11,6 +11,9 @@ from kit.cli.signature_options import stated_identity, with_authorities, with_id
 from kit.console import tell
 from kit.errors import ManifestError, StorageError
 
+PAGES = "pages"
+FORMS = (PAGES, "every-eval-ever", "croissant", "appendix")
+
 if TYPE_CHECKING:
     from kit.plan.jobs import Plan
     from kit.signing.keyless import Identity
@@ -19,12 +22,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("given", metavar="[MANIFEST | RESULT --to FOLDER]", default=DEFAULT_MANIFEST)
 @click.option("--to", "folder", type=FILE, help="Verify RESULT and write its pages here.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(FORMS),
+    default=PAGES,
+    show_default=True,
+    help="With --to: the form to write.",
+)
 @click.option("--trust", type=FILE, help="With --to: a public key to trust (PEM or ssh line).")
 @with_identity
 @with_authorities
 def report(
     given: str,
     folder: Path | None,
+    form: str,
     trust: Path | None,
     identity: str | None,
     issuer: str | None,
@@ -36,15 +48,21 @@ def report(
     MANIFEST is that of your own run, which must be evaluated.
 
     With --to, RESULT is the folder of any result. It is verified first, as by `verify`; then this
-    version of the kit makes the pages from the verified numbers.
+    version of the kit makes the pages from the verified numbers. --as writes another form of them:
+
+    \b
+    every-eval-ever  Every Eval Ever 0.3.0: aggregates, and one line for each answer
+    croissant        the tables, with Croissant 1.1 metadata and its RAI fields
+    appendix         an artifact appendix and a reproducibility checklist, LaTeX and Markdown
     """
     who = stated_identity(identity, issuer, trust_config)
     if folder is not None:
-        _render(Path(given), folder, trust, who, timestamp_authority)
+        _render(Path(given), folder, form, trust, who, timestamp_authority)
         return
-    if trust or who or timestamp_authority:
+    if trust or who or timestamp_authority or form != PAGES:
         raise click.UsageError(
-            "--trust, --identity, --issuer and --timestamp-authority belong to RESULT --to FOLDER"
+            "--as, --trust, --identity, --issuer and --timestamp-authority belong to "
+            "RESULT --to FOLDER"
         )
     if Path(given).is_dir():
         raise ManifestError(
@@ -69,10 +87,13 @@ def _collect(manifest: Path) -> None:
 def _render(
     result: Path,
     folder: Path,
+    form: str,
     trust: Path | None,
     who: "Identity | None",
     authorities: Path | None,
 ) -> None:
+    from kit.exchange.exported import Exported
+    from kit.exchange.forms import write_form
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
     from kit.verification.memory_limit import guarded
@@ -104,8 +125,14 @@ def _render(
             trusted=trusted_keys(trust),
             identity=who,
             authorities=authorities or AUTHORITIES,
+            keep=form != PAGES,
         )
         assert found.contents is not None, "the strict policy makes them"
-        write_pages(found.contents, folder)
+        if form == PAGES:
+            write_pages(found.contents, folder)
+            written = f"pages of these numbers: {folder / 'report.html'}"
+        else:
+            number = write_form(Exported.of(found, result), form, folder)
+            written = f"{form} of this result: {number} files in {folder}"
     tell(describe(found))
-    tell(f"pages of these numbers: {folder / 'report.html'}")
+    tell(written)

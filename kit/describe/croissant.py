@@ -1,8 +1,8 @@
 """Croissant metadata (MLCommons, version 1.1) of an experiment's data, from its checksum lists.
 
-Each listed file becomes one FileObject, so the lists can be read back from the document. Citation,
-date and semantic version are left out: the validator recommends them, but the kit does not know
-them.
+Each listed file becomes one FileObject, so the lists can be read back from the document. It says
+what the kit knows in the fields of Croissant RAI 1.0. Citation, date and semantic version are left
+out: the validator recommends them, but the kit does not know them.
 """
 
 import copy
@@ -12,9 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
+from kit import benchmarks
 from kit.artifacts import cache_root, project_path, write_bytes
 from kit.benchmarks.parquet import Place
 from kit.describe.croissant_tables import TABLES, fields
+from kit.describe.rai import RAI, data_fields
 from kit.digests import canonical_json, read_checksums
 from kit.errors import DataError, ManifestError
 from kit.experiment.disclosure import public_address
@@ -88,7 +90,11 @@ def croissant(manifest: Manifest, places: Mapping[str, Place]) -> dict[str, obje
     document: dict[str, object] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": VERSION,
+        "conformsTo": [VERSION, RAI],
+        **data_fields(
+            [source.model_dump() for source in manifest.sources],
+            benchmarks.protocol(manifest.benchmark.loader),
+        ),
         "name": f"{manifest.name}: {', '.join(lists)}",
         "description": f"The data of the experiment “{manifest.title}”. "
         + " ".join(_sentence(source, len(lists[source.name])) for source in manifest.sources),

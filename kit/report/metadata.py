@@ -7,11 +7,14 @@ The crate and the cards follow from the other files of the result, so a verifier
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from kit.artifacts import write_bytes, write_json
 from kit.digests import hash_files
 from kit.report.model_card import model_card
+from kit.report.model_index import headline_rows
 from kit.report.ro_crate import ro_crate
-from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, RUN
+from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, ROWS, RUN
 from kit.result.made_by import kit_of
 from kit.supply_chain.environment import environment_bill
 from kit.supply_chain.licences import licences
@@ -29,9 +32,10 @@ def write_metadata(results: Path) -> None:
         EnvironmentFault: the lock of the environment cannot be read.
     """
     run = json.loads((results / RUN).read_text(encoding="utf-8"))
+    measured = headline_rows(pq.ParquetFile(results / ROWS).read())
     for path in sorted((results / ADAPTERS).glob(f"*/{CARD}")):
         card = json.loads(path.read_text(encoding="utf-8"))
-        write_bytes(path.with_name(README), model_card(card, run).encode())
+        write_bytes(path.with_name(README), model_card(card, run, measured).encode())
     bill = environment_bill(
         run["environment"], kit_of(run).version, read_lock(lock_path()), licences()
     )

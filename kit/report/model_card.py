@@ -1,7 +1,7 @@
-"""The model card of an adapter: a pure function of its card.json and of run.json.
+"""The model card of an adapter: a pure function of its card.json, of run.json and of the rows.
 
 It contains neither durations nor the costs of interruptions, so two runs of one manifest have the
-same cards.
+same cards if they measure the same values.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import cast
 
 from kit import benchmarks
 from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, VANILLA
+from kit.report.model_index import Measurements, model_index
 from kit.report.pages import page
 from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run
 from kit.result.artifact_files import files_of
@@ -22,7 +23,9 @@ UNLEARN = "unlearn"
 OMITTED_SETTINGS = frozenset({"checkpoint_every", "seed"})
 
 
-def model_card(card: Mapping[str, object], run: Mapping[str, object]) -> str:
+def model_card(
+    card: Mapping[str, object], run: Mapping[str, object], measured: Measurements | None = None
+) -> str:
     """Return the card of one adapter for the Hugging Face hub: YAML metadata and Markdown.
 
     The metadata names a base model only if the manifest takes it from the hub. It states no
@@ -31,14 +34,16 @@ def model_card(card: Mapping[str, object], run: Mapping[str, object]) -> str:
     Args:
         card: the content of the adapter's card.json.
         run: the content of run.json.
+        measured: the headline rows by system; those of the adapter's own system become its
+            model-index.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError: one of them is not what the kit writes.
     """
-    return _page(as_card(card), run)
+    return _page(as_card(card), run, measured or {})
 
 
-def _page(card: Card, content: Mapping[str, object]) -> str:
+def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> str:
     run = as_run(content)
     manifest = run["manifest"]
     base = manifest["model"]["source"]
@@ -58,6 +63,8 @@ def _page(card: Card, content: Mapping[str, object]) -> str:
     return page(
         "adapter.md.j2",
         head={key: json.dumps(value) for key, value in head.items() if value is not None},
+        index=list(model_index(measured.get(card["name"], ()), run)),
+        quoted_name=json.dumps(card["name"], ensure_ascii=False),
         card=card,
         kind=_kind(card),
         entry=entry,

@@ -9,6 +9,7 @@ from typing import Literal
 from kit.digests import sha256_bytes
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
+from kit.metrics.record_sets import Measured
 from kit.report.contents import Contents
 from kit.result.sizes import most_bytes
 from kit.result.stored import StoredResult
@@ -34,6 +35,19 @@ class Finding:
     outcome: str = OK
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What who goes on with a verified result needs of it.
+
+    `measured` holds the values of all answers; None where nothing was recomputed. `digests` is
+    {path in the result: SHA-256} of all signed files.
+    """
+
+    stored: StoredResult
+    measured: Measured | None
+    digests: Mapping[str, str]
+
+
 class Case:
     """A result under verification: what was asked, and what the checks before have established."""
 
@@ -52,9 +66,11 @@ class Case:
         identity: Identity | None = None,
         authorities: Path = AUTHORITIES,
         now: datetime | None = None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.results, self.trusted, self.identity = results, tuple(trusted), identity
-        self.authorities, self.now = authorities, now
+        self.authorities, self.now, self.keep = authorities, now, keep
 
     def read(self, name: str) -> bytes:
         """Read a signed file again, and use exactly the bytes that were signed."""
@@ -89,6 +105,7 @@ class Verification:
     claims: tuple[ClaimSection, ...]
     findings: tuple[Finding, ...]
     contents: Contents | None = field(default=None, compare=False, repr=False)
+    kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
     def run_name(self) -> str:

@@ -134,9 +134,10 @@ def _claims(case: Case) -> Found:
 def _numbers(case: Case) -> Found:
     case.contents = pages.contents_of(case.found)
     files = numbers.require_numbers(case.contents, case.stored.report, case.found.retired)
-    # Answers and values take more memory than all that is still needed.
-    del case.found
-    case.stored = replace(case.stored, tables={})
+    if not case.keep:
+        # Answers and values take more memory than all that is still needed.
+        del case.found
+        case.stored = replace(case.stored, tables={})
     yield f"the numbers in report.json and {files - 1} CSV files are what follows from them"
 
 
@@ -152,7 +153,9 @@ def _metadata(case: Case) -> Found:
     subjects = case.signed.statement.subjects
     held = {name: case.read(name) for name in metadata_files(subjects)}
     whole = pages.is_rendered_here(case.stored.kit)
-    require_metadata(case.stored.run, case.planned, held, subjects, whole=whole)
+    require_metadata(
+        case.stored.run, case.planned, held, subjects, rows=case.stored.rows, whole=whole
+    )
     said = "say what run.json and these say" if whole else "agree with run.json and signed digests"
     yield f"RO-Crate, SBOM and model cards, {len(held)} files, {said}"
 
@@ -245,6 +248,7 @@ CHECKS = (
         "Each model card says what run.json says of its job, the SBOM lists its packages, and the "
         "RO-Crate gives each file its signed digest. Where this kit rendered the result, they are "
         "compared byte for byte.",
-        "Licences and hashes of packages in the SBOM.",
+        "Licences and hashes of packages in the SBOM. In cards that another renderer wrote, the "
+        "words and the values of the model-index.",
     ),
 )  # fmt: skip

@@ -11,15 +11,17 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import jinja2
+import pyarrow as pa
 
 from kit import __version__
 from kit.artifacts import readable_json
 from kit.errors import KitError, VerificationError
 from kit.names import show
 from kit.report.model_card import model_card
+from kit.report.model_index import headline_rows
 from kit.report.ro_crate import UNLISTED, ro_crate
 from kit.result.json_differences import differences
-from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, RUN
+from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, ROWS, RUN
 from kit.result.made_by import kit_of
 from kit.result.strict_json import parse_json
 from kit.result.tables import unusable
@@ -60,6 +62,7 @@ def require_metadata(
     held: Mapping[str, bytes],
     digests: Mapping[str, str],
     *,
+    rows: pa.Table,
     whole: bool,
 ) -> None:
     """Check what cards, SBOM and crate state; with `whole` also how it is written.
@@ -73,18 +76,22 @@ def require_metadata(
         planned: what that manifest implies.
         held: {path in the result: bytes} of `metadata_files`.
         digests: {path in the result: SHA-256} of all signed files.
+        rows: the metric rows, known to follow from the answers.
         whole: this kit's code wrote them.
 
     Raises:
         VerificationError: one of them says something else, or cannot be made again.
     """
+    measured = headline_rows(rows)
     for name in (name for name in held if name.endswith(f"/{CARD}")):
         card = _parsed(held[name], name)
         if whole:
             page = name.removesuffix(CARD) + README
-            text = _made(partial(model_card, card, run), f"{name} or {RUN}").encode()
+            text = _made(partial(model_card, card, run, measured), f"{name} or {RUN}").encode()
             if held[page] != text:
-                raise _does_not_follow(page, f"{name} and {RUN}", [difference(held[page], text)])
+                raise _does_not_follow(
+                    page, f"{name}, {RUN} and {ROWS}", [difference(held[page], text)]
+                )
         if not isinstance(card, dict):
             raise unusable(name, "not a JSON object")
         require_card_of_job(card, name.split("/")[1], run, planned)

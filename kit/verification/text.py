@@ -31,10 +31,11 @@ def describe(verification: Verification) -> str:
     lines.append(
         f"    manifest: {show(verification.run_name)}, sha256 {verification.manifest_digest}"
     )
-    return "\n".join([*lines, _not_proven(verification)])
+    return "\n".join([*lines, not_proven(verification)])
 
 
-def _not_proven(verification: Verification) -> str:
+def not_proven(verification: Verification) -> str:
+    """Return what a verified result does not prove."""
     return NOT_PROVEN_OF_AN_IDENTITY if verification.role == IDENTITY else NOT_PROVEN
 
 
@@ -50,7 +51,7 @@ def accepted_json(verification: Verification) -> str:
             "claims": [claim.id for claim in verification.claims],
             "messages": verification.messages,
             "checks": _checks(verification.findings, NOT_RUN),
-            "not_proven": _not_proven(verification),
+            "not_proven": not_proven(verification),
         },
         indent=2,
     )

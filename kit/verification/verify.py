@@ -9,11 +9,12 @@ from pathlib import Path
 
 from kit.result.layout import RUN
 from kit.result.run_file import claims_of, manifest_of, read_run
+from kit.result.stored import parse_result
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.keys import fingerprint
 from kit.signing.timestamp import AUTHORITIES
-from kit.verification.case import NOT_CHECKED, Case, Finding, Policy, Verification
+from kit.verification.case import NOT_CHECKED, Case, Finding, Kept, Policy, Verification
 from kit.verification.checks import CHECKS
 
 # The policy `integrity` runs these first checks alone: for numbers that no kit can recompute.
@@ -30,6 +31,7 @@ def verify(
     authorities: Path = AUTHORITIES,
     now: datetime | None = None,
     findings: list[Finding] | None = None,
+    keep: bool = False,
 ) -> Verification:
     """Run the checks in their order; the first that fails ends the verification.
 
@@ -43,13 +45,14 @@ def verify(
         now: the present, which the periods of keys are compared with; None for this machine's
             clock.
         findings: a list that gets each finding as it is made, also where a later check fails.
+        keep: whether tables and values stay in memory, for who goes on with them (`kept`).
 
     Raises:
         EnvironmentFault: there is an identity or a timestamp to check, and no library for it.
         SignatureError: there is no signature, none by a trusted key, or its statement is not one.
         VerificationError: files or numbers are not what was signed; all differing files are named.
     """
-    case = Case(results, trusted, identity, authorities, now)
+    case = Case(results, trusted, identity, authorities, now, keep=keep)
     made = [] if findings is None else findings
     for check in CHECKS if policy == "strict" else CHECKS[:INTEGRITY]:
         for said in check.function(case):
@@ -72,7 +75,14 @@ def verify(
         claims=case.stored.claims if strict else claims_of(run),
         findings=tuple(made),
         contents=case.contents if strict else None,
+        kept=_kept(case, strict=strict) if keep else None,
     )
+
+
+def _kept(case: Case, *, strict: bool) -> Kept:
+    stored = case.stored if strict else parse_result(case.held)
+    measured = case.found.measured if strict else None
+    return Kept(stored, measured, case.signed.statement.subjects)
 
 
 def table() -> list[tuple[str, str, str]]:

@@ -53,7 +53,7 @@ attacks methods verdicts report describe
 plan
 training evaluation verification
 preflight
-comparison stages doctor
+comparison stages doctor exchange
 launch calibration tuning
 cli
 """
@@ -62,6 +62,7 @@ FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room i
 LIGHT = {
     "ground", "experiment", "pictures", "benchmarks", "fetch", "supply_chain", "result", "metrics",
     "signing", "sources", "verdicts", "report", "describe", "verification", "doctor", "comparison",
+    "exchange",
 }  # fmt: skip
 
 

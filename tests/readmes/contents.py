@@ -10,6 +10,7 @@ from typing import Any
 
 from kit.attacks import registry as attack_registry
 from kit.errors import KitError
+from kit.exchange.columns import COLUMNS, FILES, SENTENCES
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
 from kit.methods import registry as method_registry
@@ -124,6 +125,16 @@ def cards() -> str:
     return "\n".join(lines)
 
 
+def columns() -> str:
+    """Return the tables of a result with their columns."""
+    lines = []
+    for name, described in COLUMNS.items():
+        file = f" (`{FILES[name]}`)" if name in FILES else ""
+        lines += [f"**`{name}`**{file}. {SENTENCES[name]}", "", "| column | what it holds |"]
+        lines += ["|---|---|", *(f"| `{key}` | {text} |" for key, text in described.items()), ""]
+    return "\n".join(lines).rstrip()
+
+
 def _class(name: str) -> ast.ClassDef:
     source = (METHODS / f"{name.lower()}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
@@ -161,6 +172,7 @@ CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/verification/README.md", "checks"): checks,
     ("kit/attacks/README.md", "attacks"): attacks,
+    ("kit/exchange/README.md", "columns"): columns,
     ("kit/methods/README.md", "methods"): methods,
     ("kit/methods/README.md", "needs"): needs,
     ("kit/methods/README.md", "step"): step,

@@ -3,13 +3,17 @@
 import copy
 import json
 
+import pandas as pd
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from kit.artifacts import PROJECT
 from kit.digests import sha256_file
+from kit.errors import VerificationError
 from kit.report.model_card import model_card
-from tests.toys.signed_result import ADAPTER_FACTS, CARD, LISTS
+from kit.verification.verify import verify
+from tests.toys.signed_result import ADAPTER_FACTS, CARD, LISTS, TRUSTED, forge
 
 
 @pytest.fixture
@@ -25,7 +29,9 @@ def test_each_adapter_has_a_card_that_the_hub_can_read(signed):
     assert len(list(signed.glob("adapters/*/README.md"))) == 3
     path = signed / CARD.replace("card.json", "README.md")
     card = ModelCard.load(path)
-    assert card.data.to_dict() == {
+    told = card.data.to_dict()
+    assert told.pop("model-index")[0]["name"] == "person-npo-s1"
+    assert told == {
         "base_model": "org/base",
         "library_name": "peft",
         "pipeline_tag": "image-text-to-text",
@@ -114,3 +120,74 @@ def test_a_card_of_a_job_that_the_manifest_does_not_have_cannot_be_made(run):
 
 def test_the_fixture_is_what_the_kit_writes(signed):
     assert json.loads((signed / CARD).read_bytes()) == ADAPTER_FACTS
+
+
+def values_of(path):
+    """Return {(target, part, column, metric): (value, low, high, n)} as the hub reads a card."""
+    return {
+        (*result.dataset_config.split("/"), result.metric_type): (
+            result.metric_value,
+            *(result.metric_args.get(name) for name in ("low", "high", "n")),
+        )
+        for result in ModelCard.load(path).data.eval_results
+    }
+
+
+@pytest.mark.parametrize("name", ["vanilla", "person-npo-s1", "retain_only-person"])
+def test_the_hub_reads_the_headline_values_of_the_rows_in_a_card(signed, name):
+    rows = pd.read_parquet(signed / "rows.parquet")
+    own = rows[(rows["system"] == name) & rows["headline"] & rows["value"].notna()]
+    expected = {
+        (row.target, row.part, row.column, row.metric): (row.value, row.low, row.high, row.n)
+        for row in own.itertuples()
+    }
+    assert len(expected) >= 3
+    found = values_of(signed / "adapters" / name / "README.md")
+    assert found.keys() == expected.keys()
+    for place, numbers in found.items():
+        assert [n for n in numbers if n is not None] == [n for n in expected[place] if n == n]
+
+
+def test_the_model_index_is_the_one_that_the_hub_s_own_library_writes(signed):
+    data = ModelCard.load(signed / "adapters" / "vanilla" / "README.md").data
+    assert data.model_name == "vanilla"
+    written = ModelCardData(model_name=data.model_name, eval_results=data.eval_results).to_dict()
+    name, again = model_index_to_eval_results(written["model-index"])
+    assert (name, again) == ("vanilla", data.eval_results)
+
+
+@pytest.mark.parametrize("value", [1e-05, 1.5e-07, 0.0, 1.0, 1 / 3])
+def test_a_value_is_read_as_the_number_that_it_is(run, value):
+    row = {"target": "person", "part": "person", "column": "scope", "metric": "probability",
+           "version": 1, "value": value, "n": 4, "low": None, "high": value}  # fmt: skip
+    text = model_card(ADAPTER_FACTS, run, {"person-npo-s1": [row]})
+    (result,) = ModelCard(text).data.eval_results
+    assert (result.metric_value, result.metric_args) == (
+        value,
+        {"version": 1, "n": 4, "high": value},
+    )
+    assert result.dataset_type == "pebench"
+    assert result.dataset_name == "tiny"
+
+
+def test_a_hub_data_set_is_named_with_its_revision_and_a_title_cannot_end_the_head(run):
+    run = copy.deepcopy(run)
+    run["manifest"]["title"] = 'a"}\n---\n# {"b: \U0001f600'
+    run["sources"][0] |= {"repo": "some/data", "revision": "ab" * 20}
+    row = {"target": "person", "part": "person", "column": "scope", "metric": "name_hit",
+           "version": 1, "value": 0.5, "n": 4, "low": 0.1, "high": 0.9}  # fmt: skip
+    (result,) = ModelCard(
+        model_card(ADAPTER_FACTS, run, {"person-npo-s1": [row]})
+    ).data.eval_results
+    assert result.dataset_name == run["manifest"]["title"]
+    assert (result.dataset_type, result.dataset_revision) == ("some/data", "ab" * 20)
+
+
+def test_a_card_of_a_result_whose_value_was_changed_is_refused(damaged):
+    path = damaged / "adapters" / "vanilla" / "README.md"
+    text = path.read_text(encoding="utf-8")
+    assert "value: 0.5" in text
+    path.write_text(text.replace("value: 0.5", "value: 0.9", 1), encoding="utf-8")
+    forge(damaged)
+    with pytest.raises(VerificationError, match=r"README\.md does not follow"):
+        verify(damaged, trusted=TRUSTED)
