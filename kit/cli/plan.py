@@ -30,6 +30,9 @@ class JobOptions(TypedDict):
     "--probe", is_flag=True, help="Measure this machine first: 20 steps a job, few answers."
 )
 @click.option(
+    "--jobs", is_flag=True, help="Print each job, system and attack in a line of its own."
+)
+@click.option(
     "--price",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
@@ -60,12 +63,13 @@ class JobOptions(TypedDict):
 def plan(
     manifest: Path,
     probe: bool,
+    jobs: bool,
     price: float | None,
     emit: Scheduler | None,
     output: Path | None,
     **options: Unpack[JobOptions],
 ) -> None:
-    """Print every job and whether it is done, memory and time; run nothing.
+    """Print what is to be done for each method, what is done, memory and time; run nothing.
 
     With --probe, run the experiment in small on this machine, keep the measured rates in the cache,
     and print an estimate made from them. Nothing else of the probe is kept.
@@ -77,12 +81,12 @@ def plan(
         _require_unused(output, options)
         if probe:
             _probe(manifest)
-        tell(for_this_call(_text(manifest, price)))
+        tell(for_this_call(_text(manifest, price, each=jobs)))
         return
-    if probe or price:
+    if probe or price or jobs:
         raise ManifestError(
-            "--probe and --price belong to an estimate, which --emit does not print",
-            remedy="call plan twice: once with --probe, once with --emit",
+            "--probe, --price and --jobs belong to the plan as text, which --emit does not print",
+            remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
 
@@ -121,7 +125,7 @@ def _probe(manifest: Path) -> None:
         store_rates(attempts.manifest, replace(rates, answers=count_questions(attempts)))
 
 
-def _text(manifest: Path, price: float | None) -> str:
+def _text(manifest: Path, price: float | None, *, each: bool) -> str:
     from kit.cli.plan_text import render
     from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
@@ -129,10 +133,10 @@ def _text(manifest: Path, price: float | None) -> str:
     from kit.tuning.text import grid_table
 
     loaded = load_manifest(manifest)
-    said = render(*preview(loaded), price)
+    said = render(*preview(loaded), price, each=each)
     if loaded.tune is None:
         return said
-    attempts = render(*preview(attempts_manifest(loaded)), price)
+    attempts = render(*preview(attempts_manifest(loaded)), price, each=each)
     return "\n".join([said, "", *grid_table(loaded), "", attempts])
 
 

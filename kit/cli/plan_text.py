@@ -1,8 +1,9 @@
-"""The plan as text: every job, whether it is done, and the remaining work."""
+"""The plan as text: what each method takes, what of it is done, and the remaining work."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kit.cli.plan_estimate import render_estimates
+from kit.cli.plan_tables import attack_table, method_table
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
@@ -10,33 +11,30 @@ from kit.plan.systems import SCORES
 from kit.stages.costs import read_costs
 
 
-def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) -> str:
-    """Return one line per job, then the remaining work, the cost so far, memory and time.
+def render(
+    plan: Plan,
+    missing: Sequence[str] = (),
+    price: float | None = None,
+    *,
+    each: bool = False,
+) -> str:
+    """Return one line per method and attack, the remaining work, the cost so far, memory and time.
 
     Args:
         missing: checksum lists that do not exist yet.
         price: of an hour, in any currency.
+        each: one line for each job, system and attack on a system instead.
     """
     manifest = plan.manifest
     lines = [show(manifest.title), f"result: {manifest.run_name}", ""]
     if missing:
         lists = ", ".join(map(show, dict.fromkeys(missing)))
         lines[2:] = [f"before the first run: `./run.sh lock` has to write {lists}", ""]
-    for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
-        for job in jobs:
-            size = f"{job.steps} steps of {job.settings.batch_size}"
-            method = job.entry.method if job.entry else "supervised"
-            lines.append(_line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed))
-    for system in plan.systems:
-        served = " + ".join(artifact.name for artifact in system.adapters)
-        lines.append(_line(system.answers.done, "evaluate", system.name, served, system.seed))
-        for kind, made in system.scores.items():
-            lines.append(_line(made.done, "evaluate", system.name, SCORES[kind], system.seed))
     attacks = attack_jobs(plan)
-    for attack in attacks:
-        levels = ", ".join(f"{level:g}" for level in attack.entry.levels)
-        what = f"{attack.entry.attack} at {levels}"
-        lines.append(_line(attack.answers.done, "attack", attack.answers.name, what, None))
+    if each:
+        lines += _every_job(plan, attacks)
+    else:
+        lines += [*method_table(plan), *attack_table(attacks)]
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
     scored = [made.done for system in plan.systems for made in system.scores.values()]
@@ -47,10 +45,27 @@ def render(plan: Plan, missing: Sequence[str] = (), price: float | None = None) 
         f"to do: {len(waiting)} adapters to train ({steps} optimisation steps), "
         f"{len(unanswered)} systems to answer{unscored}{_attacks_left(attacks)}",
     ]
-    if costs := read_costs(plan):
+    if not missing and (costs := read_costs(plan)):  # without its lists, nothing was made
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
         lines.append(f"spent so far: {spent}")
     return "\n".join([*lines, *render_estimates(plan, price)])
+
+
+def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
+    for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
+        for job in jobs:
+            size = f"{job.steps} steps of {job.settings.batch_size}"
+            method = job.entry.method if job.entry else "supervised"
+            yield _line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed)
+    for system in plan.systems:
+        served = " + ".join(artifact.name for artifact in system.adapters)
+        yield _line(system.answers.done, "evaluate", system.name, served, system.seed)
+        for kind, made in system.scores.items():
+            yield _line(made.done, "evaluate", system.name, SCORES[kind], system.seed)
+    for attack in attacks:
+        levels = ", ".join(f"{level:g}" for level in attack.entry.levels)
+        what = f"{attack.entry.attack} at {levels}"
+        yield _line(attack.answers.done, "attack", attack.answers.name, what, None)
 
 
 def _attacks_left(attacks: Sequence[AttackJob]) -> str:

@@ -43,7 +43,8 @@ def require_asked(job: AttackJob, levels: Collection[float]) -> None:
             f"{missing[0]:g}",
             expected="records that it applies to: with a picture, for an attack on pictures; not "
             "trained on, for one that trains",
-            remedy="remove this level, or the attack, from [attack]",
+            remedy="remove this level or the attack, or name in attack.targets those targets that "
+            "it can ask about",
         )
 
 

@@ -12,6 +12,7 @@ from kit.plan.sizes import BaseSizes
 
 GIGABYTES = (24, 40, 80)  # the sizes of GPUs that are compared, of 10^9 bytes
 FINETUNING = "fine-tuning"
+STARRED = "* not recomputed with lora_dtype = 'bfloat16'"
 
 
 @dataclass(frozen=True)
@@ -22,23 +23,26 @@ class Kind:
     """Name of the method's entry, or `fine-tuning`."""
     settings: TrainingSection
     memory: TrainingMemory
+    whole: bool = False
+    """Whether the micro-batch is the whole batch, because the loss compares its records."""
 
     @property
     def least(self) -> int:
         """Return the bytes of the smallest card for this kind."""
-        if self.settings.gradient_checkpointing == "never":
-            return self.memory.least(recomputed=False)
-        return self.memory.least(recomputed=True)
+        recomputed = self.settings.gradient_checkpointing != "never"
+        records = self.settings.batch_size if self.whole else 1
+        return self.memory.held + records * self.memory.drawn(recomputed=recomputed)
 
     def fit(self, card: int) -> "Fit":
         """Return how these jobs are trained on a card of so many bytes."""
-        mode = self.settings.gradient_checkpointing
-        size = 0 if mode == "always" else self.memory.micro_batch(card, self._batch)
-        return Fit(self.name, size or 1, recomputed=not size, fits=self.least <= card)
-
-    @property
-    def _batch(self) -> int:
-        return self.settings.micro_batch_size or self.settings.batch_size
+        mode, batch = self.settings.gradient_checkpointing, self.settings.batch_size
+        fits = self.least <= card
+        if self.whole:
+            needed = self.memory.held + batch * self.memory.drawn()
+            return Fit(self.name, batch, recomputed=mode == "always" or needed > card, fits=fits)
+        most = self.settings.micro_batch_size or batch
+        size = 0 if mode == "always" else self.memory.micro_batch(card, most)
+        return Fit(self.name, size or 1, recomputed=not size, fits=fits)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
     yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
     for entry in manifest.methods:
         if entry.method not in UNTRAINED:
-            passes = count_passes(registry.build(entry.method, dict(entry.options)))
-            yield Kind(entry.name, unlearn, memory(passes, unlearn, finetune.rank))
+            method = registry.build(entry.method, dict(entry.options))
+            needed = memory(count_passes(method), unlearn, finetune.rank)
+            yield Kind(entry.name, unlearn, needed, method.needs.whole_batch)
 
 
 def answering(manifest: Manifest, sizes: BaseSizes) -> int:
@@ -92,10 +97,38 @@ def least_bytes(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> dic
     return {"answering": answering(manifest, sizes), f"training {largest.name}": largest.least}
 
 
+def card_rows(
+    manifest: Manifest, sizes: BaseSizes, record: RecordSize
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Yield (what holds on each size of GPU, names of the kinds it holds for); answers come last.
+
+    A star marks what would not be recomputed with `lora_dtype = "bfloat16"`.
+    """
+    found: dict[tuple[str, ...], list[str]] = {}
+    smaller = {kind.name: kind for kind in kinds(_halved(manifest), sizes, record)}
+    for kind in kinds(manifest, sizes, record):
+        cells = []
+        for gigabytes in GIGABYTES:
+            fit = kind.fit(gigabytes * 10**9)
+            spared = fit.recomputed and not smaller[kind.name].fit(gigabytes * 10**9).recomputed
+            cells.append(f"{fit.how}*" if spared else fit.how)
+        found.setdefault(tuple(cells), []).append(kind.name)
+    yield from found.items()
+    served = answering(manifest, sizes)
+    fit_in = (served <= gigabytes * 10**9 for gigabytes in GIGABYTES)
+    yield tuple("fit" if fits else f"need {served / 1e9:.0f} GB" for fits in fit_in), ["answers"]
+
+
 def describe(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[str]:
-    """Yield one line for each size of GPU."""
-    for gigabytes in GIGABYTES:
-        yield f"{gigabytes} GB  {on_card(manifest, sizes, record, gigabytes * 10**9)}"
+    """Yield a table of three sizes of GPU, the names at the end of each line."""
+    rows = list(card_rows(manifest, sizes, record))
+    lines = [(tuple(f"{size} GB" for size in GIGABYTES), ["records at the same time"]), *rows]
+    widths = [max(len(cells[place]) for cells, _ in lines) for place in range(len(GIGABYTES))]
+    for cells, names in lines:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield f"{'  '.join(padded)}  {', '.join(names)}"
+    if any(cell.endswith("*") for cells, _ in rows for cell in cells):
+        yield STARRED
 
 
 def on_card(manifest: Manifest, sizes: BaseSizes, record: RecordSize, card: int) -> str:
@@ -120,13 +153,17 @@ def _spared(
     manifest: Manifest, sizes: BaseSizes, record: RecordSize, card: int, fits: Sequence[Fit]
 ) -> str:
     """Say which kinds need no recomputation if LoRA computes in bfloat16."""
+    other = {kind.name: kind.fit(card) for kind in kinds(_halved(manifest), sizes, record)}
+    names = [fit.name for fit in fits if fit.recomputed and not other[fit.name].recomputed]
+    return f" (not with lora_dtype = 'bfloat16': {', '.join(names)})" if names else ""
+
+
+def _halved(manifest: Manifest) -> Manifest:
+    """Return a manifest whose LoRA computes in bfloat16."""
     halved: dict[str, object] = {"lora_dtype": "bfloat16"}
-    changed = manifest.model_copy(
+    return manifest.model_copy(
         update={
             "finetune": manifest.finetune.model_copy(update=halved),
             "unlearn": manifest.unlearn.model_copy(update=halved),
         }
     )
-    other = {kind.name: kind.fit(card) for kind in kinds(changed, sizes, record)}
-    names = [fit.name for fit in fits if fit.recomputed and not other[fit.name].recomputed]
-    return f" (not with lora_dtype = 'bfloat16': {', '.join(names)})" if names else ""

@@ -144,6 +144,7 @@ def records_digest(manifest: Manifest, module: str) -> str:
             "limits": [manifest.evaluation.max_model_len, manifest.evaluation.max_new_tokens],
             "instructions": [entry.options.get("instruction") for entry in manifest.methods],
             "targets": manifest.targets,
+            **({"attack": manifest.attack.model_dump()} if manifest.attack else {}),
             **_data(manifest),
             **_probes(manifest),
             **_model(manifest),

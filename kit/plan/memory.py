@@ -86,10 +86,6 @@ class TrainingMemory:
         largest = max(1, min(batch, int(USABLE_SHARE * free / one)))
         return next(size for size in range(largest, 0, -1) if batch % size == 0)
 
-    def least(self, *, recomputed: bool) -> int:
-        """Return the smallest card on which one record at a time is trained with."""
-        return self.held + self.drawn(recomputed=recomputed)
-
 
 def serving_bytes(sizes: BaseSizes, *, adapters: int, rank: int, context: int) -> int:
     """Return the smallest card on which an engine answers one question at a time.

@@ -6,8 +6,10 @@ from typing import Any
 
 from kit.benchmarks.records import Benchmark, Record
 from kit.errors import DataError, ManifestError
+from kit.evaluation.asking import asked_records_of, require_asked
 from kit.evaluation.questions import asked_records
 from kit.model.pixels import limits_pixels
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
 from kit.preflight.lengths import TokenCounter
 from kit.preflight.pictures import picture_sizes
@@ -52,7 +54,8 @@ def measure_records(
 
     Raises:
         DataError: a picture cannot be read or encoded.
-        ManifestError: a record does not fit into evaluation.max_model_len; the message names it.
+        ManifestError: a record, or a question under attack, does not fit into
+            evaluation.max_model_len, or an attack can ask nothing; the message names it.
     """
     evaluation = plan.manifest.evaluation
     trained = {benchmark.records[record_id] for record_id in _trained(benchmark)}
@@ -104,6 +107,26 @@ def _asked(plan: Plan, benchmark: Benchmark) -> Iterable[Record]:
         if (system.target, system.instruction) not in seen:
             seen.add((system.target, system.instruction))
             yield from asked_records(system, benchmark)
+    yield from _attacked(plan, benchmark)
+
+
+def _attacked(plan: Plan, benchmark: Benchmark) -> Iterator[Record]:
+    """Yield every question under attack, in the attack's words.
+
+    Raises:
+        ManifestError: an attack can ask nothing about a target.
+    """
+    seen = set()
+    for job in attack_jobs(plan):
+        key = job.target, job.entry.name, job.system.instruction
+        if key not in seen:
+            seen.add(key)
+            asked = {
+                level: asked_records_of(job, plan, benchmark, level) for level in job.entry.levels
+            }
+            require_asked(job, {level for level, records in asked.items() if records})
+            for records in asked.values():
+                yield from records
 
 
 def _smaller(processor: Any, allowed: int) -> str:

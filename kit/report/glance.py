@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
-from kit.metrics.eligibility import CHANCE, MARGIN, Eligibility
+from kit.metrics.eligibility import MARGIN, Eligibility
 from kit.report.access import SUPPRESSION, WEIGHTS
 from kit.report.cells import Cell, Slot
-from kit.report.damage import NOTHING, UNDER
+from kit.report.damage import NOTHING, UNDER, is_at_chance
 from kit.report.run_types import Source
 from kit.report.tables import Line, Table
 
@@ -90,12 +90,7 @@ def _of_table(table: Table, marks: Mapping[str, str]) -> Iterator[str]:
 
 def at_chance(cells: Sequence[Cell]) -> list[str]:
     """Return the columns with a known chance level that a system is not clearly above."""
-    floors = [(cell, CHANCE.get(cell.slot.metric)) for cell in cells]
-    return [
-        cell.slot.key
-        for cell, floor in floors
-        if floor is not None and cell.low is not None and cell.low <= floor
-    ]
+    return [cell.slot.key for cell in cells if is_at_chance(cell)]
 
 
 def _is_measured(line: Line, slots: Sequence[Slot]) -> bool:

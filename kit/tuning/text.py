@@ -1,15 +1,15 @@
 """Tuning as lines for a terminal: what is to be tried, and what was chosen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kit.experiment.choice import Tuning
-from kit.experiment.grid import attempts_of
+from kit.experiment.grid import Attempt, attempts_of
 from kit.experiment.manifest import Manifest
 from kit.tuning.tune import section_of
 
 
 def grid_table(manifest: Manifest) -> Iterator[str]:
-    """Yield the attempts of each tuned method, and what they share."""
+    """Yield the grid of each tuned method, and what all of them share."""
     section = section_of(manifest)
     named = f"sha256 {section.digest[:12]} of {section.file}" if section.digest else "none yet"
     yield f"tuning: choice {named}"
@@ -17,11 +17,12 @@ def grid_table(manifest: Manifest) -> Iterator[str]:
         f"  attempts are asked about {section.validation_percent} % of the images, which no table "
         f"reports; seeds {', '.join(map(str, section.seeds))}"
     )
+    rates = ", ".join(f"{rate:g}" for rate in section.learning_rates)
+    yield f"  learning rates: {rates}, each of them with every value of one option"
+    width = max(map(len, section.methods))
     for entry in section.methods:
         tried = [each for each in attempts_of(section) if each.entry == entry]
-        yield f"  {entry}: {len(tried)} attempts{_alone(tried[0].option)}"
-        for each in tried:
-            yield f"    {each.name:<24} {each.words}"
+        yield f"    {entry:<{width}}  {len(tried)} attempts: {_option(tried)}"
     others = [entry.name for entry in manifest.methods if entry.name not in section.methods]
     if others:
         yield f"  untuned: {', '.join(others)}"
@@ -45,5 +46,7 @@ def digest_lines(digest: str) -> str:
     return f'name the choice in the manifest:\n\n    [tune]\n    digest = "{digest}"'
 
 
-def _alone(option: str) -> str:
-    return "" if option else " (the manifest declares no option: learning rates alone)"
+def _option(tried: Sequence[Attempt]) -> str:
+    if not tried[0].option:
+        return "learning rates alone, because the manifest declares no option"
+    return f"{tried[0].option} {', '.join(dict.fromkeys(str(each.value) for each in tried))}"

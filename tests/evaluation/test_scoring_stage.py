@@ -115,7 +115,7 @@ def test_the_files_beside_a_loader_decide_the_digest_with_it():
 
 
 def test_the_plan_counts_what_is_to_be_scored(plan):
-    lines = render(plan).splitlines()
+    lines = render(plan, each=True).splitlines()
     assert sum("likelihoods of given answers" in line for line in lines) == len(plan.systems)
     make(plan.systems[0].likelihoods)
     assert f"{len(plan.systems) - 1} to score" in render(plan)

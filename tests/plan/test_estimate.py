@@ -191,7 +191,7 @@ def test_a_plan_says_where_its_hours_are_from_and_what_they_cost(plan):
 def test_without_a_probe_operations_are_counted_and_called_arithmetic(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     published = PUBLISHED["llava-hf/llava-1.5-7b-hf"]
-    plan, _ = preview(load_manifest(PROJECT / "manifests" / "pebench-pilot.toml"))
+    plan, *_ = preview(load_manifest(PROJECT / "manifests" / "pebench-pilot.toml"))
     card = 80 * 10**9
     counted = operations(plan, published.sizes, published.record, card)
     forward = 2 * 6_476_005_376 * 656
@@ -226,7 +226,7 @@ def test_before_a_probe_the_operations_of_attacks_are_counted_and_called_so(monk
 
 def test_recomputation_is_a_third_pass(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, _ = preview(load_manifest(PROJECT / "manifests" / "pebench-qwen.toml"))
+    plan, *_ = preview(load_manifest(PROJECT / "manifests" / "pebench-qwen.toml"))
     published = PUBLISHED["Qwen/Qwen2.5-VL-7B-Instruct"]
     small, large = (
         operations(plan, published.sizes, published.record, card * 10**9) for card in (24, 80)

@@ -8,7 +8,7 @@ from kit.artifacts import PROJECT
 from kit.cli.plan_text import render
 from kit.errors import ModelError
 from kit.experiment.manifest_file import load_manifest
-from kit.plan.cards import GIGABYTES, answering, describe, grouped, kinds, least_bytes
+from kit.plan.cards import answering, card_rows, describe, grouped, kinds, least_bytes, on_card
 from kit.plan.memory import SAVED, RecordSize, TrainingMemory, cache_bytes
 from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
@@ -83,12 +83,13 @@ def test_a_pair_of_records_takes_twice_the_memory_and_dpo_three_times(
 def test_pairs_of_large_pictures_are_recomputed_on_a_small_card_and_need_it_less_in_bfloat16():
     small = how(pebench(), QWEN, 24)
     assert (small["ga"], small["gd"]) == ("1", "1, recomputed")
-    line = next(iter(describe(pebench(), QWEN.sizes, QWEN.record)))
-    assert line.startswith("24 GB")
     halved = how(pebench(lora_dtype="bfloat16"), QWEN, 40)
     assert (how(pebench(), QWEN, 40)["dpo"], halved["dpo"]) == ("1, recomputed", "1")
-    (forty,) = [n for n in describe(pebench(), QWEN.sizes, QWEN.record) if n.startswith("40")]
-    assert "not with lora_dtype = 'bfloat16': dpo" in forty
+    assert "not with lora_dtype = 'bfloat16': dpo" in on_card(
+        pebench(), QWEN.sizes, QWEN.record, 40 * 10**9
+    )
+    (starred,) = [n for n in describe(pebench(), QWEN.sizes, QWEN.record) if "dpo" in n]
+    assert re.match(r"1, recomputed +1, recomputed\* +1 ", starred)
 
 
 def test_a_micro_batch_of_the_manifest_and_its_ban_on_recomputing_are_kept():
@@ -121,12 +122,11 @@ def test_answering_needs_more_with_more_adapters_and_a_longer_context():
 @pytest.mark.parametrize("name", GPU_MANIFESTS)
 def test_every_manifest_for_a_gpu_plans_before_anything_is_fetched(name, monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, missing = preview(load_manifest(PROJECT / "manifests" / name))
-    text = render(plan, missing)
+    plan, missing, attacks = preview(load_manifest(PROJECT / "manifests" / name))
+    text = render(plan, missing, attacks)
     assert "before the first run: `./run.sh lock` has to write" in text
     assert not re.search(r"^done", text, re.MULTILINE)
-    for gigabytes in GIGABYTES:
-        assert f"  {gigabytes} GB  micro-batch " in text
+    assert re.search(r"^  24 GB +40 GB +80 GB +records at the same time$", text, re.MULTILINE)
 
 
 def test_a_base_that_nobody_knows_has_no_estimate(monkeypatch, tmp_path):
@@ -141,7 +141,7 @@ def test_the_preview_of_a_fetched_experiment_is_its_plan(monkeypatch, tmp_path):
     from kit.plan.jobs import make_plan
 
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, missing = preview(load_manifest(SMOKE))
+    plan, missing, _ = preview(load_manifest(SMOKE))
     assert missing == []
     assert plan == make_plan(load_manifest(SMOKE))
     assert "memory on one GPU" not in render(plan)
@@ -150,6 +150,29 @@ def test_the_preview_of_a_fetched_experiment_is_its_plan(monkeypatch, tmp_path):
 def test_kinds_are_grouped_with_the_roomiest_first():
     fits = [kind.fit(24 * 10**9) for kind in kinds(pebench(), LLAVA.sizes, LLAVA.record)]
     assert [size for size, _ in grouped(fits)] == ["2", "1", "1, recomputed"]
+
+
+def test_a_batch_that_is_never_cut_needs_memory_for_all_of_its_records():
+    """MLLMU-Bench's NPO takes one mean over its batch of 4; no card of 24 GB holds 4 passes."""
+    made = load_manifest(PROJECT / "manifests" / "mllmu.toml")
+    (npo,) = [entry for entry in made.methods if entry.name == "npo"]
+    whole = npo.model_copy(update={"name": "whole", "options": {"legacy": "mllmu", "beta": 0.4}})
+    made = made.model_copy(update={"methods": (npo, whole)})
+    assert [how(made, LLAVA, size)["whole"] for size in (24, 40, 80)] == ["4, recomputed", "4", "4"]
+    assert how(made, LLAVA, 7)["whole"] == "does not fit"
+    (kind,) = [k for k in kinds(made, LLAVA.sizes, LLAVA.record) if k.name == "whole"]
+    assert kind.least - kind.memory.held == 4 * kind.memory.drawn(recomputed=True)
+
+
+def test_every_kind_of_job_is_in_one_row_of_the_cards():
+    rows = list(card_rows(pebench(), LLAVA.sizes, LLAVA.record))
+    every = [kind.name for kind in kinds(pebench(), LLAVA.sizes, LLAVA.record)]
+    assert sorted(name for _, names in rows for name in names) == sorted([*every, "answers"])
+    for cells, names in rows[:-1]:
+        for name in names:
+            assert [cell.rstrip("*") for cell in cells] == [
+                how(pebench(), LLAVA, size)[name] for size in (24, 40, 80)
+            ]
 
 
 def test_a_plan_refuses_a_family_that_the_base_s_config_names(monkeypatch, tmp_path):

@@ -180,12 +180,12 @@ def test_a_split_list_that_is_missing_is_an_error_before_anything_runs(document)
 def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     plan = plan_of(document)
-    lines = render(plan).splitlines()
+    lines = render(plan, each=True).splitlines()
     assert sum(line.startswith("todo") for line in lines) == len(digests(plan))
     vanilla = plan.finetune[0].artifact
     vanilla.partial.mkdir(parents=True)
     vanilla.publish({})
-    again = render(plan).splitlines()
+    again = render(plan, each=True).splitlines()
     assert next(line for line in again if line not in lines).split() == [
         "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,", "seed", "1",
     ]  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_method_that_is_no_lora_is_not_served_as_an_adapter(document):
 def test_a_method_that_is_no_lora_is_served_merged_or_by_transformers(document, engine, serving):
     plan = plan_of(with_manu(document, engine=engine, serving=serving))
     assert {job.steps for job in plan.unlearn} == {0}
-    assert "0 steps of" in render(plan, [], None)
+    assert "0 steps of" in render(plan, each=True)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 
+from kit.attacks import registry
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split
 from kit.errors import DataError, ManifestError, ModelError
+from kit.experiment.attack import AttackEntry, AttackSection
 from kit.model.batches import Batcher
 from kit.model.pixels import limit_pixels
 from kit.preflight.lengths import TokenCounter
@@ -91,6 +94,7 @@ class ToyPlan:
     def __init__(self, max_model_len, instruction=""):
         self.manifest = smoke(evaluation={"max_model_len": max_model_len, "max_new_tokens": 16})
         self.systems = [ToySystem(instruction)]
+        self.attacked = []
 
 
 class ToySystem:
@@ -124,6 +128,47 @@ def test_an_instruction_counts(asked):
     told = measure_records(ToyPlan(9999, "If asked, say no."), processor, benchmark(asked))
     assert told.needed > bare.needed
     assert told.training == bare.training
+
+
+class Attacked(ToyPlan):
+    """A plan of one system, attacked in one way."""
+
+    def __init__(self, max_model_len, attack, level):
+        super().__init__(max_model_len)
+        entry = AttackEntry(name="mine", label="Mine", attack=attack, levels=(level,))
+        section = AttackSection(max_records=9, entries=(entry,))
+        self.manifest = self.manifest.model_copy(update={"attack": section})
+        built = registry.build(entry, "")
+        self.attacked = [
+            SimpleNamespace(system=self.systems[0], target="person", entry=entry, attack=built)
+        ]
+
+
+@pytest.fixture
+def attacked(monkeypatch):
+    """Jobs of a toy have no digests: they are handed over."""
+    monkeypatch.setattr("kit.preflight.records.attack_jobs", lambda plan: plan.attacked)
+    return Attacked
+
+
+def test_a_question_under_attack_counts(asked, attacked):
+    """Four examples before the question: about four times as many words."""
+    bare = measure_records(ToyPlan(9999), qwen_processor(784, BIG), benchmark(asked))
+    plan = attacked(9999, "in_context", 4)
+    found = measure_records(plan, qwen_processor(784, BIG), benchmark(asked))
+    assert found.needed > bare.needed
+    assert found.training == bare.training
+    with pytest.raises(ManifestError, match="is longer than the context"):
+        measure_records(attacked(bare.needed, "in_context", 4), qwen_processor(784, BIG),
+                        benchmark(asked))  # fmt: skip
+
+
+def test_an_attack_that_can_ask_nothing_is_refused_before_training(asked, attacked):
+    """The attack needs another picture of the person, and these people have none."""
+    with pytest.raises(ManifestError, match="can be asked under the attack 'mine' at 1") as caught:
+        measure_records(attacked(9999, "other_image", 1), qwen_processor(784, BIG),
+                        benchmark(asked))  # fmt: skip
+    assert "attack.targets" in caught.value.remedy
 
 
 def with_picture(record: Record, path: Path) -> Record:

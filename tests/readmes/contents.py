@@ -14,7 +14,7 @@ from kit.exchange.columns import COLUMNS, FILES, SENTENCES
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
 from kit.methods import registry as method_registry
-from kit.plan.cards import GIGABYTES, on_card
+from kit.plan.cards import GIGABYTES, card_rows
 from kit.plan.published import PUBLISHED
 from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
@@ -112,16 +112,15 @@ def _option(option: "dataclasses.Field[Any]") -> str:
 def cards() -> str:
     """Return how the manifests for a GPU are trained on cards of three sizes."""
     sizes = " | ".join(f"{gigabytes} GB" for gigabytes in GIGABYTES)
-    lines = [f"| manifest | {sizes} |", "|---|" + "---|" * len(GIGABYTES)]
+    lines = [f"| manifest | {sizes} | for |", "|---|" + "---|" * (len(GIGABYTES) + 1)]
     for path in sorted(MANIFESTS.glob("*.toml")):
         manifest = load_manifest(path)
         published = PUBLISHED.get(manifest.model.source.repo or "")
         if published is not None:
-            cells = [
-                on_card(manifest, published.sizes, published.record, gigabytes * 10**9)
-                for gigabytes in GIGABYTES
-            ]
-            lines.append(f"| `{path.name}` | {' | '.join(cells)} |")
+            name = f"`{path.name}`"
+            for cells, kinds in card_rows(manifest, published.sizes, published.record):
+                lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(kinds)} |")
+                name = ""
     return "\n".join(lines)
 
 

@@ -72,7 +72,7 @@ def test_the_method_of_the_readme_is_planned_and_its_loss_is_the_formula(copy):
     page = "kit/methods/README.md"
     copy.write(block(page, "python", "METHOD ="))
     copy.write(block(page, "toml", "[[methods]]"))
-    planned = copy.kit("plan", "manifests/max_entropy.toml")
+    planned = copy.kit("plan", "--jobs", "manifests/max_entropy.toml")
     jobs = [line.split()[1:4] for line in planned.splitlines() if line.startswith("todo")]
     for target in ("person", "event"):
         assert ["unlearn", f"{target}-max-entropy-s1", "max_entropy,"] in jobs

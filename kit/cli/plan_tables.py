@@ -1,0 +1,92 @@
+"""The jobs of a plan as two tables: one row for each method, and one for each attack."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from kit.experiment.grid import attempts_of
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.plan.attacks import AttackJob
+from kit.plan.jobs import Job, Plan
+from kit.plan.systems import System
+from kit.result.run_file import entry_of
+
+HEAD = ("method", "file", "forgets", "steps", "trained", "answered", "scored")
+ATTACK_HEAD = ("attack", "file", "levels", "targets", "systems attacked")
+NONE = "-"
+
+
+def method_table(plan: Plan) -> Iterator[str]:
+    """Yield a table of all adapters and systems: what is made of each method, and what is there.
+
+    A row begins with `done` where nothing of it is left, and with `todo` elsewhere.
+    """
+    rows_of = _rows_of(plan)
+    jobs: dict[str, list[Job]] = {}
+    for job in plan.jobs():
+        jobs.setdefault(rows_of[_entry(job)], []).append(job)
+    systems: dict[str, list[System]] = {}
+    for system in plan.systems:
+        systems.setdefault(rows_of[entry_of(vars(system))], []).append(system)
+    names = dict.fromkeys(rows_of.values())
+    rows = [_row(name, jobs.get(name, []), systems[name]) for name in names if name in systems]
+    yield from _aligned(HEAD, rows)
+    manifest = plan.manifest
+    batches = f"{manifest.finetune.batch_size} and {manifest.unlearn.batch_size}"
+    seeds = ", ".join(map(str, manifest.seeds))
+    yield f"records of a step in fine-tuning and in unlearning: {batches}; seeds: {seeds}"
+
+
+def attack_table(attacks: Sequence[AttackJob]) -> Iterator[str]:
+    """Yield a table of all attacks, or nothing where there are none."""
+    if not attacks:
+        return
+    entries: dict[str, list[AttackJob]] = {}
+    for attack in attacks:
+        entries.setdefault(attack.entry.name, []).append(attack)
+    rows = []
+    for name, each in entries.items():
+        entry, targets = each[0].entry, dict.fromkeys(job.target for job in each)
+        levels = ", ".join(f"{level:g}" for level in entry.levels)
+        done, count = _count(job.answers.done for job in each)
+        rows.append((done, (name, entry.attack, levels, ", ".join(targets), count)))
+    yield ""
+    yield from _aligned(ATTACK_HEAD, rows)
+
+
+def _rows_of(plan: Plan) -> dict[str, str]:
+    """Return entry -> name of its row. The attempts of a tuned method share one."""
+    manifest = plan.manifest
+    rows = {name: name for name in (VANILLA, RETAIN_ONLY, *(e.name for e in manifest.methods))}
+    if manifest.tune is not None and manifest.tune.asks == "validation":
+        rows |= {attempt.name: attempt.entry for attempt in attempts_of(manifest.tune)}
+    return rows
+
+
+def _entry(job: Job) -> str:
+    if job.entry is not None:
+        return job.entry.name
+    return VANILLA if job.target is None and job.name == VANILLA else RETAIN_ONLY
+
+
+def _row(name: str, jobs: Sequence[Job], systems: Sequence[System]) -> tuple[bool, tuple[str, ...]]:
+    trained = _count(job.artifact.done for job in jobs)
+    answered = _count(system.answers.done for system in systems)
+    scored = _count(made.done for system in systems for made in system.scores.values())
+    steps = ", ".join(dict.fromkeys(str(job.steps) for job in jobs)) or NONE
+    targets = dict.fromkeys(system.target for system in systems if system.target)
+    method = systems[0].method if name not in (VANILLA, RETAIN_ONLY) else "supervised"
+    cells = (name, method, ", ".join(targets) or NONE, steps, trained[1], answered[1], scored[1])
+    return trained[0] and answered[0] and scored[0], cells
+
+
+def _count(each: Iterable[bool]) -> tuple[bool, str]:
+    """Return whether all is done, and how much of it, in words."""
+    found = list(each)
+    return all(found), f"{sum(found)} of {len(found)}" if found else NONE
+
+
+def _aligned(head: tuple[str, ...], rows: Sequence[tuple[bool, tuple[str, ...]]]) -> Iterator[str]:
+    lines = [("", head), *(("done" if done else "todo", cells) for done, cells in rows)]
+    widths = [max(len(cells[place]) for _, cells in lines) for place in range(len(head))]
+    for mark, cells in lines:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield f"{mark:<4}  {'  '.join(padded)}".rstrip()
