@@ -1,10 +1,18 @@
 """The verbs about claims: rescore one result, compare two. No logic here."""
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kit.cli.options import with_json, with_result
+from kit.cli.options import FILE, with_json, with_result
+from kit.errors import StorageError
+
+if TYPE_CHECKING:
+    from kit.comparison.compare import Comparison
 
 NOT_REPRODUCED = 1  # exit code
 
@@ -52,8 +60,9 @@ def rescore(result: str, as_json: bool) -> None:
 @click.command()
 @click.argument("result")
 @click.argument("reference")
+@click.option("--html", "file", type=FILE, help="Also write the comparison as a page.")
 @with_json
-def compare(result: str, reference: str, as_json: bool) -> None:
+def compare(result: str, reference: str, file: Path | None, as_json: bool) -> None:
     """Test whether RESULT reproduces each claim of REFERENCE.
 
     Both are result folders, or the manifests that the results were made from. The exit code is 0
@@ -66,8 +75,12 @@ def compare(result: str, reference: str, as_json: bool) -> None:
     from kit.verification.memory_limit import guarded
 
     folders = [find_result(each) for each in (result, reference)]
+    if file is not None:
+        _require_new(file, folders)
     with guarded(*folders):
         found = compare_results(*(read_result(folder, pages=False) for folder in folders))
+    if file is not None:
+        _write_page(file, found, folders[0], folders[1])
     if as_json:
         click.echo(comparison_json(found))
     else:
@@ -75,3 +88,27 @@ def compare(result: str, reference: str, as_json: bool) -> None:
             click.echo(line)
     if not found.reproduced:
         sys.exit(NOT_REPRODUCED)
+
+
+def _require_new(file: Path, folders: Sequence[Path]) -> None:
+    """Check, before the work, that a page would replace nothing and break no signature."""
+    if file.exists() or file.is_symlink():
+        raise StorageError(
+            f"{file} exists, and a page is written as a new file only",
+            remedy="name another file, or remove this one",
+        )
+    around = Path(os.path.realpath(file)).parents
+    if any(Path(os.path.realpath(folder)) in around for folder in folders):
+        raise StorageError(
+            f"{file} is in a result, and a file that is added to it breaks its signature",
+            remedy="name a file outside of both results",
+        )
+
+
+def _write_page(file: Path, found: "Comparison", result: Path, reference: Path) -> None:
+    from kit.artifacts import write_bytes
+    from kit.comparison.page import comparison_page
+
+    names = (result.resolve().name, reference.resolve().name)
+    write_bytes(file, comparison_page(found, names).encode())
+    click.echo(f"page: {file}", err=True)

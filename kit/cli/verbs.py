@@ -15,6 +15,7 @@ from kit.cli.options import FILE, add_debug, with_fetch_flags, with_json, with_m
 from kit.cli.plan import plan
 from kit.cli.remedies import for_this_call
 from kit.cli.report import report
+from kit.cli.show import show
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_stage
 from kit.cli.tune import tune
@@ -159,7 +160,7 @@ def attack(manifest: Path) -> None:
     run_stage(manifest, "attack", attack_stage)
 
 
-for command in (report, sign, verify, rescore, compare, calibrate, tune, keygen):
+for command in (report, show, sign, verify, rescore, compare, calibrate, tune, keygen):
     verbs.add_command(command)
 
 

@@ -156,6 +156,9 @@ class ReportSection(Section):
     adapters: Literal["all", "claimed"] = "all"
     """Adapters that are copied into the result. `claimed`: vanilla, retain-only and, of the first
     seed, those that a claim names."""
+    images: bool = Field(True, exclude_if=lambda value: value)
+    """Whether the result holds a thumbnail of each image that it asks about, for its page of
+    answers. `false` where the licence of the images does not let you pass them on."""
 
 
 class CalibrationSection(Section):

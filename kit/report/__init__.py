@@ -8,7 +8,7 @@ from kit.report.attack_grid import attack_files
 from kit.report.claims import claims_csv
 from kit.report.contents import Contents, read_contents
 from kit.report.csv_cells import csv_frame
-from kit.report.pages import render, render_attacks, render_svg, table_csv
+from kit.report.pages import render, render_answers, render_attacks, render_svg, table_csv
 from kit.report.whole_csv import whole_files
 
 __all__ = ["number_files", "page_files", "write_files", "write_report"]
@@ -61,6 +61,7 @@ def page_files(contents: Contents) -> dict[str, bytes]:
     drawn = {} if attacks is None else {"attacks.svg": render_attacks(attacks, standalone=True)}
     return {
         **{name: svg.encode() for name, svg in drawn.items()},
+        "answers.html": render_answers(contents).encode(),
         "report.html": render("report.html.j2", contents).encode(),
         "report.md": render("report.md.j2", contents).encode(),
         "forget_retain.svg": render_svg(contents, standalone=True).encode(),

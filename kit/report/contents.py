@@ -16,6 +16,8 @@ from kit.metrics.intervals import Intervals
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
 from kit.report import notes
 from kit.report.attacks import attack_facts, attack_glance
+from kit.report.browser.packing import packed_answers
+from kit.report.browser.shown import Shown, Stored, marks_of, pictures_of
 from kit.report.costs import method_costs, stage_costs
 from kit.report.damage import RULES
 from kit.report.distances import distance_table
@@ -29,7 +31,7 @@ from kit.report.samples import samples
 from kit.report.tables import Line, Table, make_tables
 from kit.report.tuning import tuning_facts, validation_warning
 from kit.report.whole import whole_numbers
-from kit.result.layout import ATTACKED, CLAIMS, REPORT, ROWS, RUN
+from kit.result.layout import ATTACKED, CLAIMS, PICTURES, REPORT, ROWS, RUN
 from kit.result.made_by import kit_of
 from kit.result.run_file import protocol_of, versions_of
 from kit.result.strict_json import parse_json
@@ -45,7 +47,8 @@ SCHEMAS = (FIRST_SCHEMA, SCHEMA)
 class Contents:
     """What the templates print; `rows` are the metric rows that the tables rest on.
 
-    `schema` is that of report.json: a stored report is made again in its own.
+    `schema` is that of report.json: a stored report is made again in its own. `answers` is the
+    packed table of the answer browser (`kit.report.browser`).
     """
 
     schema: str
@@ -55,6 +58,7 @@ class Contents:
     distances: list[Table]
     facts: Facts
     rows: pd.DataFrame
+    answers: str
 
     def as_json(self) -> dict[str, object]:
         """Return report.json, with values as stored rather than as printed."""
@@ -85,7 +89,10 @@ def read_contents(results: Path) -> Contents:
     protocol = protocol_of(run)
     measured = measure(**inputs, protocol=protocol)
     attacked = read_parquet(results / ATTACKED) if (results / ATTACKED).is_file() else None
-    return make_contents(run, protocol, rows, entries, with_attacks(measured, attacked))
+    measured = with_attacks(measured, attacked)
+    pictures = read_parquet(results / PICTURES) if (results / PICTURES).is_file() else None
+    tables = Stored(inputs["records"], attacked, pictures_of(pictures))
+    return make_contents(run, protocol, rows, entries, measured, tables)
 
 
 def make_contents(
@@ -94,6 +101,7 @@ def make_contents(
     rows: pd.DataFrame,
     claims: Sequence[Mapping[str, object]],
     measured: Measured,
+    stored: Stored,
     schema: str = SCHEMA,
 ) -> Contents:
     """Return the contents of a report.
@@ -104,6 +112,7 @@ def make_contents(
         rows: the metric rows, of the types of `ROW_TYPES`.
         claims: the entries of claims.json.
         measured: the answers that the rows follow from, with their values.
+        stored: the tables that the answer browser shows beside them.
         schema: one of `SCHEMAS`.
     """
     run, definitions = as_run(content), measured.scores.definitions
@@ -157,7 +166,10 @@ def make_contents(
     if measured.attacked is not None and "attack" in manifest:
         facts["attacks"] = attack_facts(measured, manifest, tables, intervals)
         facts["glance"] += attack_glance(facts["attacks"]["headlines"])
-    return Contents(schema, intervals, protocol, tables, distances, facts, rows)
+    listed = manifest["attack"]["entries"] if "attack" in manifest else []
+    attacks = {each["name"]: each["label"] for each in listed}
+    answers = packed_answers(Shown(measured, marks_of(tables, parts or ()), stored, attacks))
+    return Contents(schema, intervals, protocol, tables, distances, facts, rows, answers)
 
 
 def schema_of(run: Mapping[str, object], report: Mapping[str, bytes]) -> str:

@@ -8,6 +8,7 @@ from kit.result.layout import (
     DISTANCES,
     GRADIENTS,
     LIKELIHOODS,
+    PICTURES,
     READ_BY_VANILLA,
     RECORDS,
     ROWS,
@@ -29,6 +30,7 @@ OTHER_MEDIA_TYPE = "application/octet-stream"
 FILE_DESCRIPTIONS = {
     RUN: "The record of the run: resolved manifest, environment, sources, jobs, costs, attempts",
     RECORDS: "The records: questions, reference answers and what they are about",
+    PICTURES: "Thumbnails of the images that records name (WebP as base64)",
     SETS: "The sets: which record belongs to which column of which table",
     ANSWERS: "The generated answers: one per system and record",
     ATTACKED: "The answers under attack: one per system, attack, level and record",

@@ -5,13 +5,14 @@ from kit.metrics.eligibility import RULE as ELIGIBLE
 from kit.metrics.intervals import FEW_NOTES, NOTES
 from kit.report.access import MEANING as ACCESS
 from kit.report.attacks import AWAY, BACK
+from kit.report.browser.reading import READING as BROWSER
 from kit.report.claims import HOW, HOW_RETURNS
 from kit.report.tuning import UNTUNED
 
 __all__ = [
-    "ACCESS", "ATTACKS", "ATTACK_RULE", "COMPARABILITY", "DISTANCE", "ELIGIBLE", "FEW_NOTES",
-    "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS", "INTERVALS", "NOTES", "READING",
-    "SAMPLES", "SIZES", "TERMS", "TRUST", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
+    "ACCESS", "ATTACKS", "ATTACK_RULE", "BROWSER", "COMPARABILITY", "DISTANCE", "ELIGIBLE",
+    "FEW_NOTES", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS", "INTERVALS", "NOTES",
+    "READING", "SAMPLES", "SIZES", "TERMS", "TRUST", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (

@@ -1,6 +1,8 @@
 """From contents to text: Jinja2 templates for the pages, and the CSV tables."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -23,6 +25,8 @@ from kit.report.tables import Table
 # What a Markdown renderer makes a link or a mention of without any markup.
 _LINKED = re.compile(r"@|://|www\.|mailto:|xmpp:", re.IGNORECASE)
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("style.css", "answers.css")
+SCRIPTS = ("answers_table.js", "answers_cards.js", "answers.js")  # one script, in this order
 
 
 def render(template: str, contents: Contents) -> str:
@@ -40,6 +44,28 @@ def render(template: str, contents: Contents) -> str:
         svg=Markup(render_svg(contents, standalone=False)),
         **_of_attacks(contents),
     )
+
+
+def render_answers(contents: Contents) -> str:
+    """Return the answer browser: one page that loads nothing and runs its own script alone."""
+    style, script = (
+        "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+        for names in (STYLES, SCRIPTS)
+    )
+    return page(
+        "answers.html.j2",
+        facts=contents.facts,
+        notes=notes,
+        data=Markup(contents.answers),
+        style=Markup(style), style_hash=_source_hash(style),
+        script=Markup(script), script_hash=_source_hash(script),
+    )  # fmt: skip
+
+
+def _source_hash(text: str) -> str:
+    """Return the name that a content security policy has for an inline script or style."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 
 def _of_attacks(contents: Contents) -> dict[str, object]:

@@ -3,6 +3,7 @@
 RUN = "run.json"
 RECORDS, SETS = "records.parquet", "sets.parquet"
 ANSWERS, LIKELIHOODS = "answers/answers.parquet", "answers/likelihoods.parquet"
+PICTURES = "pictures.parquet"  # thumbnails; not where report.images is false
 ATTACKED = "answers/attacked.parquet"  # only where the manifest has attacks
 # Only where the manifest asks for them.
 TOKENS, DISTANCES = "answers/tokens.parquet", "answers/distances.parquet"

@@ -24,6 +24,7 @@ from kit.result.layout import (
     GRADIENTS,
     INPUTS,
     LIKELIHOODS,
+    PICTURES,
     READ_BY_VANILLA,
     RECORDS,
     REPORT,
@@ -76,9 +77,9 @@ class StoredResult:
     """The parts of a result that its numbers follow from, parsed, and its report as bytes.
 
     `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them,
-    `OPTIONAL_TABLES` and answers under attack by file name, `rows` the metric rows, `report` {path
-    in the result: bytes} of everything under report/. `draws` and `seed` are those of the
-    intervals.
+    `OPTIONAL_TABLES`, answers under attack and pictures by file name, `rows` the metric rows,
+    `report` {path in the result: bytes} of everything under report/. `draws` and `seed` are those
+    of the intervals.
     """
 
     run: Mapping[str, object]
@@ -123,7 +124,7 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
     found = [path for path in there if path.is_file()]
     require_small_report(path.stat().st_size for path in found)
     names = [*INPUTS, *(REPORT + path.name for path in found)]
-    may_lack = (CLAIMS, ATTACKED, *OPTIONAL_TABLES)
+    may_lack = (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES)
     names += [name for name in may_lack if (folder / name).is_file()]
     return parse_result(
         {name: read_bytes(folder / name, max_bytes=most_bytes(name)) for name in names}
@@ -134,8 +135,8 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     """Parse the files of a result.
 
     Args:
-        held: {path in the result: bytes} of `INPUTS`, of claims.json and of the tables of tokens
-            and of attacks if there are any, and of everything under report/.
+        held: {path in the result: bytes} of `INPUTS`, of claims.json and of the tables of tokens,
+            attacks and pictures if there are any, and of everything under report/.
 
     Raises:
         VerificationError: a file cannot be read as what it should be, is of a later version of the
@@ -151,7 +152,7 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     claims = claims_of(run)
     for name, family in OPTIONAL_TABLES.items():
         _require_asked_for(name, family, families_of(run), held)
-    optional = (*OPTIONAL_TABLES, ATTACKED)
+    optional = (*OPTIONAL_TABLES, ATTACKED, PICTURES)
     there = [*TABLES, *(name for name in optional if name in held)]
     tables = {name: _full_table(held[name], name) for name in there}
     require_sane_size(len(systems), len(tables[RECORDS]))

@@ -10,6 +10,7 @@ from kit.result.layout import (
     DISTANCES,
     GRADIENTS,
     LIKELIHOODS,
+    PICTURES,
     READ_BY_VANILLA,
     RECORDS,
     ROWS,
@@ -36,6 +37,7 @@ SCHEMAS = {
             **dict.fromkeys(("paraphrase", "group", "image"), _TEXT),
         }
     ),
+    PICTURES: pa.schema({"image": _TEXT, "webp": _TEXT}),  # WebP as base64
     SETS: pa.schema(dict.fromkeys(("target", "part", "column", "record_id"), _TEXT)),
     ANSWERS: pa.schema(
         {"record_id": _TEXT, "system": _TEXT, "text": _TEXT, "tokens": pa.int32(), "stop": _TEXT}

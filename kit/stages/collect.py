@@ -37,6 +37,7 @@ from kit.result.layout import (
     CARD,
     CLAIMS,
     CRATE,
+    PICTURES,
     RECORDS,
     ROWS,
     RUN,
@@ -51,7 +52,7 @@ from kit.stages.attacked import attack_facts, attacks_made, read_attacked, unatt
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.earlier_result import require_replaceable
-from kit.stages.record_tables import records_frame, sets_frame
+from kit.stages.record_tables import pictures_frame, records_frame, sets_frame
 from kit.stages.result_tables import (
     further_scores,
     joined,
@@ -93,6 +94,10 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     benchmark = load_benchmark(plan.manifest, located)
     write_table(records_frame(benchmark, located), partial, RECORDS)
     write_table(sets_frame(benchmark), partial, SETS)
+    if plan.manifest.report.images:
+        pictures = pictures_frame(benchmark, located)
+        if len(pictures):
+            write_table(pictures, partial, PICTURES)
     answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
     write_table(joined(answers, ANSWERS), partial, ANSWERS)
     write_scores(plan, partial)

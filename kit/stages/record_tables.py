@@ -1,9 +1,12 @@
-"""The two tables of what was asked: the records, and the columns that each belongs to."""
+"""The tables of what was asked: the records, the columns of each, and thumbnails of images."""
+
+import base64
 
 import pandas as pd
 
 from kit.benchmarks.parquet import Place
-from kit.benchmarks.records import Benchmark
+from kit.benchmarks.records import Benchmark, Record
+from kit.pictures.thumbnails import thumbnails
 from kit.sources.datasets import image_name
 
 
@@ -20,12 +23,6 @@ def sets_frame(benchmark: Benchmark) -> pd.DataFrame:
 
 def records_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFrame:
     """Return the records that at least one column uses; images are named by source and path."""
-    used = {
-        record_id
-        for split in benchmark.splits.values()
-        for ids in split.evaluation.values()
-        for record_id in ids
-    }
     rows = [
         {
             "id": record.id,
@@ -40,6 +37,25 @@ def records_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFram
             "group": record.group,
             "image": image_name(places, record.image) if record.image else "",
         }
-        for record in (benchmark.records[record_id] for record_id in sorted(used))
+        for record in _asked(benchmark)
     ]
     return pd.DataFrame(rows)
+
+
+def pictures_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFrame:
+    """Return a thumbnail of each image that a record names: image, webp (base64)."""
+    images = {record.image for record in _asked(benchmark) if record.image}
+    found = thumbnails({image_name(places, image): image for image in images})
+    rows = [(name, base64.b64encode(data).decode("ascii")) for name, data in found.items()]
+    return pd.DataFrame(rows, columns=["image", "webp"])
+
+
+def _asked(benchmark: Benchmark) -> list[Record]:
+    """Return the records that at least one column uses, sorted by id."""
+    used = {
+        record_id
+        for split in benchmark.splits.values()
+        for ids in split.evaluation.values()
+        for record_id in ids
+    }
+    return [benchmark.records[record_id] for record_id in sorted(used)]

@@ -15,6 +15,7 @@ from kit.result.layout import (
     CLAIMS,
     ENVELOPE,
     INPUTS,
+    PICTURES,
     RECORDS,
     REPORT,
     SETS,
@@ -34,6 +35,7 @@ from kit.verification.choice import check_choice
 from kit.verification.guards import check_guards
 from kit.verification.left_out import check_left_out
 from kit.verification.metadata import metadata_files, require_metadata
+from kit.verification.pictures import require_pictures
 from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
 from kit.verification.signatures import read_signed
@@ -63,7 +65,7 @@ def _statements(case: Case) -> Found:
     subjects = case.signed.statement.subjects
     report = [name for name in subjects if name.startswith(REPORT)]
     require_small_report((case.results / name).stat().st_size for name in report)
-    more = [name for name in (CLAIMS, ATTACKED, *OPTIONAL_TABLES) if name in subjects]
+    more = [name for name in (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES) if name in subjects]
     case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
     require_agreement(case.signed, case.held)
     yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
@@ -90,6 +92,7 @@ def _sources(case: Case) -> Found:
     if compared:
         yield f"the checksum lists of {compared} sources are those of this project"
     yield from check_left_out(case.facts.left_out, stored.tables[RECORDS])
+    require_pictures(stored)
     yield from (Finding("sources", show(line), NOT_CHECKED) for line in lines)
 
 
@@ -201,9 +204,9 @@ CHECKS = (
         "Each source has origin and licence as the manifest names them. If this project has the "
         "list that the manifest names, the digest in run.json is that list's, and every image of "
         "a record is listed. What was left out of the published tables is within the rule, and no "
-        "record uses it.",
+        "record uses it. Thumbnails are of images that records name.",
         "Lists that this project does not have, and sources that are not locked: the output names "
-        "them.",
+        "them. What a thumbnail shows.",
     ),
     Check(
         "guards", _guards,

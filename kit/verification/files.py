@@ -15,6 +15,7 @@ from kit.result.layout import (
     CLAIMS,
     CRATE,
     LIKELIHOODS,
+    PICTURES,
     README,
     RECORDS,
     REPORT,
@@ -28,7 +29,7 @@ from kit.result.stored import OPTIONAL_TABLES
 # Beside the report, whose pages are held against those that follow, and the signatures.
 FILES = frozenset(
     {RUN, RECORDS, SETS, ROWS, ANSWERS, ATTACKED, LIKELIHOODS, *OPTIONAL_TABLES, CLAIMS, BILL}
-    | {CRATE, SUMS}
+    | {CRATE, SUMS, PICTURES}
 )
 NAMED = 5
 

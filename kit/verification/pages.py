@@ -18,14 +18,17 @@ from kit.artifacts import storage_error
 from kit.errors import KitError, VerificationError
 from kit.names import show
 from kit.report import number_files, page_files, write_files
+from kit.report.browser.packing import unpacked
+from kit.report.browser.shown import Stored, pictures_of
 from kit.report.contents import Contents, make_contents, schema_of
 from kit.report.renderer import renderer_digest
-from kit.result.layout import REPORT, RUN
+from kit.result.layout import ATTACKED, PICTURES, RECORDS, REPORT, RUN
 from kit.result.made_by import Kit
 from kit.result.tables import ROW_TYPES, unusable
 from kit.verification.numbers import require_numbers
 from kit.verification.recompute import Recomputed, require_rows, require_verdicts, unchecked_numbers
 
+BROWSER = f"{REPORT}answers.html"
 SHOWN = 160  # characters of a differing line
 Made = TypeVar("Made")
 
@@ -88,8 +91,12 @@ def contents_of(found: Recomputed) -> Contents:
     rows: pd.DataFrame = stored.rows.to_pandas().astype(ROW_TYPES)
     entries = stored.verdicts.entries if stored.verdicts else ()
     schema = schema_of(stored.run, stored.report)
+    tables = stored.tables
+    shown = Stored(tables[RECORDS], tables.get(ATTACKED), pictures_of(tables.get(PICTURES)))
     return _made(
-        lambda: make_contents(stored.run, stored.protocol, rows, entries, found.measured, schema)
+        lambda: make_contents(
+            stored.run, stored.protocol, rows, entries, found.measured, shown, schema
+        )
     )
 
 
@@ -105,10 +112,16 @@ def require_pages(contents: Contents, signed: Mapping[str, bytes]) -> None:
     """
     files = _made(lambda: number_files(contents) | page_files(contents))
     made = {REPORT + name: data for name, data in files.items()}
+    # Builds of zlib differ in what they write, so the table of answers is compared unpacked.
+    made[BROWSER] = unpacked(made[BROWSER])
+    held = {
+        name: _unpacked(data, len(made[BROWSER])) if name == BROWSER else data
+        for name, data in signed.items()
+    }
     differences = [
-        f"{show(name)}: {difference(signed.get(name), made.get(name))}"
-        for name in sorted(signed.keys() | made.keys())
-        if signed.get(name) != made.get(name)
+        f"{show(name)}: {difference(held.get(name), made.get(name))}"
+        for name in sorted(held.keys() | made.keys())
+        if held.get(name) != made.get(name)
     ]
     if differences:
         raise VerificationError(
@@ -118,6 +131,14 @@ def require_pages(contents: Contents, signed: Mapping[str, bytes]) -> None:
             found="\n    ".join(differences),
             remedy="do not use the report; ask the signer how it came to be",
         )
+
+
+def _unpacked(page: bytes, most: int) -> bytes:
+    """Return a signed page of answers unpacked; as it is, and so another one, if it is damaged."""
+    try:
+        return unpacked(page, most)
+    except ValueError:
+        return page
 
 
 def write_pages(contents: Contents, folder: Path) -> list[Path]:

@@ -169,7 +169,7 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
 
 def test_checks_and_help_get_the_slim_environment_which_is_built_once(project: Project) -> None:
     calls = [
-        *((verb, "a result") for verb in ("verify", "rescore", "compare")),
+        *((verb, "a result") for verb in ("verify", "rescore", "compare", "show")),
         ("unlearn", "--help"),
     ]
     for number, (verb, word) in enumerate(calls):

@@ -122,8 +122,8 @@ def test_answering_needs_more_with_more_adapters_and_a_longer_context():
 @pytest.mark.parametrize("name", GPU_MANIFESTS)
 def test_every_manifest_for_a_gpu_plans_before_anything_is_fetched(name, monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, missing, attacks = preview(load_manifest(PROJECT / "manifests" / name))
-    text = render(plan, missing, attacks)
+    plan, missing = preview(load_manifest(PROJECT / "manifests" / name))
+    text = render(plan, missing)
     assert "before the first run: `./run.sh lock` has to write" in text
     assert not re.search(r"^done", text, re.MULTILINE)
     assert re.search(r"^  24 GB +40 GB +80 GB +records at the same time$", text, re.MULTILINE)
@@ -141,7 +141,7 @@ def test_the_preview_of_a_fetched_experiment_is_its_plan(monkeypatch, tmp_path):
     from kit.plan.jobs import make_plan
 
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, missing, _ = preview(load_manifest(SMOKE))
+    plan, missing = preview(load_manifest(SMOKE))
     assert missing == []
     assert plan == make_plan(load_manifest(SMOKE))
     assert "memory on one GPU" not in render(plan)

@@ -10,6 +10,7 @@ import pytest
 from kit import benchmarks
 from kit.benchmarks.records import Column
 from kit.metrics.rows import measure, rows_of
+from kit.report.browser.shown import Stored
 from kit.report.cells import Cell, Slot
 from kit.report.contents import FIRST_SCHEMA, make_contents, read_contents
 from kit.report.damage import Damage
@@ -167,7 +168,8 @@ def test_a_report_of_schema_1_has_none_of_this(tmp_path):
     newest = read_contents(results)
     run = toy_run(toy_inputs()["systems"])
     measured = measure(**toy_inputs(), protocol=PROTOCOL)
-    first = make_contents(run, protocol_of(run), newest.rows, [], measured, FIRST_SCHEMA)
+    tables = Stored(toy_inputs()["records"])
+    first = make_contents(run, protocol_of(run), newest.rows, [], measured, tables, FIRST_SCHEMA)
     added = set(newest.as_json()) - set(first.as_json())
     assert added == {"whole", "eligibility"}
     assert first.as_json()["schema"] == FIRST_SCHEMA

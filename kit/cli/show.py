@@ -1,0 +1,40 @@
+"""The verb `show`: the pages of a result in a browser. No logic here."""
+
+import click
+
+from kit.cli.options import with_result
+from kit.console import tell
+
+
+@click.command()
+@with_result
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+def show(result: str, port: int, no_browser: bool) -> None:
+    """Show the report of a result in a browser, until Ctrl-C.
+
+    RESULT is a result folder, or the manifest that the result was made from. Only this machine can
+    reach the pages. No signature is checked.
+    """
+    from kit.result.argument import find_result
+    from kit.result.layout import REPORT
+    from kit.result.serving import ANSWERS, PAGE, make_server, open_browser, serve
+
+    folder = find_result(result)
+    pages = folder / REPORT.rstrip("/")
+    server = make_server(pages, port)
+
+    def started(address: str) -> None:
+        tell(f"report:  {address}")
+        if (pages / ANSWERS).is_file():
+            tell(f"answers: {address.removesuffix(PAGE)}{ANSWERS}")
+        else:
+            tell(
+                "An earlier kit made this report, without the page of all answers. "
+                f"For today's pages: ./run.sh report {folder} --to FOLDER"
+            )
+        tell("Signatures were not checked; `./run.sh verify` shows who signed. Ctrl-C ends this.")
+        if not no_browser:
+            open_browser(address)
+
+    serve(server, started)

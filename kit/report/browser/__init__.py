@@ -1,0 +1,1 @@
+"""The answer browser: every answer of a result on one page, as a pure function of the result."""

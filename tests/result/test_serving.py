@@ -1,0 +1,123 @@
+"""`show` serves the pages of one report, to this machine alone, and ends with Ctrl-C."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+
+from kit.artifacts import PROJECT
+from kit.errors import EnvironmentFault, MissingStageError
+from kit.result.serving import make_server, open_browser
+
+
+@pytest.fixture
+def report(tmp_path):
+    folder = tmp_path / "result" / "report"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("report.html", "answers.html", "a b.svg", "inner/x.html"):
+        (folder / name).write_text(f"this is {name}", encoding="utf-8")
+    (folder.parent / "run.json").write_text("{}", encoding="utf-8")
+    (folder / "link.html").symlink_to(folder.parent / "run.json")
+    return folder
+
+
+@contextmanager
+def serving(folder):
+    server = make_server(folder)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def ask(port, path, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(), dict(answer.getheaders())
+
+
+def test_the_pages_are_served_and_nothing_beside_them(report):
+    with serving(report) as port:
+        assert ask(port, "/answers.html")[:2] == (200, "this is answers.html")
+        assert ask(port, "/a%20b.svg")[0] == 200
+        assert ask(port, "/", "HEAD")[2]["Location"] == "/report.html"
+        for path in ("/../run.json", "/%2e%2e/run.json", "/inner/x.html", "/inner/", "/link.html",
+                     "/none.html", "//etc/passwd"):  # fmt: skip
+            assert ask(port, path)[0] == 404, path
+        assert ask(port, "/report.html", "POST")[0] == 501
+
+
+def test_a_page_can_load_and_send_nothing_whatever_it_says(report):
+    with serving(report) as port:
+        headers = ask(port, "/report.html")[2]
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert "form-action 'none'" in policy
+    assert not any("http" in each or "*" in each or "connect" in each for each in policy)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_another_name_for_this_machine_is_refused(report):
+    """A page elsewhere that points its own name at this machine reads nothing."""
+    with serving(report) as port:
+        assert ask(port, "/report.html", Host=f"evil.example:{port}")[0] == 403
+        assert ask(port, "/report.html", Host=f"localhost:{port}")[0] == 200
+
+
+def test_only_this_machine_can_connect(report):
+    with serving(report) as port, socket.socket() as other:
+        other.settimeout(5)
+        address = next(
+            (a[4][0] for a in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)), ""
+        )
+        if address and not address.startswith("127."):
+            with pytest.raises(OSError, match=r"refused|timed out|unreachable"):
+                other.connect((address, port))
+
+
+def test_what_cannot_be_shown_is_said_before_anything_is_served(report, tmp_path):
+    with pytest.raises(MissingStageError, match=r"has no report\.html"):
+        make_server(tmp_path)
+    with serving(report) as port, pytest.raises(EnvironmentFault, match=f"port {port} cannot"):
+        make_server(report, port)
+
+
+def test_without_a_screen_no_browser_takes_the_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda address: pytest.fail("opened"))
+    assert not open_browser("http://127.0.0.1:1/")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
+    assert open_browser("http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_verb_prints_the_address_and_ends_quietly_with_ctrl_c(report, name):
+    command = [sys.executable, "-P", "-m", "kit", "show", str(report.parent), "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        command, cwd=report, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        first, second, third = (process.stdout.readline() for _ in range(3))
+        port = int(first.rpartition(":")[2].partition("/")[0])
+        assert first == f"report:  http://127.0.0.1:{port}/report.html\n"
+        assert ask(port, "/report.html")[0] == 200
+        assert second == f"answers: http://127.0.0.1:{port}/answers.html\n"
+        assert third.startswith("Signatures were not checked")
+        process.send_signal(getattr(signal, name))
+        assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 0
