@@ -1,6 +1,6 @@
 """Attacks that optimise pixels by the gradient of a system's own loss."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PixelAttack(Attack):
+class PixelAttack(Attack, ABC):
     """Other pictures for each system; the questions stay as they are.
 
     With `universal`, one pattern is added to all pictures, which must have one size.

@@ -24,14 +24,21 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
     """Return the attack of an entry, with its options.
 
     Raises:
-        ManifestError: no such attack or option, a value that the attack refuses, or a level that is
-            out of range or there twice.
+        ManifestError: no such attack or option, a value that the attack refuses, a level that is
+            out of range or there twice, or an attack whose file lacks a function.
     """
     origin = f"{origin}: attack '{entry.name}'"
     if entry.attack not in names():
         what, remedy = f"{origin}: no attack '{entry.attack}'", f"add kit/attacks/{entry.attack}.py"
         raise unknown(what, entry.attack, names(), remedy=remedy)
     kind: type[Attack] = importlib.import_module(f"kit.attacks.{entry.attack}").ATTACK
+    if lacking := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise ManifestError(
+            f"{origin}: '{entry.attack}' is not whole",
+            expected=f"a function `{lacking[0]}` in kit/attacks/{entry.attack}.py",
+            found=f"{kind.__name__} without it",
+            remedy=f"define `{lacking[0]}` as the base class of {kind.__name__} describes it",
+        )
     known = {field.name: field for field in dataclasses.fields(kind)}
     for option, value in entry.options.items():
         if option not in known:

@@ -1,6 +1,7 @@
 """Attacks that train: a new adapter relearns, on top of all that a system has."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from kit.streams import shuffled
 
 
 @dataclass(frozen=True)
-class Relearning(Attack):
+class Relearning(Attack, ABC):
     """Supervised fine-tuning on some records; the level is the share of them.
 
     `steps` and `learning_rate` replace those of `[unlearn]`. Every level makes as many steps, so
@@ -41,9 +42,9 @@ class Relearning(Attack):
         chosen = {"steps": self.steps, "learning_rate": self.learning_rate}
         return {name: value for name, value in chosen.items() if value is not None}
 
+    @abstractmethod
     def pool(self, benchmark: Benchmark, target: str) -> tuple[str, ...]:
         """Return the ids of all records that may be relearned, in the order of their drawing."""
-        raise NotImplementedError
 
     def records(self, benchmark: Benchmark, target: str, level: float) -> tuple[str, ...]:
         """Return the ids of the relearned records: at least one. More at a higher level, and all

@@ -4,7 +4,7 @@ What is rounded before the update is added does not round the update: adapters o
 keep it whole. So the weights are merged first.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WeightAttack(Attack):
+class WeightAttack(Attack, ABC):
     """Another set of weights; the questions stay as they are."""
 
     @abstractmethod

@@ -9,6 +9,7 @@ import torch
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark
 from kit.failures import at
+from kit.methods.merger_file import merge_in
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -36,7 +37,7 @@ def each_model(
         own = list(group)
         model: Any = base
         for number, artifact in enumerate(own[0].system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
+            model = load_adapter(model, f"adapter{number}", artifact.path, merge_in)
         for job in own:
             with at(f"system {name}, attack {job.entry.name}"):
                 yield job, model, batcher, benchmark

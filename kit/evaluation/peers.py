@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from kit.benchmarks.records import Benchmark, Record, asked_tokens
 from kit.evaluation.scored_answers import Distances
 from kit.evaluation.scoring_tasks import ScoringTask, chunks
+from kit.methods.merger_file import merge_in
 from kit.model.batches import BATCH, Batcher
 from kit.model.likelihood import answer_distribution
 from kit.model.lora import activate, load_adapter
@@ -40,7 +41,7 @@ class Peers:
         model: Any = base
         own = [f"adapter{number}" for number in range(len(system.adapters))]
         for name, artifact in zip(own, system.adapters, strict=True):
-            model = load_adapter(model, name, artifact.path)
+            model = load_adapter(model, name, artifact.path, merge_in)
         references = {}
         for place, (reference, (target, artifacts)) in enumerate((system.references or {}).items()):
             names = [f"reference{place}-{number}" for number in range(len(artifacts))]

@@ -18,6 +18,7 @@ UNTRAINED = frozenset({"prompt_only"})
 # file. Methods that are not named leave an adapter.
 REMOVE_NEURONS = frozenset({"manu", "mip_editor"})
 TRAINING_FREE = frozenset({"manu"})  # their artifacts hold nothing else, and they make no step
+MERGE_ADAPTERS = frozenset({"smfa"})  # several adapters, and how they are merged
 FINETUNE, UNLEARN = "finetune", "unlearn"
 # FailFast: a list of a million wrong values gives one error, not a million.
 Names = Annotated[tuple[StrictStr, ...], FailFast()]

@@ -41,7 +41,8 @@ class Needs:
     """Another fact about each forget record's person or event, which is to be kept:
     `step.subject_fact`. Some targets of some benchmarks have none; `plan` says so."""
     text_view: bool = False
-    """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`."""
+    """Forget records without their images: `step.text`; with `retain`, also `step.retain_text`;
+    with `refusals`, also `step.refusal_text`."""
     hidden_states: bool = False
     """`step.hidden`, `step.reference_hidden` and `step.direction`: outputs of a decoder layer. The
     passes end at that layer."""
@@ -55,6 +56,10 @@ class Needs:
     `serving = "merged"`."""
     training_free: bool = False
     """No step is made: what `neurons` removes is all."""
+    merging: bool = False
+    """Several adapters, which the method's own `adapters` names. Each is trained with the loss of
+    its turn (`step.adapter`), and `merge(updates)` makes one update of each weight of theirs. The
+    result is no LoRA: vLLM serves it with `serving = "merged"`."""
     whole_batch: bool = False
     """Every micro-batch is the whole batch: for losses that compare its records."""
     gradient_rule: bool = False
@@ -75,7 +80,7 @@ class Needs:
     @property
     def lora(self) -> bool:
         """Whether what the method leaves is a LoRA adapter; else vLLM serves merged weights."""
-        return not self.neurons
+        return not (self.neurons or self.merging)
 
     def declared(self) -> dict[str, object]:
         """Return the needs that are on."""

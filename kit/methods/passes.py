@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from kit.methods.gradient import Gradient
+from kit.methods.merging import turns
 from kit.methods.step import Method, Step
 from kit.methods.update import GradientRule, Measured, Measuring, State, Update
 from kit.model.batches import Batch
@@ -36,6 +37,13 @@ class Passes:
     """Of each record that is measured before the first step."""
     bytes: int = 0
     """Of memory for each trained weight, beside its value, its gradient and AdamW's means."""
+    turns: int = 1
+    """How often those with gradient are made, one after the other: once for each adapter."""
+
+    @property
+    def all_with_gradient(self) -> int:
+        """Return the passes with gradient of a step, whenever they are released."""
+        return self.turns * self.gradient + self.again
 
 
 def count_passes(method: Method) -> Passes:
@@ -54,7 +62,7 @@ def count_passes(method: Method) -> Passes:
         prepared={
             "forget": batch, "retain": batch, "refusal": batch,
             "other": batch, "text": batch, "retain_text": batch, "alternate": batch,
-            "subject_fact": batch, "has_subject_fact": values,
+            "refusal_text": batch, "subject_fact": batch, "has_subject_fact": values,
             **{f"random_{k}": batch for k in range(getattr(method, "answers", 1))},
             "forget_reference": values, "refusal_reference": values, "alternate_reference": values,
             "retain_only_reference": values,
@@ -68,8 +76,10 @@ def count_passes(method: Method) -> Passes:
     single = replace(step)
     # A loss that asks the model itself fails on the stand-in. What is wrong with a loss is said by
     # `try-method` and before training.
+    own = list(turns(method, step))
     with suppress(Exception):
-        terms = _names(method.loss(step))
+        for turn in own:
+            terms = _names(method.loss(turn))
         if method.needs.perturbation:
             moved = _names(method.loss(again))
     measured: list[str] = []
@@ -79,11 +89,12 @@ def count_passes(method: Method) -> Passes:
     # With several micro-batches, a first pass computes the forget losses of the whole batch.
     whole = int(method.needs.concept_balance)
     return Passes(
-        max(1, step.with_gradient),
-        step.without_gradient + whole,
+        max(1, *(turn.with_gradient for turn in own)),
+        sum(turn.without_gradient for turn in own) + whole,
         again.with_gradient,
         single.with_gradient + single.without_gradient,
         _bytes(method, terms, moved, measured),
+        len(own),
     )
 
 

@@ -72,6 +72,11 @@ class Prepared:
         return self.batch("retain_text", "retain", "text_view")
 
     @property
+    def refusal_text(self) -> Batch:
+        """The forget questions without their images, answered by a refusal."""
+        return self.batch("refusal_text", "refusals", "text_view")
+
+    @property
     def forget_reference(self) -> Tensor:
         """log pi_0(y) of the forget answers, summed over tokens, in nats, [B]."""
         return self.values("forget_reference", "reference_scalars")

@@ -10,6 +10,7 @@ from typing import Any
 
 from kit.errors import KitError, ManifestError, MethodError, unknown
 from kit.methods.loss import line_of
+from kit.methods.merging import adapters_fault
 from kit.methods.needs import Needs
 from kit.methods.step import Method
 from kit.methods.update import PARTS
@@ -93,6 +94,7 @@ def _require_needs(method: Method, name: str, what: str) -> None:
         elif odd := [n for n, value in dataclasses.asdict(needs).items() if value not in SWITCH]:
             fault = f"{odd[0]} = {getattr(needs, odd[0])!r:.80}"
         else:
+            fault = adapters_fault(method)
             _require_parts(method, name, what)
     if fault:
         raise MethodError(

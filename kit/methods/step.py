@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -50,6 +50,10 @@ class Step(Prepared):
     """The forget records of the whole batch; None where this micro-batch is the whole batch."""
     perturbed: bool = False
     """Whether `perturb` has moved the weights: only terms that are needed there are computed."""
+    adapter: str = ""
+    """With `merging`: the adapter whose turn it is. The loss is computed once for each of them."""
+    alone: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """A context in which one of several adapters acts alone; the training loop enters it."""
 
     def policy(self, batch: Batch) -> Tensor:
         """Return log pi(. | x) with gradient, [B, T, V]."""
@@ -148,6 +152,10 @@ class Step(Prepared):
     def retain_text_nll(self) -> Tensor:
         """Return M of the retain answers without their images, in nats per token, [B]."""
         return mean_nll(self.policy(self.retain_text), self.retain_text)
+
+    def refusal_text_nll(self) -> Tensor:
+        """Return M of the refusals to questions without their images, in nats per token, [B]."""
+        return mean_nll(self.policy(self.refusal_text), self.refusal_text)
 
     def random_nll(self) -> Tensor:
         """Return M of the random answers, mean over K, in nats per token, [B]."""

@@ -14,6 +14,7 @@ import torch
 from kit.errors import ModelError
 from kit.model.adapter_files import read_adapter, read_adapter_config
 from kit.model.families import OUTSIDE_NAMES
+from kit.model.merged import MergeIn, no_merge, read_merger
 from kit.model.neurons import read_neurons, without_columns
 from kit.model.weights import save_weights
 from kit.result.layout import ADAPTER_CONFIG, WEIGHTS
@@ -26,9 +27,11 @@ def rank_of(folders: Sequence[Path]) -> int:
         ModelError: one of them is no LoRA alone, or is damaged.
     """
     for folder in folders:
-        if read_neurons(folder):
+        does = "removes neurons" if read_neurons(folder) else ""
+        does = "merges several adapters" if read_merger(folder) else does
+        if does:
             raise ModelError(
-                f"{folder} removes neurons, which no LoRA adapter does",
+                f"{folder} {does}, which no LoRA adapter does",
                 remedy='set evaluation.serving = "merged"',
             )
     return sum(int(read_adapter_config(folder)["r"]) for folder in folders)
@@ -68,14 +71,20 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
     return rank
 
 
-def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def merge(
+    folders: Sequence[Path],
+    weights: Mapping[str, torch.Tensor],
+    merge_in: MergeIn = no_merge,
+) -> dict[str, torch.Tensor]:
     """Return the weights of the base that the adapters change, with sum_i s_i B_i A_i added.
 
-    The columns of removed neurons are zero in the sum.
+    Several adapters in one file add what they are merged into. The columns of removed neurons are
+    zero in the sum.
 
     Args:
         weights: of the base, by the names of its checkpoint. They are matched with the adapters'
             names by the path below the language model.
+        merge_in: gives the rule of an artifact of several adapters.
 
     Raises:
         ModelError: an adapter is damaged, or the base has no weight of that name and size.
@@ -86,7 +95,7 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
     for folder, neurons in zip(folders, removed, strict=True):
         if neurons and not (folder / WEIGHTS).exists():
             continue
-        adapter = read_adapter(folder)
+        adapter, rule = read_adapter(folder), merge_in(folder)
         state = adapter.weights
         for name in sorted(name for name in state if ".lora_A." in name):
             key = by_tail.get(_tail(name.replace(".lora_A.", ".")))
@@ -99,7 +108,8 @@ def merge(folders: Sequence[Path], weights: Mapping[str, torch.Tensor]) -> dict[
                     found=f"{folder}, an adapter of another base",
                     remedy="serve it with the base that it was trained on",
                 )
-            delta = adapter.scale * (above @ below)
+            scale = adapter.scale
+            delta = rule.update(below, above, scale) if rule else scale * (above @ below)
             start = merged.get(key, weights[key])
             merged[key] = start + delta.to(start.dtype)
     for path, numbers in [pair for neurons in removed for pair in neurons.items()]:

@@ -13,7 +13,9 @@ from transformers import PreTrainedModel
 
 from kit.errors import ModelError
 from kit.model.adapter_files import AGAIN, StoredAdapter, read_adapter
+from kit.model.merged import MergeIn, no_merge
 from kit.model.neurons import gate, read_neurons
+from kit.model.side_by_side import act_merged
 from kit.model.weights import as_storage_errors, save_weights
 from kit.result.layout import WEIGHTS
 from kit.result.neurons import Removed
@@ -100,8 +102,15 @@ def replace_weights(model: PeftModel, name: str, weights: dict[str, torch.Tensor
     set_peft_model_state_dict(model, weights, adapter_name=name)
 
 
-def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) -> PeftModel:
+def load_adapter(
+    model: PreTrainedModel | PeftModel, name: str, folder: Path, merge_in: MergeIn = no_merge
+) -> PeftModel:
     """Attach a stored adapter to the model, frozen and active, and remove its neurons.
+
+    Several adapters in one file act as what they are merged into.
+
+    Args:
+        merge_in: gives the rule of an artifact of several adapters.
 
     Raises:
         ModelError: the adapter is damaged, or it was trained on another base.
@@ -119,6 +128,8 @@ def load_adapter(model: PreTrainedModel | PeftModel, name: str, folder: Path) ->
         _require_own(stored, adapter_state(adapted, name))
         set_peft_model_state_dict(adapted, stored.weights, adapter_name=name)
     activate(adapted, [*_adapters(adapted, name), name])
+    if merge := merge_in(folder):
+        act_merged(adapted, name, merge)
     gate(adapted, removed, name)
     return adapted
 

@@ -60,7 +60,7 @@ def _trained(job: Job, fit: Fit) -> float:
     """Return a job's passes, in passes forwards."""
     passes = count_passes(job.method)
     both = _both(fit)
-    each = (passes.gradient + passes.again) * both + passes.other
+    each = passes.all_with_gradient * both + passes.other
     return job.steps * job.settings.batch_size * each + MEASURED * passes.measured * both
 
 

@@ -69,7 +69,8 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
 
     def memory(passes: Passes, settings: TrainingSection, below: int) -> TrainingMemory:
         held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
-        return TrainingMemory(sizes, record, held, settings.rank, below, dtype, passes.bytes)
+        rank = passes.turns * settings.rank
+        return TrainingMemory(sizes, record, held, rank, below, dtype, passes.bytes)
 
     yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
     for entry in manifest.methods:

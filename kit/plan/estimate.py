@@ -120,7 +120,7 @@ def training_seconds(job: Job, rates: Rates) -> float:
     """Return the time of all steps of a job."""
     passes = count_passes(job.method)
     gradient, other = rates.passes[job.stage], rates.passes["other"]
-    each = (passes.gradient + passes.again) * gradient + passes.other * other
+    each = passes.all_with_gradient * gradient + passes.other * other
     measured = MEASURED * passes.measured * gradient  # at most
     return job.steps * job.settings.batch_size * each + measured
 

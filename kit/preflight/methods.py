@@ -15,6 +15,8 @@ from kit.experiment.manifest import Manifest
 from kit.methods import Method, registry
 from kit.methods.arithmetic import after_training
 from kit.methods.loss import origin_of, return_of, terms_of
+from kit.methods.merger_file import require_merge
+from kit.methods.merging import adapters_of
 from kit.model.batches import TEXT, Batch, padding_token
 from kit.model.lora import adapter_state
 from kit.model.prompts import KINDS
@@ -34,7 +36,9 @@ READ = {
     "other_answers", "text_view", "random_answers", "alternates", "subject_facts",
     "retain_only_scalars", "hidden_states",
 }  # fmt: skip
-NOT_OF_FORGET = {"retain", "reference_distribution", "hidden_states", "arithmetic", "neurons"}
+NOT_OF_FORGET = {
+    "retain", "reference_distribution", "hidden_states", "arithmetic", "neurons", "merging",
+}  # fmt: skip
 
 
 def require_methods(plan: Plan) -> list[str]:
@@ -112,6 +116,9 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
     if method.needs.arithmetic:
         changed = after_training(method, adapter_state(trial.model, TRAINED))
         yield f"after training, {len(changed)} weights keep their form"
+    if method.needs.merging:
+        names, merged = adapters_of(method), require_merge(method, trial.model, TRAINED)
+        yield f"{len(names)} adapters become one update of each of {merged} weights"
     yield f"needs that are declared are used: {_used(method, parts)}"
     filler = padding_token(trial.processor.tokenizer)
     padded = [_padded(part, filler) for part in trial.steps(method, RECORDS)]

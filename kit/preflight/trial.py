@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from peft import PeftModel
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from kit.artifacts import Artifact, project_path, restored
 from kit.digests import read_checksums, verify_files
@@ -19,6 +21,7 @@ from kit.experiment.manifest import ModelSection, SourceSection, TrainingSection
 from kit.experiment.systems import UNLEARN
 from kit.methods import Method, State, Step
 from kit.methods.loss import correct, line_of, losses_of, origin_of, return_of, terms_of
+from kit.methods.merging import adapters_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -89,18 +92,22 @@ class Trial:
         self.benchmark = sample(folder)
         self.processor = load_processor(base, section)
         self.batcher = Batcher(self.processor, device())
-        modules = family_in(base).lora_modules
-        with torch.random.fork_rng():
-            torch.manual_seed(1)
-            self.model = add_adapter(
-                load_base(base, section), TRAINED, modules=modules, rank=RANK, alpha=RANK
-            )
-            for weight in self.weights().values():
-                weight.data.normal_(0.0, SPREAD)
+        self._modules, self._adapters = family_in(base).lora_modules, 1
+        self.model = self._adapted(load_base(base, section), self._adapters)
 
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return the trained weights by name."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def _adapted(self, base: PreTrainedModel, count: int) -> PeftModel:
+        """Return the base with `count` adapters side by side, whose weights are random."""
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            rank = count * RANK
+            self.model = add_adapter(base, TRAINED, modules=self._modules, rank=rank, alpha=rank)
+            for weight in self.weights().values():
+                weight.data.normal_(0.0, SPREAD)
+        return self.model
 
     def steps(self, method: Method, size: int) -> list[Watched]:
         """Return the two records in micro-batches of `size`, with everything that is needed.
@@ -112,6 +119,8 @@ class Trial:
             steps=1, batch_size=RECORDS, micro_batch_size=size, learning_rate=1e-3, warmup_steps=0,
             rank=RANK, alpha=RANK, gradient_clip=1.0,
         )  # fmt: skip
+        if (count := len(adapters_of(method)) or 1) != self._adapters:
+            self.model, self._adapters = self._adapted(self.model.unload(), count), count
         artifact = Artifact(UNLEARN, "trial", "0" * 64)
         job = Job(UNLEARN, "the trial", TARGET, 1, settings, artifact, method)
         try:

@@ -14,7 +14,7 @@ from kit.report.model_index import Measurements, model_index
 from kit.report.pages import page
 from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run
 from kit.result.artifact_files import files_of
-from kit.result.layout import NEURONS, WEIGHTS
+from kit.result.layout import MERGING, NEURONS, WEIGHTS
 from kit.result.made_by import kit_of
 
 UNLEARN = "unlearn"
@@ -51,7 +51,8 @@ def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> 
     files = files_of(entry["method"] if entry else None)
     head = {
         "base_model": base["repo"],
-        "library_name": "peft" if WEIGHTS in files else None,
+        # PEFT would load several adapters in one file as their sum.
+        "library_name": "peft" if WEIGHTS in files and MERGING not in files else None,
         "pipeline_tag": "image-text-to-text",
         "tags": [
             *(["lora"] if WEIGHTS in files else []),
@@ -70,6 +71,7 @@ def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> 
         entry=entry,
         lora=WEIGHTS in files,
         neurons=NEURONS in files,
+        merging=MERGING in files,
         target=_target(card, manifest),
         settings=_settings(card, manifest, entry),
         needs=sorted(

@@ -21,6 +21,8 @@ ADAPTERS = "adapters"
 WEIGHTS, ADAPTER_CONFIG, LOSSES = "adapter_model.safetensors", "adapter_config.json", "losses.jsonl"
 # Which neurons are removed; beside an adapter's weights, or alone.
 NEURONS = "neurons.json"
+# How the several adapters of one weights file become one update.
+MERGING = "merging.json"
 CARD, README = "card.json", "README.md"
 
 ENVELOPE = "manifest.intoto.json"

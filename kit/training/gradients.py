@@ -9,6 +9,7 @@ from torch import Tensor
 from kit.errors import MethodError, TrainingError
 from kit.methods import Gradient, Measured, Method, State, Step, Update
 from kit.methods.loss import correct, losses_of, measures_of, origin_of, return_of, rule_of
+from kit.methods.merging import turns
 from kit.methods.update import GradientRule, Measuring, Perturbing
 from kit.model.determinism import backward
 from kit.sums import add_up
@@ -142,8 +143,10 @@ class Gradients:
     def once(self, part: Step) -> None:
         """Go forward and backward through one micro-batch, to see how much memory it takes."""
         self._weights.clear_gradients()
-        for _ in self._each(self._losses(self._method, part)):
-            pass
+        for turn in turns(self._method, part):
+            with turn.alone(turn.adapter):
+                for _ in self._each(self._losses(self._method, turn)):
+                    pass
 
     def _pass(self, parts: Sequence[Step]) -> Computed:
         """Go forward and backward through all micro-batches of a batch."""
@@ -151,15 +154,17 @@ class Gradients:
         values: dict[str, float] = {}
         gradients: dict[str, Gradient] = {}
         for part in parts:
-            found = self._losses(self._method, part)
-            if self._method.needs.gradient_rule:
-                scaled = {name: loss / len(parts) for name, loss in found.items()}
-                for name, gradient in self._each(scaled):
-                    gradients[name] = gradients[name] + gradient if name in gradients else gradient
-            else:
-                backward(found["loss"] / len(parts))
-                self._weights.collect_gradients()
-            own = {name: float(loss.detach()) for name, loss in found.items()}
+            own: dict[str, float] = {}
+            for turn in turns(self._method, part):
+                with turn.alone(turn.adapter):
+                    found = self._losses(self._method, turn)
+                    for name, gradient in self._backward(found, len(parts)):
+                        known = gradients.get(name)
+                        gradients[name] = gradient if known is None else known + gradient
+                for name, loss in found.items():
+                    value = float(loss.detach())
+                    own[name] = own.get(name, 0.0) + value
+                    turn.log |= {name: value} if turn.adapter else {}
             total = own if "loss" in own else {"loss": add_up(own.values()), **own}
             for key, value in own.items():
                 losses[key] = losses.get(key, 0.0) + value / len(parts)
@@ -167,6 +172,18 @@ class Gradients:
                 values[key] = values.get(key, 0.0) + value / len(parts)
         passes = sum(part.passes for part in parts)
         return Computed(parts, passes, losses, values, gradients)
+
+    def _backward(self, losses: dict[str, Tensor], count: int) -> Iterable[tuple[str, Gradient]]:
+        """Return the gradient of each term for a rule; without one, add it to the weights'.
+
+        Args:
+            count: of the micro-batches; each weighs the same.
+        """
+        if self._method.needs.gradient_rule:
+            return self._each({name: loss / count for name, loss in losses.items()})
+        backward(losses["loss"] / count)
+        self._weights.collect_gradients()
+        return ()
 
     def _each(self, losses: dict[str, Tensor]) -> Iterable[tuple[str, Gradient]]:
         """Yield the gradient of each loss; they may share a graph."""

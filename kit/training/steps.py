@@ -1,6 +1,7 @@
 """The steps of one job: records are drawn, and everything that the method needs is prepared."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,11 @@ from torch import Tensor
 from kit.benchmarks.records import Benchmark, Record
 from kit.methods import Step
 from kit.methods.loss import origin_of
+from kit.methods.merging import adapters_of
 from kit.methods.update import MEASURED
 from kit.model.batches import Batch, Batcher
 from kit.model.lora import without
+from kit.model.side_by_side import alone
 from kit.plan.attacks import RelearnJob
 from kit.plan.jobs import Job
 from kit.training.costs import Passes
@@ -54,6 +57,8 @@ class StepSource:
         self._job, self._model, self._batcher, self._vision = job, model, batcher, vision
         self._ahead = Prefetcher(batcher) if _prefetches(device) else None
         self._needs = job.method.needs
+        names = adapters_of(job.method)
+        self._alone = partial(alone, model, TRAINED, names) if names else nullcontext
         self.passes = Passes()
         forget, retain = _sets(job, benchmark)
         context = Context(
@@ -157,6 +162,7 @@ class StepSource:
             self._needs,
             prepared,
             f"{origin_of(self._job.method)}, step {number + 1} of {self._job.name}",
+            alone=self._alone,
         )
 
 

@@ -16,6 +16,8 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.systems import FINETUNE, VANILLA
 from kit.gpus import gpus
 from kit.methods.arithmetic import after_training
+from kit.methods.merger_file import merge_in, require_merge, save_merger
+from kit.methods.merging import adapters_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -133,13 +135,14 @@ class Worker:
         torch.manual_seed(seed_of("lora", job.stream, job.seed))
         start: PreTrainedModel | PeftModel = self.base
         for number, artifact in enumerate(job.below):
-            start = load_adapter(start, f"{VANILLA}{number or ''}", artifact.path)
+            start = load_adapter(start, f"{VANILLA}{number or ''}", artifact.path, merge_in)
+        count = len(adapters_of(job.method)) or 1  # of adapters, side by side
         return add_adapter(
             start,
             TRAINED,
             modules=self.manifest.model.lora_modules or self.family.lora_modules,
-            rank=job.settings.rank,
-            alpha=job.settings.alpha,
+            rank=count * job.settings.rank,
+            alpha=count * job.settings.alpha,
         )
 
 
@@ -170,6 +173,9 @@ def _trained(job: Job, source: StepSource, model: PeftModel, seconds: float) -> 
     if job.method.needs.arithmetic:
         changed = after_training(job.method, adapter_state(model, TRAINED))
         replace_weights(model, TRAINED, changed)
+    if job.method.needs.merging:
+        require_merge(job.method, model, TRAINED)
+        save_merger(job.method, folder)
     save_adapter(model, TRAINED, folder)
     return dataclasses.replace(trained, seconds=round(trained.seconds + seconds, 3))
 

@@ -5,13 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.digests import sha256_bytes
-from kit.errors import VerificationError
 from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, RUN, WEIGHTS
-from kit.result.sizes import most_bytes
 from kit.result.strict_json import parse_json
-from kit.result.tree import read_bytes
 from kit.verification.safetensors import Weights
+from kit.verification.signed_file import read_signed
 from kit.verification.training import Asked
 
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
@@ -48,12 +45,7 @@ def form_faults(results: Path, adapter: Adapter, digests: Mapping[str, str]) -> 
         if path not in digests:
             yield f"{name}: it is missing"
             continue
-        data = read_bytes(results / path, max_bytes=most_bytes(path))
-        if sha256_bytes(data) != digests[path]:
-            raise VerificationError(
-                f"{path} changed while it was verified",
-                remedy="stop what writes to it; verify again",
-            )
+        data = read_signed(results, path, digests)
         yield from (f"{name}: {fault}" for fault in faults(data, adapter))
 
 

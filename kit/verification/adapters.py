@@ -16,12 +16,13 @@ from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.experiment.kept_adapters import ALL, CLAIMED, Trained, kept_adapters
 from kit.result.artifact_files import files_of
-from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, NEURONS, RUN, WEIGHTS
+from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, MERGING, NEURONS, RUN, WEIGHTS
 from kit.result.made_by import Kit
 from kit.result.tables import unusable
 from kit.result.tree import read_bytes
 from kit.verification.adapter_form import PREFIX, A, Adapter, B, form_faults
 from kit.verification.contradiction import contradicts
+from kit.verification.merging import merger_faults, merger_of, side_by_side
 from kit.verification.neurons import neuron_faults
 from kit.verification.planned import Planned
 from kit.verification.run_facts import RunFacts, may_lack_facts
@@ -74,8 +75,17 @@ def check_adapters(
             pruned.append(name)
         if WEIGHTS not in files:
             continue
+        own = asked[name]
+        if MERGING in files:
+            told = merger_of(results, f"{ADAPTERS}/{name}/{MERGING}", digests)
+            if isinstance(told, str):
+                faults.append(told)
+                continue
+            entry = planned.entries[name]
+            faults += merger_faults(f"{ADAPTERS}/{name}/{MERGING}", told, manifest, entry)
+            own = side_by_side(own, len(told.adapters))
         try:
-            adapter = _read(results, name, asked[name], facts.job(name).steps, modules, digests)
+            adapter = _read(results, name, own, facts.job(name).steps, modules, digests)
         except NotWeights as error:
             faults.append(f"{ADAPTERS}/{name}/{WEIGHTS}: {error}")
             continue

@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kit.digests import sha256_bytes
-from kit.errors import VerificationError
 from kit.result.neurons import parse_neurons
-from kit.result.sizes import most_bytes
-from kit.result.tree import read_bytes
 from kit.verification.adapter_form import PREFIX
+from kit.verification.signed_file import read_signed
 
 
 def neuron_faults(
@@ -29,12 +26,7 @@ def neuron_faults(
     if path not in digests:
         yield f"{path}: it is missing"
         return
-    data = read_bytes(results / path, max_bytes=most_bytes(path))
-    if sha256_bytes(data) != digests[path]:
-        raise VerificationError(
-            f"{path} changed while it was verified",
-            remedy="stop what writes to it; verify again",
-        )
+    data = read_signed(results, path, digests)
     try:
         removed = parse_neurons(data)
     except ValueError as error:

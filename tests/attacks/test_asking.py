@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 from kit.attacks import Around, registry
+from kit.attacks.pixels import PixelAttack
+from kit.attacks.relearning import Relearning
+from kit.attacks.weights import WeightAttack
 from kit.benchmarks.records import Benchmark, Concept, Record, Split
 from kit.errors import ManifestError
 from kit.experiment.attack import AttackEntry
@@ -200,3 +203,16 @@ def test_what_no_attack_can_be_is_refused_with_a_remedy(name, levels, options, s
         build(name, levels, **options)
     assert said in str(error.value)
     assert "attack 'x'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "lacking"),
+    [(Relearning, "pool"), (WeightAttack, "weights"), (PixelAttack, "optimise")],
+)
+def test_an_attack_without_the_function_of_its_kind_says_so_when_it_is_built(
+    monkeypatch, base, lacking
+):
+    monkeypatch.setattr("kit.attacks.blur.ATTACK", type("Mine", (base,), {}))
+    with pytest.raises(ManifestError, match="'blur' is not whole") as caught:
+        build("blur", levels=(0.5,))
+    assert lacking in caught.value.remedy

@@ -27,6 +27,7 @@ from kit.evaluation.guards.agreement import (
 from kit.evaluation.questions import Questions, asked_records
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.settings import MIN_ANSWERS
+from kit.methods.merger_file import merge_in
 from kit.model.base import device, load_base
 from kit.model.batches import Batcher
 from kit.model.combine import merge
@@ -79,7 +80,7 @@ def measure(plan: Plan, systems: list[System], dtype: str) -> str:
     for system in systems:
         model = base
         for number, artifact in enumerate(system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
+            model = load_adapter(model, f"adapter{number}", artifact.path, merge_in)
         given = said[system.name][system.name]
         tokens += sum(len(each.ids) for each in given)
         own.append(max(found.nats for found in distances(model, batcher, given)))
@@ -108,7 +109,7 @@ def _served(plan: Plan, system: System, dtype: str) -> Any:
         plan.serving.path, dtype=getattr(torch, dtype)
     )
     weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
-    model.load_state_dict(weights | merge([a.path for a in system.adapters], weights))
+    model.load_state_dict(weights | merge([a.path for a in system.adapters], weights, merge_in))
     return model.eval()
 
 

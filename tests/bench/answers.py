@@ -20,6 +20,7 @@ from kit.artifacts import PROJECT
 from kit.evaluation.engines import Answer, Request, spoken
 from kit.evaluation.questions import Questions
 from kit.experiment.manifest_file import load_manifest
+from kit.methods.merger_file import merge_in
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.systems import System
 from kit.stages.workers import isolated
@@ -128,7 +129,7 @@ def loop(plan: Plan, names: list[str], count: int) -> Way:
         loading += time.perf_counter() - started
         # Whoever publishes a script has merged weights: merging is counted in neither way.
         weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
-        model.load_state_dict(weights | merge([a.path for a in system.adapters], weights))
+        model.load_state_dict(weights | merge([a.path for a in system.adapters], weights, merge_in))
         started = time.perf_counter()
         for request in (r for r in requests if r.system == system.name):
             inputs = batcher.prompts([request.record]).inputs

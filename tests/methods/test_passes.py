@@ -39,6 +39,7 @@ BY_HAND = {
     "rmu": (2, 1),
     "task_vector": (1, 0),
     "mip_editor": (2, 0),
+    "smfa": (2, 0, 0, 0, 0, 3),  # of each of three adapters, one after the other
 }
 
 

@@ -10,7 +10,7 @@ from kit.cli.plan_text import render
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from kit.experiment.systems import REMOVE_NEURONS, TRAINING_FREE, UNTRAINED
+from kit.experiment.systems import MERGE_ADAPTERS, REMOVE_NEURONS, TRAINING_FREE, UNTRAINED
 from kit.methods import registry
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.kept_jobs import kept_jobs
@@ -232,25 +232,28 @@ def test_the_verifier_knows_what_methods_leave_beside_or_instead_of_an_adapter()
     needs = {name: registry.build(name, {}).needs for name in registry.names()}
     assert {name for name in needs if needs[name].neurons} == REMOVE_NEURONS
     assert {name for name in needs if needs[name].training_free} == TRAINING_FREE
+    assert {name for name in needs if needs[name].merging} == MERGE_ADAPTERS
     assert TRAINING_FREE <= REMOVE_NEURONS
 
 
-def with_manu(document, **evaluation):
-    methods = [{**document["methods"][0], "name": "mine", "label": "M", "method": "manu",
+def with_own(document, method, **evaluation):
+    methods = [{**document["methods"][0], "name": "mine", "label": "M", "method": method,
                 "options": {}}]  # fmt: skip
     return {**document, "methods": methods, "claims": [],
             "evaluation": {**document["evaluation"], **evaluation}}  # fmt: skip
 
 
-def test_a_method_that_is_no_lora_is_not_served_as_an_adapter(document):
+@pytest.mark.parametrize("method", ["manu", "smfa"])
+def test_a_method_that_is_no_lora_is_not_served_as_an_adapter(document, method):
     with pytest.raises(ManifestError, match="method 'mine' is no LoRA adapter") as caught:
-        plan_of(with_manu(document, engine="vllm", serving="adapters"))
+        plan_of(with_own(document, method, engine="vllm", serving="adapters"))
     assert caught.value.remedy == 'write serving = "merged" in [evaluation]'
 
 
 @pytest.mark.parametrize(("engine", "serving"), [("vllm", "merged"), ("transformers", "adapters")])
 def test_a_method_that_is_no_lora_is_served_merged_or_by_transformers(document, engine, serving):
-    plan = plan_of(with_manu(document, engine=engine, serving=serving))
+    plan_of(with_own(document, "smfa", engine=engine, serving=serving))
+    plan = plan_of(with_own(document, "manu", engine=engine, serving=serving))
     assert {job.steps for job in plan.unlearn} == {0}
     assert "0 steps of" in render(plan, each=True)
 

@@ -66,7 +66,7 @@ def batch_of(*samples: tuple[list[int], list[int]], padding: int = 0) -> Batch:
 EVERYTHING = Needs(
     retain=True, refusals=True, reference_scalars=True, reference_distribution=True,
     concept_balance=True, single_image=True, other_answers=True, random_answers=True,
-    alternates=True, subject_facts=True, hidden_states=True,
+    alternates=True, subject_facts=True, hidden_states=True, text_view=True,
 )  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from kit.experiment.refusals import REFUSALS
 from kit.experiment.systems import VANILLA
 from kit.methods import Needs
 from kit.methods import step as steps_module
+from kit.methods.merger_file import merge_in
 from kit.methods.registry import build
+from kit.methods.smfa import SMFA
 from kit.methods.task_vector import TaskVector
 from kit.model.base import dequantized_state
 from kit.model.batches import Batcher
@@ -334,7 +336,7 @@ def test_jobs_with_the_same_vanilla_and_forget_set_compute_each_scalar_once(
 
 
 @pytest.mark.parametrize(
-    "method", ["npo", "dpo", "balanced_kl_min", "rmu", "task_vector", "mip_editor"]
+    "method", ["npo", "dpo", "balanced_kl_min", "rmu", "task_vector", "mip_editor", "smfa"]
 )
 def test_a_job_killed_and_resumed_in_a_new_process_ends_in_the_same_bits(
     worker, vanilla, tiny_base, processor, pictures, monkeypatch, method
@@ -433,6 +435,66 @@ def test_a_task_vector_is_stored_as_the_negated_adapter_and_undoes_what_was_lear
         return found
 
     assert nll(learnt.artifact) < nll(stored.artifact)
+
+
+def test_adapters_trained_side_by_side_do_not_see_each_other(worker, vanilla, monkeypatch):
+    """What one of them learns changes no bit of the others, as long as no gradient is clipped."""
+    whole = job("smfa", vanilla, gradient_clip=1e9)
+    worker.run(whole)
+    own = SMFA.loss
+
+    def other(self, step):
+        return -step.text_nll().mean() if step.adapter == "text" else own(self, step)
+
+    monkeypatch.setattr(SMFA, "loss", other)
+    changed = dataclasses.replace(whole, artifact=Artifact("changed", whole.name, "1" * 64))
+    worker.run(changed)
+    for name, tensor in weights(whole.artifact).items():
+        axis = 0 if ".lora_A." in name else 1
+        assert tensor.shape[axis] == 3 * 4, "three adapters of the manifest's rank"
+        pairs = zip(tensor.chunk(3, axis), weights(changed.artifact)[name].chunk(3, axis),
+                    strict=True)  # fmt: skip
+        assert [torch.equal(one, two) for one, two in pairs] == [True, False, True]
+
+
+def test_merged_adapters_are_stored_with_their_rule_and_refuse_more_often(worker, vanilla):
+    given = job("smfa", vanilla, steps=8, learning_rate=0.005)
+    record = worker.run(given)
+    assert record["needs"]["merging"] is True
+    assert sorted(path.name for path in given.artifact.path.iterdir()) == [
+        "adapter_config.json", "adapter_model.safetensors", "job.json", "losses.jsonl",
+        "merging.json",
+    ]  # fmt: skip
+    assert json.loads((given.artifact.path / "merging.json").read_text()) == {
+        "adapters": ["image", "text", "retain"],
+        "method": "smfa",
+        "options": {"k_image": 5.0, "k_text": 10.0, "text_view": True},
+    }
+    assert record["forward_passes"] == 8 * 4 * 6, "two batches for each of three adapters"
+    first = json.loads((given.artifact.path / "losses.jsonl").read_text().splitlines()[0])
+    assert first["loss"] == pytest.approx(
+        sum(first[f"{name}_loss"] for name in ("image", "text", "retain")), abs=1e-4
+    )
+    refused = worker.batcher(
+        [refused_in_one(record) for record in
+         records_of(worker, worker.benchmark.splits["both"].forget)]
+    )  # fmt: skip
+
+    def nll(*folders):
+        model = worker.base
+        for number, folder in enumerate(folders):
+            model = load_adapter(model, f"on{number}", folder, merge_in)
+        with torch.no_grad():
+            found = mean_nll(answer_distribution(model, refused), refused).mean().item()
+        worker.base = model.unload()
+        return found
+
+    assert nll(vanilla.path, given.artifact.path) < nll(vanilla.path) - 0.5
+
+
+def refused_in_one(record):
+    """Return a record with the first of all refusals as its answer."""
+    return dataclasses.replace(record, answer=REFUSALS[0])
 
 
 def test_the_order_of_jobs_in_a_process_changes_nothing(

@@ -15,6 +15,7 @@ import transformers
 from kit.errors import EnvironmentFault
 from kit.evaluation.engines import Adapters, Answer, Change, Engine, Key, Reading, Request, spoken
 from kit.experiment.manifest import Manifest
+from kit.methods.merger_file import merge_in
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import BATCH, Batcher, padding_token
@@ -57,7 +58,7 @@ class TransformersEngine:
         for system, group in groupby(sorted(requests, key=lambda r: r.system), lambda r: r.system):
             model = self._base
             for number, folder in enumerate(self._adapters[system]):
-                model = load_adapter(model, f"adapter{number}", folder)
+                model = load_adapter(model, f"adapter{number}", folder, merge_in)
             answers += self._batches.run(partial(self._batch, model), list(group))
             if model is not self._base:
                 self._base = model.unload()

@@ -36,6 +36,7 @@ from kit.evaluation.engines.vllm_settings import (
 )
 from kit.experiment.manifest import Manifest
 from kit.experiment.systems import VANILLA
+from kit.methods.merger_file import merge_in
 from kit.model.base import load_processor
 from kit.model.combine import concatenate, merge, rank_of
 from kit.model.decoding import end_tokens
@@ -180,7 +181,7 @@ class VllmEngine:
         weights: dict[str, Any] = {}
         for shard in sorted(self._base.glob("*.safetensors")):
             weights.update(load_file(shard))
-        weights.update(merge(folders, weights))
+        weights.update(merge(folders, weights, merge_in))
         if system in self._changes:
             weights.update(self._changes[system](weights))
         # Reload through vLLM: only it knows which weights are packed for its kernels.

@@ -21,6 +21,7 @@ from kit.evaluation.answers_file import read_token_ids
 from kit.evaluation.questions import asked_records, records_of
 from kit.experiment.manifest import EvaluationSection
 from kit.failures import at
+from kit.methods.merger_file import merge_in
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -113,7 +114,7 @@ class SecondLook:
         require_known(system, given, int(self._base.config.get_text_config().vocab_size))
         model = self._base
         for number, artifact in enumerate(system.adapters):
-            model = load_adapter(model, f"adapter{number}", artifact.path)
+            model = load_adapter(model, f"adapter{number}", artifact.path, merge_in)
         work = partial(distances, model, self._batcher)
         found = HalvingBatches(RECORDS, "answers").run(work, given)
         if system.adapters:

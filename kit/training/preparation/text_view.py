@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from kit.benchmarks.records import Record
 from kit.training.preparation.base import Preparation
+from kit.training.preparation.refusals import refused
 from kit.training.preparation.retain import partner
 from kit.training.sampling import Drawn
 
 
 class TextView(Preparation):
-    """Prepares `step.text` and, with retain records, `step.retain_text`."""
+    """Prepares `step.text`; `step.retain_text` and `step.refusal_text` where these are needed."""
 
     def records(self, drawn: Sequence[Drawn]) -> Mapping[str, list[Record]]:
         views = {"text": [replace(record, image=None) for record, _ in drawn]}
@@ -18,6 +19,9 @@ class TextView(Preparation):
             retain, seed = self.context.retain, self.context.seed
             partners = [partner(record, epoch, retain, seed) for record, epoch in drawn]
             views["retain_text"] = [replace(record, image=None) for record in partners]
+        if self.context.needs.refusals:
+            refusals = [refused(record, epoch, self.context.seed) for record, epoch in drawn]
+            views["refusal_text"] = [replace(record, image=None) for record in refusals]
         return views
 
 
