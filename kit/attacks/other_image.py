@@ -22,7 +22,7 @@ class OtherImage(Attack):
     whole: ClassVar[bool] = True
 
     def applies(self, record: Record, level: float, around: Around) -> bool:
-        return len(_others(record, around)) >= level
+        return record.image is not None and len(_others(record, around)) >= level
 
     def picture(self, record: Record, level: float, around: Around) -> Picture:
         drawn = shuffled(_others(record, around), "attack", around.entry, record.id)

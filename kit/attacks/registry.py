@@ -12,6 +12,7 @@ from kit.experiment.attack import AttackEntry
 
 FOLDER = Path(__file__).parent
 MARK = "\nATTACK = "  # how the file of an attack ends
+LISTED = "kit/attacks/README.md lists attacks, levels and options"
 
 
 def names() -> list[str]:
@@ -29,7 +30,8 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
     """
     origin = f"{origin}: attack '{entry.name}'"
     if entry.attack not in names():
-        what, remedy = f"{origin}: no attack '{entry.attack}'", f"add kit/attacks/{entry.attack}.py"
+        what = f"{origin}: no attack '{entry.attack}'"
+        remedy = f"use one of these, or write kit/attacks/{entry.attack}.py; {LISTED}"
         raise unknown(what, entry.attack, names(), remedy=remedy)
     kind: type[Attack] = importlib.import_module(f"kit.attacks.{entry.attack}").ATTACK
     if lacking := sorted(getattr(kind, "__abstractmethods__", ())):
@@ -45,14 +47,15 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
             what = f"{origin}: '{entry.attack}' has no option '{option}'"
             if not known:
                 raise ManifestError(what, expected="no option", remedy="leave `options` out")
-            raise unknown(what, option, known, remedy="correct `options`")
+            remedy = "correct `options`; the strength of an attack is in `levels`"
+            raise unknown(what, option, known, remedy=remedy)
         wanted = _kind_of(known[option])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise ManifestError(
                 f"{origin}: option '{option}' is not valid",
                 expected=wanted.__name__,
                 found=repr(value),
-                remedy=f"see kit/attacks/{entry.attack}.py",
+                remedy=f"correct it; {LISTED}",
             )
     try:
         attack = kind(**entry.options)
@@ -60,7 +63,7 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
         raise ManifestError(
             f"{origin}: '{entry.attack}' refuses its options",
             found=str(error)[:200],
-            remedy=f"correct `options`; see kit/attacks/{entry.attack}.py",
+            remedy=f"correct `options`; {LISTED}",
         ) from None
     _require_levels(entry, attack, origin)
     return attack

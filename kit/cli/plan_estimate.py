@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kit.experiment.grid import is_tuning
 from kit.plan.arithmetic import SHARES, attack_share, hours
 from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
@@ -18,7 +19,8 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
     """
     needs_gpu = plan.manifest.model.compute_dtype == "bfloat16"
     known = known_sizes(plan.manifest) if needs_gpu else None
-    lines = list(_memory(plan, known)) if needs_gpu else []
+    # The attempts of tuning need what the methods need that they are attempts of.
+    lines = list(_memory(plan, known)) if needs_gpu and not is_tuning(plan.manifest) else []
     if _is_done(plan):
         return lines
     rates = read_rates(plan.manifest)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kit.experiment.grid import attempts_of
+from kit.experiment.grid import attempts_of, is_tuning
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.plan.attacks import AttackJob
 from kit.plan.jobs import Job, Plan
@@ -56,7 +56,7 @@ def _rows_of(plan: Plan) -> dict[str, str]:
     """Return entry -> name of its row. The attempts of a tuned method share one."""
     manifest = plan.manifest
     rows = {name: name for name in (VANILLA, RETAIN_ONLY, *(e.name for e in manifest.methods))}
-    if manifest.tune is not None and manifest.tune.asks == "validation":
+    if manifest.tune is not None and is_tuning(manifest):
         rows |= {attempt.name: attempt.entry for attempt in attempts_of(manifest.tune)}
     return rows
 

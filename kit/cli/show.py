@@ -14,7 +14,8 @@ def show(result: str, port: int, no_browser: bool) -> None:
     """Show the report of a result in a browser, until Ctrl-C.
 
     RESULT is a result folder, or the manifest that the result was made from. Only this machine can
-    reach the pages. No signature is checked.
+    reach the pages. No signature is checked. In a container nothing outside reaches them: there,
+    open report/report.html of the result yourself.
     """
     from kit.result.argument import find_result
     from kit.result.layout import REPORT

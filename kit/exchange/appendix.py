@@ -102,7 +102,7 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
         ("Hardware:", facts.hardware(exported)),
         ("Run-time state:", f"seeds of unlearning: {facts.seeds(exported)}; threads of torch: "
          f"{threads or 'not recorded'}"),
-        ("Execution:", f"engine {evaluation.get('engine', 'not recorded')}, greedy decoding of at "
+        ("Execution:", f"engine {' '.join(facts.engine_of(run))}, greedy decoding of at "
          f"most {evaluation.get('max_new_tokens', 'an unrecorded number of')} tokens"),
         ("Metrics:", " ".join(metrics)),
         ("Output:", f"{facts.sizes(exported)}; pages, tables and figures in report/"),
@@ -152,7 +152,7 @@ def _evaluation(exported: Exported) -> list[Section]:
     more = len(entries) - len(listed)
     said = f"{more} more claims are in claims.json, and in report/claims.csv with their verdicts."
     trained = [
-        f"{line['label']} {line['jobs']} jobs, {seconds(line['seconds'])}"
+        f"{line['label']} {facts.jobs(line['jobs'])}, {seconds(line['seconds'])}"
         for line in exported.contents.facts["methods"]
         if line["jobs"]
     ]
@@ -189,5 +189,5 @@ def _claim(printed: dict[str, str]) -> tuple[str, str]:
     return (
         f"({printed['id']})",
         f"{printed['text']}{where} {printed['of']}: {printed['threshold']}; {value}. "
-        f"{printed['verdict']}{reason}. Proven by E1.",
+        f"{printed['verdict']}{reason}. Evidence: E1.",
     )

@@ -17,6 +17,7 @@ _LATEX = {
     '"': r"\char34{}", "`": r"\char96{}", "\u201c": "``", "\u201d": "''", "\u2019": "'",
     "\u2013": "--", "\u2026": r"\dots{}",
 }  # fmt: skip
+LONGEST_WORD, PART = 30, 16  # letters
 LIGATURES = "-',"  # two of them become another character
 LAST_LATIN = "\u017f"  # of Latin Extended-A, which T1 fonts have but for these letters
 _LACKING = "\u0126\u0127\u0138\u013f\u0140\u0149\u0166\u0167\u017f"
@@ -110,10 +111,17 @@ def latex(text: str) -> str:
 
     A character that the usual fonts lack is printed as its number, such as [U+1F600].
     """
-    flat = " ".join(printable(text).split())
+    return " ".join(map(_word, printable(text).split()))
+
+
+def _word(word: str) -> str:
+    """Return a word that cannot act; a long one, such as a digest, may end a line inside."""
+    if len(word) > LONGEST_WORD:
+        parts = (word[at : at + PART] for at in range(0, len(word), PART))
+        return r"\allowbreak{}".join(map(_word, parts))
     return "".join(
         ("{}" if letter in LIGATURES and letter == before else "") + _letter(letter)
-        for before, letter in zip(" " + flat, flat, strict=False)
+        for before, letter in zip(" " + word, word, strict=False)
     )
 
 

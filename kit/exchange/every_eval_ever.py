@@ -17,6 +17,7 @@ import pandas as pd
 from kit.digests import canonical_json, sha256_bytes, sha256_value
 from kit.exchange.every_eval_ever_samples import sample_lines
 from kit.exchange.exported import Exported
+from kit.exchange.facts import engine_of
 from kit.result.run_file import System, entry_of
 from kit.result.tables import ROW_TYPES
 
@@ -167,12 +168,11 @@ def _model(exported: Exported, system: System, model: str) -> dict[str, object]:
         "quantization": base.get("quantization"),
         "adapter_digest": jobs.get(system["name"], {}).get("digest"),
     }
-    engine = str(run["manifest"].get("evaluation", {}).get("engine", UNKNOWN))
-    version = run.get("environment", {}).get("packages", {}).get(engine, UNKNOWN)
+    name, version = engine_of(run)
     return {
         "name": system["label"],
         "id": model,
-        "inference_engine": {"name": engine, "version": str(version)},
+        "inference_engine": {"name": name, "version": version},
         "additional_details": {k: str(v) for k, v in details.items() if v is not None},
     }
 

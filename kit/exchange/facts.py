@@ -57,6 +57,13 @@ def _name(gpu: object) -> str:
     return str(gpu.get("name", gpu)) if isinstance(gpu, Mapping) else str(gpu)
 
 
+def engine_of(run: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name and the version of the engine that answered; "unknown" where not recorded."""
+    found = run.get("engine") or {}
+    named = found.get("engine") or run["manifest"].get("evaluation", {}).get("engine")
+    return str(named or "unknown"), str(found.get("version") or "unknown")
+
+
 def software(exported: Exported) -> str:
     """Return the environment of the run."""
     found = exported.run.get("environment", {})
@@ -90,10 +97,15 @@ def disk(exported: Exported) -> str:
 def stage_times(exported: Exported) -> Iterator[tuple[str, str]]:
     """Yield each stage with its measured time."""
     for stage in exported.contents.facts["stages"]:
-        jobs, reused = stage.get("jobs"), stage.get("jobs_skipped") or 0
+        number, reused = stage.get("jobs"), stage.get("jobs_skipped") or 0
         more = f", {reused} of them finished before" if reused else ""
-        counted = f" ({jobs} jobs{more})" if jobs else ""
+        counted = f" ({jobs(number)}{more})" if number else ""
         yield stage["stage"], f"{seconds(stage.get('seconds'))}{counted}"
+
+
+def jobs(number: int) -> str:
+    """Return a number of jobs in words."""
+    return f"{number} job{'s' * (number != 1)}"
 
 
 def total_time(exported: Exported) -> str:
@@ -105,7 +117,7 @@ def total_time(exported: Exported) -> str:
         return UNRECORDED
     reused = sum(each.get("jobs_skipped") or 0 for each in stages)
     said = f"{seconds(add_up(known))} on the machine of the run"
-    return f"{said}; {reused} jobs were finished before and are not in it" if reused else said
+    return f"{said}; finished before, and not in it: {jobs(reused)}" if reused else said
 
 
 def verdicts(exported: Exported) -> str:

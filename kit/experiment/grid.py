@@ -56,6 +56,11 @@ def attempts_of(section: TuneSection) -> Iterator[Attempt]:
             yield Attempt(entry, f"{entry}-{number}", rate, option, value)
 
 
+def is_tuning(manifest: Manifest) -> bool:
+    """Return whether a manifest is the experiment of the attempts of another one."""
+    return manifest.tune is not None and manifest.tune.asks == "validation"
+
+
 def attempts_manifest(manifest: Manifest) -> Manifest:
     """Return the experiment of all attempts of a manifest with a section `[tune]`.
 

@@ -127,8 +127,12 @@ def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError
         return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
     if error["type"] == "missing":
         return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
+    few = error["type"] == "too_short"
     return ManifestError(
-        f"{origin}: '{where}' is not valid", expected=error["msg"], found=repr(error["input"])[:120]
+        f"{origin}: '{where}' is not valid",
+        expected=f"at least {error['ctx']['min_length']} of them" if few else error["msg"],
+        found=repr(error["input"])[:120],
+        remedy="correct it; manifests/README.md describes every key",
     )
 
 

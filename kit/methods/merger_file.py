@@ -1,10 +1,11 @@
 """How trained adapters are merged: checked and written by training, read wherever they act."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
+from torch import Tensor
 
 from kit.errors import MethodError
 from kit.methods import registry
@@ -12,19 +13,21 @@ from kit.methods.loss import correct, origin_of
 from kit.methods.merging import adapters_of, merge_of
 from kit.methods.step import Method
 from kit.model.merged import Merge, read_merger
-from kit.model.side_by_side import merged_updates
 from kit.model.weights import as_storage_errors
 from kit.result.layout import MERGING
 from kit.result.merging import Merger, merger_json
 
 
-def require_merge(method: Method, model: PeftModel, name: str) -> int:
-    """Check that a method's rule merges the trained adapters in `name`; return how many weights.
+def require_merge(method: Method, updates: Iterable[Tensor]) -> int:
+    """Check what a method's rule makes of its trained adapters; return for how many weights.
+
+    Args:
+        updates: of `kit.model.side_by_side.merged_updates`, with the rule of `merge_of(method)`.
 
     Raises:
         MethodError: its code fails, or all of its updates are zero.
     """
-    moved = [bool(update.any()) for update in merged_updates(model, name, merge_of(method))]
+    moved = [bool(update.any()) for update in updates]
     if not any(moved):
         raise MethodError(
             f"{origin_of(method)}: `merge` leaves every weight as it was",

@@ -3,9 +3,9 @@
 Three adapters start at theta_0. `image` and `text` learn E_f[M(refusal)] + E_r[M], each in its
 view; `retain`, the anchor, learns E_r[M] in all views. With their updates d of a weight W,
     d := 0 where sign(d) = -sign(d_retain) and k (|d|_F / |d_retain|_F) |d_retain| < |d|
-for `image` and `text`, and W += (d_image + d_text) / 2. Read in Open-MMunlearning's port (smfa.py
-and model/__init__.py of its src); of the paper itself, the abstract alone. As there, one optimiser
-trains all three, and their common gradient is clipped. Means over answers are the kit's own.
+for `image` and `text`, and W += (d_image + d_text) / 2. The formula is that of Open-MMunlearning's
+port (smfa.py and model/__init__.py of its src); of the paper, only the abstract was read. One
+optimiser trains all and clips their common gradient, as there. Means over answers: the kit's own.
 """
 
 from collections.abc import Mapping
@@ -50,9 +50,8 @@ class SMFA:
         return image + step.retain_text_nll().mean() if self.text_view else image
 
     def merge(self, updates: Mapping[str, Tensor]) -> Tensor:
-        factors, anchor, kept = {"image": self.k_image, "text": self.k_text}, updates["retain"], []
-        for name in self.adapters[:-1]:
-            d, k = updates[name], factors[name]
+        anchor, kept = updates["retain"], []
+        for d, k in [(updates[n], getattr(self, f"k_{n}")) for n in self.adapters[:-1]]:
             large = k * d.norm() * anchor.abs() < d.abs() * anchor.norm()
             kept.append(d.masked_fill(large & (d.sign() == -anchor.sign()), 0))
         return torch.stack(kept).mean(dim=0)

@@ -142,8 +142,9 @@ METRICS = (
 OF_GRADIENTS = (
     SystemMetric(
         f"membership_{GRADIENT}", 1,
-        f"{AUC.format(score=NORM)} It is open-unlearning's gradnorm (arXiv 2402.17012), which "
-        "takes all parameters; here all others are frozen in every system.",
+        f"{AUC.format(score=NORM)} A destroyed model can have small gradients, too: read "
+        "perplexity or membership_loss as well. It is open-unlearning's gradnorm (arXiv "
+        "2402.17012), which takes all parameters; here all others are frozen in every system.",
         membership(GRADIENT),
     ),
     SystemMetric(

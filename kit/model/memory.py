@@ -81,7 +81,7 @@ class GpuMeter:
 class HalvingBatches:
     """Runs work over a sequence in batches; where one does not fit, it and later ones are halved.
 
-    For passes without a gradient, where a smaller batch costs nothing but speed.
+    For passes that train nothing, where a smaller batch costs nothing but speed.
 
     Args:
         size: of a batch at first.

@@ -2,8 +2,9 @@
 
 A pass over T tokens takes 2 x weights x T operations forwards and as many backwards, because the
 frozen weights get no gradient; recomputation adds one more forward pass. Only the language model's
-weights count. Starting an engine, vision tower and decoding are left out. A step of an attack on
-pixels is a pass in both directions, and a question under attack is a pass forwards.
+weights count. Starting an engine, vision tower, decoding and scoring given answers are left out. A
+step of an attack on pixels is a pass in both directions, and a question under attack is a pass
+forwards.
 """
 
 from collections.abc import Iterator

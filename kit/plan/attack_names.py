@@ -1,17 +1,21 @@
 """Resolve every name of the section `[attack]` before any work, and of claims about attacks."""
 
 from kit.attacks import Attack, registry
+from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError, unknown
 from kit.experiment.attack import attacked_targets
 from kit.experiment.claims import ClaimSection
 from kit.experiment.manifest import Manifest
+
+MERGING = "vllm"  # the engine that serves merged weights
 
 
 def require_attacks(manifest: Manifest) -> dict[str, Attack]:
     """Resolve every name of the section `[attack]`; return the attacks by entry.
 
     Raises:
-        ManifestError: an attack, option, level, method or target does not exist or fit.
+        ManifestError: an attack, option, level, method or target does not exist or fit, or the
+            engine cannot serve what an attack changes.
     """
     section = manifest.attack
     if section is None:
@@ -31,7 +35,16 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
             f"{where}: attack.entries.name has {doubled[0]} twice",
             remedy="give each attack its own name",
         )
-    return {entry.name: registry.build(entry, where) for entry in section.entries}
+    built = {entry.name: registry.build(entry, where) for entry in section.entries}
+    merged = [name for name, attack in built.items() if isinstance(attack, WeightAttack)]
+    if merged and manifest.evaluation.engine != MERGING:
+        raise ManifestError(
+            f"{where}: the attack '{merged[0]}' changes merged weights, which the engine "
+            f"'{manifest.evaluation.engine}' does not serve",
+            expected=f"evaluation.engine = '{MERGING}'",
+            remedy=f"set it, or remove {', '.join(merged)} from [attack]",
+        )
+    return built
 
 
 def require_attack_claim(where: str, claim: ClaimSection, manifest: Manifest) -> None:

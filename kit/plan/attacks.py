@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from kit.artifacts import Artifact
 from kit.attacks import Attack
@@ -14,6 +15,7 @@ from kit.code import code_of
 from kit.digests import sha256_value
 from kit.experiment.attack import AttackEntry, AttackSection, attacked_targets
 from kit.experiment.manifest import Manifest, TrainingSection
+from kit.methods import Method
 from kit.methods import registry as methods
 from kit.plan.attack_names import require_attacks
 from kit.plan.digests import attack_digest, training_digest
@@ -142,6 +144,11 @@ def _attack_job(
     return AttackJob(system, target, entry, attack, answers, relearned, pictures)
 
 
+@lru_cache(maxsize=1)
+def _supervised() -> Method:
+    return methods.build("retain_finetune", {})
+
+
 def _relearn_job(
     manifest: Manifest,
     system: System,
@@ -150,7 +157,7 @@ def _relearn_job(
     attack: Relearning,
     level: float,
 ) -> RelearnJob:
-    method = methods.build("retain_finetune", {})
+    method = _supervised()
     name = f"{target}-{system.name}-{entry.name}-{level:g}"
     shared = manifest.unlearn.model_dump(exclude={"stop", "target_steps"})
     settings = TrainingSection(**{**shared, **attack.settings(level)})

@@ -41,4 +41,18 @@ PUBLISHED = {
         ),
         image_tokens=1369,
     ),
+    "llava-hf/llava-1.5-13b-hf": PublishedBase(
+        BaseSizes(
+            family="llava", hidden=5120, intermediate=13824, layers=40, vocabulary=32064,
+            cache_values=10240, quantized=12_687_769_600, other=663_725_056, lora_sides=3_911_680,
+        ),
+        image_tokens=576,
+    ),
+    "Qwen/Qwen2.5-VL-3B-Instruct": PublishedBase(
+        BaseSizes(
+            family="qwen2_5_vl", hidden=2048, intermediate=11008, layers=36, vocabulary=151936,
+            cache_values=512, quantized=2_774_532_096, other=980_090_880, lora_sides=1_870_848,
+        ),
+        image_tokens=1369,
+    ),
 }  # fmt: skip

@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
 from kit.artifacts import write_json
 from kit.errors import MethodError
@@ -16,19 +14,19 @@ from kit.methods import Method, registry
 from kit.methods.arithmetic import after_training
 from kit.methods.loss import origin_of, return_of, terms_of
 from kit.methods.merger_file import require_merge
-from kit.methods.merging import adapters_of
-from kit.model.batches import TEXT, Batch, padding_token
+from kit.methods.merging import adapters_of, merge_of
+from kit.model.batches import padding_token
 from kit.model.lora import adapter_state
-from kit.model.prompts import KINDS
+from kit.model.side_by_side import merged_updates
 from kit.plan.jobs import Plan
 from kit.preflight.kept import require_saved
 from kit.preflight.neurons import neurons_line
+from kit.preflight.padding import padded
 from kit.preflight.trial import DTYPE, RECORDS, Found, Trial, Watched
 from kit.preflight.tried import path_of, untried
 from kit.training.padding import TOLERANCE
 from kit.training.steps import TRAINED
 
-COLUMNS = 5  # of padding, more than the batch has
 RULES = {"gradient_rule", "measure", "perturbation"}  # they prepare no batch
 # Needs that prepare something to be read; the others change what is drawn or how it is cut.
 READ = {
@@ -117,11 +115,12 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
         changed = after_training(method, adapter_state(trial.model, TRAINED))
         yield f"after training, {len(changed)} weights keep their form"
     if method.needs.merging:
-        names, merged = adapters_of(method), require_merge(method, trial.model, TRAINED)
-        yield f"{len(names)} adapters become one update of each of {merged} weights"
+        updates = merged_updates(trial.model, TRAINED, merge_of(method))
+        count, merged = len(adapters_of(method)), require_merge(method, updates)
+        yield f"{count} adapters become one update of each of {merged} weights"
     yield f"needs that are declared are used: {_used(method, parts)}"
     filler = padding_token(trial.processor.tokenizer)
-    padded = [_padded(part, filler) for part in trial.steps(method, RECORDS)]
+    padded = [padded(part, filler) for part in trial.steps(method, RECORDS)]
     gap = _require_equal(
         method, found, trial.step(method, padded), "the loss depends on the padding of its batch",
         "count tokens of answers alone: multiply by `batch.answer_mask` and divide by its sum",
@@ -221,30 +220,4 @@ def _used(method: Method, parts: Sequence[Watched]) -> str:
         expected=f"a loss that reads what is prepared for {' and '.join(sorted(idle))}",
         found=f"{method.needs.source()}, read were {', '.join(sorted(used)) or 'none'}",
         remedy=f"needs = {fewer.source()}",
-    )
-
-
-def _padded(step: Watched, filler: int) -> Watched:
-    """Return the step with more padding on the left of all of its batches."""
-    wider = {
-        name: _wider(value, filler) if isinstance(value, Batch) else value
-        for name, value in step.prepared.items()
-    }
-    return replace(step, prepared=wider, log={}, used=set())
-
-
-def _wider(batch: Batch, filler: int) -> Batch:
-    def more(values: Tensor, value: int) -> Tensor:
-        return pad(values, (COLUMNS, 0), value=value)
-
-    inputs = dict(batch.inputs)
-    for name, value in {
-        "input_ids": filler,
-        "attention_mask": 0,
-        **dict.fromkeys(KINDS, TEXT),
-    }.items():
-        if name in inputs:
-            inputs[name] = more(inputs[name], value)
-    return Batch(
-        batch.record_ids, inputs, more(batch.answer_ids, filler), more(batch.answer_mask, 0)
     )

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from kit.artifacts import Artifact, project_path, restored
 from kit.digests import read_checksums, verify_files
@@ -92,22 +91,22 @@ class Trial:
         self.benchmark = sample(folder)
         self.processor = load_processor(base, section)
         self.batcher = Batcher(self.processor, device())
-        self._modules, self._adapters = family_in(base).lora_modules, 1
-        self.model = self._adapted(load_base(base, section), self._adapters)
+        self._modules = family_in(base).lora_modules
+        self._fit(load_base(base, section), 1)
 
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return the trained weights by name."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
-    def _adapted(self, base: PreTrainedModel, count: int) -> PeftModel:
-        """Return the base with `count` adapters side by side, whose weights are random."""
+    def _fit(self, base: Any, count: int) -> None:
+        """Give a base without adapters `count` of them, side by side, whose weights are random."""
+        self._adapters = count
         with torch.random.fork_rng():
             torch.manual_seed(1)
             rank = count * RANK
             self.model = add_adapter(base, TRAINED, modules=self._modules, rank=rank, alpha=rank)
             for weight in self.weights().values():
                 weight.data.normal_(0.0, SPREAD)
-        return self.model
 
     def steps(self, method: Method, size: int) -> list[Watched]:
         """Return the two records in micro-batches of `size`, with everything that is needed.
@@ -120,7 +119,7 @@ class Trial:
             rank=RANK, alpha=RANK, gradient_clip=1.0,
         )  # fmt: skip
         if (count := len(adapters_of(method)) or 1) != self._adapters:
-            self.model, self._adapters = self._adapted(self.model.unload(), count), count
+            self._fit(self.model.unload(), count)
         artifact = Artifact(UNLEARN, "trial", "0" * 64)
         job = Job(UNLEARN, "the trial", TARGET, 1, settings, artifact, method)
         try:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.experiment.systems import REMOVE_NEURONS, RETAIN_ONLY, VANILLA
 from kit.report.attacks import BLIND, RETURNS, AttackCell, Attacks, Headline
 from kit.report.csv_cells import csv_lines
+from kit.report.run_types import Manifest
 
 # Of the figure, in px.
 LABEL_WIDTH, CELL_WIDTH, CELL_HEIGHT, HEAD_HEIGHT = 150, 46, 24, 128
@@ -14,6 +15,7 @@ CELLS = (
     "target", "part", "entry", "label", "attack", "level", "outcome", "before", "under", "control",
     "value", "low", "high", "n", "clusters", "reason",
 )  # fmt: skip
+RELEARNING = "relearn_"  # how the names of attacks that train begin
 HEADLINES = ("target", "part", "entry", "label", "outcome", "tested", "reason")
 
 
@@ -76,6 +78,22 @@ def make_grids(attacks: Attacks) -> list[Grid]:
         grids.append(Grid(target, part, lines, y))
         y += grids[-1].height
     return grids
+
+
+def removed_note(manifest: Manifest) -> str:
+    """Return what relearning cannot do to the methods that remove neurons; "" where none is asked.
+
+    Neurons are removed from the sum of the base and all adapters, so also from what an attack
+    trains.
+    """
+    relearned = any(e["attack"].startswith(RELEARNING) for e in manifest["attack"]["entries"])
+    labels = [m["label"] for m in manifest["methods"] if m["method"] in REMOVE_NEURONS]
+    if not relearned or not labels:
+        return ""
+    return (
+        f"Relearning trains an adapter on top of a system and cannot revive a removed neuron. For "
+        f"{', '.join(labels)}, it shows only what the neurons that are left can relearn."
+    )
 
 
 def _line(cells: Sequence[AttackCell], headline: Headline | None) -> GridLine:

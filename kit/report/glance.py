@@ -70,7 +70,7 @@ def _of_table(table: Table, marks: Mapping[str, str]) -> Iterator[str]:
                 values = "; ".join(_efficacy_and_retain(line, slots) for line in bounds)
                 yield f"{slots[0].title}: {values}."
     methods = [line for line in table.lines if not line.role]
-    for mark, verb in marks.items():
+    for mark, verb in marks.items() if methods else ():
         marked = [line.label for line in methods if mark in line.damage.marks]
         labels = f": {'; '.join(marked)}" if marked else ""
         yield f"{name}: {len(marked)} of {len(methods)} methods {verb}{labels}."

@@ -73,7 +73,9 @@ def _of_attacks(contents: Contents) -> dict[str, object]:
         return {}
     svg = Markup(render_attacks(contents.facts["attacks"], standalone=False))
     grids = attack_grid.make_grids(contents.facts["attacks"])
-    return {"grids": grids, "attack_svg": svg, "is_marked": attack_grid.is_marked}
+    removed = attack_grid.removed_note(contents.facts["manifest"])
+    return {"grids": grids, "attack_svg": svg, "is_marked": attack_grid.is_marked,
+            "removed": removed}  # fmt: skip
 
 
 def render_attacks(attacks: Attacks, *, standalone: bool) -> str:

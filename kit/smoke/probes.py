@@ -75,7 +75,7 @@ def _scenes(name: str) -> Iterator[Scene]:
 
 def _write_mmrel(root: Path, scenes: Sequence[Scene]) -> None:
     """Ask for a relation of two drawn objects: every second one is there, the other is reversed."""
-    rows = []
+    rows: list[Row] = []
     for scene in scenes:
         first, second, third = scene.event.objects
         for kind, one, other in (("on the left of", first, second), ("above", second, third)):
@@ -98,7 +98,7 @@ def _write_mmrel(root: Path, scenes: Sequence[Scene]) -> None:
 
 
 def _write_mmbench(root: Path, scenes: Sequence[Scene]) -> None:
-    rows = []
+    rows: list[Row] = []
     for scene in scenes:
         right = scene.rng.choice(scene.event.objects)
         offered = scene.rng.sample([right, *scene.rng.sample(scene.absent, 3)], 4)

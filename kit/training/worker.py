@@ -17,7 +17,7 @@ from kit.experiment.systems import FINETUNE, VANILLA
 from kit.gpus import gpus
 from kit.methods.arithmetic import after_training
 from kit.methods.merger_file import merge_in, require_merge, save_merger
-from kit.methods.merging import adapters_of
+from kit.methods.merging import adapters_of, merge_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
@@ -30,6 +30,7 @@ from kit.model.lora import (
     save_adapter,
 )
 from kit.model.memory import expand_segments
+from kit.model.side_by_side import merged_updates
 from kit.plan.jobs import Job
 from kit.sources.datasets import base_folder, places
 from kit.streams import seed_of
@@ -174,7 +175,7 @@ def _trained(job: Job, source: StepSource, model: PeftModel, seconds: float) -> 
         changed = after_training(job.method, adapter_state(model, TRAINED))
         replace_weights(model, TRAINED, changed)
     if job.method.needs.merging:
-        require_merge(job.method, model, TRAINED)
+        require_merge(job.method, merged_updates(model, TRAINED, merge_of(job.method)))
         save_merger(job.method, folder)
     save_adapter(model, TRAINED, folder)
     return dataclasses.replace(trained, seconds=round(trained.seconds + seconds, 3))

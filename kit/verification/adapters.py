@@ -40,7 +40,7 @@ def check_adapters(
     planned: Planned,
     digests: Mapping[str, str],
     kit: Kit,
-) -> tuple[int, list[str]]:
+) -> tuple[int, int, list[str]]:
     """Check which adapters a result has, and the form of each.
 
     Args:
@@ -53,8 +53,8 @@ def check_adapters(
         kit: which made the result.
 
     Returns:
-        The number of adapters whose weights or neurons were read, and lines for what was not
-        checked.
+        The number of adapters whose weights were read, that of lists of removed neurons without an
+        adapter, and lines for what was not checked.
 
     Raises:
         VerificationError: an adapter is missing or too much, or its files are not what the
@@ -105,7 +105,7 @@ def check_adapters(
             "losses for each step, no two adapters alike, and removed neurons of adapted layers",
             faults,
         )
-    return len({each.name for each in found} | set(pruned)), lines
+    return len(found), len(set(pruned) - {each.name for each in found}), lines
 
 
 def _require_kept(

@@ -1,6 +1,7 @@
 """Attacks that ask something else: words and pictures, right by hand and the same for all."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,8 @@ def test_another_image_is_of_the_same_person_and_none_that_unlearning_was_given(
     assert shown == {records["Ada1"].image, records["Ada2"].image}
     assert not attack.applies(records["Ada0"], 3, around), "there are two others"
     assert attack.picture(records["Ada1"], 1, around) == records["Ada2"].image
+    unseen = replace(records["Ada0"], image=None)
+    assert not attack.applies(unseen, 1, around), "a question without a picture gets none"
 
 
 def test_examples_in_context_are_about_others_and_end_with_the_question(around):
@@ -180,6 +183,10 @@ def test_every_file_of_an_attack_is_known_and_says_what_its_level_is():
     ("name", "levels", "options", "said"),
     [
         ("paraphrased", (1,), {}, "did you mean 'paraphrase'?"),
+        ("sua", (1,), {}, "use one of these, or write kit/attacks/sua.py"),
+        ("pgd", (8,), {"epsilon": 8}, "the strength of an attack is in `levels`"),
+        ("pgd", (300,), {}, "a whole number from 1 to 64 (largest change of a pixel, of 255)"),
+        ("probe_head", (0.5,), {"records": 0}, "kit/attacks/README.md lists attacks, levels"),
         ("crop", (1.5,), {}, "the level 1.5 is not valid"),
         ("crop", (0.5, 0.5), {}, "the level 0.5 is there twice"),
         ("noise", (-0.1,), {}, "the level -0.1 is not valid"),

@@ -4,14 +4,14 @@
 
 The systems are the small experiment's trained ones (`./run.sh all` first). Each is asked the
 questions of its tables, and then what attacks on words, pictures and context ask, by one engine in
-one process. What both need once (the engine's start) is shown apart and in neither.
+one process. Both take turns, a few systems at a time, and each loads their weights. What both need
+once (the engine's start) is shown apart and in neither.
 """
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sized
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,17 +26,18 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan, make_plan
 from kit.stages.workers import isolated
 
-SYSTEMS = 20
+SYSTEMS, TURN = 20, 5
 LIMIT = 2.0  # attacks may take this many times as long as evaluating
 LEVELS = {
-    "paraphrase": (1, 2, 3), "prefix_injection": (1, 2), "role_play": (1, 2), "in_context": (4,),
-    "first_letters": (2,), "retrieval": (1, 3), "crop": (0.9, 0.7), "blur": (0.01, 0.03),
-    "noise": (0.02, 0.1), "other_image": (1,), "blank_image": (0.5,), "text_only": (1,),
+    "paraphrase": (1, 2, 3), "other_language": (1, 4), "prefix_injection": (1, 2),
+    "role_play": (1, 2), "in_context": (4,), "first_letters": (2,), "retrieval": (1, 3),
+    "crop": (0.9, 0.7), "blur": (0.01, 0.03), "noise": (0.02, 0.1), "other_image": (1,),
+    "blank_image": (0.5,), "text_only": (1,),
 }  # fmt: skip
 
 
 def main() -> int:
-    """Print both times and their ratio; 12 where the adapters are not there."""
+    """Print both times and their ratio; 1 above the limit, 12 where the adapters are not there."""
     parser = argparse.ArgumentParser(prog="./run.sh bench attacks", description=__doc__)
     parser.add_argument("--systems", type=int, default=SYSTEMS)
     asked = parser.parse_args()
@@ -48,14 +49,15 @@ def main() -> int:
     start, (clean, clean_seconds), (attacked, seconds) = isolated(
         both, replace(plan, systems=systems)
     )
+    ratio = seconds / clean_seconds
     print(
         f"{len(systems)} systems, engine started in {start:.1f} s\n"
         f"evaluating: {clean} answers in {clean_seconds:.1f} s\n"
         f"attacking:  {attacked} answers to {sum(map(len, LEVELS.values()))} attacks and levels in "
         f"{seconds:.1f} s\n"
-        f"attacks take {seconds / clean_seconds:.2f} times as long (at most {LIMIT:g})"
+        f"attacks take {ratio:.2f} times as long (at most {LIMIT:g} wanted)"
     )
-    return 0
+    return int(ratio > LIMIT)
 
 
 def both(plan: Plan) -> tuple[float, tuple[int, float], tuple[int, float]]:
@@ -65,22 +67,25 @@ def both(plan: Plan) -> tuple[float, tuple[int, float], tuple[int, float]]:
         for name, levels in LEVELS.items()
     )
     manifest = plan.manifest.model_copy(update={"attack": AttackSection(entries=entries)})
-    attacking = replace(plan, manifest=manifest)
     questions = Questions.of(plan)
     started = time.perf_counter()
     engine = open_engine(plan, plan.systems, manifest.evaluation.engine)
     start = time.perf_counter() - started
-    clean = _timed(lambda: engine.answer([r for s in plan.systems for r in questions.requests(s)]))
-    with tempfile.TemporaryDirectory() as folder:
-        attacked = _timed(lambda: answer_once([
-            each.request
-            for job in attack_jobs(attacking)
-            for each in ask(job, attacking, questions.benchmark, Path(folder))
-        ], engine))  # fmt: skip
-    return start, clean, attacked
 
+    def evaluate(few: Plan) -> int:
+        return len(engine.answer([r for s in few.systems for r in questions.requests(s)]))
 
-def _timed(answer: Callable[[], Sized]) -> tuple[int, float]:
-    """Return how many answers were given, and in how many seconds."""
-    started = time.perf_counter()
-    return len(answer()), time.perf_counter() - started
+    def attack(few: Plan) -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            jobs = attack_jobs(few)
+            asked = [e for job in jobs for e in ask(job, few, questions.benchmark, Path(folder))]
+            return len(answer_once([each.request for each in asked], engine))
+
+    answers, seconds = {evaluate: 0, attack: 0}, {evaluate: 0.0, attack: 0.0}
+    for begin in range(0, len(plan.systems), TURN):
+        few = replace(plan, manifest=manifest, systems=plan.systems[begin : begin + TURN])
+        for way in answers:
+            began = time.perf_counter()
+            answers[way] += way(few)
+            seconds[way] += time.perf_counter() - began
+    return start, (answers[evaluate], seconds[evaluate]), (answers[attack], seconds[attack])

@@ -34,6 +34,21 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
                    "out_hidden_size": 3584, "fullatt_block_indexes": [7, 15, 23, 31]},
     },
 }  # fmt: skip
+# What differs in a published model of another size: text, vision, tied embeddings.
+OTHER_SIZES: dict[str, tuple[str, dict[str, Any], dict[str, Any], bool]] = {
+    "llava-hf/llava-1.5-13b-hf": (
+        "llava",
+        {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
+         "num_attention_heads": 40, "num_key_value_heads": 40},
+        {}, False,
+    ),
+    "Qwen/Qwen2.5-VL-3B-Instruct": (
+        "qwen2_5_vl",
+        {"hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
+         "num_attention_heads": 16, "num_key_value_heads": 2, "vocab_size": 151936},
+        {"out_hidden_size": 2048}, True,
+    ),
+}  # fmt: skip
 TINY: dict[str, dict[str, dict[str, Any]]] = {
     family: {"text": {}, "vision": {}} for family in FAMILIES
 }
@@ -60,6 +75,15 @@ def write_random_base(folder: Path, family: str, scale: str) -> int:
 def real_size(family: str) -> Any:
     """Return the configuration of the published model."""
     return _described(family, "full")[1]
+
+
+def other_size(repo: str) -> Any:
+    """Return the configuration of a published model of another size, without its processor."""
+    family, text, vision, tied = OTHER_SIZES[repo]
+    sizes = SIZES[family]
+    config = make_family(family, sizes["text"] | text, sizes["vision"] | vision)[1]
+    config.tie_word_embeddings = config.text_config.tie_word_embeddings = tied
+    return config
 
 
 def _described(family: str, scale: str) -> tuple[Any, Any]:

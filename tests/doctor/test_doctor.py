@@ -103,7 +103,7 @@ def test_cards_of_24_gigabytes_hold_both_bases_and_smaller_ones_neither(name, gi
     asked = resources_of(load_manifest(PROJECT / f"manifests/{name}.toml"))
     card = changed(memory=1 << 40, gpus=(Gpu("card", "580.1", "8.6", gigabytes * 10**9),))
     assert ("gpu memory" not in failed(card, asked)) is passes
-    assert set(asked.gpu_needs) == {"answering", "training dpo"}
+    assert set(asked.gpu_needs) == {"answering", "training cmju"}
 
 
 def test_the_doctor_says_how_the_manifest_is_trained_on_the_largest_gpu(monkeypatch, tmp_path):

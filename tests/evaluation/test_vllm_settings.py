@@ -167,8 +167,10 @@ def test_an_engine_that_does_not_fit_says_what_to_lower(monkeypatch, tmp_path, e
         raise error
 
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=full))
+    monkeypatch.setattr("kit.evaluation.engines.vllm_settings.gpus", lambda: [])
     with pytest.raises(fault) as caught:
         open_engine(engine_arguments(smoke(), tmp_path, [8]))
     if fault is EnvironmentFault:
         assert "128 sequences" in caught.value.expected
         assert "max_model_len" in caught.value.remedy
+        assert "GPU" not in caught.value.what + caught.value.remedy, "there is none here"

@@ -115,6 +115,11 @@ def test_every_special_character_is_printed_as_itself():
     assert latex("a\n\n%\\b") == r"a \%\textbackslash{}b", "one line: no comment hides what follows"
 
 
+def test_a_digest_may_end_a_line():
+    assert latex("ab" * 32) == r"\allowbreak{}".join(["ab" * 8] * 4)
+    assert latex("x" * 30) == "x" * 30
+
+
 def test_no_text_acts_in_markdown_or_shows_in_another_order(files):
     for name in ("appendix.md", "checklist.md"):
         text = files[name].decode()

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from kit.exchange.every_eval_ever import _folder_name, every_eval_ever
+from kit.exchange.facts import engine_of
 from kit.exchange.forms import write_form
 from kit.result.layout import ANSWERS
 from tests.supply_chain.test_environments import python, refuse
@@ -92,6 +93,19 @@ def test_the_mean_of_the_lines_is_the_aggregate(export):
             assert sum(each["score"] for each in own) / len(own) == pytest.approx(score, abs=1e-9)
             best = 0.0 if scores[name]["metric_config"]["lower_is_better"] else 1.0
             assert all(each["is_correct"] == (each["score"] == best) for each in own)
+
+
+def test_engine_base_and_adapter_are_those_of_the_run(plain):
+    changed = {**plain.run, "engine": {"engine": "vllm", "version": "0.32.0"}}
+    assert engine_of(changed) == ("vllm", "0.32.0")
+    assert engine_of({"manifest": {}}) == ("unknown", "unknown")
+    found = aggregates(dict(every_eval_ever(plain))).values()
+    models = {c["model_info"]["additional_details"]["system"]: c["model_info"] for c in found}
+    details = models["person-npo-s1"]["additional_details"]
+    jobs = {job["name"]: job["digest"] for job in plain.run["jobs"]}
+    assert details["adapter_digest"] == jobs["person-npo-s1"]
+    assert (details["base_model"], details["base_model_revision"]) == ("org/base", "c0" * 20)
+    assert (details["method"], details["forgets"], details["seed"]) == ("npo", "person", "1")
 
 
 def test_answers_arrive_letter_by_letter_and_lines_are_ascii(export):

@@ -9,6 +9,9 @@ from kit.cli.report import PAGES, report
 from kit.exchange.exported import Exported
 from kit.exchange.forms import FORMS, write_form
 from kit.signing.keys import public_line
+from kit.signing.trust import trusted_keys
+from kit.verification.verify import verify
+from tests.compat import FOLDER, PUBLIC, RESULT
 from tests.readmes.pages import text_of
 from tests.toys.signed_result import KEY
 
@@ -63,6 +66,20 @@ def test_a_form_belongs_to_a_result(capsys):
     code, said = call(capsys, "manifests/smoke.toml", "--as", "croissant")
     assert code == 2
     assert "--as, --trust" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0", "0.4.0"])
+def test_results_of_earlier_versions_are_written_in_every_form(version, tmp_path):
+    folder = FOLDER / version / RESULT
+    found = verify(folder, trusted=trusted_keys(FOLDER / version / PUBLIC), keep=True)
+    exported = Exported.of(found, folder)
+    for form in FORMS:
+        assert write_form(exported, form, tmp_path / form) > 0
+    text = (tmp_path / "appendix" / "appendix.md").read_text(encoding="utf-8")
+    assert f"PEBench reproducibility kit {version}, " in text
+    aggregates = list((tmp_path / "every-eval-ever").rglob("*[0-9a-f].json"))
+    assert len(aggregates) == len(exported.stored.systems)
 
 
 def test_a_file_that_changes_meanwhile_ends_the_export_and_leaves_nothing(damaged, plain, tmp_path):

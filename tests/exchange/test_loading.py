@@ -97,7 +97,7 @@ def test_the_notebook_has_ten_cells_and_no_outputs():
 
 @pytest.mark.slow
 def test_the_notebook_runs_in_order_and_its_last_cell_is_a_metric_of_its_own(monkeypatch, capsys):
-    monkeypatch.chdir(PROJECT)
+    monkeypatch.chdir(NOTEBOOK.parent)  # where Jupyter starts its kernel
     names: dict[str, object] = {}
     shown = [shows(cell, names) for cell in code_cells()]
     capsys.readouterr()

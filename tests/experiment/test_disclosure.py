@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from kit import __version__
 from kit.artifacts import PROJECT
@@ -68,6 +69,8 @@ def planted(tmp_path, monkeypatch):
 def experiment(home: Path) -> Manifest:
     """A manifest in a home folder: its data lie there, its model comes from a private mirror."""
     data = write_dataset(home / "data")
+    for image in (*data.rglob("*.png"), *data.rglob("*.jpg")):
+        Image.new("RGB", (8, 8)).save(image)
     listed = home / "toy.sha256"
     names = (path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file())
     listed.write_text("".join(f"{'0' * 64}  {name}\n" for name in sorted(names)), encoding="utf-8")

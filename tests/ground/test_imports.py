@@ -22,6 +22,7 @@ OWNERS = {
         "kit.model.base",
         "kit.model.lora",
         "kit.model.neurons",
+        "kit.model.side_by_side",
         "kit.training.neurons",
         "kit.training.preparation.base",
         "kit.training.steps",

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.benchmarks.records import Concept, Record
+from kit.experiment.settings import LIKELIHOOD
 from kit.metrics import StoredAnswer
 from kit.metrics.definition import GivenTokens
 from kit.metrics.families import OF_ANSWERS
@@ -89,7 +90,7 @@ def test_the_prob_variant_has_limits_and_no_overflow():
 
 def test_what_was_not_measured_is_absent():
     nothing = StoredAnswer("In Oslo", "eos")
-    for definition in (each for family in OF_ANSWERS.values() for each in family):
+    for definition in OF_ANSWERS[LIKELIHOOD]:
         assert definition.measure(nothing, FACT) is None
     assert truth_ratio_prob(answer(tokens([0.5])), FACT) is None
     only_the_end = answer(tokens([0.5]))
@@ -104,7 +105,7 @@ TOKENS = st.lists(st.tuples(st.floats(1e-30, 1.0), st.integers(1, 5)), min_size=
 def test_every_value_is_between_zero_and_one_and_no_more_is_extracted_than_memorised(listed, wrong):
     own, other = (tokens(*zip(*each, strict=True)) for each in (listed, wrong))
     found = answer(own, other._replace(role="candidate", text="y"))
-    for definition in (each for family in OF_ANSWERS.values() for each in family):
+    for definition in OF_ANSWERS[LIKELIHOOD]:
         value = definition.measure(found, FACT)
         assert 0.0 <= value <= 1.0, definition.name
     assert extraction_strength(found, FACT) <= exact_memorisation(found, FACT) + 1e-12

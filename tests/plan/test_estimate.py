@@ -191,7 +191,8 @@ def test_a_plan_says_where_its_hours_are_from_and_what_they_cost(plan):
 def test_without_a_probe_operations_are_counted_and_called_arithmetic(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     published = PUBLISHED["llava-hf/llava-1.5-7b-hf"]
-    plan, *_ = preview(load_manifest(PROJECT / "manifests" / "pebench-pilot.toml"))
+    pilot = load_manifest(PROJECT / "manifests" / "pebench-pilot.toml")
+    plan, _ = preview(pilot.model_copy(update={"attack": None}))
     card = 80 * 10**9
     counted = operations(plan, published.sizes, published.record, card)
     forward = 2 * 6_476_005_376 * 656
@@ -208,7 +209,7 @@ def test_before_a_probe_the_operations_of_attacks_are_counted_and_called_so(monk
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     published = PUBLISHED["llava-hf/llava-1.5-7b-hf"]
     manifest = load_manifest(PROJECT / "manifests" / "pebench-pilot.toml")
-    plain, _ = preview(manifest)
+    plain, _ = preview(manifest.model_copy(update={"attack": None}))
     whole, _ = preview(manifest.model_copy(update={"attack": ATTACKS}))
     sizes, record, card = published.sizes, published.record, 80 * 10**9
     least, most = (operations(each, sizes, record, card) for each in (plain, whole))
@@ -220,13 +221,14 @@ def test_before_a_probe_the_operations_of_attacks_are_counted_and_called_so(monk
     assert attack_share(plain, sizes, record) == 0
     said = f"attacks are {(most - least) / most:.0%} of that"
     assert said in "\n".join(render_estimates(whole))
-    assert "attack    person-vanilla-pgd" in render(whole), "no list is needed to say what is to do"
+    said = render(whole, each=True)
+    assert "attack    person-vanilla-pgd" in said, "no list is needed to say what is to do"
     assert "attacks are" not in "\n".join(render_estimates(plain))
 
 
 def test_recomputation_is_a_third_pass(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, *_ = preview(load_manifest(PROJECT / "manifests" / "pebench-qwen.toml"))
+    plan, _ = preview(load_manifest(PROJECT / "manifests" / "pebench-qwen.toml"))
     published = PUBLISHED["Qwen/Qwen2.5-VL-7B-Instruct"]
     small, large = (
         operations(plan, published.sizes, published.record, card * 10**9) for card in (24, 80)

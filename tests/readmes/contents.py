@@ -113,15 +113,15 @@ def cards() -> str:
     """Return how the manifests for a GPU are trained on cards of three sizes."""
     sizes = " | ".join(f"{gigabytes} GB" for gigabytes in GIGABYTES)
     lines = [f"| manifest | {sizes} | for |", "|---|" + "---|" * (len(GIGABYTES) + 1)]
+    found: dict[str, list[str]] = {}  # rows -> the manifests that have them
     for path in sorted(MANIFESTS.glob("*.toml")):
         manifest = load_manifest(path)
         published = PUBLISHED.get(manifest.model.source.repo or "")
         if published is not None:
-            name = f"`{path.name}`"
-            for cells, kinds in card_rows(manifest, published.sizes, published.record):
-                lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(kinds)} |")
-                name = ""
-    return "\n".join(lines)
+            rows = card_rows(manifest, published.sizes, published.record)
+            said = (f"{' | '.join(cells)} | {', '.join(kinds)} |" for cells, kinds in rows)
+            found.setdefault("\n|  | ".join(said), []).append(f"`{path.name}`")
+    return "\n".join([*lines, *(f"| {', '.join(names)} | {rows}" for rows, names in found.items())])
 
 
 def columns() -> str:

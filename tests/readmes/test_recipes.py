@@ -148,6 +148,19 @@ def test_the_tables_of_a_result_open_with_pandas_as_the_readme_says(monkeypatch,
 
 
 @needs_ssh_keygen
+def test_results_of_two_sizes_stand_side_by_side_as_the_readme_says(monkeypatch, capsys):
+    result = PROJECT / "tests/compat/0.4.0/result"
+    monkeypatch.setattr(sys, "argv", ["sizes.py", f"3B={result}", f"7B={result}"])
+    exec(compile(block("manifests/README.md", "python", "# sizes.py"), "sizes.py", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["what", "gap", "person"]
+    assert lines[1].split()[:3] == ["size", "3B", "7B"]
+    whole = pd.read_csv(result / "report/whole_model.csv").set_index("method")
+    (npo,) = [line.split() for line in lines if " NPO " in line]
+    gap = f"{float(whole.gap_to_retain_only['NPO']):.2f}".rstrip("0")
+    assert [value.rstrip("0") for value in npo[1:3]] == [gap, gap]
+
+
 def test_an_authors_result_is_checked_with_openssh_as_the_readme_says():
     recipe = block("kit/signing/README.md", "bash", "ssh-keygen -Y verify")
     done = check_with_openssh(recipe, PROJECT / "manifests" / "reference" / "smoke")

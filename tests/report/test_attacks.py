@@ -6,7 +6,7 @@ import pytest
 
 from kit.experiment.attack import Condition
 from kit.metrics.intervals import Intervals
-from kit.report.attack_grid import attack_files, make_grids
+from kit.report.attack_grid import attack_files, make_grids, removed_note
 from kit.report.attacks import _headline, attack_facts, attack_glance
 from kit.report.pages import render_attacks
 from tests.metrics.test_recovery import CLEAN
@@ -124,3 +124,22 @@ def test_the_figure_is_well_formed_and_the_tables_have_every_cell():
     files = attack_files(found)
     assert files["attacks.csv"].count("\n") == 1 + 5 * 2
     assert files["survival.csv"].count("\n") == 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("attack", "methods", "said"),
+    [
+        ("relearn_forget", ["npo", "manu", "mip_editor"], "For manu!, mip_editor!, it shows only"),
+        ("relearn_forget", ["npo"], ""),
+        ("crop", ["manu"], ""),
+    ],
+)
+def test_the_table_says_that_relearning_revives_no_removed_neuron(attack, methods, said):
+    listed = [{**LISTED[0], "attack": attack}]
+    manifest = {
+        "attack": {"entries": listed},
+        "methods": [{"method": name, "label": f"{name}!"} for name in methods],
+    }
+    found = removed_note(manifest)
+    assert said in found
+    assert bool(found) == bool(said)

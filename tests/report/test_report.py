@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ from kit.report.cells import Cell, Slot, cell_of
 from kit.report.contents import read_contents
 from kit.report.damage import assess
 from kit.report.figure import make_panels
-from kit.report.glance import at_chance
+from kit.report.glance import _of_table, at_chance
 from kit.report.pages import markdown_cell, seconds
 from kit.result.run_file import entry_of, labels
 from tests.toys.results import PROTOCOL, write_toy_results
@@ -98,7 +99,7 @@ def test_a_page_requests_nothing_from_anywhere(results, name):
     text = (results / "report" / name).read_text(encoding="utf-8")
     references = re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']([^"']*)""", text)
     # A link to the page beside it loads nothing before a reader follows it.
-    assert all(each.startswith("#") or each == "answers.html" for each in references)
+    assert all(each.startswith(("#", "answers.html")) for each in references)
     for loader in ("<script", "<link", "<iframe", "@import", "url(", "<image"):
         assert loader not in text
     assert re.findall(r"https?://[^\s\"'<]+", text.replace("http://www.w3.org/2000/svg", "")) == []
@@ -422,6 +423,12 @@ def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
     vanilla = {slot(c): Cell(slot(c), 1.0) for c in ("retain", "real")}
     cells = [Cell(slot("retain"), 0.1), Cell(slot("real"), 0.1)]
     assert assess(cells, vanilla).marks == {"collapsed": ("person",)}
+
+
+def test_of_a_table_without_methods_no_method_is_counted():
+    """A target may be there for Vanilla and Retain-only alone."""
+    table = SimpleNamespace(title="Table 2. Text", lines=[], parts=[])
+    assert list(_of_table(table, {"collapsed": "collapsed"})) == []
 
 
 def test_a_column_in_which_vanilla_is_at_chance_is_named():

@@ -4,6 +4,7 @@ import pytest
 
 from kit.errors import ManifestError, MissingStageError
 from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import parse_manifest
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import make_plan
 from kit.stages.attack import attack
@@ -190,6 +191,25 @@ def test_names_that_do_not_exist_end_a_run_before_any_work(section, said):
         make_plan(attacked(*section.get("entries", ()), **{
             key: value for key, value in section.items() if key != "entries"
         }))  # fmt: skip
+
+
+def test_an_attack_without_levels_is_refused_with_a_remedy():
+    document = {**small(), "attack": {"entries": [{**CROP, "levels": []}]}}
+    with pytest.raises(ManifestError, match=r"'attack.entries.0.levels' is not valid") as error:
+        parse_manifest(document, "mine.toml")
+    assert error.value.expected == "at least 1 of them"
+    assert "manifests/README.md" in error.value.remedy
+
+
+def test_attacks_on_weights_are_refused_before_any_work_where_the_engine_stacks_adapters():
+    whole = attacked(CROP, INT)
+    section = whole.evaluation.model_copy(update={"engine": "transformers"})
+    stacked = whole.model_copy(update={"evaluation": section})
+    with pytest.raises(ManifestError, match="'int' changes merged weights") as error:
+        make_plan(stacked)
+    assert error.value.remedy == "set it, or remove int from [attack]"
+    only = stacked.attack.model_copy(update={"entries": stacked.attack.entries[:1]})
+    make_plan(stacked.model_copy(update={"attack": only}))
 
 
 RETURNS = {

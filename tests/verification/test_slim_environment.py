@@ -27,14 +27,16 @@ print(json.dumps(sorted({owner for top in tops for owner in owners.get(top, ())}
 STARTED = {"torchvision"}
 
 
-@pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
+@pytest.mark.parametrize("verb", ["verify", "rescore", "compare", "report"])
 def test_a_reviewers_verb_imports_nothing_that_its_lock_has_not(signed, tmp_path, verb):
     results = [str(signed)] * (2 if verb == "compare" else 1)
     key = tmp_path / "key.pub"
     key.write_text(public_line(KEY.public_key()))
-    trust = ["--trust", str(key)] if verb == "verify" else []
+    words = ["--trust", str(key)] if verb in ("verify", "report") else []
+    if verb == "report":
+        words += ["--to", str(tmp_path / "out"), "--as", "every-eval-ever"]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", LOADED, verb, *results, *trust],
+        [sys.executable, "-P", "-c", LOADED, verb, *results, *words],
         env={"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,

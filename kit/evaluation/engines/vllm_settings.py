@@ -8,6 +8,7 @@ from kit.artifacts import cache_root
 from kit.console import waiting
 from kit.errors import EnvironmentFault, GuardError
 from kit.experiment.manifest import Manifest
+from kit.gpus import gpus
 
 VLLM_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM accepts as max_lora_rank
 MAX_GPU_SHARE = 0.9  # of all of a GPU's memory
@@ -158,7 +159,7 @@ def open_engine(arguments: dict[str, Any]) -> Any:
     """Return the engine, a `vllm.LLM`.
 
     Raises:
-        EnvironmentFault: the GPU's memory does not hold the weights and one sequence.
+        EnvironmentFault: memory does not hold the weights and one sequence.
     """
     from vllm import LLM
 
@@ -168,13 +169,14 @@ def open_engine(arguments: dict[str, Any]) -> Any:
     except (ValueError, RuntimeError) as error:
         if "memory" not in str(error).lower():
             raise
+        place = "the GPU's memory" if gpus() else "the memory that is free on this machine"
+        more = "use a GPU with more memory" if gpus() else "stop other programs that use memory"
         raise EnvironmentFault(
-            "the engine does not fit into the GPU's memory",
+            f"the engine does not fit into {place}",
             expected=f"memory for the weights, {arguments['max_num_seqs']} sequences at a time and "
             f"{arguments.get('max_loras', 0)} adapters",
             found=str(error).splitlines()[0][:300],
-            remedy="lower evaluation.max_model_len, max_sequences or max_adapters, or use a GPU "
-            "with more memory",
+            remedy=f"{more}, or lower evaluation.max_model_len, max_sequences or max_adapters",
         ) from None
 
 

@@ -72,12 +72,13 @@ def choose(page, **values: object) -> int:
     return 0 if said.startswith("None") else int(said.split(" ")[0])
 
 
-def told(result) -> pd.DataFrame:
-    """Return what the Efficacy column of people asks, and whether each system names the person."""
+def told(result, *columns: str) -> pd.DataFrame:
+    """Return what columns of people ask, and whether each system names the person."""
     answers = pd.read_parquet(result / "answers" / "answers.parquet")
     records = pd.read_parquet(result / "records.parquet").rename(columns={"id": "record_id"})
     sets = pd.read_parquet(result / "sets.parquet").query("target == 'person'")
-    table = sets.query("column == 'efficacy'").merge(records).merge(answers, on="record_id")
+    asked = sets[sets.column.isin(columns or ["efficacy"])]
+    table = asked.merge(records).merge(answers, on="record_id")
     table["told"] = [name in text for name, text in zip(table.person, table.text, strict=True)]
     return table
 
@@ -99,6 +100,11 @@ def test_filters_leave_what_the_tables_of_the_result_have(opened, result):
     )
     assert choose(opened, person="", column="", collapsed=True) == everything, "GA has collapsed"
     assert choose(opened, method="npo") == 0
+    wider = told(result, "efficacy", "generality", "reworded")
+    wider = wider[wider.system == "person-prompt-s1"]
+    leaking = choose(opened, method="prompt_only", collapsed=False, leaks=True)
+    assert leaking == wider.told.sum() > prompt.told.sum()
+    choose(opened, leaks=False, collapsed=True, method="npo")
     assert "None of" in opened.run("document.getElementById('count').textContent")
 
 

@@ -1,0 +1,162 @@
+"""What each check of `verify` finds, in the order of `kit.verification.checks.CHECKS`."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kit.names import show
+from kit.result.layout import (
+    ANSWERS,
+    ATTACKED,
+    BUNDLE,
+    CLAIMS,
+    ENVELOPE,
+    INPUTS,
+    PICTURES,
+    RECORDS,
+    REPORT,
+    SETS,
+    SSH_SIGNATURE,
+    SUMS,
+    TEST_RESULT,
+)
+from kit.result.sizes import require_small_report
+from kit.result.stored import OPTIONAL_TABLES, parse_result
+from kit.result.tree import compare_tree, walk
+from kit.verdicts.claims_file import count
+from kit.verification import numbers, pages, recompute
+from kit.verification.adapters import check_adapters
+from kit.verification.attacked import require_attacks
+from kit.verification.case import NOT_CHECKED, Case, Finding
+from kit.verification.choice import check_choice
+from kit.verification.guards import check_guards
+from kit.verification.left_out import check_left_out
+from kit.verification.metadata import metadata_files, require_metadata
+from kit.verification.pictures import require_pictures
+from kit.verification.planned import require_as_planned
+from kit.verification.run_facts import facts_of
+from kit.verification.signatures import read_signed
+from kit.verification.sources import check_sources
+from kit.verification.statements import require_agreement
+from kit.verification.training import check_training
+from kit.verification.tuning import check_tuning
+
+Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
+
+
+def of_signature(case: Case) -> Found:
+    case.signed = read_signed(
+        case.results, case.trusted, case.identity, authorities=case.authorities, now=case.now
+    )
+    yield case.signed.describe()
+
+
+def of_files(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    compare_tree(walk(case.results), subjects)
+    beside = f", beside {BUNDLE}, which was not checked" if case.signed.is_bundle_unchecked else ""
+    yield f"{len(subjects)} files are exactly those that were signed{beside}"
+
+
+def of_statements(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    report = [name for name in subjects if name.startswith(REPORT)]
+    require_small_report((case.results / name).stat().st_size for name in report)
+    more = [name for name in (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES) if name in subjects]
+    case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
+    require_agreement(case.signed, case.held)
+    yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
+
+
+def of_plan(case: Case) -> Found:
+    case.stored = stored = parse_result(case.held)
+    case.held = {}  # one form of a result in memory at a time
+    case.planned = require_as_planned(stored, case.signed.statement.subjects)
+    case.facts = facts_of(stored.run)
+    lines = check_training(stored.manifest, case.facts, case.planned, stored.kit)
+    records, sets = stored.tables[RECORDS], stored.tables[SETS]
+    lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
+    yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
+    if attacked := require_attacks(stored):
+        yield f"{attacked} answers under attack are those of all attacks that the manifest names"
+    yield from check_tuning(stored.run, records)
+    yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)
+
+
+def of_sources(case: Case) -> Found:
+    stored = case.stored
+    compared, lines = check_sources(stored.manifest, case.facts, stored.tables[RECORDS])
+    if compared:
+        yield f"the checksum lists of {compared} sources are those of this project"
+    yield from check_left_out(case.facts.left_out, stored.tables[RECORDS])
+    require_pictures(stored)
+    yield from (Finding("sources", show(line), NOT_CHECKED) for line in lines)
+
+
+def of_guards(case: Case) -> Found:
+    stored, facts = case.stored, case.facts
+    answers = stored.tables[ANSWERS]
+    lines = check_guards(stored.manifest, facts, stored.systems, answers, stored.kit)
+    if facts.guards.canary:
+        yield (
+            f"run.json states an effect of {len(facts.guards.canary)} systems' adapters, and "
+            f"{facts.guards.agreement.sample} answers that were read again"
+        )
+    yield from (Finding("guards", show(line), NOT_CHECKED) for line in lines)
+
+
+def of_adapters(case: Case) -> Found:
+    stored, subjects = case.stored, case.signed.statement.subjects
+    read, alone, lines = check_adapters(
+        case.results, stored.manifest, stored.claims, case.facts, case.planned, subjects, stored.kit
+    )
+    if read:
+        yield f"{read} adapters have the form that the manifest asks for, and no two are equal"
+    if alone:
+        compared = ", all of layers that adapters change" if read else ""
+        yield f"lists of removed neurons without an adapter: {alone}{compared}"
+    yield from (Finding("adapters", show(line), NOT_CHECKED) for line in lines)
+
+
+def of_rows(case: Case) -> Found:
+    case.found = recompute.rescore(case.stored)
+    recompute.require_rows(case.found)
+    rows = recompute.count_checked_rows(case.found)
+    yield f"{rows} rows recomputed from the stored answers are equal to the stored ones"
+    for line in recompute.unchecked_numbers(case.found):
+        yield Finding("rows", line, NOT_CHECKED)
+
+
+def of_claims(case: Case) -> Found:
+    recompute.require_verdicts(case.found)
+    verdicts = [v for v in case.found.verdicts if v.claim.metric not in case.found.retired]
+    said = f"{len(verdicts)} claims follow from them: {count(verdicts)}"
+    yield said if verdicts else "the manifest claims nothing"
+
+
+def of_numbers(case: Case) -> Found:
+    case.contents = pages.contents_of(case.found)
+    files = numbers.require_numbers(case.contents, case.stored.report, case.found.retired)
+    if not case.keep:
+        # Answers and values take more memory than all that is still needed.
+        del case.found
+        case.stored = replace(case.stored, tables={})
+    yield f"the numbers in report.json and {files - 1} CSV files are what follows from them"
+
+
+def of_pages(case: Case) -> Found:
+    if not pages.is_rendered_here(case.stored.kit):
+        yield Finding("pages", pages.not_remade(case.stored.kit), NOT_CHECKED)
+        return
+    pages.require_pages(case.contents, case.stored.report)
+    yield f"the {len(case.stored.report)} files of the report are what follows from them"
+
+
+def of_metadata(case: Case) -> Found:
+    subjects = case.signed.statement.subjects
+    held = {name: case.read(name) for name in metadata_files(subjects)}
+    whole = pages.is_rendered_here(case.stored.kit)
+    require_metadata(
+        case.stored.run, case.planned, held, subjects, rows=case.stored.rows, whole=whole
+    )
+    said = "say what run.json and these say" if whole else "agree with run.json and signed digests"
+    yield f"RO-Crate, SBOM and model cards, {len(held)} files, {said}"
