@@ -21,7 +21,7 @@ from kit.model.side_by_side import merged_updates
 from kit.plan.jobs import Plan
 from kit.preflight.kept import require_saved
 from kit.preflight.neurons import neurons_line
-from kit.preflight.padding import padded
+from kit.preflight.padding import more_padded
 from kit.preflight.trial import DTYPE, RECORDS, Found, Trial, Watched
 from kit.preflight.tried import path_of, untried
 from kit.training.padding import TOLERANCE
@@ -120,7 +120,7 @@ def check_method(method: Method, trial: Trial) -> Iterator[str]:
         yield f"{count} adapters become one update of each of {merged} weights"
     yield f"needs that are declared are used: {_used(method, parts)}"
     filler = padding_token(trial.processor.tokenizer)
-    padded = [padded(part, filler) for part in trial.steps(method, RECORDS)]
+    padded = [more_padded(part, filler) for part in trial.steps(method, RECORDS)]
     gap = _require_equal(
         method, found, trial.step(method, padded), "the loss depends on the padding of its batch",
         "count tokens of answers alone: multiply by `batch.answer_mask` and divide by its sum",

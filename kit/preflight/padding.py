@@ -12,7 +12,7 @@ from kit.preflight.trial import Watched
 COLUMNS = 5  # of padding, more than the batch has
 
 
-def padded(step: Watched, filler: int) -> Watched:
+def more_padded(step: Watched, filler: int) -> Watched:
     """Return the step with more padding on the left of all of its batches."""
     wider = {
         name: _wider(value, filler) if isinstance(value, Batch) else value
