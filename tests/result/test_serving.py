@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -111,6 +112,8 @@ def test_the_verb_prints_the_address_and_ends_quietly_with_ctrl_c(report, name):
     with subprocess.Popen(
         command, cwd=report, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background, a shell has let Ctrl-C be ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         first, second, third = (process.stdout.readline() for _ in range(3))
         port = int(first.rpartition(":")[2].partition("/")[0])
@@ -119,5 +122,8 @@ def test_the_verb_prints_the_address_and_ends_quietly_with_ctrl_c(report, name):
         assert second == f"answers: http://127.0.0.1:{port}/answers.html\n"
         assert third.startswith("Signatures were not checked")
         process.send_signal(getattr(signal, name))
-        assert process.communicate(timeout=60) == ("", "")
+        try:
+            assert process.communicate(timeout=60) == ("", "")
+        finally:
+            process.kill()
     assert process.returncode == 0
