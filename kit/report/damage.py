@@ -35,8 +35,7 @@ RULES = {
     1: _DESTROYED,
     2: f"{_DESTROYED} A method forgot nothing when, in the Efficacy column of its own target, it "
     "keeps at least 90 % of what Vanilla knows and Retain-only does not; it under-forgets when it "
-    "keeps more than 50 %. These two are not assessed where nothing is eligible to be forgotten. "
-    "No column counts as destroyed where Vanilla's interval reaches down to chance.",
+    "keeps more than 50 %. These two are not assessed where nothing is eligible to be forgotten.",
 }
 
 
@@ -56,8 +55,7 @@ def assess(
 ) -> Damage:
     """Apply `RULES` to one method's cells, separately for each part of each target.
 
-    Absent cells count as intact. So do columns in which Vanilla is not better than chance; since
-    version 2, not clearly better: its interval reaches down to chance.
+    Absent cells count as intact. So do columns in which Vanilla is no better than chance.
 
     Args:
         cells: those of one method.
@@ -65,8 +63,7 @@ def assess(
         retain: those of Retain-only; None for version 1 of the rule.
         eligible: the (target, part) pairs where something can be forgotten.
     """
-    clear = retain is not None
-    destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, vanilla.get(c.slot), clear))
+    destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, vanilla.get(c.slot)))
     marks: dict[str, tuple[str, ...]] = {}
     for target, part in dict.fromkeys((cell.slot.target, cell.slot.part) for cell in cells):
         present = {c.slot.column for c in cells if (c.slot.target, c.slot.part) == (target, part)}
@@ -82,10 +79,8 @@ def assess(
     return Damage(dict(sorted(marks.items())), destroyed)
 
 
-def _is_destroyed(cell: Cell, vanilla: Cell | None, clear: bool) -> bool:
+def _is_destroyed(cell: Cell, vanilla: Cell | None) -> bool:
     if cell.slot.column not in KEPT or vanilla is None:
-        return False
-    if clear and is_at_chance(vanilla):
         return False
     share = kept_share(cell.value, vanilla.value, cell.slot.metric)
     return share is not None and share < MIN_KEPT_SHARE

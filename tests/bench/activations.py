@@ -12,6 +12,7 @@ result.
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -99,8 +100,8 @@ def _write_base(folder: Path, hidden: int, intermediate: int, layers: int) -> No
         "hidden_size": hidden, "intermediate_size": intermediate, "num_hidden_layers": layers,
         "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 2000,
     }  # fmt: skip
-    random_models.TINY["llava"] = {**random_models.TINY["llava"], "text": text}
-    random_models.write_random_base(folder, "llava", "tiny")
+    with patch.dict(random_models.TINY, llava={**random_models.TINY["llava"], "text": text}):
+        random_models.write_random_base(folder, "llava", "tiny")
 
 
 if __name__ == "__main__":

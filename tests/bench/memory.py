@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from kit.artifacts import PROJECT
 from kit.experiment.manifest import Manifest
@@ -63,9 +64,12 @@ def _measured(folder: Path, layers: int) -> tuple[int, dict[str, tuple[int, int]
 
 def _write_base(base: Path, layers: int) -> int:
     text = {**TEXT, "num_hidden_layers": layers}
-    random_models.TINY["llava"] = {**random_models.TINY["llava"], "text": text}
-    random_models.SHARD_BYTES["tiny"] = 150_000_000
-    return random_models.write_random_base(base, "llava", "tiny")
+    tiny = {**random_models.TINY["llava"], "text": text}
+    with (
+        patch.dict(random_models.TINY, llava=tiny),
+        patch.dict(random_models.SHARD_BYTES, tiny=150_000_000),
+    ):
+        return random_models.write_random_base(base, "llava", "tiny")
 
 
 def _manifest() -> Manifest:

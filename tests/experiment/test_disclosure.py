@@ -157,7 +157,7 @@ def test_a_result_that_another_key_signed_is_never_replaced(result, plan, monkey
 
 def test_nothing_of_the_machine_reaches_a_signed_result(result, tmp_path):
     assert leaks(result, [MARK, str(tmp_path), str(Path.home()), str(PROJECT)]) == []
-    assert len(list(result.rglob("*.parquet"))) == 5
+    assert len(list(result.rglob("*.parquet"))) == 6
     assert (result / CRATE).is_file()
     assert (result / BILL).is_file()
     assert list(result.glob("adapters/*/README.md"))

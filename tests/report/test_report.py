@@ -441,18 +441,6 @@ def test_a_column_in_which_vanilla_is_at_chance_is_named():
     assert at_chance(cells) == ["E-World"]
 
 
-@pytest.mark.parametrize(("low", "lost"), [(0.4, set()), (0.5, set()), (0.6, {"world"})])
-def test_a_column_in_which_vanilla_may_have_guessed_destroys_nothing(low, lost):
-    """The report says of such a column that it says nothing: no mark may rest on it."""
-    world = slot("world")
-    vanilla = {world: Cell(world, 0.8, low=low, high=0.95)}
-    found = assess([Cell(world, 0.5)], vanilla, retain={})
-    assert {str(each.column) for each in found.destroyed} == lost
-    assert {str(s.column) for s in assess([Cell(world, 0.5)], vanilla).destroyed} == {"world"}, (
-        "version 1 of the rule"
-    )
-
-
 def test_a_source_without_a_committed_list_is_reported_first(copy):
     run = json.loads((copy / "run.json").read_text())
     run["sources"][0]["locked"] = False

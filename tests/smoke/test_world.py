@@ -23,7 +23,7 @@ from kit.smoke.base import make_processor
 from kit.smoke.drawing import GLYPHS, SIZE, paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS
 from kit.smoke.people import ATTRIBUTES, MIN_DISTANCE, REAL_COUNT, SEED, people
-from kit.smoke.world import write_world
+from kit.smoke.world import PROBES, write_world
 from tests.toys.dataset import SMOKE, places
 
 
@@ -226,7 +226,8 @@ def test_every_other_form_is_drawn_by_its_own_module(form, tmp_path, monkeypatch
 def test_an_unknown_form_names_the_valid_ones_and_the_nearest(tmp_path):
     with pytest.raises(ManifestError, match="did you mean 'pebench'") as caught:
         write_world(tmp_path, "pebnch")
-    assert caught.value.expected == "one of pebench, mllmu, clear, umu, offside"
+    forms = ("pebench", "mllmu", "clear", "umu", "offside", *PROBES)
+    assert caught.value.expected == f"one of {', '.join(forms)}"
     assert not list(tmp_path.iterdir())
 
 

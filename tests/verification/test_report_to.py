@@ -11,8 +11,8 @@ from tests.toys.signed_result import KEY, copy_of
 
 OLD, OLD_KEY = FOLDER / "0.1.0" / RESULT, FOLDER / "0.1.0" / PUBLIC
 FILES = [
-    "claims.csv", "forget_retain.svg", "report.html", "report.json", "report.md", "rows.csv",
-    "table1.csv",
+    "answers.html", "claims.csv", "forget_retain.svg", "report.html", "report.json", "report.md",
+    "rows.csv", "table1.csv",
 ]  # fmt: skip
 
 
