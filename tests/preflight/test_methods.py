@@ -381,7 +381,8 @@ def test_every_method_of_the_kit_passes(trial, name):
     given = {"cmju": 17, "rmu": 14}.get(name, 56)
     moved = 2 + needs.neurons
     assert found[moved].startswith(f"{given} of 56 weights of the adapter got a gradient")
-    assert len(found) == 7 + needs.gradient_rule + needs.arithmetic + needs.neurons
+    more = needs.gradient_rule + needs.arithmetic + needs.neurons + needs.merging
+    assert len(found) == 7 + more
     kept = found[moved + 2].startswith("kept between steps, and in checkpoints: ")
     assert kept == needs.gradient_rule
 
