@@ -141,8 +141,14 @@ class _Pool:
             process.join(ENDED_SECONDS)
         # The pool ends the others with SIGTERM.
         ended = {pid: process.exitcode for pid, process in self._processes.items()}
-        first = next((p for p, code in ended.items() if code not in (None, 0, -signal.SIGTERM)), 0)
-        note = Path(self._notes.name) / str(first)
+        notes = Path(self._notes.name)
+        # One that died at once was never seen among the children, but has left its note.
+        unseen = next(
+            (int(note.name) for note in notes.iterdir() if int(note.name) not in ended), 0
+        )
+        codes = (code for code in ended.items() if code[1] not in (None, 0, -signal.SIGTERM))
+        first = next((pid for pid, _ in codes), unseen)
+        note = notes / str(first)
         place = note.read_text(encoding="utf-8") if note.is_file() else ""
         return _ended(f"{place}: " if place else "", ended.get(first))
 
