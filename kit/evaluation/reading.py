@@ -1,9 +1,8 @@
 """Vanilla reads what every system has answered: how likely does it find each answer?
 
 A model whose training went too far answers in broken text, which Vanilla finds unlikely. It reads
-the question as it stands in the record, without the instruction of any system, and then the stored
-text. Its tokens are those that training would make of that text, so that who has the answers alone
-can do the same.
+the question of the record, without any system's instruction, and then the stored text. The text is
+tokenised as for training, so that the stored answers suffice to repeat this.
 """
 
 from collections.abc import Mapping, Sequence

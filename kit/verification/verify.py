@@ -45,7 +45,7 @@ def verify(
         now: the present, which the periods of keys are compared with; None for this machine's
             clock.
         findings: a list that gets each finding as it is made, also where a later check fails.
-        keep: whether tables and values stay in memory, for who goes on with them (`kept`).
+        keep: whether tables and values stay in memory for the caller (`kept`).
 
     Raises:
         EnvironmentFault: there is an identity or a timestamp to check, and no library for it.

@@ -63,7 +63,7 @@ def refused(load, place):
         list(load(place))
     error = caught.value
     assert error.expected
-    assert error.found is not None
+    assert str(error.found).strip(), "the error says what was found"
     assert error.remedy
     return str(error)
 

@@ -1,6 +1,6 @@
 """Probes: questions of other benchmarks that every system is asked beside the columns of its own.
 
-A probe shows the side effects of unlearning: what a method damages that nobody asked it to forget.
+A probe shows the side effects of unlearning: damage to what should be kept.
 Each file here is one probe and defines `PROBE`. A manifest names the probe and its source in
 `[[probes]]`. Its records are in no training, its column is the same for every target, and it enters
 neither the marks of damage nor any number of a whole model.
