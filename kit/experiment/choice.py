@@ -47,7 +47,7 @@ class Tried(_Part):
 
     entry: StrictStr
     name: StrictStr
-    learning_rate: StrictFloat
+    learning_rate: StrictFloat | None
     option: StrictStr
     value: StrictBool | StrictInt | StrictFloat | StrictStr | None
     distances: dict[StrictStr, StrictFloat]
@@ -109,7 +109,7 @@ def choose(attempts: Sequence[Tried]) -> dict[str, str | None]:
 
 
 def _place(tried: Tried) -> tuple[float, float]:
-    return (round(tried.distance, DECIMALS), tried.learning_rate)
+    return (round(tried.distance, DECIMALS), tried.learning_rate or 0.0)
 
 
 def contradiction(tuning: Tuning, section: TuneSection) -> str:

@@ -18,19 +18,22 @@ Value = float | int | str | bool
 
 @dataclass(frozen=True)
 class Attempt:
-    """One point of the grid of a method; `option` is "" for the learning rate alone."""
+    """One point of the grid of a method.
+
+    `option` is "" for the learning rate alone, `learning_rate` None for a method that has none.
+    """
 
     entry: str
     name: str
-    learning_rate: float
+    learning_rate: float | None
     option: str = ""
     value: Value | None = None
 
     @property
     def words(self) -> str:
         """Return its values as tables print them."""
-        more = f", {self.option} {self.value}" if self.option else ""
-        return f"learning rate {self.learning_rate:g}{more}"
+        rate = [] if self.learning_rate is None else [f"learning rate {self.learning_rate:g}"]
+        return ", ".join([*rate, *([f"{self.option} {self.value}"] if self.option else [])])
 
     def applied(self, entry: MethodSection) -> MethodSection:
         """Return the entry of a method with the values of this attempt."""
@@ -49,9 +52,8 @@ def attempts_of(section: TuneSection) -> Iterator[Attempt]:
             for option, values in section.parameters.get(entry, {}).items()
             for value in values
         ]
-        points = [
-            (rate, each) for rate in section.learning_rates for each in options or [("", None)]
-        ]
+        rates = [None] if entry in section.without_rate else section.learning_rates
+        points = [(rate, each) for rate in rates for each in options or [("", None)]]
         for number, (rate, (option, value)) in enumerate(points, 1):
             yield Attempt(entry, f"{entry}-{number}", rate, option, value)
 
@@ -118,7 +120,11 @@ def require_fair(manifest: Manifest, origin: str) -> None:
             remedy="leave the key out; ./run.sh tune asks the validation part by itself",
         )
     trained = [entry.name for entry in manifest.methods if entry.method not in UNTRAINED]
-    for place, names in (("methods", section.methods), ("parameters", tuple(section.parameters))):
+    for place, names in (
+        ("methods", section.methods),
+        ("parameters", tuple(section.parameters)),
+        ("without_rate", section.without_rate),
+    ):
         for name in names:
             if name not in trained:
                 what = f"{origin}: tune.{place}: no trained method '{name}'"
@@ -169,17 +175,29 @@ def _require_one_budget(section: TuneSection, origin: str) -> None:
         for name, options in section.parameters.items()
         for values in options.values()
     }
+    for name in section.without_rate:
+        if name not in sizes:
+            raise ManifestError(
+                f"{origin}: tune.without_rate: nothing of '{name}' is tuned",
+                expected="an entry of tune.parameters: it has no learning rate to try",
+                remedy=f"add values of one of its options to tune.parameters.{name}",
+            )
     if 0 in sizes.values():
         raise ManifestError(
             f"{origin}: the grid of '{min(n for n, size in sizes.items() if not size)}' is empty",
             expected="two values or more",
             remedy="write values, or remove the option to tune the learning rate alone",
         )
-    if len(set(sizes.values())) > 1:
+    rates = len(section.learning_rates)
+    attempts = {
+        name: size * (1 if name in section.without_rate else rates) for name, size in sizes.items()
+    }
+    if len(set(attempts.values())) > 1:
         raise ManifestError(
             f"{origin}: tune.parameters gives methods different budgets",
-            expected="the same number of values for every method",
-            found=", ".join(f"{name} {size}" for name, size in sizes.items()),
+            expected="the same number of attempts for every method: learning rates times values, "
+            "and values alone for those of tune.without_rate",
+            found=", ".join(f"{name} {size}" for name, size in attempts.items()),
             remedy="add or remove values",
         )
 

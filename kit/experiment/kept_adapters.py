@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kit.experiment.claims import ClaimSection
 
-ALL, CLAIMED = "all", "claimed"
+ALL, CLAIMED, NONE = "all", "claimed", "none"
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,10 @@ def kept_adapters(
         claims: of the manifest.
         first_seed: the first of the manifest's seeds.
         kept: the manifest's `report.adapters`. `all` keeps every adapter. `claimed` keeps those of
-            fine-tuning and, of the first seed, those whose system a claim names.
+            fine-tuning and, of the first seed, those whose system a claim names. `none` keeps none.
     """
+    if kept == NONE:
+        return
     claimed = {
         (claim.other_target or claim.target if name == claim.other else claim.target, name)
         for claim in claims

@@ -153,9 +153,9 @@ class ReportSection(Section):
     """Draws of the bootstrap over people (or events)."""
     seed: int = 0
     """Seed of those draws."""
-    adapters: Literal["all", "claimed"] = "all"
+    adapters: Literal["all", "claimed", "none"] = "all"
     """Adapters that are copied into the result. `claimed`: vanilla, retain-only and, of the first
-    seed, those that a claim names."""
+    seed, those that a claim names. `none` for a result of many systems that is to stay small."""
     images: bool = Field(True, exclude_if=lambda value: value)
     """Whether the result holds a thumbnail of each image that it asks about, for its page of
     answers. `false` where the licence of the images does not let you pass them on."""
@@ -195,9 +195,12 @@ class TuneSection(Section):
     question about them, tuned or not. A question without an image counts as an image."""
     learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=2)]
     """The learning rates of the grid: two or more, the same for every method."""
+    without_rate: tuple[Name, ...] = Field((), exclude_if=lambda names: not names)
+    """Tuned methods that train nothing, as MANU. They have no learning rate, and so more values of
+    their option: as many attempts as the others."""
     parameters: dict[Name, dict[str, tuple[float | int | str | bool, ...]]] = Field({})
     """One option of a method and its values, by entry: `npo = { beta = [0.1, 0.4] }`. All have the
-    same number of values. A method without one is tried with the learning rates alone."""
+    same number of attempts. A method without one is tried with the learning rates alone."""
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.json$")]
     """Where `./run.sh tune` writes the attempts and the choice, relative to the project."""
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""

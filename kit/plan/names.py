@@ -10,6 +10,7 @@ from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
 from kit.experiment.grid import attempts_manifest
 from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
+from kit.experiment.settings import TuneSection
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.methods import Method, registry
 from kit.metrics.definition import Definition
@@ -43,8 +44,23 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
     require_claims(manifest)
     if manifest.tune is not None and manifest.tune.asks == "reported":
+        _require_rates(manifest.tune, built)
         require_names(attempts_manifest(manifest))
     return built
+
+
+def _require_rates(section: TuneSection, built: Mapping[str, Method]) -> None:
+    """Check that learning rates are tried of the methods that train, and of no other."""
+    for name in section.methods:
+        trains, listed = not built[name].needs.training_free, name in section.without_rate
+        if trains == listed:
+            has = "trains with a learning rate" if trains else "trains nothing and has none"
+            raise ManifestError(
+                f"tune.without_rate: method '{name}' {has}",
+                expected="those tuned methods that train nothing",
+                found=", ".join(section.without_rate) or "none",
+                remedy=f"{'remove' if trains else 'add'} '{name}'",
+            )
 
 
 def _require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:

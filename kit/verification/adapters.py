@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
-from kit.experiment.kept_adapters import ALL, CLAIMED, Trained, kept_adapters
+from kit.experiment.kept_adapters import ALL, CLAIMED, NONE, Trained, kept_adapters
 from kit.result.artifact_files import files_of
 from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, MERGING, NEURONS, RUN, WEIGHTS
 from kit.result.made_by import Kit
@@ -120,8 +120,10 @@ def _require_kept(
     if kept is None and may_lack_facts(kit, manifest):
         yield "the manifest does not say which adapters the result keeps"
         return
-    if kept not in (ALL, CLAIMED):
+    if kept not in (ALL, CLAIMED, NONE):
         raise unusable(RUN, f"manifest.report.adapters is {str(kept)[:100]!r}")
+    if kept == NONE:
+        yield "the result keeps no adapter: report.adapters = 'none'"
     seeds = manifest["seeds"]
     assert isinstance(seeds, list), "kit.verification.planned has read it"
     trained = (

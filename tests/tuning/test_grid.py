@@ -161,6 +161,8 @@ def test_the_plan_shows_the_attempts_and_their_cost(written, capsys, tmp_path, m
             "tune.targets has 'person'",
         ),
         ("tuned/toy.json", "../../toy.json", "tune.file leaves the project"),
+        ("percent = 30", 'percent = 30\nwithout_rate = ["gaa"]', "without_rate: no trained method"),
+        ("percent = 30", 'percent = 30\nwithout_rate = ["ga"]', "nothing of 'ga' is tuned"),
     ],
 )
 def test_what_is_not_a_fair_grid_on_records_of_its_own_is_refused(written, old, new, said):
@@ -169,6 +171,36 @@ def test_what_is_not_a_fair_grid_on_records_of_its_own_is_refused(written, old, 
     assert said in str(caught.value)
     explained = (caught.value.expected, caught.value.remedy)
     assert any(explained), "what was expected, or what to do"
+
+
+def test_a_method_that_trains_nothing_has_as_many_attempts_and_no_learning_rate(written):
+    manu = "[[methods]]\nname = 'manu'\nlabel = 'MANU'\nmethod = 'manu'\ntargets = ['person']\n"
+    tune = (
+        manu + TUNE.replace('"ga"]', '"ga", "manu"]\nwithout_rate = ["manu"]')
+        .replace("} }", "}, manu = { share = [0.1, 0.2, 0.3, 0.4] } }")
+    )  # fmt: skip
+    manifest = load_manifest(written(tune=tune))
+    found = [each for each in attempts_of(manifest.tune) if each.entry == "manu"]
+    assert [(each.learning_rate, each.value) for each in found] == [
+        (None, 0.1), (None, 0.2), (None, 0.3), (None, 0.4),
+    ]  # fmt: skip
+    assert found[0].words == "share 0.1"
+    require_names(manifest)
+    fewer = tune.replace("0.1, 0.2, 0.3, 0.4", "0.1, 0.2")
+    with pytest.raises(ManifestError, match="different budgets") as caught:
+        load_manifest(written(tune=fewer))
+    assert caught.value.found == "npo 4, manu 2"
+
+
+def test_learning_rates_are_tried_of_the_methods_that_train_alone(written):
+    manu = "[[methods]]\nname = 'manu'\nlabel = 'MANU'\nmethod = 'manu'\ntargets = ['person']\n"
+    tried = manu + TUNE.replace('"ga"]', '"ga", "manu"]')
+    with pytest.raises(ManifestError, match="method 'manu' trains nothing and has none") as caught:
+        require_names(load_manifest(written(tune=tried)))
+    assert caught.value.remedy == "add 'manu'"
+    listed = TUNE.replace("seeds = [31, 32]", 'seeds = [31, 32]\nwithout_rate = ["npo"]')
+    with pytest.raises(ManifestError, match="method 'npo' trains with a learning rate"):
+        require_names(load_manifest(written(tune=listed)))
 
 
 def test_attempts_are_not_attacked(written):

@@ -159,6 +159,15 @@ def test_an_adapter_that_the_manifest_does_not_keep_is_too_much(damaged):
     assert verify(damaged, trusted=TRUSTED).files > 0
 
 
+def test_a_result_may_keep_no_adapter_where_its_manifest_says_so(damaged):
+    edit_run(damaged, lambda run: run["manifest"]["report"].update(adapters="none"))
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "person-npo-s1 is too much")
+    shutil.rmtree(damaged / "adapters")
+    remake_and_sign(damaged)
+    assert "keeps no adapter" in "\n".join(verify(damaged, trusted=TRUSTED).messages)
+
+
 def test_a_pickle_is_never_loaded(damaged, tmp_path):
     class Evil:
         def __reduce__(self):
@@ -191,7 +200,7 @@ def test_the_verifier_and_the_plan_keep_the_same_adapters(name):
         Trained(each.name, each.target, each.seed, planned.entries.get(each.name))
         for each in planned.adapters.values()
     ]
-    for kept in ("all", "claimed"):
+    for kept in ("all", "claimed", "none"):
         report = manifest.report.model_copy(update={"adapters": kept})
         plan = make_plan(manifest.model_copy(update={"report": report}))
         right = [job.name for job in kept_jobs(plan)]
