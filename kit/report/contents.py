@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from kit import __version__
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
-from kit.errors import MissingStageError
+from kit.errors import MissingStageError, VerificationError
 from kit.metrics.attacked import with_attacks
 from kit.metrics.eligibility import Eligibility, assess_eligibility
 from kit.metrics.intervals import Intervals
@@ -120,7 +121,8 @@ def make_contents(
     first, families = schema == FIRST_SCHEMA, measured.further.families
     found = None if first else _eligibility(rows, protocol, measured)
     parts = None if found is None else {(e.target, e.part) for e in found if not e.reason}
-    tables = make_tables(rows, systems, protocol, definitions, parts)
+    rule = _rule_of(content, first=first)
+    tables = make_tables(rows, systems, protocol, definitions, parts, rule)
     settings = manifest["report"]
     intervals = Intervals(
         settings["bootstrap_draws"], settings["seed"], versions_of(content).interval
@@ -141,7 +143,7 @@ def make_contents(
         definitions=definition_facts(
             rows, [*definitions.values(), *used_system_metrics(rows, families)]
         ),
-        rule=RULES[1 if first else 2],
+        rule=RULES[rule],
         health=answer_health(rows, systems, tables),
         samples=samples(sets, measured.scores.records, measured.answers, systems),
         stages=stage_costs(run),
@@ -168,8 +170,21 @@ def make_contents(
         facts["glance"] += attack_glance(facts["attacks"]["headlines"])
     listed = manifest["attack"]["entries"] if "attack" in manifest else []
     attacks = {each["name"]: each["label"] for each in listed}
-    answers = packed_answers(Shown(measured, marks_of(tables, parts or ()), stored, attacks))
+    answers = packed_answers(Shown(measured, marks_of(tables, parts or (), rule), stored, attacks))
     return Contents(schema, intervals, protocol, tables, distances, facts, rows, answers)
+
+
+def _rule_of(content: Mapping[str, object], *, first: bool) -> int:
+    """Return the version of the rule of damage; that of the first schema is never stated."""
+    rule = 1 if first else versions_of(content).marks
+    if rule not in RULES or (rule == 1 and not first):
+        raise VerificationError(
+            "the report marks damage by a rule that this kit does not know",
+            expected=f"version 2 or {max(RULES)}, which kit {__version__} knows",
+            found=rule,
+            remedy="verify with the version of the kit that made the result",
+        )
+    return rule
 
 
 def schema_of(run: Mapping[str, object], report: Mapping[str, bytes]) -> str:

@@ -11,6 +11,7 @@ from kit.benchmarks.records import Column
 from kit.metrics.eligibility import CHANCE, kept_share
 from kit.report.cells import Cell, Slot
 
+RULE = 3  # the newest version of the rule, which new results state
 MIN_KEPT_SHARE = 0.5  # of Vanilla's score above chance; below it a column counts as destroyed
 # Of what Vanilla knows and Retain-only does not. A method that keeps more has forgotten too little,
 # or nothing.
@@ -30,12 +31,20 @@ _DESTROYED = (
     "them, otherwise Real): the model is then broken, and its forgetting scores say nothing about "
     "forgetting."
 )
-# By version. Version 2 came with schema 2 of the report.
+_FORGOT_LITTLE = (
+    "A method forgot nothing when, in the Efficacy column of its own target, it keeps at least "
+    "90 % of what Vanilla knows and Retain-only does not; it under-forgets when it keeps more than "
+    "50 %. These two are not assessed where nothing is eligible to be forgotten."
+)
+_AT_CHANCE = (
+    "A column is not assessed where the interval of Vanilla's own score reaches chance: there is "
+    "nothing to destroy."
+)
+# By version. Version 2 came with schema 2 of the report; a result states version 3 in its run.json.
 RULES = {
     1: _DESTROYED,
-    2: f"{_DESTROYED} A method forgot nothing when, in the Efficacy column of its own target, it "
-    "keeps at least 90 % of what Vanilla knows and Retain-only does not; it under-forgets when it "
-    "keeps more than 50 %. These two are not assessed where nothing is eligible to be forgotten.",
+    2: f"{_DESTROYED} {_FORGOT_LITTLE}",
+    3: f"{_DESTROYED} {_AT_CHANCE} {_FORGOT_LITTLE}",
 }
 
 
@@ -52,8 +61,9 @@ def assess(
     vanilla: Mapping[Slot, Cell],
     retain: Mapping[Slot, Cell] | None = None,
     eligible: Container[tuple[str, str]] = (),
+    rule: int = RULE,
 ) -> Damage:
-    """Apply `RULES` to one method's cells, separately for each part of each target.
+    """Apply one of `RULES` to one method's cells, separately for each part of each target.
 
     Absent cells count as intact. So do columns in which Vanilla is no better than chance.
 
@@ -62,8 +72,10 @@ def assess(
         vanilla: those of Vanilla.
         retain: those of Retain-only; None for version 1 of the rule.
         eligible: the (target, part) pairs where something can be forgotten.
+        rule: the version; 1 and 2 assess also where Vanilla may be at chance.
     """
-    destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, vanilla.get(c.slot)))
+    known = {slot: cell for slot, cell in vanilla.items() if rule < RULE or not is_at_chance(cell)}
+    destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, known.get(c.slot)))
     marks: dict[str, tuple[str, ...]] = {}
     for target, part in dict.fromkeys((cell.slot.target, cell.slot.part) for cell in cells):
         present = {c.slot.column for c in cells if (c.slot.target, c.slot.part) == (target, part)}

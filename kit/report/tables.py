@@ -13,7 +13,7 @@ from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition
 from kit.report.access import WEIGHTS, access_of
 from kit.report.cells import Cell, Slot, cell_of
-from kit.report.damage import Damage, assess
+from kit.report.damage import RULE, Damage, assess
 from kit.result.run_file import ROLES, System, entries, labels
 
 
@@ -64,12 +64,13 @@ def make_tables(
     protocol: Protocol,
     definitions: Mapping[str, Definition] = DEFINITIONS,
     eligible: Container[tuple[str, str]] | None = None,
+    rule: int = RULE,
 ) -> list[Table]:
     """Return the benchmark's tables, without those of which no target was run.
 
     `definitions` are the metrics by name, in the versions that the rows were measured with.
     `eligible` are the (target, part) pairs where something can be forgotten; None for version 1 of
-    the rule of damage.
+    the rule of damage. `rule` is that version.
     """
     headline = rows[rows["headline"]]
     run = set(headline["target"])
@@ -81,7 +82,7 @@ def make_tables(
             for part, column in protocol.targets[target].columns
         )
         if run & set(layout.targets):
-            lines = _with_damage(list(_lines(headline, systems, slots)), eligible)
+            lines = _with_damage(list(_lines(headline, systems, slots)), eligible, rule)
             tables.append(Table(layout.name, layout.title, slots, lines))
     return tables
 
@@ -110,7 +111,7 @@ def _lines(
 
 
 def _with_damage(
-    lines: Sequence[Line], eligible: Container[tuple[str, str]] | None
+    lines: Sequence[Line], eligible: Container[tuple[str, str]] | None, rule: int
 ) -> tuple[Line, ...]:
     """Mark what each method destroyed or did not forget; the two bounds are not assessed."""
     cells = {line.entry: {cell.slot: cell for cell in line.cells} for line in lines}
@@ -119,7 +120,7 @@ def _with_damage(
     marked = []
     for line in lines:
         if not line.role:
-            damage = assess(line.cells, vanilla, retain, eligible or ())
+            damage = assess(line.cells, vanilla, retain, eligible or (), rule)
             own = (replace(cell, destroyed=cell.slot in damage.destroyed) for cell in line.cells)
             line = replace(line, cells=tuple(own), damage=damage)
         marked.append(line)

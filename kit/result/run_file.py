@@ -62,11 +62,14 @@ class Versions:
     """The versions of the definitions that a result was made with.
 
     `protocol` is that of its benchmark (`kit.benchmarks`), `interval` that of the printed intervals
-    (`kit.metrics.statistics`). A result from before kit 0.3.0 states neither, and both are 1.
+    (`kit.metrics.statistics`), `marks` that of the rule of damage (`kit.report.damage`). A result
+    from before kit 0.3.0 states none of them, and protocol and interval are 1. One from before kit
+    0.5.0 does not state `marks`: it is 2, or 1 with the first schema of the report.
     """
 
     protocol: int = 1
     interval: int = 1
+    marks: int = 2
 
 
 def versions_of(run: Mapping[str, object]) -> Versions:
@@ -77,9 +80,10 @@ def versions_of(run: Mapping[str, object]) -> Versions:
     """
     stated = run.get("versions", {})
     known = {field.name for field in fields(Versions)}
+    earlier = known - {"marks"}
     if not isinstance(stated, dict) or not all(type(each) is int for each in stated.values()):
         raise unusable(RUN, "its versions are not whole numbers")
-    if stated and stated.keys() != known:
+    if stated and stated.keys() not in (known, earlier):
         raise unusable(RUN, f"its versions are not those of {', '.join(sorted(known))}")
     return Versions(**stated)
 

@@ -27,6 +27,7 @@ from kit.plan.digests import loader_modules, probe_modules
 from kit.plan.jobs import Plan
 from kit.plan.kept_jobs import kept_jobs
 from kit.report import write_report
+from kit.report.damage import RULE as DAMAGE_RULE
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
 from kit.result.artifact_files import files_of
@@ -214,7 +215,7 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
             }
             for system in plan.systems
         ],
-        "versions": asdict(Versions(protocol.version, INTERVAL)),
+        "versions": asdict(Versions(protocol.version, INTERVAL, DAMAGE_RULE)),
         "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),

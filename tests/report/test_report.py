@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 from kit.benchmarks.records import Column
-from kit.errors import MissingStageError
+from kit.errors import MissingStageError, VerificationError
 from kit.metrics.intervals import Intervals
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
 from kit.report.cells import Cell, Slot, cell_of
 from kit.report.contents import read_contents
-from kit.report.damage import assess
+from kit.report.damage import RULES, assess
 from kit.report.figure import make_panels
 from kit.report.glance import _of_table, at_chance
 from kit.report.pages import markdown_cell, seconds
@@ -514,3 +514,29 @@ def test_another_process_without_a_model_library_writes_the_same_bytes(results, 
     assert done.stdout.strip() == "[]"
     for name in FILES:
         assert (copy / "report" / name).read_bytes() == (results / "report" / name).read_bytes()
+
+
+@pytest.mark.parametrize(("rule", "destroyed"), [(2, {"world"}), (3, set())])
+def test_where_vanilla_may_be_at_chance_a_column_is_not_assessed_since_rule_3(rule, destroyed):
+    vanilla = {slot("world"): Cell(slot("world"), 0.55, low=0.5, high=0.6)}
+    found = assess([Cell(slot("world"), 0.5)], vanilla, rule=rule).destroyed
+    assert {each.column for each in found} == destroyed
+    clear = {slot("world"): Cell(slot("world"), 0.56, low=0.51, high=0.61)}
+    assert assess([Cell(slot("world"), 0.5)], clear, rule=rule).destroyed == {slot("world")}
+
+
+def test_an_earlier_result_keeps_the_rule_of_damage_that_it_was_made_with(copy):
+    def reported(marks):
+        run = json.loads((copy / "run.json").read_text())
+        run["versions"].pop("marks", None)
+        run["versions"] |= {} if marks is None else {"marks": marks}
+        (copy / "run.json").write_text(json.dumps(run))
+        write_report(copy)
+        return json.loads((copy / "report" / "report.json").read_text())["rule"]
+
+    assert reported(None) == RULES[2]
+    assert reported(2) == RULES[2]
+    assert reported(3) == RULES[3]
+    for unknown in (1, 4):
+        with pytest.raises(VerificationError, match="a rule that this kit does not know"):
+            reported(unknown)

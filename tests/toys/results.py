@@ -16,6 +16,7 @@ from kit.benchmarks.records import Column, Concept, Record
 from kit.metrics.definition import Likelihood
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
+from kit.report.damage import RULE as DAMAGE_RULE
 from kit.result.run_file import SCHEMA
 
 FORGET, PEOPLE, REAL = 4, 14, 6
@@ -190,7 +191,7 @@ def toy_run(systems: list[dict[str, object]]) -> dict[str, object]:
                         "torch_threads": 2, "lock_digest": "cd" * 32,
                         "packages": {"numpy": "2.3.5", "torch": "2.13.0"}},
         "systems": systems,
-        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL},
+        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL, "marks": DAMAGE_RULE},
         "stages": stages,
         "jobs": jobs,
         "guards": {"canary": {name: 0.8 for name in trained if name != "vanilla"},

@@ -16,6 +16,7 @@ from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.report import write_report
+from kit.report.damage import RULE as DAMAGE_RULE
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
 from kit.result.layout import ATTACKED, ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
@@ -155,7 +156,7 @@ def _run() -> dict[str, object]:
         "manifest_digest": sha256_value(manifest),
         "environment": {"python": "3.11.2", "torch_threads": 2, "packages": {"numpy": "2.3.5"}},
         "systems": SYSTEMS,
-        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL},
+        "versions": {"protocol": PROTOCOL.version, "interval": INTERVAL, "marks": DAMAGE_RULE},
         "stages": [],
         "jobs": [
             *({name: facts[name] for name in JOB if name in facts}

@@ -106,13 +106,14 @@ def pictures_of(table: pd.DataFrame | None) -> dict[str, str]:
 
 
 def marks_of(
-    tables: Sequence[Table], eligible: Container[tuple[str, str]]
+    tables: Sequence[Table], eligible: Container[tuple[str, str]], rule: int
 ) -> dict[tuple[str, str], list[str]]:
     """Return the marks of each method for each target, by the rule that the tables print.
 
     Args:
         tables: the benchmark's.
         eligible: the (target, part) pairs where something can be forgotten.
+        rule: version of the rule of damage.
     """
     found = {}
     for table in tables:
@@ -122,5 +123,6 @@ def marks_of(
             for target in table.targets:
                 own = [cell for cell in line.cells if cell.slot.target == target]
                 if own and not line.role:
-                    found[line.entry, target] = list(assess(own, vanilla, retain, eligible).marks)
+                    damage = assess(own, vanilla, retain, eligible, rule)
+                    found[line.entry, target] = list(damage.marks)
     return found
