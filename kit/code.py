@@ -25,6 +25,7 @@ OUTSIDE = {
     "kit.digests": "pinned by every signed digest",
     "kit.code": "pinned by them, too",
     "kit.experiment.manifest": "its values are in the digest",
+    "kit.experiment.settings": "its values are in the digest",
     "kit.experiment.systems": "its names are in the digest",
     "kit.methods.needs": "what a method declares is in the digest",
     "kit.methods.options": "refuses values; those that it lets through are in the digest",

@@ -14,6 +14,7 @@ from kit.errors import GuardError
 from kit.result.tables import SCHEMAS
 
 DECIMALS = 6
+KEYS = ("record_id", "reply")
 
 
 def require_finite(system: str, found: Mapping[str, float]) -> None:
@@ -41,7 +42,8 @@ def publish_table(rows: Sequence[tuple[object, ...]], name: str, artifact: Artif
     """
     shutil.rmtree(artifact.partial, ignore_errors=True)
     artifact.partial.mkdir(parents=True)
-    frame = pd.DataFrame(rows, columns=SCHEMAS[name].names).sort_values("record_id")
+    frame = pd.DataFrame(rows, columns=SCHEMAS[name].names)
+    frame = frame.sort_values([key for key in KEYS if key in frame])
     table = pa.Table.from_pandas(frame.round(DECIMALS), schema=SCHEMAS[name], preserve_index=False)
     pq.write_table(table.replace_schema_metadata(None), artifact.partial / Path(name).name)
     artifact.publish({"stage": "evaluate", "answers": len(rows)})

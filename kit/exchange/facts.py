@@ -28,9 +28,12 @@ def methods(exported: Exported) -> list[str]:
 
 
 def sources(exported: Exported, *, base: bool) -> list[Mapping[str, Any]]:
-    """Return the sources of the base model, or those of the data."""
-    name = exported.run["manifest"]["model"]["source"]["name"]
-    return [source for source in exported.run["sources"] if (source["name"] == name) == base]
+    """Return the source of the base model, or those of the data."""
+    manifest = exported.run["manifest"]
+    models = [manifest[key]["source"]["name"] for key in ("model", "judge") if key in manifest]
+    if base:
+        return [each for each in exported.run["sources"] if each["name"] == models[0]]
+    return [each for each in exported.run["sources"] if each["name"] not in models]
 
 
 def source_line(source: Mapping[str, Any], kind: str) -> str:

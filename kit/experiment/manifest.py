@@ -23,6 +23,7 @@ from kit.experiment.inputs import (
     SourceSection,
     SplitSection,
 )
+from kit.experiment.judge import JudgeSection
 from kit.experiment.section import Name, Section
 from kit.experiment.settings import (
     CalibrationSection,
@@ -98,6 +99,8 @@ class Manifest(Section):
     """Attacks on the evaluated systems; without this section there are none."""
     tune: TuneSection | None = Field(None, exclude_if=lambda value: value is None)
     """How methods are tuned, and on which records."""
+    judge: JudgeSection | None = Field(None, exclude_if=lambda value: value is None)
+    """Another model that judges the answers; never required."""
     probes: Annotated[
         tuple[ProbeSection, ...], Field(max_length=20, exclude_if=lambda value: not value)
     ] = ()
@@ -133,6 +136,8 @@ class Manifest(Section):
         said = self.model_dump(mode="json")
         said["sources"] = [public_source(source) for source in said["sources"]]
         said["model"]["source"] = public_source(said["model"]["source"])
+        if self.judge is not None:
+            said["judge"]["source"] = public_source(said["judge"]["source"])
         ids = said["split"]["ids"]
         said["split"]["ids"] = ids and public_path(ids)
         if self.evaluation.metric_file:
@@ -140,8 +145,12 @@ class Manifest(Section):
         return said
 
     def all_sources(self) -> tuple[SourceSection, ...]:
-        """Return everything that is fetched: the data, then the base model."""
-        return (*self.sources, self.model.source)
+        """Return everything that is fetched: the data, the base model, then the judge."""
+        return (*self.sources, *self.models())
+
+    def models(self) -> tuple[SourceSection, ...]:
+        """Return the files of the base model, and of the judge where there is one."""
+        return (self.model.source, *([self.judge.source] if self.judge else []))
 
     def digest(self) -> str:
         """Return the digest of the resolved manifest."""

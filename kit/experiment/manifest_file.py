@@ -15,6 +15,7 @@ from kit.experiment.claim_lists import SYSTEMS, written_at
 from kit.experiment.claims import ClaimSection
 from kit.experiment.grid import require_fair
 from kit.experiment.inherited import merged, naming_their_manifest
+from kit.experiment.judge import require_judge
 from kit.experiment.manifest import (
     AttackEntry,
     Manifest,
@@ -112,6 +113,7 @@ def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
     _check_names(manifest, origin)
     require_disjoint_seeds(manifest, origin)
     require_fair(manifest, origin)
+    require_judge(manifest.judge, manifest.evaluation.metrics, origin)
     return manifest
 
 
@@ -205,7 +207,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
         "methods.name": [entry.name for entry in manifest.methods],
         "seeds": list(manifest.seeds),
         "targets": list(manifest.targets),
-        "sources.name": [source.name for source in manifest.sources],
+        "sources.name": [source.name for source in manifest.all_sources()],
         "probes.name": [probe.name for probe in manifest.probes],
     }
     for kind, values in once.items():

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
 from kit.experiment.claims import ClaimSection
+from kit.experiment.judge import JudgeSection
 from kit.experiment.manifest import (
     AttackEntry,
     AttackSection,
@@ -40,7 +41,7 @@ TABLES: dict[str, type[Section]] = {
     "The top of the file": Manifest,
     "`[benchmark]`": BenchmarkSection,
     "`[benchmark.columns]`": Columns,
-    "`[[sources]]` and `[model.source]`": SourceSection,
+    "`[[sources]]`, `[model.source]` and `[judge.source]`": SourceSection,
     "`[[probes]]`": ProbeSection,
     "`[split]`": SplitSection,
     "`[model]`": ModelSection,
@@ -51,6 +52,7 @@ TABLES: dict[str, type[Section]] = {
     "`[evaluation]`": EvaluationSection,
     "`[report]`": ReportSection,
     "`[compute]`": ComputeSection,
+    "`[judge]`": JudgeSection,
     "`[calibration]`": CalibrationSection,
     "`[tune]`": TuneSection,
     "`[[claims]]`": ClaimSection,

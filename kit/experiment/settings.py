@@ -117,7 +117,8 @@ class EvaluationSection(Section):
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
     metrics: tuple[
-        Literal["likelihood", "distance", "multimodal", "aligned", "gradient", "fluency"], ...
+        Literal["likelihood", "distance", "multimodal", "aligned", "gradient", "fluency", "judge"],
+        ...,
     ] = Field(
         (),
         exclude_if=lambda value: not value,

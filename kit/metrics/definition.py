@@ -44,7 +44,8 @@ class StoredAnswer(NamedTuple):
     """One generated answer, why generation stopped ("eos" or "length"), and given answers.
 
     `tokens` is empty where the manifest does not ask for them. `read` is the mean log-probability
-    of the answer's tokens under Vanilla, in nats; None where Vanilla did not read it.
+    of the answer's tokens under Vanilla, in nats; None where Vanilla did not read it. `judged` is
+    the judge's value in [0, 1]; None where there is no judge.
     """
 
     text: str
@@ -52,6 +53,7 @@ class StoredAnswer(NamedTuple):
     likelihoods: tuple[Likelihood, ...] = ()
     tokens: tuple[GivenTokens, ...] = ()
     read: float | None = None
+    judged: float | None = None
 
 
 Measure = Callable[[StoredAnswer, Record], float | None]

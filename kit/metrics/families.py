@@ -7,6 +7,7 @@ metrics of whole systems.
 from collections.abc import Iterable, Mapping
 
 from kit.benchmarks.records import Concept
+from kit.experiment.judge import JUDGE
 from kit.experiment.settings import (
     ALIGNED,
     DISTANCE,
@@ -21,6 +22,7 @@ from kit.metrics import (
     aligned,
     fluency,
     form,
+    judgement,
     memorisation,
     nearness,
     privacy,
@@ -35,6 +37,7 @@ SINCE = "0.5.0"
 FREE_TEXT = frozenset({Concept.PERSON, Concept.EVENT, Concept.CLOZE, Concept.FACT})
 NO_TOKENS = "the record has no reference answer in free text"
 NOT_READ = "Vanilla has not read the answers"
+NOT_JUDGED = "the judge has not read the answers"
 NO_CANDIDATES = "the record lists no wrong answers whose likelihood is measured"
 
 OF_ANSWERS: Mapping[str, tuple[Definition, ...]] = {
@@ -80,6 +83,16 @@ OF_ANSWERS: Mapping[str, tuple[Definition, ...]] = {
         ),
         # Of the answers alone, and in every result: shown beside it.
         *(DEFINITIONS[name] for name in ("repetition", "monotonous", "unterminated")),
+    ),
+    JUDGE: (
+        Definition(
+            "judged", 1,
+            "How well the judge of the manifest finds that the answer agrees with the reference: "
+            "the values of its replies, weighted by their probabilities (G-Eval, arXiv "
+            "2303.16634); mean over records. A judge errs: read its answers beside the number.",
+            judgement.judged, FREE_TEXT, NOT_JUDGED,
+            better="higher", turns=True, since=SINCE,
+        ),
     ),
 }  # fmt: skip
 OF_SYSTEMS: Mapping[str, tuple[SystemMetric, ...]] = {

@@ -13,6 +13,7 @@ from kit.benchmarks.words import words
 from kit.errors import DataError
 from kit.metrics.definition import Definition
 from kit.metrics.distances import Nearness
+from kit.metrics.judgement import Judgement
 from kit.metrics.scores import Scores
 from kit.metrics.system_tables import Numbers
 from kit.result.run_file import System
@@ -26,8 +27,9 @@ class Further:
     """What the manifest asks for beside the metrics of the tables, and what that rests on.
 
     `families` are those of `evaluation.metrics`, `options` those of the benchmark. `tokens`,
-    `distances`, `gradients` and `read` (read_by_vanilla) are the tables of these names, `outside`
-    is a metric from outside of the kit; None where there is none.
+    `distances`, `gradients` and `read` (read_by_vanilla) are the tables of these names, `judgement`
+    is what the judge says, and `outside` a metric from outside of the kit; None where there is
+    none.
     """
 
     families: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Further:
     outside: Definition | None = None
     gradients: pd.DataFrame | None = None
     read: pd.DataFrame | None = None
+    judgement: Judgement | None = None
 
     @property
     def asked(self) -> bool:

@@ -16,16 +16,18 @@ from kit.metrics.definition import Definition
 from kit.metrics.distances import read_distances
 from kit.metrics.families import SystemMetrics, answer_metrics, names_of_all, system_metrics
 from kit.metrics.intervals import INTERVAL, Intervals
+from kit.metrics.judgement import Judgement
 from kit.metrics.outside import stored_metric
 from kit.metrics.record_sets import Further, Measured, RecordSet, record_sets
 from kit.metrics.scores import Scores, score_answers
 from kit.metrics.system_metric import ALL, Absent, SystemPart
 from kit.metrics.system_tables import read_gradients
-from kit.result.asked_for import families_of, options_of
+from kit.result.asked_for import families_of, options_of, replies_of
 from kit.result.layout import (
     ANSWERS,
     DISTANCES,
     GRADIENTS,
+    JUDGED,
     LIKELIHOODS,
     READ_BY_VANILLA,
     RECORDS,
@@ -80,8 +82,18 @@ def read_inputs(results: Path) -> Inputs:
             stored_metric(run, names_of_all()),
             _optional(results / GRADIENTS),
             _optional(results / READ_BY_VANILLA),
+            judgement_of(_optional(results / JUDGED), run),
         ),
     }
+
+
+def judgement_of(table: pd.DataFrame | None, run: Mapping[str, object]) -> Judgement | None:
+    """Return the table of the judge with the values of the replies in a run.json.
+
+    Raises:
+        VerificationError: they are no such values.
+    """
+    return None if table is None else Judgement(table, replies_of(run))
 
 
 def _optional(path: Path) -> pd.DataFrame | None:
@@ -124,7 +136,9 @@ def measure(
     asked = answer_metrics(more.families) if definitions is None else dict(definitions)
     if more.outside is not None:
         asked[more.outside.name] = more.outside
-    scores = score_answers(records, answers, likelihoods, names, asked, more.tokens, more.read)
+    scores = score_answers(
+        records, answers, likelihoods, names, asked, more.tokens, more.read, more.judgement
+    )
     groups = record_sets(sets, scores, protocol)
     near = read_distances(more.distances, scores.records, names)
     norms = read_gradients(more.gradients, scores.records, names)

@@ -10,6 +10,7 @@ from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError
 from kit.metrics import DEFINITIONS
 from kit.metrics.definition import Definition, StoredAnswer
+from kit.metrics.judgement import Judgement, read_judged
 from kit.metrics.readings import OF_READ, OF_TOKENS, READINGS
 from kit.metrics.stored_answers import (
     REMEDY,
@@ -91,6 +92,7 @@ def score_answers(
     definitions: Mapping[str, Definition] = DEFINITIONS,
     tokens: pd.DataFrame | None = None,
     read: pd.DataFrame | None = None,
+    judgement: Judgement | None = None,
 ) -> Scores:
     """Measure each answer with every metric that is defined for its record's concept.
 
@@ -102,6 +104,7 @@ def score_answers(
         definitions: {name: metric}, by default the newest version of each.
         tokens: columns as in tokens.parquet, in any order; None where there is none.
         read: columns as in read_by_vanilla.parquet, in any order; None where there is none.
+        judgement: the judge's replies; None without a judge.
 
     Raises:
         DataError: an answer occurs twice, or belongs to no known record or system.
@@ -117,6 +120,7 @@ def score_answers(
     by_vanilla = read_by_vanilla(read, index, names)
     if read is not None:
         require_read(by_vanilla, answers)
+    by_judge = read_judged(judgement, answers, index, names)
     computed = [each for each in definitions.values() if not each.retired]
     computed = [replace(e, measure=e.among(index)) if e.among else e for e in computed]
     defined = {c: [each for each in computed if c in each.concepts] for c in Concept}
@@ -125,7 +129,7 @@ def score_answers(
         record = index[record_id]
         key = system, record_id
         lists = likely.get(key, ()), given.get(key, ())
-        answer = StoredAnswer(text, stop, *lists, by_vanilla.get(key))
+        answer = StoredAnswer(text, stop, *lists, by_vanilla.get(key), by_judge.get(key))
         require_complete(answer, record, system, each_token=tokens is not None)
         _enter(scores, system, record, answer, defined[record.concept])
     return scores

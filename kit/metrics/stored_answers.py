@@ -65,7 +65,7 @@ def read_likelihoods(
             log-probability.
     """
     ordered = table.sort_values(["system", "record_id", "role", "text"], kind="stable")
-    _refuse(
+    refuse(
         ordered,
         "likelihood",
         (
@@ -103,7 +103,7 @@ def read_tokens(
         name: ~ordered[name].map(partial(_within, low=low[name], high=high[name])).astype(bool)
         for name in lists
     }
-    _refuse(
+    refuse(
         ordered,
         "list of tokens",
         (
@@ -139,7 +139,7 @@ def require_joinable(
             text.
     """
     ordered = answers.sort_values(["system", "record_id"], kind="stable")
-    _refuse(
+    refuse(
         ordered,
         "answer",
         (
@@ -202,7 +202,7 @@ def require_read(read: Collection[tuple[str, str]], answers: pd.DataFrame) -> No
         )
 
 
-def _refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:
+def refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool]", str]]) -> None:
     for bad, what in faults:
         if bad.any():
             first = rows[bad].iloc[0]

@@ -59,7 +59,7 @@ class Batcher:
     ) -> None:
         self._device, self._pad = device, padding_token(processor.tokenizer)
         self._encoder = PromptEncoder(processor)
-        self.media_ids = self._encoder.media_ids
+        self.media_ids, self.media_marks = self._encoder.media_ids, self._encoder.media_marks
         self._prompt = ByteBoundedCache(self._encoder, Encoded.bytes, cache_bytes)
         self._answer = lru_cache(maxsize=2048)(self._encoder.answer)
 

@@ -125,8 +125,9 @@ class PromptEncoder:
 
     def __init__(self, processor: Any) -> None:
         self._processor, self._tokenizer = processor, processor.tokenizer
-        self._media = [mark for name in MEDIA if (mark := getattr(processor, name, None))]
-        numbers = processor.tokenizer.convert_tokens_to_ids(self._media)
+        found = (getattr(processor, name, None) for name in MEDIA)
+        self.media_marks: tuple[str, ...] = tuple(mark for mark in found if mark)
+        numbers = processor.tokenizer.convert_tokens_to_ids(list(self.media_marks))
         self.media_ids = frozenset(number for number in numbers if number is not None)
         _require_open_end(processor.tokenizer)
         _require_image_mark(processor)
@@ -170,7 +171,7 @@ class PromptEncoder:
     def _require_words(self, *texts: str) -> None:
         """Refuse a text in which the processor would see a second image."""
         for text in texts:
-            if mark := next((mark for mark in self._media if mark in text), None):
+            if mark := next((mark for mark in self.media_marks if mark in text), None):
                 raise DataError(
                     f"a question or an answer holds {mark!r}, which stands for an image",
                     expected="words alone: the chat template writes where the image is",

@@ -131,6 +131,13 @@ def scores_digest(manifest: Manifest, stage: str, module: str, inputs: dict[str,
     )
 
 
+def judge_inputs(manifest: Manifest) -> dict[str, object]:
+    """Return what decides how the judge reads an answer: its files, prompt and replies."""
+    assert manifest.judge is not None, "the manifest asks for it"
+    section = manifest.judge.model_dump(exclude={"source"})
+    return {"judge": section, "judge files": list_digest(manifest.judge.source)}
+
+
 def base_digest(manifest: Manifest, module: str) -> str:
     """Return the digest of what `module` finds out about a base."""
     return sha256_value({**_model(manifest), "code": code_of([module])})

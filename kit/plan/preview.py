@@ -40,7 +40,11 @@ def preview(manifest: Manifest) -> tuple[Plan, list[str]]:
 
         model = manifest.model.model_copy(update={"source": listed(manifest.model.source)})
         sources = tuple(listed(source) for source in manifest.sources)
-        plan = make_plan(manifest.model_copy(update={"sources": sources, "model": model}))
+        changed = {"sources": sources, "model": model}
+        if manifest.judge is not None:
+            source = listed(manifest.judge.source)
+            changed["judge"] = manifest.judge.model_copy(update={"source": source})
+        plan = make_plan(manifest.model_copy(update=changed))
         attacks = attack_jobs(plan)
     shown = PreviewedPlan(**vars(replace(plan, manifest=manifest)), attacks=attacks)
     return shown, missing

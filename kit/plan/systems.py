@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
+from kit.experiment.judge import JUDGE
 from kit.experiment.manifest import Manifest
 from kit.experiment.settings import FLUENCY, GRADIENT, LIKELIHOOD
 from kit.experiment.systems import UNTRAINED, VANILLA, Design, PlannedSystem, planned_systems
 from kit.methods import Method
-from kit.plan.digests import agreement_digest, answers_digest, scores_digest
+from kit.plan.digests import agreement_digest, answers_digest, judge_inputs, scores_digest
 from kit.plan.references import References, references_of, scoring_inputs
 
 # What is measured of a system beside its answers, in this order, and how messages call it.
@@ -17,6 +18,7 @@ SCORES = {
     "likelihoods": "log-likelihoods of given answers",
     "gradients": "gradient norms of given answers",
     "read": "own answers, read by Vanilla",
+    "judged": "own answers, read by the judge",
 }
 
 
@@ -49,11 +51,13 @@ class System:
     """Norms of gradients; None where the manifest does not ask for them."""
     read: Artifact | None = None
     """How likely Vanilla finds its answers; None where the manifest does not ask for it."""
+    judged: Artifact | None = None
+    """How likely each reply of the judge is; None where the manifest does not ask for it."""
 
     @property
     def scores(self) -> dict[str, Artifact]:
         """Return what is measured of it beside its answers: {name in `SCORES`: artifact}."""
-        kinds = {"likelihoods": self.likelihoods, "gradients": self.gradients, "read": self.read}
+        kinds = {kind: getattr(self, kind) for kind in SCORES}
         return {kind: made for kind, made in kinds.items() if made is not None}
 
     @property
@@ -125,7 +129,7 @@ def _system(
         inputs = scoring_inputs(asked, token_table, references)
         digest = scores_digest(manifest, "likelihoods", "kit.evaluation.scoring", inputs)
         likelihoods = Artifact("evaluate", f"likelihoods-{planned.name}", digest)
-    gradients = read = None
+    gradients = read = judged = None
     if GRADIENT in manifest.evaluation.metrics:
         digest = scores_digest(manifest, "gradients", "kit.evaluation.gradients", asked)
         gradients = Artifact("evaluate", f"gradients-{planned.name}", digest)
@@ -133,8 +137,12 @@ def _system(
         inputs = {"answers": answers.digest, "reader": reader.digest}
         digest = scores_digest(manifest, "read", "kit.evaluation.reading", inputs)
         read = Artifact("evaluate", f"read-{planned.name}", digest)
+    if JUDGE in manifest.evaluation.metrics:
+        inputs = {"answers": answers.digest, **judge_inputs(manifest)}
+        digest = scores_digest(manifest, "judged", "kit.evaluation.judging", inputs)
+        judged = Artifact("evaluate", f"judged-{planned.name}", digest)
     return System(
         planned.name, planned.target, planned.method, planned.label, planned.seed, tuple(adapters),
         answers, agreement, likelihoods, str(instruction), token_table,
-        references, gradients, read,
+        references, gradients, read, judged,
     )  # fmt: skip

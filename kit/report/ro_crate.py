@@ -154,14 +154,16 @@ def _manifest(run: Run) -> Entity:
 
 
 def _source(source: Source, manifest: Manifest) -> Entity:
-    """Return data or the base model: its bytes, origin and terms."""
-    base = manifest["model"]["source"]
-    is_base = source["name"] == base["name"]
+    """Return data, the base model or the judge: its bytes, origin and terms."""
+    models = {"Base model": manifest["model"]["source"]}
+    if "judge" in manifest:
+        models["Judge"] = manifest["judge"]["source"]
+    named = {each["name"]: what for what, each in models.items()}
     listed = "" if source["locked"] else " This run wrote the list; it is not committed."
     entity: Entity = {
         "@id": f"#source-{quote(source['name'])}",
         "@type": "CreativeWork",
-        "description": f"{'Base model' if is_base else 'Data'}; origin: {source['origin']}. The "
+        "description": f"{named.get(source['name'], 'Data')}; origin: {source['origin']}. The "
         f"identifier is the digest of its checksum list (SHA-256 of every file).{listed}",
         "identifier": f"sha256:{source['list_digest']}",
         "name": source["name"],
@@ -171,7 +173,9 @@ def _source(source: Source, manifest: Manifest) -> Entity:
     if source["revision"]:
         entity["version"] = source["revision"]
     if source["repo"]:
-        kinds = {each["name"]: each["repo_type"] for each in [*manifest["sources"], base]}
+        kinds = {
+            each["name"]: each["repo_type"] for each in [*manifest["sources"], *models.values()]
+        }
         entity["url"] = repository_page(source["repo"], kinds[source["name"]])
     return entity
 

@@ -87,6 +87,7 @@ class Manifest(TypedDict):
     finetune: Mapping[str, object]
     unlearn: Mapping[str, object]
     attack: NotRequired[AttackSection]
+    judge: NotRequired[ModelSection]
     tune: NotRequired[Mapping[str, object]]
 
 

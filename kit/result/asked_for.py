@@ -25,3 +25,21 @@ def options_of(run: Mapping[str, object]) -> Mapping[str, object]:
     benchmark = manifest_of(run).get("benchmark")
     options = benchmark.get("options") if isinstance(benchmark, dict) else None
     return options if isinstance(options, dict) else {}
+
+
+def replies_of(run: Mapping[str, object]) -> dict[str, float]:
+    """Return the replies of the judge and the value of each, in [0, 1]; {} without a judge.
+
+    Raises:
+        VerificationError: they are no such values.
+    """
+    judge = manifest_of(run).get("judge")
+    if judge is None:
+        return {}
+    replies = judge.get("replies") if isinstance(judge, dict) else None
+    if not isinstance(replies, dict) or len(replies) < 2:
+        raise unusable(RUN, "manifest.judge.replies are no values of replies")
+    for value in replies.values():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise unusable(RUN, "manifest.judge.replies has a value outside [0, 1]")
+    return {reply: float(value) for reply, value in replies.items()}

@@ -8,6 +8,7 @@ ATTACKED = "answers/attacked.parquet"  # only where the manifest has attacks
 # Only where the manifest asks for them.
 TOKENS, DISTANCES = "answers/tokens.parquet", "answers/distances.parquet"
 GRADIENTS, READ_BY_VANILLA = "answers/gradients.parquet", "answers/read_by_vanilla.parquet"
+JUDGED = "answers/judged.parquet"
 ROWS = "rows.parquet"
 CLAIMS = "claims.json"
 # What the numbers follow from, and the numbers: all that is recomputed.

@@ -14,6 +14,7 @@ import pyarrow as pa
 from kit.benchmarks.protocol import Protocol
 from kit.errors import MissingStageError
 from kit.experiment.claims import ClaimSection
+from kit.experiment.judge import JUDGE
 from kit.experiment.settings import DISTANCE, FLUENCY, GRADIENT, LIKELIHOOD
 from kit.result.asked_for import families_of
 from kit.result.layout import (
@@ -23,6 +24,7 @@ from kit.result.layout import (
     DISTANCES,
     GRADIENTS,
     INPUTS,
+    JUDGED,
     LIKELIHOODS,
     PICTURES,
     READ_BY_VANILLA,
@@ -58,6 +60,7 @@ TABLES = (RECORDS, SETS, ANSWERS, LIKELIHOODS)
 # {name: family of metrics}
 OPTIONAL_TABLES = {
     TOKENS: LIKELIHOOD, DISTANCES: DISTANCE, GRADIENTS: GRADIENT, READ_BY_VANILLA: FLUENCY,
+    JUDGED: JUDGE,
 }  # fmt: skip
 MAY_BE_EMPTY = frozenset({"seed", "value", "low", "high"})  # of a row
 CLAIMS_SCHEMA = "pebench-kit/claims/1"

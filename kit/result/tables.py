@@ -9,6 +9,7 @@ from kit.result.layout import (
     ATTACKED,
     DISTANCES,
     GRADIENTS,
+    JUDGED,
     LIKELIHOODS,
     PICTURES,
     READ_BY_VANILLA,
@@ -84,6 +85,9 @@ SCHEMAS = {
             "logprob": pa.float64(),  # nats, summed over the tokens
             "tokens": pa.int32(),
         }
+    ),
+    JUDGED: pa.schema(  # one row for each answer in free text and each reply of the judge
+        {**dict.fromkeys(("record_id", "system", "reply"), _TEXT), "logprob": pa.float64()}
     ),
     ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),
 }

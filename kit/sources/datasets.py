@@ -35,7 +35,12 @@ def places(manifest: Manifest) -> dict[str, Place]:
 
 def base_folder(manifest: Manifest) -> Path:
     """Return the folder of the base model; it holds the listed files alone."""
-    return _linked(manifest.model.source).path
+    return model_folder(manifest.model.source)
+
+
+def model_folder(source: SourceSection) -> Path:
+    """Return the folder of a model; it holds the listed files alone."""
+    return _linked(source).path
 
 
 def _linked(source: SourceSection) -> Place:
@@ -116,10 +121,12 @@ def fetch(
         ChecksumError, DataError, ModelError: bytes differ or are missing and cannot be restored.
         AccessError, TransferError, StorageError: files cannot be downloaded.
     """
-    with _model_errors(manifest):
-        if examine is not None:
-            _examine_config(manifest.model.source, settings, examine)
-        changed = bring(manifest.model.source, say, settings)
+    changed = 0
+    for source in manifest.models():
+        with _model_errors(source):
+            if examine is not None:
+                _examine_config(source, settings, examine)
+            changed += bring(source, say, settings)
     for source in manifest.sources:
         changed += bring(source, say, settings)
         if report := check_pictures(source):
@@ -205,28 +212,25 @@ def verify_sources(manifest: Manifest) -> None:
 
 
 def verify_base(manifest: Manifest) -> None:
-    """Check the base model's files against their list.
+    """Check the files of the base model, and of the judge, against their lists.
 
     Raises:
         ModelError: they do not exist, or the list has no weights.
         ChecksumError: bytes differ.
     """
-    source = manifest.model.source
-    with _model_errors(manifest):
-        verify_files(place(source).path, read_checksums(list_of(source)), remedy=remedy_of(source))
-        link(source)
+    for source in manifest.models():
+        with _model_errors(source):
+            listed = read_checksums(list_of(source))
+            verify_files(place(source).path, listed, remedy=remedy_of(source))
+            link(source)
 
 
 @contextmanager
-def _model_errors(manifest: Manifest) -> Iterator[None]:
-    """Raise ModelError instead of DataError where a file of the base model is missing."""
-    source = manifest.model.source
+def _model_errors(source: SourceSection) -> Iterator[None]:
+    """Raise ModelError instead of DataError where a file of a model is missing."""
     folder = place(source).path
     if source.folder and not folder.is_dir():
-        raise ModelError(
-            f"no base model in {folder}",
-            remedy=remedy_of(source),
-        )
+        raise ModelError(f"no base model in {folder}", remedy=remedy_of(source))
     listed = read_checksums(list_of(source))
     if not any("safetensors" in name for name in listed):
         raise ModelError(

@@ -14,11 +14,12 @@ from kit.experiment.manifest import Manifest
 from kit.metrics.families import names_of_all
 from kit.metrics.outside import FACTS, describe, load_metric
 from kit.plan.jobs import Plan
-from kit.result.layout import GRADIENTS, LIKELIHOODS, READ_BY_VANILLA
+from kit.result.layout import GRADIENTS, JUDGED, LIKELIHOODS, READ_BY_VANILLA
 from kit.result.stored import OPTIONAL_TABLES
 from kit.result.tables import SCHEMAS
 
-KEYS = ("system", "record_id", "role", "text", "reference")
+KEYS = ("system", "record_id", "role", "text", "reference", "reply")
+OF_TABLES = {GRADIENTS: "gradients", READ_BY_VANILLA: "read", JUDGED: "judged"}
 
 
 def joined(parts: Sequence[pa.Table], name: str) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def write_scores(plan: Plan, folder: Path) -> None:
         n for n, family in OPTIONAL_TABLES.items() if family in plan.manifest.evaluation.metrics
     ]
     for name in (LIKELIHOODS, *asked):
-        kind = {GRADIENTS: "gradients", READ_BY_VANILLA: "read"}.get(name, "likelihoods")
+        kind = OF_TABLES.get(name, "likelihoods")
         scored = [system.scores[kind].path for system in plan.systems if kind in system.scores]
         parts = [pq.read_table(path / Path(name).name) for path in scored]
         write_table(joined(parts, name), folder, name)
@@ -51,7 +52,7 @@ def further_scores(plan: Plan) -> dict[str, list[str]]:
     """Return the digests of what is measured beside likelihoods; nothing where nothing is."""
     kinds = {
         kind: [s.scores[kind].digest for s in plan.systems if kind in s.scores]
-        for kind in ("gradients", "read")
+        for kind in OF_TABLES.values()
     }
     return {kind: digests for kind, digests in kinds.items() if digests}
 

@@ -147,7 +147,8 @@ def engines(plan: Plan) -> int:
 
 def _score(plan: Plan, cost: StageCost, work: Work) -> None:
     """Measure, kind by kind, what is missing of each system."""
-    measures = zip((work.score, work.differentiate, work.read), SCORES.items(), strict=True)
+    by_kind = work.score, work.differentiate, work.read, work.judge
+    measures = zip(by_kind, SCORES.items(), strict=True)
     for measure, (kind, what) in measures:
         waiting = [s for s in plan.systems if kind in s.scores and not s.scores[kind].done]
         if not waiting:

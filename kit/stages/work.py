@@ -52,6 +52,10 @@ class Work(Protocol):
         """Let Vanilla read systems' answers, one process per share of names; return the peaks."""
         ...
 
+    def judge(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        """Let the judge read systems' answers, one process per share; return the peaks."""
+        ...
+
     def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         """Optimise pictures, one process per share of attacks; return the peaks."""
         ...
@@ -113,6 +117,11 @@ class LocalWork:
         from kit.evaluation import reading
 
         return scatter(reading.read_answers, [(plan, names) for names in shares], _places(shares))
+
+    def judge(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation import judging
+
+        return scatter(judging.judge_answers, [(plan, names) for names in shares], _places(shares))
 
     def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import optimising

@@ -33,7 +33,7 @@ class _Source(BaseModel):
     name: StrictStr
 
 
-class _Model(BaseModel):
+class _Model(BaseModel):  # the base, or the judge
     source: _Source
 
 
@@ -42,11 +42,12 @@ class _Experiment(Design):
 
     sources: Annotated[tuple[_Source, ...], FailFast()]
     model: _Model
+    judge: _Model | None = None
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What the manifest in a run.json implies; of the sources the names, the base model's last.
+    """What the manifest in a run.json implies; the names of the sources, base and judge last.
 
     `entries` holds the manifest's name of the method of each unlearned adapter, and `methods` the
     method's file; the other adapters are fine-tuned.
@@ -74,12 +75,13 @@ def planned_by(resolved: object, protocol: Protocol) -> Planned:
     systems = list(islice(planned_systems(manifest, one_retain_set=one), MAX_SYSTEMS + 1))
     if len(systems) > MAX_SYSTEMS:
         raise unusable(RUN, f"its manifest implies more than {MAX_SYSTEMS} systems")
+    models = [manifest.model, *([manifest.judge] if manifest.judge else [])]
     return Planned(
         [{name: getattr(system, name) for name in TOLD} for system in systems],
         {each.name: each for each in planned_adapters(manifest, one_retain_set=one)},
         {system.name: system.entry for system in systems if system.entry},
         {system.name: system.method for system in systems if system.entry},
-        [source.name for source in (*manifest.sources, manifest.model.source)],
+        [source.name for source in (*manifest.sources, *(each.source for each in models))],
     )
 
 

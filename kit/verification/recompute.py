@@ -17,7 +17,7 @@ from kit.errors import KitError, VerificationError
 from kit.metrics.attacked import with_attacks
 from kit.metrics.families import names_of_all
 from kit.metrics.outside import stored_metric
-from kit.metrics.rows import Further, Measured, measure, rows_of
+from kit.metrics.rows import Further, Measured, judgement_of, measure, rows_of
 from kit.metrics.versions import stored_definitions, stored_system_metrics
 from kit.names import show
 from kit.result.asked_for import families_of, options_of
@@ -26,6 +26,7 @@ from kit.result.layout import (
     ATTACKED,
     DISTANCES,
     GRADIENTS,
+    JUDGED,
     LIKELIHOODS,
     READ_BY_VANILLA,
     RECORDS,
@@ -89,9 +90,10 @@ def rescore(stored: StoredResult) -> Recomputed:
     named -= {(outside.name, outside.version)} if outside else set()
     definitions = stored_definitions(named, stored.kit.version, families)
     of_systems = stored_system_metrics(named, stored.kit.version, families)
-    optional = (tables.get(name) for name in (GRADIENTS, READ_BY_VANILLA))
+    optional = tables.get(GRADIENTS), tables.get(READ_BY_VANILLA)
     given = tables.get(TOKENS), tables.get(DISTANCES), outside
-    further = Further(families, options_of(stored.run), *given, *optional)
+    judgement = judgement_of(tables.get(JUDGED), stored.run)
+    further = Further(families, options_of(stored.run), *given, *optional, judgement)
     # Without claims.json nothing names a rule. The newest says which verdicts are missing.
     rule = stored.verdicts.rule if stored.verdicts else RULE
     try:

@@ -50,6 +50,12 @@ class _Model(BaseModel):
 class _Manifest(BaseModel):
     sources: Annotated[list[_Source], FailFast()]
     model: _Model
+    judge: _Model | None = None
+
+    @property
+    def all_sources(self) -> list[_Source]:
+        judge = [self.judge.source] if self.judge else []
+        return [*self.sources, self.model.source, *judge]
 
 
 def check_sources(
@@ -73,7 +79,7 @@ def check_sources(
     named = _manifest(manifest)
     compared, lines = 0, []
     faults: list[str] = []
-    for source, told in zip((*named.sources, named.model.source), facts.sources, strict=True):
+    for source, told in zip(named.all_sources, facts.sources, strict=True):
         faults += _faults(source, told)
         listed, fault, line = _compare_list(source, told)
         faults += [fault] if fault else []

@@ -68,6 +68,9 @@ class ToyWork:
     def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         return self._measure("read", "read", plan, shares)
 
+    def judge(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._measure("judge", "judged", plan, shares)
+
     def _measure(self, call: str, kind: str, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         for names in shares:
             self.calls.append((call, names))
