@@ -55,7 +55,7 @@ class Rates:
     round: float
     """Of an engine with each group of systems that it answers together, answers not included."""
     answer: float
-    """Of each answer, scored likelihoods included, all engines together."""
+    """Of each answer, with all that is scored beside it, all engines together."""
     answers: Mapping[str, int]
     """System -> how many questions it is asked."""
     attack: AttackRates | None = None

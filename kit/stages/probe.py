@@ -18,6 +18,7 @@ from kit.experiment.manifest import Manifest, MethodSection
 from kit.methods.passes import count_passes
 from kit.plan.estimate import Rates, device_name, longest_share, rounds_of
 from kit.plan.jobs import Job, Plan, make_plan
+from kit.plan.systems import SCORES
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
 from kit.stages.probe_attacks import count_attacked, shrunk_attacks, with_attacks
@@ -182,11 +183,16 @@ def _evaluated(plan: Plan) -> tuple[float, int]:
 
 
 def _scored(plan: Plan) -> float:
-    """Return the seconds in which all systems were scored, without the start; 0 if none was."""
-    ended = [_published(system.likelihoods) for system in plan.systems if system.likelihoods]
-    if len(ended) < 2:
-        return 0.0
-    return (max(ended) - min(ended)) * len(ended) / (len(ended) - 1)
+    """Return the seconds in which all systems were scored, without starts; 0 if none was.
+
+    Kinds of scores follow one after the other, each in processes of its own.
+    """
+    seconds = 0.0
+    for kind in SCORES:
+        ended = [_published(each.scores[kind]) for each in plan.systems if kind in each.scores]
+        if len(ended) > 1:
+            seconds += (max(ended) - min(ended)) * len(ended) / (len(ended) - 1)
+    return seconds
 
 
 def _published(artifact: Artifact) -> float:

@@ -134,6 +134,27 @@ def test_rates_are_those_of_the_machine_and_give_its_time_back(plan):
     assert found.attack is None
 
 
+@pytest.mark.parametrize(
+    ("metrics", "kinds"), [((), 0), (("gradient",), 1), (("gradient", "fluency"), 2)]
+)
+def test_an_answer_takes_longer_with_each_kind_of_score(plan, metrics, kinds):
+    """Each kind takes 2 s a system: 8 s of four systems, for 4 x 384 answers."""
+
+    class Scoring(Clocked):
+        def _measure(self, call, kind, plan, shares):
+            found = super()._measure(call, kind, plan, shares)
+            for place, system in enumerate(plan.systems):
+                if kind in system.scores and system.scores[kind].done:
+                    when = 1e9 + 2.0 * place
+                    os.utime(system.scores[kind].path / "job.json", (when, when))
+            return found
+
+    section = plan.manifest.evaluation.model_copy(update={"metrics": metrics})
+    whole = make_plan(plan.manifest.model_copy(update={"evaluation": section}))
+    found = measure(whole, {}, {}, Scoring())
+    assert found.answer == pytest.approx(0.05 + kinds * 8 / (4 * 384), rel=0.01)
+
+
 def test_of_attacks_the_probe_runs_one_that_relearns_and_one_on_pixels(plan):
     whole = make_plan(plan.manifest.model_copy(update={"attack": ATTACKS}))
     small = shrunk(whole, MORE)
