@@ -165,7 +165,7 @@ class Manifest(Section):
         manifests with other data have other results. A file that does not exist yet has no part in
         it.
         """
-        outside = {s.name: s.checksums for s in self.all_sources() if not _is_of_the_kit(s)}
+        outside = {s.name: s.checksums for s in self.all_sources() if not is_of_the_kit(s)}
         if self.split.ids:
             outside["split.ids"] = self.split.ids  # no name of a source has a dot
         if self.evaluation.metric_file:
@@ -178,7 +178,7 @@ class Manifest(Section):
         return f"{self.name}-{digest[:8]}"
 
 
-def _is_of_the_kit(source: SourceSection) -> bool:
+def is_of_the_kit(source: SourceSection) -> bool:
     """Return whether the kit draws a source, or holds its files: a version fixes their bytes."""
     held = source.folder is not None and project_path(source.folder).is_relative_to(PROJECT / "kit")
     return source.embedded is not None or held

@@ -157,9 +157,10 @@ class ReportSection(Section):
     adapters: Literal["all", "claimed", "none"] = "all"
     """Adapters that are copied into the result. `claimed`: vanilla, retain-only and, of the first
     seed, those that a claim names. `none` for a result of many systems that is to stay small."""
-    images: bool = Field(True, exclude_if=lambda value: value)
+    images: bool | None = Field(None, exclude_if=lambda value: value is None)
     """Whether the result holds a thumbnail of each image that it asks about, for its page of
-    answers. `false` where the licence of the images does not let you pass them on."""
+    answers. Without it, it holds those of the images that the kit draws. Images from outside have
+    a licence: `true` says that you may pass them on."""
 
 
 class CalibrationSection(Section):

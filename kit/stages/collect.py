@@ -95,10 +95,9 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     benchmark = load_benchmark(plan.manifest, located)
     write_table(records_frame(benchmark, located), partial, RECORDS)
     write_table(sets_frame(benchmark), partial, SETS)
-    if plan.manifest.report.images:
-        pictures = pictures_frame(benchmark, located)
-        if len(pictures):
-            write_table(pictures, partial, PICTURES)
+    pictures = pictures_frame(benchmark, located, plan.manifest)
+    if len(pictures):
+        write_table(pictures, partial, PICTURES)
     answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
     write_table(joined(answers, ANSWERS), partial, ANSWERS)
     write_scores(plan, partial)

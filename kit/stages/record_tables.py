@@ -6,6 +6,7 @@ import pandas as pd
 
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Record
+from kit.experiment.manifest import Manifest, is_of_the_kit
 from kit.pictures.thumbnails import thumbnails
 from kit.sources.datasets import image_name
 
@@ -42,10 +43,19 @@ def records_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def pictures_frame(benchmark: Benchmark, places: dict[str, Place]) -> pd.DataFrame:
-    """Return a thumbnail of each image that a record names: image, webp (base64)."""
+def pictures_frame(
+    benchmark: Benchmark, places: dict[str, Place], manifest: Manifest
+) -> pd.DataFrame:
+    """Return a thumbnail of each image that may be passed on: image, webp (base64).
+
+    `report.images` says whether all may. Without it, those of the kit's own sources may.
+    """
+    wanted = manifest.report.images
+    named = [each.name for each in manifest.sources if wanted or is_of_the_kit(each)]
+    starts = tuple(f"{name}{end}" for name in named for end in ("/", ".images/"))
     images = {record.image for record in _asked(benchmark) if record.image}
-    found = thumbnails({image_name(places, image): image for image in images})
+    every = {image_name(places, image): image for image in images if wanted is not False}
+    found = thumbnails({name: path for name, path in every.items() if name.startswith(starts)})
     rows = [(name, base64.b64encode(data).decode("ascii")) for name, data in found.items()]
     return pd.DataFrame(rows, columns=["image", "webp"])
 

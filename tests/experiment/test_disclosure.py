@@ -80,7 +80,7 @@ def experiment(home: Path) -> Manifest:
     whole["sources"], whole["model"]["source"] = [source], base
     npo = next(entry for entry in whole["methods"] if entry["name"] == "npo")
     whole |= {"targets": ["person"], "methods": [npo | {"targets": ["person"]}], "claims": []}
-    whole["report"]["bootstrap_draws"] = 100
+    whole["report"] |= {"bootstrap_draws": 100, "images": True}
     return Manifest.model_validate(whole)
 
 

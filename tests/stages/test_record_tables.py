@@ -4,11 +4,19 @@ import base64
 import io
 from types import SimpleNamespace
 
+import pytest
 from PIL import Image
 
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
 from kit.stages.record_tables import pictures_frame, records_frame
+
+
+def asking(images, **origin):
+    """Return what of a manifest decides about thumbnails: one source, and report.images."""
+    unsaid = {"embedded": None, "folder": None, "repo": None}
+    source = SimpleNamespace(name="toy", **{**unsaid, **origin})
+    return SimpleNamespace(sources=[source], report=SimpleNamespace(images=images))
 
 
 def test_each_asked_image_has_one_thumbnail_under_the_name_that_records_use(tmp_path):
@@ -30,7 +38,7 @@ def test_each_asked_image_has_one_thumbnail_under_the_name_that_records_use(tmp_
     }
     benchmark = SimpleNamespace(records=records, splits=splits)
     places = {"toy": Place(tmp_path / "data", tmp_path / "unpacked")}
-    table = pictures_frame(benchmark, places)
+    table = pictures_frame(benchmark, places, asking(None, embedded="pebench"))
     assert table["image"].tolist() == ["toy/other.png", "toy/shared.png"]
     assert set(table["image"]) | {""} == set(records_frame(benchmark, places)["image"])
     opened = [Image.open(io.BytesIO(base64.b64decode(text))) for text in table["webp"]]
@@ -38,3 +46,32 @@ def test_each_asked_image_has_one_thumbnail_under_the_name_that_records_use(tmp_
     reds = [each.convert("RGB").getpixel((5, 5))[0] for each in opened]
     assert abs(reds[0] - 100) < 6
     assert reds[1] < 6
+
+
+@pytest.mark.parametrize(
+    ("images", "origin", "held"),
+    [
+        (None, {"embedded": "pebench"}, True),
+        (True, {"embedded": "pebench"}, True),
+        (False, {"embedded": "pebench"}, False),
+        (None, {"repo": "org/data"}, False),
+        (None, {"folder": "data/mine"}, False),
+        (True, {"repo": "org/data"}, True),
+        (False, {"repo": "org/data"}, False),
+    ],
+)
+def test_pictures_from_outside_are_passed_on_only_where_the_manifest_says_so(
+    tmp_path, images, origin, held
+):
+    for folder in ("data", "unpacked"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "a.png")
+    records = {
+        folder: Record(folder, Concept.PERSON, "Who?", "Ann", tmp_path / folder / "a.png")
+        for folder in ("data", "unpacked")
+    }
+    split = SimpleNamespace(evaluation={("person", "efficacy"): list(records)})
+    benchmark = SimpleNamespace(records=records, splits={"person": split})
+    places = {"toy": Place(tmp_path / "data", tmp_path / "unpacked")}
+    table = pictures_frame(benchmark, places, asking(images, **origin))
+    assert table["image"].tolist() == (["toy.images/a.png", "toy/a.png"] if held else [])
