@@ -25,6 +25,7 @@ from transformers import (
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
 from kit.model.decoding import ends_of, use_only
+from kit.model.dense import keep_dense
 from kit.model.families import CONFIG, Family, family_in
 from kit.model.pixels import limit_pixels
 from kit.model.weights import as_storage_errors, save_weights
@@ -88,6 +89,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             # gradient: training after generating would be silently wrong.
             module.support_avx512bf16_for_cpu = False
     _check_quantised(model, family)
+    keep_dense(model)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
     return frozen
 
