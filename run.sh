@@ -70,8 +70,9 @@ is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an enviro
   ! is_complete || return 1
   [[ ' verify rescore compare show ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
     return 0
-  # With --to, `report` makes pages of a result: that needs no torch either.
-  [[ $verb == report && $words == *' --to'[\ =]* ]]
+  # With --to, `report` makes pages of a result: that needs no torch either. Nor does a plan.
+  [[ $verb == report && $words == *' --to'[\ =]* ]] ||
+    [[ $verb == plan && $words != *' --probe '* ]]
 }
 
 main() {

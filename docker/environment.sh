@@ -25,10 +25,17 @@ find_python() { # "VERSION...": print a Python of one of these versions that can
     "$found" "install python3 and python3-venv, or uv (it installs Python itself)"
 }
 
-# Copy pip's output to the log and print the progress: one updated line on a terminal, elsewhere a
-# line every 10 s.
+found_megabytes() { # of packages so far, by what pip says of each in the log
+  awk '/^ *(Downloading|Using cached) .* \([0-9.]+ [kMG]B\)$/ {
+    unit = $NF; size = substr($(NF - 1), 2)
+    sum += size * (unit ~ /^k/ ? 0.001 : unit ~ /^G/ ? 1000 : 1)
+  } END { printf "%.0f", sum }' "$env/build.log"
+}
+
+# Copy pip's output to the log and print the progress: on a terminal one updated line with a bar,
+# elsewhere a line every 10 s.
 show_progress() {
-  local line text installed next=$SECONDS step=10
+  local line text bar installed found next=$SECONDS step=10
   [[ ! -t 2 ]] || step=1
   while true; do
     if IFS= read -r -t 1 line; then
@@ -39,9 +46,13 @@ show_progress() {
     ((SECONDS >= next)) || continue
     next=$((SECONDS + step))
     installed=("$env"/lib/python*/site-packages/*.dist-info)
-    text="environment: found $(grep -c '^Collecting ' "$env/build.log" || true) of $total packages"
+    found=$(grep -c '^Collecting ' "$env/build.log" || true)
+    text="environment: found $found of $total packages, $(found_megabytes) MB"
     text+=", installed $((${#installed[@]} < total ? ${#installed[@]} : total))"
-    if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else say "$text"; fi
+    if [[ -t 2 ]]; then
+      printf -v bar '%*s' $((24 * (found < total ? found : total) / total)) ''
+      printf '\r\033[K[%-24s] %s' "${bar// /#}" "$text" >&2
+    else say "$text"; fi
   done
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
@@ -110,7 +121,7 @@ build_environment() {
   need=$((total * 35)) free=$(($(df -Pk "$env" | awk 'END { print $4 }') / 1024))
   ((free >= need)) || fail 7 "not enough disk space for the environment in $cache" \
     "$need MB" "$free MB" 'free some space, or set PEBENCH_CACHE to a folder on another disk'
-  say "environment: installing $total packages for $("$python" -V) into $env (once)"
+  say "environment: installing $total packages for $("$python" -V) into $env (once; up to $need MB)"
   if ! install_packages; then
     tail -n 15 "$env/build.log" >&2
     rm -rf "$env/tmp"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.cli.options import FILE, with_fetch_flags, with_manifest, with_output
+from kit.console import tell
 
 
 @click.command()
@@ -12,7 +13,10 @@ from kit.cli.options import FILE, with_fetch_flags, with_manifest
 @click.option("--from", "result", type=FILE, help="A finished result of the pilots; train nothing.")
 @click.option("--again", is_flag=True, help="Replace an earlier calibration.")
 @with_fetch_flags
-def calibrate(manifest: Path, result: Path | None, again: bool, **flags: bool) -> None:
+@with_output
+def calibrate(
+    manifest: Path, changes: tuple[str, ...], result: Path | None, again: bool, **flags: bool
+) -> None:
     """Set how far another run of MANIFEST may be off.
 
     Trains and evaluates the pilot seeds of its section [calibration], judges every claim on each of
@@ -31,13 +35,13 @@ def calibrate(manifest: Path, result: Path | None, again: bool, **flags: bool) -
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.names import require_names
 
-    read = load_manifest(manifest, calibrated=False)
+    read = load_manifest(manifest, changes=changes, calibrated=False)
     require_names(read)
     require_nothing_overwritten(read, again=again)
     if result is None:
         result = measured(pilot_manifest(read), "calibrate", flags)
     piloted = judge_pilots(read, result)
     for line in calibration_table(piloted):
-        click.echo(line)
+        tell(line)
     path = write_calibration(read, piloted, result)
-    click.echo(f"wrote {path}; commit it before the reference is trained")
+    tell(f"wrote {path}; commit it before the reference is trained")

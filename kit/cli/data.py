@@ -1,6 +1,6 @@
 """The verbs that fetch data and show it before any training. No logic here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -8,42 +8,52 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit.cli.options import FILE, with_fetch_flags, with_json, with_manifest
-from kit.console import say, tell
+from kit.cli.options import (
+    FILE,
+    with_changes,
+    with_fetch_flags,
+    with_json,
+    with_manifest,
+    with_output,
+)
+from kit.console import tell, warn
 
 if TYPE_CHECKING:
     from kit.experiment.manifest import Manifest
     from kit.plan.jobs import Plan
+    from kit.stages.progress import Progress
 
 
 @contextmanager
-def ready_plan(manifest: Path, verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
-    """Lock cache and result, fetch everything that a manifest needs, and give its plan."""
-    from kit.experiment.manifest_file import load_manifest
+def ready(
+    loaded: "Manifest", verb: str, flags: dict[str, bool], later: Sequence[str] = ()
+) -> Iterator[tuple["Plan", "Progress"]]:
+    """Lock cache and result, fetch everything that a manifest needs, and give its plan.
 
-    with ready(load_manifest(manifest), verb, flags) as plan:
-        yield plan
-
-
-@contextmanager
-def ready(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Iterator["Plan"]:
-    """Do the same for a manifest that is read already."""
+    Args:
+        later: the stages that the caller runs after `fetch`; it says when each begins.
+    """
     from kit.fetch.settings import Settings
+    from kit.plan.decided import keep_inputs
     from kit.plan.jobs import make_plan
     from kit.plan.names import require_names
     from kit.sources import datasets
     from kit.stages import run as stages
     from kit.stages.attempts import hold_result
+    from kit.stages.progress import progress
 
     settings = Settings(**flags)
     # Nothing is downloaded for a manifest that cannot be run.
     require_names(loaded)
     datasets.require_lists(loaded, settings)
-    with hold_result(loaded, verb):
-        datasets.prepare(loaded, settings, say)
+    with hold_result(loaded, verb), progress(("fetch", *later)) as shown:
+        datasets.prepare(loaded, settings, warn)  # may ask a question
         plan = make_plan(loaded)
+        keep_inputs(plan)
+        shown.expect(plan)
+        shown.begin("fetch")
         stages.fetch(plan, settings)
-        yield plan
+        yield plan, shown
 
 
 def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
@@ -51,9 +61,14 @@ def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
     from kit.stages import run as stages
     from kit.stages.collect import collect
 
-    with ready(loaded, verb, flags) as plan:
-        for stage in (stages.finetune, stages.unlearn, stages.evaluate):
+    steps = {
+        "finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate,
+    }  # fmt: skip
+    with ready(loaded, verb, flags, [*steps, "report"]) as (plan, shown):
+        for name, stage in steps.items():
+            shown.begin(name)
             stage(plan)
+        shown.begin("report")
         result, _ = collect(plan)
     return result
 
@@ -61,12 +76,15 @@ def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
 @click.command()
 @with_manifest
 @with_fetch_flags
-def fetch(manifest: Path, **flags: bool) -> None:
+@with_output
+def fetch(manifest: Path, changes: tuple[str, ...], **flags: bool) -> None:
     """Download data and weights; verify every byte.
 
     Files are compared with the lists in checksums/. Complete files are not downloaded again.
     """
-    with ready_plan(manifest, "fetch", flags):
+    from kit.experiment.manifest_file import load_manifest
+
+    with ready(load_manifest(manifest, changes=changes), "fetch", flags):
         pass
 
 
@@ -77,7 +95,13 @@ def fetch(manifest: Path, **flags: bool) -> None:
 @click.option(
     "--accept-licences", is_flag=True, help="Accept the licences of all sources; do not ask."
 )
-def lock(manifest: Path, source: str | None, check: bool, accept_licences: bool) -> None:
+def lock(
+    manifest: Path,
+    changes: tuple[str, ...],
+    source: str | None,
+    check: bool,
+    accept_licences: bool,
+) -> None:
     """Write the checksum lists of hub sources and of your own folders.
 
     Downloads and hashes every file of the hub sources that MANIFEST names. Of a folder, it hashes
@@ -88,7 +112,7 @@ def lock(manifest: Path, source: str | None, check: bool, accept_licences: bool)
     from kit.sources import locking
     from kit.stages.attempts import hold_result
 
-    loaded = load_manifest(manifest)
+    loaded = load_manifest(manifest, changes=changes)
     if check:
         return locking.check(loaded, tell, only=source)
     settings = Settings(accept_licences=accept_licences)
@@ -105,7 +129,7 @@ def data() -> None:
 @with_manifest
 @click.option("--output", type=FILE, help="Folder for the contact sheet (default: in the cache).")
 @with_json
-def describe(manifest: Path, output: Path | None, as_json: bool) -> None:
+def describe(manifest: Path, changes: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Print counts and sample questions; draw a contact sheet.
 
     Needs fetched data and no training.
@@ -116,7 +140,7 @@ def describe(manifest: Path, output: Path | None, as_json: bool) -> None:
     from kit.describe.text import render
     from kit.sources import datasets
 
-    loaded = _verified(manifest)
+    loaded = _verified(manifest, changes)
     places = datasets.places(loaded)
     benchmark = benchmarks.load(loaded, places)
     sheet = write_sheet(loaded, places, benchmark, output)
@@ -127,12 +151,12 @@ def describe(manifest: Path, output: Path | None, as_json: bool) -> None:
 @data.command()
 @with_manifest
 @click.option("--output", type=FILE, help="File to write (default: in the cache).")
-def croissant(manifest: Path, output: Path | None) -> None:
+def croissant(manifest: Path, changes: tuple[str, ...], output: Path | None) -> None:
     """Write Croissant metadata of the fetched sources."""
     from kit.describe.croissant import write_croissant
     from kit.sources import datasets
 
-    loaded = _verified(manifest)
+    loaded = _verified(manifest, changes)
     for line in write_croissant(loaded, datasets.places(loaded), output):
         tell(line)
 
@@ -140,7 +164,8 @@ def croissant(manifest: Path, output: Path | None) -> None:
 @data.command()
 @click.argument("manifest", type=FILE)
 @click.argument("target", type=FILE)
-def export(manifest: Path, target: Path) -> None:
+@with_changes
+def export(manifest: Path, target: Path, changes: tuple[str, ...]) -> None:
     """Pack all fetched sources into one tar file.
 
     `./run.sh data import` unpacks it on a machine without network.
@@ -148,30 +173,31 @@ def export(manifest: Path, target: Path) -> None:
     from kit.fetch.bundle import export as write_bundle
     from kit.sources.datasets import exportable_sources
 
-    write_bundle(exportable_sources(_verified(manifest)), target, tell)
+    write_bundle(exportable_sources(_verified(manifest, changes)), target, tell)
     tell(f"wrote {target}")
 
 
 @data.command(name="import")
 @click.argument("manifest", type=FILE)
 @click.argument("archive", type=FILE)
-def import_(manifest: Path, archive: Path) -> None:
+@with_changes
+def import_(manifest: Path, archive: Path, changes: tuple[str, ...]) -> None:
     """Unpack exported sources into the cache; verify every byte."""
     from kit.experiment.manifest_file import load_manifest
     from kit.fetch.bundle import import_ as read_bundle
     from kit.sources.datasets import import_target
     from kit.stages.attempts import hold_result
 
-    loaded = load_manifest(manifest)
+    loaded = load_manifest(manifest, changes=changes)
     with hold_result(loaded, "import"):
         read_bundle(archive, partial(import_target, loaded), tell)
 
 
-def _verified(manifest: Path) -> "Manifest":
+def _verified(manifest: Path, changes: Sequence[str]) -> "Manifest":
     """Load a manifest and verify the sources that it names."""
     from kit.experiment.manifest_file import load_manifest
     from kit.sources import datasets
 
-    loaded = load_manifest(manifest)
+    loaded = load_manifest(manifest, changes=changes)
     datasets.verify_sources(loaded)
     return loaded

@@ -14,7 +14,7 @@ from kit.artifacts import cache_root
 from kit.cli.options import DEBUG
 from kit.cli.remedies import completed
 from kit.cli.verbs import verbs
-from kit.console import quieten
+from kit.console import MODE, event, quieten
 from kit.errors import KitError
 from kit.failures import kit_error
 from kit.names import show
@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise
     except Exception as error:
         _fail(kit_error(error), given, raised=error)
+    finally:
+        os.environ.pop(MODE, None)  # a flag of this call alone
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -57,6 +59,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the message
     click.echo("interrupted: finished work is kept; run the same command to resume", err=True)
+    event("interrupted", code=INTERRUPTED)
     sys.exit(INTERRUPTED)
 
 
@@ -67,6 +70,7 @@ def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
     _print_lines(message)
+    event("error", message=message, code=error.exit_code)
     sys.exit(error.exit_code)
 
 

@@ -1,9 +1,12 @@
 """Arguments and options that several verbs share: one decorator for each."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+
+from kit.console import JSON, MODE, QUIET
 
 Command = Callable[..., None]
 
@@ -13,8 +16,19 @@ DEBUG = "--debug"
 
 
 def with_manifest(command: Command) -> Command:
-    """Add the argument MANIFEST."""
-    return click.argument("manifest", type=FILE, default=DEFAULT_MANIFEST)(command)
+    """Add the argument MANIFEST and the option --set, received as `manifest` and `changes`."""
+    return with_changes(click.argument("manifest", type=FILE, default=DEFAULT_MANIFEST)(command))
+
+
+def with_changes(command: Command) -> Command:
+    """Add the option --set, which the command receives as `changes`."""
+    return click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated.",
+    )(command)
 
 
 def with_result(command: Command) -> Command:
@@ -35,6 +49,30 @@ def with_fetch_flags(command: Command) -> Command:
         ("--offline", "Open no connection; a missing file is an error."),
     ):
         command = click.option(flag, is_flag=True, help=text)(command)
+    return command
+
+
+def with_output(command: Command) -> Command:
+    """Add the flags --quiet and --json, which decide how progress and answers are printed."""
+
+    def choose(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+        def note(call: click.Context, parameter: click.Parameter, given: bool) -> None:
+            if not given or call.resilient_parsing:
+                return
+            if os.environ.get(MODE, name) != name:
+                raise click.UsageError("--quiet and --json exclude each other")
+            os.environ[MODE] = name  # worker processes inherit it
+
+        return note
+
+    for flag, name, text in (
+        ("--json", JSON, "Print progress and answers as JSON objects, one in a line."),
+        ("--quiet", QUIET, "Print no progress: the answer and errors alone."),
+    ):
+        option = click.option(
+            flag, is_flag=True, expose_value=False, callback=choose(name), help=text
+        )
+        command = option(command)
     return command
 
 

@@ -1,5 +1,6 @@
 """The verb plan: print a manifest's jobs, or one job for a scheduler. No logic here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
@@ -33,6 +34,9 @@ class JobOptions(TypedDict):
     "--jobs", is_flag=True, help="Print each job, system and attack in a line of its own."
 )
 @click.option(
+    "--why", is_flag=True, help="Say of each job that is to be done what changed since the last."
+)
+@click.option(
     "--price",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
@@ -62,8 +66,10 @@ class JobOptions(TypedDict):
 @with_fetch_flags
 def plan(
     manifest: Path,
+    changes: tuple[str, ...],
     probe: bool,
     jobs: bool,
+    why: bool,
     price: float | None,
     emit: Scheduler | None,
     output: Path | None,
@@ -77,20 +83,24 @@ def plan(
     With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
     --offline, --allow-unlocked and --accept-licences that are given here.
     """
+    if not probe:
+        from kit.plan.without_torch import stand_in
+
+        stand_in()  # where the environment does not exist yet
     if emit is None:
         _require_unused(output, options)
         if probe:
-            _probe(manifest)
-        tell(for_this_call(_text(manifest, price, each=jobs)))
+            _probe(manifest, changes)
+        tell(for_this_call(_text(manifest, changes, price, each=jobs, why=why)))
         return
-    if probe or price or jobs:
+    if probe or price or jobs or why:
         raise ManifestError(
-            "--probe, --price and --jobs belong to the plan as text, which --emit does not print",
+            "--probe, --price, --jobs and --why belong to the plan as text: --emit prints none",
             remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
 
-    job = _job(manifest, emit, options)
+    job = _job(manifest, changes, emit, options)
     tell(write_new(output, job) if output else job, end="\n" if output else "")
 
 
@@ -105,7 +115,7 @@ def _require_unused(output: Path | None, options: JobOptions) -> None:
         )
 
 
-def _probe(manifest: Path) -> None:
+def _probe(manifest: Path, changes: Sequence[str]) -> None:
     from dataclasses import replace
 
     from kit.experiment.grid import attempts_manifest
@@ -115,7 +125,7 @@ def _probe(manifest: Path) -> None:
     from kit.sources.datasets import verify_sources
     from kit.stages.probe import count_questions, probe
 
-    loaded = load_manifest(manifest)
+    loaded = load_manifest(manifest, changes=changes)
     plan = make_plan(loaded)
     verify_sources(loaded)
     rates = probe(plan)
@@ -125,24 +135,27 @@ def _probe(manifest: Path) -> None:
         store_rates(attempts.manifest, replace(rates, answers=count_questions(attempts)))
 
 
-def _text(manifest: Path, price: float | None, *, each: bool) -> str:
+def _text(
+    manifest: Path, changes: Sequence[str], price: float | None, *, each: bool, why: bool
+) -> str:
     from kit.cli.plan_text import render
     from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.preview import preview
     from kit.tuning.text import grid_table
 
-    loaded = load_manifest(manifest)
-    said = render(*preview(loaded), price, each=each)
+    loaded = load_manifest(manifest, changes=changes)
+    said = render(*preview(loaded), price, each=each, why=why)
     if loaded.tune is None:
         return said
-    attempts = render(*preview(attempts_manifest(loaded)), price, each=each)
+    attempts = render(*preview(attempts_manifest(loaded)), price, each=each, why=why)
     return "\n".join([said, "", *grid_table(loaded), "", attempts])
 
 
-def _job(path: Path, scheduler: Scheduler, options: JobOptions) -> str:
+def _job(path: Path, changes: Sequence[str], scheduler: Scheduler, options: JobOptions) -> str:
     from kit import launch
     from kit.experiment.manifest_file import load_manifest
     from kit.launch.job import make_job
 
-    return launch.render(scheduler, make_job(path, load_manifest(path), **options))
+    loaded = load_manifest(path, changes=changes)
+    return launch.render(scheduler, make_job(path, loaded, changes, **options))

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from kit.console import duration
 from kit.experiment.grid import is_tuning
 from kit.plan.arithmetic import SHARES, attack_share, hours
 from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
 from kit.plan.estimate import Rates, estimate, read_rates
 from kit.plan.jobs import Plan
+from kit.plan.without_torch import is_standing_in
 from kit.preflight.known import Known, known_sizes
 
 
@@ -17,6 +19,12 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
     Args:
         price: of one GPU, or of the machine without one, for an hour, in any currency.
     """
+    if is_standing_in():  # passes of methods are counted with torch
+        return [
+            "",
+            "memory and time: after `./run.sh doctor` has built the environment, which this plan "
+            "was made without",
+        ]
     needs_gpu = plan.manifest.model.compute_dtype == "bfloat16"
     known = known_sizes(plan.manifest) if needs_gpu else None
     # The attempts of tuning need what the methods need that they are attempts of.
@@ -54,7 +62,7 @@ def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
     yield ""
     yield f"time of what is to do, from a probe on {rates.device}:"
     for stage, each in {**seconds, "in all": sum(seconds.values())}.items():
-        yield f"  {stage:<9} {_time(each)}{_money(each / 3600, price, stage)}"
+        yield f"  {stage:<9} {duration(each)}{_money(each / 3600, price, stage)}"
     if any(job.governed and not job.artifact.done for job in plan.jobs()):
         yield "  (methods with a stop rule may end earlier)"
     if rates.attack is None and _attacked(plan):
@@ -73,12 +81,6 @@ def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterato
         yield f"  {name}: {least:.1f} to {most:.1f} hours{cost}"
     if _attacked(plan):
         yield f"  attacks are {attack_share(plan, known.sizes, known.record):.0%} of that"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def _money(wanted: float, price: float | None, stage: str) -> str:

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kit.experiment.grid import attempts_of, is_tuning
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.names import show
 from kit.plan.attacks import AttackJob
 from kit.plan.jobs import Job, Plan
+from kit.plan.reasons import reasons
 from kit.plan.systems import System
 from kit.result.run_file import entry_of
 
-HEAD = ("method", "file", "forgets", "steps", "trained", "answered", "scored")
+HEAD = ("method", "file", "forgets", "steps", "learning rate", "trained", "answered", "scored")
 ATTACK_HEAD = ("attack", "file", "levels", "targets", "systems attacked")
 NONE = "-"
+SHOWN = 4  # names of jobs with one reason
 
 
 def method_table(plan: Plan) -> Iterator[str]:
@@ -52,6 +55,21 @@ def attack_table(attacks: Sequence[AttackJob]) -> Iterator[str]:
     yield from _aligned(ATTACK_HEAD, rows)
 
 
+def reason_lines(plan: Plan) -> Iterator[str]:
+    """Yield why each job that is left is to be done, jobs with one reason together."""
+    yield ""
+    found = reasons(plan)
+    yield "why:" if found else "why: nothing is to be done"
+    for reason, artifacts in found.items():
+        stages: dict[str, list[str]] = {}
+        for artifact in artifacts:
+            stages.setdefault(artifact.stage, []).append(artifact.name)
+        for stage, names in stages.items():
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield f"  {stage}: {', '.join(names[:SHOWN])}{more}"
+        yield f"    {show(reason)}"
+
+
 def _rows_of(plan: Plan) -> dict[str, str]:
     """Return entry -> name of its row. The attempts of a tuned method share one."""
     manifest = plan.manifest
@@ -72,9 +90,11 @@ def _row(name: str, jobs: Sequence[Job], systems: Sequence[System]) -> tuple[boo
     answered = _count(system.answers.done for system in systems)
     scored = _count(made.done for system in systems for made in system.scores.values())
     steps = ", ".join(dict.fromkeys(str(job.steps) for job in jobs)) or NONE
+    rates = dict.fromkeys(f"{job.settings.learning_rate:g}" for job in jobs if job.steps)
     targets = dict.fromkeys(system.target for system in systems if system.target)
     method = systems[0].method if name not in (VANILLA, RETAIN_ONLY) else "supervised"
-    cells = (name, method, ", ".join(targets) or NONE, steps, trained[1], answered[1], scored[1])
+    counts = (trained[1], answered[1], scored[1])
+    cells = (name, method, ", ".join(targets) or NONE, steps, ", ".join(rates) or NONE, *counts)
     return trained[0] and answered[0] and scored[0], cells
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kit.cli.plan_estimate import render_estimates
-from kit.cli.plan_tables import attack_table, method_table
+from kit.cli.plan_tables import attack_table, method_table, reason_lines
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
@@ -17,6 +17,7 @@ def render(
     price: float | None = None,
     *,
     each: bool = False,
+    why: bool = False,
 ) -> str:
     """Return one line per method and attack, the remaining work, the cost so far, memory and time.
 
@@ -24,6 +25,7 @@ def render(
         missing: checksum lists that do not exist yet.
         price: of an hour, in any currency.
         each: one line for each job, system and attack on a system instead.
+        why: say of what is to be done what changed.
     """
     manifest = plan.manifest
     lines = [show(manifest.title), f"result: {manifest.run_name}", ""]
@@ -35,6 +37,8 @@ def render(
         lines += _every_job(plan, attacks)
     else:
         lines += [*method_table(plan), *attack_table(attacks)]
+    if why:
+        lines += reason_lines(plan)
     waiting = [job for job in plan.jobs() if not job.artifact.done]
     unanswered = [system for system in plan.systems if not system.answers.done]
     scored = [made.done for system in plan.systems for made in system.scores.values()]
@@ -55,6 +59,8 @@ def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
     for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
         for job in jobs:
             size = f"{job.steps} steps of {job.settings.batch_size}"
+            if job.steps:
+                size += f", learning rate {job.settings.learning_rate:g}"
             method = job.entry.method if job.entry else "supervised"
             yield _line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed)
     for system in plan.systems:

@@ -7,6 +7,7 @@ Modules that raise errors know no path of a manifest. They write `./run.sh fetch
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -26,7 +27,8 @@ def completed(text: str, arguments: Sequence[str], verbs: click.Group) -> str:
         arguments: those of the call, as they were typed.
         verbs: the command line.
     """
-    known = _of_call(arguments, verbs)
+    params = _params_of(arguments, verbs)
+    known, changes = _places_of(params), params.get("changes", ())
 
     def written(found: re.Match[str]) -> str:
         command, words = _command(verbs, found["words"].split())
@@ -41,6 +43,8 @@ def completed(text: str, arguments: Sequence[str], verbs: click.Group) -> str:
             words = [*words, shlex.quote(value)]
         elif found["given"] and not value:
             words = [*words, found["given"].strip()]
+        if not _follows(text, found) and any(p.name == "changes" for p in command.params):
+            words += [word for change in changes for word in ("--set", shlex.quote(change))]
         return " ".join(["./run.sh", *words, *rest])
 
     return COMMAND.sub(written, text)
@@ -52,8 +56,10 @@ def for_this_call(text: str) -> str:
     verbs = call.find_root().command
     if not isinstance(verbs, click.Group) or not call.params.get("manifest"):
         return text
-    words = call.command_path.split()[1:]
-    return completed(text, [*words, str(call.params["manifest"])], verbs)
+    words = [*call.command_path.split()[1:], str(call.params["manifest"])]
+    for change in call.params.get("changes", ()):
+        words += ["--set", change]
+    return completed(text, words, verbs)
 
 
 def _follows(text: str, found: re.Match[str]) -> bool:
@@ -64,8 +70,8 @@ def _follows(text: str, found: re.Match[str]) -> bool:
     return bool(after and ("/" in after[1] or after[1].endswith(".toml")))
 
 
-def _of_call(arguments: Sequence[str], verbs: click.Group) -> Mapping[str, str]:
-    """Return the manifest and the result of the call, by their place in a command."""
+def _params_of(arguments: Sequence[str], verbs: click.Group) -> Mapping[str, Any]:
+    """Return the arguments and options of a call by their names; nothing of a wrong call."""
     command, words = _command(verbs, arguments)
     if command is None:
         return {}
@@ -73,9 +79,14 @@ def _of_call(arguments: Sequence[str], verbs: click.Group) -> Mapping[str, str]:
         with command.make_context(
             "", list(arguments[len(words) :]), resilient_parsing=True
         ) as call:
-            given = {PLACES[n]: str(v) for n, v in call.params.items() if n in PLACES and v}
+            return dict(call.params)
     except click.ClickException:
         return {}
+
+
+def _places_of(params: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the manifest and the result of a call, by their place in a command."""
+    given = {PLACES[n]: str(v) for n, v in params.items() if n in PLACES and v}
     # A result may be named by its manifest.
     if given.get("RESULT", "").endswith(".toml"):
         given.setdefault("MANIFEST", given["RESULT"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit.cli.options import DEFAULT_MANIFEST, FILE
+from kit.cli.options import DEFAULT_MANIFEST, FILE, with_changes, with_output
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
 from kit.console import tell
 from kit.errors import ManifestError, StorageError
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 @click.option("--trust", type=FILE, help="With --to: a public key to trust (PEM or ssh line).")
 @with_identity
 @with_authorities
+@with_changes
+@with_output
 def report(
     given: str,
     folder: Path | None,
@@ -42,6 +44,7 @@ def report(
     issuer: str | None,
     trust_config: Path | None,
     timestamp_authority: Path | None,
+    changes: tuple[str, ...],
 ) -> None:
     """Write a result folder, or new pages of a result.
 
@@ -56,6 +59,8 @@ def report(
     appendix         an artifact appendix and a reproducibility checklist, LaTeX and Markdown
     """
     who = stated_identity(identity, issuer, trust_config)
+    if folder is not None and changes:
+        raise click.UsageError("--set changes a MANIFEST, and --to takes a RESULT")
     if folder is not None:
         _render(Path(given), folder, form, trust, who, timestamp_authority)
         return
@@ -70,18 +75,20 @@ def report(
             expected="the manifest of your own run, which is what `report` continues",
             remedy=f"for today's pages of a result: ./run.sh report {given} --to FOLDER",
         )
-    _collect(Path(given))
+    _collect(Path(given), changes)
 
 
-def _collect(manifest: Path) -> None:
+def _collect(manifest: Path, changes: tuple[str, ...]) -> None:
     from kit.cli.stage import run_stage
     from kit.stages.collect import collect
+    from kit.stages.findings import findings
 
     def write(plan: "Plan") -> None:
         result, _ = collect(plan)
+        tell("\n".join(findings(result)))
         tell(f"report: {result / 'report' / 'report.html'}")
 
-    run_stage(manifest, "report", write)
+    run_stage(manifest, "report", write, changes)
 
 
 def _render(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.cli.options import FILE, with_fetch_flags, with_manifest, with_output
 from kit.console import tell
 
 
@@ -13,7 +13,10 @@ from kit.console import tell
 @click.option("--from", "result", type=FILE, help="A finished result of the attempts.")
 @click.option("--again", is_flag=True, help="Replace an earlier choice.")
 @with_fetch_flags
-def tune(manifest: Path, result: Path | None, again: bool, **flags: bool) -> None:
+@with_output
+def tune(
+    manifest: Path, changes: tuple[str, ...], result: Path | None, again: bool, **flags: bool
+) -> None:
     """Choose learning rate and one option of each method.
 
     Trains every attempt of the grid in section [tune] of MANIFEST, asks it about the validation
@@ -28,7 +31,7 @@ def tune(manifest: Path, result: Path | None, again: bool, **flags: bool) -> Non
     from kit.tuning.text import choice_table, digest_lines
     from kit.tuning.tune import earlier_digest, judge_attempts, section_of, write_tuning
 
-    read = load_manifest(manifest, calibrated=False, tuned=False)
+    read = load_manifest(manifest, changes=changes, calibrated=False, tuned=False)
     file = section_of(read).file
     require_names(read)
     if not again and (digest := earlier_digest(read)):

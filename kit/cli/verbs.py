@@ -10,8 +10,15 @@ import click
 
 from kit.cli.calibrate import calibrate
 from kit.cli.claims import compare, rescore
-from kit.cli.data import data, fetch, lock, ready_plan
-from kit.cli.options import FILE, add_debug, with_fetch_flags, with_json, with_manifest
+from kit.cli.data import data, fetch, lock, ready
+from kit.cli.options import (
+    FILE,
+    add_debug,
+    with_fetch_flags,
+    with_json,
+    with_manifest,
+    with_output,
+)
 from kit.cli.plan import plan
 from kit.cli.remedies import for_this_call
 from kit.cli.report import report
@@ -52,23 +59,29 @@ def verbs() -> None:
 @verbs.command(name="all")
 @with_manifest
 @with_fetch_flags
-def all_(manifest: Path, **flags: bool) -> None:
+@with_output
+def all_(manifest: Path, changes: tuple[str, ...], **flags: bool) -> None:
     """Run the whole experiment and sign the result.
 
     Fetches data, trains, unlearns, evaluates, attacks (with a section [attack]), reports, signs and
     verifies. Finished work is not repeated, and an interrupted run resumes.
     """
+    from kit.experiment.manifest_file import load_manifest
     from kit.stages import run as stages
     from kit.stages.attack import attack as attack_stage
     from kit.stages.collect import require_room
     from kit.stages.finish import report_and_sign
 
-    with ready_plan(manifest, "all", flags) as plan:
+    loaded = load_manifest(manifest, changes=changes)
+    steps = {"finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate}
+    if loaded.attack is not None:
+        steps["attack"] = attack_stage
+    with ready(loaded, "all", flags, [*steps, "report"]) as (plan, shown):
         require_room(plan)
-        for stage in (stages.finetune, stages.unlearn, stages.evaluate):
+        for name, stage in steps.items():
+            shown.begin(name)
             stage(plan)
-        if plan.manifest.attack is not None:
-            attack_stage(plan)
+        shown.begin("report")
         for line in report_and_sign(plan):
             tell(line)
 
@@ -82,14 +95,14 @@ def test() -> None:
 @verbs.command()
 @with_manifest
 @with_json
-def doctor(manifest: Path, as_json: bool) -> None:
+def doctor(manifest: Path, changes: tuple[str, ...], as_json: bool) -> None:
     """Check that this machine can run MANIFEST.
 
     Checks hardware, packages, disk space and input files. Every problem is printed with a remedy.
     """
     from kit.doctor import examine, exit_code, render
 
-    checks = examine(manifest)
+    checks = examine(manifest, changes=changes)
     tell(for_this_call(render(checks, as_json=as_json)))
     if code := exit_code(checks):
         sys.exit(code)
@@ -102,7 +115,7 @@ for command in (plan, fetch, lock, data):
 @verbs.command(name="try-method")
 @click.argument("name")
 @with_manifest
-def try_method(name: str, manifest: Path) -> None:
+def try_method(name: str, manifest: Path, changes: tuple[str, ...]) -> None:
     """Try one step of a method on two records.
 
     NAME is a file in kit/methods/, without .py, or the name of an entry in MANIFEST, whose options
@@ -111,53 +124,57 @@ def try_method(name: str, manifest: Path) -> None:
     from kit.experiment.manifest_file import load_manifest
     from kit.preflight.methods import try_named
 
-    for line in try_named(load_manifest(manifest), name):
+    for line in try_named(load_manifest(manifest, changes=changes), name):
         tell(line)
 
 
 @verbs.command()
 @with_manifest
-def finetune(manifest: Path) -> None:
+@with_output
+def finetune(manifest: Path, changes: tuple[str, ...]) -> None:
     """Train the vanilla and the retain-only models.
 
     Vanilla learns all records. A retain-only model has never seen what its target forgets.
     """
     from kit.stages import run as stages
 
-    run_stage(manifest, "finetune", stages.finetune)
+    run_stage(manifest, "finetune", stages.finetune, changes)
 
 
 @verbs.command()
 @with_manifest
-def unlearn(manifest: Path) -> None:
+@with_output
+def unlearn(manifest: Path, changes: tuple[str, ...]) -> None:
     """Train one adapter per method, target and seed."""
     from kit.stages import run as stages
 
-    run_stage(manifest, "unlearn", stages.unlearn)
+    run_stage(manifest, "unlearn", stages.unlearn, changes)
 
 
 @verbs.command()
 @with_manifest
-def evaluate(manifest: Path) -> None:
+@with_output
+def evaluate(manifest: Path, changes: tuple[str, ...]) -> None:
     """Answer every record with every system.
 
     The implementation that trains then reads a sample of the answers, and must agree.
     """
     from kit.stages import run as stages
 
-    run_stage(manifest, "evaluate", stages.evaluate)
+    run_stage(manifest, "evaluate", stages.evaluate, changes)
 
 
 @verbs.command()
 @with_manifest
-def attack(manifest: Path) -> None:
+@with_output
+def attack(manifest: Path, changes: tuple[str, ...]) -> None:
     """Attack every system: does what looks forgotten come back?
 
     Retain-only is attacked in the same way, and its share is subtracted. Needs a section [attack].
     """
     from kit.stages.attack import attack as attack_stage
 
-    run_stage(manifest, "attack", attack_stage)
+    run_stage(manifest, "attack", attack_stage, changes)
 
 
 for command in (report, show, sign, verify, rescore, compare, calibrate, tune, keygen):

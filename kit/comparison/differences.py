@@ -7,7 +7,7 @@ import pandas as pd
 
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
-from kit.experiment.manifest_file import is_default
+from kit.experiment.keys import is_default
 from kit.names import show
 from kit.result.layout import RECORDS, SETS
 from kit.result.made_by import kit_of

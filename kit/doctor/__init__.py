@@ -1,6 +1,7 @@
 """Checks before the work: what a manifest needs, what the machine has, and the remedies."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from kit.errors import KitError
 from kit.experiment.manifest import Manifest
 
 
-def examine(manifest: Path, readings: Readings | None = None) -> list[Check]:
+def examine(
+    manifest: Path, readings: Readings | None = None, changes: Sequence[str] = ()
+) -> list[Check]:
     """Run every check; none of them changes anything.
 
     Args:
         manifest: decides how much is needed. A broken manifest is itself a failed check.
         readings: what the machine has; read from this machine if not given.
+        changes: those of `--set`.
     """
     found = readings or read_machine()
-    loaded, inputs = _examine_inputs(manifest)
+    loaded, inputs = _examine_inputs(manifest, changes)
     needed = resources_of(loaded) if loaded else Resources()
     largest = max(found.gpus, key=lambda gpu: gpu.memory, default=None)
     return [
@@ -52,7 +56,7 @@ def exit_code(checks: list[Check]) -> int:
     return next((check.exit_code for check in checks if check.failed), 0)
 
 
-def _examine_inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
+def _examine_inputs(path: Path, changes: Sequence[str]) -> tuple[Manifest | None, list[Check]]:
     """Load the manifest and check the files it reads; an error becomes a failed check."""
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.jobs import make_plan
@@ -60,7 +64,7 @@ def _examine_inputs(path: Path) -> tuple[Manifest | None, list[Check]]:
 
     loaded, checks = None, []
     try:
-        loaded = load_manifest(path)
+        loaded = load_manifest(path, changes=changes)
         plan = make_plan(loaded)
         checks.append(Check("manifest", f"{loaded.name}, {len(plan.systems)} systems"))
         verify_base(loaded)

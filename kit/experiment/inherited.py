@@ -1,16 +1,78 @@
-"""What a manifest inherits from another by `extends`, and errors of claims that it inherits."""
+"""What a manifest inherits from another by `extends`, and from which file each key comes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 
+ADD = "add"
+"""The table of a manifest that extends another: its lists are added to inherited ones."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where each key of a manifest was written, for errors."""
+
+    own: str
+    """The file that was named."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """What that file says, without what it adds to lists."""
+    added: Mapping[str, Any] = field(default_factory=dict)
+    base: str = ""
+    """The file that it extends, if it does."""
+    inherited: Mapping[str, Any] = field(default_factory=dict)
+    """What that one says."""
+    changes: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """Places that `--set` has changed, and how."""
+
+    def of(self, *place: str) -> str:
+        """Return what an error about a key names: the argument of the call, or the file."""
+        for changed, change in self.changes.items():
+            if changed[: len(place)] == place or place[: len(changed)] == changed:
+                return f"{self.own}: {change}"
+        if self.base and not self._is_own(place):
+            return f"{self.base}, which {self.own} extends"
+        return self.own
+
+    def _is_own(self, place: Sequence[str]) -> bool:
+        if _has(self.written, place) or not _has(self.inherited, place[:1]):
+            return True
+        inherited: Any = self.inherited
+        added: Any = self.added
+        for part in place:
+            if isinstance(inherited, list):  # behind what is inherited stands what was added
+                return part.isdigit() and int(part) >= len(inherited)
+            inherited = inherited.get(part, []) if isinstance(inherited, Mapping) else []
+            added = added.get(part) if isinstance(added, Mapping) else None
+            if added is None:
+                return False
+        return False
+
+    def __str__(self) -> str:
+        return self.own
+
+
+def _has(document: Any, place: Sequence[str]) -> bool:
+    """Say whether a file writes a key, or the list that it stands in."""
+    for part in place:
+        if not isinstance(document, Mapping):
+            return True  # a list or a value is written as a whole
+        if part not in document:
+            return False
+        document = document[part]
+    return True
+
 
 @contextmanager
-def naming_their_manifest(manifest: Manifest) -> Iterator[None]:
-    """Add to an error about claims, where they are inherited, from which manifest they are.
+def naming_their_manifest(manifest: Manifest, *, changed: bool = False) -> Iterator[None]:
+    """Add to an error about claims that the call does not state itself, whose they are.
+
+    Args:
+        manifest: with the claims.
+        changed: whether `--set` has changed the manifest, but not its claims.
 
     Raises:
         ManifestError: what the block raises.
@@ -19,14 +81,18 @@ def naming_their_manifest(manifest: Manifest) -> Iterator[None]:
         yield
     except ManifestError as error:
         base = manifest.claims_of
-        if not base:
+        if not base and not changed:
             raise
+        whose = f"are inherited from {base}" if base else "were made for the manifest without --set"
+        own = (
+            f"write `claims = []` before the first table of your manifest, or claims of your own: "
+            f"it extends {base} and is another experiment"
+        )
         raise ManifestError(
-            f"{error.what} (the claims are inherited from {base})",
+            f"{error.what} (the claims {whose})",
             expected=error.expected,
             found=error.found,
-            remedy="write `claims = []` before the first table of your manifest, or claims of your "
-            f"own: it extends {base} and is another experiment",
+            remedy="add `--set claims=[]`: it is another experiment" if changed else own,
         ) from None
 
 
@@ -37,3 +103,32 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         found[key] = merged(base[key], value) if both else value
     return found
+
+
+def lengthened(base: dict[str, Any], added: Any, origin: str, place: str = ADD) -> dict[str, Any]:
+    """Return `base` with the entries of `[add]` at the end of its lists.
+
+    Raises:
+        ManifestError: what is added is no list, or nothing of its name is inherited.
+    """
+    if not isinstance(added, dict):
+        raise _not_a_list(origin, place, added)
+    found = dict(base)
+    for key, value in added.items():
+        here = f"{place}.{key}"
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            found[key] = lengthened(base[key], value, origin, here)
+        elif isinstance(value, list) and isinstance(base.get(key, []), list):
+            found[key] = [*base.get(key, []), *value]
+        else:
+            raise _not_a_list(origin, here, value)
+    return found
+
+
+def _not_a_list(origin: str, place: str, value: object) -> ManifestError:
+    return ManifestError(
+        f"{origin}: '{place}' cannot be added to a list",
+        expected="entries for a list that is inherited, such as [[add.methods]]",
+        found=repr(value)[:120],
+        remedy="write it without `add`, if it should replace what is inherited",
+    )

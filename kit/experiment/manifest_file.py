@@ -3,26 +3,24 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
-from kit.experiment.claim_lists import SYSTEMS, written_at
-from kit.experiment.claims import ClaimSection
+from kit.experiment.changes import apply_changes
+from kit.experiment.claim_lists import written_at
 from kit.experiment.grid import require_fair
-from kit.experiment.inherited import merged, naming_their_manifest
+from kit.experiment.inherited import ADD, Origins, lengthened, merged, naming_their_manifest
 from kit.experiment.judge import require_judge
-from kit.experiment.manifest import (
-    AttackEntry,
-    Manifest,
-    MethodSection,
-    ProbeSection,
-    SourceSection,
-)
+from kit.experiment.keys import keys_at
+from kit.experiment.manifest import Manifest, SourceSection
 from kit.experiment.near import read_manifest_text, require_near
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
@@ -30,19 +28,19 @@ from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
 EXTENDS = "extends"
-LISTS = {
-    "methods": MethodSection, "sources": SourceSection, "claims": ClaimSection,
-    "entries": AttackEntry, "probes": ProbeSection,
-}  # fmt: skip
 
 
-def load_manifest(path: Path, *, calibrated: bool = True, tuned: bool = True) -> Manifest:
+def load_manifest(
+    path: Path, *, changes: Sequence[str] = (), calibrated: bool = True, tuned: bool = True
+) -> Manifest:
     """Read and validate a manifest; a relative path may start here or at the project's root.
 
-    One that begins with `extends = "other.toml"` says only what differs from the other.
+    One that begins with `extends = "other.toml"` says only what differs from the other, and may add
+    to lists of the other under `[add]`.
 
     Args:
         path: the TOML file.
+        changes: `key=value` each, as if the file said so.
         calibrated: give claims the `equivalence` that the file of `[calibration]` has for them.
         tuned: give methods the values that the file of `[tune]` has for them.
 
@@ -52,24 +50,37 @@ def load_manifest(path: Path, *, calibrated: bool = True, tuned: bool = True) ->
             of its tuning does not fit.
     """
     path = path if path.exists() or path.is_absolute() else PROJECT / path
-    document, inherited = _read(path), ""
-    if (named := document.pop(EXTENDS, None)) is not None:
-        plain = isinstance(named, str) and not name_fault(named)
-        base = _read(path.parent / named) if plain else {}
-        if not base or EXTENDS in base:
-            raise ManifestError(
-                f"{path}: `{EXTENDS}` is not valid",
-                expected="the name of a manifest beside this one that extends no other",
-                found=repr(named),
-                remedy="write the whole manifest, or extend another",
-            )
-        inherited = "" if "claims" in document else named
-        document = merged(base, document)
-    manifest = parse_manifest(document, str(path)).inheriting_claims(inherited)
+    document, origins = _with_base(_read(path), path)
+    # Keys are changed in a copy: the errors name what the files say.
+    document = deepcopy(document)
+    origins = replace(origins, changes=apply_changes(document, changes))
+    inherits = origins.base and origins.of("claims").startswith(origins.base)
+    named = Path(origins.base).name if inherits else ""
+    manifest = parse_manifest(document, origins).inheriting_claims(named)
     require_near(manifest, path)
     manifest = with_choice(manifest, str(path)) if tuned else manifest
-    with naming_their_manifest(manifest):
+    changed = bool(changes) and ("claims",) not in origins.changes
+    with naming_their_manifest(manifest, changed=changed):
         return with_equivalence(manifest, str(path)) if calibrated else manifest
+
+
+def _with_base(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], Origins]:
+    """Return a manifest with what it inherits, and where its keys were written."""
+    if EXTENDS not in document:
+        return document, Origins(str(path))
+    own = dict(document)
+    named, added = own.pop(EXTENDS), own.pop(ADD, {})
+    plain = isinstance(named, str) and not name_fault(named)
+    base = _read(path.parent / named) if plain else {}
+    if not base or EXTENDS in base:
+        raise ManifestError(
+            f"{path}: `{EXTENDS}` is not valid",
+            expected="the name of a manifest beside this one that extends no other",
+            found=repr(named),
+            remedy="write the whole manifest, or extend another",
+        )
+    whole = lengthened(merged(base, own), added, str(path))
+    return whole, Origins(str(path), own, added, str(path.parent / named), base)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -102,32 +113,34 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def parse_manifest(document: dict[str, Any], origin: str) -> Manifest:
-    """Validate a manifest given as plain values; `origin` names it in errors."""
+def parse_manifest(document: dict[str, Any], origin: Origins | str) -> Manifest:
+    """Validate a manifest given as plain values; `origin` names it, or its files, in errors."""
+    origins = Origins(origin) if isinstance(origin, str) else origin
     try:
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
         # A misspelt key is also a missing one; the first of the two says what to do.
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        raise _explain(errors[0], document, origin) from None
-    _check_names(manifest, origin)
-    require_disjoint_seeds(manifest, origin)
-    require_fair(manifest, origin)
-    require_judge(manifest.judge, manifest.evaluation.metrics, origin)
+        raise _explain(errors[0], document, origins) from None
+    _check_names(manifest, origins)
+    require_disjoint_seeds(manifest, origins.own)
+    require_fair(manifest, origins.of("tune"))
+    require_judge(manifest.judge, manifest.evaluation.metrics, origins.of("judge"))
     return manifest
 
 
-def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError:
+def _explain(error: Any, document: dict[str, Any], origins: Origins) -> ManifestError:
     place = [str(part) for part in error["loc"]]
     if place[0] == "claims" and len(place) > 1:
         place[1] = str(written_at(document, int(place[1])))
-    where = ".".join(place)
+    where, origin = ".".join(place), origins.of(*place)
     if error["type"] == "extra_forbidden":
-        section = _section(place[:-1])
+        section = keys_at(place[:-1])
         near = difflib.get_close_matches(place[-1], section, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"valid keys: {', '.join(sorted(section))}"
         return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
     if error["type"] == "missing":
+        origin = origins.of(*place[:-1])
         return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
     few = error["type"] == "too_short"
     return ManifestError(
@@ -136,43 +149,6 @@ def _explain(error: Any, document: dict[str, Any], origin: str) -> ManifestError
         found=repr(error["input"])[:120],
         remedy="correct it; manifests/README.md describes every key",
     )
-
-
-def _section(place: list[str]) -> list[str]:
-    model: Any = Manifest
-    for part in place:
-        if part.isdigit():
-            continue
-        model = _section_of(part, model.model_fields[part].annotation)
-    # A file may write one claim for several systems.
-    return [*model.model_fields, *([SYSTEMS] if model is ClaimSection else [])]
-
-
-def _section_of(part: str, annotation: Any) -> Any:
-    """Return the section behind a key: of a list, the section of its items; of `X | None`, X."""
-    inner = [each for each in get_args(annotation) if each is not type(None)]
-    return LISTS.get(part, inner[0] if inner and type(None) in get_args(annotation) else annotation)
-
-
-def is_default(place: str, value: object) -> bool:
-    """Return whether a manifest without this key means the same.
-
-    Keys that a later version of the kit has added do nothing at their default.
-
-    Args:
-        place: dotted path of the key; items of a list are addressed by name or number.
-        value: of the key, as in JSON.
-    """
-    *sections, key = place.split(".")
-    model: Any = Manifest
-    for part in sections:
-        fields = getattr(model, "model_fields", {})
-        if part in fields:
-            model = _section_of(part, fields[part].annotation)
-    field = getattr(model, "model_fields", {}).get(key)
-    if field is None or field.is_required():
-        return False
-    return bool(field.default == value)
 
 
 def _check_source(source: SourceSection, origin: str) -> None:
@@ -185,14 +161,16 @@ def _check_source(source: SourceSection, origin: str) -> None:
         )
 
 
-def _check_names(manifest: Manifest, origin: str) -> None:
+def _check_names(manifest: Manifest, origins: Origins) -> None:
+    origin = origins.own
     for source in manifest.all_sources():
-        _check_source(source, origin)
+        _check_source(source, origins.of("sources"))
     try:
         re.compile(manifest.model.lora_modules or "")
     except re.error as error:
+        where = origins.of("model", "lora_modules")
         raise ManifestError(
-            f"{origin}: model.lora_modules is not a regular expression",
+            f"{where}: model.lora_modules is not a regular expression",
             found=f"{manifest.model.lora_modules!r}: {error}",
             remedy="compare with manifests/smoke.toml",
         ) from None
@@ -217,7 +195,7 @@ def _check_names(manifest: Manifest, origin: str) -> None:
     for entry in manifest.methods:
         if missing := set(entry.targets) - set(manifest.targets):
             raise ManifestError(
-                f"{origin}: method '{entry.name}' has target '{min(missing)}'",
+                f"{origins.of('methods')}: method '{entry.name}' has target '{min(missing)}'",
                 expected=f"one of {', '.join(manifest.targets)}",
                 remedy="add it to `targets` or remove it from the method; of a manifest that "
                 "yours extends: write [[methods]] of your own",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kit.artifacts import cache_root, write_json
-from kit.console import say
+from kit.console import warn
 from kit.errors import LicenceError
 from kit.experiment.disclosure import public_address
 from kit.experiment.manifest import SourceSection
@@ -42,7 +42,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
     if not waiting:
         return
     for source in waiting:
-        say(f"licence: {describe_terms(source)}")
+        warn(f"licence: {describe_terms(source)}")
     if settings.accept_licences:
         how = "--accept-licences"
     elif sys.stdin.isatty():

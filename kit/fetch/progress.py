@@ -1,11 +1,10 @@
 """The progress of a download: a bar on a terminal, elsewhere a plain line every ten seconds."""
 
-import sys
 import time
 from threading import Lock
 from types import TracebackType
 
-from kit.console import say
+from kit.console import clear_status, event, is_live, status
 
 BAR_CHARACTERS = 24
 TERMINAL_SECONDS, PLAIN_SECONDS = 0.2, 10.0  # between two updates
@@ -17,9 +16,9 @@ class Meter:
     def __init__(self, name: str, files: int, total: int) -> None:
         self._name, self._files, self._total = name, files, total
         self._lock, self._bytes, self._done = Lock(), 0, 0
-        self._terminal = sys.stderr.isatty()
+        self._every = TERMINAL_SECONDS if is_live() else PLAIN_SECONDS
         self._started = time.monotonic()
-        self._next = self._started + (TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS)
+        self._next = self._started + self._every
 
     def __enter__(self) -> "Meter":
         return self
@@ -30,8 +29,7 @@ class Meter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        clear_status()
 
     def bytes(self, count: int) -> None:
         """Count bytes that arrived."""
@@ -49,16 +47,21 @@ class Meter:
         now = time.monotonic()
         if now < self._next:
             return
-        self._next = now + (TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS)
+        self._next = now + self._every
         rate = self._bytes / max(now - self._started, 1e-9)
         text = f"fetch: {self._name}: {self._done} of {self._files} files, {self._bytes / 1e6:.0f}"
         text += f" of {self._total / 1e6:.0f} MB" if self._total else " MB"
         text += f", {rate / 1e6:.1f} MB/s"
         if self._total and rate:
             text += f", {max(0, self._total - self._bytes) / rate:.0f} s left"
-        if not self._terminal:
-            say(text)
-            return
         share = min(1.0, self._bytes / self._total) if self._total else 0.0
-        bar = "#" * int(BAR_CHARACTERS * share)
-        print(f"\r\033[K[{bar:<{BAR_CHARACTERS}}] {text}", end="", file=sys.stderr, flush=True)
+        bar = f"[{'#' * int(BAR_CHARACTERS * share):<{BAR_CHARACTERS}}] "
+        status(f"{bar if is_live() else ''}{text}")
+        event(
+            "transfer",
+            source=self._name,
+            files=self._done,
+            of_files=self._files,
+            bytes=self._bytes,
+            of_bytes=self._total or None,
+        )

@@ -2,12 +2,14 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.artifacts import PROJECT
 from kit.doctor.resources import Resources, resources_of
 from kit.errors import ManifestError
+from kit.experiment.changes import FLAG
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import EXTENDS
 from kit.fetch.settings import Settings
@@ -80,6 +82,7 @@ class Job:
 def make_job(
     path: Path,
     manifest: Manifest,
+    changes: Sequence[str] = (),
     *,
     image: str | None = None,
     time: str | None = None,
@@ -91,6 +94,7 @@ def make_job(
     Args:
         path: of the manifest.
         manifest: its content.
+        changes: those of `--set` that it holds already; they go into the job's arguments.
         image: container image or SIF file.
         time: limit as HH:MM:SS or D-HH:MM:SS.
         restarts: how often the job may start again.
@@ -111,7 +115,7 @@ def make_job(
         run_name=manifest.run_name,
         work=work,
         manifest=name,
-        arguments=("all", name, *given),
+        arguments=("all", name, *(word for change in changes for word in (FLAG, change)), *given),
         resources=resources_of(manifest),
         cores=manifest.compute.threads * manifest.compute.workers,
         workers=manifest.compute.workers,

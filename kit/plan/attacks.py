@@ -12,13 +12,13 @@ from kit.attacks.relearning import Relearning
 from kit.attacks.weights import WeightAttack
 from kit.benchmarks.records import Benchmark
 from kit.code import code_of
-from kit.digests import sha256_value
 from kit.experiment.attack import AttackEntry, AttackSection, attacked_targets
 from kit.experiment.manifest import Manifest, TrainingSection
 from kit.methods import Method
 from kit.methods import registry as methods
 from kit.plan.attack_names import require_attacks
 from kit.plan.digests import attack_digest, training_digest
+from kit.plan.inputs import digest_of
 from kit.plan.jobs import Job, Plan
 from kit.plan.systems import System
 from kit.result.run_file import entry_of
@@ -135,11 +135,11 @@ def _attack_job(
     digest = attack_digest(manifest, type(attack).__module__, inputs)
     pictures = None
     if isinstance(attack, PixelAttack):
-        made = sha256_value({"answers": digest, "code": code_of(["kit.evaluation.optimising"])})
+        made = digest_of({"answers": digest, "code": code_of(["kit.evaluation.optimising"])})
         pictures = Artifact(STAGE, f"pictures-{name}", made)
-        digest = sha256_value({"answers": digest, "pictures": made})
+        digest = digest_of({"answers": digest, "pictures": made})
     if isinstance(attack, ProbeHead):  # it is not the engine that answers
-        digest = sha256_value({"answers": digest, "code": code_of(["kit.evaluation.probing"])})
+        digest = digest_of({"answers": digest, "code": code_of(["kit.evaluation.probing"])})
     answers = Artifact(STAGE, name, digest)
     return AttackJob(system, target, entry, attack, answers, relearned, pictures)
 

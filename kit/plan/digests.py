@@ -11,9 +11,11 @@ from kit import benchmarks
 from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
 from kit.code import code_of, modules_in
-from kit.digests import sha256_file, sha256_value
+from kit.digests import sha256_file
 from kit.experiment.manifest import Manifest
 from kit.methods import Method
+from kit.plan.inputs import digest_of
+from kit.plan.without_torch import is_standing_in, locked_versions
 from kit.sources.checksum_lists import list_digest
 
 PACKAGES = (
@@ -36,7 +38,7 @@ def training_digest(
     follows_split = (
         target is not None or _protocol_of(manifest.benchmark.loader).finetune_follows_split
     )
-    return sha256_value(
+    return digest_of(
         {
             "stage": stage,
             "needs": needs,
@@ -53,7 +55,7 @@ def training_digest(
 def trial_digest(method: Method, options: dict[str, object], module: str) -> str:
     """Return the digest of what `module` finds out about a method with these options."""
     needs = method.needs.declared()
-    return sha256_value(
+    return digest_of(
         {
             "options": options,
             "needs": needs,
@@ -66,13 +68,13 @@ def trial_digest(method: Method, options: dict[str, object], module: str) -> str
 def serving_digest(manifest: Manifest) -> str:
     """Return the digest of the dequantised base: it depends on no data."""
     model = {**_model(manifest), "code": code_of(["kit.model.base"])}
-    return sha256_value({"stage": "serving", **model})
+    return digest_of({"stage": "serving", **model})
 
 
 def answers_digest(manifest: Manifest, inputs: dict[str, object]) -> str:
     """Return the digest of a system's answers."""
     engine = f"kit.evaluation.engines.{manifest.evaluation.engine}"
-    return sha256_value(
+    return digest_of(
         {
             "stage": "answers",
             "engine": {name: _version(name) for name in ENGINE_PACKAGES},
@@ -100,7 +102,7 @@ def agreement_digest(manifest: Manifest, answers: str, systems: int) -> str:
         systems: how many there are; the more, the fewer answers of each are read again.
     """
     section = manifest.evaluation
-    return sha256_value(
+    return digest_of(
         {
             "stage": "agreement",
             "answers": answers,
@@ -118,7 +120,7 @@ def scores_digest(manifest: Manifest, stage: str, module: str, inputs: dict[str,
     Args:
         stage: what it measures, such as "likelihoods" of given answers.
     """
-    return sha256_value(
+    return digest_of(
         {
             "stage": stage,
             "split": _whole_split(manifest),
@@ -140,12 +142,12 @@ def judge_inputs(manifest: Manifest) -> dict[str, object]:
 
 def base_digest(manifest: Manifest, module: str) -> str:
     """Return the digest of what `module` finds out about a base."""
-    return sha256_value({**_model(manifest), "code": code_of([module])})
+    return digest_of({**_model(manifest), "code": code_of([module])})
 
 
 def records_digest(manifest: Manifest, module: str) -> str:
     """Return the digest of what `module` finds out about all records as they are asked."""
-    return sha256_value(
+    return digest_of(
         {
             "split": _whole_split(manifest),
             "limits": [manifest.evaluation.max_model_len, manifest.evaluation.max_new_tokens],
@@ -234,4 +236,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return ""
+        return locked_versions().get(package, "") if is_standing_in() else ""

@@ -9,6 +9,7 @@ from kit.signing.keys import runner_key
 from kit.signing.sign import sign
 from kit.signing.trust import trusted_keys
 from kit.stages.collect import collect
+from kit.stages.findings import findings
 from kit.verification.text import describe
 from kit.verification.verify import verify
 
@@ -20,4 +21,5 @@ def report_and_sign(plan: Plan) -> Iterator[str]:
         sign(folder, key=runner_key(outside=[PROJECT, folder]))
     verification = verify(folder, trusted=trusted_keys(None))
     yield describe(verification)
+    yield from findings(folder)
     yield f"report: {folder / 'report' / 'report.html'}"

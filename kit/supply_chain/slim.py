@@ -22,6 +22,8 @@ CHECKING = {"verify", "rescore", "compare", "show"}
 SIGNING = {"sign", "verify", "report"}
 IDENTITY = ("--keyless", "--identity")
 HELP = {"--help", "-h"}
+HELP_FILE = PROJECT / "docker" / "help.txt"
+CALL = "$ ./run.sh "  # begins the help of a verb in that file
 PIN = re.compile(r"^([\w.-]+)==(\S+)\s*\\?$", re.MULTILINE)  # without a marker
 
 
@@ -31,13 +33,15 @@ def lock_for(arguments: Sequence[str]) -> str | None:
     if verb in SIGNING and any(word.partition("=")[0] in IDENTITY for word in words):
         return KEYLESS
     pages = verb == "report" and any(word.partition("=")[0] == "--to" for word in words)
-    return VERIFY if verb in CHECKING or pages or HELP & {verb, *words} else None
+    planning = verb == "plan" and "--probe" not in words
+    return VERIFY if verb in CHECKING or pages or planning or HELP & {verb, *words} else None
 
 
 def enter(arguments: Sequence[str]) -> None:
     """Go on in the slim environment, if this Python lacks packages that it has.
 
-    Returns only where this Python is the right one for the call.
+    Returns only where this Python is the right one for the call. Help needs no environment: where
+    there is none, it is printed from a file.
 
     Raises:
         EnvironmentFault: the environment cannot be built.
@@ -46,7 +50,21 @@ def enter(arguments: Sequence[str]) -> None:
     name = lock_for(arguments)
     if name is None or _is_here(name):
         return
-    _go_on(_finished(name) or build(name), arguments)
+    finished = _finished(name)
+    if finished is None and HELP & set(arguments or HELP) and (text := help_text(arguments)):
+        print(text, end="")
+        sys.exit(0)
+    _go_on(finished or build(name), arguments)
+
+
+def help_text(arguments: Sequence[str]) -> str:
+    """Return the help of a call as it is in `HELP_FILE`; "" where it has none."""
+    parts = HELP_FILE.read_text(encoding="utf-8").split(CALL) if HELP_FILE.is_file() else []
+    known = dict(part.partition("\n")[::2] for part in parts)
+    words = [word for word in arguments if not word.startswith("-")][:2]
+    while words and f"{' '.join(words)} --help" not in known:
+        words.pop()
+    return known.get(" ".join([*words, "--help"]), "").lstrip("\n")
 
 
 def _is_here(name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kit.artifacts import PROJECT, cache_root, storage_error
-from kit.console import say
+from kit.console import clear_status, is_live, say, status
 from kit.digests import sha256_file
 from kit.errors import EnvironmentFault, StorageError
 
@@ -22,6 +22,10 @@ UNUSED = (
     "pip-*.dist-info", "setuptools-*.dist-info", "distutils-precedence.pth",
 )  # fmt: skip
 DAY_S = 24 * 3600
+# What pip says of a package that it has found.
+SIZE = re.compile(r"^ *(?:Downloading|Using cached) .* \(([\d.]+) ([kMG]B)\)$", re.MULTILINE)
+MEGABYTES = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}
+BAR = 24  # characters
 FULL = ("No space left", "Disk quota exceeded", "not enough space")
 
 
@@ -73,7 +77,8 @@ def build(name: str) -> Path:
         setuptools.write_text(_entry("setuptools", lock), encoding="utf-8")
         for listed in (setuptools, lock):
             install = str(PROJECT / "docker" / "pip_install.py")
-            _call(log, str(python_of(partial)), "-I", install, "-r", str(listed), why=_NO_PACKAGE)
+            command = (str(python_of(partial)), "-I", install, "-r", str(listed))
+            _call(log, *command, why=_NO_PACKAGE, packages=pins)
         _trim(partial)
         (partial / ".complete").touch()
         _publish(partial, folder)
@@ -96,24 +101,50 @@ _NO_PACKAGE = (
 )
 
 
-def _call(log: Path, *command: str, why: tuple[str, str]) -> None:
+def _show(running: subprocess.Popen[bytes], log: Path, packages: int) -> None:
+    """Wait for a command, and show how many packages pip has found, and how large they are."""
+    shown = time.monotonic()
+    while running.poll() is None:
+        time.sleep(0.2)
+        if packages and time.monotonic() - shown > (1.0 if is_live() else 10.0):
+            shown = time.monotonic()
+            status(progress_of(log.read_text(encoding="utf-8", errors="replace"), packages))
+    clear_status()
+
+
+def progress_of(output: str, packages: int) -> str:
+    """Return how far pip is, from what it has printed."""
+    found = min(packages, len(re.findall(r"^Collecting ", output, re.MULTILINE)))
+    megabytes = sum(float(size) * MEGABYTES[unit] for size, unit in SIZE.findall(output))
+    bar = f"[{'#' * (BAR * found // packages):<{BAR}}] " if is_live() else ""
+    return f"{bar}environment: found {found} of {packages} packages, {megabytes:.0f} MB"
+
+
+def _call(log: Path, *command: str, why: tuple[str, str], packages: int = 0) -> None:
     """Run a command and add its output to a log.
 
     Args:
+        packages: how many it installs, for its progress; 0 for a command that installs none.
         why: what was expected and the remedy, if it fails.
     """
     hidden = {"PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    with log.open("ab") as stream:
-        done = subprocess.run(
+    with (
+        log.open("ab") as stream,
+        subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=environment | {"PYTHONUTF8": "1"},
-            check=False,
-        )
-    if done.returncode == 0:
+        ) as running,
+    ):
+        try:
+            _show(running, log, packages)
+        except BaseException:  # Ctrl-C
+            running.kill()
+            raise
+    if running.returncode == 0:
         return
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if any(text in line for line in lines for text in FULL):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from kit.experiment.keys import is_default
 from kit.experiment.manifest import Manifest
-from kit.experiment.manifest_file import is_default
 from kit.names import show
 from kit.verification.case import NOT_CHECKED, OK, Finding, Verification
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kit import errors
+from kit import console, errors
 from kit.artifacts import PROJECT
 from kit.cli import entry
 from kit.cli import verbs as cli
@@ -361,3 +361,23 @@ def test_a_python_without_the_packages_is_told_where_to_start():
     assert done.returncode == 3
     assert done.stderr.startswith("error: the package click is not installed")
     assert "remedy: start with ./run.sh" in done.stderr
+
+
+LONG = ("all", "fetch", "finetune", "unlearn", "evaluate", "attack", "report", "tune", "calibrate")
+
+
+@pytest.mark.parametrize("verb", LONG)
+def test_a_long_verb_is_quiet_or_speaks_json_but_not_both(call, verb):
+    code, said = call(verb, "--quiet", "--json")
+    assert code == 2
+    assert "--quiet and --json exclude each other" in said
+    assert console.MODE not in os.environ, "a flag is of one call alone"
+
+
+def test_as_json_an_error_is_an_object_too_and_the_message_is_on_standard_error(capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main(["unlearn", "nothing.toml", "--json"])
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["event"], found["code"]) == ("error", 2) == ("error", ended.value.code)
+    assert said.err.strip() == found["message"]

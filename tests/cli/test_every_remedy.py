@@ -9,8 +9,8 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.cli.verbs import verbs
+from kit.experiment.keys import section_of
 from kit.experiment.manifest import Manifest
-from kit.experiment.manifest_file import _section_of
 
 # Verbs that run.sh itself has, with their options, and its own options.
 RUNNER = {"image", "clean", "test", "bench"}
@@ -98,7 +98,7 @@ def test_every_file_and_every_key_exists_and_no_remedy_is_a_dead_end(place, text
         assert (PROJECT / name).exists(), name
     for section, key in re.findall(KEY, text):
         annotation = Manifest.model_fields[section].annotation
-        fields = getattr(_section_of(section, annotation), "model_fields", {})
+        fields = getattr(section_of(section, annotation), "model_fields", {})
         assert key in fields, f"{section}.{key}"
     for sentence in DEAD_ENDS:
         assert sentence not in text

@@ -30,6 +30,11 @@ OWN = ["data", "describe", "manifests/my data.toml"]
         (["plann", "a.toml"], "./run.sh fetch", "./run.sh fetch"),
         (["fetch", "--no-such", "a.toml"], "./run.sh fetch", "./run.sh fetch"),
         ([], "./run.sh fetch", "./run.sh fetch"),
+        (["unlearn", "a.toml", "--set", "seeds=[1, 2]", "--set", "name=b"],
+         "run `./run.sh finetune` first",
+         "run `./run.sh finetune a.toml --set 'seeds=[1, 2]' --set name=b` first"),
+        (["unlearn", "--set", "name=b"], "./run.sh finetune first, ./run.sh keygen",
+         "./run.sh finetune --set name=b first, ./run.sh keygen"),
     ],
 )  # fmt: skip
 def test_commands_name_the_manifest_or_result_of_the_call(call, text, expected):

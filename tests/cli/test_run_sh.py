@@ -167,10 +167,10 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
     }
 
 
-def test_checks_and_help_get_the_slim_environment_which_is_built_once(project: Project) -> None:
+def test_checks_and_plans_get_the_slim_environment_which_is_built_once(project: Project) -> None:
     calls = [
         *((verb, "a result") for verb in ("verify", "rescore", "compare", "show")),
-        ("unlearn", "--help"),
+        ("plan", "my manifest.toml"),
     ]
     for number, (verb, word) in enumerate(calls):
         called = project.run(verb, word)
@@ -179,6 +179,13 @@ def test_checks_and_help_get_the_slim_environment_which_is_built_once(project: P
         (slim,) = project.environments()
         assert slim.name.startswith("verify-")
         assert not list(slim.glob("lib/python*/site-packages/pip"))
+
+
+def test_help_of_a_verb_needs_no_environment(project: Project) -> None:
+    (project.root / "docker/help.txt").write_text("$ ./run.sh unlearn --help\n\nUsage: unlearn\n")
+    shown = project.run("unlearn", "--help")
+    assert (shown.returncode, shown.stdout) == (0, "Usage: unlearn\n")
+    assert not project.environments()
 
 
 HOSTILE = "target prefix root no-binary constraint require-virtualenv user".split()

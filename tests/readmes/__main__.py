@@ -1,5 +1,6 @@
-"""Write everything in READMEs that is generated: tables from the code, and the picture."""
+"""Write everything that is generated: tables and the picture of READMEs, and the help."""
 
+from tests.readmes import help_text
 from tests.readmes.contents import CONTENTS
 from tests.readmes.data_flow import FILES, draw
 from tests.readmes.pages import PROJECT, write
@@ -7,6 +8,8 @@ from tests.readmes.pages import PROJECT, write
 for (page, name), content in CONTENTS.items():
     write(page, name, content().strip("\n"))
     print(f"{page}: {name}")
+(PROJECT / help_text.FILE).write_text(help_text.help_text(), encoding="utf-8")
+print(help_text.FILE)
 for path, colours in FILES.items():
     (PROJECT / path).write_text(draw(colours), encoding="utf-8")
     print(path)

@@ -7,6 +7,7 @@ import pytest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import TABLES, described_keys
 from kit.experiment.section import Unit
+from tests.readmes import help_text
 from tests.readmes.contents import CONTENTS
 from tests.readmes.data_flow import DARK, FILES, LIGHT, draw
 from tests.readmes.pages import PROJECT, WRITTEN_BY, generated, pages, text_of
@@ -27,6 +28,10 @@ def test_every_mark_in_a_page_has_code_that_writes_it():
 @pytest.mark.parametrize("path", FILES)
 def test_the_picture_is_what_its_code_draws(path):
     assert text_of(path) == draw(FILES[path]), AGAIN
+
+
+def test_the_help_before_the_environment_exists_is_that_of_the_command_line():
+    assert text_of(help_text.FILE) == help_text.help_text(), AGAIN
 
 
 def test_the_picture_shows_the_stages_in_order_in_both_themes():

@@ -93,6 +93,8 @@ def test_a_file_system_that_does_not_tell_of_holes_gives_the_stated_size():
         (["compare", "a", "b"], "verify"),
         (["report", "r", "--to=x"], "verify"),
         (["unlearn", "--help"], "verify"),
+        (["plan", "m.toml", "--set", "seeds=[1]"], "verify"),
+        (["plan", "--probe"], None),
         ([], "verify"),
         (["verify", "r", "--identity=x"], "keyless"),
         (["sign", "r", "--keyless"], "keyless"),
@@ -103,6 +105,42 @@ def test_a_file_system_that_does_not_tell_of_holes_gives_the_stated_size():
 )
 def test_each_call_gets_the_smallest_environment_that_suffices(arguments, lock):
     assert slim.lock_for(arguments) == lock
+
+
+@pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        ([], "Usage: ./run.sh [OPTIONS] COMMAND"),
+        (["--help"], "Usage: ./run.sh [OPTIONS] COMMAND"),
+        (["unlearn", "-h"], "Usage: ./run.sh unlearn [OPTIONS] [MANIFEST]"),
+        (["data", "import", "--help"], "Usage: ./run.sh data import"),
+        (["data", "--help"], "Usage: ./run.sh data [OPTIONS] COMMAND"),
+        (["all", "my.toml", "--help"], "Usage: ./run.sh all"),
+    ],
+)
+def test_help_needs_no_package_and_writes_nothing(words, begin, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "kit", *words],
+        env={"PATH": "", "PEBENCH_CACHE": str(tmp_path / "cache")},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(begin)
+    assert done.stdout.count("Usage: ") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_progress_of_a_build_is_what_pip_says():
+    said = (
+        "Collecting click==8\n  Downloading click-8-py3-none-any.whl (500 kB)\n"
+        "Collecting torch==2\n  Using cached torch-2.whl (1.2 GB)\n  Downloading x.whl.metadata\n"
+        "Collecting six==1 (from -r lock (line 3))\n     Downloading six-1.whl (2.6 MB)\n"
+    )
+    expected = "environment: found 3 of 4 packages, 1203 MB"
+    assert slim_build.progress_of(said, 4) == expected
 
 
 @pytest.mark.parametrize("start", [["-m", "kit"], [str(PROJECT / "kit")]])
@@ -117,7 +155,7 @@ def test_a_python_without_the_packages_says_what_it_can_do(start):
         check=False,
     )
     assert done.returncode == 3
-    assert "verify, rescore, compare, report --to and --help work" in done.stderr
+    assert "verify, rescore, compare, plan, report --to and --help work" in done.stderr
 
 
 def test_a_build_without_an_index_says_what_it_needs_and_leaves_nothing(tmp_path):

@@ -1,0 +1,90 @@
+"""What a result says, in three sentences that follow from the numbers of its report."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.metrics.eligibility import MARGIN
+from kit.report.damage import MARKS
+from kit.result.layout import REPORT
+
+BOUNDS = (VANILLA, RETAIN_ONLY)
+Facts = Mapping[str, Any]
+
+
+def findings(result: Path) -> list[str]:
+    """Return the sentences: could anything be forgotten, how do methods fare, what of the claims?
+
+    Args:
+        result: a result folder that the kit of this call has written.
+    """
+    report = json.loads((result / REPORT / "report.json").read_text(encoding="utf-8"))
+    return [_eligible(report), _methods(report), _claims(report)]
+
+
+def _eligible(report: Facts) -> str:
+    found = report["eligibility"]
+    if not found:
+        return "Whether there was anything to forget was not measured."
+    good = [_part(each) for each in found if not each["reason"]]
+    bad = [f"{_part(each)} ({each['reason']})" for each in found if each["reason"]]
+    if not good:
+        return f"No forgetting can be claimed: {'; '.join(bad)}."
+    said = (
+        f"Forgetting can be measured ({', '.join(good)}): Vanilla knows what is to be forgotten "
+        f"clearly better than Retain-only, by more than {MARGIN:g}"
+    )
+    return f"{said}; but not: {'; '.join(bad)}." if bad else f"{said}."
+
+
+def _part(each: Facts) -> str:
+    return each["target"] if each["part"] == each["target"] else f"{each['target']}: {each['part']}"
+
+
+def _methods(report: Facts) -> str:
+    lines = [line for line in report["whole"]["lines"] if line["entry"] not in BOUNDS]
+    if not lines:
+        return "The manifest has no method."
+    near = list(_nearest(lines))
+    said = f"Closest to Retain-only: {', '.join(near)}" if near else "No distance was measured"
+    marked = list(_marked(report, {line["entry"] for line in lines}))
+    return f"{said}; {', '.join(marked) or 'no method is marked as damaged'}."
+
+
+def _nearest(lines: Sequence[Facts]) -> Iterator[str]:
+    """Yield the methods of each target whose columns differ least from Retain-only's."""
+    for target in dict.fromkeys(line["target"] for line in lines):
+        gaps = {
+            line["label"]: line["gap"]["value"]
+            for line in lines
+            if line["target"] == target and line["gap"]["value"] is not None
+        }
+        if gaps:
+            least = min(gaps.values())
+            names = " and ".join(label for label, gap in gaps.items() if gap == least)
+            yield f"{names} ({target}, mean distance {least:.3f})"
+
+
+def _marked(report: Facts, methods: set[str]) -> Iterator[str]:
+    """Yield for each mark the methods that have it in some table."""
+    marks: dict[str, dict[str, None]] = {mark: {} for mark in MARKS}
+    for name, lines in report["tables"].items():
+        for line in lines if not name.endswith("_distance") else ():
+            if line["entry"] in methods:
+                for mark in line["marks"]:
+                    marks[mark][line["label"]] = None
+    for mark, labels in marks.items():
+        if labels:
+            yield f"{mark} {len(labels)} of {len(methods)} ({'; '.join(labels)})"
+
+
+def _claims(report: Facts) -> str:
+    verdicts = [claim["verdict"] for claim in report["claims"]]
+    if not verdicts:
+        return "The manifest makes no claim."
+    counts = ", ".join(
+        f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)
+    )
+    return f"Of {len(verdicts)} claims: {counts}."

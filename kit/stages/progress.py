@@ -1,0 +1,137 @@
+"""How far a run is: its stage, finished jobs, their rate, and the time that is left of the whole.
+
+A job is finished when its artifact exists, so workers report nothing. The time that is left follows
+from the finished jobs of this run alone, with all loading and waiting between them. Work of a kind
+that has no finished job yet is named, and not guessed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+from time import monotonic
+
+from kit.console import (
+    QUIET,
+    REPORT_SECONDS,
+    clear_status,
+    duration,
+    event,
+    head,
+    is_live,
+    mode,
+    silent_seconds,
+    status,
+)
+from kit.plan.jobs import Plan
+from kit.stages.pace import Pace, jobs_of
+
+LOOK_SECONDS = 1.0  # between two looks at what exists; on a terminal, the status is drawn as often
+
+
+class Progress:
+    """The stages of a call, and the pace of their jobs.
+
+    Args:
+        names: of the stages, in their order.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = list(names)
+        self._stage, self._started = "", monotonic()
+        self._pace = Pace(())
+        self._lock = Lock()
+
+    def expect(self, plan: Plan) -> None:
+        """Count the jobs that are left of the plan's stages."""
+        with self._lock:
+            self._pace = Pace(job for job in jobs_of(plan) if job.stage in self._names)
+
+    def begin(self, name: str) -> None:
+        """Note that a stage begins, and say so where there are several."""
+        with self._lock:
+            self._look()
+            self._stage, self._started = name, monotonic()
+            self._pace.begin(self._started)
+            if len(self._names) > 1:
+                head(self._place())
+            event("stage", **self._facts())
+
+    def show(self) -> None:
+        """Show how far the work is, unless something was printed a short while ago."""
+        with self._lock:
+            if not self._stage:
+                return
+            self._look()
+            if silent_seconds() < (LOOK_SECONDS if is_live() else REPORT_SECONDS):
+                return
+            status(self.line(monotonic()))
+            event("progress", **self._facts())
+
+    def line(self, now: float) -> str:
+        """Return the status in words."""
+        done, jobs = self._pace.counts(self._stage)
+        spent = now - self._started
+        if not jobs:
+            return f"{self._place()}: {duration(spent)}"
+        said = f"{self._place()}: {done} of {jobs} jobs"
+        if not done:
+            return f"{said}, {duration(spent)} so far"
+        seconds, unknown = self._pace.left(now)
+        said += f", {60 * done / max(spent, 1e-9):.1f} a minute"
+        said += f", about {duration(seconds)} left" if seconds >= 1 else ""
+        return said + (f", {' and '.join(unknown)} not counted" if unknown else "")
+
+    def end(self) -> None:
+        """Report what was finished last, and remove the status from the terminal."""
+        with self._lock:
+            self._look()
+            clear_status()
+
+    def _look(self) -> None:
+        for job in self._pace.look(self._stage, monotonic()):
+            done, jobs = self._pace.counts(self._stage)
+            event("job", stage=job.stage, kind=job.kind, name=job.name, done=done, jobs=jobs)
+
+    def _place(self) -> str:
+        if len(self._names) == 1:
+            return self._stage
+        return f"stage {self._number()} of {len(self._names)}, {self._stage}"
+
+    def _number(self) -> int:
+        return self._names.index(self._stage) + 1
+
+    def _facts(self) -> dict[str, object]:
+        now = monotonic()
+        done, jobs = self._pace.counts(self._stage)
+        seconds, unknown = self._pace.left(now)
+        return {
+            "stage": self._stage,
+            "number": self._number(),
+            "stages": len(self._names),
+            "done": done,
+            "jobs": jobs,
+            "seconds": round(now - self._started, 1),
+            "seconds_left": round(seconds, 1),
+            "not_counted": unknown,
+        }
+
+
+@contextmanager
+def progress(names: Sequence[str]) -> Iterator[Progress]:
+    """Show the progress of stages while the block runs."""
+    shown, ended = Progress(names), Event()
+
+    def repeat() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            shown.show()
+
+    teller = Thread(target=repeat, daemon=True)
+    if mode() != QUIET:
+        teller.start()
+    try:
+        yield shown
+    finally:
+        ended.set()
+        if teller.is_alive():
+            teller.join()
+        shown.end()
