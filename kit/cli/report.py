@@ -12,7 +12,7 @@ from kit.console import tell
 from kit.errors import ManifestError, StorageError
 
 PAGES = "pages"
-FORMS = (PAGES, "every-eval-ever", "croissant", "appendix")
+FORMS = (PAGES, "every-eval-ever", "croissant", "appendix", "paper")
 
 if TYPE_CHECKING:
     from kit.plan.jobs import Plan
@@ -57,6 +57,7 @@ def report(
     every-eval-ever  Every Eval Ever 0.3.0: aggregates, and one line for each answer
     croissant        the tables, with Croissant 1.1 metadata and its RAI fields
     appendix         an artifact appendix and a reproducibility checklist, LaTeX and Markdown
+    paper            tables as LaTeX and Markdown, figures as SVG and PNG
     """
     who = stated_identity(identity, issuer, trust_config)
     if folder is not None and changes:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from kit.digests import canonical_json
 from kit.names import printable
-from kit.report.attack_grid import attack_files
+from kit.report.attack_grid import attack_drawing, attack_files, make_grids
 from kit.report.claims import claims_csv
 from kit.report.contents import Contents, read_contents
 from kit.report.csv_cells import csv_frame
-from kit.report.pages import render, render_answers, render_attacks, render_svg, table_csv
+from kit.report.drawing import Drawing
+from kit.report.figure import trade_off
+from kit.report.pages import render, render_answers, svg_file, table_csv
 from kit.report.whole_csv import whole_files
 
-__all__ = ["number_files", "page_files", "write_files", "write_report"]
+__all__ = ["figures", "number_files", "page_files", "write_files", "write_report"]
 
 
 def write_report(results: Path) -> list[Path]:
@@ -57,12 +59,17 @@ def number_files(contents: Contents) -> dict[str, bytes]:
 
 def page_files(contents: Contents) -> dict[str, bytes]:
     """Return {name: bytes} of the files for people: the page as HTML and Markdown, the figures."""
-    attacks = contents.facts.get("attacks")
-    drawn = {} if attacks is None else {"attacks.svg": render_attacks(attacks, standalone=True)}
     return {
-        **{name: svg.encode() for name, svg in drawn.items()},
+        **{f"{name}.svg": svg_file(each).encode() for name, each in figures(contents).items()},
         "answers.html": render_answers(contents).encode(),
         "report.html": render("report.html.j2", contents).encode(),
         "report.md": render("report.md.j2", contents).encode(),
-        "forget_retain.svg": render_svg(contents, standalone=True).encode(),
     }
+
+
+def figures(contents: Contents) -> dict[str, Drawing]:
+    """Return {name: figure} of the figures of a report that are files of their own."""
+    found = {"forget_retain": trade_off(contents.tables)}
+    if "attacks" in contents.facts:
+        found["attacks"] = attack_drawing(make_grids(contents.facts["attacks"]))
+    return found

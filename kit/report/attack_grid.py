@@ -1,16 +1,18 @@
 """Attacks as grids: a line for each method and a column for each attack and level, and as CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kit.experiment.systems import REMOVE_NEURONS, RETAIN_ONLY, VANILLA
 from kit.report.attacks import BLIND, RETURNS, AttackCell, Attacks, Headline
+from kit.report.cells import NO_NUMBER
 from kit.report.csv_cells import csv_lines
+from kit.report.drawing import Drawing, Shape, box, short, stacked, words
 from kit.report.run_types import Manifest
 
 # Of the figure, in px.
-LABEL_WIDTH, CELL_WIDTH, CELL_HEIGHT, HEAD_HEIGHT = 150, 46, 24, 128
-OUTCOME_WIDTH, GAP = 120, 34
+LABEL_WIDTH, CELL_WIDTH, CELL_HEIGHT, HEAD_HEIGHT = 160, 42, 22, 128
+OUTCOME_WIDTH = 120
 CELLS = (
     "target", "part", "entry", "label", "attack", "level", "outcome", "before", "under", "control",
     "value", "low", "high", "n", "clusters", "reason",
@@ -37,33 +39,21 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Grid:
-    """One part of one target. `y` is where its drawing begins, in px."""
+    """One part of one target."""
 
     target: str
     part: str
     lines: tuple[GridLine, ...]
-    y: int
 
     @property
     def columns(self) -> tuple[AttackCell, ...]:
         """Return one cell of each attack and level: they name the columns."""
         return self.lines[0].cells
 
-    @property
-    def width(self) -> int:
-        """Return the width of the drawing in px."""
-        return LABEL_WIDTH + CELL_WIDTH * len(self.columns) + OUTCOME_WIDTH
-
-    @property
-    def height(self) -> int:
-        """Return the height of the drawing in px."""
-        return HEAD_HEIGHT + CELL_HEIGHT * len(self.lines) + GAP
-
 
 def make_grids(attacks: Attacks) -> list[Grid]:
     """Return a grid for each part of each target that was attacked, in table order."""
     grids: list[Grid] = []
-    y = 0
     for target, part in dict.fromkeys((cell["target"], cell["part"]) for cell in attacks["cells"]):
         cells = [c for c in attacks["cells"] if (c["target"], c["part"]) == (target, part)]
         heads = {
@@ -75,8 +65,7 @@ def make_grids(attacks: Attacks) -> list[Grid]:
             _line([c for c in cells if c["entry"] == entry], heads.get(entry))
             for entry in dict.fromkeys(cell["entry"] for cell in cells)
         )
-        grids.append(Grid(target, part, lines, y))
-        y += grids[-1].height
+        grids.append(Grid(target, part, lines))
     return grids
 
 
@@ -100,11 +89,54 @@ def _line(cells: Sequence[AttackCell], headline: Headline | None) -> GridLine:
     return GridLine(cells[0]["label"], tuple(cells), headline)
 
 
+def attack_drawing(grids: Sequence[Grid]) -> Drawing:
+    """Return the figure of what comes back under each attack, one line per method."""
+    alt = "What comes back under each attack, one line per method"
+    return stacked([_drawn(grid) for grid in grids], alt)
+
+
+def _drawn(grid: Grid) -> Drawing:
+    shapes = [words("title", 4, 18, f"{grid.target}: {grid.part}")]
+    right = LABEL_WIDTH + CELL_WIDTH * len(grid.columns)
+    for place, cell in enumerate(grid.columns):
+        x = LABEL_WIDTH + CELL_WIDTH * (place + 0.5) + 4
+        name = f"{short(cell['attack_label'], 18)} {cell['level']:g}"
+        shapes.append(words("text", x, HEAD_HEIGHT - 6, name, turn=-55))
+    for row, line in enumerate(grid.lines):
+        y = HEAD_HEIGHT + CELL_HEIGHT * row
+        shapes.append(words("text", LABEL_WIDTH - 8, y + 15, short(line.label), anchor="end"))
+        for place, cell in enumerate(line.cells):
+            shapes += _cell(cell, line.label, LABEL_WIDTH + CELL_WIDTH * place, y)
+        shapes.append(words("dim", right + 8, y + 15, line.outcome))
+    height = HEAD_HEIGHT + CELL_HEIGHT * len(grid.lines)
+    return Drawing(right + OUTCOME_WIDTH, height, f"{grid.target}: {grid.part}", tuple(shapes))
+
+
+def _cell(cell: AttackCell, label: str, x: float, y: float) -> Iterator[Shape]:
+    blind = cell["value"] is None or cell["outcome"] == BLIND
+    place = (x + 1, y + 1, CELL_WIDTH - 2, CELL_HEIGHT - 2)
+    tip = f"{label}, {cell['attack_label']} {cell['level']:g}: {_said(cell)}"
+    yield box("none" if blind else "cell", *place, tip=tip, opacity=1.0 if blind else shade(cell))
+    yield box("back" if is_marked(cell) else "cellframe", *place)
+    text = NO_NUMBER if cell["value"] is None else f"{cell['value'] + 0.0:.2f}"
+    style = "dim" if blind else "text"
+    yield words(style, x + CELL_WIDTH / 2, y + 15, text, anchor="middle")
+
+
+def _said(cell: AttackCell) -> str:
+    if cell["value"] is None:
+        return cell["reason"]
+    return (
+        f"{cell['outcome']}, recovery {cell['value']:+.2f}, known {cell['before']:.2f} before, "
+        f"{cell['under']:.2f} under attack; Retain-only {cell['control']:.2f}"
+    )
+
+
 def shade(cell: AttackCell) -> float:
-    """Return how strongly a cell is coloured, in [0, 1]: by its recovery."""
+    """Return how strongly a cell is coloured, in [0, 0.7]: by its recovery."""
     if cell["value"] is None or cell["outcome"] == BLIND:
         return 0.0
-    return round(min(1.0, max(0.0, cell["value"])), 3)
+    return round(0.7 * min(1.0, max(0.0, cell["value"])), 3)
 
 
 def is_marked(cell: AttackCell) -> bool:

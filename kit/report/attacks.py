@@ -27,6 +27,14 @@ RETURNS, STAYS, OPEN, BLIND = "comes back", "stays away", "undecided", "shows no
 CONTROL = "control"  # Retain-only, whose recovery is 0 by definition
 BEHAVIOURAL, DURABLE, UNDECIDED = "behavioural", "durable", "undecided"
 NOT_FORGOTTEN, BROKEN, NOT_TESTED = "not forgotten", "broken", "not tested"
+SAID = {
+    BEHAVIOURAL: "it comes back for (behavioural)",
+    DURABLE: "it stays away for (durable)",
+    UNDECIDED: "the question is open for (undecided)",
+    NOT_FORGOTTEN: "it was never forgotten by",
+    BROKEN: "nothing is shown by the broken answers of",
+    NOT_TESTED: "nothing was tested of",
+}
 OUTCOMES = (BEHAVIOURAL, DURABLE, UNDECIDED, NOT_FORGOTTEN, BROKEN, NOT_TESTED)
 
 
@@ -110,15 +118,15 @@ def attack_facts(
 
 
 def attack_glance(headlines: Sequence[Headline]) -> Iterator[str]:
-    """Yield, for each part of each target, which methods each headline is about."""
+    """Yield, for each part of each target, for which methods what was forgotten comes back."""
     for place in dict.fromkeys((head["target"], head["part"]) for head in headlines):
         own = [head for head in headlines if (head["target"], head["part"]) == place]
         groups = [
-            f"{outcome}: {', '.join(h['label'] for h in own if h['outcome'] == outcome)}"
+            f"{SAID[outcome]} {', '.join(h['label'] for h in own if h['outcome'] == outcome)}"
             for outcome in OUTCOMES
             if any(head["outcome"] == outcome for head in own)
         ]
-        yield f"Under attack, {place[0]} ({place[1]}): {'; '.join(groups)}."
+        yield f"Attacks on what {place[0]} forgets ({place[1]}): {'; '.join(groups)}."
 
 
 def _cell(

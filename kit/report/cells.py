@@ -52,11 +52,6 @@ class Slot:
         return self.definitions[self.metric].id
 
     @property
-    def unit(self) -> str:
-        """Return the unit in which tables print this column."""
-        return self.definitions[self.metric].unit
-
-    @property
     def title(self) -> str:
         """Return what is forgotten and, where a target has several parts, the part."""
         return self.protocol.title(self.target, self.part)
@@ -68,7 +63,7 @@ class Slot:
 
     @property
     def percent(self) -> bool:
-        """Say whether tables print this column in percent, as the paper does."""
+        """Say whether CSV files hold this column in percent, as the paper prints it."""
         return self.definitions[self.metric].percent
 
 
@@ -96,7 +91,7 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """Return the value as printed, or `absent`."""
+        """Return the value as pages print it, in percent whatever the metric, or `absent`."""
         return "absent" if self.value is None else self._printed(self.value)
 
     @property
@@ -138,7 +133,7 @@ class Cell:
         }  # fmt: skip
 
     def _printed(self, value: float) -> str:
-        return number(value, self.slot.percent, self.signed)
+        return number(value, True, self.signed)
 
 
 def number(value: float | None, percent: bool, signed: bool) -> str:

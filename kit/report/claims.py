@@ -62,10 +62,14 @@ def claims_csv(entries: Sequence[Mapping[str, object]]) -> str:
     return stream.getvalue()
 
 
-def printed(content: Mapping[str, object]) -> dict[str, str]:
-    """Return the texts of one entry of claims.json for a page or a terminal."""
+def printed(content: Mapping[str, object], *, percent: bool = False) -> dict[str, str]:
+    """Return the texts of one entry of claims.json for a page or a terminal.
+
+    `percent`: print the values of every metric of the kit in percent, not only those that tables of
+    the paper have so. All of them are shares.
+    """
     entry = cast(Claim, content)
-    percent = is_percent(entry["metric"])
+    percent = is_percent(entry["metric"]) or (percent and _is_share(entry["metric"]))
     signed = _is_difference(entry)
     low, high = (number(end, percent, signed) for end in (entry["low"], entry["high"]))
     unit = "cluster" if entry["unit"] == "cluster" else "answer"
@@ -91,6 +95,10 @@ def is_percent(metric: str) -> bool:
     """Say whether `name/version` is printed in percent; False for metrics unknown to the kit."""
     known = VERSIONS.values()
     return metric == CHANGED or any(each.id == metric and each.percent for each in known)
+
+
+def _is_share(metric: str) -> bool:
+    return any(each.id == metric for each in VERSIONS.values())
 
 
 def _is_difference(entry: Claim) -> bool:

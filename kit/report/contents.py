@@ -25,14 +25,17 @@ from kit.report.distances import distance_table
 from kit.report.evidence import with_evidence
 from kit.report.facts import Facts, column_facts, definition_facts, source_facts
 from kit.report.further import further_tables, used_system_metrics
-from kit.report.glance import glance
+from kit.report.glance import asked, glance, verdict_counts
 from kit.report.health import answer_health
+from kit.report.method_panels import MethodPanel, method_panels
+from kit.report.owners import OwnerTable, owner_tables
 from kit.report.run_types import as_run
 from kit.report.samples import samples
-from kit.report.tables import Line, Table, make_tables
+from kit.report.tables import Table, make_tables
 from kit.report.tuning import tuning_facts, validation_warning
 from kit.report.whole import whole_numbers
 from kit.result.layout import ATTACKED, CLAIMS, PICTURES, REPORT, ROWS, RUN
+from kit.result.losses import curves_of, loss_files
 from kit.result.made_by import kit_of
 from kit.result.run_file import protocol_of, versions_of
 from kit.result.strict_json import parse_json
@@ -48,8 +51,10 @@ SCHEMAS = (FIRST_SCHEMA, SCHEMA)
 class Contents:
     """What the templates print; `rows` are the metric rows that the tables rest on.
 
-    `schema` is that of report.json: a stored report is made again in its own. `answers` is the
-    packed table of the answer browser (`kit.report.browser`).
+    `schema` is that of report.json: a stored report is made again in its own. The rest is on pages
+    alone: `asked` are the sentences about the question, `people` what is known of each person or
+    event, `panels` what is to be said of each method, and `answers` the packed table of the answer
+    browser (`kit.report.browser`).
     """
 
     schema: str
@@ -59,6 +64,9 @@ class Contents:
     distances: list[Table]
     facts: Facts
     rows: pd.DataFrame
+    asked: list[str]
+    people: list[OwnerTable]
+    panels: list[MethodPanel]
     answers: str
 
     def as_json(self) -> dict[str, object]:
@@ -66,7 +74,7 @@ class Contents:
         tables = [*self.tables, *self.distances]
         return {
             "schema": self.schema,
-            "tables": {table.name: [_line_json(line) for line in table.lines] for table in tables},
+            "tables": {table.name: [line.as_json() for line in table.lines] for table in tables},
             **self.facts,
         }
 
@@ -92,7 +100,8 @@ def read_contents(results: Path) -> Contents:
     attacked = read_parquet(results / ATTACKED) if (results / ATTACKED).is_file() else None
     measured = with_attacks(measured, attacked)
     pictures = read_parquet(results / PICTURES) if (results / PICTURES).is_file() else None
-    tables = Stored(inputs["records"], attacked, pictures_of(pictures))
+    curves = curves_of({name: (results / name).read_bytes() for name in loss_files(results)})
+    tables = Stored(inputs["records"], attacked, pictures_of(pictures), curves)
     return make_contents(run, protocol, rows, entries, measured, tables)
 
 
@@ -113,7 +122,7 @@ def make_contents(
         rows: the metric rows, of the types of `ROW_TYPES`.
         claims: the entries of claims.json.
         measured: the answers that the rows follow from, with their values.
-        stored: the tables that the answer browser shows beside them.
+        stored: the tables and curves that pages show beside them.
         schema: one of `SCHEMAS`.
     """
     run, definitions = as_run(content), measured.scores.definitions
@@ -132,12 +141,17 @@ def make_contents(
     distances = [
         distance_table(table, measured.scores, sets, systems, intervals) for table in tables
     ]
+    whole = None if first else whole_numbers(tables, rows, measured)
     facts = Facts(
         kit_version=kit_of(content).version,
         title=manifest.get("title") or manifest["name"],
         manifest=manifest,
         manifest_digest=run["manifest_digest"],
-        glance=[*validation_warning(run), *glance(tables, run.get("sources", []), found)],
+        glance=[
+            *validation_warning(run),
+            *glance(tables, run.get("sources", []), found, whole),
+            *verdict_counts(claims),
+        ],
         claims=list(claims),
         columns=column_facts(rows, sets, intervals.few),
         definitions=definition_facts(
@@ -162,16 +176,21 @@ def make_contents(
         facts["further"] = further_tables(rows, systems, measured.further)
     if (tuning := tuning_facts(run)) is not None:
         facts["tuning"] = tuning
-    if found is not None:
+    if found is not None and whole is not None:
         facts["eligibility"] = [asdict(each) for each in found]
-        facts["whole"] = whole_numbers(tables, rows, measured)
+        facts["whole"] = whole
     if measured.attacked is not None and "attack" in manifest:
         facts["attacks"] = attack_facts(measured, manifest, tables, intervals)
         facts["glance"] += attack_glance(facts["attacks"]["headlines"])
     listed = manifest["attack"]["entries"] if "attack" in manifest else []
     attacks = {each["name"]: each["label"] for each in listed}
     answers = packed_answers(Shown(measured, marks_of(tables, parts or (), rule), stored, attacks))
-    return Contents(schema, intervals, protocol, tables, distances, facts, rows, answers)
+    people = owner_tables(measured)
+    return Contents(
+        schema, intervals, protocol, tables, distances, facts, rows,
+        asked(tables, facts["columns"], protocol, len(systems), len(measured.answers)),
+        people, method_panels(run, facts, tables, people, stored.losses), answers,
+    )  # fmt: skip
 
 
 def _rule_of(content: Mapping[str, object], *, first: bool) -> int:
@@ -220,13 +239,3 @@ def _eligibility(rows: pd.DataFrame, protocol: Protocol, measured: Measured) -> 
             part for part, c in protocol.targets[target].columns if c is Column.EFFICACY
         )
     ]
-
-
-def _line_json(line: Line) -> dict[str, object]:
-    return {
-        "entry": line.entry,
-        "label": line.label,
-        "role": line.role,
-        "marks": dict(line.damage.marks),
-        "cells": {cell.slot.key: cell.as_json() for cell in line.cells},
-    }

@@ -1,134 +1,232 @@
-"""The trade-off figure: forgetting versus retention, drawn as SVG without a plotting library.
+"""The trade-off figure: forgetting versus retention, a plane with a list of intervals beside it.
 
-Coordinates are computed here and printed by a template. The file is small and equal on every
-machine. It embeds no font: it uses the font of the page and follows its light or dark theme.
+Methods that forget well crowd in one corner. Markers that would cover each other are moved apart,
+and a line leads to the measured point. Each carries a number, which the list explains; the
+intervals are drawn in the list, where they cannot cover each other.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from kit.benchmarks.records import Column
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.report.cells import Cell, Slot
 from kit.report.damage import MIN_KEPT_SHARE
+from kit.report.drawing import (
+    Drawing,
+    Shape,
+    beside,
+    box,
+    line,
+    marker,
+    short,
+    stacked,
+    words,
+)
 from kit.report.tables import Line, Table
 
-PANEL_WIDTH, PANEL_HEIGHT = 560, 372
-LEFT, TOP, SIDE = 58, 46, 270  # px; the plot is a square of side SIDE
-MARGIN = 0.04  # share of the axis beyond 0 and 1; markers there are not cut off
-LABEL_X, LABEL_STEP = LEFT + SIDE + 34, 19
-# Okabe and Ito's palette, which colour-blind readers can distinguish, without its pale yellow. The
-# last six are for long tables. A leader line connects each marker with its label in any case.
-COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b",
-    "#7f7f7f", "#a3b500", "#2f4b7c", "#17becf",
-)  # fmt: skip
+LEFT, TOP, SIDE = 46, 34, 300  # px; the plot is a square of side SIDE
+MARGIN = 0.1  # share of the axis beyond 0 and 1, room for markers that are moved apart
+RADIUS, APART = 7.0, 16.5  # px: of a marker, and from centre to centre
+RINGS = 14  # how far a marker may be moved, in steps of APART
+# Of the list, px.
+LABEL_X, STRIP_X, STRIP, GAP, ROW = 24, 190, 84, 28, 18
+LITTLE = ("forgot nothing", "under-forgets")
+LETTERS = {VANILLA: "V", RETAIN_ONLY: "R"}
+MEANING = (
+    "Blue discs: methods without a mark of damage. Red squares: collapsed or over-forgetting. "
+    "Hollow discs: forgot nothing, or too little. V is Vanilla, R is Retain-only, the goal. "
+    "Markers that would cover each other are moved apart, and a line leads to the measured point. "
+    "Bars are 95 % intervals; the dashed line is Retain-only."
+)
 
 
 @dataclass(frozen=True)
-class Point:
-    """One marker: centre, error bars and label in px, and the text of its tooltip."""
+class Spot:
+    """One method in the plane: its measured point in px, and where its marker stands."""
 
-    x: float
-    y: float
-    bars: tuple[float, float, float, float] | None  # left, right, top, bottom
     label: str
-    label_y: float
-    shape: str  # "vanilla", "retain_only", "method", "collapsed"
-    colour: str
-    tip: str
+    sign: str
+    style: str
+    form: str
+    point: tuple[float, float]
+    place: tuple[float, float]
+    forget: Cell
+    keep: Cell
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One part of one target, with its points."""
+    """One part of one target; `threshold` in px: a method below it over-forgets."""
 
-    x: int
-    y: int
+    name: str
     title: str
-    percent: bool
-    threshold: float | None  # px; a method below it over-forgets
     across: str
     up: str
-    points: tuple[Point, ...]
+    threshold: float | None
+    spots: tuple[Spot, ...]
+
+    @property
+    def plane(self) -> Drawing:
+        """Return the plane with its markers."""
+        return Drawing(LEFT + SIDE + 12, TOP + SIDE + 46, self._alt, tuple(_plane(self)))
+
+    @property
+    def intervals(self) -> Drawing:
+        """Return the list of methods with their intervals."""
+        height = TOP + ROW * len(self.spots) + 26
+        width = STRIP_X + 2 * STRIP + GAP + 12
+        return Drawing(width, height, f"{self.title}: intervals of each method", tuple(_list(self)))
+
+    @property
+    def _alt(self) -> str:
+        said = (f"{s.label} {s.forget.text} and {s.keep.text}" for s in self.spots)
+        return f"{self.title}, {self.across} and {self.up}, in percent: {'; '.join(said)}"
 
 
 def make_panels(tables: Sequence[Table]) -> list[Panel]:
-    """Return the panels in reading order, two per row; parts that were not run have none."""
-    pairs = [(table, part) for table in tables for part in table.parts]
+    """Return the panels in reading order; parts that were not run have none."""
     both = {Column.EFFICACY, Column.RETAIN}
-    shown = [
-        (table, part)
-        for table, part in pairs
-        if both <= {slot.column for slot in part} and _is_measured(table, part)
-    ]
-    return [
-        _panel(table, part, place % 2 * PANEL_WIDTH, place // 2 * PANEL_HEIGHT)
-        for place, (table, part) in enumerate(shown)
-    ]
+    pairs = [(table, part) for table in tables for part in table.parts]
+    made = [_panel(table, part) for table, part in pairs if both <= {s.column for s in part}]
+    return [panel for panel in made if panel.spots]
 
 
-def _is_measured(table: Table, part: Sequence[Slot]) -> bool:
-    cells = (cell for line in table.lines for cell in line.cells)
-    return any(cell.value is not None for cell in cells if cell.slot in part)
+def trade_off(tables: Sequence[Table]) -> Drawing:
+    """Return all panels as one figure."""
+    panels = [beside(p.plane, p.intervals, p.title) for p in make_panels(tables)]
+    return stacked(panels, "Forgetting versus retention, one marker per method")
 
 
-def _panel(table: Table, part: Sequence[Slot], x: int, y: int) -> Panel:
+def _panel(table: Table, part: Sequence[Slot]) -> Panel:
     forget = next(slot for slot in part if slot.column is Column.EFFICACY)
     retain = next(slot for slot in part if slot.column is Column.RETAIN)
-    colours = _colours(table.lines)
     threshold = None
-    points = []
-    for line in table.lines:
-        cells = {cell.slot: cell for cell in line.cells}
-        point = _point(line, cells[forget], cells[retain], colours[line.entry])
-        if point is not None:
-            points.append(point)
-        kept = cells[retain].value
-        if line.entry == VANILLA and kept is not None:
-            threshold = _y(kept * MIN_KEPT_SHARE)
-    across = f"still known ({forget.heading}), lower is better"
+    found: list[tuple[Line, Cell, Cell, str]] = []
+    number = 0
+    for each in table.lines:
+        cells = {cell.slot: cell for cell in each.cells}
+        across, up = cells[forget], cells[retain]
+        number += not each.role
+        if up.value is not None and each.entry == VANILLA:
+            threshold = _y(up.value * MIN_KEPT_SHARE)
+        if across.value is not None and up.value is not None:
+            found.append((each, across, up, LETTERS.get(each.entry, str(number))))
+    points = [(_x(across.value or 0), _y(up.value or 0)) for _, across, up, _ in found]
+    places: dict[int, tuple[float, float]] = {}
+    # The bounds keep their places, and the methods make room for them.
+    for n in sorted(range(len(found)), key=lambda n: not found[n][0].role):
+        places[n] = free_place(points[n], list(places.values()))
+    spots = [
+        Spot(each.label, sign, *_look(each, retain.part), points[n], places[n], across, up)
+        for n, (each, across, up, sign) in enumerate(found)
+    ]
+    title = f"still known ({forget.heading}), lower is better"
     if forget.better == "higher":
-        across = f"forgotten ({forget.heading})"
-    up = f"kept ({retain.heading})"
-    title, percent = forget.title, forget.percent
-    return Panel(x, y, title, percent, threshold, across, up, tuple(_spread(points)))
+        title = f"forgotten ({forget.heading})"
+    name = f"{forget.target}_{forget.part}"
+    return Panel(name, forget.title, title, f"kept ({retain.heading})", threshold, tuple(spots))
 
 
-def _colours(lines: Iterable[Line]) -> dict[str, str]:
-    """Assign colours to methods by table order; the bounds take the colour of the text."""
-    methods = [line.entry for line in lines if not line.role]
-    fixed = {VANILLA: "currentColor", RETAIN_ONLY: "currentColor"}
-    return fixed | {entry: COLOURS[n % len(COLOURS)] for n, entry in enumerate(methods)}
+def _look(each: Line, part: str) -> tuple[str, str]:
+    if each.role:
+        return "bound", "diamond" if each.entry == RETAIN_ONLY else "square"
+    marks = {mark for mark, parts in each.damage.marks.items() if part in parts}
+    if marks & set(LITTLE):
+        return "little", "disc"
+    return ("damaged", "square") if marks else ("sound", "disc")
 
 
-def _point(line: Line, across: Cell, up: Cell, colour: str) -> Point | None:
-    """Return a method's marker, or None if one of its two values is absent."""
-    if across.value is None or up.value is None:
-        return None
-    bars = None
-    if not (across.low is None or across.high is None or up.low is None or up.high is None):
-        bars = (_x(across.low), _x(across.high), _y(up.high), _y(up.low))
-    shape = line.entry if line.role else "method"
-    if up.slot.part in line.damage.marks.get("collapsed", ()):
-        shape = "collapsed"
-    forgotten, kept = (f"{cell.text} {cell.interval}".strip() for cell in (across, up))
-    tip = f"{line.label}: forget {forgotten}, retain {kept}"
-    x, y = _x(across.value), _y(up.value)
-    return Point(x, y, bars, line.label, y, shape, colour, tip)
+def free_place(point: tuple[float, float], taken: Sequence[tuple[float, float]]) -> tuple[
+    float, float
+]:  # fmt: skip
+    """Return the place nearest to a point that is inside the plot and clear of all markers.
+
+    Where there is none, the point itself.
+    """
+    for x, y in _around(point):
+        inside = abs(x - LEFT - SIDE / 2) < SIDE / 2 - RADIUS
+        inside = inside and abs(y - TOP - SIDE / 2) < SIDE / 2 - RADIUS
+        if inside and all(math.hypot(x - a, y - b) >= APART for a, b in taken):
+            return x, y
+    return point
 
 
-def _spread(points: Sequence[Point]) -> list[Point]:
-    """Move labels apart, first down and then back up, so that none covers another."""
-    ordered = sorted(points, key=lambda p: (p.y, -p.x, p.label))
-    places = [p.y for p in ordered]
-    for n in range(1, len(places)):
-        places[n] = max(places[n], places[n - 1] + LABEL_STEP)
-    floor = TOP + SIDE + 8.0
-    for n in reversed(range(len(places))):
-        places[n] = min(places[n], floor)
-        floor = places[n] - LABEL_STEP
-    return [replace(p, label_y=round(place, 1)) for p, place in zip(ordered, places, strict=True)]
+def _around(point: tuple[float, float]) -> Iterator[tuple[float, float]]:
+    """Yield the point, and then rings around it, each with as many places as it has room for."""
+    yield point
+    for ring in range(1, 2 * RINGS + 1):
+        radius = ring * APART / 2
+        places = max(6, int(2 * math.pi * radius / (APART / 2)))
+        for step in range(places):
+            turn = 2 * math.pi * step / places
+            x, y = point[0] - radius * math.cos(turn), point[1] + radius * math.sin(turn)
+            yield round(x, 1), round(y, 1)
+
+
+def _plane(panel: Panel) -> Iterator[Shape]:
+    right, bottom = LEFT + SIDE, TOP + SIDE
+    yield words("title", LEFT, 20, panel.title)
+    if panel.threshold is not None:
+        y = panel.threshold
+        yield box("lost", LEFT, y, SIDE, bottom - y)
+        yield line("lostline", (LEFT, y), (right, y))
+        yield words("losttext", LEFT + 6, y + 14, "over-forgetting: below half of Vanilla")
+    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x, y = _x(value), _y(value)
+        yield line("grid", (x, TOP), (x, bottom))
+        yield line("grid", (LEFT, y), (right, y))
+        yield words("dim", x, bottom + 15, f"{100 * value:.0f}", anchor="middle")
+        yield words("dim", LEFT - 6, y + 4, f"{100 * value:.0f}", anchor="end")
+    yield box("frame", LEFT, TOP, SIDE, SIDE)
+    middle = LEFT + SIDE / 2
+    yield words("text", middle, bottom + 36, f"{panel.across}, % →", anchor="middle")
+    up = f"{panel.up}, % →"
+    yield words("text", 12, TOP + SIDE / 2, up, anchor="middle", turn=-90)
+    for spot in panel.spots:
+        if spot.place != spot.point:
+            yield line("tether", spot.point, spot.place)
+    for spot in panel.spots:
+        yield from _sign(spot, *spot.place)
+
+
+def _sign(spot: Spot, x: float, y: float) -> Iterator[Shape]:
+    values = (f"{cell.text} {cell.interval}".strip() for cell in (spot.forget, spot.keep))
+    tip = "{}: forget {}, retain {}".format(spot.label, *values)
+    yield marker(spot.style, spot.form, x, y, RADIUS, tip)
+    dark = spot.style in ("sound", "damaged")
+    yield words("inverse" if dark else "number", x, y + 3.2, spot.sign, anchor="middle")
+
+
+def _list(panel: Panel) -> Iterator[Shape]:
+    starts = (STRIP_X, STRIP_X + STRIP + GAP)
+    bottom = TOP + ROW * len(panel.spots)
+    heads = ("forgotten" if panel.across.startswith("forgotten") else "still known", "kept")
+    for start, head in zip(starts, heads, strict=True):
+        yield words("text", start + STRIP / 2, 20, f"{head}, %", anchor="middle")
+        for value in (0.0, 0.5, 1.0):
+            x = start + STRIP * value
+            yield line("grid", (x, TOP - 6), (x, bottom))
+            yield words("dim", x, bottom + 15, f"{100 * value:.0f}", anchor="middle")
+    goal = next((spot for spot in panel.spots if spot.sign == LETTERS[RETAIN_ONLY]), None)
+    if goal is not None:
+        for start, cell in zip(starts, (goal.forget, goal.keep), strict=True):
+            x = start + STRIP * (cell.value or 0.0)
+            yield line("goal", (x, TOP - 6), (x, bottom))
+    for place, spot in enumerate(panel.spots):
+        y = TOP + ROW * place + ROW / 2
+        yield from _sign(spot, RADIUS + 3, y)
+        yield words("text", LABEL_X, y + 4, short(spot.label), tip=spot.label)
+        for start, cell in zip(starts, (spot.forget, spot.keep), strict=True):
+            if cell.low is not None and cell.high is not None:
+                ends = (start + STRIP * end for end in (cell.low, cell.high))
+                yield line(_bar(spot), *((x, y) for x in ends))
+            yield marker(spot.style, spot.form, start + STRIP * (cell.value or 0.0), y, 3)
+
+
+def _bar(spot: Spot) -> str:
+    return {"little": "tether", "bound": "bound"}.get(spot.style, spot.style)
 
 
 def _x(value: float) -> float:
@@ -137,9 +235,3 @@ def _x(value: float) -> float:
 
 def _y(value: float) -> float:
     return round(TOP + SIDE * (1 + MARGIN - value) / (1 + 2 * MARGIN), 1)
-
-
-def axis_ticks(percent: bool) -> list[tuple[float, float, str]]:
-    """Return (x, y, text) of the five ticks that both axes share."""
-    values = (0.0, 0.25, 0.5, 0.75, 1.0)
-    return [(_x(v), _y(v), f"{100 * v:.0f}" if percent else f"{v:g}") for v in values]

@@ -1,34 +1,87 @@
-"""The sentences at the top of a report: did the experiment work, and which methods failed?"""
+"""The sentences at the top of a report: what was asked, and what was found.
+
+First of all they say whether Vanilla knew what was to be forgotten: where it did not, no number
+below says anything about forgetting.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
-from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.experiment.systems import VANILLA
 from kit.metrics.eligibility import MARGIN, Eligibility
 from kit.report.access import SUPPRESSION, WEIGHTS
-from kit.report.cells import Cell, Slot
+from kit.report.cells import Cell
 from kit.report.damage import NOTHING, UNDER, is_at_chance
+from kit.report.facts import ColumnFacts
 from kit.report.run_types import Source
-from kit.report.tables import Line, Table
+from kit.report.tables import Table
+from kit.report.whole import Whole
 
 MARKS = {"collapsed": "collapsed", "over-forgets": "over-forget"}
 LATER_MARKS = {NOTHING: "forgot nothing", UNDER: "under-forget"}  # of schema 2
+NEAREST = 3  # methods that the sentence about distances names
+ALARMS = ("NOT ELIGIBLE", "NOT LOCKED", "VALIDATION PART")  # how sentences of warning begin
+UNITS = {"person": ("person", "people"), "event": ("event", "events")}  # of clusters
+
+
+def asked(
+    tables: Sequence[Table],
+    columns: Sequence[ColumnFacts],
+    protocol: Protocol,
+    systems: int,
+    answers: int,
+) -> list[str]:
+    """Return the sentences about the question: what is to be forgotten, by how many methods.
+
+    Args:
+        tables: the printed ones.
+        columns: the facts of their columns.
+        protocol: of the benchmark.
+        systems, answers: how many there are.
+    """
+    run = [c for c in columns if c["column"] == Column.EFFICACY and c["records"]]
+    titles = dict.fromkeys(protocol.targets[c["target"]].title for c in run)
+    methods = {line.entry for table in tables for line in table.lines if not line.role}
+    said = [
+        f"Can a model forget what it has learnt, and keep everything else? "
+        f"{count(len(methods), 'method')} {'was' if len(methods) == 1 else 'were'} tried: "
+        f"{listing([title[:1].lower() + title[1:] for title in titles])}. "
+        f"{count(systems, 'system')} gave {count(answers, 'answer')}."
+    ]
+    for fact in run:
+        kept = [
+            c for c in columns
+            if (c["target"], c["part"], c["column"]) == (fact["target"], fact["part"], "retain")
+        ]  # fmt: skip
+        verb = "is" if fact["clusters"] == 1 else "are"
+        sides = [_extent(fact, protocol, f"{verb} to be forgotten")]
+        sides += [_extent(c, protocol, "to be kept") for c in kept if c["records"]]
+        said.append(f"{protocol.title(fact['target'], fact['part'])}: {', '.join(sides)}.")
+    return said
+
+
+def _extent(fact: ColumnFacts, protocol: Protocol, what: str) -> str:
+    unit = UNITS.get(protocol.parts[fact["part"]].cluster, ("cluster", "clusters"))
+    clusters = f"{fact['clusters']:,} {unit[fact['clusters'] != 1]}"
+    return f"{clusters} ({count(fact['records'], 'question')}) {what}"
 
 
 def glance(
     tables: Sequence[Table],
     sources: Sequence[Source],
     eligibility: Sequence[Eligibility] | None = None,
+    whole: Whole | None = None,
 ) -> list[str]:
     """Return the sentences, in reading order: eligibility, warnings about sources, then results.
 
-    `eligibility` is None for a report of schema 1, which says nothing of it.
+    `eligibility` and `whole` are None for a report of schema 1, which says nothing of them.
     """
     marks = MARKS if eligibility is None else {**MARKS, **LATER_MARKS}
     return [
         *eligible_parts(tables, eligibility or ()),
         *unlocked(sources),
-        *(sentence for table in tables for sentence in _of_table(table, marks)),
+        *(sentence for table in tables for sentence in _of_table(table, marks, whole)),
     ]
 
 
@@ -42,11 +95,27 @@ def eligible_parts(tables: Sequence[Table], found: Sequence[Eligibility]) -> Ite
     for each in found:
         if each.reason:
             title = titles[each.target, each.part]
-            yield f"NOT ELIGIBLE: {title}: {each.reason}. No forgetting can be claimed here."
-    if good := [titles[each.target, each.part] for each in found if not each.reason]:
+            knows = ""
+            if each.vanilla is not None and each.retain_only is not None:
+                knows = (
+                    f" (Vanilla {100 * each.vanilla:.1f} %, Retain-only "
+                    f"{100 * each.retain_only:.1f} %)"
+                )
+            yield (
+                f"NOT ELIGIBLE: {title}: {each.reason}{knows}. No forgetting can be claimed here: "
+                "nothing below says anything about it."
+            )
+    good = [
+        f"{titles[each.target, each.part]} {100 * (each.vanilla or 0):.1f} % and "
+        f"{100 * (each.retain_only or 0):.1f} %"
+        for each in found
+        if not each.reason
+    ]
+    if good:
         yield (
-            f"Eligible: {'; '.join(good)}. Vanilla knows what is to be forgotten, and Retain-only "
-            f"does not (their difference is clearly above {MARGIN:g})."
+            "Vanilla knew what is to be forgotten, and Retain-only did not (their difference is "
+            f"clearly above {100 * MARGIN:g} points), so there is something to forget. Known to "
+            f"the two: {'; '.join(good)}."
         )
 
 
@@ -60,20 +129,22 @@ def unlocked(sources: Sequence[Source]) -> list[str]:
     ]
 
 
-def _of_table(table: Table, marks: Mapping[str, str]) -> Iterator[str]:
+def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> Iterator[str]:
     name = table.title.split(".")[0]
     lines = {line.entry: line for line in table.lines}
-    if VANILLA in lines and RETAIN_ONLY in lines:
-        bounds = (lines[VANILLA], lines[RETAIN_ONLY])
-        for slots in table.parts:
-            if any(_is_measured(line, slots) for line in bounds):
-                values = "; ".join(_efficacy_and_retain(line, slots) for line in bounds)
-                yield f"{slots[0].title}: {values}."
     methods = [line for line in table.lines if not line.role]
-    for mark, verb in marks.items() if methods else ():
-        marked = [line.label for line in methods if mark in line.damage.marks]
-        labels = f": {'; '.join(marked)}" if marked else ""
-        yield f"{name}: {len(marked)} of {len(methods)} methods {verb}{labels}."
+    good = [line.label for line in methods if not set(line.damage.marks) & set(marks)]
+    if methods:
+        labels = f": {'; '.join(good)}" if good else ""
+        yield (
+            f"{name}: {len(good)} of {len(methods)} methods have no mark of damage or of too "
+            f"little forgetting{labels}."
+        )
+    for mark, verb in marks.items():
+        if marked := [line.label for line in methods if mark in line.damage.marks]:
+            yield f"{name}: {len(marked)} of {len(methods)} methods {verb}: {'; '.join(marked)}."
+    if whole is not None:
+        yield from _nearest(name, table, whole)
     if len(marks) > len(MARKS):
         for line in methods:
             if line.access != WEIGHTS:
@@ -88,17 +159,47 @@ def _of_table(table: Table, marks: Mapping[str, str]) -> Iterator[str]:
         )
 
 
+def _nearest(name: str, table: Table, whole: Whole) -> Iterator[str]:
+    """Yield which methods are nearest to Retain-only, over all columns of a target."""
+    methods = {line.entry for line in table.lines if not line.role}
+    for target in table.targets:
+        gaps = [
+            (line["gap"]["value"], line["label"])
+            for line in whole["lines"]
+            if line["target"] == target and line["entry"] in methods
+        ]
+        known = sorted((value, label) for value, label in gaps if value is not None)
+        if known:
+            near = "; ".join(f"{label} {100 * value:.1f}" for value, label in known[:NEAREST])
+            yield (
+                f"{name}, {target}: nearest to Retain-only over all columns (mean distance in "
+                f"points): {near}."
+            )
+
+
 def at_chance(cells: Sequence[Cell]) -> list[str]:
     """Return the columns with a known chance level that a system is not clearly above."""
     return [cell.slot.key for cell in cells if is_at_chance(cell)]
 
 
-def _is_measured(line: Line, slots: Sequence[Slot]) -> bool:
-    return any(cell.value is not None for cell in line.cells if cell.slot in slots)
+def verdict_counts(claims: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Yield how many claims have each verdict; nothing where the manifest claims nothing."""
+    counts: dict[str, int] = {}
+    for claim in claims:
+        verdict = str(claim["verdict"])
+        counts[verdict] = counts.get(verdict, 0) + 1
+    if counts:
+        each = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+        yield f"Of {count(len(claims), 'claim')} of the manifest: {each}."
 
 
-def _efficacy_and_retain(line: Line, slots: Sequence[Slot]) -> str:
-    cells = {cell.slot.column: cell for cell in line.cells if cell.slot in slots}
-    shown = [cells[column] for column in (Column.EFFICACY, Column.RETAIN) if column in cells]
-    values = [f"{c.slot.heading} {c.text}{' %' if c.slot.percent else ''}" for c in shown]
-    return f"{line.label} has {' and '.join(values)}"
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 claim`, `2,000 claims`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listing(parts: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -7,12 +7,16 @@ from kit.report.access import MEANING as ACCESS
 from kit.report.attacks import AWAY, BACK
 from kit.report.browser.reading import READING as BROWSER
 from kit.report.claims import HOW, HOW_RETURNS
+from kit.report.figure import MEANING as FIGURE
+from kit.report.terms import TERMS
 from kit.report.tuning import UNTUNED
+from kit.signing.sshsig import NAMESPACE
 
 __all__ = [
-    "ACCESS", "ATTACKS", "ATTACK_RULE", "BROWSER", "COMPARABILITY", "DISTANCE", "ELIGIBLE",
-    "FEW_NOTES", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS", "INTERVALS", "NOTES",
-    "READING", "SAMPLES", "SIZES", "TERMS", "TRUST", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
+    "ACCESS", "ATTACKS", "ATTACK_RULE", "BROWSER", "CHECKS", "COMPARABILITY", "DISTANCE",
+    "ELIGIBLE", "FEW_NOTES", "FIGURE", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS",
+    "INTERVALS", "NOTES", "OWNERS", "PANELS", "READING", "SAMPLES", "SIGNATURE", "SIZES", "TERMS",
+    "TRUST", "UNIT", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -99,25 +103,6 @@ SAMPLES = (
     "The first records of each set by record id, from two people (or events) each. The choice does "
     "not depend on the answers."
 )
-TERMS = {
-    "Target": "what a method is asked to forget: people, events or both, for example.",
-    "Forget set, retain set": "the records to be forgotten, and those to be kept.",
-    "System": "one model that answers: Vanilla, Retain-only, or one method with one target and "
-    "one seed.",
-    "Cluster": "all answers about one person, or about one event where events are forgotten. A "
-    "record without either, such as a yes/no question, is a cluster of its own. Clusters are "
-    "resampled as a whole, because answers about one person are right or wrong together.",
-    "n": "the number of answers that have a value.",
-    "Absent": "there is no value, for the stated reason. An absent value is never counted as 0.",
-    "Over-forgets, collapsed": "marks of damage; the rule stands below the tables.",
-    "Forgot nothing, under-forgets": "marks of methods that still know what they should have "
-    "forgotten; the rule stands below the tables.",
-    "Tuned, untuned": "learning rate and one option of a tuned method were chosen among declared "
-    "attempts, on images that no table reports. An untuned one has the values of the manifest.",
-    "Eligible": "there is something to forget: Vanilla knows it, and Retain-only does not.",
-    "Canary": "a check that every adapter changes the model at all.",
-    "Engine agreement": "a check that the answers are those of the model that was trained.",
-}
 COMPARABILITY = (
     "All methods of this result share the base model, the data, the questions, the maximum answer "
     "length and the metrics. Their rows can be compared with each other, most precisely by the "
@@ -130,4 +115,36 @@ LEFT_OUT = (
     "Rows of the published files that could not be used. They are in no training and in no column. "
     "Apart from forms that are known to be published, at most one in a hundred of a table is left "
     "out, or one."
+)
+UNIT = (
+    "Values are in percent: 100 is the largest value that a column's metric can have. Differences "
+    "of two values are in points. CSV files and report.json keep the units of the metrics."
+)
+PANELS = (
+    "One fold for each method: its settings, what training cost, the loss of its steps (the mean "
+    "of equal stretches), whom it forgets least and most, and what attacks bring back. Where a "
+    "result keeps no adapter, it has no losses, and no curve is drawn."
+)
+OWNERS = (
+    "What each method still knows of each person or event: the mean of the column's headline "
+    "metric over the questions and the seeds, in percent, turned so that 100 means known. Above "
+    "are those to be forgotten, where a good method has the values of Retain-only. Below are those "
+    "to be kept."
+)
+SIGNATURE = (
+    "This page is one file of a result folder and cannot vouch for itself: whoever changes a "
+    "number can change this sentence. The signature covers every file of the folder. The first "
+    "command checks it, and computes all numbers and, with the same version of the kit, this page "
+    "again from the stored answers. The second one is typed inside the folder and needs only "
+    "OpenSSH: the file `allowed` holds one line, `runner` and the signer's public key. The third "
+    "one makes a result of your own, and the last one says whether yours reproduces this one. A "
+    "valid signature says who vouches for the files. It does not show that the answers were given "
+    "by the stated models. Running the experiment again does."
+)
+CHECKS = (
+    "./run.sh verify RESULT",
+    f"ssh-keygen -Y verify -f allowed -I runner -n {NAMESPACE} -s SHA256SUMS.sig < SHA256SUMS "
+    "&& sha256sum -c --strict SHA256SUMS",
+    "./run.sh all MANIFEST",
+    "./run.sh compare YOUR_RESULT RESULT",
 )

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from markupsafe import Markup
 
 from kit.names import printable
 from kit.report import attack_grid, figure, notes
-from kit.report.attacks import Attacks
 from kit.report.cells import NO_NUMBER
 from kit.report.claims import printed
 from kit.report.contents import Contents
 from kit.report.csv_cells import csv_cell
+from kit.report.drawing import Drawing, css, short
 from kit.report.further import FurtherCell
+from kit.report.glance import ALARMS
 from kit.report.tables import Table
 
 # What a Markdown renderer makes a link or a mention of without any markup.
@@ -31,19 +33,38 @@ SCRIPTS = ("answers_table.js", "answers_cards.js", "answers.js")  # one script, 
 
 def render(template: str, contents: Contents) -> str:
     """Return one page; Jinja2 escapes HTML, the filters `cell` and `code` escape Markdown."""
+    run = set(contents.rows["target"])
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return page(
         template,
-        tables=contents.tables,
-        distances=contents.distances,
+        tables=[table.only(run) for table in contents.tables],
+        distances=[table.only(run) for table in contents.distances],
+        not_run=_not_run(contents, run),
+        targets=[target for target in contents.facts["health"]["targets"] if target in run],
         facts=contents.facts,
+        asked=contents.asked,
+        alarms=ALARMS,
         intervals=contents.intervals,
-        claims=[printed(entry) for entry in contents.facts["claims"]],
+        claims=[printed(entry, percent=True) for entry in contents.facts["claims"]],
         notes=notes,
         protocol=contents.protocol,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        svg=Markup(render_svg(contents, standalone=False)),
+        style=Markup(style + css()),
+        panels=[
+            (drawn(panel.plane), drawn(panel.intervals))
+            for panel in figure.make_panels(contents.tables)
+        ],
+        people=contents.people,
+        methods=contents.panels,
+        drawn=drawn,
         **_of_attacks(contents),
     )
+
+
+def _not_run(contents: Contents, run: Collection[str]) -> list[str]:
+    """Return the titles of the targets that a table has columns for and that were not run."""
+    named = (target for table in contents.tables for target in table.targets)
+    targets = contents.protocol.targets
+    return [targets[target].title for target in dict.fromkeys(named) if target not in run]
 
 
 def render_answers(contents: Contents) -> str:
@@ -71,22 +92,20 @@ def _source_hash(text: str) -> str:
 def _of_attacks(contents: Contents) -> dict[str, object]:
     if "attacks" not in contents.facts:
         return {}
-    svg = Markup(render_attacks(contents.facts["attacks"], standalone=False))
     grids = attack_grid.make_grids(contents.facts["attacks"])
     removed = attack_grid.removed_note(contents.facts["manifest"])
-    return {"grids": grids, "attack_svg": svg, "is_marked": attack_grid.is_marked,
-            "removed": removed}  # fmt: skip
+    return {"grids": grids, "attack_svg": drawn(attack_grid.attack_drawing(grids)),
+            "is_marked": attack_grid.is_marked, "removed": removed}  # fmt: skip
 
 
-def render_attacks(attacks: Attacks, *, standalone: bool) -> str:
-    """Return the figure of what comes back under attack."""
-    return page(
-        "attacks.svg.j2",
-        grids=attack_grid.make_grids(attacks), shade=attack_grid.shade,
-        is_marked=attack_grid.is_marked, standalone=standalone,
-        L=attack_grid.LABEL_WIDTH, W=attack_grid.CELL_WIDTH, H=attack_grid.CELL_HEIGHT,
-        T=attack_grid.HEAD_HEIGHT,
-    )  # fmt: skip
+def drawn(drawing: Drawing) -> Markup:
+    """Return a figure as the SVG of a page, whose style sheet has the styles of all figures."""
+    return Markup(page("drawing.svg.j2", drawing=drawing, standalone=False))
+
+
+def svg_file(drawing: Drawing, *, dark: bool = True) -> str:
+    """Return a figure as a file of its own, with its styles; `dark`: also those of dark pages."""
+    return page("drawing.svg.j2", drawing=drawing, standalone=True, css=css(dark))
 
 
 def page(template: str, **values: object) -> str:
@@ -96,18 +115,6 @@ def page(template: str, **values: object) -> str:
         jinja2.TemplateError: the template uses a value that is missing.
     """
     return _environment().get_template(template).render(**values)
-
-
-def render_svg(contents: Contents, *, standalone: bool) -> str:
-    """Return the trade-off figure; a standalone file also declares the SVG namespace."""
-    return page(
-        "forget_retain.svg.j2",
-        panels=figure.make_panels(contents.tables),
-        ticks=figure.axis_ticks,
-        standalone=standalone,
-        W=figure.PANEL_WIDTH, H=figure.PANEL_HEIGHT, L=figure.LEFT, T=figure.TOP, S=figure.SIDE,
-        X=figure.LABEL_X,
-    )  # fmt: skip
 
 
 def table_csv(table: Table) -> str:
@@ -136,6 +143,7 @@ def _environment() -> jinja2.Environment:
         "cell": markdown_cell,
         "code": markdown_code,
         "further": further_cell,
+        "short": short,
         "seconds": seconds,
         "mebibytes": lambda value: _number(value, 2**20, "{:,.0f}"),
         "count": lambda value: _number(value, 1, "{:,.0f}"),

@@ -1,6 +1,6 @@
 """A benchmark's tables from metric rows: a line per method, Vanilla first, Retain-only last."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -31,6 +31,16 @@ class Line:
     damage: Damage
     access: str = WEIGHTS
 
+    def as_json(self) -> dict[str, object]:
+        """Return the line as report.json holds it."""
+        return {
+            "entry": self.entry,
+            "label": self.label,
+            "role": self.role,
+            "marks": dict(self.damage.marks),
+            "cells": {cell.slot.key: cell.as_json() for cell in self.cells},
+        }
+
 
 @dataclass(frozen=True)
 class Table:
@@ -45,6 +55,15 @@ class Table:
     def targets(self) -> list[str]:
         """Return the targets of the columns, in column order."""
         return list(dict.fromkeys(slot.target for slot in self.slots))
+
+    def only(self, targets: Collection[str]) -> "Table":
+        """Return the table with the columns of some targets alone."""
+        slots = tuple(slot for slot in self.slots if slot.target in targets)
+        lines = (
+            replace(line, cells=tuple(cell for cell in line.cells if cell.slot.target in targets))
+            for line in self.lines
+        )
+        return replace(self, slots=slots, lines=tuple(lines))
 
     @property
     def size_matters(self) -> bool:

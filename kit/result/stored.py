@@ -5,7 +5,7 @@ form, but need not be true; `kit.verification` asks whether it follows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +36,7 @@ from kit.result.layout import (
     TOKENS,
 )
 from kit.result.limits import require_sane_size, require_sane_systems
+from kit.result.losses import Curve, curves_of, loss_files
 from kit.result.made_by import Kit, kit_of
 from kit.result.run_file import (
     LAYOUT,
@@ -82,7 +83,8 @@ class StoredResult:
     `tables` holds records, sets, answers, likelihoods and, where the manifest asks for them,
     `OPTIONAL_TABLES`, answers under attack and pictures by file name, `rows` the metric rows,
     `report` {path in the result: bytes} of everything under report/. `draws` and `seed` are those
-    of the intervals.
+    of the intervals. `losses` is {name of a kept adapter: its losses, thinned}, for the curves of
+    the report.
     """
 
     run: Mapping[str, object]
@@ -97,6 +99,7 @@ class StoredResult:
     rows: pa.Table
     verdicts: StoredVerdicts | None
     report: Mapping[str, bytes]
+    losses: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def manifest(self) -> Mapping[str, object]:
@@ -129,6 +132,7 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
     names = [*INPUTS, *(REPORT + path.name for path in found)]
     may_lack = (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES)
     names += [name for name in may_lack if (folder / name).is_file()]
+    names += loss_files(folder) if pages else []
     return parse_result(
         {name: read_bytes(folder / name, max_bytes=most_bytes(name)) for name in names}
     )
@@ -139,7 +143,8 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
 
     Args:
         held: {path in the result: bytes} of `INPUTS`, of claims.json and of the tables of tokens,
-            attacks and pictures if there are any, and of everything under report/.
+            attacks and pictures if there are any, of everything under report/, and of the losses
+            of adapters.
 
     Raises:
         VerificationError: a file cannot be read as what it should be, is of a later version of the
@@ -173,6 +178,7 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
         rows=_rows(held[ROWS]),
         verdicts=_verdicts(held[CLAIMS]) if CLAIMS in held else None,
         report={name: data for name, data in held.items() if name.startswith(REPORT)},
+        losses=curves_of(held),
     )
 
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from kit.names import show
 from kit.result.layout import (
+    ADAPTERS,
     ANSWERS,
     ATTACKED,
     BUNDLE,
     CLAIMS,
     ENVELOPE,
     INPUTS,
+    LOSSES,
     PICTURES,
     RECORDS,
     REPORT,
@@ -62,6 +64,7 @@ def of_statements(case: Case) -> Found:
     report = [name for name in subjects if name.startswith(REPORT)]
     require_small_report((case.results / name).stat().st_size for name in report)
     more = [name for name in (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES) if name in subjects]
+    more += [name for name in subjects if name.startswith(ADAPTERS) and name.endswith(LOSSES)]
     case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
     require_agreement(case.signed, case.held)
     yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"

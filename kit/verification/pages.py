@@ -92,7 +92,8 @@ def contents_of(found: Recomputed) -> Contents:
     entries = stored.verdicts.entries if stored.verdicts else ()
     schema = schema_of(stored.run, stored.report)
     tables = stored.tables
-    shown = Stored(tables[RECORDS], tables.get(ATTACKED), pictures_of(tables.get(PICTURES)))
+    pictures = pictures_of(tables.get(PICTURES))
+    shown = Stored(tables[RECORDS], tables.get(ATTACKED), pictures, stored.losses)
     return _made(
         lambda: make_contents(
             stored.run, stored.protocol, rows, entries, found.measured, shown, schema

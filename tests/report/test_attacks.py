@@ -6,9 +6,9 @@ import pytest
 
 from kit.experiment.attack import Condition
 from kit.metrics.intervals import Intervals
-from kit.report.attack_grid import attack_files, make_grids, removed_note
+from kit.report.attack_grid import attack_drawing, attack_files, make_grids, removed_note
 from kit.report.attacks import _headline, attack_facts, attack_glance
-from kit.report.pages import render_attacks
+from kit.report.pages import svg_file
 from tests.metrics.test_recovery import CLEAN
 from tests.toys.attacked import HONEST, PLANTED, attacked
 
@@ -110,13 +110,14 @@ def test_the_cells_hold_the_recovery_its_clustered_interval_and_what_is_known():
 def test_the_top_of_a_report_names_the_methods_of_each_headline():
     found = facts(PLANTED, prompt=4)
     assert list(attack_glance(found["headlines"])) == [
-        "Under attack, person (person): behavioural: NPO, Prompt only; undecided: GA."
+        "Attacks on what person forgets (person): it comes back for (behavioural) NPO, Prompt "
+        "only; the question is open for (undecided) GA."
     ]
 
 
 def test_the_figure_is_well_formed_and_the_tables_have_every_cell():
     found = facts(PLANTED)
-    figure = ElementTree.fromstring(render_attacks(found, standalone=True))
+    figure = ElementTree.fromstring(svg_file(attack_drawing(make_grids(found))))
     assert figure.tag.endswith("svg")
     grid = make_grids(found)[0]
     assert len(grid.lines) == 5

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import math
 import re
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +60,12 @@ def markdown(results):
 def table(results, name):
     with (results / "report" / name).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def sentences(text: str) -> list[str]:
+    """Return the lines of a page that say what was found."""
+    own = text[text.index("What was found") :]
+    return [line for line in own.splitlines() if line.startswith(("- ", "<li"))]
 
 
 def slot(column, part="person", target="person"):
@@ -124,13 +131,17 @@ def test_every_number_in_a_table_is_the_one_of_its_row(results):
     assert float(printed["PO"]["P-Ret"]) == pytest.approx(100 * row.iloc[0]["value"], abs=1e-3)
 
 
-def test_percent_is_for_names_and_yes_no_answers_alone(html, markdown):
+def test_all_tables_of_a_page_are_in_percent_and_csv_files_in_the_units_of_the_paper(
+    results, html, markdown
+):
     vanilla = next(line for line in markdown.splitlines() if line.startswith("| Vanilla"))
     cells = [cell.strip() for cell in vanilla.split("|")[2:-1]]
     assert re.fullmatch(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", cells[0])  # P-Eff
-    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", cells[4])  # P-Scope
-    scope = re.search(r"(\d\.\d\d) \[(\d\.\d\d), (\d\.\d\d)\]", cells[4])
+    scope = re.fullmatch(r"(\d+\.\d) \[(\d+\.\d), (\d+\.\d)\]", cells[4])  # P-Scope
     assert f"{scope[1]}<small>[{scope[2]}, {scope[3]}]</small>" in html
+    assert float(scope[1]) == pytest.approx(
+        100 * float(table(results, "table1.csv")[0]["P-Scope"]), abs=0.06
+    )
 
 
 def test_collapse_and_over_forgetting_are_marked_and_the_rule_is_printed(results, html, markdown):
@@ -174,22 +185,25 @@ def test_a_method_equal_to_vanilla_forgot_nothing_and_the_first_page_says_so(cop
     rows.to_parquet(copy / "rows.parquet", index=False)
     write_report(copy)
     text = (copy / "report" / "report.md").read_text(encoding="utf-8")
-    assert "- Table 1: 1 of 4 methods forgot nothing: NPO." in text
+    assert "- Table 1: 1 of 4 methods forgot nothing: NPO." in sentences(text)
     assert "| NPO **forgot nothing** (person) |" in text
 
 
 def test_the_first_line_says_whether_anything_can_be_forgotten(copy, markdown):
     first = next(line for line in markdown.splitlines() if line.startswith("- "))
-    assert first.startswith("- Eligible: Forgetting people; Forgetting events; Forgetting both")
+    assert first.startswith("- Can a model forget what it has learnt, and keep everything else?")
+    found = sentences(markdown)[0]
+    assert found.startswith("- Vanilla knew what is to be forgotten, and Retain-only did not")
+    assert "Forgetting people 87.5 % and 0.0 %; Forgetting events " in found
     answers = pd.read_parquet(copy / "answers" / "answers.parquet")
     answers.loc[answers["system"] == "vanilla", "text"] = "I do not know."
     answers.to_parquet(copy / "answers" / "answers.parquet", index=False)
     write_report(copy)
     for name in ("report.md", "report.html"):
-        text = (copy / "report" / name).read_text(encoding="utf-8")
-        lines = [line for line in text.splitlines() if line.startswith(("- ", "<li>"))]
-        assert lines[0].lstrip("-<li> ").startswith("NOT ELIGIBLE: Forgetting people: Vanilla does")
-        assert "No forgetting can be claimed here." in lines[0]
+        first = sentences((copy / "report" / name).read_text(encoding="utf-8"))[0]
+        assert "NOT ELIGIBLE: Forgetting people: Vanilla does" in first
+        assert "(Vanilla 0.0 %, Retain-only 0.0 %). No forgetting can be claimed here" in first
+        assert name == "report.md" or first.startswith('<li class="alarm">')
     report = json.loads((copy / "report" / "report.json").read_text(encoding="utf-8"))
     assert [each["vanilla"] for each in report["eligibility"]] == [0.0] * 4
 
@@ -428,7 +442,7 @@ def test_where_nothing_else_is_asked_the_real_people_tell_a_collapse():
 def test_of_a_table_without_methods_no_method_is_counted():
     """A target may be there for Vanilla and Retain-only alone."""
     table = SimpleNamespace(title="Table 2. Text", lines=[], parts=[])
-    assert list(_of_table(table, {"collapsed": "collapsed"})) == []
+    assert list(_of_table(table, {"collapsed": "collapsed"}, None)) == []
 
 
 def test_a_column_in_which_vanilla_is_at_chance_is_named():
@@ -458,11 +472,13 @@ def test_a_column_in_which_vanilla_is_no_better_than_chance_destroys_nothing():
     assert assess(cells, vanilla).destroyed == frozenset()
 
 
-def test_labels_of_the_figure_never_cover_each_other(results):
+def test_markers_of_the_figure_never_cover_each_other(results):
     contents = read_contents(results)
-    for panel in make_panels(contents.tables):
-        heights = sorted(p.label_y for p in panel.points)
-        assert all(b - a >= 18.9 for a, b in pairwise(heights))
+    panels = make_panels(contents.tables)
+    assert len(panels) == 4
+    for panel in panels:
+        places = [spot.place for spot in panel.spots]
+        assert all(math.dist(a, b) >= 15.4 for a, b in combinations(places, 2))
 
 
 def test_a_negative_zero_is_printed_without_its_sign():

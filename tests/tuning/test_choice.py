@@ -354,5 +354,5 @@ def test_the_report_of_attempts_warns_that_it_is_no_result(run, tmp_path):
     said, page = pages(tmp_path / "r", manifest=asks)
     assert "| NPO (attempt)" in said
     warning = "VALIDATION PART: the systems were asked about images that serve tuning alone."
-    assert page.index("At a glance") < page.index(warning) < page.index("Table 1")
+    assert page.index("What was found") < page.index(warning) < page.index("Table 1")
     assert said.index(warning) < said.index("## Table 1")

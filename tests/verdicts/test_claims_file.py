@@ -207,12 +207,12 @@ def test_a_result_from_before_claims_verifies_and_says_so(damaged):
     assert "the manifest claims nothing" in describe(verify(damaged, trusted=TRUSTED))
 
 
-def test_the_report_shows_the_claims_first_in_every_format(signed):
+def test_the_report_shows_the_claims_after_the_tables_in_every_format(signed):
     report = signed / "report"
     html = (report / "report.html").read_text(encoding="utf-8")
     markdown = (report / "report.md").read_text(encoding="utf-8")
-    assert html.index('id="claims"') < html.index('id="tables"')
-    assert markdown.index("## Claims") < markdown.index("## Table 1")
+    assert html.index('id="tables"') < html.index('id="claims"')
+    assert markdown.index("## Table 1") < markdown.index("## Claims")
     stored = read(signed)["claims"]
     assert json.loads((report / "report.json").read_text(encoding="utf-8"))["claims"] == stored
     with (report / "claims.csv").open(encoding="utf-8", newline="") as stream:

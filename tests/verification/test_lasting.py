@@ -30,7 +30,7 @@ REWORDED = (
     ("kit/report/templates/report.html.j2", "</title>", " (report)</title>"),
     ("kit/report/templates/adapter.md.j2", "## Intended use", "## What it is for"),
     ("kit/report/claims.py", "A claim is REPRODUCED if", "We call a claim REPRODUCED if"),
-    ("kit/report/glance.py", " methods {verb}", " of the methods {verb}"),
+    ("kit/report/glance.py", "methods {verb}: ", "of the methods {verb}: "),
     ("kit/report/file_descriptions.py", "The records: questions", "Records: questions"),
     ("kit/metrics/__init__.py", "Share of answers that contain", "How many answers contain"),
     ("kit/verdicts/judging.py", "leave the other side possible", "do not rule out the other side"),

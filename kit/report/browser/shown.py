@@ -9,6 +9,7 @@ from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics.rows import Measured
 from kit.report.damage import assess
 from kit.report.tables import Table
+from kit.result.losses import Curve
 from kit.result.run_file import System, entries
 
 BOUNDS = (VANILLA, RETAIN_ONLY)
@@ -17,17 +18,19 @@ Marks = Mapping[tuple[str, str], list[str]]
 
 @dataclass(frozen=True)
 class Stored:
-    """The tables of a result that the browser shows beside the measured answers.
+    """What pages show of a result beside the measured answers.
 
     Args:
         records: records.parquet.
         attacked: answers/attacked.parquet; None in a result without attacks.
         pictures: {name of an image: its thumbnail, WebP as base64}; empty without pictures.
+        losses: {name of a kept adapter: its losses, thinned}; not of the browser.
     """
 
     records: pd.DataFrame
     attacked: pd.DataFrame | None = None
     pictures: Mapping[str, str] = field(default_factory=dict)
+    losses: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def images(self) -> dict[str, str]:

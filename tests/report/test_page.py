@@ -1,0 +1,150 @@
+"""The page of a report: its order, what it leaves out, and its panels of methods and of people."""
+
+import html as escapes
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from kit.metrics.rows import measure, read_inputs, rows_of
+from kit.report import write_report
+from kit.report.contents import read_contents
+from kit.report.notes import TERMS
+from tests.toys.results import PROTOCOL, write_toy_results
+
+ORDER = [
+    "found", "tables", "tradeoff", "distance", "whole", "methods", "people", "health", "samples",
+    "costs", "metrics", "guards", "compare", "sources", "environment", "signature", "terms",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A result that keeps the losses of two adapters."""
+    folder = write_toy_results(tmp_path_factory.mktemp("page") / "toy")
+    for name, first in (("person-npo-s1", 4.0), ("vanilla", 2.0)):
+        own = folder / "adapters" / name
+        own.mkdir(parents=True)
+        lines = [json.dumps({"step": n, "loss": first / n}) for n in range(1, 61)]
+        (own / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(toy):
+    return (toy / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_begins_with_the_question_and_ends_with_the_glossary(page):
+    ids = [name for name in re.findall(r'id="(\w+)"', page) if name in ORDER]
+    assert ids == ORDER
+    assert re.findall(r'<a href="#(\w+)">', page[page.index("<nav") :]) == ORDER[1:]
+    assert set(re.findall(r'href="#(\w+)"', page)) <= set(re.findall(r'id="(\w+)"', page))
+
+
+def test_the_question_is_told_in_the_numbers_of_this_result(page, toy):
+    sets = pd.read_parquet(toy / "sets.parquet").query("target == 'event' and part == 'event'")
+    kept = (sets.column == "retain").sum()
+    asked = (sets.column == "efficacy").sum()
+    assert (
+        f"Forgetting events: 2 events ({asked} questions) are to be forgotten, 2 events "
+        f"({kept} questions) to be kept."
+    ) in page
+    answers = len(pd.read_parquet(toy / "answers" / "answers.parquet"))
+    assert "4 methods were tried: forgetting people, forgetting events and forgetting both" in page
+    assert f"16 systems gave {answers:,} answers." in page
+
+
+def test_the_words_that_puzzled_readers_are_in_the_glossary():
+    words = " ".join(TERMS).lower()
+    for word in ("cluster", "asked again", "detectable", "canary", "agreement", "equivalence",
+                 "governed", "headline"):  # fmt: skip
+        assert word in words
+
+
+def test_a_target_that_was_not_run_has_no_column_and_is_named(toy, tmp_path):
+    copy = shutil.copytree(toy, tmp_path / "copy")
+    for name in ("rows.parquet", "sets.parquet"):
+        stored = pd.read_parquet(copy / name)
+        stored[stored["target"] == "person"].to_parquet(copy / name, index=False)
+    write_report(copy)
+    page = (copy / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Not run, and left out: Forgetting events." in page
+    assert ">P-Eff<" in page
+    assert ">E-Eff<" not in page
+    assert "target: event" not in page
+    text = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert "E-Eff |" not in text
+    stored = json.loads((copy / "report" / "report.json").read_text(encoding="utf-8"))
+    assert stored["tables"]["table1"][0]["cells"]["E-Eff"]["reason"] == "not run"
+
+
+def test_what_is_known_of_each_person_is_what_the_answers_say(toy):
+    """By another route: names are looked for in the answers, with pandas."""
+    tables = {(t.target, t.part): t for t in read_contents(toy).people}
+    assert set(tables) == {("person", "person"), ("event", "event"), ("both", "person"),
+                           ("both", "event")}  # fmt: skip
+    people = tables["person", "person"]
+    answers = pd.read_parquet(toy / "answers" / "answers.parquet")
+    records = pd.read_parquet(toy / "records.parquet").rename(columns={"id": "record_id"})
+    sets = pd.read_parquet(toy / "sets.parquet").query("target == 'person' and part == 'person'")
+    for column, forgotten in (("efficacy", True), ("retain", False)):
+        asked = sets[sets.column == column].merge(records, on="record_id")
+        mine = asked.merge(answers[answers.system == "person-prompt-s1"], on="record_id")
+        mine["told"] = [a in b for a, b in zip(mine.person, mine.text, strict=True)]
+        told = mine.groupby("person").told.agg(["mean", "size"])
+        own = {o.name: o for o in people.owners if o.forgotten is forgotten}
+        assert set(own) == set(told.index)
+        for name, owner in own.items():
+            assert owner.known["prompt"] == pytest.approx(told.loc[name, "mean"], abs=1e-6)
+            assert owner.questions == told.loc[name, "size"]
+
+
+def test_a_name_leads_to_the_answers_about_it(page):
+    assert 'href="answers.html#?target=person&amp;person=Ada%20Morrow">Ada Morrow</a>' in page
+    assert 'href="answers.html#?target=event&amp;event=market">market</a>' in page
+
+
+def panel(page, label):
+    start = page.index(f'<details class="method"><summary>{label}')
+    return page[start : page.index('<details class="method">', start + 9)]
+
+
+def test_a_panel_has_the_loss_curve_where_losses_are_kept_and_says_where_not(page):
+    assert panel(page, "NPO").count('aria-label="Loss of 1 training runs') == 1
+    assert panel(page, "NPO").count("No curve: the result keeps no losses") == 2
+    assert "Loss of" not in panel(page, "GA")
+    assert panel(page, "Vanilla").count("Loss of 1 training runs") == 1, "one model, one curve"
+
+
+def test_a_panel_names_whom_a_method_knows_least_and_most(page, toy):
+    people = next(t for t in read_contents(toy).people if t.target == "person")
+    shares = people.of("prompt", forgotten=True)
+    text = escapes.unescape(panel(page, "Prompt only"))
+    assert f"least known: {shares[0][1]} {100 * shares[0][0]:.0f} %" in text
+    assert f"most known: {shares[-1][1]} {100 * shares[-1][0]:.0f} %" in text
+
+
+def test_a_result_of_one_person_and_one_record_is_shown(toy, tmp_path):
+    copy = shutil.copytree(toy, tmp_path / "copy")
+    sets = pd.read_parquet(copy / "sets.parquet")
+    mine = (sets.target == "person") & (sets.part == "person")
+    one = sets[mine & (sets.column == "efficacy")].iloc[:1]
+    one.to_parquet(copy / "sets.parquet", index=False)
+    rows = rows_of(measure(**read_inputs(copy), protocol=PROTOCOL), draws=200, seed=0)
+    rows.to_parquet(copy / "rows.parquet", index=False)
+    write_report(copy)
+    page = (copy / "report" / "report.html").read_text(encoding="utf-8")
+    assert "No part has both columns, so there is no figure." in page
+    assert "1 person (1 question) is to be forgotten" in page
+
+
+def test_what_scrolls_is_reached_by_keyboard_and_has_a_name(page):
+    for part in re.findall(r'<div class="wide"[^>]*>', page):
+        assert 'tabindex="0"' in part
+        assert re.search(r'role="region" aria-label="[^"]+"', part)
+    assert len(re.findall(r"<svg [^>]*aria-label=", page)) == page.count("<svg ")
+    assert page.count("<h1>") == 1
