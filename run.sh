@@ -75,8 +75,13 @@ is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an enviro
     [[ $verb == plan && $words != *' --probe '* ]]
 }
 
+wants_ray() { # [WORD...]
+  local words=" $* "
+  [[ ${1:-} == ray || $words == *' --executor ray '* || $words == *' --executor=ray '* ]]
+}
+
 main() {
-  local digest verb python runner=venv arguments=("$@")
+  local digest verb python ray runner=venv arguments=("$@")
   # shellcheck source=docker/runner.sh
   source "$project/docker/runner.sh"
   choose_runner "$@"
@@ -113,6 +118,7 @@ main() {
         exit
       }
       ;;
+    ray) ;; # Ray's own command, which starts the nodes of a cluster: kit/cluster/README.md
     *)
       is_complete || [[ $verb == -* || " $verbs " == *" $verb "* ]] ||
         fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help'
@@ -130,7 +136,15 @@ main() {
     source "$project/docker/environment.sh"
     build_environment
   fi
+  if wants_ray "$@"; then
+    # shellcheck source=docker/environment.sh
+    source "$project/docker/environment.sh"
+    build_ray_environment
+    export PEBENCH_RAY=$ray RAY_USAGE_STATS_ENABLED=0 RAY_enable_metrics_collection=false
+    export RAY_DEDUP_LOGS=0
+  fi
   export PYTHONPATH=$project
+  [[ $verb != ray ]] || exec "$ray/bin/ray" "${@:2}"
   if [[ $verb == test && ${2:-} != --help ]]; then
     cd "$project"
     export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis

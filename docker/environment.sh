@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154  # cache, digest, env, lock, project, pythons: run.sh
-# Build the virtual environment $env from $lock. Sourced by run.sh if the environment does not exist,
-# and by image_environment.sh.
+# Build the virtual environment $env from $lock. Sourced by run.sh if the environment does not exist or
+# Ray is asked for, by ray.sh, and by image_environment.sh.
 #
 # A virtual environment cannot be moved, so it is built in its final folder. `.complete` is written
 # last, and nothing uses a folder without it. A lock file allows one build at a time.
@@ -76,6 +76,12 @@ install_packages() {
   [[ $lock != *.cpu.lock ]] || cp "$project"/docker/cpu_site/*.p* "$env"/lib/python*/site-packages/
 }
 
+install_ray() { # apart from the whole environment: Ray's agents import every package that they find
+  "$python" -m venv "$env" >>"$env/build.log" 2>&1 || return
+  pip_install -r "$lock" || return
+  printf '%s' "$python" >"$env/kit-python" # what Ray's workers start
+}
+
 install_torch() {
   # Separately: the CPU build may exist only on PyTorch's index, which is used for nothing else.
   pip_install -r "$(only torch)" || {
@@ -93,13 +99,27 @@ claim_cache() { # mark a new or empty folder as the kit's: clean touches no othe
 }
 
 build_environment() {
-  local python total need free
+  local python
   [[ -z ${PEBENCH_ENV:-} ]] || fail 3 "PEBENCH_ENV=$PEBENCH_ENV is not a finished environment" \
     'a folder with .complete and bin/python' '' 'unset PEBENCH_ENV: the kit then builds one'
   [[ $(uname -sm) == Linux\ @(x86_64|aarch64) ]] || fail 3 'no packages are locked for this machine' \
     'Linux on x86_64 or aarch64' "$(uname -sm)" \
     'use such a machine or container; python3 -m kit verify RESULT checks a result anywhere'
   python=$(find_python "$pythons") || exit
+  build_with install_packages
+}
+
+build_ray_environment() { # sets ray to the environment of Ray's processes for $env; builds it once
+  local python=$env/bin/python lock=$project/docker/requirements.ray.lock digest env=$env
+  digest=$({ cat "$lock" && echo "$env"; } | sha256sum)
+  digest=ray-${digest:0:12}
+  env=$cache/env/$digest
+  is_complete || build_with install_ray 600
+  ray=$env
+}
+
+build_with() { # COMMAND [MB]: build $env with it, once
+  local total need free
   if ! { claim_cache && exec 9>>"$cache/locks/env-$digest"; } 2>/dev/null; then
     fail 7 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
   fi
@@ -118,11 +138,11 @@ build_environment() {
   mkdir -p "$env/tmp"
   total=$(grep -c '^[A-Za-z0-9].*==' "$lock" || true)
   # In MB: 171 packages took 2.5 GB, plus their wheels during the build.
-  need=$((total * 35)) free=$(($(df -Pk "$env" | awk 'END { print $4 }') / 1024))
+  need=${2:-$((total * 35))} free=$(($(df -Pk "$env" | awk 'END { print $4 }') / 1024))
   ((free >= need)) || fail 7 "not enough disk space for the environment in $cache" \
     "$need MB" "$free MB" 'free some space, or set PEBENCH_CACHE to a folder on another disk'
   say "environment: installing $total packages for $("$python" -V) into $env (once; up to $need MB)"
-  if ! install_packages; then
+  if ! "$1"; then
     tail -n 15 "$env/build.log" >&2
     rm -rf "$env/tmp"
     ! grep -qE 'No space left|Disk quota exceeded' "$env/build.log" ||

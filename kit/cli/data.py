@@ -10,6 +10,8 @@ import click
 
 from kit.cli.options import (
     FILE,
+    LOCAL,
+    Executor,
     with_changes,
     with_fetch_flags,
     with_json,
@@ -56,7 +58,9 @@ def ready(
         yield plan, shown
 
 
-def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
+def measured(
+    loaded: "Manifest", verb: str, flags: dict[str, bool], executor: Executor = LOCAL
+) -> Path:
     """Train and evaluate what is missing of a manifest; return its result, which is not signed."""
     from kit.stages import run as stages
     from kit.stages.collect import collect
@@ -65,9 +69,10 @@ def measured(loaded: "Manifest", verb: str, flags: dict[str, bool]) -> Path:
         "finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate,
     }  # fmt: skip
     with ready(loaded, verb, flags, [*steps, "report"]) as (plan, shown):
-        for name, stage in steps.items():
-            shown.begin(name)
-            stage(plan)
+        with executor.work(loaded) as work:
+            for name, stage in steps.items():
+                shown.begin(name)
+                stage(plan, work)
         shown.begin("report")
         result, _ = collect(plan)
     return result

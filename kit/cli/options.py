@@ -1,12 +1,19 @@
 """Arguments and options that several verbs share: one decorator for each."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from kit.console import JSON, MODE, QUIET
+
+if TYPE_CHECKING:
+    from kit.experiment.manifest import Manifest
+    from kit.stages.work import Work
 
 Command = Callable[..., None]
 
@@ -74,6 +81,52 @@ def with_output(command: Command) -> Command:
         )
         command = option(command)
     return command
+
+
+class Executor(NamedTuple):
+    """Where the stages' work is done: by processes of this machine, or on a Ray cluster."""
+
+    name: str = "local"
+    address: str | None = None
+
+    @contextmanager
+    def work(self, manifest: "Manifest") -> Iterator["Work"]:
+        """Give the work of the stages; a cluster is checked first, and left afterwards."""
+        if self.name == "local":
+            from kit.stages.work import LOCAL
+
+            yield LOCAL
+            return
+        from kit.cluster.work import ray_work
+
+        with ray_work(self.address, manifest) as work:
+            yield work
+
+
+LOCAL = Executor()
+
+
+def with_executor(command: Command) -> Command:
+    """Add --executor and --address, which the command receives as one `executor`."""
+
+    @wraps(command)
+    def chosen(*arguments: object, executor: str, address: str | None, **values: object) -> None:
+        if address is not None and executor == "local":
+            raise click.UsageError("--address names a Ray cluster: it needs --executor ray")
+        command(*arguments, executor=Executor(executor, address), **values)
+
+    address = "Head of the Ray cluster (default: RAY_ADDRESS, or the cluster of this machine)."
+    for option in (
+        click.option("--address", metavar="HOST:PORT", help=address),
+        click.option(
+            "--executor",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            help="Who does the work: processes of this machine (default), or a Ray cluster.",
+        ),
+    ):
+        chosen = option(chosen)
+    return chosen
 
 
 def add_debug(command: click.Command) -> None:

@@ -1,12 +1,12 @@
 """The verb plan: print a manifest's jobs, or one job for a scheduler. No logic here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 import click
 
-from kit.cli.options import FILE, with_fetch_flags, with_manifest
+from kit.cli.options import FILE, LOCAL, Executor, with_executor, with_fetch_flags, with_manifest
 from kit.cli.remedies import for_this_call
 from kit.console import tell
 from kit.errors import ManifestError
@@ -63,6 +63,7 @@ class JobOptions(TypedDict):
     type=click.IntRange(min=0),
     help="How often the job may restart after its time limit or a failure (default: 3).",
 )
+@with_executor
 @with_fetch_flags
 def plan(
     manifest: Path,
@@ -73,6 +74,7 @@ def plan(
     price: float | None,
     emit: Scheduler | None,
     output: Path | None,
+    executor: Executor,
     **options: Unpack[JobOptions],
 ) -> None:
     """Print what is to be done for each method, what is done, memory and time; run nothing.
@@ -82,6 +84,8 @@ def plan(
 
     With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
     --offline, --allow-unlocked and --accept-licences that are given here.
+
+    With --executor ray, check the nodes of the cluster and say what would be submitted to it.
     """
     if not probe:
         from kit.plan.without_torch import stand_in
@@ -92,10 +96,14 @@ def plan(
         if probe:
             _probe(manifest, changes)
         tell(for_this_call(_text(manifest, changes, price, each=jobs, why=why)))
+        if executor.name != LOCAL.name:
+            for line in _on_cluster(manifest, changes, executor):
+                tell(line)
         return
-    if probe or price or jobs or why:
+    if probe or price or jobs or why or executor != LOCAL:
         raise ManifestError(
-            "--probe, --price, --jobs and --why belong to the plan as text: --emit prints none",
+            "--probe, --price, --jobs, --why and --executor belong to the plan as text, which "
+            "--emit does not print",
             remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
@@ -150,6 +158,23 @@ def _text(
         return said
     attempts = render(*preview(attempts_manifest(loaded)), price, each=each, why=why)
     return "\n".join([said, "", *grid_table(loaded), "", attempts])
+
+
+def _on_cluster(manifest: Path, changes: Sequence[str], executor: Executor) -> Iterator[str]:
+    from kit.cluster.preview import submitted
+    from kit.cluster.ray_cluster import RayCluster
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.preview import preview
+
+    loaded = load_manifest(manifest, changes=changes)
+    cluster = RayCluster(executor.address, loaded.compute.threads)
+    try:
+        lines, slots = cluster.require_nodes(), cluster.slots()
+    finally:
+        cluster.close()
+    yield f"ray: room for {slots} pieces of work at a time"
+    yield from (f"  {line}" for line in lines)
+    yield from submitted(preview(loaded)[0], slots)
 
 
 def _job(path: Path, changes: Sequence[str], scheduler: Scheduler, options: JobOptions) -> str:

@@ -1,17 +1,39 @@
 """How a verb runs one stage: on verified sources, with cache and result locked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.cli.options import Executor
+
 if TYPE_CHECKING:
     from kit.plan.jobs import Plan
+    from kit.stages.work import Work
 
 
 def run_stage(
     manifest: Path, verb: str, stage: Callable[["Plan"], None], changes: Sequence[str]
 ) -> None:
     """Verify the fetched sources and run one stage, with cache and result locked."""
+    with _held(manifest, verb, changes) as plan:
+        stage(plan)
+
+
+def run_work(
+    manifest: Path,
+    verb: str,
+    stage: Callable[["Plan", "Work"], None],
+    executor: Executor,
+    changes: Sequence[str],
+) -> None:
+    """Do the same for a stage whose work an executor does."""
+    with _held(manifest, verb, changes) as plan, executor.work(plan.manifest) as work:
+        stage(plan, work)
+
+
+@contextmanager
+def _held(manifest: Path, verb: str, changes: Sequence[str]) -> Iterator["Plan"]:
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.decided import keep_inputs
     from kit.plan.jobs import make_plan
@@ -25,4 +47,4 @@ def run_stage(
         shown.expect(plan)
         shown.begin(verb)
         datasets.verify_sources(plan.manifest)
-        stage(plan)
+        yield plan

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from kit.cli.options import FILE, with_fetch_flags, with_manifest, with_output
+from kit.cli.options import (
+    FILE,
+    Executor,
+    with_executor,
+    with_fetch_flags,
+    with_manifest,
+    with_output,
+)
 from kit.console import tell
 
 
@@ -12,10 +19,16 @@ from kit.console import tell
 @with_manifest
 @click.option("--from", "result", type=FILE, help="A finished result of the attempts.")
 @click.option("--again", is_flag=True, help="Replace an earlier choice.")
+@with_executor
 @with_fetch_flags
 @with_output
 def tune(
-    manifest: Path, changes: tuple[str, ...], result: Path | None, again: bool, **flags: bool
+    manifest: Path,
+    changes: tuple[str, ...],
+    result: Path | None,
+    again: bool,
+    executor: Executor,
+    **flags: bool,
 ) -> None:
     """Choose learning rate and one option of each method.
 
@@ -38,7 +51,7 @@ def tune(
         tell(f"{file} holds the choice already")
         return tell(digest_lines(digest))
     if result is None:
-        result = measured(attempts_manifest(read), "tune", flags)
+        result = measured(attempts_manifest(read), "tune", flags, executor)
     tuning = judge_attempts(read, result)
     for line in choice_table(tuning):
         tell(line)

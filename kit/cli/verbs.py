@@ -13,7 +13,9 @@ from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready
 from kit.cli.options import (
     FILE,
+    Executor,
     add_debug,
+    with_executor,
     with_fetch_flags,
     with_json,
     with_manifest,
@@ -24,7 +26,7 @@ from kit.cli.remedies import for_this_call
 from kit.cli.report import report
 from kit.cli.show import show
 from kit.cli.signatures import keygen, sign, verify
-from kit.cli.stage import run_stage
+from kit.cli.stage import run_work
 from kit.cli.tune import tune
 from kit.console import tell
 from kit.errors import unknown
@@ -58,9 +60,10 @@ def verbs() -> None:
 
 @verbs.command(name="all")
 @with_manifest
+@with_executor
 @with_fetch_flags
 @with_output
-def all_(manifest: Path, changes: tuple[str, ...], **flags: bool) -> None:
+def all_(manifest: Path, changes: tuple[str, ...], executor: Executor, **flags: bool) -> None:
     """Run the whole experiment and sign the result.
 
     Fetches data, trains, unlearns, evaluates, attacks (with a section [attack]), reports, signs and
@@ -78,9 +81,10 @@ def all_(manifest: Path, changes: tuple[str, ...], **flags: bool) -> None:
         steps["attack"] = attack_stage
     with ready(loaded, "all", flags, [*steps, "report"]) as (plan, shown):
         require_room(plan)
-        for name, stage in steps.items():
-            shown.begin(name)
-            stage(plan)
+        with executor.work(plan.manifest) as work:
+            for name, stage in steps.items():
+                shown.begin(name)
+                stage(plan, work)
         shown.begin("report")
         for line in report_and_sign(plan):
             tell(line)
@@ -131,50 +135,54 @@ def try_method(name: str, manifest: Path, changes: tuple[str, ...]) -> None:
 @verbs.command()
 @with_manifest
 @with_output
-def finetune(manifest: Path, changes: tuple[str, ...]) -> None:
+@with_executor
+def finetune(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
     """Train the vanilla and the retain-only models.
 
     Vanilla learns all records. A retain-only model has never seen what its target forgets.
     """
     from kit.stages import run as stages
 
-    run_stage(manifest, "finetune", stages.finetune, changes)
+    run_work(manifest, "finetune", stages.finetune, executor, changes)
 
 
 @verbs.command()
 @with_manifest
 @with_output
-def unlearn(manifest: Path, changes: tuple[str, ...]) -> None:
+@with_executor
+def unlearn(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
     """Train one adapter per method, target and seed."""
     from kit.stages import run as stages
 
-    run_stage(manifest, "unlearn", stages.unlearn, changes)
+    run_work(manifest, "unlearn", stages.unlearn, executor, changes)
 
 
 @verbs.command()
 @with_manifest
 @with_output
-def evaluate(manifest: Path, changes: tuple[str, ...]) -> None:
+@with_executor
+def evaluate(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
     """Answer every record with every system.
 
     The implementation that trains then reads a sample of the answers, and must agree.
     """
     from kit.stages import run as stages
 
-    run_stage(manifest, "evaluate", stages.evaluate, changes)
+    run_work(manifest, "evaluate", stages.evaluate, executor, changes)
 
 
 @verbs.command()
 @with_manifest
 @with_output
-def attack(manifest: Path, changes: tuple[str, ...]) -> None:
+@with_executor
+def attack(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
     """Attack every system: does what looks forgotten come back?
 
     Retain-only is attacked in the same way, and its share is subtracted. Needs a section [attack].
     """
     from kit.stages.attack import attack as attack_stage
 
-    run_stage(manifest, "attack", attack_stage, changes)
+    run_work(manifest, "attack", attack_stage, executor, changes)
 
 
 for command in (report, show, sign, verify, rescore, compare, calibrate, tune, keygen):

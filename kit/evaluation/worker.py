@@ -24,23 +24,34 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
     Raises:
         GuardError: a guard fails (kit/evaluation/guards).
     """
-    systems = [system for system in plan.systems if system.name in names]
-    questions = Questions.of(plan)
-    look = SecondLook(plan, questions.benchmark)
-    engine: Engine | None = None
-    for group in groups_of(systems, plan.manifest):
-        if engine is None:
-            engine = open_engine(plan, systems, plan.manifest.evaluation.engine)
-        with at(f"answering {', '.join(system.name for system in group)}"):
-            answer_group(group, engine, questions)
-        together = engine.leaves_room
-        if not together:
-            engine.close()
-            engine = None
-        look.check(group)
-        if not together:
-            look.release()
-    return peak_memory()
+    return Answering(plan).answer(names)
+
+
+class Answering:
+    """Answers and checks systems of a plan; keeps engine and 4-bit base from call to call."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._questions = plan, Questions.of(plan)
+        self._look = SecondLook(plan, self._questions.benchmark)
+        self._engine: Engine | None = None
+
+    def answer(self, names: Sequence[str]) -> int:
+        """Answer, check and publish as `answer_systems`, in the process that called first."""
+        systems = [system for system in self._plan.systems if system.name in names]
+        for group in groups_of(systems, self._plan.manifest):
+            if self._engine is None:
+                engine = self._plan.manifest.evaluation.engine
+                self._engine = open_engine(self._plan, systems, engine)
+            with at(f"answering {', '.join(system.name for system in group)}"):
+                answer_group(group, self._engine, self._questions)
+            together = self._engine.leaves_room
+            if not together:
+                self._engine.close()
+                self._engine = None
+            self._look.check(group)
+            if not together:
+                self._look.release()
+        return peak_memory()
 
 
 def groups_of(systems: Sequence[System], manifest: Manifest) -> Iterator[Sequence[System]]:

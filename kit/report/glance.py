@@ -4,7 +4,7 @@ First of all they say whether Vanilla knew what was to be forgotten: where it di
 below says anything about forgetting.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
@@ -133,7 +133,8 @@ def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> It
     name = table.title.split(".")[0]
     lines = {line.entry: line for line in table.lines}
     methods = [line for line in table.lines if not line.role]
-    good = [line.label for line in methods if not set(line.damage.marks) & set(marks)]
+    unmarked = [line for line in methods if not set(line.damage.marks) & set(marks)]
+    good = [line.label for line in unmarked]
     if methods:
         labels = f": {'; '.join(good)}" if good else ""
         yield (
@@ -144,7 +145,7 @@ def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> It
         if marked := [line.label for line in methods if mark in line.damage.marks]:
             yield f"{name}: {len(marked)} of {len(methods)} methods {verb}: {'; '.join(marked)}."
     if whole is not None:
-        yield from _nearest(name, table, whole)
+        yield from _nearest(name, table.targets, {line.entry for line in unmarked}, whole)
     if len(marks) > len(MARKS):
         for line in methods:
             if line.access != WEIGHTS:
@@ -159,10 +160,11 @@ def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> It
         )
 
 
-def _nearest(name: str, table: Table, whole: Whole) -> Iterator[str]:
-    """Yield which methods are nearest to Retain-only, over all columns of a target."""
-    methods = {line.entry for line in table.lines if not line.role}
-    for target in table.targets:
+def _nearest(
+    name: str, targets: Sequence[str], methods: Collection[str], whole: Whole
+) -> Iterator[str]:
+    """Yield which of these methods are nearest to Retain-only, over all columns of a target."""
+    for target in targets:
         gaps = [
             (line["gap"]["value"], line["label"])
             for line in whole["lines"]
@@ -172,8 +174,8 @@ def _nearest(name: str, table: Table, whole: Whole) -> Iterator[str]:
         if known:
             near = "; ".join(f"{label} {100 * value:.1f}" for value, label in known[:NEAREST])
             yield (
-                f"{name}, {target}: nearest to Retain-only over all columns (mean distance in "
-                f"points): {near}."
+                f"{name}, {target}: of the methods without a mark, nearest to Retain-only over all "
+                f"columns (mean distance in points): {near}."
             )
 
 

@@ -150,10 +150,10 @@ class _Pool:
         first = next((pid for pid, _ in codes), unseen)
         note = notes / str(first)
         place = note.read_text(encoding="utf-8") if note.is_file() else ""
-        return _ended(f"{place}: " if place else "", ended.get(first))
+        return ended_worker(f"{place}: " if place else "", ended.get(first))
 
 
-def _ended(begin: str, code: int | None) -> EnvironmentFault:
+def ended_worker(begin: str, code: int | None) -> EnvironmentFault:
     """Return the error for a worker that ended with a code; negative for a signal."""
     signals = {-number.value: number.name for number in signal.Signals}
     name = signals.get(code or 0, "")
@@ -202,11 +202,15 @@ def _open_worker(manifest: Manifest) -> None:
 
 
 def _start_worker() -> None:
+    parent = multiprocessing.parent_process()
+    die_with_parent(None if parent is None else parent.pid)
+
+
+def die_with_parent(parent: int | None) -> None:
     """Let a worker die with its parent, so that it cannot go on writing, and ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():  # killed before the line above
+    if parent not in (None, os.getppid()):  # killed before the line above
         os._exit(1)
     quieten()
 

@@ -32,15 +32,20 @@ def environment(manifest: Manifest) -> dict[str, object]:
         **_image_fields(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": processor(),
         "gpus": [asdict(card) for card in gpus()],
         "torch_threads": manifest.compute.threads,
         "lock_digest": sha256_file(lock_path()),
-        "packages": {
-            name: package.version
-            for package in sorted(distributions(), key=lambda d: str(d.name).lower())
-            if (name := str(package.name).lower())
-        },
+        "packages": installed_packages(),
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """Return {name: version} of everything that is installed, by name."""
+    return {
+        name: package.version
+        for package in sorted(distributions(), key=lambda d: str(d.name).lower())
+        if (name := str(package.name).lower())
     }
 
 
@@ -118,7 +123,8 @@ def _image_fields() -> dict[str, str]:
     }
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Return the name of this machine's processor, and which wide vectors it has."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -353,7 +353,7 @@ def test_libraries_are_silenced_unless_the_user_wants_to_hear_them(monkeypatch):
 
 def test_a_python_without_the_packages_is_told_where_to_start():
     done = subprocess.run(
-        [sys.executable, "-S", "-E", "-m", "kit", "plan"],
+        [sys.executable, "-S", "-E", "-m", "kit", "doctor"],
         cwd=PROJECT,
         capture_output=True,
         text=True,

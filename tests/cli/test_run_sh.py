@@ -68,7 +68,7 @@ class Project:
     def lock(self, digest: str) -> None:
         text = f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
-        for slim in ("verify", "keyless"):
+        for slim in ("verify", "keyless", "ray"):
             (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -219,6 +219,17 @@ def test_sigstore_is_in_an_environment_of_its_own(project: Project) -> None:
         assert keyless.name.startswith("keyless-")
     assert project.run("verify", "--identity-token").returncode == 0
     assert len(project.environments()) == 2, "another flag needs no sigstore"
+
+
+def test_ray_is_in_an_environment_of_its_own_that_only_a_cluster_builds(project: Project) -> None:
+    assert project.run("all").returncode == 0
+    assert len(project.environments()) == 1
+    assert project.run("all", "--executor", "ray").returncode == 0
+    whole, ray = sorted(project.environments(), key=lambda path: path.name.startswith("ray-"))
+    assert ray.name.startswith("ray-")
+    assert (ray / "kit-python").read_text() == str(whole / "bin" / "python")
+    assert project.run("all", "--executor=ray").returncode == 0
+    assert len(project.finished()) == 2, "it is built once"
 
 
 def test_the_whole_environment_serves_for_checking_too(built: Project) -> None:

@@ -16,7 +16,13 @@ MODULES = {
 HEAVY = {"torch", "transformers", "peft", "vllm", "bitsandbytes", "accelerate", "safetensors"}
 OWNERS = {
     "vllm": {"kit.evaluation.engines.vllm", "kit.evaluation.engines.vllm_settings"},
-    "bitsandbytes": {"kit.model.base", "kit.model.rounding", "kit.preflight.structure"},
+    "bitsandbytes": {
+        "kit.model.base",
+        "kit.model.dense",
+        "kit.model.rounding",
+        "kit.preflight.structure",
+    },
+    "ray": {"kit.cluster.ray_cluster", "kit.cluster.remote"},
     "sigstore": {"kit.signing.keyless", "kit.signing.keyless_sign"},
     "peft": {
         "kit.model.base",
@@ -55,7 +61,7 @@ plan
 training evaluation verification
 preflight
 comparison stages doctor exchange
-launch calibration tuning
+launch calibration tuning cluster
 cli
 """
 FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}

@@ -58,6 +58,11 @@ def test_the_question_is_told_in_the_numbers_of_this_result(page, toy):
     assert f"16 systems gave {answers:,} answers." in page
 
 
+def test_only_methods_without_a_mark_are_called_near_to_retain_only(page):
+    near = re.findall(r"<li>Table 1, person: of the methods without a mark, (.*?)</li>", page)
+    assert near == ["nearest to Retain-only over all columns (mean distance in points): NPO 0.0."]
+
+
 def test_the_words_that_puzzled_readers_are_in_the_glossary():
     words = " ".join(TERMS).lower()
     for word in ("cluster", "asked again", "detectable", "canary", "agreement", "equivalence",

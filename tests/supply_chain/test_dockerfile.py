@@ -115,7 +115,7 @@ def test_scripts_have_shfmt_s_form(script):
 @pytest.mark.parametrize(
     "platform",
     [
-        *("gpu", "uv", "tools"),
+        *("gpu", "uv", "tools", "ray"),
         # Resolved for each Python and platform, which takes minutes.
         *(pytest.param(name, marks=pytest.mark.extended) for name in ("cpu", "verify", "keyless")),
     ],

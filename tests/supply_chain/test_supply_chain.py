@@ -25,7 +25,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless"])
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless", "ray"])
 def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(platform):
     path = DOCKER / f"requirements.{platform}.lock"
     asked = read_requirements(DOCKER / "requirements.in", platform)
@@ -54,6 +54,18 @@ def test_a_keyless_signature_is_made_and_verified_with_the_same_versions_and_sig
     assert slim.items() <= keyless.items()
     assert "sigstore" in keyless
     assert "sigstore" not in slim
+
+
+def test_ray_runs_beside_the_experiment_with_the_same_versions():
+    """The driver imports Ray into the experiment's own environment."""
+    whole, ray = (
+        {package.key: package for package in read_lock(DOCKER / f"requirements.{name}.lock")}
+        for name in ("cpu", "ray")
+    )
+    assert ray.keys() - whole.keys() == {"ray", "msgpack"}
+    assert {key: ray[key].version for key in ray.keys() & whole.keys()} == {
+        key: whole[key].version for key in ray.keys() & whole.keys()
+    }
 
 
 def test_the_gpu_lock_has_only_one_cuda():

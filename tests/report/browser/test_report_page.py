@@ -30,7 +30,9 @@ def test_the_page_fits_its_window_and_breaks_no_rule_of_its_policy(page, width, 
     page.until("document.readyState === 'complete' && document.title.startsWith('Toy')")
     page.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert page.run("document.documentElement.scrollWidth") <= width, "only tables scroll"
-    assert page.run("document.querySelectorAll('svg').length") > 8
+    assert page.run("document.querySelectorAll('svg').length") == 8, (
+        "a plane and a list for each part"
+    )
     behind = page.run("getComputedStyle(document.body).backgroundColor")
     assert behind == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
     assert page.problems == []

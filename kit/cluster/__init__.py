@@ -1,0 +1,1 @@
+"""The stages' work on a Ray cluster: submit, wait, submit again what a dead node was at"""

@@ -1,0 +1,44 @@
+"""What a run would submit to a cluster: for `plan --executor ray`, which runs nothing."""
+
+from collections.abc import Iterator
+
+from kit.cluster.kinds import MEASURES
+from kit.plan.attacks import attack_jobs
+from kit.plan.jobs import Plan
+from kit.plan.systems import SCORES
+
+
+def submitted(plan: Plan, slots: int) -> Iterator[str]:
+    """Yield one line for each stage with work to do.
+
+    Args:
+        slots: how many pieces of work run at the same time.
+    """
+    for stage, jobs in (("finetune", plan.finetune), ("unlearn", plan.unlearn)):
+        waiting = [job for job in jobs if not job.artifact.done]
+        if waiting:
+            rounds = -(-len(waiting) // slots)
+            longest = max(waiting, key=lambda job: job.steps * job.settings.batch_size)
+            yield (
+                f"  {stage}: {len(waiting)} interpreters, one adapter each, in {rounds} rounds; "
+                f"the longest is {longest.name}"
+            )
+    section = plan.manifest.evaluation
+    unanswered = sum(not system.answers.done for system in plan.systems)
+    if unanswered:
+        size = 1 if section.serving == "merged" else section.max_adapters
+        groups = -(-unanswered // size)
+        yield (
+            f"  evaluate: {groups} groups of up to {size} systems, answered by "
+            f"{min(groups, slots)} engines that are kept"
+        )
+    for kind in MEASURES.values():
+        waiting_scores = sum(kind in s.scores and not s.scores[kind].done for s in plan.systems)
+        if waiting_scores:
+            shares = min(waiting_scores, slots)
+            what = f"{waiting_scores} systems to score ({SCORES[kind]})"
+            yield f"  evaluate: {what} in {shares} shares"
+    attacks = [job for job in attack_jobs(plan) if not job.answers.done]
+    if attacks:
+        attacked = len({job.system.name for job in attacks})
+        yield f"  attack: {len(attacks)} attacks in up to {min(attacked, slots)} shares"

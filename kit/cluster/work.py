@@ -1,0 +1,147 @@
+"""The work of the stages on a cluster: another `Work`, with the same results."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+from kit.artifacts import cache_root
+from kit.cluster.dispatch import Cluster, run
+from kit.cluster.interpreter import TRAIN, tidy
+from kit.cluster.kinds import ANSWER, SERVE, artifacts, systems_of
+from kit.cluster.request import Request, written
+from kit.console import say
+from kit.experiment.manifest import Manifest
+from kit.plan.jobs import Job, Plan
+from kit.stages.run import shares as dealt
+from kit.stages.work import LocalWork
+from kit.stages.workers import JobRecord
+
+
+class ClusterWork(LocalWork):
+    """Does the work in interpreters on the nodes of a cluster, one for each piece of work.
+
+    A stage deals out shares for the processes of one machine. Here they are dealt out again, for as
+    many interpreters as the cluster has room for. Systems are answered group by group, as on one
+    machine, by engines that are kept until no group is left.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def train(
+        self, manifest: Manifest, jobs: Sequence[Job]
+    ) -> Generator[tuple[Job, JobRecord], None, None]:
+        text = written(manifest)
+        # The longest first, as on one machine: none of them is left for the end.
+        ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
+        waiting = {job.artifact.digest: job for job in ordered}
+        requests = [
+            Request(TRAIN, text, (digest,), f"{job.stage}, job {job.name}")
+            for digest, job in waiting.items()
+        ]
+        for request, _ in run(self._cluster, requests):
+            job = waiting[request.digests[0]]
+            yield job, cast("JobRecord", job.artifact.job())
+
+    def require_ready(self, plan: Plan) -> list[str]:
+        return self._lines("ready", plan, "check of base and records")
+
+    def require_methods(self, plan: Plan) -> list[str]:
+        return self._lines("methods", plan, "trial of the methods")
+
+    def make_serving_base(self, plan: Plan) -> None:
+        if not plan.serving.done:
+            self._do(SERVE, plan, [[plan.serving.name]], "evaluate, base for the engine")
+
+    def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        from kit.evaluation.worker import groups_of
+
+        named = _flat(shares)
+        systems = [system for system in plan.systems if system.name in named]
+        groups = [[s.name for s in group] for group in groups_of(systems, plan.manifest)]
+        return self._do(ANSWER, plan, groups, "evaluate", warm=True)
+
+    def check(self, plan: Plan, names: list[str]) -> None:
+        self._dealt("check", plan, [names], "evaluate, second look")
+
+    def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("score", plan, shares, "evaluate")
+
+    def differentiate(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("differentiate", plan, shares, "evaluate")
+
+    def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("read", plan, shares, "evaluate")
+
+    def judge(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("judge", plan, shares, "evaluate, judge")
+
+    def optimise(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("optimise", plan, shares, "attack, pictures")
+
+    def probe_heads(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("probe_heads", plan, shares, "attack, heads")
+
+    def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
+        return self._dealt("attack", plan, shares, "attack")
+
+    def _dealt(self, kind: str, plan: Plan, shares: Sequence[list[str]], stage: str) -> list[int]:
+        """Deal names out to all slots of the cluster, and do the work."""
+        named = _flat(shares)
+        about = {n: system for n, system in systems_of(kind, plan).items() if n in named}
+        systems = list(dict.fromkeys(about.values()))
+        groups = [
+            [name for name, system in about.items() if system in share]
+            for share in dealt(systems, max(1, self._cluster.slots()))
+        ]
+        return self._do(kind, plan, groups, stage)
+
+    def _lines(self, kind: str, plan: Plan, place: str) -> list[str]:
+        request = Request(kind, written(plan.manifest), (), place)
+        return [
+            line for _, lines in run(self._cluster, [request]) for line in cast("list[str]", lines)
+        ]
+
+    def _do(
+        self, kind: str, plan: Plan, groups: Sequence[list[str]], stage: str, *, warm: bool = False
+    ) -> list[int]:
+        """Do work on groups of names; return the peaks that are known, in bytes."""
+        text, made = written(plan.manifest), artifacts(kind, plan)
+        requests = [
+            Request(
+                kind, text, tuple(made[n].digest for n in names), f"{stage}, {', '.join(names)}"
+            )
+            for names in groups
+        ]
+        peaks = []
+        for number, (request, peak) in enumerate(run(self._cluster, requests, warm=warm), 1):
+            if len(requests) > 1:
+                say(f"  [{number}/{len(requests)}] {request.place}")
+            if isinstance(peak, int):
+                peaks.append(peak)
+        return peaks
+
+
+def _flat(shares: Sequence[list[str]]) -> set[str]:
+    return {name for share in shares for name in share}
+
+
+@contextmanager
+def ray_work(address: str | None, manifest: Manifest) -> Iterator[ClusterWork]:
+    """Connect to a Ray cluster, check its nodes, and give the work that is done there.
+
+    Raises:
+        EnvironmentFault: there is no cluster, or a node of it cannot be used.
+    """
+    from kit.cluster.ray_cluster import RayCluster
+
+    cluster = RayCluster(address, manifest.compute.threads)
+    try:
+        lines = cluster.require_nodes()
+        say(f"ray: room for {cluster.slots()} pieces of work at a time")
+        for line in lines:
+            say(f"  {line}")
+        yield ClusterWork(cluster)
+    finally:
+        cluster.close()
+    tidy(cache_root())
