@@ -115,6 +115,7 @@ build_ray_environment() { # sets ray to the environment of Ray's processes for $
   digest=ray-${digest:0:12}
   env=$cache/env/$digest
   is_complete || build_with install_ray 600
+  # shellcheck disable=SC2034 # run.sh reads it
   ray=$env
 }
 

@@ -57,7 +57,7 @@ def test_a_probe_needs_the_data(cache):
 
 @pytest.mark.parametrize("words", [("--probe",), ("--price", "2")])
 def test_an_estimate_and_a_job_for_a_scheduler_are_two_calls(cache, words):
-    with pytest.raises(ManifestError, match="--emit prints none"):
+    with pytest.raises(ManifestError, match="which --emit does not print"):
         plan("--emit", "slurm", *words)
 
 

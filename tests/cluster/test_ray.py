@@ -2,7 +2,7 @@
 
 The nodes are in network namespaces of this machine, so this needs root. Memory: 2 GB. Ray gives up
 where it cannot start its agents within 15 seconds, so this needs a machine that is not busy. The
-tests that kill something have not been seen to pass yet.
+tests that kill a node, a cable or a driver have not been seen to pass yet.
 """
 
 import json

@@ -187,7 +187,8 @@ def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatc
     vanilla.publish({})
     again = render(plan, each=True).splitlines()
     assert next(line for line in again if line not in lines).split() == [
-        "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,", "seed", "1",
+        "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,",
+        "learning", "rate", "0.003,", "seed", "1",
     ]  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def test_the_doctor_prints_counts_and_lengths_or_the_first_fault(experiment, mon
 
 def report(experiment, monkeypatch):
     monkeypatch.setattr(
-        "kit.experiment.manifest_file.load_manifest", lambda path: experiment.manifest()
+        "kit.experiment.manifest_file.load_manifest", lambda path, changes: experiment.manifest()
     )
     return {check.name: check for check in examine(experiment.root / "mine.toml")}
 

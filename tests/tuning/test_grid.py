@@ -129,7 +129,9 @@ def test_the_plan_shows_the_attempts_and_their_cost(written, capsys, tmp_path, m
     assert ["ga", "2", "attempts:", "learning", "rates", "alone,"] in [line[:6] for line in grid]
     assert "untuned: prompt" in said
     # The attempts of a method are one row: 2 learning rates, 2 seeds.
-    assert re.search(r"^todo  ga +grad_ascent +person +60 +0 of 4 +0 of 4", said, re.MULTILINE)
+    assert re.search(
+        r"^todo  ga +grad_ascent +person +60 +0.0001, 0.002 +0 of 4 +0 of 4", said, re.MULTILINE
+    )
     # 2 x 200 steps of fine-tuning, 12 x 60 of unlearning
     assert "14 adapters to train (1120 optimisation steps)" in said
 

@@ -36,6 +36,16 @@ def test_it_is_whole_follows_from_its_answers_and_is_signed_by_an_author():
     assert len(found.claims) == len(load_manifest(SMOKE).claims)
 
 
+def test_the_result_of_all_methods_verifies_and_is_of_its_manifest():
+    folder = PROJECT / "manifests" / "reference" / "smoke-full"
+    found = verify(folder, trusted=trusted_keys())
+    assert found.role == "author"
+    manifest = load_manifest(PROJECT / "manifests" / "smoke-full.toml")
+    assert found.manifest_digest == manifest.digest()
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    assert sum(sizes) <= 10_000_000
+
+
 # The commits of the earlier references, each signed by another key.
 EARLIER = ("431ac92", "9b9f3e2")
 
