@@ -56,7 +56,7 @@ class Origins:
 
 
 def _has(document: Any, place: Sequence[str]) -> bool:
-    """Say whether a file writes a key, or the list that it stands in."""
+    """Return whether a file writes a key, or a list that holds it."""
     for part in place:
         if not isinstance(document, Mapping):
             return True  # a list or a value is written as a whole
