@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from kit.errors import ModelError
 from kit.model.adapter_files import AGAIN, StoredAdapter, read_adapter
+from kit.model.dense import add_in_place
 from kit.model.merged import MergeIn, no_merge
 from kit.model.neurons import gate, read_neurons
 from kit.model.side_by_side import act_merged
@@ -173,8 +174,11 @@ def adapter_state(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
 def _attach(model: PreTrainedModel | PeftModel, name: str, config: PeftConfig) -> PeftModel:
     if isinstance(model, PeftModel):
         model.add_adapter(name, config)
-        return model
-    return get_peft_model(model, config, adapter_name=name)
+        adapted = model
+    else:
+        adapted = get_peft_model(model, config, adapter_name=name)
+    add_in_place(adapted)
+    return adapted
 
 
 def _set_active(model: PeftModel, names: list[str]) -> None:

@@ -21,6 +21,7 @@ from kit.methods.merging import adapters_of, merge_of
 from kit.model import determinism
 from kit.model.base import device, load_base, load_processor
 from kit.model.batches import Batcher
+from kit.model.dense import add_below, keep_dense
 from kit.model.families import Family, family_in
 from kit.model.lora import (
     adapter_state,
@@ -92,6 +93,7 @@ class Worker:
                 trained = before
         source.close()
         self.base = model.unload()
+        keep_dense(self.base)  # without the adapters that were added below
         journal = Journal(folder, source.passes)
         record = _record(job, source, trained, journal) | {
             "determinism": determinism.state(nondeterministic)
@@ -135,8 +137,11 @@ class Worker:
         # The initial weights come from the job's own stream, so the order of jobs is free.
         torch.manual_seed(seed_of("lora", job.stream, job.seed))
         start: PreTrainedModel | PeftModel = self.base
-        for number, artifact in enumerate(job.below):
-            start = load_adapter(start, f"{VANILLA}{number or ''}", artifact.path, merge_in)
+        below = [artifact.path for artifact in job.below]
+        # An oracle is computed without the adapters below, so these stay apart.
+        if job.oracle or not add_below(self.base, below, merge_in):
+            for number, path in enumerate(below):
+                start = load_adapter(start, f"{VANILLA}{number or ''}", path, merge_in)
         count = len(adapters_of(job.method)) or 1  # of adapters, side by side
         return add_adapter(
             start,
