@@ -1,6 +1,6 @@
 """Is a method's loss one that training can use? Each method is tried before hours are spent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,16 +39,19 @@ NOT_OF_FORGET = {
 }  # fmt: skip
 
 
-def require_methods(plan: Plan) -> list[str]:
+def require_methods(plan: Plan, names: Collection[str] | None = None) -> list[str]:
     """Try every method that is still to be trained; return one line for each.
 
     Runs in a process of its own: it imports the model libraries.
+
+    Args:
+        names: of the jobs whose methods are tried; None: all that were not tried yet.
 
     Raises:
         MethodError: a method is broken.
     """
     lines: list[str] = []
-    waiting = untried(plan)
+    waiting = [job for job in untried(plan) if names is None or job.name in names]
     if not waiting:
         return lines
     with TemporaryDirectory() as folder:

@@ -83,9 +83,14 @@ class LocalWork:
         return isolated(ready.require_ready, plan, place="check of base and records")
 
     def require_methods(self, plan: Plan) -> list[str]:
-        from kit.preflight import methods
+        from kit.preflight import methods, tried
 
-        return isolated(methods.require_methods, plan, place="trial of the methods")
+        waiting = [job.name for job in tried.untried(plan)]
+        workers = min(plan.manifest.compute.workers, len(waiting))
+        shares = [(plan, waiting[number::workers]) for number in range(workers)]
+        places = ["trial of the methods"] * workers
+        found = scatter(methods.require_methods, shares, places) if shares else []
+        return [line for lines in found for line in lines]
 
     def make_serving_base(self, plan: Plan) -> None:
         from kit.evaluation import serving
