@@ -61,13 +61,14 @@ def ready(
 def measured(
     loaded: "Manifest", verb: str, flags: dict[str, bool], executor: Executor = LOCAL
 ) -> Path:
-    """Train and evaluate what is missing of a manifest; return its result, which is not signed."""
+    """Run all stages that are missing of a manifest; return its result, which is not signed."""
     from kit.stages import run as stages
+    from kit.stages.attack import attack
     from kit.stages.collect import collect
 
     steps = {
         "finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate,
-    }  # fmt: skip
+    } | ({"attack": attack} if loaded.attack else {})  # fmt: skip
     with ready(loaded, verb, flags, [*steps, "report"]) as (plan, shown):
         with executor.work(loaded) as work:
             for name, stage in steps.items():

@@ -1,4 +1,4 @@
-"""What a result says, in three sentences that follow from the numbers of its report."""
+"""What a result says, in a few sentences that follow from the numbers of its report."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics.eligibility import MARGIN
+from kit.report.attacks import BEHAVIOURAL, DURABLE
 from kit.report.damage import MARKS
 from kit.result.layout import REPORT
 
@@ -17,11 +18,13 @@ Facts = Mapping[str, Any]
 def findings(result: Path) -> list[str]:
     """Return the sentences: could anything be forgotten, how do methods fare, what of the claims?
 
+    Where systems were attacked, a sentence for each part says what comes back.
+
     Args:
         result: a result folder that the kit of this call has written.
     """
     report = json.loads((result / REPORT / "report.json").read_text(encoding="utf-8"))
-    return [_eligible(report), _methods(report), _claims(report)]
+    return [_eligible(report), _methods(report), *_attacked(report), _claims(report)]
 
 
 def _eligible(report: Facts) -> str:
@@ -78,6 +81,26 @@ def _marked(report: Facts, methods: set[str]) -> Iterator[str]:
     for mark, labels in marks.items():
         if labels:
             yield f"{mark} {len(labels)} of {len(methods)} ({'; '.join(labels)})"
+
+
+def _attacked(report: Facts) -> Iterator[str]:
+    """Yield for each part whose methods come back under some attack, and whose never do."""
+    parts: dict[str, list[Facts]] = {}
+    for each in (report.get("attacks") or {}).get("headlines", ()):
+        parts.setdefault(_part(each), []).append(each)
+    for part, every in parts.items():
+        back, away = (
+            [each["label"] for each in every if each["outcome"] == outcome]
+            for outcome in (BEHAVIOURAL, DURABLE)
+        )
+        yield (
+            f"Under attack ({part}), what was forgotten comes back for {_some(back, len(every))}, "
+            f"and stays away for {_some(away, len(every))}."
+        )
+
+
+def _some(labels: Sequence[str], of: int) -> str:
+    return f"{len(labels)} of {of} ({'; '.join(labels)})" if labels else f"none of {of}"
 
 
 def _claims(report: Facts) -> str:

@@ -65,6 +65,8 @@ class JobFacts(_Fact):
     needs: dict[str, StrictBool] | None = None
     determinism: dict[str, Scalar] | None = None
     lost: Lost | None = None
+    alternates: dict[Text, Text] | None = None
+    alternates_of_retain_records: list[Text] | None = None
 
 
 class SourceFacts(_Fact):

@@ -16,6 +16,7 @@ from kit.calibration.calibrate import (
 )
 from kit.calibration.pilots import pilot_claims, require_claimable
 from kit.calibration.rule import factor, least_of_units, spread_of
+from kit.cli.data import measured as measured_result
 from kit.cli.entry import main
 from kit.digests import sha256_value
 from kit.errors import ManifestError, MissingStageError
@@ -396,3 +397,24 @@ def test_the_verb_writes_the_file_and_prints_a_table(setting, capsys):
         main(["calibrate", str(path), "--from", str(result)])
     assert ended.value.code == 2
     assert "Use --again to replace it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("attacked", [True, False])
+def test_the_pilots_are_attacked_where_the_manifest_has_attacks(attacked, tmp_path, monkeypatch):
+    """A claim of kind `returns` is judged on the pilots as any other."""
+    text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+    if not attacked:
+        text = text[: text.index("# What comes back when a tenth")]
+        text = text[: text.index("[attack]")] + text[text.index("[report]") :]
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    done: list[str] = []
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
+    for name in ("fetch", "finetune", "unlearn", "evaluate"):
+        monkeypatch.setattr(f"kit.stages.run.{name}", lambda *_, name=name: done.append(name))
+    monkeypatch.setattr("kit.stages.attack.attack", lambda *_: done.append("attack"))
+    monkeypatch.setattr("kit.sources.datasets.prepare", lambda *_: None)
+    monkeypatch.setattr("kit.stages.collect.collect", lambda plan: (tmp_path, True))
+    pilots = pilot_manifest(load_manifest(path, calibrated=False))
+    measured_result(pilots, "calibrate", {})
+    assert done == ["fetch", "finetune", "unlearn", "evaluate", *["attack"] * attacked]

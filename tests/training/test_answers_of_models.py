@@ -11,6 +11,7 @@ from kit.model.likelihood import answer_distribution, sequence_logprob
 from kit.model.lora import adapter_state, load_adapter
 from kit.training.preparation.alternates import Alternates
 from kit.training.steps import TRAINED
+from kit.verification.run_facts import JobFacts
 from tests.training.test_jobs import SIZE, job, source_of, texts, vanilla, worker
 
 __all__ = ["vanilla", "worker"]  # fixtures
@@ -54,6 +55,7 @@ def test_alternates_are_asked_for_once_and_are_the_same_for_every_job(
     assert sorted(record for record, *_ in lines) == sorted(said)
     notes = source.notes()
     assert notes["alternates"] == said, "the job's record has them"
+    assert notes.keys() <= JobFacts.model_fields.keys(), "a verifier knows them"
     own = {record: text for record, _, text in lines if said[record] == text}
     assert own.keys() == said.keys() - set(notes["alternates_of_retain_records"])
     after = adapter_state(source._model, TRAINED)
