@@ -19,7 +19,8 @@ from kit.verification.verify import verify
 from tests.runs.whole_run import Run
 
 REFERENCE = PROJECT / "manifests" / "reference" / "smoke"
-MOST_BYTES = 30_000_000
+# It was 30 MB before twelve methods came, whose eleven adapters are 7 MB.
+MOST_BYTES = 40_000_000
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 MANIFEST = PROJECT / "manifests" / "smoke-reference.toml"
 
@@ -46,12 +47,13 @@ def test_the_result_of_all_methods_verifies_and_is_of_its_manifest():
     assert sum(sizes) <= 10_000_000
 
 
-# The commits of the earlier references, each signed by another key.
-EARLIER = ("431ac92", "9b9f3e2")
+# The commits of the earlier references, each signed by another key, and the checks that fail: another
+# renderer made the pages, and the base model was trained again after the second.
+EARLIER = {"431ac92": {"pages", "sources"}, "9b9f3e2": {"pages", "sources"}, "a856aaa": {"pages"}}
 
 
-@pytest.mark.parametrize("commit", EARLIER)
-def test_earlier_references_still_verify_without_being_signed_again(tmp_path, commit):
+@pytest.mark.parametrize(("commit", "expected"), EARLIER.items())
+def test_earlier_references_still_verify_without_being_signed_again(tmp_path, commit, expected):
     archive = ["git", "-C", str(PROJECT), "archive", commit, "manifests/reference/smoke"]
     done = subprocess.run(archive, capture_output=True, check=False)
     if done.returncode:
@@ -59,15 +61,14 @@ def test_earlier_references_still_verify_without_being_signed_again(tmp_path, co
     subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=done.stdout, check=True)
     found = verify(tmp_path / "manifests" / "reference" / "smoke", trusted=trusted_keys())
     assert found.role == "author"
-    # Another renderer made the pages, and the base model was trained again since.
     others = {finding.check for finding in found.findings if finding.outcome != OK}
-    assert others == {"pages", "sources"}
+    assert others == expected
 
 
-def test_to_verify_it_takes_less_than_270_megabytes():
-    """Its 79,597 answers are six times those of a run of smoke.toml, and are held once.
+def test_to_verify_it_takes_less_than_330_megabytes():
+    """Its 113,773 answers are seven times those of a run of smoke.toml, and are held once.
 
-    The limit was 230 MB for the second reference, which had 21 claims and two thirds of the rows.
+    The limit was 270 MB for the third reference, which had 79,597 answers and 141 claims.
     """
     program = (
         "import sys\n"
@@ -80,7 +81,7 @@ def test_to_verify_it_takes_less_than_270_megabytes():
     command = [sys.executable, "-c", program, str(REFERENCE)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) * 1024 < 270_000_000
+    assert int(done.stdout) * 1024 < 330_000_000
 
 
 def test_it_is_small_enough_to_be_cloned_with_the_project():
