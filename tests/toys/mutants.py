@@ -9,10 +9,11 @@ import pandas as pd
 
 from kit.experiment.claims import ClaimSection
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.metrics.attacked import Attacked, with_attacks
 from kit.metrics.rows import Measured, measure
 from kit.metrics.scores import score_answers
 from kit.metrics.versions import stored_definitions
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, SETS
+from kit.result.layout import ANSWERS, ATTACKED, LIKELIHOODS, RECORDS, SETS
 from kit.result.run_file import System, entries
 from kit.result.stored import StoredResult, read_result
 from kit.verdicts.evidence import asked_of, members
@@ -21,13 +22,15 @@ from kit.verdicts.outcome import Outcome
 from tests.toys.results import NO_LIKELIHOODS
 
 BROKEN = {"(empty)": "", "(one word)": "US US US"}  # systems that say the same to everything
+# SMFA's forget adapter learns to refuse. SimNPO, WGA and SatImp weigh the tokens of ascent.
 # Balanced GD and KL are GD and KL with other weights. In the small experiment their effect is
 # smaller than that of a seed, so no claim tells them from the plain methods.
 KINDS = {
     "po": "refuse", "dpo": "refuse", "siu": "refuse", "prompt_only": "prompt",
     "grad_ascent": "ascend", "grad_diff": "ascend", "kl_min": "ascend", "npo": "ascend",
     "balanced_grad_diff": "ascend", "balanced_kl_min": "ascend",
-    "retain_finetune": "retain",
+    "simnpo": "ascend", "wga": "ascend", "satimp": "ascend",
+    "smfa": "refuse", "retain_finetune": "retain",
 }  # fmt: skip
 
 
@@ -52,6 +55,7 @@ def read_measured(folder: Path) -> tuple[StoredResult, Measured]:
         tables[RECORDS], tables[SETS], tables[ANSWERS], tables[LIKELIHOODS], stored.systems,
         protocol=stored.protocol, definitions=stored_definitions(named, stored.kit.version),
     )  # fmt: skip
+    measured = with_attacks(measured, tables.get(ATTACKED))
     return stored, with_broken(measured, tables[RECORDS])
 
 
@@ -85,8 +89,20 @@ def mutate_all(measured: Measured, by: Mapping[str, str]) -> Measured:
     told = [answers[answers["system"] == how].assign(system=name) for name, how in by.items()]
     left = answers[~answers["system"].isin(list(by))]
     return replace(
-        measured, scores=replace(measured.scores, rows=rows), answers=pd.concat([left, *told])
+        measured,
+        scores=replace(measured.scores, rows=rows),
+        answers=pd.concat([left, *told]),
+        attacked=measured.attacked and _under_attack(measured.attacked, by),
     )
+
+
+def _under_attack(attacked: Attacked, by: Mapping[str, str]) -> Attacked:
+    """Do so with answers under attack, where the other system was attacked."""
+    under, clean = (
+        {key: found.get((by.get(key[0], key[0]), *key[1:]), found[key]) for key in found}
+        for found in (attacked.under, attacked.clean)
+    )
+    return replace(attacked, under=under, clean=clean)
 
 
 def naming(claims: Sequence[ClaimSection], entry: str, target: str | None) -> list[ClaimSection]:
