@@ -47,8 +47,8 @@ def test_the_result_of_all_methods_verifies_and_is_of_its_manifest():
     assert sum(sizes) <= 10_000_000
 
 
-# The commits of the earlier references, each signed by another key, and the checks that fail: another
-# renderer made the pages, and the base model was trained again after the second.
+# The commits of the earlier references, each signed by another key, and the checks that fail:
+# another renderer made the pages, and the base model was trained again after the second.
 EARLIER = {"431ac92": {"pages", "sources"}, "9b9f3e2": {"pages", "sources"}, "a856aaa": {"pages"}}
 
 
