@@ -18,6 +18,7 @@ from kit.plan.cards import GIGABYTES, card_rows
 from kit.plan.published import PUBLISHED
 from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
+from tests.readmes import all_methods
 from tests.readmes.pages import PROJECT
 
 MANIFESTS = PROJECT / "manifests"
@@ -167,6 +168,7 @@ def _sentence(doc: str | None) -> str:
 CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "keys"): key_tables,
     ("manifests/README.md", "cards"): cards,
+    ("manifests/README.md", "all methods"): all_methods.table,
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/verification/README.md", "checks"): checks,

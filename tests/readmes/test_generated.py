@@ -7,7 +7,7 @@ import pytest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import TABLES, described_keys
 from kit.experiment.section import Unit
-from tests.readmes import help_text
+from tests.readmes import all_methods, help_text
 from tests.readmes.contents import CONTENTS
 from tests.readmes.data_flow import DARK, FILES, LIGHT, draw
 from tests.readmes.pages import PROJECT, WRITTEN_BY, generated, pages, text_of
@@ -18,6 +18,11 @@ AGAIN = "write it again: python -P -m tests.readmes"
 @pytest.mark.parametrize(("page", "name"), CONTENTS)
 def test_a_generated_table_is_up_to_date(page, name):
     assert generated(page, name) == CONTENTS[page, name]().strip("\n"), AGAIN
+
+
+@pytest.mark.parametrize("sentence", all_methods.sentences())
+def test_the_text_about_all_methods_has_the_numbers_of_the_signed_result(sentence):
+    assert sentence in " ".join(text_of("manifests/README.md").split())
 
 
 def test_every_mark_in_a_page_has_code_that_writes_it():
