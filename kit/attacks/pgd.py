@@ -15,6 +15,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from kit.attacks.pixels import PixelAttack
+from kit.experiment.options import POSITIVE, require
 
 BYTE = 255
 
@@ -32,14 +33,9 @@ class Pgd(PixelAttack):
     """Change of a pixel in a step, > 0, of 255. Default: SUA's code."""
 
     def __post_init__(self) -> None:
-        """Check the options.
-
-        Raises:
-            ValueError: there is no step, or it has no size.
-        """
+        """Check the options."""
         super().__post_init__()
-        if self.step_size <= 0:
-            raise ValueError(f"step_size is {self.step_size:g}, which is not above 0")
+        require(self, step_size=POSITIVE)
 
     def optimise(
         self, pictures: Tensor, first: Tensor, gradient: Callable[[Tensor], Tensor], level: float

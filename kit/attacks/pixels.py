@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.attacks.attack import Around, Attack
 from kit.benchmarks.records import Record
+from kit.experiment.options import COUNT, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,13 +25,8 @@ class PixelAttack(Attack, ABC):
     """Gradients of each picture, >= 1. The kit's own default."""
 
     def __post_init__(self) -> None:
-        """Check the options.
-
-        Raises:
-            ValueError: there is no step.
-        """
-        if self.steps < 1:
-            raise ValueError(f"steps is {self.steps}, and at least 1 is needed")
+        """Check the options."""
+        require(self, steps=COUNT)
 
     def applies(self, record: Record, level: float, around: Around) -> bool:
         """Return whether a record has a picture."""

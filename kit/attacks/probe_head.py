@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from kit.attacks.attack import Around, Attack, subject_of
 from kit.benchmarks.records import Concept, Record
+from kit.experiment.options import COUNT, POSITIVE, require
 from kit.streams import shuffled
 
 PROBED = (Concept.PERSON, Concept.EVENT)  # their answers name a class
@@ -33,13 +34,8 @@ class ProbeHead(Attack):
     """Of the squared weights in the loss, > 0."""
 
     def __post_init__(self) -> None:
-        """Check the options.
-
-        Raises:
-            ValueError: nothing is trained on, or the head has no best weights.
-        """
-        if self.records < 1 or self.decay <= 0:
-            raise ValueError("records is at least 1 and decay above 0")
+        """Check the options."""
+        require(self, records=COUNT, decay=POSITIVE)
 
     def trained(self, concept: Concept, around: Around) -> list[Record]:
         """Return the records that the head of a concept is trained on, the same at every level."""

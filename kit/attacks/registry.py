@@ -1,18 +1,17 @@
 """Find an attack by its name and build it with its options."""
 
-import dataclasses
 import importlib
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
 
 from kit.attacks.attack import Attack
 from kit.errors import ManifestError, unknown
 from kit.experiment.attack import AttackEntry
+from kit.experiment.options import built
 
 FOLDER = Path(__file__).parent
 MARK = "\nATTACK = "  # how the file of an attack ends
 LISTED = "kit/attacks/README.md lists attacks, levels and options"
+STRENGTH = f"the strength of an attack is in `levels`; {LISTED}"
 
 
 def names() -> list[str]:
@@ -41,24 +40,10 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
             found=f"{kind.__name__} without it",
             remedy=f"define `{lacking[0]}` as the base class of {kind.__name__} describes it",
         )
-    known = {field.name: field for field in dataclasses.fields(kind)}
-    for option, value in entry.options.items():
-        if option not in known:
-            what = f"{origin}: '{entry.attack}' has no option '{option}'"
-            if not known:
-                raise ManifestError(what, expected="no option", remedy="leave `options` out")
-            remedy = "correct `options`; the strength of an attack is in `levels`"
-            raise unknown(what, option, known, remedy=remedy)
-        wanted = _kind_of(known[option])
-        if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise ManifestError(
-                f"{origin}: option '{option}' is not valid",
-                expected=wanted.__name__,
-                found=repr(value),
-                remedy=f"correct it; {LISTED}",
-            )
     try:
-        attack = kind(**entry.options)
+        attack = built(
+            kind, entry.options, f"attack '{entry.attack}'", origin=origin, remedy=STRENGTH
+        )
     except ValueError as error:
         raise ManifestError(
             f"{origin}: '{entry.attack}' refuses its options",
@@ -67,12 +52,6 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
         ) from None
     _require_levels(entry, attack, origin)
     return attack
-
-
-def _kind_of(option: "dataclasses.Field[Any]") -> type:
-    """Return the type of an option's values; None, where it is allowed, is an option left out."""
-    kinds: tuple[type, ...] = get_args(option.type) or (option.type,)
-    return next(kind for kind in kinds if kind is not NoneType)
 
 
 def _require_levels(entry: AttackEntry, attack: Attack, origin: str) -> None:

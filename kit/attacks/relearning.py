@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from kit.attacks.attack import Around, Attack
 from kit.benchmarks.records import Benchmark, Record
+from kit.experiment.options import COUNT, POSITIVE, require
 from kit.streams import shuffled
 
 
@@ -28,14 +29,8 @@ class Relearning(Attack, ABC):
     """Learning rate, > 0. Left out: that of `[unlearn]`."""
 
     def __post_init__(self) -> None:
-        """Check the options.
-
-        Raises:
-            ValueError: nothing would be trained.
-        """
-        for name, value in (("steps", self.steps), ("learning_rate", self.learning_rate)):
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} is {value:g}; without it, that of [unlearn] holds")
+        """Check the options."""
+        require(self, steps=COUNT, learning_rate=POSITIVE)
 
     def settings(self, level: float) -> dict[str, Any]:
         """Return what differs from `[unlearn]`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from kit.attacks.weights import WeightAttack
+from kit.experiment.options import NOT_NEGATIVE, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +28,8 @@ class RoundInt(WeightAttack):
     """Inputs that share a scale, >= 0; 0: all inputs of an output."""
 
     def __post_init__(self) -> None:
-        """Check the options.
-
-        Raises:
-            ValueError: the group is negative.
-        """
-        if self.group < 0:
-            raise ValueError(f"group is {self.group}, which is negative")
+        """Check the options."""
+        require(self, group=NOT_NEGATIVE)
 
     def weights(self, merged: Mapping[str, "Tensor"], level: float) -> dict[str, "Tensor"]:
         from kit.model.rounding import is_rounded, round_int

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from kit.benchmarks import probes
+from kit.benchmarks import probes, settings
 from kit.benchmarks.leaks import require_apart
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.protocol import Protocol
@@ -37,6 +37,16 @@ def require(name: str) -> None:
         raise unknown(what, name, names(), remedy=remedy)
 
 
+def require_settings(manifest: Manifest) -> None:
+    """Check everything that a manifest sets of its benchmark, without any data.
+
+    Raises:
+        ManifestError: there is no such loader, target, percentage or option, or no source of the
+            name that the loader reads.
+    """
+    settings.require_settings(module_of(manifest.benchmark.loader), manifest)
+
+
 def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
     """Read a benchmark and make the splits of a manifest.
 
@@ -47,13 +57,14 @@ def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:
     Raises:
         DataError: the files are not in the published format, something forgotten is also taught as
             retained, or a column cannot be divided into a reported and a validation part.
-        ManifestError: an option, target or split does not exist, or a claim is about a column that
-            this data does not have.
+        ManifestError: an option, target, split or source does not exist, or a claim is about a
+            column that this data does not have.
     """
     asked = {probe.source for probe in manifest.probes}
     own = {name: place for name, place in places.items() if name not in asked}
+    require_settings(manifest)
     try:
-        benchmark: Benchmark = _module(manifest.benchmark.loader).load(own, manifest)
+        benchmark: Benchmark = module_of(manifest.benchmark.loader).load(own, manifest)
         require_apart(benchmark)
         if manifest.tune is not None:
             benchmark = with_one_part(benchmark, manifest.tune, manifest.split.seed)
@@ -107,7 +118,7 @@ def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:
     """
     if source in {probe.source for probe in manifest.probes}:
         return None
-    read = getattr(_module(manifest.benchmark.loader), "files", None)
+    read = getattr(module_of(manifest.benchmark.loader), "files", None)
     found: frozenset[str] | None = read(manifest, source, root) if read else None
     return found
 
@@ -121,7 +132,7 @@ def protocol(name: str, version: int | None = None) -> Protocol:
     Raises:
         ManifestError: there is no such benchmark, or it never had this version.
     """
-    module = _module(name)
+    module = module_of(name)
     newest: Protocol = module.PROTOCOL
     earlier: Sequence[Protocol] = getattr(module, "EARLIER", ())
     known = {each.version: each for each in (*earlier, newest)}
@@ -144,6 +155,11 @@ def planned_protocol(manifest: Manifest) -> Protocol:
     return probes.with_columns(protocol(manifest.benchmark.loader), manifest.probes)
 
 
-def _module(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
+    """Return the module of a benchmark.
+
+    Raises:
+        ManifestError: there is no such benchmark.
+    """
     require(name)
     return importlib.import_module(f"kit.benchmarks.{name}")

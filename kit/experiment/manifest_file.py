@@ -22,8 +22,10 @@ from kit.experiment.judge import require_judge
 from kit.experiment.keys import keys_at
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.experiment.near import read_manifest_text, require_near
+from kit.experiment.options import written
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
+from kit.experiment.values import ANY, expected_of, misread, place_of
 from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
@@ -122,6 +124,8 @@ def parse_manifest(document: dict[str, Any], origin: Origins | str) -> Manifest:
         # A misspelt key is also a missing one; the first of the two says what to do.
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise _explain(errors[0], document, origins) from None
+    for place, expected in misread(document, manifest.model_dump()):
+        raise _not_valid(place, expected, _at(document, place), origins)
     _check_names(manifest, origins)
     require_disjoint_seeds(manifest, origins.own)
     require_fair(manifest, origins.of("tune"))
@@ -130,7 +134,8 @@ def parse_manifest(document: dict[str, Any], origin: Origins | str) -> Manifest:
 
 
 def _explain(error: Any, document: dict[str, Any], origins: Origins) -> ManifestError:
-    place = [str(part) for part in error["loc"]]
+    found, several = place_of(error, document)
+    place = list(found)
     if place[0] == "claims" and len(place) > 1:
         place[1] = str(written_at(document, int(place[1])))
     where, origin = ".".join(place), origins.of(*place)
@@ -142,13 +147,25 @@ def _explain(error: Any, document: dict[str, Any], origins: Origins) -> Manifest
     if error["type"] == "missing":
         origin = origins.of(*place[:-1])
         return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
-    few = error["type"] == "too_short"
+    several = several and error["type"] != "finite_number"
+    return _not_valid(place, ANY if several else expected_of(error), error["input"], origins)
+
+
+def _not_valid(
+    place: Sequence[str], expected: str, found: object, origins: Origins
+) -> ManifestError:
     return ManifestError(
-        f"{origin}: '{where}' is not valid",
-        expected=f"at least {error['ctx']['min_length']} of them" if few else error["msg"],
-        found=repr(error["input"])[:120],
+        f"{origins.of(*place)}: '{'.'.join(place)}' is not valid",
+        expected=expected,
+        found=written(found),
         remedy="correct it; manifests/README.md describes every key",
     )
+
+
+def _at(document: Any, place: Sequence[str]) -> object:
+    for part in place:
+        document = document[int(part) if isinstance(document, list | tuple) else part]
+    return document
 
 
 def _check_source(source: SourceSection, origin: str) -> None:

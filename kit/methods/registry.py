@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import KitError, ManifestError, MethodError, unknown
+from kit.experiment.options import built
 from kit.methods.loss import line_of
 from kit.methods.merging import adapters_fault
 from kit.methods.needs import Needs
@@ -40,33 +41,11 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
         MethodError: the method's file cannot be imported, or `METHOD` is no method.
     """
     kind = _class_of(name, origin)
-    known = {option.name: option for option in dataclasses.fields(kind)}
-    for option, value in options.items():
-        if option not in known:
-            what = f"{origin}: method '{name}' has no option '{option}'"
-            if not known:
-                raise ManifestError(what, expected="no option", remedy="leave `options` out")
-            raise unknown(what, option, known, remedy="correct `options`")
-        wanted = type(known[option].default)
-        if wanted is type(None):  # an option that is off unless it is given
-            continue
-        fits = isinstance(value, wanted) or (wanted is float and type(value) is int)
-        if not fits or (type(value) is bool and wanted is not bool):
-            raise ManifestError(
-                f"{origin}: option '{option}' of method '{name}' is not valid",
-                expected=wanted.__name__,
-                found=repr(value),
-                remedy=f"see kit/methods/{name}.py",
-            )
+    see = f"see kit/methods/{name}.py"
     try:
-        method: Method = kind(**options)
-    except ManifestError as error:  # of kit.methods.options: it knows what is allowed
-        raise ManifestError(
-            f"{origin}: {error.what}",
-            expected=error.expected,
-            found=error.found,
-            remedy=error.remedy,
-        ) from None
+        method: Method = built(kind, options, f"method '{name}'", origin=origin, remedy=see)
+    except ManifestError:
+        raise
     except Exception as error:
         raise ManifestError(
             f"{origin}: method '{name}' refuses its options",

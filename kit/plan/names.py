@@ -25,7 +25,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     Raises:
         ManifestError: one of them does not exist.
     """
-    _require_targets(manifest)
+    benchmarks.require_settings(manifest)
     _require_labels(manifest)
     _require_probes(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
@@ -94,20 +94,6 @@ def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:
                 found=", ".join(entry.targets),
                 remedy="leave it out of the method's `targets`, or leave the method out",
             )
-
-
-def _require_targets(manifest: Manifest) -> None:
-    loader = manifest.benchmark.loader
-    known = list(benchmarks.protocol(loader).targets)
-    for target in manifest.targets:
-        if target not in known:
-            what = f"benchmark '{loader}' has no target '{target}'"
-            raise unknown(what, target, known, remedy="correct `targets`")
-    # A manifest that extends another may run fewer targets and keep the steps of all of them.
-    for target in manifest.unlearn.target_steps:
-        if target not in known:
-            what = f"unlearn.target_steps: benchmark '{loader}' has no target '{target}'"
-            raise unknown(what, target, known, remedy="correct the name")
 
 
 def _require_probes(manifest: Manifest) -> None:

@@ -430,9 +430,9 @@ def test_another_percentage_lists_the_published_ones(tmp_path, percent):
         ({"few_shots": 1}, "did you mean 'few_shot'"),
         ({"letter": "likelihood"}, "did you mean 'letters'"),
         ({"letters": "first_char"}, "did you mean 'first_character'"),
-        ({"few_shot": -1}, "0 or more"),
-        ({"few_shot": True}, "0 or more"),
-        ({"few_shot": "2"}, "0 or more"),
+        ({"few_shot": -1}, "a finite number >= 0"),
+        ({"few_shot": True}, "a whole number"),
+        ({"few_shot": "2"}, "a whole number"),
         ({"text_pairs": 1}, "true or false"),
     ],
 )
@@ -448,8 +448,9 @@ def test_an_unknown_target_and_a_missing_source_are_refused(tmp_path):
     described = manifest()
     with pytest.raises(ManifestError, match="no target 'txt'"):
         load(described.model_copy(update={"targets": ("txt",)}), places)
+    other = described.sources[0].model_copy(update={"name": "other"})
     with pytest.raises(ManifestError, match="no source 'mllmu'"):
-        load(described, {"other": places["mllmu"]})
+        load(described.model_copy(update={"sources": (other,)}), {"other": places["mllmu"]})
 
 
 def general(image, text_only):

@@ -107,8 +107,8 @@ def test_an_image_on_both_sides_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"split": {"forget_percent": 5}}, "one of four images"),
-        ({"benchmark": {"options": {"few_shot": 2}}}, "no options"),
+        ({"split": {"forget_percent": 5}}, "not a published split"),
+        ({"benchmark": {"options": {"few_shot": 2}}}, "has no option 'few_shot'"),
         ({"finetune": {"rehearsal": 0.5}}, "no general records"),
     ],
 )

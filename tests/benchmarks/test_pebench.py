@@ -339,8 +339,8 @@ def test_other_counts_are_an_error_with_examples(root, options, what):
 
 @pytest.mark.parametrize(
     ("options", "hint"),
-    [({"poeple": 6}, "did you mean 'people'?"), ({"people": 0}, "1 or more"),
-     ({"events": True}, "1 or more"), ({"events": "40"}, "1 or more")],
+    [({"poeple": 6}, "did you mean 'people'?"), ({"people": 0}, "number >= 1"),
+     ({"events": True}, "a whole number"), ({"events": "40"}, "a whole number")],
 )  # fmt: skip
 def test_an_option_that_does_not_exist_or_is_no_number_is_refused(root, options, hint):
     with pytest.raises(ManifestError) as caught:

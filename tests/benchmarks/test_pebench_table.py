@@ -92,7 +92,9 @@ def test_a_byte_that_the_declared_encoding_does_not_have_is_an_error(root):
      ("delimiter", "a"), ("delimiter", "")],
 )  # fmt: skip
 def test_a_wrong_option_is_named(root, option, value):
-    with pytest.raises(ManifestError, match=f"benchmark.options.{option} is not valid"):
+    with pytest.raises(
+        ManifestError, match=f"option '{option}' of benchmark 'pebench' is not valid"
+    ):
         loaded(root, benchmark={"options": {option: value}})
 
 

@@ -136,7 +136,7 @@ def test_pairs_of_kept_people_that_mention_a_forgotten_one_are_left_out(tmp_path
     ("sections", "message"),
     [
         ({"split": {"forget_percent": 20}}, "not a published split"),
-        ({"benchmark": {"options": {"few_shot": 2}}}, "no options"),
+        ({"benchmark": {"options": {"few_shot": 2}}}, "has no option 'few_shot'"),
         ({"finetune": {"rehearsal": 0.5}}, "no general records"),
     ],
 )

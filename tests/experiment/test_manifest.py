@@ -177,6 +177,37 @@ def test_a_doubled_name_is_refused(place, value, named):
     assert named in refusal(changed(place, value)).what
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("unlearn.steps", True, "a whole number"),
+        ("unlearn.steps", "60", "a whole number"),
+        ("unlearn.steps", 1.5, "a whole number"),
+        ("unlearn.steps", 10**30, f"a number of at most {2**63 - 1}"),
+        ("unlearn.learning_rate", True, "a number"),
+        ("unlearn.learning_rate", "0.1", "a number"),
+        ("unlearn.learning_rate", float("nan"), "a finite number"),
+        ("seeds", [True], "a whole number"),
+        ("seeds", 1, "a list"),
+        ("report.images", 1, "true or false"),
+        ("methods", 3, "a list"),
+        ("unlearn", 3, "a table"),
+        ("methods.0.steps", True, "a whole number"),
+        ("methods.0.options", {"beta": float("inf")}, "a finite number"),
+        ("methods.0.options", {"beta": [1]}, "a number, a text, or true or false"),
+        ("split.forget_percent", 0, "greater than 0"),
+    ],
+)
+def test_a_value_has_the_type_that_is_written_and_errors_say_so_in_plain_words(
+    place, value, expected
+):
+    error = refusal(changed(place, value))
+    assert error.expected == expected
+    key = f"{place}.beta" if place.endswith("options") else place
+    assert f"'{key}" in error.what
+    assert "float'" not in error.what, "the place is the manifest's, not pydantic's"
+
+
 def test_a_target_of_a_method_must_be_one_of_the_experiment():
     error = refusal(changed("targets", ["person", "event"]))
     assert "method 'gd' has target 'both'" in error.what

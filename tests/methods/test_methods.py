@@ -345,7 +345,7 @@ def test_an_unknown_option_names_the_nearest():
 
 @pytest.mark.parametrize("value", ["0.1", True, None])
 def test_an_option_of_the_wrong_type_is_refused(value):
-    with pytest.raises(ManifestError, match="expected: float"):
+    with pytest.raises(ManifestError, match="expected: a number"):
         registry.build("npo", {"beta": value})
 
 

@@ -279,5 +279,5 @@ def test_a_value_beyond_its_range_is_refused_and_the_range_is_named(name, option
 
 
 def test_a_switch_is_no_count():
-    with pytest.raises(ManifestError, match="expected: int"):
+    with pytest.raises(ManifestError, match="expected: a whole number"):
         registry.build("ceu", {"skipped": True})

@@ -151,6 +151,35 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
     assert str(caught.value).startswith("method 'npo'")
 
 
+@pytest.mark.parametrize(
+    ("loader", "change", "message"),
+    [
+        ("pebench", {"benchmark": {"options": {"peopl": 6}}}, "did you mean 'people'?"),
+        ("pebench", {"benchmark": {"options": {"people": True}}}, "expected: a whole number"),
+        ("pebench", {"benchmark": {"options": {"held_out_percent": 60}}}, ">= 0 and <= 50"),
+        ("mllmu", {"benchmark": {"options": {"letters": "first"}}}, "one of likelihood"),
+        ("mllmu", {"split": {"forget_percent": 7}}, "one of 5, 10, 15"),
+        ("clear", {"benchmark": {"options": {"few_shot": 1}}}, "expected: no option"),
+        ("clear", {"split": {"forget_percent": 15}}, "one of 1, 5, 10"),
+        ("umu", {"benchmark": {"options": {"few_shot": 1}}}, "expected: no option"),
+        ("offside", {"split": {"forget_percent": 10}}, "one of 25"),
+        ("clear", {"sources": {"name": "clea"}}, 'name = "clear"'),
+        ("pebench", {"sources": {"name": "pebnch"}}, 'name = "pebench"'),
+    ],
+)
+def test_a_setting_that_a_benchmark_does_not_have_is_refused_without_its_data(
+    loader, change, message
+):
+    name = "smoke" if loader == "pebench" else f"{loader}-smoke"
+    document = load_manifest(PROJECT / "manifests" / f"{name}.toml").resolved()
+    for section, values in change.items():
+        inside = document[section][0] if section == "sources" else document[section]
+        inside.update(values)
+    with pytest.raises(ManifestError) as caught:
+        plan_of(document | {"claims": []})
+    assert message in str(caught.value)
+
+
 def test_steps_of_a_target_that_is_not_run_train_nothing_and_a_misspelt_one_is_named(document):
     """A manifest that extends another may cut its `targets` and keep all else."""
     fewer = copy_of(document)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit import benchmarks
-from kit.benchmarks.mllmu.options import Options
-from kit.benchmarks.pebench.counts import COUNTED
+from kit.benchmarks.settings import NoOptions
 from kit.cli.options import DEBUG
 from tests.readmes.pages import PROJECT, text_of
 
@@ -43,8 +42,9 @@ def test_a_page_lists_everything(page, things):
 
 def test_the_benchmarks_page_names_every_option_of_a_loader():
     page = text_of("kit/benchmarks/README.md")
-    for option in [*(field.name for field in fields(Options)), *COUNTED]:
-        assert f"`{option}`" in page, option
+    for loader in map(benchmarks.module_of, benchmarks.names()):
+        for option in fields(getattr(loader, "OPTIONS", NoOptions)):
+            assert f"`{option.name}`" in page, option.name
 
 
 def test_the_tests_page_lists_markers_and_benches():

@@ -40,7 +40,7 @@ from kit.benchmarks.clear.records import (
     text_records,
 )
 from kit.benchmarks.clear.rows import Row, respelt
-from kit.benchmarks.clear.split import Halves, Side, check_kept, read_split
+from kit.benchmarks.clear.split import SPLITS, Halves, Side, check_kept, read_split
 from kit.benchmarks.clear.tables import has_config, image_rows, read_config, usable
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
@@ -53,6 +53,7 @@ from kit.streams import sample
 __all__ = ["PROTOCOL", "load", "real_faces"]
 
 SOURCE, RETAIN_PERTURBED, GENERAL = "clear", "retain_perturbed", "general"
+PERCENTS = tuple(SPLITS)
 
 PROTOCOL = Protocol(
     parts=PARTS,
@@ -74,8 +75,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     Raises:
         DataError: a configuration, column or cell is not as published, or a part of the forget
             side is also on the retain side.
-        ManifestError: no split of this size is published, or rehearsal is requested and the source
-            has no general records.
+        ManifestError: rehearsal is requested, and the source has no general records.
     """
     place, odd = places[SOURCE], OddRows()
     halves = read_split(place, manifest.split.forget_percent, odd)

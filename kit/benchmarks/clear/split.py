@@ -8,7 +8,7 @@ from kit.benchmarks.clear.tables import image_rows, text_rows
 from kit.benchmarks.identity import in_both, merged, not_in, one_spelling
 from kit.benchmarks.left_out import OddRows, few
 from kit.benchmarks.parquet import Place
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 
 FULL = "full"
 SPLITS = {1: ("forget01", "retain99"), 5: ("forget05", "retain95"), 10: ("forget10", "retain90")}
@@ -43,23 +43,15 @@ class Halves:
 
 
 def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
-    """Return the published split that forgets `percent` % of the people.
+    """Return the published split that forgets `percent` % of the people, a key of `SPLITS`.
 
     Several spellings of a person within one side become the first one. Rows of the retain side
     whose texts mention a forgotten person, or that show a picture of one, are odd: they would teach
     what is forgotten.
 
     Raises:
-        ManifestError: no such split is published.
         DataError: a configuration is malformed, or `check_split` refuses the split.
     """
-    if percent not in SPLITS:
-        raise ManifestError(
-            "CLEAR publishes no such split",
-            expected="split.forget_percent: one of " + ", ".join(map(str, SPLITS)),
-            found=percent,
-            remedy="set split.forget_percent to one of these",
-        )
     forget, retain = (read_side(place, config, odd) for config in SPLITS[percent])
     for side in (forget, retain):
         odd.require_everybody(side.config, side.names)

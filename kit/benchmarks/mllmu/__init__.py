@@ -11,19 +11,22 @@ The options of `[benchmark]` are documented in kit/benchmarks/mllmu/options.py.
 from collections.abc import Mapping
 
 from kit.benchmarks.left_out import REMEDY, OddRows
-from kit.benchmarks.mllmu.options import Options, one_of, read_options
+from kit.benchmarks.mllmu.options import Options
 from kit.benchmarks.mllmu.protocol import LAYOUT, MULTIMODAL, TEXT
 from kit.benchmarks.mllmu.questions import example_people, records_of, worked_examples
 from kit.benchmarks.mllmu.sets import PUBLISHED_ROWS, Sets, read_sets
 from kit.benchmarks.mllmu.training import Lessons, read_general, read_lessons, without_mentions
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Column, Record, Split, by_id
-from kit.errors import DataError, ManifestError
+from kit.benchmarks.settings import options_of
+from kit.errors import DataError
 from kit.experiment.manifest import Manifest
 from kit.streams import sample
 
 PROTOCOL = LAYOUT
+OPTIONS = Options
 SOURCE = "mllmu"
+PERCENTS = (5, 10, 15)
 
 
 def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
@@ -31,17 +34,9 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
 
     Raises:
         DataError: a table is not as published, a set is empty, or forget and retain share an ID.
-        ManifestError: the benchmark lacks a percentage, target, option or source.
+        ManifestError: an option does not exist or is not valid.
     """
-    options = read_options(manifest.benchmark.options)
-    for target in manifest.targets:
-        one_of("target", target, tuple(PROTOCOL.targets))
-    if SOURCE not in places:
-        raise ManifestError(
-            f"the manifest has no source '{SOURCE}'",
-            found=", ".join(sorted(places)),
-            remedy=f'set name = "{SOURCE}" in its [[sources]] entry',
-        )
+    options = options_of(Options, manifest)
     place, odd = places[SOURCE], OddRows()
     sets = read_sets(place, manifest, odd)
     taught_to_all = read_lessons(place, {**sets.forget, **sets.retain}, odd)

@@ -9,10 +9,9 @@ from kit.benchmarks.mllmu.profiles import Profile, ids_of, read_profiles
 from kit.benchmarks.mllmu.published import QUESTIONS
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 from kit.experiment.manifest import Manifest
 
-PERCENTS = (5, 10, 15)
 PUBLISHED_ROWS = {
     "Full_Set": 500, "Test_Set": 500, "Retain_Set": 153, "forget_5": 25, "forget_10": 50,
     "forget_15": 75, "retain_95": 475, "retain_90": 450, "retain_85": 425,
@@ -52,15 +51,8 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
         DataError: forget and retain share an ID or a person in any spelling, or do not make up
             Full_Set; a forgotten profile is not in Test_Set; or too much is odd. The message
             states the row counts of all sets.
-        ManifestError: the percentage is not published.
     """
     percent, seed = manifest.split.forget_percent, manifest.split.seed
-    if percent not in PERCENTS:
-        raise ManifestError(
-            "split.forget_percent is not a published split of MLLMU-Bench",
-            expected=f"one of {', '.join(map(str, PERCENTS))}",
-            found=percent,
-        )
     names = (f"forget_{percent}", f"retain_{100 - percent}")
     forget, retain = (read_profiles(place, name, odd) for name in names)
     known = {key: one.person for key, one in forget.items()}

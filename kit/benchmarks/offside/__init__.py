@@ -30,15 +30,14 @@ from kit.benchmarks.offside.protocol import (
 )
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
-from kit.errors import DataError, ManifestError, unknown
+from kit.errors import DataError, ManifestError
 from kit.experiment.manifest import Manifest
 from kit.streams import sample
 
 PROTOCOL = LAYOUT
 SOURCE = "offside"
 SETS = ("forget", "retain", "test")
-PERCENT, PLAYERS = 25, 80
-_TARGETS = tuple(PROTOCOL.targets)
+PERCENTS, PLAYERS = (25,), 80
 Facts = dict[str, list[Record]]
 ONE_LETTER = (
     "Please look at this image and answer the question by selecting the correct option from the "
@@ -52,9 +51,14 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
 
     Raises:
         DataError: a file is not as published, a set is empty, or an image is on both sides.
-        ManifestError: the benchmark lacks a percentage, target, option, rehearsal or source.
+        ManifestError: rehearsal is requested, and the benchmark has nothing to rehearse.
     """
-    _require_settings(places, manifest)
+    if manifest.finetune.rehearsal:
+        raise ManifestError(
+            "OFFSIDE has no general records to rehearse",
+            found=f"rehearsal = {manifest.finetune.rehearsal:g} in [finetune]",
+            remedy="set rehearsal = 0 in [finetune]",
+        )
     root, odd = places[SOURCE].path, OddRows()
     free = {name: read_entries(root, f"{name}_set.json", odd, options=False) for name in SETS}
     lettered = {
@@ -91,33 +95,6 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
         notes=() if count == PLAYERS else (f"{count} players; {PLAYERS} are published.",),
         left_out=odd.left_out(),
     )
-
-
-def _require_settings(places: Mapping[str, Place], manifest: Manifest) -> None:
-    for target in manifest.targets:
-        if target not in _TARGETS:
-            what = f"OFFSIDE has no target '{target}'"
-            raise unknown(what, target, _TARGETS, remedy="use one of these")
-    for wrong, what, remedy in (
-        (manifest.benchmark.options, "OFFSIDE has no options", "remove `options` in [benchmark]"),
-        (
-            manifest.split.forget_percent != PERCENT,
-            f"OFFSIDE forgets one of four images of each player: {PERCENT} %",
-            f"set split.forget_percent = {PERCENT}",
-        ),
-        (
-            manifest.finetune.rehearsal,
-            "OFFSIDE has no general records to rehearse",
-            "set rehearsal = 0 in [finetune]",
-        ),
-        (
-            SOURCE not in places,
-            f"the manifest has no source '{SOURCE}'",
-            f'set name = "{SOURCE}" in its [[sources]] entry',
-        ),
-    ):
-        if wrong:
-            raise ManifestError(what, remedy=remedy)
 
 
 def _require_apart(sets: Mapping[str, Sequence[Entry]]) -> None:

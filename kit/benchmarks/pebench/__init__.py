@@ -18,10 +18,11 @@ from pathlib import Path
 
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.parquet import Place
-from kit.benchmarks.pebench.counts import check_counts, check_options, expected_events
-from kit.benchmarks.pebench.csv import Reading, reading_of
+from kit.benchmarks.pebench.counts import check_counts, expected_events
+from kit.benchmarks.pebench.csv import Reading
 from kit.benchmarks.pebench.events import NAME as KEYWORDS
 from kit.benchmarks.pebench.held_out import held_out_of
+from kit.benchmarks.pebench.options import Options
 from kit.benchmarks.pebench.protocol import EVENT, LAYOUT, LAYOUT_1, PERSON
 from kit.benchmarks.pebench.splits import Sets, forgotten_of, reworded_of, split_of
 from kit.benchmarks.pebench.table import (
@@ -37,6 +38,7 @@ from kit.benchmarks.pebench.table import (
 )
 from kit.benchmarks.pope import load_pope
 from kit.benchmarks.records import GROUPS, Benchmark, Column, Record, by_id
+from kit.benchmarks.settings import options_of
 from kit.errors import DataError
 from kit.experiment.manifest import Columns, Manifest
 
@@ -49,6 +51,7 @@ PROTOCOL = LAYOUT
 EARLIER = (LAYOUT_1,)
 
 SOURCE, FACES, POPE = "pebench", "faces", "pope"
+OPTIONS = Options
 TABLE, REAL, GENERAL = "PEBench.csv", "real.csv", "general.csv"
 NO_EVENTS = "no Real column of events: the source 'faces' has names but no descriptions"
 NO_REAL = "no Real columns: there is neither a source 'faces' nor a table real.csv"
@@ -65,9 +68,8 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
             list in `split.ids` does not fit the data.
     """
     root = places[SOURCE].path
-    options = manifest.benchmark.options
-    check_options(options)
-    reading = reading_of(options)
+    options = options_of(Options, manifest)
+    reading = options.reading
     pictures, notes = read_pictures(
         root / TABLE,
         manifest.benchmark.columns,
@@ -83,7 +85,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     world = _world(places)
     general = _general(root / GENERAL, reading) if manifest.finetune.rehearsal else []
     absent = _absent(places, real, world)
-    held_out = held_out_of(pictures, options)
+    held_out = held_out_of(pictures, options.held_out_percent)
     sets = Sets(fictitious, real, world, forgotten, held_out)
     return Benchmark(
         manifest.benchmark.loader,
@@ -105,7 +107,7 @@ def files(manifest: Manifest, source: str, root: Path) -> frozenset[str] | None:
     """
     if source not in (SOURCE, POPE):
         return None
-    reading = reading_of(manifest.benchmark.options)
+    reading = options_of(Options, manifest).reading
     pope = root if source == POPE else root / "pope"
     paths = [] if source == SOURCE and not pope.is_dir() else _pope_files(pope)
     if source == SOURCE:

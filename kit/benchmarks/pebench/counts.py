@@ -9,51 +9,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from kit.benchmarks.pebench.csv import DELIMITER, ENCODING, reading_of
 from kit.benchmarks.pebench.events import plain, published
+from kit.benchmarks.pebench.options import Options
 from kit.benchmarks.pebench.table import MAX_EXAMPLES, Picture, few
-from kit.errors import DataError, ManifestError, unknown
+from kit.errors import DataError
 
-COUNTED = ("people", "events")
-HELD_OUT = "held_out_percent"
-KNOWN = (*COUNTED, HELD_OUT, DELIMITER, ENCODING)
 REMEDY = "correct the names in the table, or the number in the manifest"
 
 
-def check_options(options: Mapping[str, object]) -> None:
-    """Check that the options exist and have values that can be used.
-
-    Raises:
-        ManifestError: an option does not exist, or a value cannot be used.
-    """
-    for name, value in options.items():
-        if name not in KNOWN:
-            raise unknown(
-                f"PEBench has no benchmark option '{name}'", name, KNOWN, remedy="remove it"
-            )
-        if name not in COUNTED:
-            continue  # `held_out_of` and `reading_of` check the others
-        if type(value) is not int or value < 1:
-            raise ManifestError(
-                f"benchmark.options.{name} is not valid",
-                expected="a number, 1 or more",
-                found=repr(value),
-                remedy=f"write how many {name} the dataset has, or remove the option",
-            )
-    reading_of(options)
-
-
-def expected_events(options: Mapping[str, object], events: Sequence[str]) -> frozenset[str] | None:
+def expected_events(options: Options, events: Sequence[str]) -> frozenset[str] | None:
     """Return the events of a table that are kept, in the form of `plain`; None if all are."""
-    if "events" not in options:
+    if options.events is None:
         return None
     listed = {plain(name) for name in published()["keywords"]}
     return frozenset(listed & {plain(event) for event in events}) or None
 
 
-def check_counts(
-    pictures: Sequence[Picture], options: Mapping[str, object], notes: Sequence[str] = ()
-) -> None:
+def check_counts(pictures: Sequence[Picture], options: Options, notes: Sequence[str] = ()) -> None:
     """Compare the numbers of people and events with the options that state them.
 
     Args:
@@ -66,8 +38,7 @@ def check_counts(
         "people": Counter(picture.person for picture in pictures),
         "events": Counter(picture.event for picture in pictures),
     }
-    counted = {name: count for name, count in options.items() if name in COUNTED}
-    for name, expected in counted.items():
+    for name, expected in options.counts.items():
         if len(rows[name]) != expected:
             rare = sorted(rows[name].items(), key=lambda item: (item[1], item[0]))[:MAX_EXAMPLES]
             shown = ", ".join(f"{n} ({c})" for n, c in rare)
@@ -77,7 +48,7 @@ def check_counts(
                 found="; ".join([f"with the fewest images: {shown}", *notes]),
                 remedy=REMEDY,
             )
-    if all(name in options for name in COUNTED):
+    if options.counts.keys() == rows.keys():
         _check_pairs(pictures, rows["people"], rows["events"], notes)
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.benchmarks.identity import identity, spelt
-from kit.benchmarks.pebench.encoding import read_text, require_encoding
+from kit.benchmarks.pebench.encoding import read_text
 from kit.benchmarks.pebench.rows import delimiter_of, parse
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 
-DELIMITER, ENCODING = "delimiter", "encoding"  # options of the manifest
 MAX_ROWS_ABOVE = 10  # in which a header is looked for
 MAX_CELL_LENGTH = 40  # characters of a cell that an error shows
 
@@ -62,27 +61,6 @@ class Line:
 
     number: int
     cells: dict[str, str]
-
-
-def reading_of(options: Mapping[str, object]) -> Reading:
-    """Return what the options `delimiter` and `encoding` say.
-
-    Raises:
-        ManifestError: the one is no single character that can separate cells, or the other is
-            unknown.
-    """
-    delimiter, encoding = options.get(DELIMITER, ""), options.get(ENCODING)
-    unfit = r'[\w"\s]'  # letters, digits, quotes and blanks are in texts
-    valid = isinstance(delimiter, str) and len(delimiter) == 1 and not re.match(unfit, delimiter)
-    if DELIMITER in options and delimiter != "\t" and not valid:
-        raise ManifestError(
-            "benchmark.options.delimiter is not valid",
-            expected=r'one character between two cells, such as ";" or "\t"',
-            found=repr(delimiter),
-            remedy="correct it, or remove the option: commas, semicolons, tabs and bars are "
-            "recognised",
-        )
-    return Reading(str(delimiter), "" if encoding is None else require_encoding(encoding))
 
 
 def read_table(path: Path, reading: Reading, fits: Callable[[Sequence[str]], bool]) -> Table:

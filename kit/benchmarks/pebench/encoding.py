@@ -8,7 +8,7 @@ import codecs
 import json
 from pathlib import Path
 
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 from kit.pictures.content import describe_bytes
 
 # In this order: the mark of UTF-32 begins with that of UTF-16.
@@ -100,23 +100,12 @@ def _is_json(data: bytes) -> bool:
     return False
 
 
-def require_encoding(name: object) -> str:
-    """Check that a value of `options.encoding` names an encoding of text; return it.
-
-    Raises:
-        ManifestError: Python knows no such encoding.
-    """
+def is_encoding(name: object) -> bool:
+    """Say whether Python knows an encoding of text of this name."""
     try:
-        if isinstance(name, str) and "".encode(name) is not None:
-            return name
+        return isinstance(name, str) and "".encode(name) is not None
     except (LookupError, ValueError):
-        pass
-    raise ManifestError(
-        "benchmark.options.encoding is not valid",
-        expected="the name of an encoding, such as cp1252, latin-1, utf-16-le or gb18030",
-        found=repr(name),
-        remedy="correct the name, or remove the option: UTF-8 needs none",
-    )
+        return False
 
 
 def _encoding_of(data: bytes, declared: str) -> str:

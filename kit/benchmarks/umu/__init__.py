@@ -28,13 +28,13 @@ from kit.benchmarks.umu.protocol import (
 )
 from kit.benchmarks.umu.questions import Question, prompt
 from kit.benchmarks.umu.sets import Sets, read_sets
-from kit.errors import DataError, ManifestError, unknown
+from kit.errors import DataError, ManifestError
 from kit.experiment.manifest import Manifest
 from kit.streams import sample
 
 PROTOCOL = LAYOUT
 SOURCE, GENERAL = "umu", "general"
-_ALL_TARGETS = tuple(PROTOCOL.targets)
+PERCENTS = (5, 10, 15)
 
 
 def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
@@ -42,24 +42,8 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
 
     Raises:
         DataError: a table is not as published, a set is empty, or forget and retain share an ID.
-        ManifestError: the benchmark lacks a percentage, target, option or source.
+        ManifestError: rehearsal is requested, and the source has no general records.
     """
-    for target in manifest.targets:
-        if target not in _ALL_TARGETS:
-            what = f"UMU-Bench has no target '{target}'"
-            raise unknown(what, target, _ALL_TARGETS, remedy="use one of these")
-    if manifest.benchmark.options:
-        raise ManifestError(
-            "UMU-Bench has no options",
-            found=", ".join(manifest.benchmark.options),
-            remedy="remove `options` in [benchmark]",
-        )
-    if SOURCE not in places:
-        raise ManifestError(
-            f"the manifest has no source '{SOURCE}'",
-            found=", ".join(sorted(places)),
-            remedy=f'set name = "{SOURCE}" in its [[sources]] entry',
-        )
     place, odd = places[SOURCE], OddRows()
     sets = read_sets(place, manifest, odd)
     general = _general(place, odd) if manifest.finetune.rehearsal else []

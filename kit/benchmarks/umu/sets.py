@@ -9,10 +9,9 @@ from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
 from kit.benchmarks.umu.profiles import PAIRS, Profile, ids_of, read_profiles
 from kit.benchmarks.words import mentions
-from kit.errors import DataError, ManifestError
+from kit.errors import DataError
 from kit.experiment.manifest import Manifest
 
-PERCENTS = (5, 10, 15)
 FULL, FULL_ROWS = "Full_Set", 500
 REAL = ("Real_Person_Set", "real_person")  # as the README names it, and as the evaluation does
 
@@ -43,15 +42,8 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
     Raises:
         DataError: forget and retain share an ID or a person in any spelling, or do not make up
             Full_Set; or too much is odd.
-        ManifestError: the percentage is not published.
     """
     percent = manifest.split.forget_percent
-    if percent not in PERCENTS:
-        raise ManifestError(
-            "split.forget_percent is not a published split of UMU-Bench",
-            expected=f"one of {', '.join(map(str, PERCENTS))}",
-            found=percent,
-        )
     names = (f"forget_{percent}", f"retain_{100 - percent}")
     forget, retain = (read_profiles(place, name, odd) for name in names)
     there = {path.parent.name for path in place.all_tables()}
