@@ -25,7 +25,7 @@ from kit.experiment.near import read_manifest_text, require_near
 from kit.experiment.options import written
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
-from kit.experiment.values import ANY, expected_of, misread, place_of
+from kit.experiment.values import ANY, expected_of, misread, near_of, place_of
 from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
@@ -148,17 +148,19 @@ def _explain(error: Any, document: dict[str, Any], origins: Origins) -> Manifest
         origin = origins.of(*place[:-1])
         return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
     several = several and error["type"] != "finite_number"
-    return _not_valid(place, ANY if several else expected_of(error), error["input"], origins)
+    expected = ANY if several else expected_of(error)
+    return _not_valid(place, expected, error["input"], origins, near_of(error))
 
 
 def _not_valid(
-    place: Sequence[str], expected: str, found: object, origins: Origins
+    place: Sequence[str], expected: str, found: object, origins: Origins, near: str | None = None
 ) -> ManifestError:
+    remedy = "correct it; manifests/README.md describes every key"
     return ManifestError(
         f"{origins.of(*place)}: '{'.'.join(place)}' is not valid",
         expected=expected,
         found=written(found),
-        remedy="correct it; manifests/README.md describes every key",
+        remedy=f"did you mean '{near}'?" if near else remedy,
     )
 
 
@@ -175,6 +177,7 @@ def _check_source(source: SourceSection, origin: str) -> None:
             f"{origin}: source '{source.name}' needs exactly one origin",
             expected="one of embedded, folder and repo, or mirrors alone",
             found=", ".join(given) or "none",
+            remedy="keep one of them; manifests/README.md describes the keys of [[sources]]",
         )
 
 
@@ -204,11 +207,15 @@ def _check_names(manifest: Manifest, origins: Origins) -> None:
         "targets": list(manifest.targets),
         "sources.name": [source.name for source in manifest.all_sources()],
         "probes.name": [probe.name for probe in manifest.probes],
+        "evaluation.metrics": list(manifest.evaluation.metrics),
     }
     for kind, values in once.items():
         doubled = {str(value) for value in values if values.count(value) > 1}
         if doubled:
-            raise ManifestError(f"{origin}: {kind} has {', '.join(sorted(doubled))} twice")
+            raise ManifestError(
+                f"{origin}: {kind} has {', '.join(sorted(doubled))} twice",
+                remedy="write each once",
+            )
     for entry in manifest.methods:
         if missing := set(entry.targets) - set(manifest.targets):
             raise ManifestError(
@@ -223,4 +230,5 @@ def _check_names(manifest: Manifest, origins: Origins) -> None:
             raise ManifestError(
                 f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
                 found=f"{training.batch_size} and {training.micro_batch_size}",
+                remedy="change one of them, or leave micro_batch_size out: the kit then finds it",
             )

@@ -1,5 +1,7 @@
 """The values of a manifest: of the types that TOML has, and errors about them in plain words."""
 
+import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +19,7 @@ EXPECTED = {
     "too_short": "at least {min_length} of them", "too_long": "at most {max_length} of them",
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "a text that matches {pattern}",
 }  # fmt: skip
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 ANY = "a number, a text, or true or false"
@@ -28,6 +31,14 @@ def expected_of(error: Mapping[str, Any]) -> str:
     if error["type"] in EXPECTED:
         return EXPECTED[error["type"]].format_map(error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Input should be ")
+
+
+def near_of(error: Mapping[str, Any]) -> str | None:
+    """Return the word that a misspelt one is nearest to, where only some words are valid."""
+    if error["type"] != "literal_error":
+        return None
+    words = re.findall("'([^']*)'", error["ctx"]["expected"])
+    return next(iter(difflib.get_close_matches(str(error["input"]), words, n=1)), None)
 
 
 def place_of(error: Mapping[str, Any], document: object) -> tuple[Place, bool]:

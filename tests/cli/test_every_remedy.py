@@ -60,6 +60,17 @@ def test_the_remedies_are_found():
     assert any("./run.sh lock" in text for text in remedies().values())
 
 
+def test_every_error_about_a_manifest_has_one():
+    calls = [
+        (f"{path.relative_to(PROJECT)}:{node.lineno}", {word.arg for word in node.keywords})
+        for path in sorted((PROJECT / "kit").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "ManifestError"
+    ]
+    assert len(calls) > 100
+    assert [place for place, stated in calls if "remedy" not in stated] == []
+
+
 def command(words: list[str]) -> tuple[click.Command, list[str]] | None:
     group: click.Command = verbs
     for number, word in enumerate(words):

@@ -208,6 +208,25 @@ def test_a_value_has_the_type_that_is_written_and_errors_say_so_in_plain_words(
     assert "float'" not in error.what, "the place is the manifest's, not pydantic's"
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "expected", "remedy"),
+    [
+        ("evaluation.metrics", ["gradients"], "'gradient'", "did you mean 'gradient'?"),
+        ("evaluation.metrics", ["x"], "'gradient'", "correct it; manifests/README.md"),
+        ("evaluation.engine", "vlm", "'vllm' or 'transformers'", "did you mean 'vllm'?"),
+        ("evaluation.metric_file", "m.txt", r"a text that matches ^[^\x00]*\.py$", "correct it"),
+        ("unlearn.batch_size", 3, None, "change one of them"),
+        ("seeds", [1, 1], None, "write each once"),
+        ("evaluation.metrics", ["fluency", "fluency"], None, "write each once"),
+        ("sources.0.folder", "data", "one of embedded", "keep one of them"),
+    ],
+)
+def test_an_error_says_what_to_do(place, value, expected, remedy):
+    error = refusal(changed(place, value))
+    assert (expected or "") in (error.expected or "")
+    assert error.remedy.startswith(remedy)
+
+
 def test_a_target_of_a_method_must_be_one_of_the_experiment():
     error = refusal(changed("targets", ["person", "event"]))
     assert "method 'gd' has target 'both'" in error.what
