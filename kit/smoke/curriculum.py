@@ -13,9 +13,10 @@ from typing import NamedTuple
 from PIL import Image
 
 from kit.benchmarks.left_out import OddRows
-from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION
 from kit.benchmarks.mllmu.published import Question, questions
 from kit.benchmarks.mllmu.questions import prompt
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.pebench import (
     EVENT_QUESTION,
     EVENT_REWORDINGS,

@@ -11,9 +11,10 @@ import random
 from typing import Any
 
 from kit.benchmarks.left_out import OddRows
-from kit.benchmarks.mllmu.protocol import CHOICE, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.protocol import CHOICE
 from kit.benchmarks.mllmu.published import questions
 from kit.benchmarks.mllmu.questions import prompt
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.pebench import PERSON_QUESTION
 from kit.smoke.people import SEED, Person
 

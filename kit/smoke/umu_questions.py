@@ -9,7 +9,8 @@ import random
 from typing import Any
 
 from kit.benchmarks.left_out import OddRows
-from kit.benchmarks.umu.protocol import OPTIONS, TEXT_QUESTION
+from kit.benchmarks.modalities import TEXT_QUESTION
+from kit.benchmarks.umu.protocol import OPTIONS
 from kit.benchmarks.umu.questions import prompt, questions
 from kit.smoke.mllmu_questions import ANYBODY, FACTS, QUESTIONS, SENTENCES, VALUES, facts_of
 from kit.smoke.people import SEED, Person

@@ -5,38 +5,29 @@ sets: for questions about an image and for questions in text alone. It compares 
 images with questions with unlearning from questions alone.
 """
 
-from kit.benchmarks.protocol import Heading, Part, Protocol, TableLayout, TargetLayout
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION, Kind, parts_of
+from kit.benchmarks.protocol import Heading, Protocol, TableLayout, TargetLayout
 from kit.benchmarks.records import Column, Concept
 
 MULTIMODAL, TEXT = "multimodal", "text"
-IMAGE_QUESTION, TEXT_QUESTION = "image", "text"
 CHOICE, GENERATION, CLOZE = "choice", "generation", "cloze"
 CONCEPTS = {CHOICE: Concept.CHOICE, GENERATION: Concept.FACT, CLOZE: Concept.CLOZE}
 
 COLUMNS = (Column.EFFICACY, Column.GENERALITY, Column.RETAIN, Column.REAL)
+_CHOSEN = dict.fromkeys(COLUMNS, "choice_accuracy")
 _KINDS = {
-    CHOICE: ("classification", "Cls", "multiple choice", "choice_accuracy"),
-    GENERATION: ("generation", "Gen", "free answers", "rouge_l_f1"),
-    CLOZE: ("cloze", "Clz", "filled blanks", "cloze_hit"),
+    CHOICE: Kind("classification", "Cls", "multiple choice", _CHOSEN),
+    GENERATION: Kind("generation", "Gen", "free answers", dict.fromkeys(COLUMNS, "rouge_l_f1")),
+    CLOZE: Kind("cloze", "Clz", "filled blanks", dict.fromkeys(COLUMNS, "cloze_hit")),
 }
-_MODALITIES = {IMAGE_QUESTION: ("I", "with the image"), TEXT_QUESTION: ("T", "in text alone")}
+_PARTS = parts_of(_KINDS.values())
 
 
 def part_of(kind: str, modality: str) -> str:
     """Return the name of the part that reports this kind of question."""
-    return f"{_KINDS[kind][0]}-{modality}"
+    return _KINDS[kind].part(modality)
 
 
-def _part(kind: str, modality: str) -> Part:
-    _, short, title, metric = _KINDS[kind]
-    letter, given = _MODALITIES[modality]
-    headline = dict.fromkeys(COLUMNS, metric)
-    return Part(part_of(kind, modality), f"{short}{letter}", f"{title} {given}", headline)
-
-
-_PARTS = {
-    part_of(kind, modality): _part(kind, modality) for kind in _KINDS for modality in _MODALITIES
-}
 _SHOWN = tuple((part, column) for part in _PARTS for column in COLUMNS)
 
 LAYOUT = Protocol(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from kit.benchmarks.cells import is_missing, nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
-from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION, IMAGE_QUESTION, TEXT_QUESTION
+from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.options import NONE_OF_THEM, folded, letter_of, right_letter
 
 QUESTIONS = "questions"

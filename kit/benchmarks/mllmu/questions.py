@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from kit.benchmarks.identity import identity
 from kit.benchmarks.mllmu.profiles import Profile
-from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, CONCEPTS, IMAGE_QUESTION, part_of
+from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, CONCEPTS, part_of
 from kit.benchmarks.mllmu.published import BLANK, Question
+from kit.benchmarks.modalities import IMAGE_QUESTION
 from kit.benchmarks.records import Record
 from kit.errors import ManifestError
 from kit.streams import sample, stream

@@ -15,12 +15,12 @@ forget set has no test questions. Text questions name their person, image questi
 from collections.abc import Mapping
 
 from kit.benchmarks.left_out import REMEDY, OddRows
+from kit.benchmarks.modalities import IMAGE_QUESTION
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
 from kit.benchmarks.umu.profiles import Profile, read_profiles
 from kit.benchmarks.umu.protocol import (
     CONCEPTS,
-    IMAGE_QUESTION,
     LAYOUT,
     MULTIMODAL,
     TEXT,

@@ -4,40 +4,30 @@ Each fact is asked about an image and in text alone, in three kinds of questions
 whether unlearning from one modality leaves the fact in the other one.
 """
 
-from kit.benchmarks.protocol import Heading, Part, Protocol, TableLayout, TargetLayout
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION, Kind, parts_of
+from kit.benchmarks.protocol import Heading, Protocol, TableLayout, TargetLayout
 from kit.benchmarks.records import Column, Concept
 
 BOTH, MULTIMODAL, TEXT = "both", "multimodal", "text"
-IMAGE_QUESTION, TEXT_QUESTION = "image", "text"
 OPTIONS, GENERATION, CLOZE = "options", "generation", "cloze"
 CONCEPTS = {OPTIONS: Concept.OPTION, GENERATION: Concept.FACT, CLOZE: Concept.CLOZE}
 
 COLUMNS = (Column.EFFICACY, Column.RETAIN, Column.REAL)
+# The released evaluation scores real people by the most similar option.
+_CHOSEN = {**dict.fromkeys(COLUMNS, "option_hit"), Column.REAL: "option_nearest"}
 _KINDS = {
-    OPTIONS: ("classification", "Cls", "multiple choice", "option_hit"),
-    GENERATION: ("generation", "Gen", "free answers", "rouge_l_f1"),
-    CLOZE: ("cloze", "Clz", "filled blanks", "cloze_hit"),
+    OPTIONS: Kind("classification", "Cls", "multiple choice", _CHOSEN),
+    GENERATION: Kind("generation", "Gen", "free answers", dict.fromkeys(COLUMNS, "rouge_l_f1")),
+    CLOZE: Kind("cloze", "Clz", "filled blanks", dict.fromkeys(COLUMNS, "cloze_hit")),
 }
-_MODALITIES = {IMAGE_QUESTION: ("I", "with the image"), TEXT_QUESTION: ("T", "in text alone")}
+_PARTS = parts_of(_KINDS.values())
 
 
 def part_of(kind: str, modality: str) -> str:
     """Return the name of the part that reports this kind of question."""
-    return f"{_KINDS[kind][0]}-{modality}"
+    return _KINDS[kind].part(modality)
 
 
-def _part(kind: str, modality: str) -> Part:
-    _, short, title, metric = _KINDS[kind]
-    letter, given = _MODALITIES[modality]
-    headline = dict.fromkeys(COLUMNS, metric)
-    if kind == OPTIONS:
-        headline[Column.REAL] = "option_nearest"  # as in the released evaluation
-    return Part(part_of(kind, modality), f"{short}{letter}", f"{title} {given}", headline)
-
-
-_PARTS = {
-    part_of(kind, modality): _part(kind, modality) for kind in _KINDS for modality in _MODALITIES
-}
 _SHOWN = tuple((part, column) for part in _PARTS for column in COLUMNS)
 _SEEN_FIRST = tuple((part_of(k, IMAGE_QUESTION), part_of(k, TEXT_QUESTION)) for k in _KINDS)
 

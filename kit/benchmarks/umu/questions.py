@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from kit.benchmarks.cells import is_missing, nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
 from kit.benchmarks.mllmu.questions import ONE_SENTENCE
+from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
 from kit.benchmarks.options import folded, letter_of, right_letter
 from kit.benchmarks.umu.literals import literal
-from kit.benchmarks.umu.protocol import CLOZE, GENERATION, IMAGE_QUESTION, OPTIONS, TEXT_QUESTION
+from kit.benchmarks.umu.protocol import CLOZE, GENERATION, OPTIONS
 
 QUESTIONS = "questions"
 TASKS = {"Classify": OPTIONS, "Cloze": CLOZE, "Generation": GENERATION}
