@@ -13,7 +13,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data try-method finetune unlearn evaluate attack report show sign'
-verbs+=' verify rescore compare calibrate tune keygen bench clean smoke-base image'
+verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image'
 
 # Let Python write compiled files: packages are compiled when first imported, which is faster than all
 # in advance. In a read-only folder Python works without them.
@@ -65,10 +65,10 @@ is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an environment for this call
   local verb=$1 words=" ${*:2} "
   # Only the keyless environment has Sigstore's client.
-  [[ ' sign verify report ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
-  [[ ' sign verify report ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
+  [[ ' sign verify report board ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
+  [[ ' sign verify report board ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
   ! is_complete || return 1
-  [[ ' verify rescore compare show ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
+  [[ ' verify rescore compare board show ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
     return 0
   # With --to, `report` makes pages of a result: that needs no torch either. Nor does a plan.
   [[ $verb == report && $words == *' --to'[\ =]* ]] ||

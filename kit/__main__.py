@@ -33,7 +33,7 @@ try:
     try:
         import click  # noqa: F401 - the command line needs it
     except ModuleNotFoundError as error:
-        here = "verify, rescore, compare, plan, report --to and --help work with any Python"
+        here = "verify, rescore, compare, board, plan, report --to and --help work with any Python"
         stop(f"the package {error.name} is not installed", f"start with ./run.sh, on Linux; {here}")
     from kit.cli.entry import main
 

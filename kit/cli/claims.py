@@ -76,7 +76,7 @@ def compare(result: str, reference: str, file: Path | None, as_json: bool) -> No
 
     folders = [find_result(each) for each in (result, reference)]
     if file is not None:
-        _require_new(file, folders)
+        require_new(file, folders)
     with guarded(*folders):
         found = compare_results(*(read_result(folder, pages=False) for folder in folders))
     if file is not None:
@@ -90,7 +90,7 @@ def compare(result: str, reference: str, file: Path | None, as_json: bool) -> No
         sys.exit(NOT_REPRODUCED)
 
 
-def _require_new(file: Path, folders: Sequence[Path]) -> None:
+def require_new(file: Path, folders: Sequence[Path]) -> None:
     """Check, before the work, that a page would replace nothing and break no signature."""
     if file.exists() or file.is_symlink():
         raise StorageError(

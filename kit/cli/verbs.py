@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kit.cli.board import board
 from kit.cli.calibrate import calibrate
 from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready
@@ -185,7 +186,7 @@ def attack(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None
     run_work(manifest, "attack", attack_stage, executor, changes)
 
 
-for command in (report, show, sign, verify, rescore, compare, calibrate, tune, keygen):
+for command in (report, show, sign, verify, rescore, compare, board, calibrate, tune, keygen):
     verbs.add_command(command)
 
 

@@ -1,1 +1,1 @@
-"""Compare two results, claim by claim."""
+"""Compare results, claim by claim: two, or many of one manifest."""

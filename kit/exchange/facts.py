@@ -8,6 +8,7 @@ from kit.exchange.exported import Exported
 from kit.experiment.hub import repository_page
 from kit.report.pages import seconds
 from kit.result.layout import ADAPTERS, ANSWERS, RECORDS
+from kit.result.made_by import machine_of
 from kit.result.run_file import labels
 from kit.sums import add_up
 
@@ -50,14 +51,7 @@ def licence(source: Mapping[str, Any]) -> str:
 
 def hardware(exported: Exported) -> str:
     """Return the machine of the run."""
-    found = exported.run.get("environment", {})
-    gpus = Counter(map(_name, found.get("gpus") or ()))
-    named = ", ".join(f"{count} x {name}" for name, count in sorted(gpus.items())) or "none"
-    return f"CPU {found.get('cpu', 'not recorded')}; GPUs: {named}"
-
-
-def _name(gpu: object) -> str:
-    return str(gpu.get("name", gpu)) if isinstance(gpu, Mapping) else str(gpu)
+    return machine_of(exported.run)
 
 
 def engine_of(run: Mapping[str, Any]) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def printed(content: Mapping[str, object], *, percent: bool = False) -> dict[str
     the paper have so. All of them are shares.
     """
     entry = cast(Claim, content)
-    percent = is_percent(entry["metric"]) or (percent and _is_share(entry["metric"]))
+    percent = is_percent(entry["metric"]) or (percent and is_share(entry["metric"]))
     signed = _is_difference(entry)
     low, high = (number(end, percent, signed) for end in (entry["low"], entry["high"]))
     unit = "cluster" if entry["unit"] == "cluster" else "answer"
@@ -97,7 +97,8 @@ def is_percent(metric: str) -> bool:
     return metric == CHANGED or any(each.id == metric and each.percent for each in known)
 
 
-def _is_share(metric: str) -> bool:
+def is_share(metric: str) -> bool:
+    """Say whether `name/version` is a metric of the kit; all of them are shares in [0, 1]."""
     return any(each.id == metric for each in VERSIONS.values())
 
 

@@ -42,6 +42,16 @@ def find_result(given: str) -> Path:
     return folder
 
 
+def find_results(given: str) -> list[Path]:
+    """Return the result that is meant, or all results directly in a folder that is none itself.
+
+    Raises:
+        DataError, ManifestError, MissingStageError: as `find_result`.
+    """
+    path = Path(given)
+    return (_results_in(path) if path.is_dir() else []) or [find_result(given)]
+
+
 def require_made_from(given: str, digest: str) -> None:
     """Check that a result that was named by its manifest was made from it, and is no other one.
 
@@ -65,19 +75,22 @@ def _is_result(folder: Path) -> bool:
 
 def _require_no_folder_between(path: Path) -> None:
     """Refuse a folder that is no result but holds some, as an unpacked archive does."""
-    if _is_result(path):
-        return
-    try:
-        below = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-    except OSError:
-        return  # its reader says why
-    if found := [folder for folder in below if _is_result(folder)]:
+    if found := _results_in(path):
         raise DataError(
             f"{show(str(path))} is no result, but holds {len(found)}",
             expected=ONE,
             found=listed([show(str(folder)) for folder in found]),
             remedy=f"name the result: {show(str(found[0]))}",
         )
+
+
+def _results_in(path: Path) -> list[Path]:
+    """Return the results directly in a folder, by name; none if it is a result itself."""
+    try:
+        below = [] if _is_result(path) else sorted(path.iterdir())
+    except OSError:
+        return []  # its reader says why
+    return [folder for folder in below if folder.is_dir() and _is_result(folder)]
 
 
 def _no_result(path: Path, given: str) -> DataError:

@@ -1,6 +1,7 @@
-"""Which kit made a result: its version, its source, and the code that rendered the pages."""
+"""Which kit made a result, and on which machine: both as run.json states them."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -60,6 +61,20 @@ def kit_of(run: Mapping[str, object]) -> Kit:
     if not isinstance(revision, str) or not _REVISION.fullmatch(revision):
         raise unusable(RUN, f"kit.revision is not a git commit or null: {str(revision)[:100]!r}")
     return Kit(version, revision, renderer)
+
+
+def machine_of(run: Mapping[str, object]) -> str:
+    """Return the processor and the GPUs that a run.json states, in one line."""
+    found = run.get("environment")
+    stated: Mapping[str, object] = found if isinstance(found, dict) else {}
+    cards = stated.get("gpus")
+    gpus = Counter(map(_name, cards if isinstance(cards, list) else ()))
+    named = ", ".join(f"{count} x {name}" for name, count in sorted(gpus.items())) or "none"
+    return f"CPU {stated.get('cpu', 'not recorded')}; GPUs: {named}"
+
+
+def _name(gpu: object) -> str:
+    return str(gpu.get("name", gpu)) if isinstance(gpu, Mapping) else str(gpu)
 
 
 def _version(said: object, place: str) -> str:

@@ -1,6 +1,7 @@
 """The keys that a verifier knows: listed signers, this machine's key, and a key that is given."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +24,12 @@ RUNNER, GIVEN = "runner (this machine's key)", "given key"
 
 
 def trusted_keys(
-    given: Path | None = None,
+    given: Path | Sequence[Path] | None = None,
     *,
     signers: Path = ALLOWED_SIGNERS,
     revoked: Path = REVOKED_KEYS,
 ) -> tuple[TrustedKey, ...]:
-    """Return the known keys: listed signers first, then this machine's, then `given`.
+    """Return the known keys: listed signers first, then this machine's, then those given.
 
     Keys that do not count are included, so that a message can name them. A revoked key counts in
     no role, even if it is listed or given.
@@ -42,8 +43,8 @@ def trusted_keys(
         own = key_folder() / "runner.pub"
         if os.access(own, os.R_OK):
             keys.append(TrustedKey(read_public_key(own), RUNNER, str(own)))
-    if given is not None:
-        keys.append(TrustedKey(read_public_key(given), GIVEN, str(given)))
+    for file in [given] if isinstance(given, Path) else given or ():
+        keys.append(TrustedKey(read_public_key(file), GIVEN, str(file)))
     revocations = list(read_revoked(revoked)) if revoked.exists() else []
     refusals = {raw_public(key.public): key.refusal for key in revocations}
     return (

@@ -18,8 +18,8 @@ from kit.errors import EnvironmentFault
 from kit.supply_chain.slim_build import build, folder_of, is_complete, lock_file, python_of
 
 VERIFY, KEYLESS, WHOLE = "verify", "keyless", "cpu"  # the locks, by name
-CHECKING = {"verify", "rescore", "compare", "show"}
-SIGNING = {"sign", "verify", "report"}
+CHECKING = {"verify", "rescore", "compare", "board", "show"}
+SIGNING = {"sign", "verify", "report", "board"}
 IDENTITY = ("--keyless", "--identity")
 HELP = {"--help", "-h"}
 HELP_FILE = PROJECT / "docker" / "help.txt"

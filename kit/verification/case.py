@@ -39,13 +39,18 @@ class Finding:
 class Kept:
     """What who goes on with a verified result needs of it.
 
-    `measured` holds the values of all answers; None where nothing was recomputed. `digests` is
-    {path in the result: SHA-256} of all signed files.
+    `recomputed` holds the values, rows and verdicts that follow from the answers; None where
+    nothing was recomputed. `digests` is {path in the result: SHA-256} of all signed files.
     """
 
     stored: StoredResult
-    measured: Measured | None
+    recomputed: Recomputed | None
     digests: Mapping[str, str]
+
+    @property
+    def measured(self) -> Measured | None:
+        """Return the values of all answers; None where nothing was recomputed."""
+        return None if self.recomputed is None else self.recomputed.measured
 
 
 class Case:

@@ -81,8 +81,7 @@ def verify(
 
 def _kept(case: Case, *, strict: bool) -> Kept:
     stored = case.stored if strict else parse_result(case.held)
-    measured = case.found.measured if strict else None
-    return Kept(stored, measured, case.signed.statement.subjects)
+    return Kept(stored, case.found if strict else None, case.signed.statement.subjects)
 
 
 def table() -> list[tuple[str, str, str]]:

@@ -169,7 +169,7 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
 
 def test_checks_and_plans_get_the_slim_environment_which_is_built_once(project: Project) -> None:
     calls = [
-        *((verb, "a result") for verb in ("verify", "rescore", "compare", "show")),
+        *((verb, "a result") for verb in ("verify", "rescore", "compare", "board", "show")),
         ("plan", "my manifest.toml"),
     ]
     for number, (verb, word) in enumerate(calls):
@@ -213,7 +213,11 @@ def test_pip_settings_of_the_user_change_nothing_and_nothing_is_left_in_their_fo
 
 
 def test_sigstore_is_in_an_environment_of_its_own(project: Project) -> None:
-    for words in (["sign", "r", "--keyless"], ["verify", "r", "--identity=x"]):
+    for words in (
+        ["sign", "r", "--keyless"],
+        ["verify", "r", "--identity=x"],
+        ["board", "r", "--identity", "x"],
+    ):
         assert json.loads(project.run(*words).stdout)["argv"] == words
         (keyless,) = project.environments()
         assert keyless.name.startswith("keyless-")

@@ -155,7 +155,7 @@ def test_a_python_without_the_packages_says_what_it_can_do(start):
         check=False,
     )
     assert done.returncode == 3
-    assert "verify, rescore, compare, plan, report --to and --help work" in done.stderr
+    assert "verify, rescore, compare, board, plan, report --to and --help work" in done.stderr
 
 
 def test_a_build_without_an_index_says_what_it_needs_and_leaves_nothing(tmp_path):
