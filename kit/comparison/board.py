@@ -23,7 +23,8 @@ from kit.verdicts.outcome import Verdict
 from kit.verification.case import NOT_CHECKED, Kept, Verification
 from kit.verification.memory_limit import guarded
 from kit.verification.recompute import Recomputed
-from kit.verification.signatures import IDENTITY
+from kit.verification.signatures import IDENTITY, WORKFLOW
+from kit.verification.text import not_proven
 
 REFUSED, OTHER, COUNTED = "does not verify", "of another manifest", "counted already"
 
@@ -40,6 +41,7 @@ class Shown:
     signer: str
     key: str
     by_identity: bool
+    not_proven: str
     machine: str
     kit: str
     written: str
@@ -155,7 +157,8 @@ def _shown(name: str, found: Verification, comparison: Comparison) -> Shown:
         name=name,
         signer=_signer(found),
         key=found.fingerprint,
-        by_identity=found.role == IDENTITY,
+        by_identity=found.role in (IDENTITY, WORKFLOW),
+        not_proven=not_proven(found),
         machine=machine_of(kept.stored.run),
         kit=str(kit_of(kept.stored.run)),
         written=str(kept.stored.run.get("written", "")),
@@ -167,7 +170,7 @@ def _shown(name: str, found: Verification, comparison: Comparison) -> Shown:
 
 def _signer(found: Verification) -> str:
     """Return who signed, without the folders of the reader's machine."""
-    if found.role == IDENTITY:
+    if found.role in (IDENTITY, WORKFLOW):
         return found.source
     if found.role == RUNNER:
         return "the key of the machine that made this page"

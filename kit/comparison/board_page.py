@@ -15,7 +15,6 @@ from kit.report.drawing import css
 from kit.report.pages import TEMPLATES, drawn, page
 from kit.verdicts.claims_file import entry
 from kit.verdicts.outcome import Outcome, Verdict
-from kit.verification.text import NOT_PROVEN, NOT_PROVEN_OF_AN_IDENTITY
 
 SIGNS = {
     Outcome.REPRODUCED: "✓", Outcome.NOT_REPRODUCED: "✗", Outcome.INCONCLUSIVE: "?",
@@ -70,7 +69,6 @@ def board_page(board: Board) -> str:
     style = "".join(
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "board.css")
     )
-    proofs = [NOT_PROVEN_OF_AN_IDENTITY if r.by_identity else NOT_PROVEN for r in board.results]
     return page(
         "board.html.j2",
         style=Markup(style + css()),
@@ -81,7 +79,7 @@ def board_page(board: Board) -> str:
         groups=[(*KINDS[kind], listed) for kind in KINDS if (listed := _left_out(board, kind))],
         claims=claims,
         signs=[(sign, str(outcome)) for outcome, sign in SIGNS.items()],
-        proofs=list(dict.fromkeys(proofs)),
+        proofs=list(dict.fromkeys(result.not_proven for result in board.results)),
     )
 
 

@@ -35,6 +35,7 @@ class TrustedKey:
         period: when the key may sign; by default always.
         refusal: why its signatures never count (revoked, or listed for another purpose), or "".
         remark: what a reader must know about an accepted signature, or "".
+        commit: the commit that a workflow ran at, if a workflow has signed, or "".
     """
 
     public: Ed25519PublicKey
@@ -43,6 +44,7 @@ class TrustedKey:
     period: Period = ALWAYS
     refusal: str = ""
     remark: str = ""
+    commit: str = ""
 
 
 def read_signers(path: Path) -> Iterator[TrustedKey]:

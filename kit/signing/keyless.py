@@ -23,6 +23,7 @@ from kit.result.layout import BUNDLE
 from kit.result.strict_json import MAX_BYTES, parse_json
 from kit.signing.bundle_form import require_form
 from kit.signing.envelope import PAYLOAD_TYPE, payload_of
+from kit.signing.workflow import workflow_of
 
 if TYPE_CHECKING:
     from sigstore.models import TrustedRoot
@@ -39,7 +40,8 @@ class Identity:
     """Who must have signed.
 
     Attributes:
-        name: as the provider states it, often an e-mail address.
+        name: as the certificate states it: often an e-mail address, of a build service the address of
+            the workflow's file.
         issuer: the address of the provider.
         trust_config: a file that describes another Sigstore than the public one, or its newer keys.
     """
@@ -50,6 +52,14 @@ class Identity:
 
     def __str__(self) -> str:
         return f"{show(self.name)}, issuer {show(self.issuer)}"
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """Who signed and when, in words; `commit` of a workflow's run, "" for a person."""
+
+    said: str
+    commit: str = ""
 
 
 def statement_in(bundle: bytes) -> bytes:
@@ -72,8 +82,8 @@ def statement_in(bundle: bytes) -> bytes:
         raise refused(f"it contains no statement: {why}") from None
 
 
-def vouch(bundle: bytes, statement: bytes, identity: Identity) -> str:
-    """Check, without network, that `identity` signed exactly `statement`; describe who and when.
+def vouch(bundle: bytes, statement: bytes, identity: Identity) -> Vouched:
+    """Check, without network, that `identity` signed exactly `statement`; return who and when.
 
     Without network the kit cannot know whether an authority's key was withdrawn after the packages
     were locked.
@@ -97,8 +107,11 @@ def vouch(bundle: bytes, statement: bytes, identity: Identity) -> str:
         raise refused(in_words(error), expected=f"a signature by {identity}") from error
     if kind != PAYLOAD_TYPE or signed != statement:
         raise refused("it does not sign the statement that the key has signed")
-    certified = read.signing_certificate.not_valid_before_utc
-    return f"{identity}, certified {certified:%Y-%m-%d %H:%M} UTC"
+    certificate = read.signing_certificate
+    said = f"{identity}, certified {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    if (job := workflow_of(certificate)) is None:
+        return Vouched(said)
+    return Vouched(f"{said}; {job}", job.commit)
 
 
 def trusted_root(trust_config: Path | None) -> "TrustedRoot":

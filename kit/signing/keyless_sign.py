@@ -18,6 +18,7 @@ from kit.signing.keyless import (
     require_sigstore,
     vouch,
 )
+from kit.signing.workflow import certified_name
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
@@ -79,11 +80,13 @@ def _token(path: Path | None, config: "ClientTrustConfig", identity: Identity) -
         found = IdentityToken(_raw_token(path, config))
     except Exception as error:
         raise _not_signed("there is no usable identity token", error) from error
-    if (found.identity, found.federated_issuer) != (identity.name, identity.issuer):
+    # A build service's token states its workflow in another claim than the identity of a person.
+    name = certified_name(str(found)) or found.identity
+    if (name, found.federated_issuer) != (identity.name, identity.issuer):
         raise SignatureError(
             "the identity token is for another identity; nothing was published",
             expected=identity,
-            found=Identity(found.identity, found.federated_issuer),
+            found=Identity(name, found.federated_issuer),
             remedy="log in as the stated identity, or state the one that you logged in as",
         )
     return found

@@ -21,6 +21,7 @@ from kit.result.layout import (
     SUMS,
     TEST_RESULT,
 )
+from kit.result.made_by import Kit
 from kit.result.sizes import require_small_report
 from kit.result.stored import OPTIONAL_TABLES, parse_result
 from kit.result.tree import compare_tree, walk
@@ -79,10 +80,20 @@ def of_plan(case: Case) -> Found:
     records, sets = stored.tables[RECORDS], stored.tables[SETS]
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
+    if commit := case.signed.signer.commit:
+        yield _at_commit(commit, stored.kit)
     if attacked := require_attacks(stored):
         yield f"{attacked} answers under attack are those of all attacks that the manifest names"
     yield from check_tuning(stored.run, records)
     yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)
+
+
+def _at_commit(commit: str, kit: Kit) -> str | Finding:
+    """Compare the commit that a workflow ran at with that of the kit in run.json."""
+    if kit.revision == commit:
+        return "the kit is of the commit that the workflow ran at"
+    said = f"the workflow ran at commit {commit}, and run.json says that the kit is {kit}"
+    return Finding("plan", show(said), NOT_CHECKED)
 
 
 def of_sources(case: Case) -> Found:

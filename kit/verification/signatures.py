@@ -28,7 +28,7 @@ from kit.signing.sshsig import key_of
 from kit.signing.statement import Statement, read
 from kit.signing.timestamp import AUTHORITIES, find_timestamp
 
-IDENTITY = "identity"
+IDENTITY, WORKFLOW = "identity", "workflow"  # roles: a person, and a job of a build service
 OR_BY_IDENTITY = f"; or, if you know who made {BUNDLE}, add: --identity NAME --issuer URL"
 
 
@@ -48,7 +48,7 @@ class Signed:
     @property
     def is_bundle_unchecked(self) -> bool:
         """Say whether there is a bundle that was not checked: anyone may have added it."""
-        return self.bundle and self.signer.role != IDENTITY
+        return self.bundle and self.signer.role not in (IDENTITY, WORKFLOW)
 
     def describe(self) -> str:
         """Return one line on the signer and on what else is known of the signature."""
@@ -146,7 +146,8 @@ def _vouched_keys(
     same = [key for key in trusted if raw_public(key.public) == raw_public(public)]
     if any(key.role == REVOKED for key in same):
         return tuple(same)
-    return (TrustedKey(public, IDENTITY, signed), *same)
+    role = WORKFLOW if signed.commit else IDENTITY
+    return (TrustedKey(public, role, signed.said, commit=signed.commit), *same)
 
 
 def _envelope(results: Path, name: str) -> Envelope:

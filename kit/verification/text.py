@@ -7,7 +7,7 @@ from kit.errors import KitError
 from kit.names import show
 from kit.verification.case import NOT_CHECKED, OK, Finding, Verification
 from kit.verification.checks import CHECKS
-from kit.verification.signatures import IDENTITY
+from kit.verification.signatures import IDENTITY, WORKFLOW
 
 REFUSED, NOT_RUN = "refused", "not run"
 _MARKS = {OK: "ok  ", NOT_CHECKED: "--  "}
@@ -23,6 +23,13 @@ these answers, that questions, right answers and the choice of records are the b
 other person could act as this identity, who holds the key that signed too, or that no other run was
 made and left out."""
 
+NOT_PROVEN_OF_A_WORKFLOW = """\
+What this does not prove: that the workflow runs the kit and nothing else (read its file at that
+commit, and compare the commit with the kit's), that the build service and Sigstore did what they
+certify, that questions, right answers and the choice of records are the benchmark's, that the run
+was the only one and no other was made and left out, or who holds the key that signed too."""
+_NOT_PROVEN_OF = {IDENTITY: NOT_PROVEN_OF_AN_IDENTITY, WORKFLOW: NOT_PROVEN_OF_A_WORKFLOW}
+
 
 def describe(verification: Verification) -> str:
     """Return a short text for people; it ends with what a signature does not prove."""
@@ -36,7 +43,7 @@ def describe(verification: Verification) -> str:
 
 def not_proven(verification: Verification) -> str:
     """Return what a verified result does not prove."""
-    return NOT_PROVEN_OF_AN_IDENTITY if verification.role == IDENTITY else NOT_PROVEN
+    return _NOT_PROVEN_OF.get(verification.role, NOT_PROVEN)
 
 
 def accepted_json(verification: Verification) -> str:

@@ -26,15 +26,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUER_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 TIMESTAMPS_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
+JOB_EXTENSIONS = "1.3.6.1.4.1.57264.1"
 LIFE = timedelta(minutes=10)
 ORIGIN = "log.example - 1"
 
 
-def token(identity: str, issuer: str, *, seconds: float = 300, audience: str = "sigstore") -> str:
-    """Return an unsigned identity token; the authority of the tests does not check signatures."""
+def token(
+    identity: str, issuer: str, *, seconds: float = 300, audience: str = "sigstore", **more: str
+) -> str:
+    """Return an unsigned identity token; the authority of the tests does not check signatures.
+
+    `more` are claims of a build service's job: their names are GitHub's.
+    """
     now = int(time.time())
     claims = {"iss": issuer, "sub": identity, "email": identity, "aud": audience, "iat": now,
-              "exp": int(now + seconds)}  # fmt: skip
+              "exp": int(now + seconds), **more}  # fmt: skip
     parts = [{"alg": "ES256", "typ": "JWT"}, claims]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts]
     return b".".join([*encoded, b"AAAA"]).decode()
@@ -54,6 +60,26 @@ def _signed(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _workflow(claims: dict[str, str]) -> x509.UniformResourceIdentifier:
+    return x509.UniformResourceIdentifier(f"https://github.com/{claims['job_workflow_ref']}")
+
+
+def _of_job(claims: dict[str, str]) -> dict[int, str]:
+    """Return what Fulcio certifies of a job, by the number of its extension (docs/oid-info.md)."""
+    run = f"{claims['repository']}/actions/runs/{claims['run_id']}/attempts/{claims['run_attempt']}"
+    return {
+        10: claims["job_workflow_sha"], 11: claims["runner_environment"], 13: claims["sha"],
+        21: f"https://github.com/{run}",
+    }  # fmt: skip
+
+
+def _utf8(text: str) -> bytes:
+    """Return a DER-encoded UTF8String of less than 256 bytes."""
+    data = text.encode()
+    size = bytes([len(data)]) if len(data) < 128 else bytes([0x81, len(data)])
+    return b"\x0c" + size + data
 
 
 class Instance:
@@ -148,7 +174,9 @@ class Instance:
         claims = json.loads(base64.urlsafe_b64decode(padded))
         now = datetime.now(UTC).replace(microsecond=0)
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-        name = x509.SubjectAlternativeName([x509.RFC822Name(claims["sub"])])
+        job = "job_workflow_ref" in claims
+        who = _workflow(claims) if job else x509.RFC822Name(claims["sub"])
+        name = x509.SubjectAlternativeName([who])
         issuer = x509.UnrecognizedExtension(ISSUER_EXTENSION, claims["iss"].encode())
         known = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.authority.public_key())
         serial = x509.random_serial_number()
@@ -162,6 +190,11 @@ class Instance:
             .add_extension(name, critical=True)
             .add_extension(issuer, critical=False)
         )
+        for number, text in _of_job(claims).items() if job else ():
+            stated = x509.UnrecognizedExtension(
+                x509.ObjectIdentifier(f"{JOB_EXTENSIONS}.{number}"), _utf8(text)
+            )
+            builder = builder.add_extension(stated, critical=False)
         # The log signs the certificate without its own extension, which then holds the signature.
         before = self._with_timestamp(builder, bytes(8)).tbs_precertificate_bytes
         final = self._with_timestamp(builder, self._timestamp(before, now))
