@@ -40,8 +40,8 @@ class Identity:
     """Who must have signed.
 
     Attributes:
-        name: as the certificate states it: often an e-mail address, of a build service the address of
-            the workflow's file.
+        name: as the certificate states it: often an e-mail address; of a build service, the
+            address of the workflow's file.
         issuer: the address of the provider.
         trust_config: a file that describes another Sigstore than the public one, or its newer keys.
     """

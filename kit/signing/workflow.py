@@ -71,8 +71,7 @@ def workflow_of(certificate: x509.Certificate) -> Workflow | None:
 def certified_name(token: str) -> str | None:
     """Return the identity that a certificate will have for a job's token; None for a person's.
 
-    Raises:
-        ValueError: the token is not one.
+    `token` is one that Sigstore's client has read.
     """
     part = token.split(".")[1] if token.count(".") == 2 else ""
     claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

@@ -25,7 +25,8 @@ class Check:
 CHECKS = (
     Check(
         "signature", findings.of_signature,
-        "A key or identity that you trust has signed the statement about this result.",
+        "A key or identity that you trust has signed the statement about this result; if it is a "
+        "workflow of a build service, at which commit and in which run.",
         "Who holds the key, or that it was not stolen.",
     ),
     Check(
