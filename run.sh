@@ -86,6 +86,10 @@ main() {
   source "$project/docker/runner.sh"
   choose_runner "$@"
   set -- "${arguments[@]}"
+  if (($# == 0)) && [[ $runner == venv && -d $project/image ]]; then # `docker run IMAGE`
+    cat "$project/docker/welcome.txt"
+    exit
+  fi
   if [[ ${1:-} == image ]]; then
     # shellcheck source=docker/image.sh
     source "$project/docker/image.sh"

@@ -42,7 +42,7 @@ translate_arguments() { # ARGUMENTS...: mount the files they name; sets `transla
   for argument; do
     prefix='' value=$argument
     if [[ $argument == --*=* ]]; then prefix=${argument%%=*}= value=${argument#*=}; fi
-    if [[ $previous == --output || $prefix == --output= || "$1 ${2:-} $position" == 'data export 3' ]]; then
+    if [[ $previous =~ ^--(output|to|html)$ || $prefix =~ ^--(output|to|html)=$ || "$1 ${2:-} $position" == 'data export 3' ]]; then
       mount_argument "$value" rw
       value=$translated
     elif ((position > 0)) && [[ "$1 $position" != 'data 1' && $1 != bench && $1 != test ]] &&
@@ -75,7 +75,7 @@ mount_places() { # VERB
       [[ -d $keys/pebench ]] || mkdir -m 700 "$keys/pebench"
       mount "$keys/pebench" /keys/pebench
       ;;
-    verify) [[ ! -d $keys/pebench ]] || mount "$keys/pebench" /keys/pebench ro ;;
+    verify | board | report) [[ ! -d $keys/pebench ]] || mount "$keys/pebench" /keys/pebench ro ;;
   esac
   options+=(--env "PEBENCH_RESULTS=$results" --env "PEBENCH_CACHE=$cache" --env XDG_CONFIG_HOME=/keys)
   if [[ -n ${PEBENCH_PASSPHRASE_FILE:-} ]]; then

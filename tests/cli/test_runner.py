@@ -152,6 +152,37 @@ def test_a_gpu_is_given_where_there_is_one(place, runner, options):
         assert command[command.index("--shm-size") + 1] == "8g"
 
 
+@pytest.mark.parametrize("driver", [None, "#!/bin/sh\nexit 9\n"], ids=["none", "without a GPU"])
+def test_without_an_nvidia_gpu_all_runs_the_small_experiment_in_the_cpu_image(place, driver):
+    if driver:
+        make_program(place.tools / "nvidia-smi", driver)
+    command = place.command("--runner", "docker", "all")
+    assert command[-2].startswith("localhost/pebench-kit:cpu-")
+    assert command[-1] == "all", "the default manifest is the small experiment"
+    assert not {"--gpus", "--device"} & set(command)
+
+
+def test_a_page_is_written_where_its_option_says(place, tmp_path):
+    for verb, option in (("board", "--to"), ("compare", "--html"), ("report", "--to")):
+        command = place.command("--runner", "docker", verb, "r", option, str(tmp_path / "new"))
+        assert command[-1] == str(tmp_path / "new")
+        assert mounts(command)[str(tmp_path)] == str(tmp_path), "the folder around it is writable"
+
+
+def test_a_container_without_a_verb_says_what_to_do(place):
+    (place.root / "image").mkdir()
+    shutil.copy(REPOSITORY / "docker" / "welcome.txt", place.root / "docker")
+    called = place.call()
+    assert (called.returncode, called.stderr) == (0, "")
+    lines = called.stdout.splitlines()
+    assert len(lines) < 30
+    assert max(map(len, lines)) <= 105
+    for verb in ("verify manifests/reference/smoke", "doctor", "all", "--help"):
+        assert f"IMAGE {verb}" in called.stdout
+    assert "/opt/pebench/README.md" in called.stdout
+    assert not place.cache.exists(), "nothing is written"
+
+
 def test_a_manifest_for_a_gpu_takes_the_gpu_image_and_stops_where_there_is_none(place):
     looked = place.command("--runner", "docker", "plan", "manifests/pebench.toml")
     assert looked[-3].startswith("localhost/pebench-kit:gpu-")

@@ -59,6 +59,9 @@ def test_a_target_runs_run_sh_as_an_ordinary_user(target):
         assert name in final["ENV"]
     for label in ("org.opencontainers.image.revision", "org.pebench.lock.sha256"):
         assert label in final["LABEL"]
+    documentation = 'org.opencontainers.image.documentation="file:///opt/pebench/README.md"'
+    assert documentation in final["LABEL"]
+    assert ("COPY", ". /opt/pebench") in stage(f"{target}-project"), "the README is there"
 
 
 def test_both_targets_differ_in_what_a_gpu_needs_alone():
