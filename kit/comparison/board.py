@@ -1,8 +1,9 @@
 """A board: many results of one manifest, each verified and then compared with one reference.
 
 A result that does not verify is named with the reason, and none of its numbers is used. The board
-is about the manifest of the first result that verifies and claims what the reference claims. The
-same files count once, in whatever folder they are and whoever signed them.
+is about the manifest of the first result that verifies and claims what the reference claims, with
+whatever limits and further claims. The same files count once, in whatever folder they are and
+whoever signed them.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from kit.verification.recompute import Recomputed
 from kit.verification.signatures import IDENTITY, WORKFLOW
 from kit.verification.text import not_proven
 
+# Keys of a claim that say what is enough. The reference's decide, as in `compare`.
+LIMITS = ("equivalence", "margin", "at_least", "at_most")
 REFUSED, OTHER, COUNTED = "does not verify", "of another manifest", "counted already"
 
 
@@ -145,9 +148,13 @@ def _other_manifest(found: Verification, goal: Verification, first: Verification
         if found.manifest_digest == first.manifest_digest:
             return ""
         return f"it was made from {found.run_name}, and this page is about {first.run_name}"
-    here, there = ({claim.id: claim for claim in each.claims} for each in (found, goal))
-    if any(difference.matters for difference in changed_claims(here, there)):
-        return f"it was made from {found.run_name}, whose claims are not those of the reference"
+    there = {claim.id: claim for claim in goal.claims}
+    here = {claim.id: claim for claim in found.claims if claim.id in there}
+    for difference in changed_claims(here, there):
+        if difference.matters and difference.what.rpartition(".")[2] not in LIMITS:
+            return (
+                f"it was made from {found.run_name}, which does not claim what the reference claims"
+            )
     return ""
 
 

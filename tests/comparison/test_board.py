@@ -191,6 +191,25 @@ def test_a_folder_of_results_stands_for_them(made, tmp_path):
     assert find_results(str(made["equal"])) == [made["equal"]]
 
 
+def test_a_manifest_may_claim_more_and_the_limits_of_the_reference_decide(made, tmp_path):
+    folder = write_result(tmp_path / "more")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    claims = run["manifest"]["claims"]
+    claims[0] |= {"at_most": 0.01, "equivalence": 0.5}
+    claims.append(claims[0] | {"id": "C5"})
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    rename(folder, "more")
+    remake(folder)
+    sign(folder, key=KEYS[0])
+    given = {"more": folder, "equal": made["equal"]}
+    board = make_board(given, ("goal", made["reference"]), TRUST)
+    (shown,) = board.results
+    assert (shown.name, board.left_out[0].kind) == ("more", OTHER)
+    goal = read_result(made["reference"], pages=False)
+    assert shown.comparison.claims == compare(read_result(made["equal"], pages=False), goal).claims
+    assert 'id="C5"' not in board_page(board)
+
+
 def run(*arguments: object) -> int:
     try:
         main([str(each) for each in arguments])
