@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from kit.cli.plan_estimate import render_estimates
 from kit.cli.plan_tables import attack_table, method_table, reason_lines
+from kit.experiment.manifest import Manifest, is_of_the_kit
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
@@ -52,7 +53,23 @@ def render(
     if not missing and (costs := read_costs(plan)):  # without its lists, nothing was made
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
         lines.append(f"spent so far: {spent}")
-    return "\n".join([*lines, *render_estimates(plan, price)])
+    return "\n".join([*lines, *_thumbnails(manifest), *render_estimates(plan, price)])
+
+
+def _thumbnails(manifest: Manifest) -> Iterator[str]:
+    """Say whether the result will hold pictures from outside, because they have a licence."""
+    images = manifest.report.images
+    outside = ", ".join(show(each.name) for each in manifest.sources if not is_of_the_kit(each))
+    if outside and images:
+        yield (
+            f"pictures: the result will hold small copies of those of {outside}, as report.images "
+            "says; pass it on only if their licence allows it"
+        )
+    elif outside:
+        yield (
+            f"pictures: the result will hold none of {outside}; if their licence lets you pass "
+            "them on, report.images = true adds small copies"
+        )
 
 
 def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:

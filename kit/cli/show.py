@@ -14,7 +14,7 @@ def show(result: str, port: int, no_browser: bool) -> None:
     """Show the report of a result in a browser, until Ctrl-C.
 
     RESULT is a result folder, or the manifest that the result was made from. Only this machine can
-    reach the pages. No signature is checked. In a container nothing outside reaches them: there,
+    reach the pages. Nothing in them is checked. In a container nothing outside reaches them: there,
     open report/report.html of the result yourself.
     """
     from kit.result.argument import find_result
@@ -34,7 +34,11 @@ def show(result: str, port: int, no_browser: bool) -> None:
                 "An earlier kit made this report, without the page of all answers. "
                 f"For today's pages: ./run.sh report {folder} --to FOLDER"
             )
-        tell("Signatures were not checked; `./run.sh verify` shows who signed. Ctrl-C ends this.")
+        tell(
+            "Nothing was checked, so these pages may say anything. ./run.sh verify RESULT says who "
+            "signed and what was checked. ./run.sh report RESULT --to FOLDER makes pages with "
+            "verified numbers. Ctrl-C ends this."
+        )
         if not no_browser:
             open_browser(address)
 

@@ -113,7 +113,7 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
         except EnvironmentFault:
             raise
         except KitError as error:
-            left_out.append(LeftOut(name, REFUSED, _reason(error)))
+            left_out.append(LeftOut(name, REFUSED, _reason(error, name, folder)))
             continue
         first = first or found
         same[_files(kept)] = name
@@ -196,17 +196,20 @@ def _files(kept: Kept) -> frozenset[tuple[str, str]]:
     return frozenset(kept.digests.items())
 
 
-def _reason(error: KitError) -> str:
-    """Return why a result is refused, in one line: what is wrong, and what was found."""
+def _reason(error: KitError, name: str, folder: Path) -> str:
+    """Return why a result is refused, in one line: what is wrong, and what was found.
+
+    The page is for others, so the result has its name there, and not its folder.
+    """
     found = f"; found: {error.found}" if error.found is not None else ""
-    return " ".join(f"{error.what}{found}".split())
+    return " ".join(f"{error.what}{found}".split()).replace(str(folder), name)
 
 
 def _nothing_left(left_out: list[LeftOut]) -> VerificationError:
     return VerificationError(
         "no result can be compared with the reference",
         expected="at least one that verifies and makes the claims of the reference",
-        found=listed([show(f"{each.name} {each.kind}: {each.reason}") for each in left_out]),
+        found=listed([show(f"{each.name}: {each.kind}: {each.reason}") for each in left_out]),
         remedy="name the keys of the signers (--trust FILE, once for each), or another "
         "--reference; ./run.sh verify RESULT explains a refusal",
     )

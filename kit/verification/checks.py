@@ -93,8 +93,9 @@ CHECKS = (
         "pages", findings.of_pages,
         "HTML, Markdown and figure of the report are, byte for byte, what this kit renders from "
         "the verified numbers.",
-        "Anything about pages that another renderer made: they are not compared, and the output "
-        "says so.",
+        "Anything about pages, or sentences in report.json, that another renderer made: they may "
+        "say anything, and the output says so. `report RESULT --to FOLDER` makes pages with the "
+        "verified numbers.",
     ),
     Check(
         "metadata", findings.of_metadata,

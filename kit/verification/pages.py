@@ -50,12 +50,14 @@ def is_rendered_here(kit: Kit) -> bool:
 
 
 def not_remade(kit: Kit) -> str:
-    """Return, in one line, that pages of another renderer were not compared, and what was."""
+    """Return, in one line, what of a report is not verified if another renderer made it."""
     theirs = f"{kit}, renderer {kit.renderer[:12]}," if kit.renderer else str(kit)
     ours = f"{__version__}, renderer {renderer_digest()[:12]}" if kit.renderer else __version__
     return (
-        f"pages were rendered by kit {theirs} and are not remade by kit {ours}; the numbers were "
-        "checked in report.json and the CSV files"
+        "the report's pages and the sentences in report.json are NOT VERIFIED and may say "
+        f"anything: they were rendered by kit {theirs} and are not remade by kit {ours}. The "
+        "numbers in report.json and the CSV files were checked; pages with these numbers: "
+        "./run.sh report RESULT --to FOLDER"
     )
 
 

@@ -91,11 +91,13 @@ def test_only_what_verifies_is_counted_and_the_rest_has_its_reason(board):
     assert "made from other-" in left["other"][1]
 
 
-def test_signers_are_told_by_their_keys_and_no_folder_of_the_reader_is_shown(board):
+def test_signers_are_told_by_their_keys_and_no_folder_of_the_reader_is_shown(board, made):
     assert [r.key for r in board.results] == [fingerprint(key.public_key()) for key in KEYS[:2]]
     page = board_page(board)
     assert all(result.key in page for result in board.results)
     assert "/home" not in page
+    assert "<bdi>empty is not signed" in page, "by its name"
+    assert str(made["empty"].parent) not in page
     assert "They are signed by 2 different keys or identities." in page
 
 
@@ -166,8 +168,8 @@ def test_without_a_single_result_there_is_no_board_and_each_reason_is_named(made
     given = {name: made[name] for name in ("tampered", "unknown")}
     with pytest.raises(VerificationError, match="no result can be compared") as caught:
         make_board(given, ("goal", made["reference"]), TRUST)
-    assert "tampered does not verify" in str(caught.value)
-    assert "unknown does not verify" in str(caught.value)
+    assert "tampered: does not verify" in str(caught.value)
+    assert "unknown: does not verify" in str(caught.value)
 
 
 def test_a_reference_that_does_not_verify_ends_it(made):

@@ -1,5 +1,6 @@
 """Digests: what decides a job's result changes its name, and nothing else does."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.systems import MERGE_ADAPTERS, REMOVE_NEURONS, TRAINING_FREE, UNTRAINED
 from kit.methods import registry
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.kept_jobs import kept_jobs
 from kit.verification.planned import planned_by
@@ -210,7 +212,8 @@ def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatc
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     plan = plan_of(document)
     lines = render(plan, each=True).splitlines()
-    assert sum(line.startswith("todo") for line in lines) == len(digests(plan))
+    jobs = len(digests(plan)) + len(attack_jobs(plan))
+    assert sum(line.startswith("todo") for line in lines) == jobs
     vanilla = plan.finetune[0].artifact
     vanilla.partial.mkdir(parents=True)
     vanilla.publish({})
@@ -219,6 +222,19 @@ def test_the_plan_as_text_says_what_is_left_to_do(document, tmp_path, monkeypatc
         "done", "finetune", "vanilla", "supervised,", "200", "steps", "of", "32,",
         "learning", "rate", "0.003,", "seed", "1",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("images", [None, True, False])
+def test_the_plan_says_whether_pictures_from_outside_will_be_in_the_result(document, images):
+    document["report"]["images"] = images
+    assert "pictures:" not in render(plan_of(document)), "the kit draws them"
+    plan = plan_of(document)
+    (source,) = plan.manifest.sources
+    outside = source.model_copy(update={"embedded": None, "folder": "data/mine"})
+    changed = plan.manifest.model_copy(update={"sources": (outside,)})
+    said = render(replace(plan, manifest=changed))
+    holds = "will hold small copies of those of" if images else "will hold none of"
+    assert f"pictures: the result {holds} {source.name}" in said
 
 
 def test_targets_that_keep_the_same_records_share_one_retain_only_model():
