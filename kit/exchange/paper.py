@@ -4,7 +4,8 @@ One file for each part of a table, because a part fits a page. Values are in per
 of the report; the marks of methods stand behind their names.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kit.exchange.document import latex
@@ -20,6 +21,9 @@ from kit.report.tables import Line, Table
 
 SIGNS = dict(zip(MARKS, ("c", "o", "n", "u"), strict=True))
 UNIT = "In percent, with 95 % intervals over clusters"
+PACKAGES = ("[T1]{fontenc}", "{booktabs}", "{graphicx}")
+MAX_LINES = 18  # methods that fit a page, with their intervals
+LONGEST_HEAD = 14  # letters
 POINTS = "Recovery under attack, in points, with 95 % intervals over clusters"
 
 
@@ -68,7 +72,9 @@ def paper_tables(contents: Contents) -> list[PaperTable]:
         own = table.only(run)
         found += [_part(own, slots) for slots in own.parts]
     if "attacks" in contents.facts:
-        found += [_grid(grid) for grid in attack_grid.make_grids(contents.facts["attacks"])]
+        titles = {(s.target, s.part): s.title for t in contents.tables for p in t.parts for s in p}
+        for grid in attack_grid.make_grids(contents.facts["attacks"]):
+            found.append(_grid(grid, titles[grid.target, grid.part]))
     return found
 
 
@@ -94,7 +100,7 @@ def _printed(cell: Cell) -> tuple[str, str]:
     return ("absent", "") if cell.value is None else (cell.text, cell.interval)
 
 
-def _grid(grid: attack_grid.Grid) -> PaperTable:
+def _grid(grid: attack_grid.Grid, title: str) -> PaperTable:
     head = tuple(f"{cell['attack_label']} {cell['level']:g}" for cell in grid.columns)
     lines = []
     for line in grid.lines:
@@ -106,37 +112,58 @@ def _grid(grid: attack_grid.Grid) -> PaperTable:
             cells.append((value, ends))
         lines.append(PaperLine(f"{line.label} ({line.outcome})", "", tuple(cells)))
     name = f"attacks_{grid.target}_{grid.part}"
-    return PaperTable(name, f"{grid.target}: {grid.part}. {POINTS}.", head, tuple(lines))
+    return PaperTable(name, f"{title}. {POINTS}.", head, tuple(lines))
 
 
 def table_latex(table: PaperTable) -> bytes:
-    """Return a table to be read by \\input; its packages are booktabs, and fontenc with T1."""
-    columns = "l" + "r" * len(table.head)
+    """Return a table to be read by \\input; PACKAGES are what it needs.
+
+    A long one becomes several, each of which fits a page. One that is wider than the text is made
+    smaller.
+    """
+    names = ", ".join(rf"\usepackage{each}" for each in PACKAGES)
     lines = [
         "% By the PEBench reproducibility kit. \\input it where it belongs, with",
-        "% \\usepackage[T1]{fontenc} and \\usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{latex(table.caption)}}}",
-        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-        r"\toprule",
-        _row(["Method", *table.head], latex),
-        r"\midrule",
+        f"% {names}",
     ]
-    for line in table.lines:
-        signs = rf"\textsuperscript{{{line.signs}}}" if line.signs else ""
-        values = (latex(value) for value, _ in line.cells)
-        lines.append(_row([latex(line.label) + signs, *values]))
-        ends = (rf"{{\scriptsize {latex(interval)}}}" if interval else "" for _, interval in
-                line.cells)  # fmt: skip
-        lines.append(_row(["", *ends]))
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    shown = table.lines
+    parts = [shown[at : at + MAX_LINES] for at in range(0, len(shown), MAX_LINES)] or [shown]
+    for number, part in enumerate(parts, 1):
+        caption = table.caption + (f" ({number} of {len(parts)})" if len(parts) > 1 else "")
+        lines += _latex_part(caption, table.head, part)
     return ("\n".join(lines) + "\n").encode()
 
 
-def _row(cells: Sequence[str], escape: Callable[[str], str] = str) -> str:
+def _latex_part(caption: str, head: Sequence[str], shown: Sequence[PaperLine]) -> Iterator[str]:
+    yield r"\begin{table}"
+    yield r"\centering\small\setlength{\tabcolsep}{3pt}"
+    yield rf"\caption{{{latex(caption)}}}"
+    yield rf"\sbox0{{\begin{{tabular}}{{@{{}}l{'r' * len(head)}@{{}}}}"
+    yield r"\toprule"
+    yield _row(["Method", *map(_heading, head)])
+    yield r"\midrule"
+    for line in shown:
+        signs = rf"\textsuperscript{{{line.signs}}}" if line.signs else ""
+        values = (latex(value) for value, _ in line.cells)
+        yield _row([latex(line.label) + signs, *values])
+        ends = (latex(interval) for _, interval in line.cells)
+        yield _row(["", *(rf"{{\scriptsize {each}}}" if each else "" for each in ends)])
+    yield r"\bottomrule"
+    yield r"\end{tabular}}"
+    yield r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi"
+    yield r"\end{table}"
+
+
+def _heading(text: str) -> str:
+    """Return the head of a column; a long one takes several lines."""
+    # A bracket at the start of a row would belong to the line break before it.
+    rows = ["{}" + latex(row) for row in textwrap.wrap(text, LONGEST_HEAD)]
+    return r"\shortstack[r]{" + r"\\".join(rows) + "}" if len(rows) > 1 else latex(text)
+
+
+def _row(cells: Sequence[str]) -> str:
     # A bracket or a star at the start would belong to the line break before it.
-    return "{}" + " & ".join(map(escape, cells)) + r" \\"
+    return "{}" + " & ".join(cells) + r" \\"
 
 
 def table_markdown(table: PaperTable) -> bytes:

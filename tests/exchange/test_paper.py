@@ -3,18 +3,29 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from PIL import Image
 
-from kit.exchange.paper import PaperLine, PaperTable, paper_files, table_latex
+from kit.exchange.paper import (
+    MAX_LINES,
+    PACKAGES,
+    PaperLine,
+    PaperTable,
+    paper_files,
+    table_latex,
+)
 from kit.exchange.png import SCALE, to_png
 from kit.report import number_files
 from kit.report.contents import read_contents
 from kit.report.drawing import Drawing, box, line, marker, words
 from tests.toys.results import write_toy_results
+
+PDFLATEX = shutil.which("pdflatex")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +99,42 @@ def test_what_a_stranger_calls_a_method_is_printed_and_does_not_act():
     assert "\n{}[9cm]" in text, "a bracket after a line break would be its length"
     assert [len(each) for each in cells(text)] == [2, 2, 2]
     assert r"\caption{\#1 \{}" in text
+
+
+def test_many_methods_become_tables_that_fit_a_page_and_none_is_lost():
+    count = 2 * MAX_LINES + 1
+    lines = [PaperLine(f"Method {n}", "", (("1.0", ""),)) for n in range(count)]
+    text = table_latex(PaperTable("t", "Forgetting", ("A",), tuple(lines))).decode()
+    assert re.findall(r"\\caption\{(.*)\}", text) == [f"Forgetting ({n} of 3)" for n in (1, 2, 3)]
+    assert re.findall(r"Method \d+", text) == [line.label for line in lines]
+    sizes = [len(re.findall(r"Method \d+", part)) for part in text.split(r"\end{table}")]
+    assert sizes == [MAX_LINES, MAX_LINES, 1, 0]
+
+
+def test_a_long_heading_takes_several_lines():
+    long = PaperTable("t", "c", ("Relearning the forget set [2]",), ())
+    text = table_latex(long).decode()
+    assert r"\shortstack[r]{{}Relearning the\\{}forget set [2]}" in text
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="pdflatex is not here")
+def test_latex_sets_every_table_within_its_page(files, tmp_path):
+    wide = tuple(("-100.0", "[-137.6, 137.6]") for _ in range(10))
+    lines = tuple(PaperLine(rf"[9cm]\x{{}} #{n}", "c", wide) for n in range(3 * MAX_LINES))
+    heads = tuple("[1] Relearning the forget set %&_" for _ in wide)
+    tables = {n: d for n, d in files.items() if n.endswith(".tex")}
+    tables["wide.tex"] = table_latex(PaperTable("wide", "50 % {", heads, lines))
+    text = [r"\documentclass{article}", *(rf"\usepackage{each}" for each in PACKAGES)]
+    text += [r"\begin{document}", *(rf"\input{{{n}}}\clearpage" for n in tables)]
+    for name, data in tables.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "all.tex").write_text("\n".join([*text, r"\end{document}"]))
+    done = subprocess.run(
+        [str(PDFLATEX), "-draftmode", "-halt-on-error", "-interaction=nonstopmode", "all.tex"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.findall("Overfull.*|Float too large.*", done.stdout)
 
 
 def test_equal_results_give_equal_bytes(files, contents):
