@@ -86,7 +86,7 @@ def board_page(board: Board) -> str:
 def headline(board: Board) -> str:
     """Return how many results reproduce the reference, in one sentence."""
     if not board.reference.verdicts:
-        return "The manifest claims nothing that a result could reproduce"
+        return "The reference claims nothing that a result could reproduce"
     done = sum(result.comparison.reproduced for result in board.results)
     if len(board.results) == 1:
         return f"One result, which {'reproduces' if done else 'does not reproduce'} the reference"
@@ -125,7 +125,8 @@ def _glance(board: Board, claims: Sequence[ClaimLine]) -> Iterator[str]:
     days = sorted(result.written[:10] for result in board.results)
     when = f"on {days[0]}" if days[0] == days[-1] else f"from {days[0]} to {days[-1]}"
     yield (
-        f"By their own statement, they were made {when} on "
+        f"By {'its own statement, it was' if shown == 1 else 'their own statement, they were'} "
+        f"made {when} on "
         f"{_many(len(machines), 'kind of machine', 'kinds of machine')}."
     )
     if claims:

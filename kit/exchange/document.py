@@ -84,11 +84,13 @@ def to_latex(title: str, sections: Sequence[Section]) -> bytes:
     """Return the document as LaTeX to be read by \\input; its one package is fontenc with T1."""
     lines = ["% By the PEBench reproducibility kit. \\input it where it belongs, with T1 fonts:"]
     lines.append("% \\usepackage[T1]{fontenc}")
-    lines.append(rf"\section{{{latex(title)}}}")
+    # Long names in narrow columns: a loose line is better than one that leaves the page.
+    lines += [r"\begingroup\sloppy", rf"\section{{{latex(title)}}}"]
     for section in sections:
         lines += ["", rf"\{'sub' * section.level}section{{{latex(section.title)}}}"]
         for block in section.blocks:
             lines += ["", *_latex(block)]
+    lines += ["", r"\endgroup"]
     return ("\n".join(lines) + "\n").encode()
 
 

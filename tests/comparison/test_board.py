@@ -137,6 +137,12 @@ def test_the_first_lines_count_what_the_table_has(board):
     assert headline(board).startswith(f"{count} of 2 results")
 
 
+def test_one_result_is_spoken_of_as_one(board):
+    page = unescape(board_page(replace(board, results=board.results[:1])))
+    assert "It is signed by 1 key or identity." in page
+    assert "By its own statement, it was made on 2026-01-02 on 1 kind of machine." in page
+
+
 def test_equal_answers_are_told_because_they_may_be_a_copy(board):
     copy = replace(board.results[0], name="copy", equal_to="equal")
     page = board_page(replace(board, results=(*board.results, copy)))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -26,8 +28,9 @@ Methodology"""
 COMMAND = re.compile(
     r"\\(?:section|subsection|subsubsection|textbf|texttt|begin|end|item|raggedright|allowbreak"
     r"|textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar|char34|char96"
-    r"|dots)(?![A-Za-z])|\\[{}$&#%_\\]"
+    r"|dots|begingroup|sloppy|endgroup)(?![A-Za-z])|\\[{}$&#%_\\]"
 )
+PDFLATEX = shutil.which("pdflatex")
 
 
 @pytest.fixture(params=["plain", "hostile"])
@@ -103,6 +106,22 @@ def test_latex_has_balanced_groups_and_no_command_but_the_document_s(files):
         assert not set('$&#%_^~<>|"') & set(left)
         bare = re.sub(r"\\[{}]", "", text.replace("\\\\", ""))
         assert bare.count("{") == bare.count("}")
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="pdflatex is not here")
+def test_latex_sets_it_and_no_line_leaves_the_page(files, tmp_path):
+    names = [name for name in files if name.endswith(".tex")]
+    for name in names:
+        (tmp_path / name).write_bytes(files[name])
+    text = r"\documentclass{article}\usepackage[T1]{fontenc}\begin{document}"
+    text += "".join(rf"\input{{{name}}}" for name in names) + r"\end{document}"
+    (tmp_path / "all.tex").write_text(text)
+    done = subprocess.run(
+        [str(PDFLATEX), "-draftmode", "-halt-on-error", "-interaction=nonstopmode", "all.tex"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.findall("Overfull.*", done.stdout)
 
 
 def test_every_special_character_is_printed_as_itself():
