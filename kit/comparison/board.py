@@ -206,10 +206,14 @@ def _reason(error: KitError, name: str, folder: Path) -> str:
 
 
 def _nothing_left(left_out: list[LeftOut]) -> VerificationError:
+    keys = "name the keys of the signers (--trust FILE, once for each), or another --reference; "
+    keys += "./run.sh verify RESULT explains a refusal"
+    refused = any(each.kind == REFUSED for each in left_out)
     return VerificationError(
         "no result can be compared with the reference",
         expected="at least one that verifies and makes the claims of the reference",
         found=listed([show(f"{each.name}: {each.kind}: {each.reason}") for each in left_out]),
-        remedy="name the keys of the signers (--trust FILE, once for each), or another "
-        "--reference; ./run.sh verify RESULT explains a refusal",
+        remedy=keys
+        if refused
+        else "name a result of another run, such as that of ./run.sh all, or another --reference",
     )

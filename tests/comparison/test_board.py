@@ -178,6 +178,16 @@ def test_without_a_single_result_there_is_no_board_and_each_reason_is_named(made
     assert "unknown: does not verify" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("unknown", "name the keys of the signers"), ("reference", "name a result of another run")],
+)
+def test_the_remedy_fits_why_no_result_is_left(made, name, remedy):
+    with pytest.raises(VerificationError) as caught:
+        make_board({name: made[name]}, ("goal", made["reference"]), TRUST)
+    assert caught.value.remedy.startswith(remedy)
+
+
 def test_a_reference_that_does_not_verify_ends_it(made):
     with pytest.raises(SignatureError, match="the reference goal does not verify"):
         make_board({"equal": made["equal"]}, ("goal", made["unknown"]), TRUST)
