@@ -12,8 +12,8 @@ shopt -s nullglob
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
-verbs='all test doctor plan fetch lock data try-method finetune unlearn evaluate attack report show sign'
-verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image'
+verbs='all test doctor plan fetch lock data new try-method finetune unlearn evaluate attack report show sign'
+verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image completion'
 
 # Let Python write compiled files: packages are compiled when first imported, which is faster than all
 # in advance. In a read-only folder Python works without them.
@@ -60,6 +60,15 @@ clean() { # remove what can be made again; these folders never hold results or k
   [[ -n $found ]] || echo "nothing to remove in $cache"
 }
 
+completion() { # [SHELL]: print the script by which a shell completes ./run.sh
+  local text quoted
+  [[ $# == 1 && " bash zsh fish " == *" $1 "* ]] || fail 2 "no completion for '${*:-no shell}'" \
+    'bash, zsh or fish' '' './run.sh completion bash'
+  text=$(<"$project/docker/completion.$1")
+  quoted="'${project//\'/\'\\\'\'}'"
+  printf '%s\n' "${text//@PROJECT@/"$quoted"}"
+}
+
 is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
 is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an environment for this call
@@ -68,7 +77,7 @@ is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an enviro
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
   ! is_complete || return 1
-  [[ ' verify rescore compare board show ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
+  [[ ' verify rescore compare board show new ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
     return 0
   # With --to, `report` makes pages of a result: that needs no torch either. Nor does a plan.
   [[ $verb == report && $words == *' --to'[\ =]* ]] ||
@@ -119,6 +128,12 @@ main() {
     clean)
       [[ ${2:-} == --help ]] || {
         clean "${@:2}"
+        exit
+      }
+      ;;
+    completion)
+      [[ " $* " == *' --help '* || " $* " == *' -h '* ]] || {
+        completion "${@:2}"
         exit
       }
       ;;

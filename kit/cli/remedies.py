@@ -76,9 +76,9 @@ def _params_of(arguments: Sequence[str], verbs: click.Group) -> Mapping[str, Any
     if command is None:
         return {}
     try:
-        with command.make_context(
-            "", list(arguments[len(words) :]), resilient_parsing=True
-        ) as call:
+        # A command keeps its first help option: it must be the one of the command line.
+        settings = {**verbs.context_settings, "resilient_parsing": True}
+        with command.make_context("", list(arguments[len(words) :]), **settings) as call:
             return dict(call.params)
     except click.ClickException:
         return {}

@@ -12,6 +12,7 @@ from kit.cli.board import board
 from kit.cli.calibrate import calibrate
 from kit.cli.claims import compare, rescore
 from kit.cli.data import data, fetch, lock, ready
+from kit.cli.new import new
 from kit.cli.options import (
     FILE,
     Executor,
@@ -113,7 +114,7 @@ def doctor(manifest: Path, changes: tuple[str, ...], as_json: bool) -> None:
         sys.exit(code)
 
 
-for command in (plan, fetch, lock, data):
+for command in (plan, fetch, lock, data, new):
     verbs.add_command(command)
 
 
@@ -230,6 +231,20 @@ def smoke_base(output: Path | None) -> None:
 def image() -> None:
     """Build or export the container image: ./run.sh image --help."""
     raise click.UsageError("build the image with ./run.sh image")
+
+
+@verbs.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what completes verbs, options, manifests and results.
+
+    \b
+    bash, zsh: source <(./run.sh completion SHELL)
+    fish: ./run.sh completion fish | source
+
+    In your shell's start-up file, write the path of the kit in front of run.sh. Needs no Python.
+    """
+    raise click.UsageError(f"print it with ./run.sh completion {shell}")
 
 
 add_debug(verbs)

@@ -18,7 +18,7 @@ from kit.errors import EnvironmentFault
 from kit.supply_chain.slim_build import build, folder_of, is_complete, lock_file, python_of
 
 VERIFY, KEYLESS, WHOLE = "verify", "keyless", "cpu"  # the locks, by name
-CHECKING = {"verify", "rescore", "compare", "board", "show"}
+WITHOUT_TORCH = {"verify", "rescore", "compare", "board", "show", "new"}
 SIGNING = {"sign", "verify", "report", "board"}
 IDENTITY = ("--keyless", "--identity")
 HELP = {"--help", "-h"}
@@ -34,7 +34,7 @@ def lock_for(arguments: Sequence[str]) -> str | None:
         return KEYLESS
     pages = verb == "report" and any(word.partition("=")[0] == "--to" for word in words)
     planning = verb == "plan" and "--probe" not in words
-    return VERIFY if verb in CHECKING or pages or planning or HELP & {verb, *words} else None
+    return VERIFY if verb in WITHOUT_TORCH or pages or planning or HELP & {verb, *words} else None
 
 
 def enter(arguments: Sequence[str]) -> None:

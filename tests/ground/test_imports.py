@@ -55,7 +55,7 @@ ground
 experiment pictures
 benchmarks fetch supply_chain
 result smoke
-metrics model signing sources
+metrics model signing sources scaffolds
 attacks methods verdicts report describe
 plan
 training evaluation verification
@@ -69,7 +69,7 @@ FLOOR = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room i
 LIGHT = {
     "ground", "experiment", "pictures", "benchmarks", "fetch", "supply_chain", "result", "metrics",
     "signing", "sources", "verdicts", "report", "describe", "verification", "doctor", "comparison",
-    "exchange",
+    "exchange", "scaffolds",
 }  # fmt: skip
 
 

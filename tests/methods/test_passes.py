@@ -1,6 +1,7 @@
 """How often a record goes through the model: counted by running every method's loss."""
 
 import dataclasses
+from pathlib import Path
 
 from kit.methods import Needs, registry
 from kit.methods.passes import Passes, count_passes
@@ -47,7 +48,15 @@ def test_passes_are_those_of_the_formulas():
     untrained = {"prompt_only", "manu"}
     trained = [name for name in registry.names() if name not in untrained]
     found = {name: count_passes(registry.build(name, {})) for name in trained}
-    assert found == {name: Passes(*passes) for name, passes in BY_HAND.items()}
+    own = {name for name in set(trained) - set(BY_HAND) if counts_its_passes(name)}
+    expected = {name: Passes(*passes) for name, passes in BY_HAND.items()}
+    assert {name: passes for name, passes in found.items() if name not in own} == expected
+
+
+def counts_its_passes(name):
+    """Whether a method has a test file of its own that does, as `./run.sh new method` writes it."""
+    path = Path(__file__).with_name(f"test_{name}.py")
+    return path.is_file() and "count_passes(registry.build(NAME" in path.read_text("utf-8")
 
 
 @dataclasses.dataclass(frozen=True)

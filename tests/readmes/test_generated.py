@@ -7,7 +7,7 @@ import pytest
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import TABLES, described_keys
 from kit.experiment.section import Unit
-from tests.readmes import all_methods, help_text
+from tests.readmes import all_methods, completion, help_text
 from tests.readmes.contents import CONTENTS
 from tests.readmes.data_flow import DARK, FILES, LIGHT, draw
 from tests.readmes.pages import PROJECT, WRITTEN_BY, generated, pages, text_of
@@ -37,6 +37,10 @@ def test_the_picture_is_what_its_code_draws(path):
 
 def test_the_help_before_the_environment_exists_is_that_of_the_command_line():
     assert text_of(help_text.FILE) == help_text.help_text(), AGAIN
+
+
+def test_the_completion_knows_the_verbs_and_options_of_the_command_line():
+    assert text_of(completion.FILE) == completion.completion_table(), AGAIN
 
 
 def test_the_picture_shows_the_stages_in_order_in_both_themes():
