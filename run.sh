@@ -13,6 +13,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data new try-method finetune unlearn evaluate attack report show sign'
+small='new, show, verify, rescore, compare, board'
 verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image completion'
 
 # Let Python write compiled files: packages are compiled when first imported, which is faster than all
@@ -33,8 +34,10 @@ PEBench reproducibility kit: from a manifest (default: manifests/smoke.toml) to 
 verbs: $verbs
 './run.sh all' runs the experiment, './run.sh test' the tests, './run.sh VERB --help' explains a verb.
 
-The environment does not exist yet. The first verb other than clean builds it in $cache/env, from
-packages pinned by hash. This takes a few minutes, downloads 1 GB and needs 6 GB of free disk space.
+No environment exists yet. The first verb that needs one builds it in $cache/env, from packages pinned
+by hash. --help, clean and completion need none. plan, $small and report --to need a small one:
+30 packages, 0.3 GB. The other verbs need the whole one: it takes a few minutes, downloads 1 GB and
+needs 6 GB of free disk space.
 END
 }
 
@@ -45,9 +48,9 @@ clean() { # remove what can be made again; these folders never hold results or k
     shift
   }
   (($# == 0)) ||
-    fail 2 "clean has no option $1" '--dry-run or nothing' '' './run.sh clean --dry-run'
+    fail PE-0207 "clean has no option $1" '--dry-run or nothing' '' './run.sh clean --dry-run'
   [[ ! -d $cache || $cache == "$project/.cache" || -f $cache/CACHEDIR.TAG ]] ||
-    fail 7 "$cache was not created by the kit" 'a folder with CACHEDIR.TAG' '' \
+    fail PE-0700 "$cache was not created by the kit" 'a folder with CACHEDIR.TAG' '' \
       'look at its contents and remove by hand what you do not need'
   for name in env data artifacts scratch vllm locks logs pytest hypothesis describe quarantine \
     image tools tmp; do
@@ -62,7 +65,7 @@ clean() { # remove what can be made again; these folders never hold results or k
 
 completion() { # [SHELL]: print the script by which a shell completes ./run.sh
   local text quoted
-  [[ $# == 1 && " bash zsh fish " == *" $1 "* ]] || fail 2 "no completion for '${*:-no shell}'" \
+  [[ $# == 1 && " bash zsh fish " == *" $1 "* ]] || fail PE-0207 "no completion for '${*:-no shell}'" \
     'bash, zsh or fish' '' './run.sh completion bash'
   text=$(<"$project/docker/completion.$1")
   quoted="'${project//\'/\'\\\'\'}'"
@@ -77,7 +80,7 @@ is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an enviro
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
   ! is_complete || return 1
-  [[ ' verify rescore compare board show new ' != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
+  [[ " ${small//,/} " != *" $verb "* && $words != *' --help '* && $words != *' -h '* ]] ||
     return 0
   # With --to, `report` makes pages of a result: that needs no torch either. Nor does a plan.
   [[ $verb == report && $words == *' --to'[\ =]* ]] ||
@@ -111,7 +114,7 @@ main() {
     mkdir -p "$HOME" "$TMPDIR" 2>/dev/null || true
   fi
 
-  [[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
+  [[ -r $lock ]] || fail PE-0301 "the lock file $lock is missing" '' '' 'restore it from the repository'
   digest=$(sha256sum <"$lock")
   digest=${digest:0:12}
   env=${PEBENCH_ENV:-$cache/env/$digest}
@@ -140,7 +143,7 @@ main() {
     ray) ;; # Ray's own command, which starts the nodes of a cluster: kit/cluster/README.md
     *)
       is_complete || [[ $verb == -* || " $verbs " == *" $verb "* ]] ||
-        fail 2 "unknown verb $verb" "one of $verbs" '' './run.sh --help'
+        fail PE-0207 "unknown verb $verb" "one of $verbs" '' './run.sh --help'
       ;;
   esac
 

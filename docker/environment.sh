@@ -21,7 +21,7 @@ find_python() { # "VERSION...": print a Python of one of these versions that can
       uv python find --no-project "$first" && return
     found+=', uv could not install it'
   fi
-  fail 3 "no usable Python" "Python ${versions// /, } with venv: the locked packages are for these" \
+  fail PE-0301 "no usable Python" "Python ${versions// /, } with venv: the locked packages are for these" \
     "$found" "install python3 and python3-venv, or uv (it installs Python itself)"
 }
 
@@ -100,9 +100,9 @@ claim_cache() { # mark a new or empty folder as the kit's: clean touches no othe
 
 build_environment() {
   local python
-  [[ -z ${PEBENCH_ENV:-} ]] || fail 3 "PEBENCH_ENV=$PEBENCH_ENV is not a finished environment" \
+  [[ -z ${PEBENCH_ENV:-} ]] || fail PE-0301 "PEBENCH_ENV=$PEBENCH_ENV is not a finished environment" \
     'a folder with .complete and bin/python' '' 'unset PEBENCH_ENV: the kit then builds one'
-  [[ $(uname -sm) == Linux\ @(x86_64|aarch64) ]] || fail 3 'no packages are locked for this machine' \
+  [[ $(uname -sm) == Linux\ @(x86_64|aarch64) ]] || fail PE-0301 'no packages are locked for this machine' \
     'Linux on x86_64 or aarch64' "$(uname -sm)" \
     'use such a machine or container; python3 -m kit verify RESULT checks a result anywhere'
   python=$(find_python "$pythons") || exit
@@ -122,7 +122,7 @@ build_ray_environment() { # sets ray to the environment of Ray's processes for $
 build_with() { # COMMAND [MB]: build $env with it, once
   local total need free
   if ! { claim_cache && exec 9>>"$cache/locks/env-$digest"; } 2>/dev/null; then
-    fail 7 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
+    fail PE-0700 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
   fi
   flock --nonblock 9 || {
     say 'environment: another process builds it; waiting'
@@ -140,16 +140,16 @@ build_with() { # COMMAND [MB]: build $env with it, once
   total=$(grep -c '^[A-Za-z0-9].*==' "$lock" || true)
   # In MB: 171 packages took 2.5 GB, plus their wheels during the build.
   need=${2:-$((total * 35))} free=$(($(df -Pk "$env" | awk 'END { print $4 }') / 1024))
-  ((free >= need)) || fail 7 "not enough disk space for the environment in $cache" \
+  ((free >= need)) || fail PE-0700 "not enough disk space for the environment in $cache" \
     "$need MB" "$free MB" 'free some space, or set PEBENCH_CACHE to a folder on another disk'
   say "environment: installing $total packages for $("$python" -V) into $env (once; up to $need MB)"
   if ! "$1"; then
     tail -n 15 "$env/build.log" >&2
     rm -rf "$env/tmp"
     ! grep -qE 'No space left|Disk quota exceeded' "$env/build.log" ||
-      fail 7 'the disk is full' '' '' \
+      fail PE-0700 'the disk is full' '' '' \
         "free $need MB, or set PEBENCH_CACHE to a folder on another disk, then try again"
-    fail 3 'the environment could not be built' 'every package of the lock, with its hash' \
+    fail PE-0301 'the environment could not be built' 'every package of the lock, with its hash' \
       "the lines above; the whole log: $env/build.log" \
       'check the network and your pip settings (pip config list), then try again'
   fi

@@ -28,12 +28,12 @@ find_builder() { # sets builder
   case $builder in
     '') ;;
     docker | podman | buildah)
-      answers "$builder" || fail 3 "$builder is not installed or does not answer" \
+      answers "$builder" || fail PE-0306 "$builder is not installed or does not answer" \
         "$builder version$([[ $builder != docker ]] || echo ', docker buildx version')" 'an error' \
         "install it or start its service, or choose another --builder"
       return 0
       ;;
-    *) fail 2 "unknown builder $builder" 'docker, podman or buildah' '' './run.sh image --help' ;;
+    *) fail PE-0207 "unknown builder $builder" 'docker, podman or buildah' '' './run.sh image --help' ;;
   esac
   for name in docker podman buildah; do
     if answers "$name"; then
@@ -41,7 +41,7 @@ find_builder() { # sets builder
       return
     fi
   done
-  fail 3 'no program to build images' 'docker (with buildx), podman or buildah' \
+  fail PE-0306 'no program to build images' 'docker (with buildx), podman or buildah' \
     'none of them answers' 'install one of them; ./run.sh all needs none'
 }
 
@@ -53,7 +53,7 @@ parse_image_options() { # ARGUMENTS...: sets action, target, file and the option
     shift
   fi
   if [[ $action == export ]]; then
-    [[ -n ${1:-} && $1 != -* ]] || fail 2 'image export has no file' './run.sh image export FILE' \
+    [[ -n ${1:-} && $1 != -* ]] || fail PE-0207 'image export has no file' './run.sh image export FILE' \
       '' './run.sh image --help'
     file=$1
     shift
@@ -63,7 +63,7 @@ parse_image_options() { # ARGUMENTS...: sets action, target, file and the option
       cpu | gpu) target=$1 ;;
       --no-cache) no_cache=yes ;;
       --builder | --base-image | --apt-snapshot | --wheels | --pip-config | --ca)
-        (($# > 1)) || fail 2 "$1 has no value" '' '' './run.sh image --help'
+        (($# > 1)) || fail PE-0207 "$1 has no value" '' '' './run.sh image --help'
         case $1 in
           --builder) builder=$2 ;;
           --base-image) base=$2 ;;
@@ -74,7 +74,7 @@ parse_image_options() { # ARGUMENTS...: sets action, target, file and the option
         esac
         shift
         ;;
-      *) fail 2 "image has no option $1" 'cpu, gpu or an option' '' './run.sh image --help' ;;
+      *) fail PE-0207 "image has no option $1" 'cpu, gpu or an option' '' './run.sh image --help' ;;
     esac
     shift
   done
@@ -94,7 +94,7 @@ revision() { # print the commit, with -changed if files differ from it
 
 require_matching_lock() { # the lock must have every line of requirements.in, at its version
   local lock=$project/docker/requirements.$target.lock name missing=''
-  [[ -r $lock ]] || fail 3 "the lock file $lock is missing" '' '' 'restore it from the repository'
+  [[ -r $lock ]] || fail PE-0301 "the lock file $lock is missing" '' '' 'restore it from the repository'
   while read -r name; do
     grep -qiE "^${name//+/\\+}( |$)" "$lock" || missing+=" $name"
   done < <(awk -v platform="$target" '
@@ -103,7 +103,7 @@ require_matching_lock() { # the lock must have every line of requirements.in, at
       split($1, part, "=="); sub(/\[.*/, "", part[1]); gsub(/[-_.]+/, "-", part[1])
       print part[1] "==" part[2]
     }' "$project/docker/requirements.in")
-  [[ -z $missing ]] || fail 3 "$lock does not match requirements.in" "it holds$missing" \
+  [[ -z $missing ]] || fail PE-0301 "$lock does not match requirements.in" "it holds$missing" \
     'other versions or none' "docker/lock.sh $target"
 }
 
@@ -140,12 +140,12 @@ explain_failure() { # LOG
   asked=${base:-$(sed -n 's/^ARG BASE_IMAGE=//p' "$project/docker/Dockerfile" | head -n 1)}
   tail -n 15 "$1" >&2
   if grep -qiE 'unable to (copy|pull)|initializing source|pull access denied|failed to resolve source|error pinging|manifest unknown|no such image|image not known|failed to pull|failed to do request' "$1"; then
-    fail 15 'the base image cannot be pulled' "$asked" 'the lines above' \
+    fail PE-1500 'the base image cannot be pulled' "$asked" 'the lines above' \
       'check the network, or use a mirror or an imported copy: --base-image NAME@sha256:DIGEST'
   fi
-  ! grep -qE 'No space left|Disk quota exceeded' "$1" || fail 7 'the disk is full' '' '' \
+  ! grep -qE 'No space left|Disk quota exceeded' "$1" || fail PE-0700 'the disk is full' '' '' \
     "free some space where $builder keeps its images, then build again"
-  fail 3 'the image could not be built' 'every step of docker/Dockerfile' "the lines above; the log: $1" \
+  fail PE-0306 'the image could not be built' 'every step of docker/Dockerfile' "the lines above; the log: $1" \
     'fix the cause, then build again: an incomplete image is never used'
 }
 
@@ -159,13 +159,13 @@ build_image() {
   trap 'kill $! 2>/dev/null; say "image: interrupted; the next build continues"; exit 130' INT TERM
   wait $! || explain_failure "$log"
   trap - INT TERM
-  write_records || fail 3 "the contents of $image cannot be read" '' '' 'see the log, then build again'
+  write_records || fail PE-0306 "the contents of $image cannot be read" '' '' 'see the log, then build again'
   say "image: ready after $((SECONDS - started)) s"
 }
 
 export_image() {
   local partial
-  [[ -d $(dirname -- "$file") && -w $(dirname -- "$file") ]] || fail 7 "cannot write $file" '' '' \
+  [[ -d $(dirname -- "$file") && -w $(dirname -- "$file") ]] || fail PE-0700 "cannot write $file" '' '' \
     'name a file in a folder that you can write'
   partial=$(readlink -m -- "$file").partial
   rm -f "$partial"
@@ -173,7 +173,7 @@ export_image() {
     docker) docker image save --output "$partial" "$image" ;; # an OCI layout since docker 25
     podman) podman image save --format oci-archive --output "$partial" "$image" ;;
     buildah) buildah push --quiet "$image" "oci-archive:$partial:$image" ;;
-  esac >&2 || fail 3 "$image cannot be exported" 'the image of this source' '' "./run.sh image build $target"
+  esac >&2 || fail PE-0306 "$image cannot be exported" 'the image of this source' '' "./run.sh image build $target"
   mv "$partial" "$file"
   (cd "$(dirname -- "$file")" && sha256sum "$(basename -- "$file")" >"$(basename -- "$file").sha256")
   say "image: wrote $file and $file.sha256"
@@ -192,10 +192,10 @@ image_verb() { # ARGUMENTS...
   parse_image_options "$@"
   find_builder
   if ! { claim_cache && mkdir -p "$cache/image"; } 2>/dev/null; then
-    fail 7 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
+    fail PE-0700 "cannot write in $cache" '' '' 'set PEBENCH_CACHE to a folder that you can write'
   fi
   exec 8>>"$cache/locks/image"
-  flock --nonblock 8 || fail 8 'another process builds an image' '' '' 'wait until it ends'
+  flock --nonblock 8 || fail PE-0800 'another process builds an image' '' '' 'wait until it ends'
   image=$(image_name "$target")
   case $action in
     build) build_image ;;

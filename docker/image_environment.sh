@@ -26,7 +26,7 @@ complete_cuda() { # add the link names that CUDA's installer makes and its wheel
 }
 
 found=$(sha256sum <"$lock")
-[[ ${found%% *} == "$expected" ]] || fail 4 'the lock is not the one that the image is labelled with' \
+[[ ${found%% *} == "$expected" ]] || fail PE-0404 'the lock is not the one that the image is labelled with' \
   "$expected" "${found%% *}" 'build with ./run.sh image build, which passes its digest'
 
 [[ ! -f /run/secrets/pip.conf ]] || export PIP_CONFIG_FILE=/run/secrets/pip.conf
@@ -37,7 +37,7 @@ total=$(grep -c '^[A-Za-z0-9].*==' "$lock")
 mkdir -p "$env/tmp"
 install_packages || {
   tail -n 15 "$env/build.log" >&2
-  fail 3 'the environment could not be built' 'every package of the lock, with its hash' \
+  fail PE-0301 'the environment could not be built' 'every package of the lock, with its hash' \
     'the lines above' 'check the network and the secrets pipconf and ca, then build again'
 }
 rm -rf "$env/tmp" "$env/build.log"

@@ -20,7 +20,7 @@ apt_options=()
 choose_snapshot() { # replaces all package sources: NVIDIA's has no snapshots
   local codename id host
   [[ -n $snapshot ]] || return 0
-  [[ $snapshot =~ ^[0-9]{8}T[0-9]{6}Z$ ]] || fail 2 "the package snapshot $snapshot is not a date" \
+  [[ $snapshot =~ ^[0-9]{8}T[0-9]{6}Z$ ]] || fail PE-0207 "the package snapshot $snapshot is not a date" \
     'a date like 20261101T000000Z, or nothing' '' './run.sh image --help'
   id=$(. /etc/os-release && echo "$ID")
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -36,7 +36,7 @@ choose_snapshot() { # replaces all package sources: NVIDIA's has no snapshots
         "$host/debian/$snapshot" "$codename-updates" \
         "$host/debian-security/$snapshot" "$codename-security" >"$work/sources.list"
       ;;
-    *) fail 2 "no package snapshots known for the base image's system" 'debian or ubuntu' "$id" \
+    *) fail PE-0207 "no package snapshots known for the base image's system" 'debian or ubuntu' "$id" \
       'choose another --base-image, or build with --apt-snapshot ""' ;;
   esac
   apt_options=(-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
@@ -48,7 +48,7 @@ updated=''
 install() {
   if [[ -z $updated ]]; then
     apt-get "${apt_options[@]}" -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update ||
-      fail 15 'the system packages cannot be downloaded' 'package sources that answer' \
+      fail PE-1500 'the system packages cannot be downloaded' 'package sources that answer' \
         "the lines above (snapshot ${snapshot:-none})" 'check the network, or build with --apt-snapshot ""'
     updated=yes
   fi
@@ -83,7 +83,7 @@ install_python() { # from the base or system packages; otherwise a standalone bu
   # uv knows the SHA-256 of each of its Python builds, and refuses other bytes.
   UV_PYTHON_INSTALL_DIR=/opt/python "$work/uv/bin/uv" python install --no-cache \
     --no-progress "$python_version" ||
-    fail 15 "no Python $python_version in the base image, and uv cannot download it" '' '' \
+    fail PE-1500 "no Python $python_version in the base image, and uv cannot download it" '' '' \
       'choose a --base-image with this Python, for example Debian 12 for 3.11'
   # Not a symbolic link: virtual environments made through one search for the library next to it.
   printf '#!/bin/sh\nexec %s "$@"\n' /opt/python/*/bin/"python$python_version" \

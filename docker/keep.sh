@@ -13,7 +13,7 @@ shopt -s nullglob
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$project/docker/messages.sh"
-(($# > 1)) || fail 2 'keep.sh has no folder or no command' 'keep.sh FOLDER COMMAND...' '' \
+(($# > 1)) || fail PE-0207 'keep.sh has no folder or no command' 'keep.sh FOLDER COMMAND...' '' \
   'docker/keep.sh /mnt/bucket ./run.sh all'
 store=$(readlink -m -- "$1")
 shift
@@ -58,10 +58,10 @@ put_results() {
   done
 }
 
-[[ -d $store && -w $store ]] || fail 7 "$store cannot be written" 'a folder that outlives this machine' \
+[[ -d $store && -w $store ]] || fail PE-0700 "$store cannot be written" 'a folder that outlives this machine' \
   '' 'mount it first'
 mkdir -p -- "$artifacts"
-put_all "$store/artifacts" "$artifacts" || fail 7 "$store cannot be copied to $artifacts" '' \
+put_all "$store/artifacts" "$artifacts" || fail PE-0700 "$store cannot be copied to $artifacts" '' \
   'the lines above' 'free some space, then try again'
 
 "$@" &
@@ -87,7 +87,7 @@ done
 kill "$keeper"
 wait "$keeper" || true
 if ! { put_all "$artifacts" "$store/artifacts" && put_results; }; then
-  ((code > 0)) || fail 7 "the work cannot be copied to $store" '' 'the lines above' \
+  ((code > 0)) || fail PE-0700 "the work cannot be copied to $store" '' 'the lines above' \
     'free some space there, then try again: finished work is not repeated'
   say "keep: the work cannot be copied to $store"
 fi

@@ -42,7 +42,7 @@ choose() { # PLATFORM: sets pythons, places (as uv names them) and the packages 
       pythons=(3.11 3.14)
       places=({x86_64,aarch64}-manylinux_2_28 {aarch64,x86_64}-apple-darwin x86_64-pc-windows-msvc)
       ;;
-    *) fail 2 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools, verify, keyless or ray' '' "$usage" ;;
+    *) fail PE-0207 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools, verify, keyless or ray' '' "$usage" ;;
   esac
 }
 
@@ -115,9 +115,9 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
 
 check() { # PLATFORM
   local lock=$here/requirements.$1.lock
-  compile "$1" || fail 3 "requirements.in cannot be resolved for $1" '' 'the lines above' \
+  compile "$1" || fail PE-0301 "requirements.in cannot be resolved for $1" '' 'the lines above' \
     'check the network, then requirements.in'
-  diff -u "$lock" lock >&2 || fail 3 "$lock does not match requirements.in" \
+  diff -u "$lock" lock >&2 || fail PE-0301 "$lock does not match requirements.in" \
     'the packages that requirements.in requires, at the locked versions' 'the difference above' "docker/lock.sh $1"
   echo "$lock: $(grep -c '^[A-Za-z0-9].*==' "$lock") packages, as requirements.in requires"
 }
@@ -151,23 +151,23 @@ check_wheels() { # PLATFORM: download and unpack the lock for each Python and pl
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-command -v uv >/dev/null || fail 3 'uv is not installed' 'uv on the PATH' '' 'pip install uv'
+command -v uv >/dev/null || fail PE-0301 'uv is not installed' 'uv on the PATH' '' 'pip install uv'
 if [[ ${1:-} == --check ]]; then
   for platform in cpu gpu uv tools verify keyless ray; do check "$platform"; done
 elif [[ ${2:-} == --check ]]; then
   check "$1"
 elif [[ ${2:-} == --check-wheels ]]; then
-  check_wheels "$1" || fail 3 "$here/requirements.$1.lock has no wheel for a platform" '' \
+  check_wheels "$1" || fail PE-0301 "$here/requirements.$1.lock has no wheel for a platform" '' \
     'the lines above' 'choose versions in requirements.in that have wheels for it'
 elif [[ ${2:-} == --check-files ]]; then
   choose "$1"
   check_files "$1" "$here/requirements.$1.lock" ||
-    fail 3 "$here/requirements.$1.lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
+    fail PE-0301 "$here/requirements.$1.lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
 else
-  compile "${1:-}" "${@:2}" || fail 3 "requirements.in cannot be resolved for ${1:-}" '' \
+  compile "${1:-}" "${@:2}" || fail PE-0301 "requirements.in cannot be resolved for ${1:-}" '' \
     'the lines above' 'check the network, then requirements.in'
   check_files "$1" lock ||
-    fail 3 "the new lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
+    fail PE-0301 "the new lock: $shared" 'one owner of every file' 'the lines above' "$one_owner"
   cp lock "$here/requirements.$1.lock.new"
   mv "$here/requirements.$1.lock.new" "$here/requirements.$1.lock"
   echo "$here/requirements.$1.lock: $(grep -c '^[A-Za-z0-9].*==' lock) packages"

@@ -3,10 +3,11 @@
 
 say() { printf '%s\n' "$*" >&2; }
 
-fail() { # EXIT_CODE WHAT EXPECTED FOUND REMEDY: format and codes of kit/errors.py
+fail() { # ID WHAT EXPECTED FOUND REMEDY: format of kit/errors.py, ids of kit/error_kinds.txt
   say "error: $2"
   [[ -z $3 ]] || say "  expected: $3"
   [[ -z $4 ]] || say "  found: $4"
   say "  remedy: $5"
-  exit "$1"
+  say "  id: $1"
+  exit "$((10#${1:3:2}))"
 }

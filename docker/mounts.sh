@@ -4,7 +4,7 @@
 
 mount() { # FOLDER_OR_FILE [TARGET] [ro]
   local target=${2:-$1} mode=${3:-}
-  [[ $1$target != *[,:]* ]] || fail 7 "$1 cannot be mounted" 'a path without commas and colons' '' \
+  [[ $1$target != *[,:]* ]] || fail PE-0700 "$1 cannot be mounted" 'a path without commas and colons' '' \
     'move it, or use another path'
   [[ -z ${mounted[$target]:-} ]] || return 0
   mounted[$target]=yes
@@ -16,12 +16,12 @@ mount() { # FOLDER_OR_FILE [TARGET] [ro]
 
 writable_folder() { # WHAT FOLDER VARIABLE: make it, and check that the container can write in it
   local owner mode
-  mkdir -p "$2" 2>/dev/null || fail 7 "the folder of $1, $2, cannot be created" '' '' \
+  mkdir -p "$2" 2>/dev/null || fail PE-0700 "the folder of $1, $2, cannot be created" '' '' \
     "set $3 to a folder that you can write"
   read -r owner mode < <(stat -c '%u %a' "$2")
   # -w is not enough: root can write anywhere here, but not in the container.
   if [[ ! -w $2 ]] || ((EUID == 0 && owner != 0 && (8#$mode & 2) == 0)); then
-    fail 7 "the folder of $1, $2, belongs to another user" "user id $EUID" "user id $owner, mode $mode" \
+    fail PE-0700 "the folder of $1, $2, belongs to another user" "user id $EUID" "user id $owner, mode $mode" \
       "sudo chown -R $EUID '$2', or set $3 to a folder of your own"
   fi
 }

@@ -31,7 +31,7 @@ choose_runner() { # ARGUMENTS...: sets runner and its options; puts the others i
         if [[ $1 == *=* ]]; then
           value=${1#*=}
         else
-          (($# > 1)) || fail 2 "$1 has no value" '' '' './run.sh --runner docker --help'
+          (($# > 1)) || fail PE-0207 "$1 has no value" '' '' './run.sh --runner docker --help'
           value=$2
           shift
         fi
@@ -48,7 +48,7 @@ choose_runner() { # ARGUMENTS...: sets runner and its options; puts the others i
   done
   case $runner in
     venv | docker | podman | apptainer) ;;
-    *) fail 2 "unknown runner $runner" 'venv, docker, podman or apptainer' '' \
+    *) fail PE-0207 "unknown runner $runner" 'venv, docker, podman or apptainer' '' \
       './run.sh --runner docker --help' ;;
   esac
 }
@@ -72,10 +72,10 @@ needs_gpu() { # MANIFEST: experiments in bfloat16 need one, those in float32 do 
 has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
 
 require_program() {
-  command -v "$runner" >/dev/null || fail 3 "$runner is not installed" "$runner on the PATH" '' \
+  command -v "$runner" >/dev/null || fail PE-0306 "$runner is not installed" "$runner on the PATH" '' \
     "install $runner, or choose another --runner (venv needs no container)"
   [[ $runner == apptainer ]] || "$runner" version >/dev/null 2>&1 ||
-    fail 3 "$runner does not answer" "$runner version" 'an error' \
+    fail PE-0306 "$runner does not answer" "$runner version" 'an error' \
       "start its service, and check that you may use it: $runner version"
 }
 
@@ -83,13 +83,13 @@ require_image() { # TARGET: sets image
   local build="./run.sh image build $1"
   if [[ $runner == apptainer ]]; then
     image=${image:-$cache/image/pebench-kit-$1-$(source_digest).sif}
-    [[ -r $image ]] || fail 3 "the image $image does not exist" 'the image of this source' '' \
+    [[ -r $image ]] || fail PE-0306 "the image $image does not exist" 'the image of this source' '' \
       "$build; ./run.sh image export kit.tar $1; apptainer build $image oci-archive:kit.tar"
     return
   fi
   image=${image:-$(image_name "$1")}
   "$runner" image inspect "$image" >/dev/null 2>&1 ||
-    fail 3 "$runner has no image $image" 'the image of this source' '' "$build --builder $runner"
+    fail PE-0306 "$runner has no image $image" 'the image of this source' '' "$build --builder $runner"
 }
 
 choose_target() { # ARGUMENTS...: sets target and gpu
@@ -106,7 +106,7 @@ choose_target() { # ARGUMENTS...: sets target and gpu
   esac
   case $1 in
     all | finetune | unlearn | evaluate | bench | test)
-      [[ $target == cpu || -n $gpu ]] || fail 3 "$manifest needs a GPU, and none is visible" \
+      [[ $target == cpu || -n $gpu ]] || fail PE-0300 "$manifest needs a GPU, and none is visible" \
         'nvidia-smi lists a GPU' 'none' 'run it on a machine with an NVIDIA GPU and its driver'
       ;;
   esac
@@ -148,7 +148,7 @@ run_in_container() { # ARGUMENTS...: replaces this process
     runner_help
     exit
   fi
-  [[ " $verbs " == *" $1 "* ]] || fail 2 "unknown verb $1" "one of $verbs" '' './run.sh --help'
+  [[ " $verbs " == *" $1 "* ]] || fail PE-0207 "unknown verb $1" "one of $verbs" '' './run.sh --help'
   results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
   # shellcheck source=docker/environment.sh
   source "$project/docker/environment.sh"

@@ -1,11 +1,15 @@
 """Errors of the kit: each names the thing, what was expected, what was found and the remedy.
 
 The command line prints the message without a traceback and ends with the class's exit code, so
-that scripts can tell a wrong checksum from a full disk. Codes are part of the interface.
+that scripts can tell a wrong checksum from a full disk. Codes are part of the interface, and so are
+the ids of `kit.error_kinds`, by which a message can be looked up.
 """
 
 import difflib
+import sys
 from collections.abc import Collection
+
+from kit.error_kinds import kind_of
 
 
 class KitError(Exception):
@@ -24,11 +28,32 @@ class KitError(Exception):
         remedy: str | None = None,
     ) -> None:
         self.what, self.expected, self.found, self.remedy = what, expected, found, remedy
+        self.made_by = _maker(self)
         lines = [what]
         for label, value in (("expected", expected), ("found", found), ("remedy", remedy)):
             if value is not None:
                 lines.append(f"  {label}: {value}")
         super().__init__("\n".join(lines))
+
+    @property
+    def id(self) -> str:
+        """The id of this kind of error: see `kit.error_kinds`."""
+        return kind_of(self.exit_code, self.made_by).id
+
+
+def _maker(error: KitError) -> str:
+    """Return the module whose code makes an error.
+
+    One that only adds a place to the error that is handled was made where that one was.
+    """
+    handled = sys.exception()
+    if isinstance(handled, type(error)) and handled.what in error.what:
+        return handled.made_by
+    frame = sys._getframe(2)
+    # The constructor of a subclass, and functions of this module, make errors for their callers.
+    while frame.f_back and (frame.f_locals.get("self") is error or frame.f_globals is globals()):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", ""))
 
 
 class VerificationError(KitError):

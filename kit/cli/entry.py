@@ -15,7 +15,8 @@ from kit.cli.options import DEBUG
 from kit.cli.remedies import completed
 from kit.cli.verbs import verbs
 from kit.console import MODE, event, quieten
-from kit.errors import KitError
+from kit.error_kinds import kind_of
+from kit.errors import KitError, ManifestError
 from kit.failures import kit_error
 from kit.names import show
 
@@ -39,7 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
         _interrupted()
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        kind = kind_of(ManifestError.exit_code, __name__)
+        click.echo(f"  id: {kind.id}", err=True)
+        event("error", message=error.format_message(), code=kind.exit_code, id=kind.id)
+        sys.exit(kind.exit_code)
     except SystemExit:
         # For a closed pipe, click installs this wrapper and exits with 1.
         if "PacifyFlushWrapper" in type(sys.stdout).__name__:
@@ -69,8 +73,8 @@ def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
     message = completed(f"error: {error}", given, verbs)
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
-    _print_lines(message)
-    event("error", message=message, code=error.exit_code)
+    _print_lines(f"{message}\n  id: {error.id}")
+    event("error", message=message, code=error.exit_code, id=error.id)
     sys.exit(error.exit_code)
 
 

@@ -75,7 +75,8 @@ def refused_json(error: KitError, findings: Sequence[Finding] = ()) -> str:
     said = {name: None if value is None else str(value) for name, value in parts.items()}
     checks = _checks(findings, REFUSED)
     return json.dumps(
-        {"verified": False, "code": error.exit_code, **said, "checks": checks}, indent=2
+        {"verified": False, "code": error.exit_code, "id": error.id, **said, "checks": checks},
+        indent=2,
     )
 
 

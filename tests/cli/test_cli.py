@@ -184,7 +184,7 @@ def test_an_error_of_the_kit_has_its_traceback_too_for_those_who_ask(call, monke
     code, said = call("fetch", "--debug")
     assert code == errors.DataError.exit_code
     assert said.startswith("Traceback")
-    assert said.endswith("error: what\n"), "no log: the message says it all"
+    assert said.endswith("error: what\n  id: PE-0500\n"), "no log: the message says it all"
 
 
 def test_a_log_that_cannot_be_written_hides_no_error(call, monkeypatch, tmp_path):

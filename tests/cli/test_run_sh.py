@@ -48,8 +48,8 @@ class Project:
         shutil.copy(REPOSITORY / "run.sh", root)
         for script in (*(REPOSITORY / "docker").glob("*.sh"), REPOSITORY / "docker/pip_install.py"):
             shutil.copy(script, root / "docker")
-        for module in (REPOSITORY / "kit").glob("*.py"):
-            shutil.copy(module, root / "kit")
+        for file in [*(REPOSITORY / "kit").glob("*.py"), REPOSITORY / "kit/error_kinds.txt"]:
+            shutil.copy(file, root / "kit")
         for name in ("__init__.py", "slim.py", "slim_build.py"):
             shutil.copy(REPOSITORY / "kit/supply_chain" / name, root / "kit/supply_chain")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kit.attacks import registry as attack_registry
+from kit.error_kinds import RETIRED, kinds
 from kit.errors import KitError
 from kit.exchange.columns import COLUMNS, FILES, SENTENCES
 from kit.experiment.manifest_file import load_manifest
@@ -34,6 +35,20 @@ def exit_codes() -> str:
         meanings[kind.exit_code] = _sentence(kind.__doc__) + MORE.get(kind.exit_code, "")
     lines = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
     return "\n".join(["| code | meaning |", "|---|---|", *lines])
+
+
+def error_kinds() -> str:
+    """Return the catalogue of errors."""
+    lines = [
+        "| id | exit code | what is wrong | what to do | noticed by |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in kinds():
+        names = (name if name in ("run.sh", RETIRED) else f"kit.{name}" for name in kind.modules)
+        made_by = ", ".join(f"`{name}`" for name in names) or "others"
+        cells = (kind.id, str(kind.exit_code), kind.problem, kind.remedy, made_by)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def rooms() -> str:
@@ -171,6 +186,7 @@ CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "all methods"): all_methods.table,
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
+    ("kit/cli/README.md", "errors"): error_kinds,
     ("kit/verification/README.md", "checks"): checks,
     ("kit/attacks/README.md", "attacks"): attacks,
     ("kit/exchange/README.md", "columns"): columns,
