@@ -78,8 +78,11 @@ class Progress:
             return f"{said}, {duration(spent)} so far"
         seconds, unknown = self._pace.left(now)
         said += f", {60 * done / max(spent, 1e-9):.1f} a minute"
-        said += f", about {duration(seconds)} left" if seconds >= 1 else ""
-        return said + (f", {' and '.join(unknown)} not counted" if unknown else "")
+        # A stage that has begun has a kind of job that is not counted: it takes longer than said.
+        about = "at least" if self._stage in unknown else "about"
+        said += f", {about} {duration(seconds)} left" if seconds >= 1 else ""
+        later = [stage for stage in unknown if stage != self._stage]
+        return said + (f", {' and '.join(later)} not counted" if later else "")
 
     def end(self) -> None:
         """Report what was finished last, and remove the status from the terminal."""

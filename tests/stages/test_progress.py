@@ -153,6 +153,27 @@ def test_without_a_terminal_a_line_breaks_every_silence(capsys, fast):
     assert "not counted" not in lines[-1], "both stages train"
 
 
+def test_a_stage_that_has_begun_takes_at_least_what_is_known_and_later_ones_are_named(monkeypatch):
+    answers = [piece(name, 1.0, "evaluate", "answers") for name in "ab"]
+    read, attacks = piece("c", 1.0, "evaluate", "read"), piece("d", 1.0, "attack", "attacks")
+    now = 0.0
+    monkeypatch.setattr(module, "jobs_of", lambda plan: [*answers, read, attacks])
+    monkeypatch.setattr(module, "monotonic", lambda: now)
+    shown = module.Progress(("evaluate", "attack"))
+    shown.expect(None)
+    shown.begin("evaluate")
+    make(answers[0].made[0])
+    now = 30.0
+    shown.end()
+    begin = "stage 1 of 2, evaluate: 1 of 3 jobs, 2.0 a minute"
+    assert shown.line(now) == f"{begin}, at least 30 s left, attack not counted"
+    make(read.made[0])
+    now = 60.0
+    shown.end()
+    begin = "stage 1 of 2, evaluate: 2 of 3 jobs, 2.0 a minute"
+    assert shown.line(now) == f"{begin}, about 30 s left, attack not counted"
+
+
 def test_quiet_prints_nothing(capsys, fast, monkeypatch):
     monkeypatch.setenv(console.MODE, console.QUIET)
     with progress(("finetune",)) as shown:
