@@ -34,7 +34,7 @@ def options_of(kind: type[Options], manifest: Manifest) -> Options:
         kind,
         manifest.benchmark.options,
         f"benchmark '{manifest.benchmark.loader}'",
-        origin="benchmark.options",
+        origin=f"{manifest.origin_of('benchmark.options')}: benchmark.options",
         remedy="see kit/benchmarks/README.md",
     )
 
@@ -56,12 +56,14 @@ def require_settings(loader: ModuleType, manifest: Manifest) -> None:
     ):
         for target in named:
             if target not in targets:
-                what = f"{where}: benchmark '{name}' has no target '{target}'"
+                at = manifest.origin_of(where)
+                what = f"{at}: {where}: benchmark '{name}' has no target '{target}'"
                 raise unknown(what, target, targets, remedy=f"correct `{where}`")
     percent, published = manifest.split.forget_percent, getattr(loader, "PERCENTS", ())
     if published and percent not in published:
+        where = "split.forget_percent"
         raise ManifestError(
-            f"split.forget_percent is not a published split of benchmark '{name}'",
+            f"{manifest.origin_of(where)}: {where} is not a published split of benchmark '{name}'",
             expected=f"one of {', '.join(map(str, published))}",
             found=percent,
             remedy="set it to one of these",
@@ -70,7 +72,8 @@ def require_settings(loader: ModuleType, manifest: Manifest) -> None:
     sources = [source.name for source in manifest.sources]
     if loader.SOURCE not in sources:
         raise ManifestError(
-            f"there is no source '{loader.SOURCE}', which benchmark '{name}' reads",
+            f"{manifest.origin_of('sources')}: there is no source '{loader.SOURCE}', which "
+            f"benchmark '{name}' reads",
             expected=f'a [[sources]] entry with name = "{loader.SOURCE}"',
             found=", ".join(sources),
             remedy="correct the name of the source",

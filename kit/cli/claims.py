@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit.cli.options import FILE, with_json, with_result
+from kit.cli.options import FILE, with_json, with_result, without_changes
 from kit.errors import StorageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NOT_REPRODUCED = 1  # exit code
 @click.command()
 @with_result
 @with_json
-def rescore(result: str, as_json: bool) -> None:
+def rescore(result: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Recompute all numbers of a result from its answers.
 
     RESULT is a result folder, or the manifest that the result was made from. Rows and verdicts are
@@ -34,7 +34,7 @@ def rescore(result: str, as_json: bool) -> None:
     from kit.verification.pages import require_stored
     from kit.verification.recompute import rescore as rescore_result
 
-    folder = find_result(result)
+    folder = find_result(result, changes)
     with guarded(folder):
         found = rescore_result(read_result(folder))
     fault, notes = None, []
@@ -60,6 +60,7 @@ def rescore(result: str, as_json: bool) -> None:
 @click.command()
 @click.argument("result")
 @click.argument("reference")
+@without_changes
 @click.option("--html", "file", type=FILE, help="Also write the comparison as a page.")
 @with_json
 def compare(result: str, reference: str, file: Path | None, as_json: bool) -> None:

@@ -20,6 +20,8 @@ Command = Callable[..., None]
 DEFAULT_MANIFEST = "manifests/smoke.toml"
 FILE = click.Path(path_type=Path)
 DEBUG = "--debug"
+CHANGES = "Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated."
+CHANGES_OF_RESULT = "If RESULT is named by its manifest: the --set of the run; may be repeated."
 
 
 def with_manifest(command: Command) -> Command:
@@ -27,20 +29,35 @@ def with_manifest(command: Command) -> Command:
     return with_changes(click.argument("manifest", type=FILE, default=DEFAULT_MANIFEST)(command))
 
 
-def with_changes(command: Command) -> Command:
+def with_changes(command: Command, *, help_text: str = CHANGES) -> Command:
     """Add the option --set, which the command receives as `changes`."""
-    return click.option(
-        "--set",
-        "changes",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated.",
-    )(command)
+    return click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=help_text)(
+        command
+    )
 
 
 def with_result(command: Command) -> Command:
-    """Add the argument RESULT: a result folder, or the manifest that the result was made from."""
+    """Add the argument RESULT, a result folder or the manifest that the result was made from.
+
+    With it comes the option --set. They are received as `result` and `changes`.
+    """
+    command = with_changes(command, help_text=CHANGES_OF_RESULT)
     return click.argument("result", default=DEFAULT_MANIFEST)(command)
+
+
+def without_changes(command: Command) -> Command:
+    """Refuse --set in words: a verb about two results takes none."""
+
+    def refuse(call: click.Context, option: click.Parameter, given: tuple[str, ...]) -> None:
+        if given and not call.resilient_parsing:
+            raise click.UsageError(
+                f"{call.info_name} takes no --set: it would not say which of the two results is "
+                "meant; name the result's folder, which the run printed"
+            )
+
+    return click.option("--set", multiple=True, hidden=True, expose_value=False, callback=refuse)(
+        command
+    )
 
 
 def with_json(command: Command) -> Command:

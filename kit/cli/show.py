@@ -10,7 +10,7 @@ from kit.console import tell
 @with_result
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
-def show(result: str, port: int, no_browser: bool) -> None:
+def show(result: str, changes: tuple[str, ...], port: int, no_browser: bool) -> None:
     """Show the report of a result in a browser, until Ctrl-C.
 
     RESULT is a result folder, or the manifest that the result was made from. Only this machine can
@@ -21,7 +21,7 @@ def show(result: str, port: int, no_browser: bool) -> None:
     from kit.result.layout import REPORT
     from kit.result.serving import ANSWERS, PAGE, make_server, open_browser, serve
 
-    folder = find_result(result)
+    folder = find_result(result, changes)
     pages = folder / REPORT.rstrip("/")
     server = make_server(pages, port)
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 )
 def sign(
     result: str,
+    changes: tuple[str, ...],
     passphrase_file: Path | None,
     timestamp: str | None,
     timestamp_only: bool,
@@ -72,7 +73,7 @@ def sign(
         raise click.UsageError("--timestamp-only needs --timestamp URL, and signs nothing")
     if keyless:
         require_sigstore()
-    folder = find_result(result)
+    folder = find_result(result, changes)
     if not timestamp_only:
         _sign_with_key(folder, passphrase_file)
     if timestamp:
@@ -128,6 +129,7 @@ def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
 @click.option("--json", "machine", is_flag=True, help="Print JSON, also if the result is refused.")
 def verify(
     result: str,
+    changes: tuple[str, ...],
     trust: Path | None,
     claims: Path | None,
     policy: "Policy",
@@ -144,7 +146,7 @@ def verify(
     With --identity and --issuer, that identity must have signed, and the key may be unknown.
     """
     from kit.errors import KitError
-    from kit.result.argument import find_result
+    from kit.result.argument import find_result, require_made_from
     from kit.verification.case import Finding
     from kit.verification.memory_limit import guarded
     from kit.verification.text import accepted_json, describe, refused_json
@@ -152,11 +154,10 @@ def verify(
     who = stated_identity(identity, issuer, trust_config)
     findings: list[Finding] = []
     try:
-        folder = find_result(result)
+        folder = find_result(result, changes)
         with guarded(folder):
-            found = _verify(
-                result, folder, trust, claims, policy, who, timestamp_authority, findings
-            )
+            found = _verify(folder, trust, claims, policy, who, timestamp_authority, findings)
+            require_made_from(result, found.manifest_digest, changes)
     except KitError as error:
         if machine:
             tell(refused_json(error, findings))
@@ -165,7 +166,6 @@ def verify(
 
 
 def _verify(
-    result: str,
     folder: Path,
     trust: Path | None,
     claims: Path | None,
@@ -178,7 +178,6 @@ def _verify(
 
     from kit.comparison.differences import require_same_claims
     from kit.experiment.manifest_file import load_manifest
-    from kit.result.argument import require_made_from
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
     from kit.verification.same_manifest import compare_manifest
@@ -192,7 +191,6 @@ def _verify(
         authorities=authorities or AUTHORITIES,
         findings=findings,
     )
-    require_made_from(result, found.manifest_digest)
     if claims:
         given = load_manifest(claims)
         require_same_claims(found.claims, given.claims, str(claims))

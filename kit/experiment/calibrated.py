@@ -46,7 +46,7 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
 
     Args:
         manifest: a validated manifest.
-        origin: its file, for errors.
+        origin: its file, for remedies.
 
     Raises:
         ManifestError: the file is damaged, was made for another experiment or for other seeds, or
@@ -59,16 +59,17 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
         "an experiment of your own: write `claims = []`, or name a calibration.file of its own; to "
         f"calibrate this one again: `./run.sh calibrate {origin} --again`"
     )
+    where = manifest.origin_of("calibration")
     said = read_calibration(project_path(section.file), remedy)
     if said["experiment"] != experiment_digest(manifest.resolved()):
         raise ManifestError(
-            f"{origin}: {section.file} was made for another experiment",
+            f"{where}: {section.file} was made for another experiment",
             expected="data, models, methods, training and evaluation of this manifest",
             remedy=remedy,
         )
     if said["pilot_seeds"] != list(section.pilot_seeds):
         raise ManifestError(
-            f"{origin}: {section.file} was made with other pilot seeds",
+            f"{where}: {section.file} was made with other pilot seeds",
             expected=list(section.pilot_seeds),
             found=said["pilot_seeds"],
             remedy=remedy,
@@ -81,7 +82,7 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
             if entry is None or entry["claim"] != claim_digest(claim):
                 why = "has no" if entry is None else "was made before a change of"
                 raise ManifestError(
-                    f"{origin}: {section.file} {why} claim {claim.id}",
+                    f"{where}: {section.file} {why} claim {claim.id}",
                     expected="an entry for each claim that states no equivalence",
                     remedy=remedy,
                 )

@@ -4,17 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.errors import ManifestError
+from kit.experiment.origins import Origins
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 
 SYSTEMS, LABEL = "systems", "{label}"
 
 
-def expanded_claims(document: Mapping[str, Any]) -> Any:
+def expanded_claims(document: Mapping[str, Any], origins: Origins | None = None) -> Any:
     """Return the claims of a manifest, given as plain values, with every list of systems expanded.
 
     A claim `C4` with `systems = ["po", "dpo"]` becomes `C4.po` and `C4.dpo`; `{label}` in its text
     becomes the method's label. Validation names what is no list of tables, and `kit.plan.names` a
     system that does not exist: until then, another key of the manifest may be the faulty one.
+
+    Args:
+        document: the values; claims that are expanded already stay as they are.
+        origins: from which file each claim comes, for errors.
 
     Raises:
         ManifestError: a list names no system or one twice, stands beside `system`, or the text
@@ -23,13 +28,22 @@ def expanded_claims(document: Mapping[str, Any]) -> Any:
     claims = document.get("claims", [])
     if not isinstance(claims, list | tuple):
         return claims
-    return [each for claim in claims for each in _expanded(claim, document)]
+    return [
+        each
+        for number, claim in enumerate(claims)
+        for each in _expanded(claim, document, _origin(origins, number))
+    ]
 
 
-def _expanded(claim: Any, document: Mapping[str, Any]) -> list[Any]:
+def _origin(origins: Origins | None, number: int) -> str | None:
+    return origins.of("claims", str(number)) if origins else None
+
+
+def _expanded(claim: Any, document: Mapping[str, Any], origin: str | None = None) -> list[Any]:
     if not isinstance(claim, Mapping) or SYSTEMS not in claim:
         return [claim]
-    where = f"manifest {document.get('name')}: claim {claim.get('id')}"
+    whose = origin or f"manifest {document.get('name')}"
+    where = f"{whose}: claim {claim.get('id')}"
     systems, text = claim[SYSTEMS], claim.get("text")
     if "system" in claim:
         raise ManifestError(

@@ -99,12 +99,11 @@ def attempts_manifest(manifest: Manifest) -> Manifest:
     )
 
 
-def require_fair(manifest: Manifest, origin: str) -> None:
+def require_fair(manifest: Manifest) -> None:
     """Check that every tuned method gets the same grid, on records that no table reports.
 
     Args:
         manifest: the manifest.
-        origin: its file, for errors.
 
     Raises:
         ManifestError: a method does not exist or is not trained, budgets differ, a grid is empty or
@@ -114,8 +113,9 @@ def require_fair(manifest: Manifest, origin: str) -> None:
     if section is None:
         return
     if section.asks != "reported":
+        where = manifest.origin_of("tune.asks")
         raise ManifestError(
-            f"{origin}: tune.asks = '{section.asks}' would report the records of tuning",
+            f"{where}: tune.asks = '{section.asks}' would report the records of tuning",
             expected="reported: a file describes the experiment, not its attempts",
             remedy="leave the key out; ./run.sh tune asks the validation part by itself",
         )
@@ -127,49 +127,51 @@ def require_fair(manifest: Manifest, origin: str) -> None:
     ):
         for name in names:
             if name not in trained:
-                what = f"{origin}: tune.{place}: no trained method '{name}'"
+                where = f"tune.{place}"
+                what = f"{manifest.origin_of(where)}: {where}: no trained method '{name}'"
                 raise unknown(what, name, trained, remedy="correct the name")
-    _require_targets(manifest, section, origin)
-    _require_once("tune.methods", section.methods, origin)
-    _require_once("tune.learning_rates", section.learning_rates, origin)
+    _require_targets(manifest, section)
+    _require_once(manifest, "tune.methods", section.methods)
+    _require_once(manifest, "tune.learning_rates", section.learning_rates)
     for name, options in section.parameters.items():
         where = f"tune.parameters.{name}"
         if name not in section.methods:
             raise ManifestError(
-                f"{origin}: {where}: '{name}' is not tuned",
+                f"{manifest.origin_of(where)}: {where}: '{name}' is not tuned",
                 expected="an entry of tune.methods",
                 remedy="add it to tune.methods, or remove its values",
             )
         if len(options) != 1:
             raise ManifestError(
-                f"{origin}: {where} has {len(options)} options",
+                f"{manifest.origin_of(where)}: {where} has {len(options)} options",
                 expected="one option and its values: the budget is the same for all methods",
                 found=", ".join(options) or "none",
                 remedy="keep one; the others keep the value of [[methods]]",
             )
         ((option, values),) = options.items()
-        _require_once(f"{where}.{option}", values, origin)
-    _require_one_budget(section, origin)
+        _require_once(manifest, f"{where}.{option}", values)
+    _require_one_budget(manifest, section)
 
 
-def _require_targets(manifest: Manifest, section: TuneSection, origin: str) -> None:
+def _require_targets(manifest: Manifest, section: TuneSection) -> None:
     for target in section.targets:
         if target not in manifest.targets:
-            what = f"{origin}: tune.targets: no target '{target}'"
+            what = f"{manifest.origin_of('tune.targets')}: tune.targets: no target '{target}'"
             raise unknown(what, target, manifest.targets, remedy="correct the name")
     for entry in manifest.methods:
         tried = set(entry.targets) & set(section.targets or entry.targets)
         if entry.name in section.methods and not tried:
+            where = manifest.origin_of("tune.methods", "tune.targets")
             raise ManifestError(
-                f"{origin}: '{entry.name}' would be tuned on no target",
+                f"{where}: '{entry.name}' would be tuned on no target",
                 expected=f"one of its targets, {', '.join(entry.targets)}, in tune.targets",
                 found=", ".join(section.targets),
                 remedy="add one, or leave the method out of tune.methods",
             )
-    _require_once("tune.targets", section.targets, origin)
+    _require_once(manifest, "tune.targets", section.targets)
 
 
-def _require_one_budget(section: TuneSection, origin: str) -> None:
+def _require_one_budget(manifest: Manifest, section: TuneSection) -> None:
     sizes = {
         name: len(values)
         for name, options in section.parameters.items()
@@ -177,14 +179,17 @@ def _require_one_budget(section: TuneSection, origin: str) -> None:
     }
     for name in section.without_rate:
         if name not in sizes:
+            where = "tune.without_rate"
             raise ManifestError(
-                f"{origin}: tune.without_rate: nothing of '{name}' is tuned",
+                f"{manifest.origin_of(where)}: {where}: nothing of '{name}' is tuned",
                 expected="an entry of tune.parameters: it has no learning rate to try",
                 remedy=f"add values of one of its options to tune.parameters.{name}",
             )
     if 0 in sizes.values():
+        empty = min(name for name, size in sizes.items() if not size)
+        where = manifest.origin_of(f"tune.parameters.{empty}")
         raise ManifestError(
-            f"{origin}: the grid of '{min(n for n, size in sizes.items() if not size)}' is empty",
+            f"{where}: the grid of '{empty}' is empty",
             expected="two values or more",
             remedy="write values, or remove the option to tune the learning rate alone",
         )
@@ -193,8 +198,9 @@ def _require_one_budget(section: TuneSection, origin: str) -> None:
         name: size * (1 if name in section.without_rate else rates) for name, size in sizes.items()
     }
     if len(set(attempts.values())) > 1:
+        where = manifest.origin_of("tune.parameters")
         raise ManifestError(
-            f"{origin}: tune.parameters gives methods different budgets",
+            f"{where}: tune.parameters gives methods different budgets",
             expected="the same number of attempts for every method: learning rates times values, "
             "and values alone for those of tune.without_rate",
             found=", ".join(f"{name} {size}" for name, size in attempts.items()),
@@ -202,10 +208,10 @@ def _require_one_budget(section: TuneSection, origin: str) -> None:
         )
 
 
-def _require_once(where: str, values: tuple[Value, ...], origin: str) -> None:
+def _require_once(manifest: Manifest, where: str, values: tuple[Value, ...]) -> None:
     if doubled := [value for value in values if values.count(value) > 1]:
         raise ManifestError(
-            f"{origin}: {where} has {doubled[0]!r} twice",
+            f"{manifest.origin_of(where)}: {where} has {doubled[0]!r} twice",
             expected="different values: each is an attempt",
             remedy="remove one of them",
         )

@@ -1,8 +1,7 @@
-"""What a manifest inherits from another by `extends`, and from which file each key comes."""
+"""What a manifest inherits from another by `extends`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from kit.errors import ManifestError
@@ -12,58 +11,22 @@ ADD = "add"
 """The table of a manifest that extends another: its lists are added to inherited ones."""
 
 
-@dataclass(frozen=True)
-class Origins:
-    """Where each key of a manifest was written, for errors."""
+@contextmanager
+def naming_the_file(manifest: Manifest, key: str) -> Iterator[None]:
+    """Add to an error about a key which file the key comes from.
 
-    own: str
-    """The file that was named."""
-    written: Mapping[str, Any] = field(default_factory=dict)
-    """What that file says, without what it adds to lists."""
-    added: Mapping[str, Any] = field(default_factory=dict)
-    base: str = ""
-    """The file that it extends, if it does."""
-    inherited: Mapping[str, Any] = field(default_factory=dict)
-    """What that one says."""
-    changes: Mapping[tuple[str, ...], str] = field(default_factory=dict)
-    """Places that `--set` has changed, and how."""
-
-    def of(self, *place: str) -> str:
-        """Return what an error about a key names: the argument of the call, or the file."""
-        for changed, change in self.changes.items():
-            if changed[: len(place)] == place or place[: len(changed)] == changed:
-                return f"{self.own}: {change}"
-        if self.base and not self._is_own(place):
-            return f"{self.base}, which {self.own} extends"
-        return self.own
-
-    def _is_own(self, place: Sequence[str]) -> bool:
-        if _has(self.written, place) or not _has(self.inherited, place[:1]):
-            return True
-        inherited: Any = self.inherited
-        added: Any = self.added
-        for part in place:
-            if isinstance(inherited, list):  # behind what is inherited stands what was added
-                return part.isdigit() and int(part) >= len(inherited)
-            inherited = inherited.get(part, []) if isinstance(inherited, Mapping) else []
-            added = added.get(part) if isinstance(added, Mapping) else None
-            if added is None:
-                return False
-        return False
-
-    def __str__(self) -> str:
-        return self.own
-
-
-def _has(document: Any, place: Sequence[str]) -> bool:
-    """Return whether a file writes a key, or a list that holds it."""
-    for part in place:
-        if not isinstance(document, Mapping):
-            return True  # a list or a value is written as a whole
-        if part not in document:
-            return False
-        document = document[part]
-    return True
+    Raises:
+        ManifestError: what the block raises.
+    """
+    try:
+        yield
+    except ManifestError as error:
+        raise ManifestError(
+            f"{manifest.origin_of(key)}: {error.what}",
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy,
+        ) from None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ digest of the resolved manifest names the result folder, together with the check
 from outside, so that two different experiments never share one.
 """
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -24,6 +25,7 @@ from kit.experiment.inputs import (
     SplitSection,
 )
 from kit.experiment.judge import JudgeSection
+from kit.experiment.origins import Origins
 from kit.experiment.section import Name, Section
 from kit.experiment.settings import (
     CalibrationSection,
@@ -106,17 +108,25 @@ class Manifest(Section):
     ] = ()
     """Questions of other benchmarks that every system is asked as well, one `[[probes]]` entry
     each."""
-    _claims_of: str = PrivateAttr("")
+    _origins: Origins = PrivateAttr(Origins())
 
     @property
     def claims_of(self) -> str:
         """The manifest that the claims are inherited from; "" if they are this one's own."""
-        return self._claims_of
+        return Path(self._origins.base).name if self._origins.inherits("claims") else ""
 
-    def inheriting_claims(self, name: str) -> "Manifest":
-        """Return the same manifest, whose claims are said to be those of another."""
+    def origin_of(self, *places: str) -> str:
+        """Return what an error about keys, as `section.key` each, names: the file they come from.
+
+        Of a manifest that is from no file, it is the name.
+        """
+        named = self._origins.of_all(*(place.split(".") for place in places))
+        return named or f"manifest {self.name}"
+
+    def from_files(self, origins: Origins) -> "Manifest":
+        """Return the same manifest, whose keys are said to be from these files."""
         copy = self.model_copy()
-        copy._claims_of = name
+        copy._origins = origins
         return copy
 
     @model_validator(mode="before")

@@ -15,14 +15,15 @@ from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
 from kit.experiment.changes import apply_changes
-from kit.experiment.claim_lists import written_at
+from kit.experiment.claim_lists import expanded_claims, written_at
 from kit.experiment.grid import require_fair
-from kit.experiment.inherited import ADD, Origins, lengthened, merged, naming_their_manifest
+from kit.experiment.inherited import ADD, lengthened, merged, naming_their_manifest
 from kit.experiment.judge import require_judge
 from kit.experiment.keys import keys_at
 from kit.experiment.manifest import Manifest, SourceSection
-from kit.experiment.near import read_manifest_text, require_near
+from kit.experiment.near import read_manifest_text, require_near, source_places
 from kit.experiment.options import written
+from kit.experiment.origins import Origins
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
 from kit.experiment.values import ANY, expected_of, misread, near_of, place_of
@@ -56,9 +57,7 @@ def load_manifest(
     # Keys are changed in a copy: the errors name what the files say.
     document = deepcopy(document)
     origins = replace(origins, changes=apply_changes(document, changes))
-    inherits = origins.base and origins.of("claims").startswith(origins.base)
-    named = Path(origins.base).name if inherits else ""
-    manifest = parse_manifest(document, origins).inheriting_claims(named)
+    manifest = parse_manifest(document, origins)
     require_near(manifest, path)
     manifest = with_choice(manifest, str(path)) if tuned else manifest
     changed = bool(changes) and ("claims",) not in origins.changes
@@ -119,17 +118,19 @@ def parse_manifest(document: dict[str, Any], origin: Origins | str) -> Manifest:
     """Validate a manifest given as plain values; `origin` names it, or its files, in errors."""
     origins = Origins(origin) if isinstance(origin, str) else origin
     try:
-        manifest = Manifest.model_validate(document)
+        claims = {"claims": expanded_claims(document, origins)} if "claims" in document else {}
+        manifest = Manifest.model_validate({**document, **claims}).from_files(origins)
     except ValidationError as error:
         # A misspelt key is also a missing one; the first of the two says what to do.
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise _explain(errors[0], document, origins) from None
     for place, expected in misread(document, manifest.model_dump()):
         raise _not_valid(place, expected, _at(document, place), origins)
-    _check_names(manifest, origins)
-    require_disjoint_seeds(manifest, origins.own)
-    require_fair(manifest, origins.of("tune"))
-    require_judge(manifest.judge, manifest.evaluation.metrics, origins.of("judge"))
+    _check_names(manifest)
+    require_disjoint_seeds(manifest)
+    require_fair(manifest)
+    keys = ("judge.prompt", "judge.replies") if manifest.judge else ("evaluation.metrics",)
+    require_judge(manifest.judge, manifest.evaluation.metrics, manifest.origin_of(*keys))
     return manifest
 
 
@@ -181,45 +182,32 @@ def _check_source(source: SourceSection, origin: str) -> None:
         )
 
 
-def _check_names(manifest: Manifest, origins: Origins) -> None:
-    origin = origins.own
-    for source in manifest.all_sources():
-        _check_source(source, origins.of("sources"))
+def _check_names(manifest: Manifest) -> None:
+    origin_of = manifest.origin_of
+    for place, source in source_places(manifest):
+        _check_source(source, origin_of(place))
     try:
         re.compile(manifest.model.lora_modules or "")
     except re.error as error:
-        where = origins.of("model", "lora_modules")
         raise ManifestError(
-            f"{where}: model.lora_modules is not a regular expression",
+            f"{origin_of('model.lora_modules')}: model.lora_modules is not a regular expression",
             found=f"{manifest.model.lora_modules!r}: {error}",
             remedy="compare with manifests/smoke.toml",
         ) from None
     if (manifest.evaluation.serving, manifest.model.compute_dtype) == ("merged", "bfloat16"):
+        where = origin_of("evaluation.serving", "model.compute_dtype")
         raise ManifestError(
-            f"{origin}: evaluation.serving = 'merged' needs model.compute_dtype = 'float32'",
+            f"{where}: evaluation.serving = 'merged' needs model.compute_dtype = 'float32'",
             expected="a type in which weights hold small updates",
             found="bfloat16, which rounds updates below 0.4 % of a weight away",
             remedy="set evaluation.serving = 'adapters'",
         )
-    once: dict[str, list[Any]] = {
-        "methods.name": [entry.name for entry in manifest.methods],
-        "seeds": list(manifest.seeds),
-        "targets": list(manifest.targets),
-        "sources.name": [source.name for source in manifest.all_sources()],
-        "probes.name": [probe.name for probe in manifest.probes],
-        "evaluation.metrics": list(manifest.evaluation.metrics),
-    }
-    for kind, values in once.items():
-        doubled = {str(value) for value in values if values.count(value) > 1}
-        if doubled:
-            raise ManifestError(
-                f"{origin}: {kind} has {', '.join(sorted(doubled))} twice",
-                remedy="write each once",
-            )
-    for entry in manifest.methods:
+    _check_doubled(manifest)
+    for number, entry in enumerate(manifest.methods):
         if missing := set(entry.targets) - set(manifest.targets):
+            where = origin_of(f"methods.{number}")
             raise ManifestError(
-                f"{origins.of('methods')}: method '{entry.name}' has target '{min(missing)}'",
+                f"{where}: method '{entry.name}' has target '{min(missing)}'",
                 expected=f"one of {', '.join(manifest.targets)}",
                 remedy="add it to `targets` or remove it from the method; of a manifest that "
                 "yours extends: write [[methods]] of your own",
@@ -227,8 +215,33 @@ def _check_names(manifest: Manifest, origins: Origins) -> None:
     batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
     for section, training in batch:
         if training.micro_batch_size and training.batch_size % training.micro_batch_size:
+            size, part = f"{section}.batch_size", f"{section}.micro_batch_size"
             raise ManifestError(
-                f"{origin}: {section}.batch_size is not a multiple of {section}.micro_batch_size",
+                f"{origin_of(size, part)}: {size} is not a multiple of {part}",
                 found=f"{training.batch_size} and {training.micro_batch_size}",
                 remedy="change one of them, or leave micro_batch_size out: the kit then finds it",
             )
+
+
+def _check_doubled(manifest: Manifest) -> None:
+    numbered: dict[str, Sequence[object]] = {
+        "methods.name": [entry.name for entry in manifest.methods],
+        "seeds": manifest.seeds,
+        "targets": manifest.targets,
+        "probes.name": [probe.name for probe in manifest.probes],
+    }
+    named: dict[str, list[tuple[str, object]]] = {
+        kind: [(f"{kind.partition('.')[0]}.{number}", value) for number, value in enumerate(values)]
+        for kind, values in numbered.items()
+    }
+    named["evaluation.metrics"] = [("evaluation.metrics", n) for n in manifest.evaluation.metrics]
+    named["sources.name"] = [(place, each.name) for place, each in source_places(manifest)]
+    for kind, pairs in named.items():
+        places: dict[object, list[str]] = {}
+        for place, value in pairs:
+            places.setdefault(value, []).append(place)
+        doubled = {str(value): found for value, found in places.items() if len(found) > 1}
+        if doubled:
+            first = min(doubled)
+            where = manifest.origin_of(*doubled[first])
+            raise ManifestError(f"{where}: {kind} has {', '.join(sorted(doubled))} twice")

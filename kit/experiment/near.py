@@ -32,11 +32,11 @@ def require_near(manifest: Manifest, path: Path) -> None:
     roots = [PROJECT]
     beside = Path(os.path.abspath(path)).parent
     roots += [beside] if beside != Path(beside.anchor) else []
-    for place, name in _named(manifest):
+    for key, place, name in _named(manifest):
         there = Path(os.path.normpath(project_path(name)))
         if not any(there.is_relative_to(root) for root in roots):
             raise ManifestError(
-                f"{path}: {place} is outside the project",
+                f"{manifest.origin_of(key)}: {place} is outside the project",
                 expected=f"a path below {PROJECT} or below the manifest's own folder",
                 found=show(name),
                 remedy="move the manifest beside its data, or the data into the project (a "
@@ -44,18 +44,26 @@ def require_near(manifest: Manifest, path: Path) -> None:
             )
 
 
-def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    sources: list[tuple[str, SourceSection]] = [
-        (f"source '{source.name}'", source) for source in manifest.all_sources()
-    ]
-    for place, source in sources:
-        yield f"`checksums` of {place}", source.checksums
+def source_places(manifest: Manifest) -> Iterator[tuple[str, SourceSection]]:
+    """Yield every source with the key of the manifest that it is written under."""
+    for number, source in enumerate(manifest.sources):
+        yield f"sources.{number}", source
+    yield "model.source", manifest.model.source
+    if manifest.judge is not None:
+        yield "judge.source", manifest.judge.source
+
+
+def _named(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Yield the key, its name in an error, and the path, of all files that a manifest names."""
+    for place, source in source_places(manifest):
+        yield f"{place}.checksums", f"`checksums` of source '{source.name}'", source.checksums
         if source.folder:
-            yield f"`folder` of {place}", source.folder
+            yield f"{place}.folder", f"`folder` of source '{source.name}'", source.folder
     if manifest.split.ids:
-        yield "`split.ids`", manifest.split.ids
+        yield "split.ids", "`split.ids`", manifest.split.ids
     if manifest.evaluation.metric_file:
-        yield "`evaluation.metric_file`", manifest.evaluation.metric_file
+        key = "evaluation.metric_file"
+        yield key, f"`{key}`", manifest.evaluation.metric_file
 
 
 def read_manifest_text(path: Path) -> str:

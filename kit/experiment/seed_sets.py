@@ -9,12 +9,11 @@ from kit.experiment.manifest import Manifest
 REFERENCE, OWN = "calibration.reference_seeds", "seeds"
 
 
-def require_disjoint_seeds(manifest: Manifest, origin: str) -> None:
+def require_disjoint_seeds(manifest: Manifest) -> None:
     """Check that pilots, reference, tuning and the manifest's own seeds are disjoint sets.
 
     Args:
         manifest: the manifest.
-        origin: its file, for errors.
 
     Raises:
         ManifestError: a seed is in two sets or twice in one, or the file of a section is outside
@@ -22,11 +21,11 @@ def require_disjoint_seeds(manifest: Manifest, origin: str) -> None:
     """
     sets: dict[str, tuple[int, ...]] = {}
     if (calibration := manifest.calibration) is not None:
-        _require_inside("calibration", calibration.file, origin)
+        _require_inside(manifest, "calibration", calibration.file)
         sets["calibration.pilot_seeds"] = calibration.pilot_seeds
         sets[REFERENCE] = calibration.reference_seeds
     if (tune := manifest.tune) is not None:
-        _require_inside("tune", tune.file, origin)
+        _require_inside(manifest, "tune", tune.file)
         sets["tune.seeds"] = tune.seeds
     if not sets:
         return
@@ -34,7 +33,8 @@ def require_disjoint_seeds(manifest: Manifest, origin: str) -> None:
     for name, seeds in sets.items():
         if doubled := {seed for seed in seeds if seeds.count(seed) > 1}:
             raise ManifestError(
-                f"{origin}: {name} has {min(doubled)} twice", remedy="remove one of the two"
+                f"{manifest.origin_of(name)}: {name} has {min(doubled)} twice",
+                remedy="remove one of the two",
             )
     # A manifest whose seeds are all of the reference's is the reference's own.
     own = set(manifest.seeds) == set(sets.get(REFERENCE, ()))
@@ -42,7 +42,7 @@ def require_disjoint_seeds(manifest: Manifest, origin: str) -> None:
         shared = set(sets[one]) & set(sets[other])
         if shared and not (own and (one, other) == (REFERENCE, OWN)):
             raise ManifestError(
-                f"{origin}: {one} and {other} share the seed {min(shared)}",
+                f"{manifest.origin_of(one, other)}: {one} and {other} share the seed {min(shared)}",
                 expected="pilots, reference, tuning and one's own seeds that have none in common: "
                 "a seed that a limit or an option was set with does not test it",
                 remedy="change one of the two; only a manifest whose seeds are all of "
@@ -50,10 +50,10 @@ def require_disjoint_seeds(manifest: Manifest, origin: str) -> None:
             )
 
 
-def _require_inside(section: str, file: str, origin: str) -> None:
+def _require_inside(manifest: Manifest, section: str, file: str) -> None:
     if ".." in Path(file).parts:
         raise ManifestError(
-            f"{origin}: {section}.file leaves the project",
+            f"{manifest.origin_of(f'{section}.file')}: {section}.file leaves the project",
             expected=f"a path relative to the project, such as manifests/{section}/smoke.json",
             found=file,
             remedy="name a file of the project",

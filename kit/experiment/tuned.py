@@ -30,8 +30,12 @@ def attempts_digest(resolved: Mapping[str, Any]) -> str:
     return sha256_value([answers, resolved["seeds"]])
 
 
-def read_choice(section: TuneSection, origin: str) -> Tuning:
+def read_choice(section: TuneSection, origin: str, where: str = "") -> Tuning:
     """Return the tuning that a manifest names by file and digest.
+
+    Args:
+        origin: the manifest, for the remedy.
+        where: the file that the section is from, if it is another one.
 
     Raises:
         ManifestError: the file is missing, has another digest, or contradicts itself.
@@ -52,7 +56,7 @@ def read_choice(section: TuneSection, origin: str) -> Tuning:
             raise ValueError(fault)
     except (OSError, ValueError, RecursionError) as error:
         raise ManifestError(
-            f"{origin}: {section.file} is not the file that tune.digest names",
+            f"{where or origin}: {section.file} is not the file that tune.digest names",
             expected=f"the attempts and the choice, SHA-256 {section.digest}",
             found=error.strerror if isinstance(error, OSError) else error,
             remedy=remedy,
@@ -65,7 +69,7 @@ def with_choice(manifest: Manifest, origin: str) -> Manifest:
 
     Args:
         manifest: a validated manifest.
-        origin: its file, for errors.
+        origin: its file, for remedies.
 
     Raises:
         ManifestError: the file is not the one that the digest names, or it is of another
@@ -74,10 +78,11 @@ def with_choice(manifest: Manifest, origin: str) -> Manifest:
     section = manifest.tune
     if section is None or not section.digest:
         return manifest
-    tuning = read_choice(section, origin)
+    where = manifest.origin_of("tune.file", "tune.digest")
+    tuning = read_choice(section, origin, where)
     if tuning.experiment != tuning_digest(manifest):
         raise ManifestError(
-            f"{origin}: {section.file} was made for another experiment",
+            f"{where}: {section.file} was made for another experiment",
             expected="data, split, models, methods, training and evaluation of this manifest",
             remedy=f"tune again: `./run.sh tune {origin} --again`; or write `digest = ''` in "
             "[tune], and all methods are untuned",

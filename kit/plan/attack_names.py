@@ -20,24 +20,28 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
     section = manifest.attack
     if section is None:
         return {}
-    where = f"manifest {manifest.name}"
     for kind, named, known in (
         ("methods", section.methods, [entry.name for entry in manifest.methods]),
         ("targets", section.targets, list(manifest.targets)),
     ):
         for name in named:
             if name not in known:
-                what = f"{where}: attack.{kind} has '{name}', which does not exist"
+                where = f"attack.{kind}"
+                what = f"{manifest.origin_of(where)}: {where} has '{name}', which does not exist"
                 raise unknown(what, name, known, remedy=f"correct `attack.{kind}`")
     entries = [entry.name for entry in section.entries]
     if doubled := [name for name in entries if entries.count(name) > 1]:
         raise ManifestError(
-            f"{where}: attack.entries.name has {doubled[0]} twice",
+            f"{manifest.origin_of('attack.entries')}: attack.entries.name has {doubled[0]} twice",
             remedy="give each attack its own name",
         )
-    built = {entry.name: registry.build(entry, where) for entry in section.entries}
+    built = {
+        entry.name: registry.build(entry, manifest.origin_of(f"attack.entries.{number}"))
+        for number, entry in enumerate(section.entries)
+    }
     merged = [name for name, attack in built.items() if isinstance(attack, WeightAttack)]
     if merged and manifest.evaluation.engine != MERGING:
+        where = manifest.origin_of("attack.entries", "evaluation.engine")
         raise ManifestError(
             f"{where}: the attack '{merged[0]}' changes merged weights, which the engine "
             f"'{manifest.evaluation.engine}' does not serve",

@@ -12,7 +12,9 @@ from kit.artifacts import project_path
 from kit.benchmarks.protocol import Protocol
 from kit.code import code_of, modules_in
 from kit.digests import sha256_file
+from kit.experiment.inherited import naming_the_file
 from kit.experiment.manifest import Manifest
+from kit.experiment.near import source_places
 from kit.methods import Method
 from kit.plan.inputs import digest_of
 from kit.plan.without_torch import is_standing_in, locked_versions
@@ -50,6 +52,13 @@ def training_digest(
             **inputs,
         }
     )
+
+
+def require_lists(manifest: Manifest) -> None:
+    """Raise ManifestError where a source has no checksum list, on which all digests depend."""
+    for place, source in source_places(manifest):
+        with naming_the_file(manifest, f"{place}.checksums"):
+            list_digest(source)
 
 
 def trial_digest(method: Method, options: dict[str, object], module: str) -> str:

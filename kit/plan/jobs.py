@@ -20,6 +20,7 @@ from kit.experiment.systems import (
 )
 from kit.methods import Method, registry
 from kit.plan.digests import (
+    require_lists,
     serving_digest,
     training_digest,
 )
@@ -90,6 +91,7 @@ def make_plan(manifest: Manifest) -> Plan:
         ManifestError: a loader, target, method or option does not exist, or a list is missing.
     """
     built = require_names(manifest)
+    require_lists(manifest)
     protocol = benchmarks.planned_protocol(manifest)
     finetune = _finetune_jobs(manifest, protocol)
     unlearn = tuple(

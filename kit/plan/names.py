@@ -8,7 +8,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.errors import ManifestError, unknown
 from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
 from kit.experiment.grid import attempts_manifest
-from kit.experiment.inherited import naming_their_manifest
+from kit.experiment.inherited import naming_the_file, naming_their_manifest
 from kit.experiment.manifest import Manifest
 from kit.experiment.settings import TuneSection
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
@@ -30,33 +30,35 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     _require_probes(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
-            f"split.ids: {manifest.split.ids} does not exist",
+            f"{manifest.origin_of('split.ids')}: split.ids: {manifest.split.ids} does not exist",
             remedy="name a list in manifests/splits/, or leave `ids` out to draw by seed",
         )
-    built = {
-        entry.name: registry.build(entry.method, dict(entry.options), f"method '{entry.name}'")
-        for entry in manifest.methods
-    }
+    built = {}
+    for number, entry in enumerate(manifest.methods):
+        where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
+        built[entry.name] = registry.build(entry.method, dict(entry.options), where)
     _require_merged(manifest, built)
     require_attacks(manifest)
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
-        load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
+        with naming_the_file(manifest, "evaluation.metric_file"):
+            load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
     require_claims(manifest)
     if manifest.tune is not None and manifest.tune.asks == "reported":
-        _require_rates(manifest.tune, built)
+        _require_rates(manifest, manifest.tune, built)
         require_names(attempts_manifest(manifest))
     return built
 
 
-def _require_rates(section: TuneSection, built: Mapping[str, Method]) -> None:
+def _require_rates(manifest: Manifest, section: TuneSection, built: Mapping[str, Method]) -> None:
     """Check that learning rates are tried of the methods that train, and of no other."""
     for name in section.methods:
         trains, listed = not built[name].needs.training_free, name in section.without_rate
         if trains == listed:
             has = "trains with a learning rate" if trains else "trains nothing and has none"
+            where = "tune.without_rate"
             raise ManifestError(
-                f"tune.without_rate: method '{name}' {has}",
+                f"{manifest.origin_of(where)}: {where}: method '{name}' {has}",
                 expected="those tuned methods that train nothing",
                 found=", ".join(section.without_rate) or "none",
                 remedy=f"{'remove' if trains else 'add'} '{name}'",
@@ -71,9 +73,9 @@ def _require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:
     section = manifest.evaluation
     other = [name for name, method in built.items() if not method.needs.lora]
     if other and section.engine == "vllm" and section.serving == "adapters":
+        where = manifest.origin_of("methods", "evaluation.engine", "evaluation.serving")
         raise ManifestError(
-            f"manifest {manifest.name}: method '{other[0]}' is no LoRA adapter, so vLLM cannot "
-            "serve it as one",
+            f"{where}: method '{other[0]}' is no LoRA adapter, so vLLM cannot serve it as one",
             expected='evaluation.serving = "merged", or evaluation.engine = "transformers"',
             found='evaluation.serving = "adapters"',
             remedy='write serving = "merged" in [evaluation]',
@@ -84,12 +86,13 @@ def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:
     """Check that methods that train on other facts of what is forgotten find any."""
     loader = manifest.benchmark.loader
     known = benchmarks.protocol(loader).kept_facts
-    for entry in manifest.methods:
+    for number, entry in enumerate(manifest.methods):
         lacking = [each for each in entry.targets if each not in known]
         if built[entry.name].needs.subject_facts and lacking:
+            where = manifest.origin_of(f"methods.{number}")
             raise ManifestError(
-                f"method '{entry.name}' trains on other facts about what is forgotten, and target "
-                f"'{lacking[0]}' of benchmark '{loader}' forgets everything about it",
+                f"{where}: method '{entry.name}' trains on other facts about what is forgotten, "
+                f"and target '{lacking[0]}' of benchmark '{loader}' forgets everything about it",
                 expected=f"targets among {', '.join(sorted(known)) or 'none'}",
                 found=", ".join(entry.targets),
                 remedy="leave it out of the method's `targets`, or leave the method out",
@@ -99,31 +102,34 @@ def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:
 def _require_probes(manifest: Manifest) -> None:
     """Check that every probe exists, has a source of its own, and a column of its own."""
     known = [source.name for source in manifest.sources]
-    for probe in manifest.probes:
+    for number, probe in enumerate(manifest.probes):
         if probe.source not in known:
-            what = f"probe '{probe.name}': there is no source '{probe.source}'"
+            where = manifest.origin_of(f"probes.{number}")
+            what = f"{where}: probe '{probe.name}': there is no source '{probe.source}'"
             raise unknown(what, probe.source, known, remedy="add a [[sources]] entry of this name")
     if manifest.probes and not set(known) - {probe.source for probe in manifest.probes}:
         raise ManifestError(
-            f"manifest {manifest.name}: all sources belong to probes",
+            f"{manifest.origin_of('sources', 'probes')}: all sources belong to probes",
             expected="the data of the benchmark, and a source of its own for each probe",
             found=", ".join(known),
             remedy="give each probe another `source`",
         )
-    benchmarks.planned_protocol(manifest)
+    with naming_the_file(manifest, "probes"):
+        benchmarks.planned_protocol(manifest)
 
 
 def _require_labels(manifest: Manifest) -> None:
     """Check that no two rows of a table would read alike."""
     for target in manifest.targets:
         seen = {"Vanilla": "the vanilla model", "Retain-only": "the retain-only model"}
-        for entry in manifest.methods:
+        for number, entry in enumerate(manifest.methods):
             if target not in entry.targets:
                 continue
             other = seen.setdefault(entry.label.strip(), f"method '{entry.name}'")
             if not entry.label.strip() or other != f"method '{entry.name}'":
+                where = manifest.origin_of(f"methods.{number}")
                 raise ManifestError(
-                    f"manifest {manifest.name}: the label of method '{entry.name}' is "
+                    f"{where}: the label of method '{entry.name}' is "
                     f"{'that of ' + other if entry.label.strip() else 'empty'}",
                     expected=f"a label of its own among the rows of target '{target}'",
                     found=repr(entry.label),

@@ -71,12 +71,15 @@ def try_named(manifest: Manifest, name: str) -> Iterator[str]:
         ManifestError: there is no such method, or an entry's option is not valid.
         MethodError: the method is broken.
     """
-    entry = next((each for each in manifest.methods if each.name == name), None)
+    known = {each.name: number for number, each in enumerate(manifest.methods)}
+    entry = manifest.methods[known[name]] if name in known else None
     options = dict(entry.options) if entry else {}
     method = registry.build(
         entry.method if entry else name.removesuffix(".py").rpartition("/")[2],
         options,
-        f"method '{name}' of {manifest.name}" if entry else "try-method",
+        f"{manifest.origin_of(f'methods.{known[name]}')}: method '{name}'"
+        if entry
+        else "try-method",
     )
     given = ", ".join(f"{option} = {value!r}" for option, value in options.items())
     yield f"{origin_of(method)}, options: {given or 'defaults'}"

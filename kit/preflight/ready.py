@@ -81,8 +81,9 @@ def require_base(manifest: Manifest) -> BaseFacts:
     facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
     positions, wanted = found["positions"], manifest.evaluation.max_model_len
     if positions and positions < wanted:
+        where = "evaluation.max_model_len"
         raise ManifestError(
-            "evaluation.max_model_len is more than the base was made for",
+            f"{manifest.origin_of(where)}: {where} is more than the base was made for",
             expected=f"at most {positions} tokens (max_position_embeddings in config.json)",
             found=wanted,
             remedy=f"set evaluation.max_model_len = {positions} or less",

@@ -72,8 +72,9 @@ def measure_records(
     if (over := needed[longest] - evaluation.max_model_len) > 0:
         many = sum(tokens > evaluation.max_model_len for tokens in needed.values())
         prompt, image = counter.prompt(longest), longest.image
+        where = plan.manifest.origin_of("evaluation.max_model_len")
         raise ManifestError(
-            f"record {longest.id} is longer than the context of the engines",
+            f"{where}: record {longest.id} is longer than the context of the engines",
             expected=f"at most {evaluation.max_model_len} tokens (evaluation.max_model_len)",
             found=f"{needed[longest]} tokens: {prompt} of the question"
             f"{' and its picture' if image else ''}, {needed[longest] - prompt} for the answer; "

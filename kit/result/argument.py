@@ -2,10 +2,11 @@
 
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from kit.artifacts import PROJECT, results_root
-from kit.errors import DataError, MissingStageError, VerificationError
+from kit.errors import DataError, ManifestError, MissingStageError, VerificationError
 from kit.experiment.manifest_file import load_manifest
 from kit.names import listed, show
 from kit.result.layout import ENVELOPE, RUN
@@ -16,26 +17,36 @@ MANIFEST = ".toml"
 ONE = "a result folder, or the manifest it was made from"
 
 
-def find_result(given: str) -> Path:
+def find_result(given: str, changes: Sequence[str] = ()) -> Path:
     """Return the result folder that is meant.
+
+    Args:
+        given: the folder, or the manifest that the result was made from.
+        changes: those of the manifest, `key=value` each, that the run was called with.
 
     Raises:
         DataError: neither a result folder nor a manifest; a result that is near is named.
-        ManifestError: the manifest cannot be read.
+        ManifestError: the manifest cannot be read, or there are changes of a folder.
         MissingStageError: nothing has been made from this manifest.
     """
     path = Path(given)
     if not path.exists() and not path.is_absolute() and (PROJECT / path).is_dir():
         path = PROJECT / path  # as of a manifest: the reference is named alike everywhere
     if path.is_dir():
+        if changes:
+            raise ManifestError(
+                f"--set changes a manifest, and {show(given)} is a folder",
+                expected="the manifest that the result was made from, and the --set of that run",
+                remedy="leave --set out: a folder is one result, whatever it was made with",
+            )
         _require_no_folder_between(path)
         return path
     if path.suffix != MANIFEST:
         raise _no_result(path, given)
-    folder = results_root() / load_manifest(path).run_name
+    folder = results_root() / load_manifest(path, changes=changes).run_name
     if not folder.is_dir():
         raise MissingStageError(
-            f"there is no result of {given} yet",
+            f"there is no result of {' --set '.join([given, *changes])} yet",
             expected=str(folder),
             remedy="run `./run.sh all` first",
         )
@@ -52,18 +63,21 @@ def find_results(given: str) -> list[Path]:
     return (_results_in(path) if path.is_dir() else []) or [find_result(given)]
 
 
-def require_made_from(given: str, digest: str) -> None:
+def require_made_from(given: str, digest: str, changes: Sequence[str] = ()) -> None:
     """Check that a result that was named by its manifest was made from it, and is no other one.
 
     Raises:
         VerificationError: the folder holds a good result of another manifest.
     """
     path = Path(given)
-    if path.is_dir() or path.suffix != MANIFEST or load_manifest(path).digest() == digest:
+    if path.is_dir() or path.suffix != MANIFEST:
+        return
+    expected = load_manifest(path, changes=changes).digest()
+    if expected == digest:
         return
     raise VerificationError(
         f"the result in the folder of {given} is one of another manifest",
-        expected=f"manifest digest {load_manifest(path).digest()}",
+        expected=f"manifest digest {expected}",
         found=digest,
         remedy="whole results can be exchanged: get the one of this manifest",
     )

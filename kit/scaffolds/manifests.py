@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError, unknown
@@ -60,7 +61,7 @@ def manifest_scaffold(given: str, base: str) -> Scaffold:
     )
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -106,9 +106,10 @@ def _show(running: subprocess.Popen[bytes], log: Path, packages: int) -> None:
     shown = time.monotonic()
     while running.poll() is None:
         time.sleep(0.2)
-        if packages and time.monotonic() - shown > (1.0 if is_live() else 10.0):
+        if time.monotonic() - shown > (1.0 if is_live() else 10.0):
             shown = time.monotonic()
-            status(progress_of(log.read_text(encoding="utf-8", errors="replace"), packages))
+            said = log.read_text(encoding="utf-8", errors="replace") if packages else ""
+            status(progress_of(said, packages) if packages else "environment: preparing pip")
     clear_status()
 
 

@@ -150,7 +150,7 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
     with pytest.raises(ManifestError) as caught:
         plan_of(document)
     assert message in str(caught.value)
-    assert str(caught.value).startswith("method 'npo'")
+    assert str(caught.value).startswith("manifest smoke: method 'npo'")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def _rows(command: click.Command, words: list[str]) -> Iterator[tuple[str, str]]
         arguments = [p for p in command.params if isinstance(p, click.Argument)]
         yield f"{name}|", OTHERS.get(name) or " ".join(map(_kind, arguments))
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and not option.hidden:
             kind = "flag" if option.is_flag else _kind(option)
             yield from ((f"{name}|{spelt}", kind) for spelt in option.opts)
     yield f"{name}|--help", "flag"

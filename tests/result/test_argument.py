@@ -9,8 +9,12 @@ import sys
 import pytest
 
 from kit.artifacts import PROJECT
-from kit.errors import DataError
-from kit.result.argument import find_result
+from kit.cli.entry import main
+from kit.errors import DataError, ManifestError, MissingStageError, VerificationError
+from kit.experiment.manifest_file import load_manifest
+from kit.result.argument import find_result, require_made_from
+
+SMOKE = PROJECT / "manifests" / "smoke.toml"
 
 
 @pytest.fixture
@@ -30,6 +34,41 @@ def refused(path):
 
 def test_a_result_is_found_signed_or_not(result):
     assert find_result(str(result)) == result
+
+
+def test_the_result_of_a_run_with_changes_is_found_by_the_same_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path))
+    changes = ("seeds=[7]", "claims=[]")
+    name = load_manifest(SMOKE, changes=changes).run_name
+    (tmp_path / name).mkdir()
+    assert find_result(str(SMOKE), changes) == tmp_path / name
+    with pytest.raises(MissingStageError, match=r"there is no result of .* yet"):
+        find_result(str(SMOKE))
+    digest = load_manifest(SMOKE, changes=changes).digest()
+    require_made_from(str(SMOKE), digest, changes)
+    with pytest.raises(VerificationError, match="is one of another manifest"):
+        require_made_from(str(SMOKE), digest)
+
+
+def test_a_folder_is_one_result_and_changes_of_it_are_refused(result):
+    with pytest.raises(ManifestError, match="is a folder") as caught:
+        find_result(str(result), ["seeds=[7]"])
+    assert caught.value.remedy.startswith("leave --set out")
+
+
+@pytest.mark.parametrize("verb", ["verify", "rescore", "show", "sign"])
+def test_every_verb_about_one_result_takes_changes(verb, result, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, str(result), "--set", "seeds=[7]"])
+    assert ended.value.code == ManifestError.exit_code
+    assert "--set changes a manifest, and" in capsys.readouterr().err
+
+
+def test_the_verb_about_two_results_says_why_it_takes_no_changes(result, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", str(result), str(result), "--set", "seeds=[7]"])
+    assert ended.value.code == ManifestError.exit_code
+    assert "it would not say which of the two results is meant" in capsys.readouterr().err
 
 
 def test_the_reference_is_named_alike_from_every_folder(tmp_path, monkeypatch):
