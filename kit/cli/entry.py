@@ -73,7 +73,8 @@ def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
     message = completed(f"error: {error}", given, verbs)
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
-    _print_lines(f"{message}\n  id: {error.id}")
+    message += f"\n  id: {error.id}"
+    _print_lines(message)
     event("error", message=message, code=error.exit_code, id=error.id)
     sys.exit(error.exit_code)
 

@@ -244,4 +244,7 @@ def _check_doubled(manifest: Manifest) -> None:
         if doubled:
             first = min(doubled)
             where = manifest.origin_of(*doubled[first])
-            raise ManifestError(f"{where}: {kind} has {', '.join(sorted(doubled))} twice")
+            raise ManifestError(
+                f"{where}: {kind} has {', '.join(sorted(doubled))} twice",
+                remedy="remove one of the two",
+            )

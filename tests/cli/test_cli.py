@@ -131,7 +131,8 @@ def test_an_error_of_the_kit_ends_with_its_code_and_its_remedy(call, monkeypatch
     raise_from_fetch(monkeypatch, kind("what", expected=1, found=2, remedy="do this"))
     code, said = call("fetch")
     assert code == kind.exit_code
-    assert said == "error: what\n  expected: 1\n  found: 2\n  remedy: do this\n"
+    parts = "expected: 1", "found: 2", "remedy: do this", f"id: PE-{code:02}00"
+    assert said == "".join(["error: what\n", *(f"  {part}\n" for part in parts)])
 
 
 def test_a_strangers_text_in_an_error_acts_on_no_terminal(call, monkeypatch):

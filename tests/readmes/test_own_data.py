@@ -52,7 +52,7 @@ def copy(tmp_path_factory):
 
 def verb(name):
     """Return the words of a step's command, without `./run.sh`."""
-    return block(PAGE, "bash", f"./run.sh {name}").split()[1:]
+    return block(PAGE, "bash", f"./run.sh {name} manifests/my-data.toml").split()[1:]
 
 
 @pytest.mark.slow
