@@ -34,10 +34,11 @@ PEBench reproducibility kit: from a manifest (default: manifests/smoke.toml) to 
 verbs: $verbs
 './run.sh all' runs the experiment, './run.sh test' the tests, './run.sh VERB --help' explains a verb.
 
-No environment exists yet. The first verb that needs one builds it in $cache/env, from packages pinned
-by hash. --help, clean and completion need none. plan, $small and report --to need a small one:
-30 packages, 0.3 GB. The other verbs need the whole one: it takes a few minutes, downloads 1 GB and
-needs 6 GB of free disk space.
+No environment exists yet. The first verb that needs one builds it from packages pinned by hash, in
+$cache/env:
+- --help, clean, completion and image need none.
+- plan, $small and report --to need a small one: 0.3 GB, seconds.
+- The other verbs need the whole one: 1 GB to download, 6 GB of free disk space, a few minutes.
 END
 }
 
