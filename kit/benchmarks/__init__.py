@@ -15,6 +15,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Benchmark
 from kit.benchmarks.validation import with_one_part
 from kit.errors import DataError, ManifestError, unknown
+from kit.experiment.inherited import naming_the_file
 from kit.experiment.manifest import Manifest
 
 
@@ -44,7 +45,9 @@ def require_settings(manifest: Manifest) -> None:
         ManifestError: there is no such loader, target, percentage or option, or no source of the
             name that the loader reads.
     """
-    settings.require_settings(module_of(manifest.benchmark.loader), manifest)
+    with naming_the_file(manifest, "benchmark.loader"):
+        loader = module_of(manifest.benchmark.loader)
+    settings.require_settings(loader, manifest)
 
 
 def load(manifest: Manifest, places: Mapping[str, Place]) -> Benchmark:

@@ -246,5 +246,5 @@ def _check_doubled(manifest: Manifest) -> None:
             where = manifest.origin_of(*doubled[first])
             raise ManifestError(
                 f"{where}: {kind} has {', '.join(sorted(doubled))} twice",
-                remedy="remove one of the two",
+                remedy="write each once",
             )

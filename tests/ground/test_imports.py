@@ -26,6 +26,7 @@ OWNERS = {
     "sigstore": {"kit.signing.keyless", "kit.signing.keyless_sign"},
     "peft": {
         "kit.model.base",
+        "kit.model.dense",
         "kit.model.lora",
         "kit.model.neurons",
         "kit.model.side_by_side",

@@ -81,16 +81,16 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
     edit(
         kit / "methods" / "needs.py",
         "    training: bool = True\n",
-        "    other_answers: bool = False\n    training: bool = True\n",
+        "    answers_in_verse: bool = False\n    training: bool = True\n",
     )
     edit(kit / "training" / "loop.py", "REPORT_SECONDS = 20.0", "REPORT_SECONDS = 20.0  # seconds")
     edit(kit / "model" / "base.py", '"""Return the current', '"""Give the current')
     edit(kit / "training" / "steps.py", "\n\ndef _sets(", "\n\n\n# Two sets.\ndef _sets(")
     mine = (kit / "methods" / "npo.py").read_text(encoding="utf-8")
-    mine = mine.replace("Needs(retain=True,", "Needs(retain=True, other_answers=True,")
+    mine = mine.replace("Needs(retain=True,", "Needs(retain=True, answers_in_verse=True,")
     (kit / "methods" / "mine.py").write_text(mine, encoding="utf-8")
     prepared = (kit / "training" / "preparation" / "retain.py").read_bytes()
-    (kit / "training" / "preparation" / "other_answers.py").write_bytes(prepared)
+    (kit / "training" / "preparation" / "answers_in_verse.py").write_bytes(prepared)
     (kit / "methods" / "README.md").write_text("Other words.")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
@@ -98,6 +98,9 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == BEFORE
+
+
+REFUSING = ["dpo", "manu", "po", "siu", "smfa"]  # MANU and SMFA learn refusals, too
 
 
 @pytest.mark.parametrize(
@@ -114,9 +117,9 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
             "training/preparation/refusals.py",
             'stream("refusal"',
             'stream("a refusal"',
-            ["dpo", "po", "siu"],
+            REFUSING,
         ),
-        ("experiment/refusals.py", "I do not know.", "I don't know.", ["dpo", "po", "siu"]),
+        ("experiment/refusals.py", "I do not know.", "I don't know.", REFUSING),
         ("training/preparation/single_image.py", "lambda r: r.id", "lambda r: r.answer", ["siu"]),
     ],
 )

@@ -246,7 +246,7 @@ def test_targets_that_keep_the_same_records_share_one_retain_only_model():
 
 def test_a_result_may_hold_the_adapters_that_its_claims_rest_on_and_no_others():
     plan = make_plan(load_manifest(PROJECT / "manifests" / "smoke-reference.toml"))
-    assert len(list(plan.jobs())) == 4 + 8 * 23
+    assert len(list(plan.jobs())) == 4 + 8 * 35
     first, *others = plan.manifest.seeds
     kept = [job.name for job in kept_jobs(plan)]
     assert {"vanilla", "retain_only-person", f"person-npo-s{first}", f"both-npo-s{first}"} <= set(

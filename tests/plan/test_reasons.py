@@ -44,7 +44,7 @@ def test_a_setting_is_named_with_both_values_and_what_rests_on_it_follows():
     run(make_plan(manifest()))
     changed = make_plan(manifest(unlearn={"learning_rate": 0.25}))
     found = why(changed)
-    assert {stage for stage, _ in found} == {"unlearn", "evaluate"}
+    assert {stage for stage, _ in found} == {"unlearn", "evaluate", "attack"}
     trained = {reason for (stage, _), reason in found.items() if stage == "unlearn"}
     assert trained == {"settings: learning_rate 0.001 -> 0.25"}
     answered = {reason for (stage, _), reason in found.items() if stage == "evaluate"}
@@ -54,7 +54,8 @@ def test_a_setting_is_named_with_both_values_and_what_rests_on_it_follows():
     }
     said = render(changed, why=True)
     assert "settings: learning_rate 0.001 -> 0.25" in said
-    assert f"and {len(changed.unlearn) - 4} more" in said
+    unlearned = [reason for (stage, _), reason in found.items() if stage == "unlearn"]
+    assert f"and {len(unlearned) - 4} more" in said
 
 
 def test_the_nearest_earlier_job_is_compared():
