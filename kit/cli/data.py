@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ready(
-    loaded: "Manifest", verb: str, flags: dict[str, bool], later: Sequence[str] = ()
+    loaded: "Manifest",
+    verb: str,
+    flags: dict[str, bool],
+    later: Sequence[str] = (),
+    executor: Executor = LOCAL,
 ) -> Iterator[tuple["Plan", "Progress"]]:
     """Lock cache and result, fetch everything that a manifest needs, and give its plan.
 
@@ -52,7 +56,7 @@ def ready(
         datasets.prepare(loaded, settings, warn)  # may ask a question
         plan = make_plan(loaded)
         keep_inputs(plan)
-        shown.expect(plan)
+        shown.expect(plan, local=executor == LOCAL)
         shown.begin("fetch")
         stages.fetch(plan, settings)
         yield plan, shown
@@ -69,7 +73,7 @@ def measured(
     steps = {
         "finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate,
     } | ({"attack": attack} if loaded.attack else {})  # fmt: skip
-    with ready(loaded, verb, flags, [*steps, "report"]) as (plan, shown):
+    with ready(loaded, verb, flags, [*steps, "report"], executor) as (plan, shown):
         with executor.work(loaded) as work:
             for name, stage in steps.items():
                 shown.begin(name)

@@ -1,6 +1,6 @@
 """Time and money of the remaining work, and the memory that it takes, as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kit.console import duration
 from kit.experiment.grid import is_tuning
@@ -11,6 +11,12 @@ from kit.plan.estimate import Rates, estimate, read_rates
 from kit.plan.jobs import Plan
 from kit.plan.without_torch import is_standing_in
 from kit.preflight.known import Known, known_sizes
+from kit.stages.expected import Forecast, forecast
+
+KINDS = {  # of work, as sentences call them
+    "train": "training", "read": "reading of answers", "judged": "reading by the judge",
+    "heads": "heads on hidden states",
+}  # fmt: skip
 
 
 def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
@@ -34,7 +40,11 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
     rates = read_rates(plan.manifest)
     if rates is not None:
         return [*lines, *_measured(plan, rates, price)]
-    return [*lines, *_unmeasured(plan, known, price)]
+    earlier = forecast(plan)
+    if earlier.seconds:
+        return [*lines, *_as_before(plan, earlier, price)]
+    fault = [f"  {earlier.fault}."] if earlier.fault else []
+    return [*lines, *_unmeasured(plan, known, price), *fault]
 
 
 def _is_done(plan: Plan) -> bool:
@@ -61,17 +71,40 @@ def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
     seconds = estimate(plan, rates)
     yield ""
     yield f"time of what is to do, from a probe on {rates.device}:"
-    for stage, each in {**seconds, "in all": sum(seconds.values())}.items():
-        yield f"  {stage:<9} {duration(each)}{_money(each / 3600, price, stage)}"
-    if any(job.governed and not job.artifact.done for job in plan.jobs()):
-        yield "  (methods with a stop rule may end earlier)"
+    yield from _stages(plan, seconds, price)
     if rates.attack is None and _attacked(plan):
         yield "  (without attacks, which this probe did not measure: probe again)"
 
 
+def _as_before(plan: Plan, earlier: Forecast, price: float | None) -> Iterator[str]:
+    yield ""
+    jobs = "1 earlier job" if earlier.jobs == 1 else f"{earlier.jobs} earlier jobs"
+    yield f"time of what is to do, from {jobs} on {earlier.device}:"
+    yield from _stages(plan, earlier.seconds, price)
+    yield "  (without fetching and the report)"
+    if earlier.unknown:
+        what = dict.fromkeys(
+            f"{KINDS.get(kind, kind)} ({stage})" for stage, kind in earlier.unknown
+        )
+        yield f"  not counted, because no earlier job tells it: {', '.join(what)}."
+        yield "  `./run.sh plan MANIFEST --probe` measures it."
+    if earlier.fault:
+        yield f"  {earlier.fault}."
+
+
+def _stages(plan: Plan, seconds: Mapping[str, float], price: float | None) -> Iterator[str]:
+    for stage, each in {**seconds, "in all": sum(seconds.values())}.items():
+        yield f"  {stage:<9} {duration(each)}{_money(each / 3600, price, stage)}"
+    if any(job.governed and not job.artifact.done for job in plan.jobs()):
+        yield "  (methods with a stop rule may end earlier)"
+
+
 def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterator[str]:
     yield ""
-    yield "time: not measured on this machine yet. `./run.sh plan MANIFEST --probe` measures it."
+    yield (
+        "time: not measured on this machine yet, and no earlier job tells it. `./run.sh plan "
+        "MANIFEST --probe` measures it."
+    )
     if known is None:
         return
     shares = " to ".join(f"{share:.0%}" for share in SHARES)

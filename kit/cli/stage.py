@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.cli.options import Executor
+from kit.cli.options import LOCAL, Executor
 
 if TYPE_CHECKING:
     from kit.plan.jobs import Plan
@@ -28,12 +28,14 @@ def run_work(
     changes: Sequence[str],
 ) -> None:
     """Do the same for a stage whose work an executor does."""
-    with _held(manifest, verb, changes) as plan, executor.work(plan.manifest) as work:
+    with _held(manifest, verb, changes, executor) as plan, executor.work(plan.manifest) as work:
         stage(plan, work)
 
 
 @contextmanager
-def _held(manifest: Path, verb: str, changes: Sequence[str]) -> Iterator["Plan"]:
+def _held(
+    manifest: Path, verb: str, changes: Sequence[str], executor: Executor = LOCAL
+) -> Iterator["Plan"]:
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.decided import keep_inputs
     from kit.plan.jobs import make_plan
@@ -44,7 +46,7 @@ def _held(manifest: Path, verb: str, changes: Sequence[str]) -> Iterator["Plan"]
     plan = make_plan(load_manifest(manifest, changes=changes))
     with hold_result(plan.manifest, verb), progress((verb,)) as shown:
         keep_inputs(plan)
-        shown.expect(plan)
+        shown.expect(plan, local=executor == LOCAL)
         shown.begin(verb)
         datasets.verify_sources(plan.manifest)
         yield plan

@@ -81,7 +81,7 @@ def all_(manifest: Path, changes: tuple[str, ...], executor: Executor, **flags: 
     steps = {"finetune": stages.finetune, "unlearn": stages.unlearn, "evaluate": stages.evaluate}
     if loaded.attack is not None:
         steps["attack"] = attack_stage
-    with ready(loaded, "all", flags, [*steps, "report"]) as (plan, shown):
+    with ready(loaded, "all", flags, [*steps, "report"], executor) as (plan, shown):
         require_room(plan)
         with executor.work(plan.manifest) as work:
             for name, stage in steps.items():

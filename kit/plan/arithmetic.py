@@ -45,7 +45,7 @@ def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> f
         for job in plan.jobs()
         if not job.artifact.done
     )
-    passes += sum(_at_most(plan, system) for system in plan.systems if not system.answers.done)
+    passes += sum(asked_at_most(plan, system) for system in plan.systems if not system.answers.done)
     return (passes + _attacked(plan, plain)) * forward
 
 
@@ -75,24 +75,24 @@ def _attacked(plan: Plan, fit: Fit) -> float:
     left = [job for job in attack_jobs(plan) if not job.answers.done]
     found = 0.0
     for job in left:
-        asked = _asked_at_most(plan, job) * len(job.entry.levels)
+        asked = asked_under_attack(plan, job)
         relearn = (each for each in job.relearned.values() if not each.artifact.done)
         steps = job.attack.steps if isinstance(job.attack, PixelAttack) else 0
         found += asked * (1 + steps * _both(fit)) + sum(_trained(each, fit) for each in relearn)
     return found
 
 
-def _asked_at_most(plan: Plan, job: AttackJob) -> int:
-    """Return how many questions an attack asks at a level at most."""
+def asked_under_attack(plan: Plan, job: AttackJob) -> int:
+    """Return how many questions an attack asks at all levels at most."""
     section = plan.manifest.attack
     assert section is not None, "there is an attack"
     protocol = benchmarks.protocol(plan.manifest.benchmark.loader)
     columns = protocol.targets[job.target].columns
     each = min(section.max_records, plan.manifest.split.max_per_column)
-    return each * sum(column is Column.EFFICACY for _, column in columns)
+    return len(job.entry.levels) * each * sum(column is Column.EFFICACY for _, column in columns)
 
 
-def _at_most(plan: Plan, system: System) -> int:
+def asked_at_most(plan: Plan, system: System) -> int:
     """Return how many questions a system is asked at most: before data is read, it is not known."""
     protocol = benchmarks.planned_protocol(plan.manifest)
     targets = [system.target] if system.target else plan.manifest.targets

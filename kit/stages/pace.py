@@ -1,12 +1,17 @@
-"""The jobs that are left of a plan, and the time that they take at the pace of this run."""
+"""The jobs that are left of a plan, and the time that they take at the pace of this run.
 
-from collections.abc import Iterable, Iterator
+Of a kind of work that has no finished job yet, earlier runs may tell the time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 from kit.artifacts import Artifact
 from kit.attacks.probe_head import ProbeHead
 from kit.methods.passes import count_passes
+from kit.methods.update import MEASURED
+from kit.plan.arithmetic import asked_at_most, asked_under_attack
 from kit.plan.attacks import STAGE as ATTACK
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Job, Plan
@@ -24,6 +29,10 @@ class Piece:
     work: float
     made: tuple[Artifact, ...]
     """What exists when the job is finished."""
+    of: str = ""
+    """File of the method that is trained."""
+    steps: int = 0
+    """Of training; a stop rule may end it earlier."""
 
     @property
     def done(self) -> bool:
@@ -31,11 +40,23 @@ class Piece:
         return all(artifact.done for artifact in self.made)
 
 
-class Pace:
-    """Counts finished jobs, and the seconds that each kind of work has taken."""
+Expected = Callable[[Sequence[Piece]], float | None]
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
+
+def _unknown(_: Sequence[Piece]) -> None:
+    return None
+
+
+class Pace:
+    """Counts finished jobs, and the seconds that each kind of work has taken.
+
+    Args:
+        expected: gives the seconds of jobs of one kind before one of them is finished, or None.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], expected: Expected = _unknown) -> None:
         self._waiting = [piece for piece in pieces if not piece.done]
+        self._expected = expected
         self._finished: list[Piece] = []
         self._spent: dict[str, float] = {}
         self._mark = monotonic()  # when a job was last finished, or the stage began
@@ -64,18 +85,22 @@ class Pace:
     def left(self, now: float) -> tuple[float, list[str]]:
         """Return the seconds that are left, and the stages of which they leave work out.
 
-        A stage is left out as long as a kind of its work has no finished job.
+        A stage is left out as long as a kind of its work has no finished job and nothing is
+        expected of it.
         """
-        work: dict[tuple[str, str], float] = {}
+        waiting: dict[tuple[str, str], list[Piece]] = {}
         for piece in self._waiting:
-            key = (piece.stage, piece.kind)
-            work[key] = work.get(key, 0.0) + piece.work
+            waiting.setdefault((piece.stage, piece.kind), []).append(piece)
         seconds, unknown = 0.0, []
-        for number, ((stage, kind), each) in enumerate(work.items()):
-            if kind not in self._spent:
+        for number, ((stage, kind), pieces) in enumerate(waiting.items()):
+            if kind in self._spent:
+                work = sum(piece.work for piece in pieces)
+                known: float | None = work * self._spent[kind] / self._done(kind)
+            else:
+                known = self._expected(pieces)
+            if known is None:
                 unknown.append(stage)
                 continue
-            known = each * self._spent[kind] / self._done(kind)
             # The time since the last finished job is a part of the work that is next.
             seconds += max(0.0, known - (now - self._mark)) if number == 0 else known
         return seconds, list(dict.fromkeys(unknown))
@@ -88,26 +113,30 @@ def jobs_of(plan: Plan) -> Iterator[Piece]:
     """Yield the jobs of all stages in the order in which they are done."""
     for job in plan.jobs():
         yield _trained(job)
+    asked = {system.name: float(asked_at_most(plan, system)) for system in plan.systems}
     for system in plan.systems:
         made = (system.answers, system.agreement)
-        yield Piece(EVALUATE, "answers", system.name, 1.0, made)
+        yield Piece(EVALUATE, "answers", system.name, asked[system.name], made)
     for system in plan.systems:
         for kind, scored in system.scores.items():
-            yield Piece(EVALUATE, kind, system.name, 1.0, (scored,))
+            yield Piece(EVALUATE, kind, system.name, asked[system.name], (scored,))
     attacks = attack_jobs(plan)
     for attack in attacks:
         for relearned in attack.relearned.values():
             yield _trained(relearned)
         if attack.pictures is not None:
-            yield Piece(ATTACK, "pictures", attack.pictures.name, 1.0, (attack.pictures,))
+            work = float(asked_under_attack(plan, attack))
+            yield Piece(ATTACK, "pictures", attack.pictures.name, work, (attack.pictures,))
     for attack in attacks:
         kind = "heads" if isinstance(attack.attack, ProbeHead) else "attacks"
-        yield Piece(ATTACK, kind, attack.answers.name, 1.0, (attack.answers,))
+        work = float(asked_under_attack(plan, attack))
+        yield Piece(ATTACK, kind, attack.answers.name, work, (attack.answers,))
 
 
 def _trained(job: Job) -> Piece:
     """Return a training job; its work is passes of records. One without gradient counts half."""
     passes = count_passes(job.method)
     each = passes.all_with_gradient + passes.other / 2
-    work = max(1, job.steps) * job.settings.batch_size * each
-    return Piece(job.stage, TRAIN, job.name, work, (job.artifact,))
+    work = job.steps * job.settings.batch_size * each + MEASURED * passes.measured
+    method = type(job.method).__module__.rpartition(".")[2]
+    return Piece(job.stage, TRAIN, job.name, max(1.0, work), (job.artifact,), method, job.steps)

@@ -1,8 +1,9 @@
 """How far a run is: its stage, finished jobs, their rate, and the time that is left of the whole.
 
 A job is finished when its artifact exists, so workers report nothing. The time that is left follows
-from the finished jobs of this run alone, with all loading and waiting between them. Work of a kind
-that has no finished job yet is named, and not guessed.
+from the finished jobs of this run, with all loading and waiting between them. For a kind of work
+that has none yet, it follows from earlier runs on this machine. Work that neither tells is named,
+and not guessed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from kit.console import (
     status,
 )
 from kit.plan.jobs import Plan
+from kit.stages.expected import Expectations
+from kit.stages.history import Stopwatch, read_history
 from kit.stages.pace import Pace, jobs_of
 
 LOOK_SECONDS = 1.0  # between two looks at what exists; on a terminal, the status is drawn as often
@@ -39,12 +42,22 @@ class Progress:
         self._names = list(names)
         self._stage, self._started = "", monotonic()
         self._pace = Pace(())
+        self._stopwatch: Stopwatch | None = None
         self._lock = Lock()
 
-    def expect(self, plan: Plan) -> None:
-        """Count the jobs that are left of the plan's stages."""
+    def expect(self, plan: Plan, *, local: bool = True) -> None:
+        """Count the jobs that are left of the plan's stages.
+
+        Args:
+            local: this machine does the work. Times of other machines are neither kept nor used.
+        """
+        jobs = [job for job in jobs_of(plan) if job.stage in self._names]
         with self._lock:
-            self._pace = Pace(job for job in jobs_of(plan) if job.stage in self._names)
+            if not local:
+                self._pace, self._stopwatch = Pace(jobs), None
+                return
+            expected = Expectations(plan.manifest, read_history())
+            self._pace, self._stopwatch = Pace(jobs, expected.seconds), Stopwatch(plan.manifest)
 
     def begin(self, name: str) -> None:
         """Note that a stage begins, and say so where there are several."""
@@ -52,6 +65,8 @@ class Progress:
             self._look()
             self._stage, self._started = name, monotonic()
             self._pace.begin(self._started)
+            if self._stopwatch is not None:
+                self._stopwatch.begin()
             if len(self._names) > 1:
                 head(self._place())
             event("stage", **self._facts())
@@ -74,10 +89,13 @@ class Progress:
         if not jobs:
             return f"{self._place()}: {duration(spent)}"
         said = f"{self._place()}: {done} of {jobs} jobs"
-        if not done:
-            return f"{said}, {duration(spent)} so far"
         seconds, unknown = self._pace.left(now)
-        said += f", {60 * done / max(spent, 1e-9):.1f} a minute"
+        if not done:
+            said += f", {duration(spent)} so far"
+            if not seconds:
+                return said
+        else:
+            said += f", {60 * done / max(spent, 1e-9):.1f} a minute"
         # A stage that has begun has a kind of job that is not counted: it takes longer than said.
         about = "at least" if self._stage in unknown else "about"
         said += f", {about} {duration(seconds)} left" if seconds >= 1 else ""
@@ -91,7 +109,10 @@ class Progress:
             clear_status()
 
     def _look(self) -> None:
-        for job in self._pace.look(self._stage, monotonic()):
+        finished = self._pace.look(self._stage, monotonic())
+        if self._stopwatch is not None:
+            self._stopwatch.add(finished)
+        for job in finished:
             done, jobs = self._pace.counts(self._stage)
             event("job", stage=job.stage, kind=job.kind, name=job.name, done=done, jobs=jobs)
 
