@@ -9,7 +9,7 @@ import click
 from kit.cli.options import FILE, LOCAL, Executor, with_executor, with_fetch_flags, with_manifest
 from kit.cli.remedies import for_this_call
 from kit.console import tell
-from kit.errors import ManifestError
+from kit.errors import EnvironmentFault, ManifestError
 
 Scheduler = Literal["slurm", "k8s", "sky"]
 
@@ -35,6 +35,14 @@ class JobOptions(TypedDict):
 )
 @click.option(
     "--why", is_flag=True, help="Say of each job that is to be done what changed since the last."
+)
+@click.option(
+    "--scale", is_flag=True, help="Print what the whole experiment takes on 1, 8, 64 and 512 cards."
+)
+@click.option(
+    "--rates",
+    type=FILE,
+    help="What a probe measured on one card, for --scale (default: a probe made here).",
 )
 @click.option(
     "--price",
@@ -71,6 +79,8 @@ def plan(
     probe: bool,
     jobs: bool,
     why: bool,
+    scale: bool,
+    rates: Path | None,
     price: float | None,
     emit: Scheduler | None,
     output: Path | None,
@@ -85,6 +95,11 @@ def plan(
     With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
     --offline, --allow-unlocked and --accept-licences that are given here.
 
+    With --scale, simulate the whole plan on more cards instead: time, card time, where it stops
+    scaling and why. Hours need what a probe measured on one card: .cache/artifacts/probe-*.json
+    of that machine, given with --rates. Without it, times are in units of the longest adapter,
+    and hours are an estimate by operations.
+
     With --executor ray, check the nodes of the cluster and say what would be submitted to it.
     """
     if not probe:
@@ -93,17 +108,24 @@ def plan(
         stand_in()  # where the environment does not exist yet
     if emit is None:
         _require_unused(output, options)
+        if rates is not None and not scale:
+            raise ManifestError(
+                "--rates is a measurement for --scale", remedy="add --scale, or leave --rates out"
+            )
         if probe:
             _probe(manifest, changes)
+        if scale:
+            tell(for_this_call(_scaled(manifest, changes, rates, price)))
+            return
         tell(for_this_call(_text(manifest, changes, price, each=jobs, why=why)))
         if executor.name != LOCAL.name:
             for line in _on_cluster(manifest, changes, executor):
                 tell(line)
         return
-    if probe or price or jobs or why or executor != LOCAL:
+    if probe or price or jobs or why or scale or rates or executor != LOCAL:
         raise ManifestError(
-            "--probe, --price, --jobs, --why and --executor belong to the plan as text, which "
-            "--emit does not print",
+            "--probe, --price, --jobs, --why, --scale, --rates and --executor belong to the plan "
+            "as text, which --emit does not print",
             remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
@@ -158,6 +180,23 @@ def _text(
         return said
     attempts = render(*preview(attempts_manifest(loaded)), price, each=each, why=why)
     return "\n".join([said, "", *grid_table(loaded), "", attempts])
+
+
+def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: float | None) -> str:
+    from kit.cli.plan_scale import render_scale
+    from kit.experiment.manifest_file import load_manifest
+    from kit.plan.estimate import rates_in, read_rates
+    from kit.plan.preview import preview
+    from kit.plan.without_torch import is_standing_in
+
+    if is_standing_in():
+        raise EnvironmentFault(
+            "--scale counts the passes of methods, which needs the whole environment",
+            remedy="run `./run.sh doctor`, which builds it",
+        )
+    loaded = load_manifest(manifest, changes=changes)
+    measured = read_rates(loaded) if rates is None else rates_in(rates)
+    return "\n".join(render_scale(preview(loaded)[0], measured, price))
 
 
 def _on_cluster(manifest: Path, changes: Sequence[str], executor: Executor) -> Iterator[str]:

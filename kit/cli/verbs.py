@@ -195,7 +195,8 @@ for command in (report, show, sign, verify, rescore, compare, board, calibrate, 
 def bench() -> None:
     """Measure this machine: ./run.sh bench MEASUREMENT.
 
-    MEASUREMENT is hashing, reading, likelihood, answers, attacks, memory or activations.
+    MEASUREMENT is peers, hashing, reading, likelihood, attacks, memory or activations; more are in
+    tests/README.md.
     """
     raise click.UsageError("measure with ./run.sh bench")
 

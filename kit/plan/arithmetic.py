@@ -29,19 +29,29 @@ SHARES = (0.2, 0.4)
 
 def hours(plan: Plan, sizes: BaseSizes, record: RecordSize) -> Iterator[tuple[str, float, float]]:
     """Yield (GPU, least and most hours) of the remaining work on one GPU."""
-    for name, (peak, memory) in PEAKS.items():
+    for name, (_, memory) in PEAKS.items():
         wanted = operations(plan, sizes, record, memory)
-        least, most = sorted(wanted / peak / share / 3600 for share in SHARES)
-        yield name, least, most
+        yield name, *hours_of(wanted, name)
+
+
+def hours_of(wanted: float, card: str) -> tuple[float, float]:
+    """Return least and most hours of so many operations on a card of `PEAKS`."""
+    least, most = sorted(wanted / PEAKS[card][0] / share / 3600 for share in SHARES)
+    return least, most
+
+
+def forward_operations(sizes: BaseSizes, record: RecordSize) -> float:
+    """Return the operations of one pass of a record forwards."""
+    return 2.0 * sizes.quantized * record.tokens
 
 
 def operations(plan: Plan, sizes: BaseSizes, record: RecordSize, card: int) -> float:
     """Return the floating-point operations of the remaining work on a GPU of so many bytes."""
-    forward = 2.0 * sizes.quantized * record.tokens
+    forward = forward_operations(sizes, record)
     fits = {kind.name: kind.fit(card) for kind in kinds(plan.manifest, sizes, record)}
     plain = next(iter(fits.values()))
     passes = sum(
-        _trained(job, fits[job.entry.name] if job.entry else plain)
+        passes_of(job, fits[job.entry.name] if job.entry else plain)
         for job in plan.jobs()
         if not job.artifact.done
     )
@@ -53,19 +63,19 @@ def attack_share(plan: Plan, sizes: BaseSizes, record: RecordSize) -> float:
     """Return the share of attacks in the operations of the remaining work, on the last card."""
     _, card = list(PEAKS.values())[-1]
     plain = next(kinds(plan.manifest, sizes, record)).fit(card)
-    forward = 2.0 * sizes.quantized * record.tokens
+    forward = forward_operations(sizes, record)
     return _attacked(plan, plain) * forward / operations(plan, sizes, record, card)
 
 
-def _trained(job: Job, fit: Fit) -> float:
-    """Return a job's passes, in passes forwards."""
+def passes_of(job: Job, fit: Fit) -> float:
+    """Return the passes of a training job, in passes forwards."""
     passes = count_passes(job.method)
-    both = _both(fit)
+    both = directions(fit)
     each = passes.all_with_gradient * both + passes.other
     return job.steps * job.settings.batch_size * each + MEASURED * passes.measured * both
 
 
-def _both(fit: Fit) -> int:
+def directions(fit: Fit) -> int:
     """Return what a pass with gradient takes: forwards, and as many backwards."""
     return 3 if fit.recomputed else 2
 
@@ -78,7 +88,9 @@ def _attacked(plan: Plan, fit: Fit) -> float:
         asked = asked_under_attack(plan, job)
         relearn = (each for each in job.relearned.values() if not each.artifact.done)
         steps = job.attack.steps if isinstance(job.attack, PixelAttack) else 0
-        found += asked * (1 + steps * _both(fit)) + sum(_trained(each, fit) for each in relearn)
+        found += asked * (1 + steps * directions(fit)) + sum(
+            passes_of(each, fit) for each in relearn
+        )
     return found
 
 

@@ -16,6 +16,7 @@ from kit.artifacts import cache_root, write_json
 from kit.attacks.pixels import PixelAttack
 from kit.attacks.probe_head import ProbeHead
 from kit.digests import sha256_value
+from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
 from kit.methods.passes import count_passes
@@ -170,6 +171,24 @@ def read_rates(manifest: Manifest) -> Rates | None:
     path = rates_path(manifest, device_name())
     if not path.is_file():
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    attack = stored.pop("attack", None)
-    return Rates(**stored, attack=AttackRates(**attack) if attack else None)
+    return rates_in(path)
+
+
+def rates_in(path: Path) -> Rates:
+    """Return the rates of a file, as a probe writes it.
+
+    Raises:
+        ManifestError: it is no file of rates.
+    """
+    try:
+        stored = json.loads(path.read_bytes())
+        attack = stored.pop("attack", None)
+        return Rates(**stored, attack=AttackRates(**attack) if attack else None)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"{path} holds no rates",
+            expected="the file that `./run.sh plan MANIFEST --probe` keeps: "
+            ".cache/artifacts/probe-*.json",
+            found=str(error)[:200],
+            remedy="copy it from the machine that was measured",
+        ) from None

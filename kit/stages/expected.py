@@ -57,7 +57,7 @@ class Expectations:
         lines = self.like(stage, kind)
         if not lines:
             return None
-        each = [piece.work * _rate(piece, lines) for piece in pieces]
+        each = [piece.work * rate(piece, lines) for piece in pieces]
         busy = longest_share(each, self._workers) if kind == TRAIN else sum(each)
         return _start(pieces[0], lines) + busy
 
@@ -82,7 +82,7 @@ def forecast(plan: Plan) -> Forecast:
     return Forecast(seconds, tuple(unknown), jobs, expected.device, history.fault)
 
 
-def _rate(piece: Piece, lines: Sequence[JobTime]) -> float:
+def rate(piece: Piece, lines: Sequence[JobTime]) -> float:
     """Return the seconds of a unit of work."""
     counted = [line for line in lines if line.kind == TRAIN or line.start is None]
     own = [line for line in counted if line.of == piece.of][-NEWEST["method"] :]
@@ -97,5 +97,5 @@ def _start(piece: Piece, lines: Sequence[JobTime]) -> float:
     begun = [line for line in lines if line.start is not None][-NEWEST["start"] :]
     if not begun:
         return 0.0
-    own = 0.0 if piece.kind == TRAIN else _rate(piece, lines)
+    own = 0.0 if piece.kind == TRAIN else rate(piece, lines)
     return sum(max(0.0, (line.start or 0.0) - own * line.work) for line in begun) / len(begun)

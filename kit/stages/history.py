@@ -147,16 +147,23 @@ class Stopwatch:
         self._keys = Keys(manifest)
         self._mark, self._seen = time.time(), set[str]()
 
-    def begin(self) -> None:
-        """Note that a stage begins."""
-        self._mark, self._seen = time.time(), set()
+    def begin(self, moment: float | None = None) -> None:
+        """Note that a stage begins, now or at a moment in seconds since 1970."""
+        self._mark, self._seen = time.time() if moment is None else moment, set()
 
     def add(self, pieces: Sequence[Piece]) -> None:
         """Keep what finished jobs of the stage took."""
-        ended = sorted((_finished(piece), number) for number, piece in enumerate(pieces))
-        times = [self._time(pieces[number], moment) for moment, number in ended]
-        if found := [each for each in times if each is not None]:
+        if found := [taken for _, taken in self.times(pieces)]:
             add(found)
+
+    def times(self, pieces: Sequence[Piece]) -> list[tuple[Piece, JobTime]]:
+        """Return what finished jobs of the stage took, in the order in which they were finished.
+
+        A trained adapter that does not state its seconds is left out.
+        """
+        ended = sorted((finished(piece), number) for number, piece in enumerate(pieces))
+        taken = [(pieces[number], self._time(pieces[number], moment)) for moment, number in ended]
+        return [(piece, each) for piece, each in taken if each is not None]
 
     def _time(self, piece: Piece, moment: float) -> JobTime | None:
         """Return the line of a job; None of a trained adapter that does not state its seconds."""
@@ -182,6 +189,6 @@ class Stopwatch:
         )
 
 
-def _finished(piece: Piece) -> float:
+def finished(piece: Piece) -> float:
     """Return when a job was finished, in seconds since 1970."""
     return max((artifact.path / "job.json").stat().st_mtime for artifact in piece.made)

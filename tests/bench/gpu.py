@@ -31,7 +31,7 @@ from kit.stages import run as stages
 from kit.stages.costs import read_costs
 from kit.stages.workers import isolated
 from kit.supply_chain.machine import environment
-from tests.bench.answers import both
+from tests.bench.against.generate import both
 from tests.bench.random_models import FAMILIES, SIZES, write_random_base
 
 STEPS, BATCH, RANK = 8, 16, 16
@@ -88,12 +88,8 @@ def _arguments() -> argparse.Namespace:
 
 def measure(folder: Path, family: str, scale: str) -> dict[str, Any]:
     """Run the stages on one family and return what they cost, in seconds and bytes."""
-    base = folder / "base"
-    base.mkdir()
     _say(f"{family}: writing random weights of {scale} size")
-    weights = isolated(write_random_base, base, family, scale)
-    names = [path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file()]
-    (folder / "base.sha256").write_text(format_checksums(hash_files(base, names)))
+    weights = write_base(folder, family, scale)
     plan = make_plan(manifest_of(folder, family, scale))
     stages.fetch(plan)
     stages.finetune(plan)
@@ -111,6 +107,16 @@ def measure(folder: Path, family: str, scale: str) -> dict[str, Any]:
         "evaluation": _evaluation(plan, seconds),
         "answers_per_second": _rates(plan),
     }
+
+
+def write_base(folder: Path, family: str, scale: str) -> int:
+    """Write a random base and its list for `manifest_of`; return the bytes of its weights."""
+    base = folder / "base"
+    base.mkdir()
+    weights = isolated(write_random_base, base, family, scale)
+    names = [path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file()]
+    (folder / "base.sha256").write_text(format_checksums(hash_files(base, names)))
+    return weights
 
 
 def manifest_of(folder: Path, family: str, scale: str) -> Manifest:

@@ -1,13 +1,12 @@
 """What training saves where a GPU would wait, measured by stand-ins on a CPU.
 
-    ./run.sh bench training [scalars|prefetch|lora|vision]
+    ./run.sh bench training [scalars|prefetch|lora]
 
 `scalars`: reference scalars alone, in batches of eight, and taken from the file that jobs share.
 `prefetch`: steps whose images are encoded before and during the computation, for which a pause as
 long as the encoding stands. `lora`: bytes that are kept for the backward pass with LoRA in float32
-and in bfloat16. `vision`: steps with and without stored image features, for a model whose tower
-takes half of a forward pass. All models are random and narrow, with LLaVA 1.5's 576 image tokens.
-Seconds of computing are processor time of one thread, so a busy machine disturbs them little.
+and in bfloat16. All models are random and narrow, with LLaVA 1.5's 576 image tokens. Seconds of
+computing are processor time of one thread, so a busy machine disturbs them little.
 """
 
 import os
@@ -37,7 +36,6 @@ from kit.training.prefetch import Prefetcher
 from kit.training.preparation.base import Context
 from kit.training.preparation.reference_scalars import ReferenceScalars
 from kit.training.steps import TOGETHER, TRAINED
-from kit.training.vision import VisionFeatures
 
 SIZE, PATCH = 336, 14
 PHOTO = 1024  # pixels of a side, before the processor makes it smaller
@@ -117,57 +115,35 @@ def lora(folder: Path) -> None:
         MasterWeights(adapted, dtype)
         batch = Batcher(_processor(), CPU)(_records(folder, 1, SIZE))
         batch.inputs["pixel_values"] = batch.inputs["pixel_values"].to(torch.bfloat16)
-        weights = {p.data_ptr() for p in adapted.parameters()}
-        seen: dict[int, int] = {}
-
-        def note(tensor: torch.Tensor, seen: Any = seen, weights: Any = weights) -> torch.Tensor:
-            if tensor.data_ptr() not in weights:
-                storage = tensor.untyped_storage()
-                seen[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            loss = mean_nll(answer_distribution(adapted, batch), batch).sum()
-        kept[dtype] = sum(seen.values())
-        loss.backward()
+        kept[dtype] = kept_bytes(
+            adapted,
+            lambda m=adapted, b=batch: mean_nll(answer_distribution(m, b), b).sum(),
+        )
         print(
             f"kept for the backward pass of a record, LoRA in {dtype}: {kept[dtype] / 1e6:.1f} MB"
         )
     print(f"{kept[torch.bfloat16] / kept[torch.float32]:.2f} times as much")
 
 
-def vision(folder: Path) -> None:
-    """Take steps on the same images with and without stored features."""
-    model, processor = _model(tower=6), _processor()
-    records = _records(folder, BATCH, SIZE)
-    batcher = Batcher(processor, CPU)
-    batch = batcher(records)
-    with torch.no_grad():
-        whole, _ = _timed(lambda: answer_distribution(model, batch))
-        tower, _ = _timed(lambda: model.get_image_features(batch.inputs["pixel_values"]))
-    print(f"the tower takes {tower / whole:.0%} of a forward pass")
-    features = VisionFeatures(model, batcher, 1_000_000_000)
-    adapted = add_adapter(model, TRAINED, modules=LANGUAGE, rank=16, alpha=16)
-    first, _ = _timed(lambda: features(records, batch))
-    ways = {"pixels": lambda: batch, "stored features": lambda: features(records, batch)}
-    print(f"{first:.2f} s for {BATCH} images, once")
-    for kind, passes in (("a policy alone", 0), ("a policy and its reference", 1)):
-        rates = {}
-        for name, given in ways.items():
-            seconds, _ = _timed(
-                lambda g=given, n=passes: [_descend(adapted, g(), n) for _ in range(STEPS)]
-            )
-            rates[name] = STEPS / seconds
-            print(f"{kind}, with {name}: {rates[name]:.2f} steps/s")
-        print(f"{rates['stored features'] / rates['pixels']:.2f} times as fast")
+def kept_bytes(model: Any, loss: Callable[[], torch.Tensor]) -> int:
+    """Return the bytes that autograd keeps for a loss, without the model's own weights.
 
+    Each storage counts once. The gradient is computed as well, which frees them.
+    """
+    weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    seen: dict[int, int] = {}
 
-def _descend(model: Any, batch: Any, references: int) -> None:
-    """Go forward and backward once, after so many passes without gradient."""
-    with torch.no_grad():
-        for _ in range(references):
-            answer_distribution(model, batch)
-    mean_nll(answer_distribution(model, batch), batch).mean().backward()
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        found = loss()
+    total = sum(seen.values())
+    found.backward()
+    return total
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -210,7 +186,7 @@ def _records(folder: Path, count: int, size: int) -> list[Record]:
 
 
 MEASURED: dict[str, Callable[[Path], None]] = {
-    "scalars": scalars, "prefetch": prefetch, "lora": lora, "vision": vision,
+    "scalars": scalars, "prefetch": prefetch, "lora": lora,
 }  # fmt: skip
 
 if __name__ == "__main__":

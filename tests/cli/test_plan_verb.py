@@ -1,12 +1,16 @@
 """The verb plan: what it prints, what it measures, and which options belong together."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from click.testing import CliRunner
 
 from kit.cli.verbs import verbs
 from kit.errors import ManifestError, MissingStageError
 from kit.plan import estimate
-from kit.plan.estimate import Rates
+from kit.plan.attacks import attack_jobs
+from kit.plan.estimate import AttackRates, Rates
 from kit.plan.jobs import make_plan
 from tests.toys.dataset import SMOKE
 
@@ -55,10 +59,26 @@ def test_a_probe_needs_the_data(cache):
         plan("--probe")
 
 
-@pytest.mark.parametrize("words", [("--probe",), ("--price", "2")])
+@pytest.mark.parametrize("words", [("--probe",), ("--price", "2"), ("--scale",)])
 def test_an_estimate_and_a_job_for_a_scheduler_are_two_calls(cache, words):
     with pytest.raises(ManifestError, match="which --emit does not print"):
         plan("--emit", "slurm", *words)
+
+
+def test_more_cards_are_simulated_from_a_file_of_rates(cache, tmp_path):
+    assert "No time of a card is known" in plan("--scale").stdout
+    made = make_plan_of_smoke()
+    start = {"finetune": 60.0, "unlearn": 60.0, "evaluate": 60.0}
+    passes = {"finetune": 0.1, "unlearn": 0.1, "other": 0.05, "attack": 0.1}
+    answers = {system.name: 10 for system in made.systems}
+    attack = AttackRates(1.0, 0.0, 0.1, {job.answers.name: 5 for job in attack_jobs(made)})
+    path = tmp_path / "rates.json"
+    path.write_text(json.dumps(asdict(Rates("a card", start, passes, 1.0, 0.1, answers, attack))))
+    said = plan("--scale", "--rates", str(path), "--price", "2").stdout
+    assert "what a probe measured on a card" in said
+    assert "money" in said
+    with pytest.raises(ManifestError, match="--rates is a measurement for --scale"):
+        plan("--rates", str(path))
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "much"])

@@ -6,9 +6,11 @@ import importlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from kit.attacks import registry as attack_registry
+from kit.cli.plan_scale import render_scale
 from kit.error_kinds import RETIRED, kinds
 from kit.errors import KitError
 from kit.exchange.columns import COLUMNS, FILES, SENTENCES
@@ -16,6 +18,7 @@ from kit.experiment.manifest_file import load_manifest
 from kit.experiment.reference import key_tables
 from kit.methods import registry as method_registry
 from kit.plan.cards import GIGABYTES, card_rows
+from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
 from kit.verification.verify import table
 from tests.ground.test_imports import FLOORS, GROUND, LIGHT
@@ -180,10 +183,19 @@ def _sentence(doc: str | None) -> str:
 
 
 # (page, name of the marks) -> what belongs between them
+def scale_of(name: str) -> str:
+    """Return what `plan --scale` prints of a manifest without measured times."""
+    plan = preview(load_manifest(MANIFESTS / f"{name}.toml"))[0]
+    return "\n".join(["```text", *render_scale(plan, None), "```"])
+
+
 CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "keys"): key_tables,
     ("manifests/README.md", "cards"): cards,
     ("manifests/README.md", "all methods"): all_methods.table,
+    ("manifests/scaling/README.md", "pebench"): partial(scale_of, "pebench"),
+    ("manifests/scaling/README.md", "mllmu"): partial(scale_of, "mllmu"),
+    ("manifests/scaling/README.md", "clear"): partial(scale_of, "clear"),
     ("kit/README.md", "rooms"): rooms,
     ("kit/README.md", "exit codes"): exit_codes,
     ("kit/cli/README.md", "errors"): error_kinds,

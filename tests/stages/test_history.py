@@ -7,6 +7,7 @@ import pytest
 
 from kit import console
 from kit.cli.plan_estimate import render_estimates
+from kit.errors import MissingStageError
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.jobs import make_plan
 from kit.stages import history as module
@@ -14,6 +15,7 @@ from kit.stages.expected import Expectations, forecast
 from kit.stages.history import History, JobTime, Keys, Stopwatch, add, history_path, read_history
 from kit.stages.pace import Pace, jobs_of
 from kit.stages.progress import progress
+from tests.bench import estimates
 from tests.toys.dataset import SMOKE
 from tests.toys.work import check, make
 
@@ -106,7 +108,7 @@ def test_the_plan_prints_what_is_known_and_names_what_is_not(plan):
     assert "from 1 earlier jobs on" not in text
     assert "from 1 earlier job on" in text
     assert "  finetune  150 s\n  in all    150 s, 1.50 in money\n" in text
-    assert "no earlier job tells it: training (unlearn), answers (evaluate)." in text
+    assert "no earlier job tells it: training (unlearn), answers (evaluate), " in text
     assert "plan MANIFEST --probe` measures it" in text
 
 
@@ -200,3 +202,37 @@ def test_the_time_left_of_a_run_begins_with_what_is_known(plan):
     pace.look("evaluate", 2.0 * every[0].work)
     left = asked - every[0].work
     assert pace.left(2.0 * every[0].work) == (pytest.approx(2.0 * left), []), "its own pace"
+
+
+def test_the_later_jobs_of_a_finished_run_are_estimated_from_the_earlier_ones(plan):
+    """Two fine-tunings at 20 ms for a pass are history; a third stops half way and is slower."""
+    for moment, (piece, seconds, steps) in enumerate(
+        zip(
+            pieces(plan, "finetune", "train"),
+            (128, 128, 80, 100),
+            (200, 200, 100, 200),
+            strict=True,
+        )
+    ):
+        finish(piece.made[0], 1000.0 + moment, seconds=float(seconds), steps=steps)
+    (kind,) = estimates.kinds(plan, 0.5)
+    assert kind.history == 2
+    assert kind.seconds == (pytest.approx((64, 80)), pytest.approx((128, 100)))
+    assert kind.row() == "| finetune: train | 2 | 2 | 192 s | 180 s | 1.07 | 24% | 100% |"
+
+
+def test_answers_are_timed_from_the_job_before(plan):
+    """Two systems answer after the first, 10 s each; the next takes 5 s."""
+    answered = pieces(plan, "evaluate", "answers")[:4]
+    for piece, moment in zip(answered, (500.0, 510.0, 520.0, 525.0), strict=True):
+        for artifact in piece.made:
+            finish(artifact, moment)
+    (kind,) = estimates.kinds(plan, 0.7)
+    assert kind.history == 2, "the first answers begin the clock"
+    asked = answered[1].work + answered[2].work
+    assert kind.seconds == (pytest.approx((answered[3].work * 20 / asked, 5)),)
+
+
+def test_a_run_that_has_not_begun_tells_nothing(plan):
+    with pytest.raises(MissingStageError, match="nothing of smoke is finished"):
+        list(estimates.kinds(plan, 0.5))

@@ -1,22 +1,16 @@
-"""How long one scoring pass takes that serves all metrics, against one pass for each metric.
-
-    python -m tests.bench.scoring [RECORDS]
+"""(c) One likelihood pass for each metric, against one scoring pass that serves all of them.
 
 open-unlearning runs the model on the forget set again for each of these metrics: probability, exact
 memorisation, extraction strength, and membership by loss, zlib, min-k and min-k++, the last one
 twice. The passes here are plain forward passes in batches of the same size. Encoded prompts are
-kept between them. The model is that of `bench likelihood`. Both ways take turns, and their values
-are compared.
+kept between them. The model is that of `bench likelihood`.
 """
 
-import sys
-import tempfile
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -29,43 +23,40 @@ from kit.metrics import membership, memorisation
 from kit.metrics.definition import GivenTokens, StoredAnswer
 from kit.model.batches import BATCH, Batcher
 from kit.model.likelihood import answer_distribution
+from tests.bench.against.turns import REPEATS, Row, Scale, in_turns, rates
 from tests.bench.likelihood import make_model, make_record
+from tests.bench.training import CPU
 
-RECORDS, REPEATS, LEAST_GAIN = 16, 3, 6
+RECORDS = {"full": 4, "tiny": 1}
+LEAST_GAIN, APART = 6, 1e-3
 Values = dict[tuple[str, str], float]
 Measure = Callable[[Tensor, Tensor, str], float]  # log-probabilities [T, V], tokens [T], text
 
 
-def main() -> int:
-    """Print both processor times, the median of three each; 1 if one pass is too slow."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
+def measure(folder: Path, repeats: int = REPEATS, scale: Scale = "full") -> list[Row]:
+    """Return values a second, of seven metrics of each record."""
     processor, model = make_model()
-    with tempfile.TemporaryDirectory() as folder:
-        records = [
-            replace(make_record(number, Path(folder)), candidates=(), paraphrase="")
-            for number in range(count)
-        ]
-        batcher = Batcher(processor, torch.device("cpu"))
-        batcher.encode(records)
-        ways = {f"one for each metric ({len(PASSES)} passes)": _for_each, "one for all": _for_all}
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        found: dict[str, Values] = {}
-        for _ in range(REPEATS):
-            for name, way in ways.items():
-                started = time.process_time()
-                found[name] = way(model, batcher, records)
-                taken[name].append(time.process_time() - started)
-    first, second = found.values()
-    assert first.keys() == second.keys()
-    largest = max(abs(first[key] - second[key]) for key in first)
-    for name, seconds in taken.items():
-        print(f"{name}: {median(seconds):.2f} s for {len(first)} values")
-    each, once = (median(seconds) for seconds in taken.values())
-    print(f"{each / once:.1f} times as fast (at least {LEAST_GAIN} wanted); values differ by "
-          f"{largest:.0e}")  # fmt: skip
-    return int(each / once < LEAST_GAIN)
+    records = [
+        replace(make_record(number, folder), candidates=(), paraphrase="")
+        for number in range(RECORDS[scale])
+    ]
+    batcher = Batcher(processor, CPU)
+    batcher.encode(records)
+    ways = [partial(way, model, batcher, records) for way in (_for_all, _for_each)]
+    seconds, (once, each) = in_turns(ways, repeats, warm=False)
+    assert once.keys() == each.keys(), "both ways give the same metrics of the same records"
+    largest = max(abs(once[key] - each[key]) for key in once)
+    assert largest <= APART, f"values differ by {largest}"
+    return [
+        Row(
+            "(c) seven likelihood metrics",
+            f"one pass over the records for each metric, {len(PASSES)} in all",
+            "values/s",
+            *(rates(len(once), spent) for spent in seconds),
+            f"values at most {largest:.0e} apart",
+            LEAST_GAIN,
+        )
+    ]
 
 
 def _for_all(model: Any, batcher: Batcher, records: list[Record]) -> Values:
@@ -137,6 +128,3 @@ PASSES: tuple[tuple[str, Measure], ...] = (
     ("min_k_plus_plus", _standardised),
     ("min_k_plus_plus", _standardised),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main())
