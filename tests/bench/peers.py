@@ -2,9 +2,9 @@
 
     ./run.sh bench peers [NAME ...] [--repeats N] [--output FOLDER] [--scale tiny]
 
-NAME is generate, metrics, references, tower or logits; all by default, which takes about a quarter
-of an hour on two cores. The ways of a comparison take turns. Every baseline has to find what the
-kit finds, or the run ends with an error: a comparison of two different things would be void.
+NAME is generate, metrics, references, tower or logits; all by default. The ways of a comparison
+take turns. Every baseline has to find what the kit finds, or the run ends with an error: a
+comparison of two different things would be void.
 
 Prints a table in Markdown, and writes it with `peers.json` and `peers.svg` into FOLDER. Everything
 is measured on the CPU. Seconds are processor time, so a busy machine disturbs them little.

@@ -61,7 +61,7 @@ def main() -> int:
     for workers in map(int, asked.workers.split(",")):
         with own_cache():
             plan = make_plan(miniature(smoke, workers, asked.steps))
-            say(f"training {len(list(plan.jobs()))} adapters with {workers} workers")
+            say(f"workers: {workers}; adapters to train: {len(list(plan.jobs()))}")
             stages.finetune(plan, Unchecked())
             stages.unlearn(plan, Unchecked())
             lengths = {job.name: job.artifact.job()["seconds"] for job in plan.jobs()}

@@ -23,7 +23,7 @@ from tests.bench.hidden import TEXT
 from tests.bench.random_models import SIZES
 from tests.bench.training import CPU, LANGUAGE, SIZE
 
-RECORDS = {"full": 1, "tiny": 1}
+RECORDS = 1
 LAYERS = {"full": TEXT["num_hidden_layers"], "tiny": 2}
 APART = 1e-4  # nats per token
 NAMES = {"llava": "LLaVA 1.5 7B", "qwen2_5_vl": "Qwen2.5-VL 7B"}
@@ -32,7 +32,7 @@ BASELINE = "a step computes logits at every position of question, picture and an
 
 def measure(folder: Path, repeats: int = REPEATS, scale: Scale = "full") -> list[Row]:
     """Return steps a second and bytes kept for the backward pass, for two published shapes."""
-    records = training._records(folder, RECORDS[scale], SIZE)
+    records = training._records(folder, RECORDS, SIZE)
     batch = Batcher(training._processor(), CPU)(records)
     rows = []
     for family, name in NAMES.items():
