@@ -26,6 +26,7 @@ from kit.cli.options import (
 from kit.cli.plan import plan
 from kit.cli.remedies import for_this_call
 from kit.cli.report import report
+from kit.cli.shell import completion, image
 from kit.cli.show import show
 from kit.cli.signatures import keygen, sign, verify
 from kit.cli.stage import run_work
@@ -228,24 +229,6 @@ def smoke_base(output: Path | None) -> None:
     tell(f"wrote {folder}")
 
 
-@verbs.command()
-def image() -> None:
-    """Build or export the container image: ./run.sh image --help."""
-    raise click.UsageError("build the image with ./run.sh image")
-
-
-@verbs.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print what completes verbs, options, manifests and results.
-
-    \b
-    bash, zsh: source <(./run.sh completion SHELL)
-    fish: ./run.sh completion fish | source
-
-    In your shell's start-up file, write the path of the kit in front of run.sh. Needs no Python.
-    """
-    raise click.UsageError(f"print it with ./run.sh completion {shell}")
-
-
+for command in (image, completion):
+    verbs.add_command(command)
 add_debug(verbs)

@@ -43,7 +43,7 @@ def write(scaffold: Scaffold) -> Iterator[str]:
     if IMAGE.is_dir():
         raise EnvironmentFault(
             "the kit in a container cannot be changed",
-            remedy="run `./run.sh new` in a clone, without --runner",
+            remedy="call it in a clone of the kit, without --runner",
         )
     if there := [name for name in scaffold.files if project_path(name).exists()]:
         raise ManifestError(
