@@ -11,19 +11,19 @@ shopt -s nullglob
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../.." && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$project/docker/messages.sh"
-(($# == 3)) || fail 2 "reproduce.sh has $# arguments" 'IDENTITY ISSUER FOLDER' '' \
+(($# == 3)) || fail PE-0207 "reproduce.sh has $# arguments" 'IDENTITY ISSUER FOLDER' '' \
   'see docker/jobs/README.md'
 identity=$1 issuer=$2
 mkdir -p -- "$3"
 kept=$(readlink -f -- "$3")
 cd "$project"
 results=(results/*/)
-((${#results[@]} == 0)) || fail 7 "results/ is not empty: ${results[*]}" 'a fresh clone' '' \
+((${#results[@]} == 0)) || fail PE-0701 "results/ is not empty: ${results[*]}" 'a fresh clone' '' \
   'run this in a fresh clone, so that nothing is taken from an earlier run'
 
 ./run.sh all
 results=(results/smoke-*/)
-((${#results[@]} == 1)) || fail 7 "results/ has ${#results[@]} results of smoke" one '' \
+((${#results[@]} == 1)) || fail PE-0701 "results/ has ${#results[@]} results of smoke" one '' \
   'run this in a fresh clone'
 result=${results[0]%/}
 name=${result##*/}

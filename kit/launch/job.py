@@ -147,7 +147,7 @@ def describe_work(plan: Plan | None) -> str:
     if plan is None:
         return "To do: unknown, because checksum lists are missing (--allow-unlocked)."
     waiting = [job for job in plan.jobs() if not job.artifact.done]
-    steps = sum(job.settings.steps for job in waiting)
+    steps = sum(job.steps for job in waiting)
     systems = sum(not system.evaluated for system in plan.systems)
     return (
         f"To do when this file was made: {len(waiting)} adapters ({steps} optimisation steps), "

@@ -9,6 +9,7 @@ from tests.toys.dataset import own_text
 
 DIGEST = "registry.example.org:5000/lab/kit:gpu@sha256:" + "0123456789abcdef" * 4
 IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
+MERGED = ('"manu"', '"mip_editor"', '"smfa"')  # methods that vLLM cannot serve as adapters
 GATED = """
 [[sources]]
 name = "faces"
@@ -38,4 +39,8 @@ def gpu_text() -> str:
     """A manifest that needs a GPU, a token and a local folder."""
     text = own_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
     text = text.replace('serving = "merged"', 'serving = "adapters"')
+    head, *methods = text.split("\n[[methods]]")
+    last, mark, rest = methods[-1].partition("\n\n[")
+    adapters = [each for each in (*methods[:-1], last) if not any(name in each for name in MERGED)]
+    text = "\n[[methods]]".join([head, *adapters]) + mark + rest
     return text.replace("\n[split]", GATED, 1)

@@ -46,7 +46,7 @@ def test_the_work_that_is_left_is_the_plan_s(form):
     plan = make_plan(load_manifest(PROJECT / "manifests/smoke.toml"))
     adapters, steps, systems = (
         len(list(plan.jobs())),
-        sum(job.settings.steps for job in plan.jobs()),
+        sum(job.steps for job in plan.jobs()),
         len(plan.systems),
     )
     left = rf"\b{adapters} adapters\b.*\b{steps} optimisation steps\b.*\b{systems} systems\b"
