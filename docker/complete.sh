@@ -50,7 +50,8 @@ values() { # KIND CURRENT
   case $1 in
     MANIFEST | RESULT | FILE) paths "$2" "$1" ;;
     KEY) # shellcheck disable=SC2086  # a list of words
-      [[ $2 == *=* ]] || offer "$2" ${kinds["|KEY"]} ;;
+      [[ $2 == *=* ]] || offer "$2" ${kinds["|KEY"]}
+      ;;
     METHOD)
       names=$(cd -- "$project/kit/methods" && grep -l '^METHOD = ' -- *.py)
       # shellcheck disable=SC2086  # a list of words
@@ -62,7 +63,8 @@ values() { # KIND CURRENT
       offer "$2" ${names//.py/}
       ;;
     [a-z]*) # shellcheck disable=SC2086  # a list of words
-      offer "$2" ${1//,/ } ;;
+      offer "$2" ${1//,/ }
+      ;;
   esac
 }
 

@@ -7,7 +7,7 @@ fail() { # ID WHAT EXPECTED FOUND REMEDY: format of kit/errors.py, ids of kit/er
   say "error: $2"
   [[ -z $3 ]] || say "  expected: $3"
   [[ -z $4 ]] || say "  found: $4"
-  say "  remedy: $5"
   say "  id: $1"
+  say "  remedy: $5"
   exit "$((10#${1:3:2}))"
 }

@@ -13,7 +13,7 @@ FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n"
 def stop(what: str, remedy: str) -> None:
     """End like a `kit.errors.EnvironmentFault`, which may not be importable here."""
     expected = "  expected: the locked packages, Python 3.11 or later\n"
-    print(f"error: {what}\n{expected}{FOUND}  remedy: {remedy}\n  id: PE-0300", file=sys.stderr)
+    print(f"error: {what}\n{expected}{FOUND}  id: PE-0300\n  remedy: {remedy}", file=sys.stderr)
     sys.exit(3)
 
 
@@ -28,7 +28,7 @@ try:
     try:
         slim.enter(sys.argv[1:])
     except KitError as error:
-        print(f"error: {error}\n  id: {error.id}", file=sys.stderr)
+        print(f"error: {error.message}", file=sys.stderr)
         sys.exit(error.exit_code)
     try:
         import click  # noqa: F401 - the command line needs it

@@ -40,6 +40,12 @@ class KitError(Exception):
         """The id of this kind of error: see `kit.error_kinds`."""
         return kind_of(self.exit_code, self.made_by).id
 
+    @property
+    def message(self) -> str:
+        """The text with the id in front of the remedy, which may end with a block to copy."""
+        text, mark, remedy = str(self).partition("\n  remedy: ")
+        return f"{text}\n  id: {self.id}{mark}{remedy}"
+
 
 def _maker(error: KitError) -> str:
     """Return the module whose code makes an error.

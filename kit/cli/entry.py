@@ -70,10 +70,9 @@ def _interrupted() -> None:
 def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
     if DEBUG in given:
         _print_lines(error.traceback or "".join(traceback.format_exception(raised)))
-    message = completed(f"error: {error}", given, verbs)
+    message = completed(f"error: {error.message}", given, verbs)
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
-    message += f"\n  id: {error.id}"
     _print_lines(message)
     event("error", message=message, code=error.exit_code, id=error.id)
     sys.exit(error.exit_code)

@@ -20,7 +20,7 @@ def method_scaffold(given: str) -> Scaffold:
     name = require_name("method", given, {entry["name"] for entry in entries})
     method, test = f"kit/methods/{name.module}.py", f"tests/methods/test_{name.module}.py"
     manifest = f"manifests/{name.name}.toml"
-    title = f"{name.label}: L = -gamma E_f[M] + alpha E_r[M], until you write your own formula here"
+    title = f"{name.label}: L = -gamma E_f[M] + alpha E_r[M], until you write your own here"
     sentence = "Make the answers of D_f less likely, and keep those of D_r"
     return Scaffold(
         files={

@@ -10,6 +10,7 @@ from PIL import Image
 from kit.attacks import Around
 from kit.attacks.pgd import Pgd
 from kit.benchmarks.records import Benchmark, Concept, Record, Split
+from kit.errors import ManifestError
 from kit.evaluation import optimising
 from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base
@@ -56,7 +57,7 @@ def test_one_pattern_follows_the_sum_of_the_gradients_and_is_the_same_for_all():
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"step_size": 0.0}])
 def test_a_descent_without_steps_is_refused(options):
-    with pytest.raises(ValueError, match="step"):
+    with pytest.raises(ManifestError, match="option 'step"):
         Pgd(**options)
 
 

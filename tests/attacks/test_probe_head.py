@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from kit.attacks import Around
 from kit.attacks.probe_head import ProbeHead
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split
+from kit.errors import ManifestError
 from kit.evaluation.probing import probed, states
 from kit.experiment.attack import AttackEntry
 from kit.experiment.manifest_file import load_manifest
@@ -87,7 +88,7 @@ def test_a_head_sees_some_records_of_every_person_and_is_asked_about_the_others(
 
 @pytest.mark.parametrize("options", [{"records": 0}, {"decay": 0.0}])
 def test_a_head_that_nothing_decides_is_refused(options):
-    with pytest.raises(ValueError, match="at least 1 and decay above 0"):
+    with pytest.raises(ManifestError, match="option '(records|decay)'"):
         ProbeHead(**options)
 
 

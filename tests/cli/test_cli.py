@@ -131,7 +131,7 @@ def test_an_error_of_the_kit_ends_with_its_code_and_its_remedy(call, monkeypatch
     raise_from_fetch(monkeypatch, kind("what", expected=1, found=2, remedy="do this"))
     code, said = call("fetch")
     assert code == kind.exit_code
-    parts = "expected: 1", "found: 2", "remedy: do this", f"id: PE-{code:02}00"
+    parts = "expected: 1", "found: 2", f"id: PE-{code:02}00", "remedy: do this"
     assert said == "".join(["error: what\n", *(f"  {part}\n" for part in parts)])
 
 

@@ -186,8 +186,8 @@ def test_a_node_that_does_not_answer_is_named_and_hardware_of_two_kinds_is_said(
 
 
 def test_systems_that_one_engine_serves_are_answered_in_the_groups_of_one_machine(plan):
-    section = plan.manifest.evaluation.model_copy(update={"serving": "adapters"})
-    served = make_plan(plan.manifest.model_copy(update={"evaluation": section}))
+    served = make_plan(manifest(evaluation={"serving": "adapters"}))
+    section = served.manifest.evaluation
     cluster = OneProcess()
     names = [system.name for system in served.systems]
     ClusterWork(cluster).answer(served, [names[::2], names[1::2]])

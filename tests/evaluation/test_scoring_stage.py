@@ -36,7 +36,7 @@ from kit.result.tables import SCHEMAS
 from kit.stages import collect, result_tables
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import SMOKE, servable
 from tests.toys.work import ToyWork, make
 
 torch.set_num_threads(1)
@@ -48,7 +48,7 @@ def settings(**sections):
         method["options"] = {}  # the prompt has its default instruction, which names the people
     for section, values in sections.items():
         document[section] = document[section] | values if isinstance(values, dict) else values
-    return Manifest.model_validate(document)
+    return Manifest.model_validate(servable(document))
 
 
 def measures(monkeypatch, likelihood):

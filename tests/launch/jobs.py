@@ -5,11 +5,10 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from kit.cli.verbs import verbs
-from tests.toys.dataset import own_text
+from tests.toys.dataset import MERGED, own_text
 
 DIGEST = "registry.example.org:5000/lab/kit:gpu@sha256:" + "0123456789abcdef" * 4
 IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
-MERGED = ('"manu"', '"mip_editor"', '"smfa"')  # methods that vLLM cannot serve as adapters
 GATED = """
 [[sources]]
 name = "faces"
@@ -41,6 +40,7 @@ def gpu_text() -> str:
     text = text.replace('serving = "merged"', 'serving = "adapters"')
     head, *methods = text.split("\n[[methods]]")
     last, mark, rest = methods[-1].partition("\n\n[")
-    adapters = [each for each in (*methods[:-1], last) if not any(name in each for name in MERGED)]
+    merged = {f'"{name}"' for name in MERGED}
+    adapters = [m for m in (*methods[:-1], last) if not any(name in m for name in merged)]
     text = "\n[[methods]]".join([head, *adapters]) + mark + rest
     return text.replace("\n[split]", GATED, 1)

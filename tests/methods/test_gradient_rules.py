@@ -351,7 +351,7 @@ def test_l1_adds_its_norm_to_gradient_difference():
 def test_a_parameter_out_of_its_range_is_refused(name, options):
     with pytest.raises(ManifestError, match=f"option '{next(iter(options))}'") as caught:
         registry.build(name, options)
-    assert f"kit/methods/{name}.py" in caught.value.remedy
+    assert f"kit/methods/{name}.py" in caught.value.remedy or "did you mean" in caught.value.remedy
 
 
 def test_gradients_are_added_and_multiplied_by_weight():

@@ -102,6 +102,7 @@ class ToySystem:
 
     def __init__(self, instruction):
         self.instruction = instruction
+        self.method, self.name, self.seed = "npo", "person-npo-s1", 1
 
 
 def test_a_record_that_fits_passes_and_one_token_less_is_refused_with_remedies_that_work(asked):

@@ -117,7 +117,7 @@ def test_nothing_of_the_machine_reached_the_result(interrupted):
 
 
 def test_progress_is_the_kits_own_words_alone(interrupted):
-    stages = ("stage ", "fetch:", "finetune:", "unlearn:", "evaluate:", "interrupted:")
+    stages = ("stage ", "fetch:", "finetune:", "unlearn:", "evaluate:", "attack:", "interrupted:")
     jobs = ("  [", "  answered ", "  vanilla:", "  retain_only-person:", "  person-")
     checks = ("  weight", "  model:", "  processor:", "  records:", "  method '")  # before training
     for output in interrupted[1]:

@@ -16,7 +16,9 @@ SIGNED_A_REFERENCE = {
     "431ac92": "55081a2faf4dd433f9d9ae8b40a098e42a73a3f00bb637eb1721bfbe67c9e197",
     "9b9f3e2": "edc8ddf9aa92bac89b044eed65a8ec91d21fcada6435e77ecef594ad19c7a1ef",
     "a856aaa": "6402de7c91814f3c4b1098c7317444318181c788a04fc5de38c4e6d92a24067e",
+    "d268d0a": "39d3088bbdf2945440f2480016dba67cb480cd66475034a5756620c90bf9d9f1",
 }
+FROM = {"d268d0a": "2026-11-29", "before": "2026-11-24"}  # the first day of a key, for two years
 
 
 @pytest.fixture
@@ -33,7 +35,9 @@ def test_the_key_of_every_reference_is_still_listed_with_its_period(listed, comm
         f"checksums/allowed_signers has lost the author key {key[:12]}..., which signed the "
         f"reference of commit {commit}: a line is never replaced, add the new key below it"
     )
-    assert str(listed[key].period) == "valid from 2026-11-24 00:00 UTC until 2028-11-24 00:00 UTC"
+    first = FROM.get(commit, FROM["before"])
+    last = first.replace("2026", "2028")
+    assert str(listed[key].period) == f"valid from {first} 00:00 UTC until {last} 00:00 UTC"
 
 
 def test_no_author_line_of_the_git_history_was_changed_or_removed():

@@ -25,7 +25,8 @@ def small():
     document = manifest().model_dump(mode="json")
     kept = [m for m in document["methods"] if m["name"] in ("po", "npo", "prompt")]
     methods = [{**method, "targets": ["person"]} for method in kept]
-    return {**document, "targets": ["person"], "methods": methods, "claims": []}
+    return {**document, "targets": ["person"], "methods": methods, "claims": [],
+            "attack": None}  # fmt: skip
 
 
 def attacked(*entries, claims=(), **section):

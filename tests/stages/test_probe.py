@@ -73,7 +73,7 @@ def plan(tmp_path, monkeypatch):
             job.answers.name: 5 * len(job.entry.levels) for job in attack_jobs(plan)
         },
     )  # fmt: skip
-    return make_plan(manifest())
+    return make_plan(manifest().model_copy(update={"attack": None, "claims": ()}))
 
 
 def test_the_small_experiment_has_two_methods_few_steps_and_all_that_decides_their_time(plan):

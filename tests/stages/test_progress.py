@@ -160,7 +160,7 @@ def test_a_stage_that_has_begun_takes_at_least_what_is_known_and_later_ones_are_
     monkeypatch.setattr(module, "jobs_of", lambda plan: [*answers, read, attacks])
     monkeypatch.setattr(module, "monotonic", lambda: now)
     shown = module.Progress(("evaluate", "attack"))
-    shown.expect(None)
+    shown.expect(None, local=False)
     shown.begin("evaluate")
     make(answers[0].made[0])
     now = 30.0

@@ -21,6 +21,9 @@ HEADER = ["file", "name", "event", "description", "keywords"]
 SMOKE = Path(__file__).parents[2] / "manifests" / "smoke.toml"
 
 
+MERGED = ("manu", "mip_editor", "smfa")  # methods whose models are not a LoRA
+
+
 def own_text() -> str:
     """Return smoke.toml as the start of an experiment of one's own: without what is calibrated.
 
@@ -130,4 +133,14 @@ def manifest(**sections: dict[str, Any]) -> Manifest:
         method["options"] = {}  # the prompt's instruction, for example, is the default one
     for section, values in sections.items():
         document[section] |= values
-    return Manifest.model_validate(document)
+    return Manifest.model_validate(servable(document))
+
+
+def servable(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest without what vLLM cannot serve as adapters, where it says `adapters`."""
+    if document["evaluation"]["serving"] != "adapters":
+        return document
+    kept = [m for m in document["methods"] if m["method"] not in MERGED]
+    gone = {m["name"] for m in document["methods"]} - {m["name"] for m in kept}
+    claims = [c for c in document["claims"] if not gone & {c["system"], c.get("other")}]
+    return {**document, "methods": kept, "claims": claims}

@@ -402,8 +402,8 @@ def test_neurons_are_chosen_by_the_vanilla_model_whatever_ran_before(worker, van
 
 def started(worker, given):
     """Return the weights that a job's adapter begins with."""
-    torch.manual_seed(seed_of("lora", given.name, given.seed))
     model = load_adapter(worker.base, VANILLA, given.vanilla.path)
+    torch.manual_seed(seed_of("lora", given.name, given.seed))  # what is below is in the weights
     modules = worker.manifest.model.lora_modules
     found = adapter_state(add_adapter(model, TRAINED, modules=modules, rank=4, alpha=4), TRAINED)
     worker.base = model.unload()

@@ -309,7 +309,7 @@ def test_a_good_result_of_another_manifest_is_not_taken_for_this_one(damaged, mo
         def digest(self):
             return "ab" * 32
 
-    monkeypatch.setattr("kit.result.argument.load_manifest", lambda path: Other())
+    monkeypatch.setattr("kit.result.argument.load_manifest", lambda path, changes=(): Other())
     require_made_from(str(damaged), "cd" * 32)
     require_made_from("manifests/smoke.toml", "ab" * 32)
     with pytest.raises(VerificationError, match="is one of another manifest"):
