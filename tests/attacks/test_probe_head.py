@@ -88,7 +88,7 @@ def test_a_head_sees_some_records_of_every_person_and_is_asked_about_the_others(
 
 @pytest.mark.parametrize("options", [{"records": 0}, {"decay": 0.0}])
 def test_a_head_that_nothing_decides_is_refused(options):
-    with pytest.raises(ManifestError, match="option '(records|decay)'"):
+    with pytest.raises(ManifestError, match=r"option '(records|decay)'"):
         ProbeHead(**options)
 
 

@@ -92,17 +92,15 @@ class ToyPlan:
     """A plan of one system; `instruction` is its text before every question."""
 
     def __init__(self, max_model_len, instruction=""):
-        self.manifest = smoke(evaluation={"max_model_len": max_model_len, "max_new_tokens": 16})
+        made = smoke(evaluation={"max_model_len": max_model_len, "max_new_tokens": 16})
+        self.manifest = made.model_copy(update={"attack": None})
         self.systems = [ToySystem(instruction)]
         self.attacked = []
 
 
 class ToySystem:
-    target = "person"
-
     def __init__(self, instruction):
-        self.instruction = instruction
-        self.method, self.name, self.seed = "npo", "person-npo-s1", 1
+        self.target, self.instruction = "person", instruction
 
 
 def test_a_record_that_fits_passes_and_one_token_less_is_refused_with_remedies_that_work(asked):
