@@ -124,7 +124,7 @@ class Manifest(Section):
         return named or f"manifest {self.name}"
 
     def from_files(self, origins: Origins) -> "Manifest":
-        """Return the same manifest, whose keys are said to be from these files."""
+        """Return a copy that knows which file each key comes from."""
         copy = self.model_copy()
         copy._origins = origins
         return copy

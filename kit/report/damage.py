@@ -12,6 +12,7 @@ from kit.metrics.eligibility import CHANCE, kept_share
 from kit.report.cells import Cell, Slot
 
 RULE = 3  # the newest version of the rule, which new results state
+AT_CHANCE_SINCE = 3  # the version that leaves out columns where Vanilla is at chance
 MIN_KEPT_SHARE = 0.5  # of Vanilla's score above chance; below it a column counts as destroyed
 # Of what Vanilla knows and Retain-only does not. A method that keeps more has forgotten too little,
 # or nothing.
@@ -74,7 +75,10 @@ def assess(
         eligible: the (target, part) pairs where something can be forgotten.
         rule: the version; 1 and 2 assess also where Vanilla may be at chance.
     """
-    known = {slot: cell for slot, cell in vanilla.items() if rule < RULE or not is_at_chance(cell)}
+    known = {
+        slot: cell for slot, cell in vanilla.items()
+        if rule < AT_CHANCE_SINCE or not is_at_chance(cell)
+    }  # fmt: skip
     destroyed = frozenset(c.slot for c in cells if _is_destroyed(c, known.get(c.slot)))
     marks: dict[str, tuple[str, ...]] = {}
     for target, part in dict.fromkeys((cell.slot.target, cell.slot.part) for cell in cells):

@@ -44,7 +44,7 @@ def method_scaffold(given: str) -> Scaffold:
         ),
         next=(
             f"{name.label} is gradient difference until you change it. Write your formula into",
-            f"{method}, and the same formula once more into the test.",
+            f"{method}, and write it again, without tensors, into the test.",
             f"  ./run.sh test -n 0 {test}",
             f"  ./run.sh try-method {name.module}",
             f"  ./run.sh plan {manifest}",

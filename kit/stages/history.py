@@ -140,7 +140,7 @@ class Keys:
 class Stopwatch:
     """Writes a line of the history for each job that a run finishes.
 
-    What exists says when it was finished, so it does not matter when somebody looks.
+    The artifact's job.json tells when a job was finished, so looking late changes nothing.
     """
 
     def __init__(self, manifest: Manifest) -> None:

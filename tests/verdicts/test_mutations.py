@@ -5,8 +5,6 @@ answers, one repeated word, and the answers of methods of another kind, in the p
 for each target.
 """
 
-from itertools import product
-
 import pytest
 
 from kit.artifacts import PROJECT
@@ -29,8 +27,13 @@ REFERENCE = PROJECT / "manifests" / "reference" / "smoke"
 # from seed to seed, so no claim says it.
 BROKEN_TOO = {*BROKEN, "prompt"}
 # What these leave of the people differs between seeds as much as from some forms of ascent.
-LIKE_ASCENT = ("altpo", "mmunlearner", "rmu", "manu", "mip-editor")
-ASCENT = ("ga", "gd", "kl", "npo", "simnpo", "wga", "satimp")
+WEIGHED = ("wga", "satimp")
+LIKE_NPO = ("npo", "simnpo", *WEIGHED)
+ASCENT = ("ga", "gd", "kl", *LIKE_NPO)
+LIKE_ASCENT = {
+    "altpo": WEIGHED, "rmu": LIKE_NPO, "mip-editor": LIKE_NPO,
+    "mmunlearner": ASCENT, "manu": ASCENT,
+}  # fmt: skip
 FORGETS = {
     "id": "C1", "text": "t", "kind": "bound", "target": "person", "part": "person",
     "column": "efficacy", "metric": "forget_rate/1", "system": "npo", "at_least": 0.5,
@@ -47,7 +50,8 @@ def test_on_the_reference_every_mutation_of_every_method_and_target_loses_a_clai
     print("\n".join(lines))
     assert len(found) > 400
     missed = {(each.entry, each.by) for each in found if not each.lost}
-    allowed = {("ga-ungoverned", by) for by in BROKEN_TOO} | set(product(LIKE_ASCENT, ASCENT))
+    allowed = {("ga-ungoverned", by) for by in BROKEN_TOO}
+    allowed |= {(entry, by) for entry, others in LIKE_ASCENT.items() for by in others}
     assert missed <= allowed, "\n".join(lines)
 
 
