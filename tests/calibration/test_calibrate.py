@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from kit.metrics.rows import measure
 from kit.result.stored import read_result
 from kit.verdicts.claims_file import to_json
 from kit.verification.recompute import rescore
+from tests.toys.dataset import TOY
 from tests.toys.results import PROTOCOL, toy_inputs, write_toy_results
 
 PILOTS, REFERENCE = (31, 32, 33, 34, 35), (51, 52, 53)
@@ -38,7 +40,7 @@ EFFICACY = {
 FORGETS = {"id": "C1", "text": "NPO forgets.", "kind": "bound", "system": "npo", "at_least": 0.6,
            "forgetting": True, **EFFICACY}  # fmt: skip
 MANIFEST = """
-extends = "smoke.toml"
+extends = "experiment.toml"
 name = "toy"
 seeds = [1]
 
@@ -219,8 +221,7 @@ def test_forgetting_is_not_claimed_where_the_answers_of_a_pilot_begin_to_break()
 
 def written(folder, file):
     """Write a manifest beside a copy of the small one that it extends."""
-    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    (folder / "smoke.toml").write_text(smoke, encoding="utf-8")
+    shutil.copy(TOY, folder)
     (folder / "toy.toml").write_text(MANIFEST.format(file=file), encoding="utf-8")
     return folder / "toy.toml"
 

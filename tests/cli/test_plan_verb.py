@@ -12,7 +12,7 @@ from kit.plan import estimate
 from kit.plan.attacks import attack_jobs
 from kit.plan.estimate import AttackRates, Rates
 from kit.plan.jobs import make_plan
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def plan(*words):
-    done = CliRunner().invoke(verbs, ["plan", str(SMOKE), *words])
+    done = CliRunner().invoke(verbs, ["plan", str(TOY), *words])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done
@@ -44,14 +44,14 @@ def test_a_probe_is_made_once_and_read_by_later_plans(cache, monkeypatch):
     assert "from a probe on" in first
     assert "in money" in first
     assert plan("--price", "2.5").stdout == first
-    assert asked == ["smoke"]
-    assert not any(job.artifact.path.exists() for job in make_plan_of_smoke().jobs())
+    assert asked == ["toy"]
+    assert not any(job.artifact.path.exists() for job in make_toy_plan().jobs())
 
 
-def make_plan_of_smoke():
+def make_toy_plan():
     from kit.experiment.manifest_file import load_manifest
 
-    return make_plan(load_manifest(SMOKE))
+    return make_plan(load_manifest(TOY))
 
 
 def test_a_probe_needs_the_data(cache):
@@ -67,7 +67,7 @@ def test_an_estimate_and_a_job_for_a_scheduler_are_two_calls(cache, words):
 
 def test_more_cards_are_simulated_from_a_file_of_rates(cache, tmp_path):
     assert "No time of a card is known" in plan("--scale").stdout
-    made = make_plan_of_smoke()
+    made = make_toy_plan()
     start = {"finetune": 60.0, "unlearn": 60.0, "evaluate": 60.0}
     passes = {"finetune": 0.1, "unlearn": 0.1, "other": 0.05, "attack": 0.1}
     answers = {system.name: 10 for system in made.systems}

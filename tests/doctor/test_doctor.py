@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +29,9 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.gpus import Gpu, gpus
 from kit.model import batches
+from tests.toys.dataset import TOY
 
-SMOKE = PROJECT / "manifests/smoke.toml"
+PEBENCH = PROJECT / "manifests/pebench.toml"
 A100 = Gpu("A100", "580.95.05", "8.0", 80 << 30)
 GOOD = Readings(
     python="3.12.3",
@@ -125,16 +127,16 @@ def test_a_system_library_that_no_wheel_includes_is_required():
 
 def test_a_manifest_without_a_gpu_asks_for_none():
     assert failed(changed(gpus=(), shared_memory=64 << 20), Resources()) == {}
-    small = resources_of(load_manifest(SMOKE))
+    small = resources_of(load_manifest(TOY))
     assert small == Resources(memory=small.memory)
     assert small.memory == pytest.approx(Resources().memory, rel=0.05), "two workers, as measured"
-    asked = resources_of(load_manifest(PROJECT / "manifests/pebench.toml"))
+    asked = resources_of(load_manifest(PEBENCH))
     assert asked.gpu
     assert 20e9 < asked.gpu_memory < 24e9
 
 
-def with_workers(name: str, workers: int, **evaluation: object) -> Manifest:
-    loaded = load_manifest(PROJECT / f"manifests/{name}.toml")
+def with_workers(path: Path, workers: int, **evaluation: object) -> Manifest:
+    loaded = load_manifest(path)
     return loaded.model_copy(
         update={
             "compute": loaded.compute.model_copy(update={"workers": workers}),
@@ -148,19 +150,19 @@ def with_workers(name: str, workers: int, **evaluation: object) -> Manifest:
     ("workers", "measured"), [(1, 2.37e9), (2, 4.06e9), (3, 5.84e9), (2, 5.0e9)]
 )
 def test_the_memory_that_was_measured_is_asked_for_and_not_twice_as_much(workers, measured):
-    assert measured < resources_of(with_workers("smoke", workers)).memory < 2 * measured
+    assert measured < resources_of(with_workers(TOY, workers)).memory < 2 * measured
 
 
 def test_a_machine_that_holds_two_workers_is_told_that_it_does_not_hold_four():
     usable = changed(memory=7_000_000_000)
-    assert not failed(usable, resources_of(with_workers("smoke", 2)))
-    wrong = failed(usable, resources_of(with_workers("smoke", 4)))
+    assert not failed(usable, resources_of(with_workers(TOY, 2)))
+    wrong = failed(usable, resources_of(with_workers(TOY, 4)))
     assert list(wrong) == ["memory"]
     assert wrong["memory"].remedy == "12 GB are needed: lower compute.workers in the manifest"
 
 
 def test_each_worker_of_a_large_base_reads_it_and_one_alone_writes_it_for_serving():
-    asked = [resources_of(with_workers("pebench", n)).memory for n in (1, 2, 3, 4, 5)]
+    asked = [resources_of(with_workers(PEBENCH, n)).memory for n in (1, 2, 3, 4, 5)]
     assert asked[0] > 2 * DEFAULT_WEIGHT_BYTES, "two copies at least while writing"
     steps = [more - less for less, more in pairwise(asked)]
     assert steps[1] == pytest.approx(
@@ -171,7 +173,7 @@ def test_each_worker_of_a_large_base_reads_it_and_one_alone_writes_it_for_servin
 
 def test_merged_weights_are_held_by_every_engine_and_adapters_are_served_by_one():
     of_adapters, merged = (
-        resources_of(with_workers("pebench", 4, serving=serving)).memory
+        resources_of(with_workers(PEBENCH, 4, serving=serving)).memory
         for serving in ("adapters", "merged")
     )
     assert merged - of_adapters > 4 * (DEFAULT_WEIGHT_BYTES / 2)

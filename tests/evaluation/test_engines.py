@@ -13,6 +13,7 @@ from kit.evaluation.engines.vllm import in_portions
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.stages.workers import isolated
+from tests.toys.dataset import TOY
 
 SYSTEMS = {"base": 0, "one": 1, "two": 2}
 RECORDS = 10
@@ -20,7 +21,7 @@ SOURCE = PROJECT / "kit" / "smoke" / "base"
 
 
 def smoke(**evaluation) -> Manifest:
-    manifest = load_manifest(PROJECT / "manifests" / "smoke.toml")
+    manifest = load_manifest(TOY)
     changed = manifest.evaluation.model_copy(update=evaluation)
     return manifest.model_copy(update={"evaluation": changed})
 

@@ -20,7 +20,7 @@ from kit.plan.jobs import make_plan
 from kit.result.layout import GRADIENTS, READ_BY_VANILLA
 from kit.result.table_reading import read_table
 from kit.stages import run as stages
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.work import ToyWork, make
 
 torch.set_num_threads(1)
@@ -93,7 +93,7 @@ def plan(tmp_path, monkeypatch):
 
 
 def asking(*groups):
-    document = load_manifest(SMOKE).resolved()
+    document = load_manifest(TOY).resolved()
     document["evaluation"]["metrics"] = list(groups)
     return Manifest.model_validate(document)
 
@@ -151,7 +151,7 @@ def test_gradients_are_of_the_forget_set_and_the_holdout_alone(plan):
 
 def test_without_a_holdout_no_model_is_loaded_and_the_table_is_empty(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    document = load_manifest(SMOKE).resolved()
+    document = load_manifest(TOY).resolved()
     document["evaluation"]["metrics"] = ["gradient"]
     document["benchmark"]["options"] = {}
     plan = make_plan(Manifest.model_validate(document))

@@ -36,19 +36,19 @@ from kit.result.tables import SCHEMAS
 from kit.stages import collect, result_tables
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
-from tests.toys.dataset import SMOKE, servable
+from tests.toys.dataset import TOY
 from tests.toys.work import ToyWork, make
 
 torch.set_num_threads(1)
 
 
 def settings(**sections):
-    document = load_manifest(SMOKE).resolved()
+    document = load_manifest(TOY).resolved()
     for method in document["methods"]:
         method["options"] = {}  # the prompt has its default instruction, which names the people
     for section, values in sections.items():
         document[section] = document[section] | values if isinstance(values, dict) else values
-    return Manifest.model_validate(servable(document))
+    return Manifest.model_validate(document)
 
 
 def measures(monkeypatch, likelihood):

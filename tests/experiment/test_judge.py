@@ -1,16 +1,18 @@
 """The section `[judge]`: its prompt, its replies, and what changes with it."""
 
+import shutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.judge import filled
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.jobs import make_plan
 from kit.plan.preview import preview
 from kit.stages import run as stages
+from tests.toys.dataset import TOY
 from tests.toys.work import ToyWork
 
 PROMPT = "Q: {question} R: {reference} A: {answer} Same?"
@@ -31,12 +33,11 @@ ASKED = '\n[evaluation]\nmetrics = ["judge"]\n'
 @pytest.fixture
 def written(tmp_path):
     """Give a function that writes a manifest with a judge, with a part replaced."""
-    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    (tmp_path / "smoke.toml").write_text(smoke, encoding="utf-8")
+    shutil.copy(TOY, tmp_path)
 
     def write(old="", new="", text=ASKED + JUDGE):
         path = tmp_path / "judged.toml"
-        whole = f'extends = "smoke.toml"\nname = "judged"\nclaims = []\n{text}'
+        whole = f'extends = "experiment.toml"\nname = "judged"\nclaims = []\n{text}'
         assert old in whole
         path.write_text(whole.replace(old, new, 1) if old else whole, encoding="utf-8")
         return path

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from kit.artifacts import PROJECT
 from kit.digests import read_checksums
 from kit.errors import ChecksumError, ManifestError
 from kit.experiment.manifest_file import load_manifest
+from tests.toys.dataset import TOY
 
-SMOKE = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+TEXT = TOY.read_text(encoding="utf-8")
 SECRET = "root:x:0:0:root:/root:/bin/bash"
 
 
 def written(folder: Path, old: str, new: str) -> Path:
-    assert old in SMOKE
+    assert old in TEXT
     path = folder / "m" / "mine.toml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(SMOKE.replace(old, new, 1), encoding="utf-8")
+    path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     return path
 
 
@@ -46,7 +46,7 @@ def test_a_path_outside_the_project_is_refused(tmp_path, old, new, place):
 def test_a_path_beside_the_manifest_is_taken(tmp_path):
     (tmp_path / "m" / "data").mkdir(parents=True)
     beside = f'folder = "{tmp_path / "m" / "data"}"'
-    found = load_manifest(written(tmp_path, FOLDER, beside), calibrated=False)
+    found = load_manifest(written(tmp_path, FOLDER, beside))
     assert found.model.source.folder == str(tmp_path / "m" / "data")
 
 

@@ -32,7 +32,7 @@ def test_what_the_kit_draws_itself_is_named_by_the_manifest_alone():
 def test_other_data_give_another_name_and_the_same_data_the_same(own):
     names = [own(text).run_name for text in ("a list", "another list", "a list")]
     assert names[0] == names[2] != names[1]
-    assert all(re.fullmatch(r"smoke-[0-9a-f]{8}", name) for name in names)
+    assert all(re.fullmatch(r"toy-[0-9a-f]{8}", name) for name in names)
     assert own("a list").digest() == own("another list").digest(), "paths outside are redacted"
 
 

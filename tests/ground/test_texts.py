@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.artifacts import PROJECT
 from kit.digests import read_checksums
 from kit.errors import ChecksumError, KitError, ManifestError
 from kit.experiment.manifest_file import load_manifest
@@ -17,9 +16,10 @@ from kit.signing.keys import public_line
 from kit.signing.trust import read_public_key
 from kit.sums import add_up
 from kit.texts import NotText, decode_text
+from tests.toys.dataset import TOY
 from tests.toys.signed_result import KEY
 
-SMOKE = (PROJECT / "manifests/smoke.toml").read_text(encoding="utf-8")
+TEXT = TOY.read_text(encoding="utf-8")
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12\n"
 ENCODINGS = {
     "UTF-8": lambda text: text.encode(),
@@ -43,8 +43,8 @@ def test_a_manifest_means_the_same_in_every_encoding_and_with_the_line_ends_of_w
     tmp_path, save
 ):
     path = tmp_path / "mine.toml"
-    path.write_bytes(save(SMOKE))
-    assert load_manifest(path).digest() == load_manifest(PROJECT / "manifests/smoke.toml").digest()
+    path.write_bytes(save(TEXT))
+    assert load_manifest(path).digest() == load_manifest(TOY).digest()
 
 
 @pytest.mark.parametrize("save", [*ENCODINGS.values(), *WINDOWS.values()])
@@ -66,9 +66,9 @@ def test_one_line_with_the_end_of_windows_is_no_list_of_windows(tmp_path):
     ("data", "found"),
     [
         (POINTER.encode(), "a git-lfs pointer"),
-        (SMOKE.encode("utf-16-le"), "UTF-16 without a byte-order mark"),
-        (SMOKE.encode("utf-16-be"), "UTF-16 without a byte-order mark"),
-        (codecs.BOM_UTF32_LE + SMOKE.encode("utf-32-le"), "UTF-32"),
+        (TEXT.encode("utf-16-le"), "UTF-16 without a byte-order mark"),
+        (TEXT.encode("utf-16-be"), "UTF-16 without a byte-order mark"),
+        (codecs.BOM_UTF32_LE + TEXT.encode("utf-32-le"), "UTF-32"),
         ("# Zoë\nname = 'ä'".encode("latin-1"), "byte 0xeb in line 1, which is not UTF-8"),
         (b"name = 'a\0b'", "byte 0x00 at offset 9, in no text"),
         (codecs.BOM_UTF16_LE + b"a", "byte 0x61 at offset 2, in no text"),
@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_named(tmp_path, data, found):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_the_remedy_for_another_encoding_works(tmp_path, encoding):
     path = tmp_path / "mine.toml"
-    text = SMOKE + "# Zoë\n"
+    text = TEXT + "# Zoë\n"
     path.write_bytes(text.encode(encoding))
     with pytest.raises(KitError) as refused:
         load_manifest(path)

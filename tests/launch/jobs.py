@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from kit.cli.verbs import verbs
-from tests.toys.dataset import MERGED, own_text
+from tests.toys.dataset import TOY, own_text
 
 DIGEST = "registry.example.org:5000/lab/kit:gpu@sha256:" + "0123456789abcdef" * 4
 IMAGE = {"slurm": [], "k8s": ["--image", DIGEST], "sky": ["--image", DIGEST]}
@@ -26,7 +26,12 @@ checksums = "checksums/smoke.sha256"
 
 
 def emit(form: str, *arguments: str | Path) -> str:
-    """Return what `plan --emit` prints; errors of the kit are raised."""
+    """Return what `plan --emit` prints; errors of the kit are raised.
+
+    A manifest comes first in `arguments`; without one, it is the toy experiment.
+    """
+    if not (arguments and isinstance(arguments[0], Path)):
+        arguments = (TOY, *arguments)
     words = ["plan", "--emit", form, *IMAGE[form], *map(str, arguments)]
     done = CliRunner().invoke(verbs, words)
     if done.exception:
@@ -38,9 +43,4 @@ def gpu_text() -> str:
     """A manifest that needs a GPU, a token and a local folder."""
     text = own_text().replace('compute_dtype = "float32"', 'compute_dtype = "bfloat16"')
     text = text.replace('serving = "merged"', 'serving = "adapters"')
-    head, *methods = text.split("\n[[methods]]")
-    last, mark, rest = methods[-1].partition("\n\n[")
-    merged = {f'"{name}"' for name in MERGED}
-    adapters = [m for m in (*methods[:-1], last) if not any(name in m for name in merged)]
-    text = "\n[[methods]]".join([head, *adapters]) + mark + rest
     return text.replace("\n[split]", GATED, 1)

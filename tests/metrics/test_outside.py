@@ -1,6 +1,7 @@
 """A metric from one file outside of the kit: its rows, its digest, and what is refused."""
 
 import json
+import shutil
 import tomllib
 
 import pandas as pd
@@ -19,7 +20,7 @@ from kit.plan.names import require_names
 from kit.signing.sign import sign
 from kit.verification.verify import verify
 from tests.readmes.pages import block
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.results import PROTOCOL
 from tests.toys.signed_result import KEY, TRUSTED, edit_json, edit_table, remake, write_result
 
@@ -108,7 +109,7 @@ def test_the_metric_of_the_readme_is_usable_and_its_manifest_key_is_valid(tmp_pa
     assert metric.measure(StoredAnswer("It is Ada.", "eos"), person) == 0.5
     for part in ("metric_file", 'metrics = ["likelihood"]'):
         said = tomllib.loads(block("kit/metrics/README.md", "toml", part))
-        document = load_manifest(SMOKE).resolved()
+        document = load_manifest(TOY).resolved()
         document["evaluation"] |= said["evaluation"]
         Manifest.model_validate(document)
 
@@ -155,13 +156,12 @@ def test_only_a_file_of_the_project_that_is_not_its_own_code_is_run(result):
 
 
 def test_the_manifest_names_the_file_and_its_bytes_decide_the_name_of_the_result(tmp_path):
-    for name in ("smoke.toml",):
-        (tmp_path / name).write_bytes((SMOKE.parent / name).read_bytes())
+    shutil.copy(TOY, tmp_path)
     path = tmp_path / "words.py"
     path.write_text(SOURCE, encoding="utf-8")
     own = tmp_path / "own.toml"
     own.write_text(
-        f'extends = "smoke.toml"\nname = "own"\nclaims = []\n'
+        f'extends = "{TOY.name}"\nname = "own"\nclaims = []\n'
         f'[evaluation]\nmetric_file = "{path}"\n', encoding="utf-8"
     )  # fmt: skip
     manifest = load_manifest(own)

@@ -8,11 +8,11 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import export_base, load_processor
 from kit.model.pixels import limits_pixels
 from kit.model.prompts import PromptEncoder
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.families import write_family
 from tests.toys.pixels import PIXELS
 
-SECTION = load_manifest(SMOKE).model.model_copy(update={"lora_modules": None})
+SECTION = load_manifest(TOY).model.model_copy(update={"lora_modules": None})
 
 
 def limited(most):

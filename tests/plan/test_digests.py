@@ -12,19 +12,25 @@ import pytest
 from kit import code
 from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
+from kit.experiment.settings import MethodSection
 from kit.plan.digests import agreement_digest
 from kit.plan.jobs import make_plan
 from kit.stages.collect import MADE_EARLIER
+from tests.toys.dataset import TOY
 
-SMOKE = load_manifest(PROJECT / "manifests" / "smoke.toml")
+REFUSING = ["dpo", "manu", "po", "siu", "smfa"]  # MANU and SMFA learn refusals, too
+MORE = tuple(
+    MethodSection(name=name, label=name, method=name, targets=("person",))
+    for name in ("manu", "smfa")
+)
+MANIFEST = load_manifest(TOY)
+MANIFEST = MANIFEST.model_copy(update={"methods": (*MANIFEST.methods, *MORE)})
 IGNORED = shutil.ignore_patterns("__pycache__", "reference")
 PRINT = """
-import json, sys
-from pathlib import Path
-from kit.experiment.manifest_file import load_manifest
+import json
 from kit.plan.jobs import make_plan
-from tests.plan.test_digests import digests
-print(json.dumps(digests(make_plan(load_manifest(Path("manifests/smoke.toml"))))))
+from tests.plan.test_digests import MANIFEST, digests
+print(json.dumps(digests(make_plan(MANIFEST))))
 """
 
 
@@ -35,7 +41,7 @@ def digests(plan):
     return {f"{artifact.stage} {artifact.name}": artifact.digest for artifact in made}
 
 
-BEFORE = digests(make_plan(SMOKE))
+BEFORE = digests(make_plan(MANIFEST))
 TRAINED = {name for name in BEFORE if name.startswith(("finetune", "unlearn"))}
 
 
@@ -55,13 +61,13 @@ def edit(path, old, new):
 
 def changed():
     """Return what is made again."""
-    after = digests(make_plan(SMOKE))
+    after = digests(make_plan(MANIFEST))
     return {name for name in BEFORE if BEFORE[name] != after[name]}
 
 
 def jobs_of(*methods):
     return {
-        f"unlearn {job.name}" for job in make_plan(SMOKE).unlearn if job.entry.method in methods
+        f"unlearn {job.name}" for job in make_plan(MANIFEST).unlearn if job.entry.method in methods
     }
 
 
@@ -98,9 +104,6 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == BEFORE
-
-
-REFUSING = ["dpo", "manu", "po", "siu", "smfa"]  # MANU and SMFA learn refusals, too
 
 
 @pytest.mark.parametrize(
@@ -196,9 +199,9 @@ def test_the_split_renames_what_follows_it_and_not_the_vanilla_model():
         ("seed", 7, {"finetune vanilla", "evaluate serving-base"}),
         ("max_per_column", 200, TRAINED | {"evaluate serving-base"}),
     ):
-        document = SMOKE.resolved()
+        document = MANIFEST.resolved()
         document["split"][key] = value
-        after = digests(make_plan(type(SMOKE).model_validate(document)))
+        after = digests(make_plan(type(MANIFEST).model_validate(document)))
         assert {name for name in BEFORE if BEFORE[name] == after[name]} == same
 
 
@@ -224,8 +227,8 @@ def test_every_module_left_outside_exists():
 
 def test_a_second_look_is_repeated_where_it_reads_another_number_of_answers():
     """Of few systems, more answers of each are read; from 13 systems on, 16."""
-    evaluation = SMOKE.evaluation.model_copy(update={"agreement_sample": 200})
-    manifest = SMOKE.model_copy(update={"evaluation": evaluation})
+    evaluation = MANIFEST.evaluation.model_copy(update={"agreement_sample": 200})
+    manifest = MANIFEST.model_copy(update={"evaluation": evaluation})
     assert [evaluation.read_again(n) for n in (1, 4, 12, 13, 27)] == [200, 50, 17, 16, 16]
     digests = [agreement_digest(manifest, "answers", n) for n in (4, 5, 13, 27)]
     assert len(set(digests)) == 3

@@ -25,22 +25,16 @@ from kit.plan.estimate import (
 from kit.plan.jobs import make_plan
 from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.work import check, make
 
 PASSES = {"finetune": 0.03, "unlearn": 0.02, "other": 0.01}
 
 
-OLDER = 10  # the methods of smoke.toml whose steps are counted by hand here; two others follow them
-YOUNGER = 12
-
-
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    smoke = load_manifest(SMOKE)
-    methods = smoke.methods[:OLDER] + smoke.methods[OLDER + YOUNGER :]
-    return make_plan(smoke.model_copy(update={"methods": methods, "attack": None, "claims": ()}))
+    return make_plan(load_manifest(TOY))
 
 
 def rates(plan, **changes) -> Rates:

@@ -15,7 +15,7 @@ from kit.plan.published import PUBLISHED
 from kit.preflight.structure import read_structure
 from tests.bench.activations import per_token_and_layer
 from tests.bench.random_models import OTHER_SIZES, other_size, real_size
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
 LLAVA, QWEN = PUBLISHED["llava-hf/llava-1.5-7b-hf"], PUBLISHED["Qwen/Qwen2.5-VL-7B-Instruct"]
 GPU_MANIFESTS = sorted(
@@ -36,7 +36,7 @@ def pebench(**changes):
 
 
 def test_the_published_sizes_are_those_of_the_published_configurations(tmp_path):
-    section = load_manifest(SMOKE).model
+    section = load_manifest(TOY).model
     made = {published: real_size(published.sizes.family) for published in (LLAVA, QWEN)}
     made |= {PUBLISHED[repo]: other_size(repo) for repo in OTHER_SIZES}
     assert set(made) == set(PUBLISHED.values())
@@ -151,9 +151,9 @@ def test_the_preview_of_a_fetched_experiment_is_its_plan(monkeypatch, tmp_path):
     from kit.plan.jobs import make_plan
 
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    plan, missing = preview(load_manifest(SMOKE))
+    plan, missing = preview(load_manifest(TOY))
     assert missing == []
-    assert plan == make_plan(load_manifest(SMOKE))
+    assert plan == make_plan(load_manifest(TOY))
     assert "memory on one GPU" not in render(plan)
 
 
@@ -187,7 +187,7 @@ def test_every_kind_of_job_is_in_one_row_of_the_cards():
 
 def test_a_plan_refuses_a_family_that_the_base_s_config_names(monkeypatch, tmp_path):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    made = load_manifest(SMOKE)
+    made = load_manifest(TOY)
     (tmp_path / "config.json").write_text('{"model_type": "mllama"}', encoding="utf-8")
     source = made.model.source.model_copy(update={"folder": str(tmp_path)})
     other = made.model_copy(update={"model": made.model.model_copy(update={"source": source})})

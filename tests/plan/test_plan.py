@@ -17,7 +17,7 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.kept_jobs import kept_jobs
 from kit.verification.planned import planned_by
-from tests.toys.dataset import manifest
+from tests.toys.dataset import TOY, manifest
 
 
 def plan_of(document: dict[str, Any]) -> Plan:
@@ -150,7 +150,7 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
     with pytest.raises(ManifestError) as caught:
         plan_of(document)
     assert message in str(caught.value)
-    assert str(caught.value).startswith("manifest smoke: method 'npo'")
+    assert str(caught.value).startswith("manifest toy: method 'npo'")
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_a_method_or_option_that_does_not_exist_is_named_with_its_entry(document
 def test_a_setting_that_a_benchmark_does_not_have_is_refused_without_its_data(
     loader, change, message
 ):
-    name = "smoke" if loader == "pebench" else f"{loader}-smoke"
-    document = load_manifest(PROJECT / "manifests" / f"{name}.toml").resolved()
+    path = TOY if loader == "pebench" else PROJECT / "manifests" / f"{loader}-smoke.toml"
+    document = load_manifest(path).resolved()
     for section, values in change.items():
         inside = document[section][0] if section == "sources" else document[section]
         inside.update(values)
@@ -257,7 +257,7 @@ def test_a_result_may_hold_the_adapters_that_its_claims_rest_on_and_no_others():
     named |= {claim.other for claim in plan.manifest.claims}
     trained = {entry.name for entry in plan.manifest.methods if entry.method not in UNTRAINED}
     assert {job.entry.name for job in kept_jobs(plan) if job.entry} == named & trained
-    whole = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    whole = make_plan(manifest())
     assert list(kept_jobs(whole)) == list(whole.jobs())
 
 

@@ -15,9 +15,9 @@ from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.structure import read_structure
 from kit.preflight.weights import read_weights
 from tests.bench.random_models import write_random_base
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
-SECTION = load_manifest(SMOKE).model.model_copy(update={"lora_modules": None})
+SECTION = load_manifest(TOY).model.model_copy(update={"lora_modules": None})
 SHAPES = ((64, 64), (300, 90), (120, 260))
 
 

@@ -18,9 +18,9 @@ from kit.preflight.structure import read_structure
 from kit.preflight.weights import read_weights, require_finite
 from tests.bench.random_models import write_random_base
 from tests.preflight.test_weights import POINTER
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
-SECTION = load_manifest(SMOKE).model
+SECTION = load_manifest(TOY).model
 WEIGHTS = "model.safetensors"
 
 

@@ -17,7 +17,7 @@ from kit.preflight.trial import Trial
 from kit.preflight.tried import path_of, untried
 from tests.methods.test_methods import file_of_a_method
 from tests.methods.test_needs import ByTextAlone, RandomLabels
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
 __all__ = ["file_of_a_method"]  # a fixture
 torch.set_num_threads(1)
@@ -429,7 +429,7 @@ def test_a_loss_that_needs_the_whole_batch_and_other_answers_passes(trial):
 
 def test_try_method_takes_the_name_of_a_file_or_of_an_entry_with_its_options(trial, monkeypatch):
     monkeypatch.setattr(preflight, "Trial", lambda folder: trial)
-    manifest = load_manifest(SMOKE)
+    manifest = load_manifest(TOY)
     entry = manifest.methods[0].model_copy(
         update={"name": "strong", "method": "npo", "options": {"beta": 0.5}}
     )
@@ -446,7 +446,7 @@ def test_try_method_takes_the_name_of_a_file_or_of_an_entry_with_its_options(tri
 def test_a_method_is_tried_once_for_each_set_of_options(trial, tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     monkeypatch.setattr(preflight, "Trial", lambda folder: trial)
-    plan = make_plan(load_manifest(SMOKE))
+    plan = make_plan(load_manifest(TOY))
     waiting = untried(plan)
     assert len({path_of(job.method) for job in waiting}) == len(waiting) < len(plan.unlearn)
     assert len(require_methods(plan)) == len(waiting)
@@ -460,7 +460,7 @@ def test_a_method_is_tried_once_for_each_set_of_options(trial, tmp_path, monkeyp
 def test_the_doctor_tries_methods_too(request, trial, tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(preflight, "Trial", lambda folder: trial)
-    manifest = load_manifest(SMOKE)
+    manifest = load_manifest(TOY)
 
     def plan_with(method):
         entry = manifest.methods[0].model_copy(update={"name": "my", "method": method})

@@ -9,10 +9,10 @@ from transformers import AutoTokenizer
 from kit.errors import ModelError
 from kit.experiment.manifest_file import load_manifest
 from kit.preflight.processors import open_processor, require_processor
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.pixels import qwen_processor
 
-SECTION = load_manifest(SMOKE).model
+SECTION = load_manifest(TOY).model
 VOCABULARY = 2000
 
 

@@ -11,9 +11,9 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base
 from kit.preflight.structure import read_structure
 from tests.bench.random_models import real_size
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
-SECTION = load_manifest(SMOKE).model
+SECTION = load_manifest(TOY).model
 # Modules with LoRA, weights, and those of them in 4 bits.
 REAL = {
     "llava": (224, 7_063_427_072, 6_476_005_376),

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from transformers.utils import logging as transformers_logging
 
-from kit.artifacts import PROJECT
 from kit.cli.entry import main
 from kit.names import printable, show
 from kit.report.csv_cells import csv_cell
 from kit.report.pages import markdown_cell
 from kit.verification.numbers import _same_cell
+from tests.toys.dataset import TOY
 from tests.toys.signed_result import remake, write_result
 
 EVIL = "\x1b[2J\x00\x9b31m\u202egnp.exe\u2066\u200bok\x7f"
@@ -129,7 +129,7 @@ def test_words_of_a_cell_stay_words():
 
 @pytest.mark.parametrize("verb", ["plan", "doctor"])
 def test_a_title_is_one_line_on_a_terminal(tmp_path, capsys, verb):
-    text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
+    text = TOY.read_text(encoding="utf-8")
     title = re.search(r"^title = .*$", text, re.MULTILINE)[0]
     forged = 'title = "\\u001b[2J\\u202e\\nresult: forged"'
     (tmp_path / "mine.toml").write_text(text.replace(title, forged), encoding="utf-8")

@@ -13,8 +13,7 @@ from kit.cli.entry import main
 from kit.errors import DataError, ManifestError, MissingStageError, VerificationError
 from kit.experiment.manifest_file import load_manifest
 from kit.result.argument import find_result, require_made_from
-
-SMOKE = PROJECT / "manifests" / "smoke.toml"
+from tests.toys.dataset import TOY
 
 
 @pytest.fixture
@@ -39,15 +38,15 @@ def test_a_result_is_found_signed_or_not(result):
 def test_the_result_of_a_run_with_changes_is_found_by_the_same_changes(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path))
     changes = ("seeds=[7]", "claims=[]")
-    name = load_manifest(SMOKE, changes=changes).run_name
+    name = load_manifest(TOY, changes=changes).run_name
     (tmp_path / name).mkdir()
-    assert find_result(str(SMOKE), changes) == tmp_path / name
+    assert find_result(str(TOY), changes) == tmp_path / name
     with pytest.raises(MissingStageError, match=r"there is no result of .* yet"):
-        find_result(str(SMOKE))
-    digest = load_manifest(SMOKE, changes=changes).digest()
-    require_made_from(str(SMOKE), digest, changes)
+        find_result(str(TOY))
+    digest = load_manifest(TOY, changes=changes).digest()
+    require_made_from(str(TOY), digest, changes)
     with pytest.raises(VerificationError, match="is one of another manifest"):
-        require_made_from(str(SMOKE), digest)
+        require_made_from(str(TOY), digest)
 
 
 def test_a_folder_is_one_result_and_changes_of_it_are_refused(result):

@@ -6,6 +6,7 @@ import pytest
 from kit.artifacts import PROJECT
 from tests.runs.test_smoke_run import shrunk
 from tests.runs.whole_run import Run
+from tests.toys.dataset import own_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.extended]
 
@@ -21,8 +22,7 @@ def with_probes(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    run = Run(tmp_path_factory.mktemp("probed"), with_probes(shrunk(smoke)))
+    run = Run(tmp_path_factory.mktemp("probed"), with_probes(shrunk(own_text())))
     code, output = run.call()
     assert code == 0, output
     return run, output

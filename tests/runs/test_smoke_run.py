@@ -12,11 +12,12 @@ from kit.artifacts import PROJECT
 from kit.result.layout import BILL
 from tests.runs.whole_run import Run
 from tests.toys.canaries import MARK, leaks
+from tests.toys.dataset import own_text
 
 pytestmark = pytest.mark.slow
 
 FEWER = {
-    'name = "smoke"': 'name = "shrunk"',
+    'name = "toy"': 'name = "shrunk"',
     'targets = ["person", "event", "both"]': 'targets = ["person"]',
     "max_per_column = 64": "max_per_column = 51",
     "steps = 200": "steps = 12",
@@ -53,20 +54,19 @@ equivalence = 0.10
 
 
 def shrunk(text: str) -> str:
-    """Return the manifest of the smoke experiment with fewer steps, methods and records."""
+    """Return the toy experiment with fewer steps, methods and records."""
     head, _, rest = text.partition("[[methods]]")
     for old, new in FEWER.items():
         assert head.count(old) + rest.count(old) >= 1, f"the manifest no longer says {old!r}"
         head, rest = head.replace(old, new, 1), rest.replace(old, new)
-    tail = "[evaluation]" + rest.partition("[evaluation]")[2].partition("[[claims]]")[0] + CLAIMS
+    tail = "[evaluation]" + rest.partition("[evaluation]")[2] + CLAIMS
     chosen = {"gd": "grad_diff", "npo": "npo"}.items()
     return head + "".join(METHODS.format(name=n, method=m) for n, m in chosen) + "\n" + tail
 
 
 def new_run(root: Path, workers: int = 1) -> Run:
     """Return a run of the shrunk experiment in an empty folder."""
-    text = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    return Run(root, shrunk(text).replace("workers = 2", f"workers = {workers}"))
+    return Run(root, shrunk(own_text()).replace("workers = 2", f"workers = {workers}"))
 
 
 @pytest.fixture(scope="module")

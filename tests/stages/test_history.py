@@ -16,7 +16,7 @@ from kit.stages.history import History, JobTime, Keys, Stopwatch, add, history_p
 from kit.stages.pace import Pace, jobs_of
 from kit.stages.progress import progress
 from tests.bench import estimates
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 from tests.toys.work import check, make
 
 
@@ -28,7 +28,7 @@ def apart(tmp_path, monkeypatch):
 
 @pytest.fixture
 def plan():
-    return make_plan(load_manifest(SMOKE))
+    return make_plan(load_manifest(TOY))
 
 
 def line(plan, stage, kind, work, seconds, **more):
@@ -234,5 +234,5 @@ def test_answers_are_timed_from_the_job_before(plan):
 
 
 def test_a_run_that_has_not_begun_tells_nothing(plan):
-    with pytest.raises(MissingStageError, match="nothing of smoke is finished"):
+    with pytest.raises(MissingStageError, match="nothing of toy is finished"):
         list(estimates.kinds(plan, 0.5))

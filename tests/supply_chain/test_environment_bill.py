@@ -4,7 +4,6 @@ import copy
 import json
 import subprocess
 from importlib.metadata import distributions
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from kit.supply_chain.licences import Licence, licences
 from kit.supply_chain.locks import Package, read_lock
 from kit.supply_chain.machine import environment, lock_path
 from tests.runs.container_tools import tool
+from tests.toys.dataset import TOY
 
 VERSION = "0.1.0"
 HERE = {"python": "3.11.2", "packages": {"Torch": "2.13.0+cpu", "b_c": "1", "d": "4"}}
@@ -30,7 +30,7 @@ def bill():
 @pytest.fixture(scope="module")
 def here():
     """Description and SBOM of the environment that the tests run in."""
-    manifest = load_manifest(Path("manifests/smoke.toml"))
+    manifest = load_manifest(TOY)
     found = environment(manifest)
     return found, environment_bill(found, VERSION, read_lock(lock_path()), licences())
 

@@ -18,20 +18,12 @@ from kit.experiment.manifest_file import load_manifest
 PEOPLE = [f"Person Number{i}" for i in range(6)]
 EVENTS = [f"event {i}" for i in range(4)]
 HEADER = ["file", "name", "event", "description", "keywords"]
-SMOKE = Path(__file__).parents[2] / "manifests" / "smoke.toml"
-
-
-MERGED = ("manu", "mip_editor", "smfa")  # methods whose models are not a LoRA
+TOY = Path(__file__).with_name("experiment.toml")
 
 
 def own_text() -> str:
-    """Return smoke.toml as the start of an experiment of one's own: without what is calibrated.
-
-    Its claims, and the file that calibrates them, belong to the small experiment alone.
-    """
-    text, section, _ = SMOKE.read_text(encoding="utf-8").partition("[calibration]")
-    assert section, "the claims follow the calibration"
-    return text
+    """Return the toy experiment, as the start of one's own."""
+    return TOY.read_text(encoding="utf-8")
 
 
 def rows() -> list[list[str]]:
@@ -125,22 +117,12 @@ def refused(root: Path, **sections: dict[str, Any]) -> DataError:
 
 
 def manifest(**sections: dict[str, Any]) -> Manifest:
-    """Return the smoke manifest with a split for the tiny dataset; sections are updated."""
-    document = load_manifest(SMOKE).resolved()
+    """Return the toy experiment with a split for the tiny dataset; sections are updated."""
+    document = load_manifest(TOY).resolved()
     document["split"] |= {"forget_percent": 30}  # 2 of 6 people, 1 of 4 events
     document["benchmark"] |= {"options": {}}
     for method in document["methods"]:
         method["options"] = {}  # the prompt's instruction, for example, is the default one
     for section, values in sections.items():
         document[section] |= values
-    return Manifest.model_validate(servable(document))
-
-
-def servable(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest without what vLLM cannot serve as adapters, where it says `adapters`."""
-    if document["evaluation"]["serving"] != "adapters":
-        return document
-    kept = [m for m in document["methods"] if m["method"] not in MERGED]
-    gone = {m["name"] for m in document["methods"]} - {m["name"] for m in kept}
-    claims = [c for c in document["claims"] if not gone & {c["system"], c.get("other")}]
-    return {**document, "methods": kept, "claims": claims}
+    return Manifest.model_validate(document)

@@ -8,15 +8,15 @@ from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split, by_id
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
+from tests.toys.dataset import TOY
 
-SMOKE = Path(__file__).parents[2] / "manifests" / "smoke.toml"
 COLOURS = {"a1": "#ff0000", "a2": "#00ff00", "b1": "#0000ff", "w2": "#ffff00", "g1": "#00ffff"}
 NOTE = "2 rows without a name were left out"
 
 
 def manifest() -> Manifest:
-    """Return the smoke manifest: title, loader and run name are all that is read of it."""
-    return load_manifest(SMOKE)
+    """Return the toy experiment: title, loader and run name are all that is read of it."""
+    return load_manifest(TOY)
 
 
 def places(root: Path) -> dict[str, Place]:

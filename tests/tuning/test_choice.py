@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from kit.artifacts import PROJECT, readable_json
+from kit.artifacts import readable_json
 from kit.cli.entry import main
 from kit.digests import sha256_bytes, sha256_value
 from kit.errors import ManifestError, VerificationError
@@ -24,6 +24,7 @@ from kit.verification.recompute import rescore
 from kit.verification.tuning import check_tuning
 from kit.verification.verify import verify
 from tests.toys import results as toy
+from tests.toys.dataset import TOY
 from tests.toys.signed_result import TRUSTED, rejects
 from tests.verification.test_contradictions import edit_run, remake_and_sign
 
@@ -31,7 +32,7 @@ from tests.verification.test_contradictions import edit_run, remake_and_sign
 RULES = {"npo-1": "npo", "npo-2": "prompt_only", "npo-3": "ga", "npo-4": "po",
          "ga-1": "ga", "ga-2": "ga"}  # fmt: skip
 MANIFEST = """
-extends = "smoke.toml"
+extends = "experiment.toml"
 name = "toy"
 seeds = [1]
 claims = []
@@ -126,8 +127,7 @@ def path(tmp_path, monkeypatch):
 
 
 def written(folder):
-    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    (folder / "smoke.toml").write_text(smoke, encoding="utf-8")
+    shutil.copy(TOY, folder)
     (folder / "toy.toml").write_text(MANIFEST, encoding="utf-8")
     return folder / "toy.toml"
 
@@ -258,7 +258,7 @@ def test_the_verb_prints_all_attempts_and_the_line_for_the_manifest(path, attemp
 
 def test_a_manifest_without_the_section_is_not_tuned(capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["tune", str(PROJECT / "manifests/smoke.toml")])
+        main(["tune", str(TOY)])
     assert ended.value.code == 2
     assert "has no section [tune]" in capsys.readouterr().err
 

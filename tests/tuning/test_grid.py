@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -14,11 +15,12 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import make_plan
 from kit.plan.names import require_names
 from kit.stages import run as stages
+from tests.toys.dataset import TOY
 from tests.toys.work import ToyWork, make
 
 COMMITTED = sorted((PROJECT / "manifests").glob("*.toml"))
 MANIFEST = """
-extends = "smoke.toml"
+extends = "experiment.toml"
 name = "toy"
 seeds = [1, 2]
 claims = []
@@ -58,8 +60,7 @@ file = "manifests/tuned/toy.json"
 @pytest.fixture
 def written(tmp_path):
     """Give a function that writes the manifest, with parts replaced, and returns its path."""
-    smoke = (PROJECT / "manifests" / "smoke.toml").read_text(encoding="utf-8")
-    (tmp_path / "smoke.toml").write_text(smoke, encoding="utf-8")
+    shutil.copy(TOY, tmp_path)
 
     def write(old="", new="", tune=TUNE):
         path = tmp_path / "toy.toml"

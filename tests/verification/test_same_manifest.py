@@ -4,27 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from kit.artifacts import PROJECT
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.verification.same_manifest import compare_manifest
 from kit.verification.text import accepted_json, describe
 from kit.verification.verify import verify
+from tests.toys.dataset import TOY
 from tests.toys.signed_result import TRUSTED
-
-SMOKE = PROJECT / "manifests" / "smoke.toml"
 
 
 @pytest.fixture(scope="module")
 def result(signed):
-    """A verified result, as if it were one of the small experiment."""
-    manifest = load_manifest(SMOKE)
+    """A verified result, as if it were one of the toy experiment."""
+    manifest = load_manifest(TOY)
     found = verify(signed, trusted=TRUSTED)
     return replace(found, manifest=manifest.resolved(), manifest_digest=manifest.digest())
 
 
 def of(result, change):
-    document = load_manifest(SMOKE).resolved()
+    document = load_manifest(TOY).resolved()
     change(document)
     made = Manifest.model_validate(document)
     return replace(result, manifest=made.resolved(), manifest_digest=made.digest())
@@ -33,13 +31,13 @@ def of(result, change):
 def test_the_summary_names_the_manifest_and_its_digest(result):
     assert f"manifest: {result.run_name}, sha256 {result.manifest_digest}" in describe(result)
     assert f'"run_name": "{result.run_name}"' in accepted_json(result)
-    assert result.run_name.startswith("smoke-")
+    assert result.run_name.startswith("toy-")
 
 
 def test_the_manifest_itself_is_recognised(result):
-    found = compare_manifest(result, load_manifest(SMOKE), "smoke.toml")
+    found = compare_manifest(result, load_manifest(TOY), "toy.toml")
     assert found.outcome == "ok"
-    assert found.message == "the manifest is that of smoke.toml, to the byte"
+    assert found.message == "the manifest is that of toy.toml, to the byte"
 
 
 def exchange(document):
@@ -59,9 +57,9 @@ def exchange(document):
     ],
 )
 def test_another_manifest_is_told_with_what_differs(result, change, said):
-    found = compare_manifest(of(result, change), load_manifest(SMOKE), "smoke.toml")
+    found = compare_manifest(of(result, change), load_manifest(TOY), "toy.toml")
     assert found.outcome == "not checked"
-    assert found.message.startswith("the manifest is NOT that of smoke.toml, but for the claims: ")
+    assert found.message.startswith("the manifest is NOT that of toy.toml, but for the claims: ")
     assert said in found.message
 
 
@@ -69,5 +67,5 @@ def test_a_manifest_of_an_earlier_kit_lacks_keys_that_do_nothing(result):
     older = dict(result.manifest)
     older["unlearn"] = {k: v for k, v in older["unlearn"].items() if k != "lora_dtype"}
     early = replace(result, manifest=older, manifest_digest="0" * 64)
-    found = compare_manifest(early, load_manifest(SMOKE), "smoke.toml")
-    assert (found.outcome, found.message) == ("ok", "the manifest says the same as smoke.toml")
+    found = compare_manifest(early, load_manifest(TOY), "toy.toml")
+    assert (found.outcome, found.message) == ("ok", "the manifest says the same as toy.toml")
