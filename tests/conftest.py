@@ -1,11 +1,13 @@
 """Fixtures of more than one test module."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 
+from kit.report import metadata
 from kit.signing.sign import sign
 from tests.toys.signed_result import KEY, copy_of, write_result
 
@@ -21,6 +23,10 @@ ASKED_FOR = {
 # A property is about values: a slow machine must not fail it.
 hypothesis.settings.register_profile("kit", deadline=None)
 hypothesis.settings.load_profile("kit")
+
+# The environment stays what it is while tests run: the licences of its 180 packages are read once,
+# and not for each of a thousand results.
+metadata.licences = cache(metadata.licences)
 
 LONGEST = "test_reference.py"  # it runs the whole small experiment
 

@@ -16,7 +16,7 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution, mean_nll
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
 
 def alike(value=0.5, count=2):
@@ -63,7 +63,7 @@ def test_a_descent_without_steps_is_refused(options):
 
 @pytest.fixture(scope="module")
 def base(tiny_base):
-    section = load_manifest(SMOKE).model
+    section = load_manifest(TOY).model
     return load_base(tiny_base, section)
 
 

@@ -19,7 +19,7 @@ from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base
 from kit.model.batches import Batcher
 from kit.model.head import fit_head, predict
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
 
 def points(count, width, seed):
@@ -94,7 +94,7 @@ def test_a_head_that_nothing_decides_is_refused(options):
 
 @pytest.fixture(scope="module")
 def base(tiny_base):
-    return load_base(tiny_base, load_manifest(SMOKE).model)
+    return load_base(tiny_base, load_manifest(TOY).model)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kit.digests import canonical_json, format_checksums, sha256_bytes
 from kit.errors import DataError, ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from tests.toys.sets import SMOKE
+from tests.toys.dataset import TOY
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 ROWS = [["file", "name"], ["images/Ada Bäkker #1/00.png", "Ada, Bäkker"], ["b", "Ben"]]
@@ -33,7 +33,7 @@ def listed(folder, names):
 
 
 def manifest(*sources):
-    document = load_manifest(SMOKE).resolved()
+    document = load_manifest(TOY).resolved()
     document["sources"] = list(sources)
     return Manifest.model_validate(document)
 
@@ -237,7 +237,7 @@ def test_without_the_package_it_is_written_and_reported_as_unchecked(local, tmp_
 
 def test_the_validator_is_imported_only_to_validate():
     code = "import sys, kit.describe.croissant; sys.exit('mlcroissant' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=SMOKE.parents[1]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=TOY.parents[1]).returncode == 0
 
 
 def test_the_context_is_the_validators_own():

@@ -21,7 +21,7 @@ LLAVA, QWEN = PUBLISHED["llava-hf/llava-1.5-7b-hf"], PUBLISHED["Qwen/Qwen2.5-VL-
 GPU_MANIFESTS = sorted(
     path.name
     for path in (PROJECT / "manifests").glob("*.toml")
-    if load_manifest(path).model.compute_dtype == "bfloat16"
+    if load_manifest(path, calibrated=False).model.compute_dtype == "bfloat16"
 )
 
 

@@ -24,7 +24,7 @@ from kit.smoke.drawing import GLYPHS, SIZE, paint
 from kit.smoke.events import FAMILIAR, FICTITIOUS
 from kit.smoke.people import ATTRIBUTES, MIN_DISTANCE, REAL_COUNT, SEED, people
 from kit.smoke.world import PROBES, write_world
-from tests.toys.dataset import SMOKE, places
+from tests.toys.dataset import TOY, places
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def benchmark(world):
-    return load(load_manifest(SMOKE), places(world))
+    return load(load_manifest(TOY), places(world))
 
 
 def tree(root):
@@ -48,7 +48,7 @@ def tree(root):
 
 
 def test_the_world_is_the_one_in_the_checksum_list(world):
-    (source,) = load_manifest(SMOKE).sources
+    (source,) = load_manifest(TOY).sources
     listed = read_checksums(PROJECT / source.checksums)
     assert set(listed) == set(tree(world))
     verify_files(world, listed, remedy="-")
