@@ -57,10 +57,12 @@ def _code_of(root: Path, entries: Iterable[str], outside: frozenset[str]) -> dic
     waiting, seen = list(entries), set(outside)
     while waiting:
         module = waiting.pop()
-        path = path_of(module)
-        if module in seen or path is None or _is_within(module, outside):
+        if module in seen or _is_within(module, outside):
             continue
         seen.add(module)
+        path = path_of(module)
+        if path is None:
+            continue
         digest, imported, data = _read(path)
         found |= {path.relative_to(root).as_posix(): digest, **data}
         waiting += imported

@@ -8,9 +8,12 @@ forwards.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kit import benchmarks
 from kit.attacks.pixels import PixelAttack
+from kit.benchmarks.probes import with_columns
+from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
@@ -98,15 +101,20 @@ def asked_under_attack(plan: Plan, job: AttackJob) -> int:
     """Return how many questions an attack asks at all levels at most."""
     section = plan.manifest.attack
     assert section is not None, "there is an attack"
-    protocol = benchmarks.protocol(plan.manifest.benchmark.loader)
-    columns = protocol.targets[job.target].columns
+    columns = _protocol_of(plan.manifest.benchmark.loader).targets[job.target].columns
     each = min(section.max_records, plan.manifest.split.max_per_column)
     return len(job.entry.levels) * each * sum(column is Column.EFFICACY for _, column in columns)
 
 
 def asked_at_most(plan: Plan, system: System) -> int:
     """Return how many questions a system is asked at most: before data is read, it is not known."""
-    protocol = benchmarks.planned_protocol(plan.manifest)
+    protocol = with_columns(_protocol_of(plan.manifest.benchmark.loader), plan.manifest.probes)
     targets = [system.target] if system.target else plan.manifest.targets
     columns = {column for target in targets for column in protocol.targets[target].columns}
     return len(columns) * plan.manifest.split.max_per_column
+
+
+@lru_cache(maxsize=16)
+def _protocol_of(loader: str) -> Protocol:
+    """Look for the benchmark's file once, and not for each of thousands of jobs."""
+    return benchmarks.protocol(loader)
