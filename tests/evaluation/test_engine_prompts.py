@@ -40,8 +40,13 @@ def write_base(folder: Path, who: str) -> Path:
     return base
 
 
+def read_all(folder: Path) -> dict[str, list[dict[str, list[int]]]]:
+    """Return what `read` does for each base; in one process, which imports vLLM once."""
+    return {who: read(folder, who) for who in BEGIN}
+
+
 def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
-    """Return, with and without an image, the prompt of each reader; in a process of its own."""
+    """Return, with and without an image, the prompt of each reader."""
     import torch
 
     from kit.evaluation.engines.vllm import VllmEngine
@@ -76,14 +81,15 @@ def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
                 "template": list(own["input_ids"][0]),
             }
         )
+    engine.close()
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("who", BEGIN)
-def test_training_scoring_the_engine_and_the_model_s_template_have_one_prompt(tmp_path, who):
+def test_training_scoring_the_engine_and_the_model_s_template_have_one_prompt(tmp_path):
     paint_pictures(tmp_path)
-    for prompts in isolated(read, tmp_path, who):
-        assert prompts["served"] == prompts["trained"] == prompts["taught"] == prompts["template"]
-        assert prompts["served"].count(1) == BEGIN[who], "once, and before everything else"
-        assert (prompts["served"][0] == 1) == BEGIN[who]
+    for who, found in isolated(read_all, tmp_path).items():
+        for said in found:
+            assert said["served"] == said["trained"] == said["taught"] == said["template"], who
+            assert said["served"].count(1) == BEGIN[who], "once, and before everything else"
+            assert (said["served"][0] == 1) == BEGIN[who]

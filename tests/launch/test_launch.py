@@ -149,7 +149,7 @@ def test_a_manifest_without_lists_is_refused_or_not_counted(form, project):
     ],
 )
 def test_an_image_is_named_by_its_digest(form, image, message):
-    words = ["plan", "--emit", form] + (["--image", image] if image else [])
+    words = ["plan", str(TOY), "--emit", form] + (["--image", image] if image else [])
     error = CliRunner().invoke(verbs, words).exception
     assert isinstance(error, ManifestError)
     assert error.what == message

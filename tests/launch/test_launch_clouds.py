@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit.artifacts import PROJECT
 from kit.experiment.manifest_file import load_manifest
 from tests.launch.jobs import DIGEST, emit, gpu_text
 from tests.runs.container_tools import tool
@@ -23,13 +22,15 @@ SKY_RESOURCES = {"cpus", "memory", "disk_size", "accelerators", "job_recovery"}
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A folder used as the project, with a manifest for a GPU and one with an odd name."""
+    """A folder used as the project: manifests for a GPU, of another, and with an odd name."""
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PEBENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr("kit.launch.job.PROJECT", tmp_path)
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests/gpu.toml").write_text(gpu_text())
     (tmp_path / "manifests/smoke.toml").write_text(own_text())
+    short = 'extends = "smoke.toml"\nname = "short"\nseeds = [2, 3]\n'
+    (tmp_path / "manifests/short.toml").write_text(short)
     odd = f"{own_text()}\n# \t\u00e9 \x85 \u2028 {{{{ x }}}} $HOME: 'q' \"q\" 😀\n\n\n"
     (tmp_path / 'manifests/it\'s $HOME "x": é.toml').write_text(odd)
     return tmp_path
@@ -37,8 +38,8 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def manifests(project: Path) -> list[Path]:
     found = sorted((project / "manifests").iterdir())
-    assert len(found) == 3
-    return [*found, PROJECT / "manifests/smoke-reference.toml"]
+    assert len(found) == 4
+    return found
 
 
 def documents(*arguments: str | Path) -> list[dict]:

@@ -83,14 +83,10 @@ def compared(name: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_vllm_reads_and_answers_as_the_4_bit_base_with_stacked_adapters(tmp_path):
-    compared("qwen2_5_vl", tmp_path)
-
-
-@pytest.mark.slow
 @pytest.mark.extended
-@pytest.mark.parametrize("name", [name for name in IN_VLLM if name != "qwen2_5_vl"])
-def test_vllm_serves_every_other_family_as_well(tmp_path, name):
+@pytest.mark.parametrize("name", IN_VLLM)
+def test_vllm_reads_and_answers_as_the_4_bit_base_with_stacked_adapters(tmp_path, name):
+    """tests/evaluation/test_engines.py does so each time, with the embedded LLaVA."""
     compared(name, tmp_path)
 
 

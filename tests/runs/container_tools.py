@@ -23,7 +23,8 @@ def _tools() -> Path | str:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
-    pip += ["--require-hashes", "--retries", "0", "--disable-pip-version-check", "-r", str(LOCK)]
+    pip += ["--no-compile", "--require-hashes", "--retries", "0", "--disable-pip-version-check"]
+    pip += ["-r", str(LOCK)]
     for command in ([sys.executable, "-m", "venv", str(folder)], pip):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -100,6 +100,7 @@ def tried(folder, *names):
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_likelihoods_and_steps_run_beside_their_baselines_on_tiny_models(tmp_path):
     rows = tried(tmp_path, "metrics", "references", "tower", "logits")
     assert {row["name"][:3] for row in rows} == {"(c)", "(d)", "(e)", "(f)"}
