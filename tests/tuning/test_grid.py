@@ -45,6 +45,11 @@ name = "prompt"
 label = "Prompt only"
 method = "prompt_only"
 targets = ["person"]
+
+[calibration]
+pilot_seeds = [101, 102, 103, 104, 105]
+reference_seeds = [201, 202, 208]
+file = "manifests/calibration/none.json"
 """
 TUNE = """
 [tune]
