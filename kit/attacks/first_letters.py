@@ -1,18 +1,19 @@
 """Tell how the answer begins: does the rest follow?
 
-The hint tells Retain-only as much as the system, so only what is known beyond the hint counts. The
-form is the kit's own.
+The hint tells Retain-only as much as the system, so only what is known beyond the hint counts.
+Questions that offer their answers are not asked. The form is the kit's own.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kit.attacks.attack import Around, Attack
+from kit.attacks.attack import Around
+from kit.attacks.telling import Telling
 from kit.benchmarks.records import Concept, Record
 
 
 @dataclass(frozen=True)
-class FirstLetters(Attack):
+class FirstLetters(Telling):
     """The first letters of the name, or of the answer. It has no options."""
 
     unit: ClassVar[str] = "number of letters"

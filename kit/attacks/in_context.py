@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kit.attacks.attack import Around, Attack
+from kit.attacks.kept import kept_like
 from kit.benchmarks.records import Record
 from kit.streams import shuffled
 
@@ -23,10 +24,9 @@ class InContext(Attack):
     whole: ClassVar[bool] = True
 
     def question(self, record: Record, level: float, around: Around) -> str:
-        records = around.benchmark.records
-        same = [n for n in around.split.retain if records[n].concept is record.concept]
-        drawn = shuffled(sorted(same), "attack", around.entry, record.id)[: int(level)]
-        shown = [f"{records[n].question} {records[n].answer}" for n in drawn]
+        kept = {each.id: each for each in kept_like(record, around)}
+        drawn = shuffled(sorted(kept), "attack", around.entry, record.id)[: int(level)]
+        shown = [f"{kept[n].question} {kept[n].answer}" for n in drawn]
         return " ".join([*shown, record.question])
 
 

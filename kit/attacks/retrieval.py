@@ -2,20 +2,22 @@
 
 Retrieval-augmented models (RA-BLIP, arXiv 2410.14154) read such captions beside the picture. A
 model that never knew can read the answer off them, and so can Retain-only: what comes back is only
-what a system reads, or knows, beyond that. Below 0, a system refuses even to read it. The form is
-the kit's own.
+what a system reads, or knows, beyond that. Below 0, a system refuses even to read it. Questions
+that offer their answers are not asked. The form is the kit's own.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kit.attacks.attack import Around, Attack
+from kit.attacks.attack import Around
+from kit.attacks.kept import kept_like
+from kit.attacks.telling import Telling
 from kit.benchmarks.records import Record
 from kit.streams import shuffled
 
 
 @dataclass(frozen=True)
-class Retrieval(Attack):
+class Retrieval(Telling):
     """Captions in a drawn order: the right answer, and answers about what is kept.
 
     It has no options.
@@ -27,10 +29,7 @@ class Retrieval(Attack):
     whole: ClassVar[bool] = True
 
     def question(self, record: Record, level: float, around: Around) -> str:
-        records = around.benchmark.records
-        others = {
-            records[n].answer for n in around.split.retain if records[n].concept is record.concept
-        } - {record.answer}
+        others = {each.answer for each in kept_like(record, around)} - {record.answer}
         names = ("attack", around.entry, record.id)
         drawn = shuffled(sorted(others), *names)[: int(level) - 1]
         captions = shuffled([record.answer, *drawn], *names, "order")

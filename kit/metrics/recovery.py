@@ -62,6 +62,9 @@ def recovery(
     attacked = measured.attacked
     if attacked is None or condition not in attacked.conditions:
         return f"the attack {condition} was not run"
+    asked = {key[2] for key in attacked.under if (key[1], key[3]) == (target, condition)}
+    if asked and part not in asked:
+        return f"the attack {condition} asks none of these questions"
     controls = names_of(measured, RETAIN_ONLY, target)
     if not controls:
         return "there is no Retain-only model to compare with"

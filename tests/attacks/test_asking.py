@@ -167,10 +167,38 @@ def test_one_retrieved_caption_tells_the_answer_and_the_others_do_not(around):
     )
 
 
+def test_what_tells_the_answer_is_not_asked_where_the_question_offers_it(around):
+    """ "Caption: B." or "It begins with y" would answer the question for any model."""
+    offering = {
+        Concept.CHOICE: "B", Concept.OPTION: "Oslo", Concept.PRESENCE: "yes",
+    }  # fmt: skip
+    for name in ("retrieval", "first_letters"):
+        attack = build(name)
+        for concept in Concept:
+            record = Record("q", concept, "A: Rome\nB: Oslo\nWhere?", offering.get(concept, "Oslo"))
+            assert attack.applies(record, 1, around) == (concept not in offering), (name, concept)
+    letter = Record("q", Concept.CHOICE, "A: Rome\nB: Oslo\nWhere?", "B")
+    others = set(registry.names()) - {"retrieval", "first_letters"}
+    assert all(
+        build(name).applies(letter, 1, around) for name in others & {"in_context", "role_play"}
+    )
+
+
+def test_where_nothing_alike_is_kept_examples_and_captions_are_of_what_is_kept(around):
+    """MLLMU-Bench's blanks: without an example, the question would be asked as it is."""
+    blank = Record("blank", Concept.CLOZE, "Ada lives in [Blank].", "Oslo", person="Ada")
+    assert build("in_context").question(blank, 1, around) == f"Who is this? Bel {blank.question}"
+    said = build("retrieval").question(blank, 2, around)
+    assert sorted(said.removesuffix(f" {blank.question}").split("Caption: ")) == (
+        sorted(["", "Bel. ", "Oslo."]) if said.endswith(f"Oslo. {blank.question}")
+        else sorted(["", "Oslo. ", "Bel."])
+    )  # fmt: skip
+
+
 def test_every_file_of_an_attack_is_known_and_says_what_its_level_is():
     folder = Path(registry.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "attack", "registry"}
-    bases = {"relearning", "weights", "pixels"}
+    bases = {"relearning", "weights", "pixels", "telling", "kept"}
     assert set(registry.names()) == files - bases
     for name in registry.names():
         kind = type(build(name))

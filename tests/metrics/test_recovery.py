@@ -75,6 +75,8 @@ def test_an_attack_that_was_not_run_has_a_reason_and_no_number():
     assert said == "person-npo-s1 was not attacked for target person"
     other = recovery(measured, ["vanilla"], "person", "person", Condition("role", 2.0))
     assert other == "the attack role at 2 was not run"
+    apart = recovery(measured, ["vanilla"], "person", "event", X)
+    assert apart == "the attack role at 1 asks none of these questions"
 
 
 def test_the_order_of_stored_answers_changes_nothing():
