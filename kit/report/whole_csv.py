@@ -1,4 +1,8 @@
-"""The numbers of whole models as CSV: one line per method and target, one per column and target."""
+"""The numbers of whole models as CSV: one line per method and target, one per column and target.
+
+Where several parts have a forget quality, as in CLEAR, a method has one line for each of them, and
+its other numbers are repeated.
+"""
 
 from kit.report.csv_cells import csv_lines
 from kit.report.whole import Number, Whole
@@ -12,7 +16,11 @@ AGREEMENT = ("target", "column", "metric", "kendall_tau", "methods", "few")
 
 
 def whole_files(whole: Whole) -> dict[str, str]:
-    """Return {name: CSV} of both tables; an absent number is `absent (reason)`."""
+    """Return {name: CSV} of both tables; an absent number is `absent (reason)`.
+
+    To read one number of each method, keep the first of its lines (`drop_duplicates` of target and
+    method in pandas).
+    """
     lines = [
         (line["target"], line["label"], quality["part"], *_cells(quality), *_cells(line["utility"]),
          *_cells(line["gap"]), *_cells(line["refusal_forget"]), *_cells(line["refusal_kept"]))
