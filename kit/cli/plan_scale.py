@@ -6,6 +6,7 @@ Finished work is counted as if it were to do: the cost is that of the whole expe
 from collections.abc import Iterator
 
 from kit.console import duration
+from kit.experiment.own_settings import largest_rank
 from kit.names import show
 from kit.plan.arithmetic import SHARES
 from kit.plan.estimate import Rates
@@ -161,7 +162,7 @@ def _store(plan: Plan, cards: int) -> str:
     if known is None:
         return "shared store: the size of the base is not known before it is fetched."
     base = BYTES[0] * (known.sizes.quantized + known.sizes.other)
-    rank = max(plan.manifest.finetune.rank, plan.manifest.unlearn.rank)
+    rank = max(plan.manifest.finetune.rank, largest_rank(plan.manifest))
     adapter = BYTES[1] * rank * known.sizes.lora_sides
     together = cards * base
     return (

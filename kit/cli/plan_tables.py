@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from kit.experiment.grid import attempts_of, is_tuning
+from kit.experiment.own_settings import own_budget
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.names import show
 from kit.plan.attacks import AttackJob
@@ -36,6 +37,10 @@ def method_table(plan: Plan) -> Iterator[str]:
     batches = f"{manifest.finetune.batch_size} and {manifest.unlearn.batch_size}"
     seeds = ", ".join(map(str, manifest.seeds))
     yield f"records of a step in fine-tuning and in unlearning: {batches}; seeds: {seeds}"
+    shared = manifest.unlearn.model_dump()
+    for entry in manifest.methods:
+        if budget := [*own_budget(shared, entry.model_dump())]:
+            yield f"another budget than the other methods: {entry.name}, {', '.join(budget)}"
 
 
 def attack_table(attacks: Sequence[AttackJob]) -> Iterator[str]:

@@ -78,6 +78,8 @@ def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
             size = f"{job.steps} steps of {job.settings.batch_size}"
             if job.steps:
                 size += f", learning rate {job.settings.learning_rate:g}"
+            if job.entry and job.entry.rank:
+                size += f", rank {job.settings.rank}"
             method = job.entry.method if job.entry else "supervised"
             yield _line(job.artifact.done, stage, job.name, f"{method}, {size}", job.seed)
     for system in plan.systems:

@@ -110,8 +110,11 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
 
 def adapter_bytes(manifest: Manifest) -> int:
     """Return the bytes of all adapters, in the cache and in the result."""
-    trained = sum(len(entry.targets) for entry in manifest.methods) * len(manifest.seeds)
-    ranks = trained * manifest.unlearn.rank + (1 + len(manifest.targets)) * manifest.finetune.rank
+    trained = sum(
+        len(entry.targets) * (entry.rank or manifest.unlearn.rank) for entry in manifest.methods
+    )
+    shared = (1 + len(manifest.targets)) * manifest.finetune.rank
+    ranks = trained * len(manifest.seeds) + shared
     return ranks * ADAPTER_BYTES_PER_RANK * (2 if manifest.report.adapters == "all" else 1)
 
 

@@ -24,6 +24,7 @@ from kit.experiment.manifest import Manifest, SourceSection
 from kit.experiment.near import read_manifest_text, require_near, source_places
 from kit.experiment.options import written
 from kit.experiment.origins import Origins
+from kit.experiment.own_settings import require_batches, require_own_settings
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
 from kit.experiment.values import ANY, expected_of, misread, near_of, place_of
@@ -212,15 +213,8 @@ def _check_names(manifest: Manifest) -> None:
                 remedy="add it to `targets` or remove it from the method; of a manifest that "
                 "yours extends: write [[methods]] of your own",
             )
-    batch = [("finetune", manifest.finetune), ("unlearn", manifest.unlearn)]
-    for section, training in batch:
-        if training.micro_batch_size and training.batch_size % training.micro_batch_size:
-            size, part = f"{section}.batch_size", f"{section}.micro_batch_size"
-            raise ManifestError(
-                f"{origin_of(size, part)}: {size} is not a multiple of {part}",
-                found=f"{training.batch_size} and {training.micro_batch_size}",
-                remedy="change one of them, or leave micro_batch_size out: the kit then finds it",
-            )
+    require_batches(manifest)
+    require_own_settings(manifest)
 
 
 def _check_doubled(manifest: Manifest) -> None:

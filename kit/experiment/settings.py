@@ -11,6 +11,9 @@ from kit.experiment.section import LearningRate, Name, Records, Section, Steps, 
 LIKELIHOOD, DISTANCE, MULTIMODAL, ALIGNED = "likelihood", "distance", "multimodal", "aligned"
 GRADIENT, FLUENCY = "gradient", "fluency"
 
+Rank = Annotated[int, Field(gt=0), Unit("dimensions")]
+Alpha = Annotated[float, Field(gt=0)]
+
 
 class TrainingSection(Section):
     """One optimisation of an adapter: AdamW, linear warm-up, cosine decay, gradient clipping."""
@@ -30,9 +33,9 @@ class TrainingSection(Section):
     (arXiv 1608.03983)."""
     warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
     """Steps of linear warm-up from 0."""
-    rank: Annotated[int, Field(gt=0), Unit("dimensions")]
+    rank: Rank
     """Rank r of LoRA (arXiv 2106.09685)."""
-    alpha: Annotated[float, Field(gt=0)]
+    alpha: Alpha
     """The output of LoRA is multiplied by `alpha / rank` (arXiv 2106.09685)."""
     lora_dtype: Literal["float32", "bfloat16"] = "float32"
     """Type that LoRA computes in. `bfloat16`: its activations take half of the memory. The
@@ -88,6 +91,15 @@ class MethodSection(Section):
     """Replaces `unlearn.learning_rate`."""
     stop: Literal["uniform", "never"] | None = None
     """Replaces `unlearn.stop`."""
+    batch_size: Records | None = Field(None, exclude_if=lambda value: value is None)
+    """Replaces `unlearn.batch_size`. As many steps then see more or fewer records than those of
+    other methods."""
+    micro_batch_size: Records | None = Field(None, exclude_if=lambda value: value is None)
+    """Replaces `unlearn.micro_batch_size`."""
+    rank: Rank | None = Field(None, exclude_if=lambda value: value is None)
+    """Replaces `unlearn.rank`; `alpha` must stand beside it."""
+    alpha: Alpha | None = Field(None, exclude_if=lambda value: value is None)
+    """Replaces `unlearn.alpha`."""
 
 
 MIN_ANSWERS = 16  # of each system: with eight, six of 202 pairs of systems look alike in bfloat16

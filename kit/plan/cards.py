@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kit.experiment.manifest import Manifest, TrainingSection
+from kit.experiment.own_settings import largest_rank, settings_of
 from kit.experiment.systems import UNTRAINED
 from kit.methods import registry
 from kit.methods.passes import Passes, count_passes
@@ -65,7 +66,7 @@ class Fit:
 
 def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[Kind]:
     """Yield fine-tuning and every trained method of a manifest."""
-    finetune, unlearn = manifest.finetune, manifest.unlearn
+    finetune = manifest.finetune
 
     def memory(passes: Passes, settings: TrainingSection, below: int) -> TrainingMemory:
         held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
@@ -76,8 +77,9 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
     for entry in manifest.methods:
         if entry.method not in UNTRAINED:
             method = registry.build(entry.method, dict(entry.options))
-            needed = memory(count_passes(method), unlearn, finetune.rank)
-            yield Kind(entry.name, unlearn, needed, method.needs.whole_batch)
+            own = settings_of(manifest.unlearn, entry)
+            needed = memory(count_passes(method), own, finetune.rank)
+            yield Kind(entry.name, own, needed, method.needs.whole_batch)
 
 
 def answering(manifest: Manifest, sizes: BaseSizes) -> int:
@@ -87,7 +89,7 @@ def answering(manifest: Manifest, sizes: BaseSizes) -> int:
     return serving_bytes(
         sizes,
         adapters=0 if merged else evaluation.max_adapters,
-        rank=manifest.finetune.rank + manifest.unlearn.rank,
+        rank=manifest.finetune.rank + largest_rank(manifest),
         context=evaluation.max_model_len,
     )
 

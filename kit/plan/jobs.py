@@ -12,6 +12,7 @@ from kit import benchmarks
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
+from kit.experiment.own_settings import settings_of
 from kit.experiment.systems import (
     FINETUNE,
     UNLEARN,
@@ -136,15 +137,10 @@ def _unlearn_job(
     finetune: tuple[Job, ...],
 ) -> Job:
     vanilla, oracle = finetune[0].artifact, None
-    shared = manifest.unlearn
-    steps = entry.steps or shared.target_steps.get(target)
-    changed = {"steps": steps, "learning_rate": entry.learning_rate}
-    values = {key: value for key, value in changed.items() if value is not None}
+    settings = settings_of(manifest.unlearn, entry, target)
     if method.needs.whole_batch:
-        values["micro_batch_size"] = shared.batch_size
-    common = shared.model_dump(exclude={"stop", "target_steps"})
-    settings = TrainingSection(**{**common, **values})
-    stop = entry.stop or shared.stop
+        settings = settings.model_copy(update={"micro_batch_size": settings.batch_size})
+    stop = entry.stop or manifest.unlearn.stop
     name = f"{target}-{entry.name}-s{seed}"
     inputs = {
         "settings": settings.model_dump(),

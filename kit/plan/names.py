@@ -17,6 +17,7 @@ from kit.metrics.definition import Definition
 from kit.metrics.families import answer_metrics, names_of_all
 from kit.metrics.outside import load_metric
 from kit.plan.attack_names import require_attack_claim, require_attacks
+from kit.plan.method_settings import require_servable_ranks, require_whole_batches
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -38,7 +39,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
         built[entry.name] = registry.build(entry.method, dict(entry.options), where)
     _require_merged(manifest, built)
-    require_attacks(manifest)
+    require_whole_batches(manifest, built)
+    require_servable_ranks(manifest, built, require_attacks(manifest))
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
         with naming_the_file(manifest, "evaluation.metric_file"):

@@ -15,10 +15,10 @@ from kit.metrics.attacked import with_attacks
 from kit.metrics.eligibility import Eligibility, assess_eligibility
 from kit.metrics.intervals import Intervals
 from kit.metrics.rows import Measured, measure, read_inputs, read_parquet
-from kit.report import notes
 from kit.report.attacks import attack_facts, attack_glance
 from kit.report.browser.packing import packed_answers
 from kit.report.browser.shown import Shown, Stored, marks_of, pictures_of
+from kit.report.comparability import comparability
 from kit.report.costs import method_costs, stage_costs
 from kit.report.damage import RULES
 from kit.report.distances import distance_table
@@ -168,7 +168,7 @@ def make_contents(
         systems=systems,
         jobs=run.get("jobs", []),
         sources=source_facts(run),
-        comparability=[*notes.COMPARABILITY, *protocol.comparability],
+        comparability=comparability(manifest, protocol),
     )
     if run.get("left_out"):
         facts["left_out"] = run["left_out"]

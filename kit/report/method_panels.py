@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kit.experiment.own_settings import own_budget
 from kit.experiment.systems import RETAIN_ONLY
 from kit.report.attack_grid import RELEARNING
 from kit.report.attacks import AttackCell
@@ -95,6 +96,8 @@ def _facts(
             value = defaults.get(name) if value is None else value
             if value is not None:
                 yield name.replace("_", " ").capitalize(), f"{value}"
+        if budget := [*own_budget(defaults, section)]:
+            yield "Own budget", ", ".join(budget)
         if section.get("options"):
             options = (f"{name} = {value}" for name, value in sorted(section["options"].items()))
             yield "Options", ", ".join(options)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from kit import benchmarks
+from kit.experiment.own_settings import BUDGET
 from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, VANILLA
 from kit.report.model_index import Measurements, model_index
 from kit.report.pages import page
@@ -120,6 +121,7 @@ def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> di
             "steps": entry["steps"] or by_target.get(card["target"] or ""),
             "learning_rate": entry["learning_rate"],
             "stop": entry["stop"],
+            **{name: entry.get(name) for name in (*BUDGET, "micro_batch_size")},
         }
         settings |= {name: value for name, value in changeable.items() if value is not None}
         if entry["method"] in TRAINING_FREE:

@@ -36,6 +36,10 @@ class MethodSection(TypedDict):
     learning_rate: float | None
     stop: str | None
     options: Mapping[str, object]
+    batch_size: NotRequired[int]
+    micro_batch_size: NotRequired[int]
+    rank: NotRequired[int]
+    alpha: NotRequired[float]
 
 
 class BenchmarkSection(TypedDict):

@@ -8,7 +8,7 @@ device, workers and settings of the same names decide their time (`kit.stages.hi
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.experiment.manifest import Manifest
+from kit.experiment.manifest import Manifest, MethodSection
 from kit.plan.estimate import longest_share
 from kit.plan.jobs import Plan
 from kit.stages.history import History, JobTime, Keys, read_history
@@ -46,9 +46,13 @@ class Expectations:
         """Return the device that the keys name."""
         return self._keys.device
 
-    def like(self, stage: str, kind: str) -> list[JobTime]:
-        """Return the earlier jobs of one kind of work, oldest first."""
-        known = self._lines.get(self._keys.of(stage, kind), ())
+    def like(self, stage: str, kind: str, entry: MethodSection | None = None) -> list[JobTime]:
+        """Return the earlier jobs of one kind of work, oldest first.
+
+        Args:
+            entry: of a method, where only jobs with its own settings count.
+        """
+        known = self._lines.get(self._keys.of(stage, kind, entry), ())
         return [line for line in known if (line.stage, line.kind) == (stage, kind)]
 
     def seconds(self, pieces: Sequence[Piece]) -> float | None:
@@ -57,7 +61,10 @@ class Expectations:
         lines = self.like(stage, kind)
         if not lines:
             return None
-        each = [piece.work * rate(piece, lines) for piece in pieces]
+        each = [
+            piece.work * rate(piece, self.like(stage, kind, piece.entry) or lines)
+            for piece in pieces
+        ]
         busy = longest_share(each, self._workers) if kind == TRAIN else sum(each)
         return _start(pieces[0], lines) + busy
 

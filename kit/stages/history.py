@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.artifacts import cache_root, write_bytes
 from kit.digests import sha256_value
-from kit.experiment.manifest import Manifest
+from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
+from kit.experiment.own_settings import settings_of
 from kit.experiment.systems import FINETUNE, UNLEARN
 from kit.plan.estimate import device_name
 from kit.stages.pace import TRAIN, Piece
@@ -111,17 +112,21 @@ class Keys:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self.device = device_name()
-        self._found: dict[tuple[str, bool], str] = {}
+        self._found: dict[tuple[str, bool, str], str] = {}
 
-    def of(self, stage: str, kind: str) -> str:
-        """Return the key of a kind of work in a stage."""
+    def of(self, stage: str, kind: str, entry: MethodSection | None = None) -> str:
+        """Return the key of a kind of work in a stage.
+
+        Args:
+            entry: of the method that is trained, which may state settings of its own.
+        """
         section = stage if kind == TRAIN and stage == FINETUNE else UNLEARN
-        which = section, kind == TRAIN
+        which = section, kind == TRAIN, entry.name if entry else ""
         if which not in self._found:
-            self._found[which] = self._made(*which)
+            self._found[which] = self._made(section, kind == TRAIN, entry)
         return self._found[which]
 
-    def _made(self, section: str, trained: bool) -> str:
+    def _made(self, section: str, trained: bool, entry: MethodSection | None) -> str:
         manifest = self._manifest
         deciding: dict[str, object] = {
             "device": self.device,
@@ -130,7 +135,9 @@ class Keys:
             "loader": manifest.benchmark.loader,
         }
         if trained:
-            settings = manifest.finetune if section == FINETUNE else manifest.unlearn
+            settings: TrainingSection = manifest.finetune
+            if section == UNLEARN:
+                settings = settings_of(manifest.unlearn, entry) if entry else manifest.unlearn
             deciding["training"] = settings.model_dump(mode="json", include=DECIDING)
         else:
             deciding["evaluation"] = manifest.evaluation.deciding()
@@ -179,7 +186,7 @@ class Stopwatch:
             if piece.steps:  # a stop rule may have ended it after fewer
                 work *= max(1, record["steps"]) / piece.steps
         return JobTime(
-            key=self._keys.of(piece.stage, piece.kind),
+            key=self._keys.of(piece.stage, piece.kind, piece.entry),
             stage=piece.stage,
             kind=piece.kind,
             of=piece.of,

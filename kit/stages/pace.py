@@ -9,6 +9,7 @@ from time import monotonic
 
 from kit.artifacts import Artifact
 from kit.attacks.probe_head import ProbeHead
+from kit.experiment.manifest import MethodSection
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
 from kit.plan.arithmetic import asked_at_most, asked_under_attack
@@ -33,6 +34,8 @@ class Piece:
     """File of the method that is trained."""
     steps: int = 0
     """Of training; a stop rule may end it earlier."""
+    entry: MethodSection | None = None
+    """Of the method that is trained: it may state settings that decide the time."""
 
     @property
     def done(self) -> bool:
@@ -139,4 +142,6 @@ def _trained(job: Job) -> Piece:
     each = passes.all_with_gradient + passes.other / 2
     work = job.steps * job.settings.batch_size * each + MEASURED * passes.measured
     method = type(job.method).__module__.rpartition(".")[2]
-    return Piece(job.stage, TRAIN, job.name, max(1.0, work), (job.artifact,), method, job.steps)
+    return Piece(
+        job.stage, TRAIN, job.name, max(1.0, work), (job.artifact,), method, job.steps, job.entry
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from kit.verification.planned import Planned
 from kit.verification.run_facts import JobFacts, RunFacts, may_lack_facts
 
 UNIFORM = "uniform"  # the stop rule
+OWN = ("batch_size", "micro_batch_size", "rank", "alpha")  # an entry may state them
 
 
 class Section(BaseModel):
@@ -39,6 +40,15 @@ class _Method(BaseModel):
     method: StrictStr | None = None
     steps: StrictInt | None = Field(None, gt=0)
     stop: StrictStr | None = None
+    batch_size: StrictInt | None = Field(None, gt=0)
+    micro_batch_size: StrictInt | None = Field(None, gt=0)
+    rank: StrictInt | None = Field(None, gt=0)
+    alpha: StrictFloat | StrictInt | None = Field(None, gt=0)
+
+    def section(self, common: Section) -> Section:
+        """Return the section of all methods with what this one states of its own."""
+        own = {name: getattr(self, name) for name in OWN}
+        return common.model_copy(update={k: v for k, v in own.items() if v is not None})
 
 
 class Training(BaseModel):
@@ -83,11 +93,12 @@ def asked_of(training: Training, planned: Planned) -> dict[str, Asked]:
         method = methods[planned.entries[adapter.name]]
         common = training.unlearn
         stop = method.stop or common.stop
+        section = method.section(common)
         if method.method in TRAINING_FREE:
-            asked[adapter.name] = Asked(common, 0, False)
+            asked[adapter.name] = Asked(section, 0, False)
             continue
         asked[adapter.name] = Asked(
-            common,
+            section,
             method.steps or common.target_steps.get(str(adapter.target)) or common.steps,
             stop == UNIFORM,
         )

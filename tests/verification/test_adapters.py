@@ -129,6 +129,16 @@ def test_a_file_of_an_adapter_that_is_missing_is_named(damaged, name):
     rejects(damaged, VerificationError, rf"{FOLDER}/{name}: it is missing")
 
 
+def test_an_adapter_has_the_rank_that_its_method_states_of_its_own(damaged):
+    edit_run(damaged, lambda run: run["manifest"]["methods"][0].update(rank=3, alpha=6.0))
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "but the rank is 3")
+    weights(safetensors(weights_of(9, rank=3)))(damaged)
+    write("adapter_config.json", json.dumps(settings(rank=3, alpha=6.0)))(damaged)
+    remake_and_sign(damaged)
+    assert verify(damaged, trusted=TRUSTED).files > 0
+
+
 @pytest.mark.parametrize("version", [KIT["version"], "0.2.0"])
 @pytest.mark.parametrize("names", [["person-npo-s1"], ["vanilla", "retain_only-person"]])
 def test_an_adapter_that_the_manifest_keeps_is_missed(damaged, names, version):

@@ -1,0 +1,103 @@
+"""What a `[[methods]]` entry states of its own: it replaces the values of `[unlearn]`.
+
+All methods have one budget unless an entry says otherwise. One that does is named in the plan and
+in the report, because its row then compares a budget as well as a method.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest, MethodSection, TrainingSection, UnlearnSection
+from kit.experiment.systems import TRAINING_FREE, UNTRAINED
+
+# Keys of an entry that replace those of `[unlearn]`; `steps` replaces `target_steps` as well.
+REPLACED = ("steps", "learning_rate", "batch_size", "micro_batch_size", "rank", "alpha")
+# Those of them that change what a step sees or what an adapter can hold, as tables call them.
+BUDGET = {"batch_size": "records in a step", "rank": "rank", "alpha": "alpha"}
+
+
+def settings_of(
+    shared: UnlearnSection, entry: MethodSection, target: str | None = None
+) -> TrainingSection:
+    """Return how an entry is trained: the values of `[unlearn]`, and its own in their place.
+
+    Args:
+        target: what is forgotten; None where the number of steps does not matter.
+    """
+    own = {name: getattr(entry, name) for name in REPLACED}
+    own["steps"] = entry.steps or shared.target_steps.get(target or "")
+    values = {name: value for name, value in own.items() if value is not None}
+    return TrainingSection(**{**shared.model_dump(exclude={"stop", "target_steps"}), **values})
+
+
+def largest_rank(manifest: Manifest) -> int:
+    """Return the largest rank of the adapters that methods train; that of `[unlearn]` if none."""
+    shared = manifest.unlearn.rank
+    trained = [each for each in manifest.methods if each.method not in UNTRAINED | TRAINING_FREE]
+    return max((each.rank or shared for each in trained), default=shared)
+
+
+def own_budget(shared: Mapping[str, object], entry: Mapping[str, object]) -> Iterator[str]:
+    """Yield each setting by which an entry's budget differs from `[unlearn]`, in words.
+
+    Args:
+        shared: the section `[unlearn]` as in a resolved manifest.
+        entry: the entry of the method.
+    """
+    for name, words in BUDGET.items():
+        value, common = entry.get(name), shared.get(name)
+        if value is not None and value != common:
+            yield f"{words} {value:g} instead of {common:g}"
+
+
+def require_batches(manifest: Manifest) -> None:
+    """Check that every micro-batch divides its batch.
+
+    Raises:
+        ManifestError: that of a section or of an entry does not.
+    """
+    for section, training in (("finetune", manifest.finetune), ("unlearn", manifest.unlearn)):
+        if training.micro_batch_size and training.batch_size % training.micro_batch_size:
+            size, part = f"{section}.batch_size", f"{section}.micro_batch_size"
+            raise ManifestError(
+                f"{manifest.origin_of(size, part)}: {size} is not a multiple of {part}",
+                found=f"{training.batch_size} and {training.micro_batch_size}",
+                remedy="change one of them, or leave micro_batch_size out: the kit then finds it",
+            )
+    for number, entry in enumerate(manifest.methods):
+        own = settings_of(manifest.unlearn, entry)
+        if own.micro_batch_size and own.batch_size % own.micro_batch_size:
+            size = "its batch_size" if entry.batch_size else "unlearn.batch_size"
+            part = "its micro_batch_size" if entry.micro_batch_size else "unlearn.micro_batch_size"
+            raise ManifestError(
+                f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}': {size} is not "
+                f"a multiple of {part}",
+                found=f"{own.batch_size} and {own.micro_batch_size}",
+                remedy=f"give the method a micro_batch_size of its own that divides "
+                f"{own.batch_size}, or change its batch_size",
+            )
+
+
+def require_own_settings(manifest: Manifest) -> None:
+    """Check that what an entry states of its own has an effect, and only the one that it says.
+
+    Raises:
+        ManifestError: a rank stands without alpha, or a method that trains nothing has a budget.
+    """
+    for number, entry in enumerate(manifest.methods):
+        where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
+        if entry.rank is not None and entry.alpha is None:
+            same = manifest.unlearn.alpha * entry.rank / manifest.unlearn.rank
+            raise ManifestError(
+                f"{where}: rank stands without alpha",
+                expected="both: the output of LoRA is multiplied by alpha / rank",
+                found=f"rank {entry.rank}, and alpha {manifest.unlearn.alpha:g} of [unlearn]",
+                remedy=f"add alpha to the entry; alpha = {same:g} keeps the scale of [unlearn]",
+            )
+        if entry.method in UNTRAINED | TRAINING_FREE:
+            none = [*BUDGET, *(["micro_batch_size"] if entry.method in UNTRAINED else [])]
+            if stated := [name for name in none if getattr(entry, name) is not None]:
+                raise ManifestError(
+                    f"{where}: it trains nothing, so its {stated[0]} has no effect",
+                    remedy=f"remove {', '.join(stated)} from the entry",
+                )

@@ -1,0 +1,66 @@
+"""Settings that a method's code or the engine refuses: found before any work."""
+
+from collections.abc import Mapping
+
+from kit.attacks import Attack
+from kit.attacks.relearning import Relearning
+from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
+from kit.experiment.own_settings import settings_of
+from kit.methods import Method
+
+LARGEST_RANK = 512  # that vLLM serves, as in kit.evaluation.engines.vllm_settings
+
+
+def require_whole_batches(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that a method whose loss compares the records of a batch gets no part of one.
+
+    Args:
+        built: the methods by the names of their entries.
+
+    Raises:
+        ManifestError: an entry states a smaller micro-batch than its batch.
+    """
+    for number, entry in enumerate(manifest.methods):
+        batch = settings_of(manifest.unlearn, entry).batch_size
+        stated = entry.micro_batch_size
+        if built[entry.name].needs.whole_batch and stated not in (None, batch):
+            raise ManifestError(
+                f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}' needs its whole "
+                "batch at once, because its loss compares the records",
+                expected=f"micro_batch_size = {batch}, or none in the entry",
+                found=f"micro_batch_size = {stated}",
+                remedy="remove micro_batch_size from the entry, or lower its batch_size",
+            )
+
+
+def require_servable_ranks(
+    manifest: Manifest, built: Mapping[str, Method], attacks: Mapping[str, Attack]
+) -> None:
+    """Check that vLLM serves the adapters of every system stacked: their ranks add up.
+
+    Args:
+        built: the methods by the names of their entries.
+        attacks: those of the manifest by the names of their entries.
+
+    Raises:
+        ManifestError: a sum is above what it accepts.
+    """
+    section = manifest.evaluation
+    if (section.engine, section.serving) != ("vllm", "adapters"):
+        return
+    relearns = any(isinstance(attack, Relearning) for attack in attacks.values())
+    above = manifest.unlearn.rank if relearns else 0
+    for number, entry in enumerate(manifest.methods):
+        if not built[entry.name].needs.training:
+            continue
+        own = settings_of(manifest.unlearn, entry).rank
+        if (total := manifest.finetune.rank + own + above) > LARGEST_RANK:
+            stacked = f"{manifest.finetune.rank} of [finetune], {own} of the method"
+            raise ManifestError(
+                f"{manifest.origin_of(f'methods.{number}', 'finetune.rank', 'unlearn.rank')}: "
+                f"vLLM cannot serve the adapters of method '{entry.name}' stacked",
+                expected=f"ranks of {LARGEST_RANK} or less together",
+                found=f"{total}: {stacked}{f', {above} of relearning' if above else ''}",
+                remedy='lower a rank, or write serving = "merged" in [evaluation]',
+            )

@@ -1,0 +1,28 @@
+"""What the numbers of a result can be compared with, as sentences."""
+
+from collections.abc import Iterator
+
+from kit.benchmarks.protocol import Protocol
+from kit.experiment.own_settings import own_budget
+from kit.report import notes
+from kit.report.run_types import Manifest
+
+OWN = (
+    "These methods have another budget than [unlearn] gives to all: {named}. A difference between "
+    "their rows and those of other methods may come from the budget."
+)
+
+
+def comparability(manifest: Manifest, protocol: Protocol) -> list[str]:
+    """Return what holds for all results, for this manifest and for its benchmark."""
+    return [*notes.COMPARABILITY, *_own_budgets(manifest), *protocol.comparability]
+
+
+def _own_budgets(manifest: Manifest) -> Iterator[str]:
+    named = [
+        f"{entry['label']} ({', '.join(budget)})"
+        for entry in manifest.get("methods", [])
+        if (budget := [*own_budget(manifest.get("unlearn", {}), entry)])
+    ]
+    if named:
+        yield OWN.format(named="; ".join(named))
