@@ -12,7 +12,7 @@ from kit.console import tell
 from kit.errors import ManifestError, StorageError
 
 PAGES = "pages"
-FORMS = (PAGES, "every-eval-ever", "croissant", "appendix", "paper")
+FORMS = (PAGES, "every-eval-ever", "inspect", "croissant", "appendix", "paper")
 
 if TYPE_CHECKING:
     from kit.plan.jobs import Plan
@@ -55,6 +55,7 @@ def report(
 
     \b
     every-eval-ever  Every Eval Ever 0.3.0: aggregates, and one line for each answer
+    inspect          logs that Inspect (inspect_ai) shows and reads: one for each system
     croissant        the tables, with Croissant 1.1 metadata and its RAI fields
     appendix         an artifact appendix and a reproducibility checklist, LaTeX and Markdown
     paper            tables as LaTeX and Markdown, figures as SVG and PNG

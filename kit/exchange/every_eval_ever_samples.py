@@ -6,13 +6,10 @@ The schema is `instance_level_eval.schema.json` of the PyPI package every_eval_e
 import json
 from collections.abc import Iterator
 
-import numpy as np
-
 from kit.benchmarks.records import Record
 from kit.digests import sha256_bytes
 from kit.exchange.exported import Exported
-from kit.metrics.definition import Definition
-from kit.metrics.record_sets import RecordSet
+from kit.exchange.scored_answers import ScoredAnswer, scored_answers
 from kit.result.run_file import System
 
 VERSION = "0.3.0"
@@ -26,41 +23,21 @@ def sample_lines(
 
     An answer that the metric does not exist for has no line.
     """
-    measured = exported.measured
-    answers = exported.answers_of(system["name"])
-    for place in measured.groups:
-        if system["target"] not in (None, place.target):
-            continue
-        metric = measured.scores.definitions[place.headline]
-        if metric.retired or not place.ids:
-            continue
-        scores = measured.scores.of(system["name"], metric.name, place.ids)
-        for name, score in zip(place.ids, scores, strict=True):
-            if not np.isnan(score):
-                record = measured.scores.records[name]
-                line = {
-                    "schema_version": VERSION,
-                    "evaluation_id": evaluation,
-                    "model_id": model,
-                    **_place(place, metric),
-                    **_asked(record),
-                    **_said(*answers[name]),
-                    "evaluation": {
-                        "score": float(score),
-                        "is_correct": bool(score == BEST[metric.better_in(place.column)]),
-                    },
-                    "metadata": _about(place, record, answers[name][1]),
-                }
-                # ASCII alone: some readers split lines at other characters than line feeds.
-                yield json.dumps(line, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _place(place: RecordSet, metric: Definition) -> dict[str, object]:
-    name = f"{place.target}/{place.part}/{place.column}"
-    return {
-        "evaluation_name": name,
-        "evaluation_result_id": f"{name}/{metric.name}/{metric.version}",
-    }
+    for answer in scored_answers(exported, system):
+        best = BEST[answer.metric.better_in(answer.place.column)]
+        line = {
+            "schema_version": VERSION,
+            "evaluation_id": evaluation,
+            "model_id": model,
+            "evaluation_name": answer.column,
+            "evaluation_result_id": f"{answer.column}/{answer.metric.name}/{answer.metric.version}",
+            **_asked(answer.record),
+            **_said(answer.text),
+            "evaluation": {"score": answer.score, "is_correct": answer.score == best},
+            "metadata": _about(answer),
+        }
+        # ASCII alone: some readers split lines at other characters than line feeds.
+        yield json.dumps(line, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _asked(record: Record) -> dict[str, object]:
@@ -76,7 +53,7 @@ def _asked(record: Record) -> dict[str, object]:
     }
 
 
-def _said(text: str, stop: str) -> dict[str, object]:
+def _said(text: str) -> dict[str, object]:
     return {
         "output": {"raw": [text]},
         "answer_attribution": [
@@ -91,8 +68,9 @@ def _said(text: str, stop: str) -> dict[str, object]:
     }
 
 
-def _about(place: RecordSet, record: Record, stop: str) -> dict[str, str]:
+def _about(answer: ScoredAnswer) -> dict[str, str]:
     """Return what the form has no field for; all values are texts."""
+    place, record = answer.place, answer.record
     facts = {
         "target": place.target,
         "part": place.part,
@@ -101,6 +79,6 @@ def _about(place: RecordSet, record: Record, stop: str) -> dict[str, str]:
         "person": record.person,
         "event": record.event,
         "image": record.image.as_posix() if record.image else "",
-        "stop": stop,
+        "stop": answer.stop,
     }
     return {name: text for name, text in facts.items() if text}

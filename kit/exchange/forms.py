@@ -10,11 +10,13 @@ from kit.exchange.appendix import appendix_files
 from kit.exchange.croissant import croissant_files
 from kit.exchange.every_eval_ever import every_eval_ever
 from kit.exchange.exported import Exported
+from kit.exchange.inspect_log import inspect_logs
 from kit.exchange.paper import paper_files
 
 Form = Callable[[Exported], Iterable[tuple[str, bytes]]]  # (path, content) of each file
 FORMS: dict[str, Form] = {
     "every-eval-ever": every_eval_ever,
+    "inspect": inspect_logs,
     "croissant": croissant_files,
     "appendix": appendix_files,
     "paper": paper_files,
