@@ -16,6 +16,8 @@ class KitError(Exception):
     """A failure that the user can act on."""
 
     exit_code = 1
+    is_told = False
+    """Whether the verb has printed it as JSON already."""
     traceback: str | None = None
     """Of what a library raised: for `--debug` and the log, never for the message."""
 

@@ -50,6 +50,7 @@ def rescore(result: str, changes: tuple[str, ...], as_json: bool) -> None:
         for line in claims_table(found.verdicts):
             click.echo(line)
     if fault:
+        fault.is_told = as_json
         raise fault
     if not as_json:
         click.echo(f"{len(found.rows)} rows, claims and report equal the stored ones")

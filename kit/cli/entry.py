@@ -14,13 +14,14 @@ from kit.artifacts import cache_root
 from kit.cli.options import DEBUG
 from kit.cli.remedies import completed
 from kit.cli.verbs import verbs
-from kit.console import MODE, event, quieten
+from kit.console import JSON, MODE, event, quieten
 from kit.error_kinds import kind_of
 from kit.errors import KitError, ManifestError
 from kit.failures import kit_error
 from kit.names import show
 
 INTERRUPTED = 130
+WANTS_JSON = "--json"
 READER_GONE = 141  # as after SIGPIPE: `./run.sh plan | head`
 
 
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         kind = kind_of(ManifestError.exit_code, __name__)
         click.echo(f"  id: {kind.id}", err=True)
+        if WANTS_JSON in given:
+            os.environ[MODE] = JSON  # a wrong option ends the reading before the flag is noted
         event("error", message=error.format_message(), code=kind.exit_code, id=kind.id)
         sys.exit(kind.exit_code)
     except SystemExit:
@@ -74,6 +77,8 @@ def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
     if error.traceback and (log := _keep(error.traceback)):
         message += f"\n  log: {log}"
     _print_lines(message)
+    if WANTS_JSON in given and not error.is_told:
+        os.environ[MODE] = JSON  # also of a verb that prints one object, which it has not come to
     event("error", message=message, code=error.exit_code, id=error.id)
     sys.exit(error.exit_code)
 

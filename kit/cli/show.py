@@ -1,45 +1,111 @@
 """The verb `show`: the pages of a result in a browser. No logic here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
 import click
 
-from kit.cli.options import with_result
-from kit.console import tell
+from kit.cli.options import FILE, with_result
+from kit.console import say, tell
 
 
 @click.command()
 @with_result
+@click.option("--fresh", is_flag=True, help="Verify RESULT, then show new pages of its numbers.")
+@click.option("--trust", type=FILE, help="With --fresh: a public key to trust (PEM or ssh line).")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
-def show(result: str, changes: tuple[str, ...], port: int, no_browser: bool) -> None:
+def show(
+    result: str,
+    changes: tuple[str, ...],
+    fresh: bool,
+    trust: Path | None,
+    port: int,
+    no_browser: bool,
+) -> None:
     """Show the report of a result in a browser, until Ctrl-C.
 
     RESULT is a result folder, or the manifest that the result was made from. Only this machine can
-    reach the pages. Nothing in them is checked. In a container nothing outside reaches them: there,
-    open report/report.html of the result yourself.
+    reach the pages. In a container nothing outside reaches them: there, open report/report.html of
+    the result yourself.
+
+    The pages are those in the result, and nothing in them is checked. With --fresh, RESULT is
+    verified first, as by `verify`, and this version of the kit makes its pages from the verified
+    numbers. They are gone after Ctrl-C; `report RESULT --to FOLDER` keeps them.
     """
     from kit.result.argument import find_result
     from kit.result.layout import REPORT
     from kit.result.serving import ANSWERS, PAGE, make_server, open_browser, serve
 
+    if trust and not fresh:
+        raise click.UsageError("--trust belongs to --fresh: without it, nothing is checked")
     folder = find_result(result, changes)
-    pages = folder / REPORT.rstrip("/")
-    server = make_server(pages, port)
 
     def started(address: str) -> None:
         tell(f"report:  {address}")
         if (pages / ANSWERS).is_file():
             tell(f"answers: {address.removesuffix(PAGE)}{ANSWERS}")
-        else:
-            tell(
-                "An earlier kit made this report, without the page of all answers. "
-                f"For today's pages: ./run.sh report {folder} --to FOLDER"
-            )
-        tell(
-            "Nothing was checked, so these pages may say anything. ./run.sh verify RESULT says who "
-            "signed and what was checked. ./run.sh report RESULT --to FOLDER makes pages with "
-            "verified numbers. Ctrl-C ends this."
-        )
+        tell(f"{_checked(folder, fresh=fresh)} Ctrl-C ends this.")
         if not no_browser:
             open_browser(address)
 
-    serve(server, started)
+    if not fresh:
+        pages = folder / REPORT.rstrip("/")
+        serve(make_server(pages, port), started)
+        return
+    with _fresh_pages(folder, trust) as pages:
+        serve(make_server(pages, port), started)
+
+
+def _checked(folder: Path, *, fresh: bool) -> str:
+    """Return what is known of the pages that are shown."""
+    if fresh:
+        return "These pages were made now, from the numbers that were verified."
+    return (
+        f"Nothing was checked, so these pages may say anything.{_made_by(folder)} To verify the "
+        f"result and see new pages of its numbers: ./run.sh show {quote(str(folder))} --fresh."
+    )
+
+
+def _made_by(folder: Path) -> str:
+    """Return that another kit rendered the pages, if it did and says so."""
+    from kit.errors import KitError
+    from kit.result.layout import RUN
+    from kit.result.made_by import kit_of
+    from kit.result.run_file import read_run
+    from kit.result.sizes import most_bytes
+    from kit.result.tree import read_bytes
+    from kit.verification.pages import is_rendered_here
+
+    try:
+        kit = kit_of(read_run(read_bytes(folder / RUN, max_bytes=most_bytes(RUN))))
+        if is_rendered_here(kit):
+            return ""
+    except KitError:
+        return ""  # `verify` says what is wrong with it
+    return f" They were made by another state of the kit, {kit}, and may lack what today's have."
+
+
+@contextmanager
+def _fresh_pages(result: Path, trust: Path | None) -> Iterator[Path]:
+    """Verify a result and give a folder with its new pages, which is removed afterwards."""
+    from tempfile import TemporaryDirectory
+
+    from kit.names import show as shown
+    from kit.signing.trust import trusted_keys
+    from kit.verification.memory_limit import guarded
+    from kit.verification.pages import write_pages
+    from kit.verification.text import describe
+    from kit.verification.verify import verify
+
+    with TemporaryDirectory(prefix="pebench-") as place:
+        pages = Path(place) / "report"
+        say(f"verifying {shown(str(result))} and making its pages")
+        with guarded(result):
+            found = verify(result, trusted=trusted_keys(trust))
+            assert found.contents is not None, "the strict policy makes them"
+            write_pages(found.contents, pages)
+        tell(describe(found))
+        yield pages

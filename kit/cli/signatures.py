@@ -161,6 +161,7 @@ def verify(
     except KitError as error:
         if machine:
             tell(refused_json(error, findings))
+            error.is_told = True
         raise
     tell(accepted_json(found) if machine else describe(found))
 

@@ -86,11 +86,18 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
     Raises:
         EnvironmentFault: this environment cannot check a signature.
         KitError: the reference does not verify.
-        VerificationError: there is no result that could be compared with it.
+        VerificationError: the reference claims nothing, or there is no result that could be
+            compared with it.
     """
     say(f"checking the reference {show(reference[0])}")
     goal = _check_reference(*reference, trust)
     goal_kept, goal_found = _kept(goal)
+    if not goal.claims:
+        raise VerificationError(
+            f"the reference {show(reference[0])} makes no claims, so no result can reproduce one",
+            expected="a result whose manifest has claims",
+            remedy="name another --reference, such as manifests/reference/smoke",
+        )
     same = {_files(goal_kept): "the reference itself"}
     answers: dict[str, str] = {}
     results: list[Shown] = []
@@ -144,6 +151,8 @@ def _check_reference(name: str, folder: Path, trust: Trust) -> Verification:
 
 def _other_manifest(found: Verification, goal: Verification, first: Verification | None) -> str:
     """Return why a verified result is not about the manifest of this board; "" if it is."""
+    if not found.claims:
+        return f"it was made from {found.run_name}, which makes no claims"
     if first is not None:
         if found.manifest_digest == first.manifest_digest:
             return ""

@@ -85,8 +85,6 @@ def board_page(board: Board) -> str:
 
 def headline(board: Board) -> str:
     """Return how many results reproduce the reference, in one sentence."""
-    if not board.reference.verdicts:
-        return "The reference claims nothing that a result could reproduce"
     done = sum(result.comparison.reproduced for result in board.results)
     if len(board.results) == 1:
         return f"One result, which {'reproduces' if done else 'does not reproduce'} the reference"

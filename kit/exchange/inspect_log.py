@@ -89,7 +89,7 @@ def _log(
 
 
 def _score(exported: Exported, row: Mapping[Any, Any]) -> dict[str, object]:
-    """Return one row: a column's metric as a scorer, its value and interval as Inspect's metrics."""
+    """Return one row as a scorer: its value and the ends of its interval are Inspect's metrics."""
     found = {"value": row["value"]}
     if pd.notna(row["low"]) and pd.notna(row["high"]):
         found |= {"interval_low": row["low"], "interval_high": row["high"]}

@@ -9,7 +9,9 @@ from kit.artifacts import project_path
 from kit.digests import sha256_value
 from kit.errors import ManifestError, MissingStageError
 from kit.experiment.claims import ClaimSection
+from kit.experiment.inherited import naming_their_manifest
 from kit.experiment.manifest import Manifest
+from kit.experiment.settings import CalibrationSection
 
 SCHEMA = "pebench-kit/calibration/1"
 MAX_BYTES = 4_000_000  # a file of 200 claims has 0.2 MB
@@ -38,7 +40,7 @@ def claim_digest(claim: ClaimSection) -> str:
     return sha256_value({key: value for key, value in said.items() if key not in WORDS})
 
 
-def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
+def with_equivalence(manifest: Manifest, origin: str, *, changed: bool = False) -> Manifest:
     """Give each claim that states no `equivalence` that of the calibration's file.
 
     A manifest without a section `[calibration]`, whose file does not exist yet, or whose claims all
@@ -47,10 +49,11 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
     Args:
         manifest: a validated manifest.
         origin: its file, for remedies.
+        changed: whether `--set` has changed the manifest, but not its claims.
 
     Raises:
         ManifestError: the file is damaged, was made for another experiment or for other seeds, or
-            lacks a claim.
+            lacks a claim; of inherited claims, it says from which manifest.
     """
     section = manifest.calibration
     if section is None or not project_path(section.file).exists() or not _uncalibrated(manifest):
@@ -59,6 +62,31 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
         "an experiment of your own: write `claims = []`, or name a calibration.file of its own; to "
         f"calibrate this one again: `./run.sh calibrate {origin} --again`"
     )
+    with naming_their_manifest(manifest, changed=changed):
+        known = _known_claims(manifest, section, remedy)
+    claims = []
+    for claim in manifest.claims:
+        if "equivalence" not in claim.model_fields_set:
+            entry = known.get(claim.id)
+            if entry is None or entry["claim"] != claim_digest(claim):
+                why = "has no" if entry is None else "was made before a change of"
+                state = "state its `equivalence`: how far another run may be off"
+                with naming_their_manifest(manifest, claim.id, changed=changed):
+                    raise ManifestError(
+                        f"{manifest.origin_of('calibration')}: {section.file} {why} claim "
+                        f"{claim.id}",
+                        expected="an entry for each claim that states no equivalence",
+                        remedy=state if manifest.adds_claim(claim.id) else remedy,
+                    )
+            claim = claim.model_copy(update={"equivalence": entry["equivalence"]})
+        claims.append(claim)
+    return manifest.model_copy(update={"claims": tuple(claims)})
+
+
+def _known_claims(
+    manifest: Manifest, section: CalibrationSection, remedy: str
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return {id of a claim: its entry} of a calibration that was made for this experiment."""
     where = manifest.origin_of("calibration")
     said = read_calibration(project_path(section.file), remedy)
     if said["experiment"] != experiment_digest(manifest.resolved()):
@@ -74,21 +102,7 @@ def with_equivalence(manifest: Manifest, origin: str) -> Manifest:
             found=said["pilot_seeds"],
             remedy=remedy,
         )
-    known = {entry["id"]: entry for entry in said["claims"]}
-    claims = []
-    for claim in manifest.claims:
-        if "equivalence" not in claim.model_fields_set:
-            entry = known.get(claim.id)
-            if entry is None or entry["claim"] != claim_digest(claim):
-                why = "has no" if entry is None else "was made before a change of"
-                raise ManifestError(
-                    f"{where}: {section.file} {why} claim {claim.id}",
-                    expected="an entry for each claim that states no equivalence",
-                    remedy=remedy,
-                )
-            claim = claim.model_copy(update={"equivalence": entry["equivalence"]})
-        claims.append(claim)
-    return manifest.model_copy(update={"claims": tuple(claims)})
+    return {entry["id"]: entry for entry in said["claims"]}
 
 
 def require_calibrated(manifest: Manifest) -> None:

@@ -30,11 +30,15 @@ def naming_the_file(manifest: Manifest, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def naming_their_manifest(manifest: Manifest, *, changed: bool = False) -> Iterator[None]:
+def naming_their_manifest(
+    manifest: Manifest, claim: str = "", *, changed: bool = False
+) -> Iterator[None]:
     """Add to an error about claims that the call does not state itself, whose they are.
 
     Args:
         manifest: with the claims.
+        claim: the id of the claim that an error is about; "" for all claims. One that the manifest
+            adds to inherited ones is its own.
         changed: whether `--set` has changed the manifest, but not its claims.
 
     Raises:
@@ -44,7 +48,7 @@ def naming_their_manifest(manifest: Manifest, *, changed: bool = False) -> Itera
         yield
     except ManifestError as error:
         base = manifest.claims_of
-        if not base and not changed:
+        if manifest.adds_claim(claim) or not (base or changed):
             raise
         whose = f"are inherited from {base}" if base else "were made for the manifest without --set"
         own = (

@@ -115,6 +115,12 @@ class Manifest(Section):
         """The manifest that the claims are inherited from; "" if they are this one's own."""
         return Path(self._origins.base).name if self._origins.inherits("claims") else ""
 
+    def adds_claim(self, name: str) -> bool:
+        """Return whether a claim is one that this manifest adds to inherited ones."""
+        added = self._origins.added.get("claims", ())
+        ids = {each.get("id") for each in added if isinstance(each, dict)}
+        return not ids.isdisjoint((name, name.rpartition(".")[0]))  # C4.po was written as C4
+
     def origin_of(self, *places: str) -> str:
         """Return what an error about keys, as `section.key` each, names: the file they come from.
 

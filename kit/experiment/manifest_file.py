@@ -17,7 +17,7 @@ from kit.experiment.calibrated import with_equivalence
 from kit.experiment.changes import apply_changes
 from kit.experiment.claim_lists import expanded_claims, written_at
 from kit.experiment.grid import require_fair
-from kit.experiment.inherited import ADD, lengthened, merged, naming_their_manifest
+from kit.experiment.inherited import ADD, lengthened, merged
 from kit.experiment.judge import require_judge
 from kit.experiment.keys import keys_at
 from kit.experiment.manifest import Manifest, SourceSection
@@ -62,8 +62,7 @@ def load_manifest(
     require_near(manifest, path)
     manifest = with_choice(manifest, str(path)) if tuned else manifest
     changed = bool(changes) and ("claims",) not in origins.changes
-    with naming_their_manifest(manifest, changed=changed):
-        return with_equivalence(manifest, str(path)) if calibrated else manifest
+    return with_equivalence(manifest, str(path), changed=changed) if calibrated else manifest
 
 
 def _with_base(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], Origins]:

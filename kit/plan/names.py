@@ -147,16 +147,12 @@ def require_claims(manifest: Manifest) -> None:
             system or metric that does not exist; the message suggests the nearest name. Of claims
             that are inherited, it says from which manifest.
     """
-    with naming_their_manifest(manifest):
-        _require_claims(manifest)
-
-
-def _require_claims(manifest: Manifest) -> None:
     if doubled := doubled_ids(manifest.claims):
-        raise ManifestError(
-            f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
-            remedy="give each claim its own id",
-        )
+        with naming_their_manifest(manifest, doubled[0]):
+            raise ManifestError(
+                f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
+                remedy="give each claim its own id",
+            )
     if not manifest.claims:
         return
     protocol = benchmarks.planned_protocol(manifest)
@@ -165,29 +161,39 @@ def _require_claims(manifest: Manifest) -> None:
         outside = load_metric(project_path(file), names_of_all())
         definitions[outside.name] = outside
     for claim in manifest.claims:
-        where = f"manifest {manifest.name}: claim {claim.id}"
-        if fault := claim_fault(claim):
-            raise ManifestError(
-                f"{where}: {fault}",
-                remedy="the kinds of claims are explained in kit/experiment/claims.py",
-            )
-        _require(where, "target", claim.target, manifest.targets)
-        if claim.kind != "changed":
-            _require_place(where, claim.target, claim.part, claim.column, protocol)
-            _require_metric(where, claim, claim.metric, definitions)
-        elif claim.target in protocol.targets:
-            columns = protocol.targets[claim.target].columns
-            _require(where, "part", claim.part, {part for part, _ in columns})
-        if claim.other_part is not None and claim.other_metric is not None:
-            _require_place(where, claim.target, claim.other_part, claim.column, protocol)
-            _require_metric(where, claim, claim.other_metric, definitions)
-        _require(where, "system", claim.system, _systems(manifest, claim.target))
-        if claim.kind == "returns":
-            require_attack_claim(where, claim, manifest)
-        if claim.other is not None:
-            target = claim.other_target or claim.target
-            _require(where, "other_target", target, manifest.targets)
-            _require(where, "other", claim.other, _systems(manifest, target))
+        with naming_their_manifest(manifest, claim.id):
+            _require_claim(claim, manifest, protocol, definitions)
+
+
+def _require_claim(
+    claim: ClaimSection,
+    manifest: Manifest,
+    protocol: Protocol,
+    definitions: Mapping[str, Definition],
+) -> None:
+    where = f"manifest {manifest.name}: claim {claim.id}"
+    if fault := claim_fault(claim):
+        raise ManifestError(
+            f"{where}: {fault}",
+            remedy="the kinds of claims are explained in kit/experiment/claims.py",
+        )
+    _require(where, "target", claim.target, manifest.targets)
+    if claim.kind != "changed":
+        _require_place(where, claim.target, claim.part, claim.column, protocol)
+        _require_metric(where, claim, claim.metric, definitions)
+    elif claim.target in protocol.targets:
+        columns = protocol.targets[claim.target].columns
+        _require(where, "part", claim.part, {part for part, _ in columns})
+    if claim.other_part is not None and claim.other_metric is not None:
+        _require_place(where, claim.target, claim.other_part, claim.column, protocol)
+        _require_metric(where, claim, claim.other_metric, definitions)
+    _require(where, "system", claim.system, _systems(manifest, claim.target))
+    if claim.kind == "returns":
+        require_attack_claim(where, claim, manifest)
+    if claim.other is not None:
+        target = claim.other_target or claim.target
+        _require(where, "other_target", target, manifest.targets)
+        _require(where, "other", claim.other, _systems(manifest, target))
 
 
 def _systems(manifest: Manifest, target: str) -> list[str]:

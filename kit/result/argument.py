@@ -1,5 +1,6 @@
 """Which folder a user means by a result: a path, or the manifest that it was made from."""
 
+import difflib
 import tarfile
 import zipfile
 from collections.abc import Sequence
@@ -116,10 +117,26 @@ def _no_result(path: Path, given: str) -> DataError:
         remedy = f"name the folder: {show(str(around[0]))}"
     elif path.is_file() and (unpack := _unpacking(path)):
         what, remedy = f"{show(given)} is an archive, not a result folder", unpack
+    elif not path.exists():
+        what, remedy = f"no result in {show(given)}: it does not exist", _for_missing(path)
     elif path.is_file():
         what = f"{show(given)} is a file, and no result is around it"
         remedy = "get the whole result folder: a page or a table alone cannot be checked"
     return DataError(what, expected=ONE, remedy=remedy)
+
+
+def _for_missing(path: Path) -> str:
+    """Return what to do where nothing is: the folder that may be meant, or where results are."""
+    try:
+        beside = [other.name for other in path.absolute().parent.iterdir() if other.is_dir()]
+    except OSError:
+        beside = []
+    if near := difflib.get_close_matches(path.name, beside, n=1):
+        return f"did you mean {show(str(path.with_name(near[0])))}?"
+    if here := _results_in(results_root()):
+        newest = max(here, key=lambda folder: folder.stat().st_mtime)
+        return f"check the path; the newest result of your own is {show(str(newest))}"
+    return "check the path; ./run.sh all makes a result of your own"
 
 
 def _unpacking(path: Path) -> str:

@@ -382,3 +382,25 @@ def test_as_json_an_error_is_an_object_too_and_the_message_is_on_standard_error(
     found = json.loads(said.out)
     assert (found["event"], found["code"]) == ("error", 2) == ("error", ended.value.code)
     assert said.err.strip() == found["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["all", "--json", "--nonsense"], 2),
+        (["verify", "--nonsense", "--json", "x"], 2),
+        (["doctor", "--json", "--nonsense"], 2),
+        (["show", "--json"], 2),
+        (["compare", "/nowhere/at/all", "/nowhere", "--json"], 5),
+        (["rescore", "/nowhere/at/all", "--json"], 5),
+        (["data", "describe", "nothing.toml", "--json"], 2),
+        (["verify", "/nowhere/at/all", "--json"], 5),
+    ],
+)
+def test_with_json_every_error_is_one_object_on_standard_output(words, code, capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main(words)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["code"], ended.value.code) == (code, code)
+    assert found["id"].startswith(f"PE-{code:02d}")
+    assert console.MODE not in os.environ

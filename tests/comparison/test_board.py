@@ -228,6 +228,32 @@ def test_a_manifest_may_claim_more_and_the_limits_of_the_reference_decide(made, 
     assert 'id="C5"' not in board_page(board)
 
 
+@pytest.fixture(scope="module")
+def claimless(tmp_path_factory):
+    """A verified result whose manifest claims nothing."""
+    folder = write_result(tmp_path_factory.mktemp("claimless") / "tiny")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run["manifest"] |= {"claims": [], "name": "claimless"}
+    run["manifest_digest"] = sha256_value(run["manifest"])
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    (folder / "report" / "claims.csv").unlink()
+    sign(remake(folder), key=KEYS[0])
+    return folder
+
+
+def test_what_makes_no_claims_is_no_reference_and_is_left_out_as_a_result(made, claimless):
+    with pytest.raises(VerificationError, match="goal makes no claims") as refused:
+        make_board({"equal": made["equal"]}, ("goal", claimless), TRUST)
+    assert "--reference" in refused.value.remedy
+    given = {"equal": made["equal"], "claimless": claimless}
+    board = make_board(given, ("goal", made["reference"]), TRUST)
+    assert [result.name for result in board.results] == ["equal"]
+    (left,) = board.left_out
+    assert (left.name, left.kind) == ("claimless", OTHER)
+    assert left.reason.startswith("it was made from claimless-")
+    assert left.reason.endswith(", which makes no claims")
+
+
 def run(*arguments: object) -> int:
     try:
         main([str(each) for each in arguments])

@@ -7,6 +7,7 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.manifest_file import load_manifest
+from kit.plan.names import require_claims
 
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 
@@ -168,6 +169,50 @@ def test_claims_and_attacks_can_be_added(short):
     assert [claim.id for claim in found.claims][-1] == "C999"
     assert len(found.claims) == len(with_changes().claims) + 1
     assert [entry.name for entry in found.attack.entries] == ["relearn", "crop", "blur"]
+
+
+ADDED = (
+    '[[add.claims]]\nid = "C999"\nkind = "bound"\ntext = "It forgets."\nsystem = "npo"\n'
+    'target = "person"\npart = "person"\ncolumn = "efficacy"\nmetric = "forget_rate/1"\n'
+    "at_least = 0.5\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"npo"', '"nope"', "claim C999: no system 'nope'"),
+        ('system = "npo"', 'systems = ["po", "nope"]', "claim C999.nope: no system 'nope'"),
+        ("C999", "C1", "claims.id has C1 twice"),
+        ("at_least = 0.5\n", "", "claim C999: "),
+    ],
+)
+def test_an_added_claim_is_not_said_to_be_inherited(short, old, new, said):
+    """Of an inherited one, the same fault is."""
+    text = ADDED.replace("It forgets", "{label} forgets") if "systems" in new else ADDED
+    assert old in text
+    added = text.replace(old, new)
+    with pytest.raises(ManifestError) as caught:
+        require_claims(with_changes(path=short(added)))
+    assert said in caught.value.what
+    assert "inherited" not in caught.value.what
+    assert "claims = []" not in caught.value.remedy
+    own = caught.value.what
+    path = short("")
+    whole = path.with_name(BASE)
+    whole.write_text(whole.read_text("utf-8") + added.replace("add.claims", "claims"), "utf-8")
+    with pytest.raises(ManifestError) as caught:
+        require_claims(with_changes(path=path))
+    assert caught.value.what == f"{own} (the claims are inherited from {BASE})"
+
+
+def test_an_added_claim_without_a_calibration_is_told_to_state_its_equivalence(short):
+    with pytest.raises(ManifestError, match="has no claim C999") as caught:
+        load_manifest(short(ADDED))
+    assert "inherited" not in caught.value.what
+    assert "`equivalence`" in caught.value.remedy
+    stated = ADDED + "equivalence = 0.1\n"
+    assert load_manifest(short(stated)).claims[-1].equivalence == 0.1
 
 
 @pytest.mark.parametrize(

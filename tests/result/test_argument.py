@@ -117,4 +117,18 @@ def test_a_page_alone_is_not_a_result(tmp_path):
 
 
 def test_what_does_not_exist_is_no_result(tmp_path):
-    assert "no result in" in refused(tmp_path / "nothing").what
+    error = refused(tmp_path / "nothing")
+    assert error.what == f"no result in {tmp_path / 'nothing'}: it does not exist"
+    assert error.remedy.startswith("check the path; ")
+
+
+def test_a_misspelt_folder_is_told_from_the_one_beside_it(result):
+    error = refused(result.with_name("smoke-2"))
+    assert "does not exist" in error.what
+    assert find_result(error.remedy.removeprefix("did you mean ").rstrip("?")) == result
+
+
+def test_where_nothing_is_near_the_newest_result_of_ones_own_is_named(result, monkeypatch):
+    monkeypatch.setenv("PEBENCH_RESULTS", str(result.parent))
+    newest = refused("/nowhere/at/all").remedy.rpartition(" is ")[2]
+    assert find_result(newest) == result

@@ -1,6 +1,7 @@
 """`show` serves the pages of one report, to this machine alone, and ends with Ctrl-C."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -13,8 +14,11 @@ from threading import Thread
 import pytest
 
 from kit.artifacts import PROJECT
+from kit.cli.entry import main
 from kit.errors import EnvironmentFault, MissingStageError
 from kit.result.serving import make_server, open_browser
+from kit.signing.keys import public_line
+from tests.toys.signed_result import KEY, copy_of
 
 
 @pytest.fixture
@@ -127,3 +131,58 @@ def test_the_verb_prints_the_address_and_ends_quietly_with_ctrl_c(report, name):
         finally:
             process.kill()
     assert process.returncode == 0
+
+
+@contextmanager
+def shown(*words):
+    """Run the verb; give its lines up to the last one, and the port."""
+    command = [sys.executable, "-P", "-m", "kit", "show", *map(str, words), "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            lines = []
+            while not lines or not lines[-1].endswith("Ctrl-C ends this.\n"):
+                lines.append(process.stdout.readline())
+                assert lines[-1], process.stderr.read()
+            address = next(line for line in lines if line.startswith("report:  "))
+            yield "".join(lines), int(address.rpartition(":")[2].partition("/")[0])
+        finally:
+            process.terminate()
+
+
+def test_fresh_pages_are_of_verified_numbers_and_not_those_in_the_result(signed, tmp_path):
+    key = tmp_path / "key.pub"
+    key.write_text(public_line(KEY.public_key()), encoding="utf-8")
+    with shown(signed, "--fresh", "--trust", key) as (said, port):
+        assert "rows recomputed from the stored answers" in said
+        assert "These pages were made now, from the numbers that were verified." in said
+        page = ask(port, "/report.html")[1]
+        assert ask(port, "/answers.html")[0] == 200
+    assert page == (signed / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_no_fresh_page_of_a_changed_result_is_shown(signed, tmp_path, capsys):
+    result = copy_of(signed, tmp_path)
+    (result / "report" / "report.html").write_text("all is well", encoding="utf-8")
+    key = tmp_path / "key.pub"
+    key.write_text(public_line(KEY.public_key()), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["show", str(result), "--fresh", "--trust", str(key), "--no-browser"])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "report.html: changed after signing" in said.err
+    assert "http://" not in said.out
+
+
+def test_pages_by_another_state_of_the_kit_are_said_to_be_so(signed, tmp_path):
+    result = copy_of(signed, tmp_path)
+    run = json.loads((result / "run.json").read_text(encoding="utf-8"))
+    run["kit"]["renderer"] = "0" * 64
+    (result / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    for folder, others in ((signed, False), (result, True)):
+        with shown(folder) as (said, _):
+            assert "Nothing was checked" in said
+            assert f"./run.sh show {folder} --fresh" in said
+            assert ("They were made by another state of the kit" in said) is others
