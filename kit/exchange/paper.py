@@ -17,7 +17,7 @@ from kit.report.contents import Contents
 from kit.report.damage import MARKS
 from kit.report.drawing import beside
 from kit.report.pages import markdown_cell, svg_file
-from kit.report.tables import Line, Table
+from kit.report.tables import Line, Table, part_titles
 
 SIGNS = dict(zip(MARKS, ("c", "o", "n", "u"), strict=True))
 UNIT = "In percent, with 95 % intervals over clusters"
@@ -55,7 +55,8 @@ def paper_files(exported: Exported) -> Iterator[tuple[str, bytes]]:
     panels = figure.make_panels(contents.tables)
     drawings = [(f"forget_retain_{p.name}", beside(p.plane, p.intervals, p.title)) for p in panels]
     if "attacks" in contents.facts:
-        grids = attack_grid.make_grids(contents.facts["attacks"])
+        titles = part_titles(contents.tables)
+        grids = attack_grid.make_grids(contents.facts["attacks"], titles)
         drawings += [
             (f"attacks_{g.target}_{g.part}", attack_grid.attack_drawing([g])) for g in grids
         ]
@@ -72,9 +73,9 @@ def paper_tables(contents: Contents) -> list[PaperTable]:
         own = table.only(run)
         found += [_part(own, slots) for slots in own.parts]
     if "attacks" in contents.facts:
-        titles = {(s.target, s.part): s.title for t in contents.tables for p in t.parts for s in p}
-        for grid in attack_grid.make_grids(contents.facts["attacks"]):
-            found.append(_grid(grid, titles[grid.target, grid.part]))
+        titles = part_titles(contents.tables)
+        for grid in attack_grid.make_grids(contents.facts["attacks"], titles):
+            found.append(_grid(grid, grid.title))
     return found
 
 

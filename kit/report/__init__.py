@@ -11,6 +11,7 @@ from kit.report.csv_cells import csv_frame
 from kit.report.drawing import Drawing
 from kit.report.figure import trade_off
 from kit.report.pages import render, render_answers, svg_file, table_csv
+from kit.report.tables import part_titles
 from kit.report.whole_csv import whole_files
 
 __all__ = ["figures", "number_files", "page_files", "write_files", "write_report"]
@@ -71,5 +72,6 @@ def figures(contents: Contents) -> dict[str, Drawing]:
     """Return {name: figure} of the figures of a report that are files of their own."""
     found = {"forget_retain": trade_off(contents.tables)}
     if "attacks" in contents.facts:
-        found["attacks"] = attack_drawing(make_grids(contents.facts["attacks"]))
+        titles = part_titles(contents.tables)
+        found["attacks"] = attack_drawing(make_grids(contents.facts["attacks"], titles))
     return found

@@ -1,6 +1,6 @@
 """Attacks as grids: a line for each method and a column for each attack and level, and as CSV."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.experiment.systems import REMOVE_NEURONS, RETAIN_ONLY, VANILLA
@@ -39,10 +39,11 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Grid:
-    """One part of one target."""
+    """One part of one target; `title` names both."""
 
     target: str
     part: str
+    title: str
     lines: tuple[GridLine, ...]
 
     @property
@@ -51,8 +52,11 @@ class Grid:
         return self.lines[0].cells
 
 
-def make_grids(attacks: Attacks) -> list[Grid]:
-    """Return a grid for each part of each target that was attacked, in table order."""
+def make_grids(attacks: Attacks, titles: Mapping[tuple[str, str], str]) -> list[Grid]:
+    """Return a grid for each part of each target that was attacked, in table order.
+
+    `titles` is {(target, part): its title}.
+    """
     grids: list[Grid] = []
     for target, part in dict.fromkeys((cell["target"], cell["part"]) for cell in attacks["cells"]):
         cells = [c for c in attacks["cells"] if (c["target"], c["part"]) == (target, part)]
@@ -65,7 +69,7 @@ def make_grids(attacks: Attacks) -> list[Grid]:
             _line([c for c in cells if c["entry"] == entry], heads.get(entry))
             for entry in dict.fromkeys(cell["entry"] for cell in cells)
         )
-        grids.append(Grid(target, part, lines))
+        grids.append(Grid(target, part, titles[target, part], lines))
     return grids
 
 
@@ -96,7 +100,7 @@ def attack_drawing(grids: Sequence[Grid]) -> Drawing:
 
 
 def _drawn(grid: Grid) -> Drawing:
-    shapes = [words("title", 4, 18, f"{grid.target}: {grid.part}")]
+    shapes = [words("title", 4, 18, grid.title)]
     right = LABEL_WIDTH + CELL_WIDTH * len(grid.columns)
     for place, cell in enumerate(grid.columns):
         x = LABEL_WIDTH + CELL_WIDTH * (place + 0.5) + 4
@@ -109,7 +113,7 @@ def _drawn(grid: Grid) -> Drawing:
             shapes += _cell(cell, line.label, LABEL_WIDTH + CELL_WIDTH * place, y)
         shapes.append(words("dim", right + 8, y + 15, line.outcome))
     height = HEAD_HEIGHT + CELL_HEIGHT * len(grid.lines)
-    return Drawing(right + OUTCOME_WIDTH, height, f"{grid.target}: {grid.part}", tuple(shapes))
+    return Drawing(right + OUTCOME_WIDTH, height, grid.title, tuple(shapes))
 
 
 def _cell(cell: AttackCell, label: str, x: float, y: float) -> Iterator[Shape]:

@@ -14,6 +14,7 @@ from kit.metrics.recovery import LIMITS, Recovery, blind, names_of, recovery
 from kit.metrics.rows import Measured, RecordSet
 from kit.metrics.statistics import bounded_mean
 from kit.report.run_types import Manifest
+from kit.report.sentences import listing, lowered
 from kit.report.tables import Table
 from kit.result.run_file import labels
 
@@ -28,12 +29,12 @@ CONTROL = "control"  # Retain-only, whose recovery is 0 by definition
 BEHAVIOURAL, DURABLE, UNDECIDED = "behavioural", "durable", "undecided"
 NOT_FORGOTTEN, BROKEN, NOT_TESTED = "not forgotten", "broken", "not tested"
 SAID = {
-    BEHAVIOURAL: "it comes back for (behavioural)",
-    DURABLE: "it stays away for (durable)",
-    UNDECIDED: "the question is open for (undecided)",
-    NOT_FORGOTTEN: "it was never forgotten by",
-    BROKEN: "nothing is shown by the broken answers of",
-    NOT_TESTED: "nothing was tested of",
+    BEHAVIOURAL: "comes back for {} (behavioural forgetting)",
+    DURABLE: "stays away for {} (durable)",
+    UNDECIDED: "may do either for {} (undecided)",
+    NOT_FORGOTTEN: "was never forgotten by {}",
+    BROKEN: "cannot be seen in the broken answers of {}",
+    NOT_TESTED: "was not tested for {}",
 }
 OUTCOMES = (BEHAVIOURAL, DURABLE, UNDECIDED, NOT_FORGOTTEN, BROKEN, NOT_TESTED)
 
@@ -117,16 +118,23 @@ def attack_facts(
     return {"cells": cells, "headlines": headlines}
 
 
-def attack_glance(headlines: Sequence[Headline]) -> Iterator[str]:
-    """Yield, for each part of each target, for which methods what was forgotten comes back."""
+def attack_glance(
+    headlines: Sequence[Headline], titles: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    """Yield, for each part of each target, for which methods what was forgotten comes back.
+
+    `titles` is {(target, part): its title}.
+    """
     for place in dict.fromkeys((head["target"], head["part"]) for head in headlines):
         own = [head for head in headlines if (head["target"], head["part"]) == place]
         groups = [
-            f"{SAID[outcome]} {', '.join(h['label'] for h in own if h['outcome'] == outcome)}"
+            SAID[outcome].format(listing([h["label"] for h in own if h["outcome"] == outcome]))
             for outcome in OUTCOMES
             if any(head["outcome"] == outcome for head in own)
         ]
-        yield f"Attacks on what {place[0]} forgets ({place[1]}): {'; '.join(groups)}."
+        yield (
+            f"Under attack, {lowered(titles[place])}: what was to be forgotten {'; '.join(groups)}."
+        )
 
 
 def _cell(

@@ -31,7 +31,7 @@ from kit.report.method_panels import MethodPanel, method_panels
 from kit.report.owners import OwnerTable, owner_tables
 from kit.report.run_types import as_run
 from kit.report.samples import samples
-from kit.report.tables import Table, make_tables
+from kit.report.tables import Table, make_tables, part_titles
 from kit.report.tuning import tuning_facts, validation_warning
 from kit.report.whole import whole_numbers
 from kit.result.layout import ATTACKED, CLAIMS, PICTURES, REPORT, ROWS, RUN
@@ -181,7 +181,7 @@ def make_contents(
         facts["whole"] = whole
     if measured.attacked is not None and "attack" in manifest:
         facts["attacks"] = attack_facts(measured, manifest, tables, intervals)
-        facts["glance"] += attack_glance(facts["attacks"]["headlines"])
+        facts["glance"] += attack_glance(facts["attacks"]["headlines"], part_titles(tables))
     listed = manifest["attack"]["entries"] if "attack" in manifest else []
     attacks = {each["name"]: each["label"] for each in listed}
     answers = packed_answers(Shown(measured, marks_of(tables, parts or (), rule), stored, attacks))

@@ -15,7 +15,8 @@ from kit.report.cells import Cell
 from kit.report.damage import NOTHING, UNDER, is_at_chance
 from kit.report.facts import ColumnFacts
 from kit.report.run_types import Source
-from kit.report.tables import Table
+from kit.report.sentences import count, listing, lowered
+from kit.report.tables import Table, part_titles
 from kit.report.whole import Whole
 
 MARKS = {"collapsed": "collapsed", "over-forgets": "over-forget"}
@@ -46,7 +47,7 @@ def asked(
     said = [
         f"Can a model forget what it has learnt, and keep everything else? "
         f"{count(len(methods), 'method')} {'was' if len(methods) == 1 else 'were'} tried: "
-        f"{listing([title[:1].lower() + title[1:] for title in titles])}. "
+        f"{listing([lowered(title) for title in titles])}. "
         f"{count(systems, 'system')} gave {count(answers, 'answer')}."
     ]
     for fact in run:
@@ -87,11 +88,7 @@ def glance(
 
 def eligible_parts(tables: Sequence[Table], found: Sequence[Eligibility]) -> Iterator[str]:
     """Yield whether something can be forgotten at all: first where not, and why."""
-    titles = {
-        (slots[0].target, slots[0].part): slots[0].title
-        for table in tables
-        for slots in table.parts
-    }
+    titles = part_titles(tables)
     for each in found:
         if each.reason:
             title = titles[each.target, each.part]
@@ -145,7 +142,8 @@ def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> It
         if marked := [line.label for line in methods if mark in line.damage.marks]:
             yield f"{name}: {len(marked)} of {len(methods)} methods {verb}: {'; '.join(marked)}."
     if whole is not None:
-        yield from _nearest(name, table.targets, {line.entry for line in unmarked}, whole)
+        targets = {slots[0].target: lowered(slots[0].title) for slots in table.parts}
+        yield from _nearest(name, targets, {line.entry for line in unmarked}, whole)
     if len(marks) > len(MARKS):
         for line in methods:
             if line.access != WEIGHTS:
@@ -161,10 +159,14 @@ def _of_table(table: Table, marks: Mapping[str, str], whole: Whole | None) -> It
 
 
 def _nearest(
-    name: str, targets: Sequence[str], methods: Collection[str], whole: Whole
+    name: str, targets: Mapping[str, str], methods: Collection[str], whole: Whole
 ) -> Iterator[str]:
-    """Yield which of these methods are nearest to Retain-only, over all columns of a target."""
-    for target in targets:
+    """Yield which of these methods are nearest to Retain-only, over all columns of a target.
+
+    `targets` is {target: title of its part}; where a target has several parts, they are named
+    behind a colon, and the gap is over all of them.
+    """
+    for target, title in targets.items():
         gaps = [
             (line["gap"]["value"], line["label"])
             for line in whole["lines"]
@@ -174,8 +176,8 @@ def _nearest(
         if known:
             near = "; ".join(f"{label} {100 * value:.1f}" for value, label in known[:NEAREST])
             yield (
-                f"{name}, {target}: of the methods without a mark, nearest to Retain-only over all "
-                f"columns (mean distance in points): {near}."
+                f"{name}, {title.partition(':')[0]}: of the methods without a mark, nearest to "
+                f"Retain-only over all columns (mean distance in points): {near}."
             )
 
 
@@ -193,15 +195,3 @@ def verdict_counts(claims: Sequence[Mapping[str, object]]) -> Iterator[str]:
     if counts:
         each = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
         yield f"Of {count(len(claims), 'claim')} of the manifest: {each}."
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 claim`, `2,000 claims`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def listing(parts: Sequence[str]) -> str:
-    """Return `a, b and c`."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

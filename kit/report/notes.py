@@ -13,10 +13,10 @@ from kit.report.tuning import UNTUNED
 from kit.signing.sshsig import NAMESPACE
 
 __all__ = [
-    "ACCESS", "ATTACKS", "ATTACK_RULE", "BROWSER", "CHECKS", "COMPARABILITY", "DISTANCE",
-    "ELIGIBLE", "FEW_NOTES", "FIGURE", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW", "HOW_RETURNS",
-    "INTERVALS", "NOTES", "OWNERS", "PANELS", "READING", "SAMPLES", "SIGNATURE", "SIZES", "TERMS",
-    "TRUST", "UNIT", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
+    "ACCESS", "ATTACKS", "ATTACK_RULE", "ATTACK_WORDS", "BROWSER", "CHECKS", "COMPARABILITY",
+    "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIGURE", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW",
+    "HOW_RETURNS", "INTERVALS", "NOTES", "OWNERS", "PANELS", "READING", "SAMPLES", "SIGNATURE",
+    "SIZES", "TERMS", "TRUST", "UNIT", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
 ]  # fmt: skip
 
 READING = (
@@ -76,6 +76,13 @@ ATTACKS = (
     "- k(c, X)] - [k(s) - k(c)], the mean over the records, with a 95 % interval over clusters. An "
     "attack teaches or tells something to a model that never knew it as well: that part is "
     "subtracted, and R of Retain-only is 0."
+)
+ATTACK_WORDS = (
+    "In a word. Behavioural: what was forgotten comes back under an attack, so only the behaviour "
+    "had changed. Durable: it stays away under every attack that shows something. Undecided: the "
+    "answers are too few to tell. Not forgotten: it was known without any attack. Broken: the "
+    "answers are, so they show nothing. The words are about the answers that were asked; the "
+    "printed intervals are about other people or events of that kind, so they are wider."
 )
 ATTACK_RULE = (
     "An attack shows nothing where nothing is eligible to be forgotten, or where Vanilla under the "

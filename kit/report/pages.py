@@ -22,7 +22,7 @@ from kit.report.csv_cells import csv_cell
 from kit.report.drawing import Drawing, css, short
 from kit.report.further import FurtherCell
 from kit.report.glance import ALARMS
-from kit.report.tables import Table
+from kit.report.tables import Table, part_titles
 
 # What a Markdown renderer makes a link or a mention of without any markup.
 _LINKED = re.compile(r"@|://|www\.|mailto:|xmpp:", re.IGNORECASE)
@@ -92,7 +92,7 @@ def _source_hash(text: str) -> str:
 def _of_attacks(contents: Contents) -> dict[str, object]:
     if "attacks" not in contents.facts:
         return {}
-    grids = attack_grid.make_grids(contents.facts["attacks"])
+    grids = attack_grid.make_grids(contents.facts["attacks"], part_titles(contents.tables))
     removed = attack_grid.removed_note(contents.facts["manifest"])
     return {"grids": grids, "attack_svg": drawn(attack_grid.attack_drawing(grids)),
             "is_marked": attack_grid.is_marked, "removed": removed}  # fmt: skip

@@ -42,6 +42,11 @@ class Line:
         }
 
 
+def part_titles(tables: Sequence["Table"]) -> dict[tuple[str, str], str]:
+    """Return {(target, part): its title}, such as "Forgetting both: people"."""
+    return {(slots[0].target, slots[0].part): slots[0].title for t in tables for slots in t.parts}
+
+
 @dataclass(frozen=True)
 class Table:
     """A printed table; `name` is its file name without the suffix."""

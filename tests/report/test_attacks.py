@@ -19,6 +19,7 @@ LISTED = [
 ]
 MANIFEST = {"attack": {"entries": LISTED}}
 SETTINGS = Intervals(200, 0)
+TITLES = {("person", "person"): "Forgetting people"}
 
 
 def facts(role, crop=HONEST, **clean):
@@ -109,17 +110,17 @@ def test_the_cells_hold_the_recovery_its_clustered_interval_and_what_is_known():
 
 def test_the_top_of_a_report_names_the_methods_of_each_headline():
     found = facts(PLANTED, prompt=4)
-    assert list(attack_glance(found["headlines"])) == [
-        "Attacks on what person forgets (person): it comes back for (behavioural) NPO, Prompt "
-        "only; the question is open for (undecided) GA."
+    assert list(attack_glance(found["headlines"], TITLES)) == [
+        "Under attack, forgetting people: what was to be forgotten comes back for NPO and Prompt "
+        "only (behavioural forgetting); may do either for GA (undecided)."
     ]
 
 
 def test_the_figure_is_well_formed_and_the_tables_have_every_cell():
     found = facts(PLANTED)
-    figure = ElementTree.fromstring(svg_file(attack_drawing(make_grids(found))))
+    figure = ElementTree.fromstring(svg_file(attack_drawing(make_grids(found, TITLES))))
     assert figure.tag.endswith("svg")
-    grid = make_grids(found)[0]
+    grid = make_grids(found, TITLES)[0]
     assert len(grid.lines) == 5
     assert [line.outcome for line in grid.lines][0::4] == ["forgot nothing", "control"]
     files = attack_files(found)

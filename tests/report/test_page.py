@@ -59,7 +59,9 @@ def test_the_question_is_told_in_the_numbers_of_this_result(page, toy):
 
 
 def test_only_methods_without_a_mark_are_called_near_to_retain_only(page):
-    near = re.findall(r"<li>Table 1, person: of the methods without a mark, (.*?)</li>", page)
+    near = re.findall(
+        r"<li>Table 1, forgetting people: of the methods without a mark, (.*?)</li>", page
+    )
     assert near == ["nearest to Retain-only over all columns (mean distance in points): NPO 0.0."]
 
 

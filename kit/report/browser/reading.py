@@ -9,7 +9,8 @@ READING = (
     "Something is lost where it knows a record that should be kept by less. The limit of 0.5 is "
     "the kit's own.",
     "A method differs from Retain-only where one of the two knows the answer (0.5 or more) and "
-    "the other does not. It leaks under attack alone where only an attack brings the answer back.",
+    "the other does not. It leaks only under attack where an attack, and nothing else, brings the "
+    "answer back.",
     "Collapsed is the mark of the report's tables: unrelated knowledge is lost as well, so the "
     "method's forgetting says nothing.",
     "Escapes such as \\x1b and \\u202e stand for characters that a browser would act on: control "

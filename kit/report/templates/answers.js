@@ -113,14 +113,17 @@ function listen() {
   });
 }
 
+const written = (number) => number.toLocaleString("en");  // as the report writes it
+
 function describe() {
   const answers = table.answers.reduce((sum, own) => sum + own.texts.length, 0), left = table.left_out;
   const attacked = table.attacks.reduce((sum, attack) => sum + attack.records.length, 0);
-  const parts = [`${answers} answers of ${table.systems.length} systems to ${table.records.id.length} records`];
-  if (attacked) parts.push(`${attacked} answers under attack`);
+  const records = written(table.records.id.length);
+  const parts = [`${written(answers)} answers of ${table.systems.length} systems to ${records} records`];
+  if (attacked) parts.push(`${written(attacked)} answers under attack`);
   if (left.systems) parts.push(`${left.systems} systems of further seeds are left out`);
   if (left.records) parts.push(`${left.records} records are left out: the page would be too large`);
-  parts.push(table.pictures.length ? `${table.pictures.length} pictures` : "no pictures are in this result");
+  parts.push(table.pictures.length ? `${written(table.pictures.length)} pictures` : "no pictures are in this result");
   at("extent").textContent = `${parts.join("; ")}.`;
 }
 
