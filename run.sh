@@ -77,6 +77,7 @@ is_complete() { [[ -f $env/.complete && -x $env/bin/python ]]; }
 
 is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an environment for this call
   local verb=$1 words=" ${*:2} "
+  ! wants_ray "$@" || return 1
   # Only the keyless environment has Sigstore's client.
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --keyless '* ]] || return 0
   [[ ' sign verify report board ' != *" $verb "* || $words != *' --identity'[\ =]* ]] || return 0
@@ -162,7 +163,7 @@ main() {
   if wants_ray "$@"; then
     # shellcheck source=docker/environment.sh
     source "$project/docker/environment.sh"
-    build_ray_environment
+    build_ray_environment "$@"
     export PEBENCH_RAY=$ray RAY_USAGE_STATS_ENABLED=0 RAY_enable_metrics_collection=false
     export RAY_DEDUP_LOGS=0
   fi

@@ -109,12 +109,17 @@ build_environment() {
   build_with install_packages
 }
 
-build_ray_environment() { # sets ray to the environment of Ray's processes for $env; builds it once
+build_ray_environment() { # ARGUMENTS...: sets ray to the environment of Ray's processes for $env
   local python=$env/bin/python lock=$project/docker/requirements.ray.lock digest env=$env
   digest=$({ cat "$lock" && echo "$env"; } | sha256sum)
   digest=ray-${digest:0:12}
   env=$cache/env/$digest
-  is_complete || build_with install_ray 600
+  is_complete || {
+    [[ " $* " != *' --offline '* ]] || fail PE-0301 '--executor ray needs an environment of its own' \
+      "$env" 'none there, and --offline opens no connection to build it' \
+      './run.sh ray --version builds it, with a network; then run the same command again'
+    build_with install_ray 600
+  }
   # shellcheck disable=SC2034 # run.sh reads it
   ray=$env
 }

@@ -51,11 +51,15 @@ class Cluster(Protocol):
         """
         ...
 
-    def sign(self, attempt: int) -> tuple[bool, float] | None:
-        """Return whether an attempt's node is alive, and the time of its last sign of life.
+    def sign(self, attempt: int) -> tuple[str, float] | None:
+        """Return an attempt's node, and the time of its last sign of life.
 
-        None where the attempt has not begun, or nothing can be read.
+        None where the attempt has not begun, has tidied up already, or nothing can be read.
         """
+        ...
+
+    def lives(self, node: str) -> bool:
+        """Return whether the cluster holds a node alive."""
         ...
 
     def give_up(self, attempt: int) -> None:
@@ -71,6 +75,8 @@ class Cluster(Protocol):
 class _Attempt:
     request: Request
     number: int
+    node: str = ""
+    """Where it has begun; it stays, also where its sign can no longer be read."""
     sign: float = 0.0
     """The last sign of life that was seen, by the clock of the shared folder."""
     seen: float = 0.0
@@ -123,7 +129,8 @@ def run(
                     cluster.release()
                 yield attempt.request, reply["done"]
             for number, attempt in list(running.items()):
-                if why := _gone(attempt, cluster.sign(number), silent_s, now()):
+                _note(attempt, cluster.sign(number), now())
+                if why := _gone(attempt, cluster, silent_s, now()):
                     del running[number]
                     cluster.give_up(number)
                     waiting.append(_again(attempt, why))
@@ -134,17 +141,22 @@ def run(
             cluster.release()
 
 
-def _gone(
-    attempt: _Attempt, sign: tuple[bool, float] | None, silent_s: float, now: float
-) -> str | None:
-    """Return why an attempt will not reply; None while it may."""
-    if sign is None:
+def _note(attempt: _Attempt, sign: tuple[str, float] | None, now: float) -> None:
+    """Note where an attempt is and when it last showed that it lives."""
+    if sign is not None and (attempt.node, attempt.sign) != sign:
+        attempt.node, attempt.sign = sign
+        attempt.seen = now
+
+
+def _gone(attempt: _Attempt, cluster: Cluster, silent_s: float, now: float) -> str | None:
+    """Return why an attempt will not reply; None while it may.
+
+    One that has finished and tidied up behind a cut cable has no sign any more. Its node tells.
+    """
+    if not attempt.node:
         return None
-    alive, moment = sign
-    if not alive:
+    if not cluster.lives(attempt.node):
         return "its node is dead"
-    if moment != attempt.sign:
-        attempt.sign, attempt.seen = moment, now
     return f"its node was silent for {silent_s:.0f} s" if now - attempt.seen > silent_s else None
 
 

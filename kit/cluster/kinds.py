@@ -1,7 +1,7 @@
 """The kinds of work that a node does, which artifacts each makes, and which function makes them.
 
-They are those of `kit.stages.work.Work`, without the process: an interpreter does one piece of work
-and ends. Only the engine that answers is kept.
+They are the methods of `kit.stages.work.Work`, and named like them. An interpreter does one piece
+of work and ends. Only the engine that answers is kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +19,15 @@ from kit.plan.systems import SCORES
 if TYPE_CHECKING:
     from kit.evaluation.worker import Answering
 
-ANSWER, SERVE = "answer", "serve"
+ANSWER, SERVE, METHODS = "answer", "make_serving_base", "require_methods"
 ATTACKING = ("optimise", "probe_heads", "attack")
 # What does the other kinds of work; imported on the node.
 OF_A_PLAN = {
-    "ready": "kit.preflight.ready:require_ready",
-    "methods": "kit.preflight.methods:require_methods",
+    "require_ready": "kit.preflight.ready:require_ready",
     SERVE: "kit.evaluation.serving:make_serving_base",
 }
 OF_NAMES = {
+    METHODS: "kit.preflight.methods:require_methods",
     "check": "kit.evaluation.guards.agreement:check_systems",
     "score": "kit.evaluation.scoring:score_systems",
     "differentiate": "kit.evaluation.gradients:measure_gradients",
@@ -37,6 +37,7 @@ OF_NAMES = {
     "probe_heads": "kit.evaluation.probing:probe_heads",
     "attack": "kit.evaluation.attacking:answer_attacks",
 }
+KINDS = (TRAIN, ANSWER, *OF_A_PLAN, *OF_NAMES)
 MEASURES = dict(zip(("score", "differentiate", "read", "judge"), SCORES, strict=True))
 """{kind of work: what it measures}."""
 
@@ -45,9 +46,14 @@ Done = int | list[str] | None
 
 
 def artifacts(kind: str, plan: Plan) -> dict[str, Artifact]:
-    """Return what a kind of work makes in a plan: {name of the job, system or attack: artifact}."""
+    """Return what a kind of work makes in a plan: {name of the job, system or attack: artifact}.
+
+    The trial of a method is named by an adapter that the method is to train.
+    """
     if kind == TRAIN:
         return {job.name: job.artifact for job in trainings(plan)}
+    if kind == METHODS:
+        return {job.name: job.artifact for job in plan.unlearn}
     if kind == ANSWER:
         return {system.name: system.answers for system in plan.systems}
     if kind == "check":

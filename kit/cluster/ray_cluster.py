@@ -148,13 +148,13 @@ class RayCluster:
             self._ray.kill(host)
         return reply
 
-    def sign(self, attempt: int) -> tuple[bool, float] | None:
-        """Return whether an attempt's node is alive, and its last sign of life."""
-        heard = heard_of(self._cache, self._attempts[attempt][1])
-        if heard is None:
-            return None
-        node, moment = heard
-        return node in {each["NodeID"] for each in self._alive()}, moment
+    def sign(self, attempt: int) -> tuple[str, float] | None:
+        """Return an attempt's node and its last sign of life; None where there is none to read."""
+        return heard_of(self._cache, self._attempts[attempt][1])
+
+    def lives(self, node: str) -> bool:
+        """Return whether Ray holds a node alive."""
+        return node in {each["NodeID"] for each in self._alive()}
 
     def give_up(self, attempt: int) -> None:
         """Kill the worker of an attempt, if it can be reached."""

@@ -18,7 +18,7 @@ class Request:
     manifest: str
     """The resolved manifest, as JSON."""
     digests: tuple[str, ...] = ()
-    """Of the artifacts to make; none for a check that makes no artifact."""
+    """Of the artifacts that it is about; none where it is about the whole plan."""
     place: str = ""
     """What it works on, for messages."""
 

@@ -1,24 +1,26 @@
 """The work of the stages on a cluster: another `Work`, with the same results."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
 from kit.artifacts import cache_root
 from kit.cluster.dispatch import Cluster, run
 from kit.cluster.interpreter import TRAIN, tidy
-from kit.cluster.kinds import ANSWER, SERVE, artifacts, systems_of
+from kit.cluster.kinds import ANSWER, METHODS, SERVE, Done, artifacts, systems_of
 from kit.cluster.request import Request, written
 from kit.console import say
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import Job, Plan
+from kit.preflight.tried import untried
 from kit.stages.run import shares as dealt
-from kit.stages.work import LocalWork
 from kit.stages.workers import JobRecord
 
 
-class ClusterWork(LocalWork):
+class ClusterWork:
     """Does the work in interpreters on the nodes of a cluster, one for each piece of work.
+
+    It inherits nothing from the work of one machine, so that no kind of work is left to the driver.
 
     A stage deals out shares for the processes of one machine. Here they are dealt out again, for as
     many interpreters as the cluster has room for. Systems are answered group by group, as on one
@@ -44,10 +46,13 @@ class ClusterWork(LocalWork):
             yield job, cast("JobRecord", job.artifact.job())
 
     def require_ready(self, plan: Plan) -> list[str]:
-        return self._lines("ready", plan, "check of base and records")
+        request = Request("require_ready", written(plan.manifest), (), "check of base and records")
+        return _lines(done for _, done in run(self._cluster, [request]))
 
     def require_methods(self, plan: Plan) -> list[str]:
-        return self._lines("methods", plan, "trial of the methods")
+        waiting = [job.name for job in untried(plan)]
+        shares = dealt(waiting, max(1, self._cluster.slots()))
+        return _lines(self._done(METHODS, plan, shares, "trial of the methods"))
 
     def make_serving_base(self, plan: Plan) -> None:
         if not plan.serving.done:
@@ -96,16 +101,17 @@ class ClusterWork(LocalWork):
         ]
         return self._do(kind, plan, groups, stage)
 
-    def _lines(self, kind: str, plan: Plan, place: str) -> list[str]:
-        request = Request(kind, written(plan.manifest), (), place)
-        return [
-            line for _, lines in run(self._cluster, [request]) for line in cast("list[str]", lines)
-        ]
-
     def _do(
         self, kind: str, plan: Plan, groups: Sequence[list[str]], stage: str, *, warm: bool = False
     ) -> list[int]:
         """Do work on groups of names; return the peaks that are known, in bytes."""
+        done = self._done(kind, plan, groups, stage, warm=warm)
+        return [peak for peak in done if isinstance(peak, int)]
+
+    def _done(
+        self, kind: str, plan: Plan, groups: Sequence[list[str]], stage: str, *, warm: bool = False
+    ) -> Iterator[Done]:
+        """Do work on groups of names; yield what each returns as soon as it is done."""
         text, made = written(plan.manifest), artifacts(kind, plan)
         requests = [
             Request(
@@ -113,13 +119,15 @@ class ClusterWork(LocalWork):
             )
             for names in groups
         ]
-        peaks = []
-        for number, (request, peak) in enumerate(run(self._cluster, requests, warm=warm), 1):
+        for number, (request, done) in enumerate(run(self._cluster, requests, warm=warm), 1):
             if len(requests) > 1:
                 say(f"  [{number}/{len(requests)}] {request.place}")
-            if isinstance(peak, int):
-                peaks.append(peak)
-        return peaks
+            yield cast("Done", done)
+
+
+def _lines(done: Iterable[object]) -> list[str]:
+    """Return the lines of several reports, as one list."""
+    return [line for lines in done for line in cast("list[str]", lines or [])]
 
 
 def _flat(shares: Sequence[list[str]]) -> set[str]:

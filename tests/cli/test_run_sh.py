@@ -237,6 +237,25 @@ def test_ray_is_in_an_environment_of_its_own_that_only_a_cluster_builds(project:
     assert len(project.finished()) == 2, "it is built once"
 
 
+def test_offline_the_environment_of_a_cluster_is_not_built_and_the_remedy_builds_it(
+    project: Project,
+) -> None:
+    assert project.run("all", "--offline").returncode == 0
+    refused = project.run("all", "--executor", "ray", "--offline")
+    assert refused.returncode == 3
+    assert "PE-0301" in refused.stderr
+    assert len(project.environments()) == 1
+    assert "./run.sh ray --version builds it" in refused.stderr
+    project.run("ray", "--version")  # the lock of this test holds no Ray, so there is no command
+    assert len(project.finished()) == 2
+    assert project.run("all", "--executor", "ray", "--offline").returncode == 0
+
+
+def test_a_plan_for_a_cluster_gets_the_cluster_s_environment(project: Project) -> None:
+    assert project.run("plan", "--executor", "ray").returncode == 0
+    assert [p.parent.name[:4] for p in project.finished() if "ray-" in str(p)] == ["ray-"]
+
+
 def test_the_whole_environment_serves_for_checking_too(built: Project) -> None:
     before = built.environments()
     assert built.run("verify", "a result").returncode == 0

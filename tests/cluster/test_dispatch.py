@@ -24,6 +24,7 @@ class ToyCluster:
         self.released: list[int] = []
         self.most = 0
         self.time = 0.0
+        self.dead: set[str] = set()
 
     def now(self) -> float:
         return self.time
@@ -42,6 +43,7 @@ class ToyCluster:
 
     def wait(self, attempts: Sequence[int], seconds: float) -> list[int]:
         self.time += 10
+        assert self.time < 100_000, "the loop waits for what will never come"
         ended = [n for n in attempts if self.outcome(self.running[n], self.tries(self.running[n]))]
         return ended[:1]
 
@@ -53,8 +55,11 @@ class ToyCluster:
             raise LostError("WorkerCrashedError")
         return reply
 
-    def sign(self, attempt: int) -> tuple[bool, float] | None:
-        return True, self.time
+    def sign(self, attempt: int) -> tuple[str, float] | None:
+        return "node", self.time
+
+    def lives(self, node: str) -> bool:
+        return node not in self.dead
 
     def give_up(self, attempt: int) -> None:
         self.given_up.append(self.running.pop(attempt).place)
@@ -108,9 +113,29 @@ def test_work_that_kills_its_interpreter_every_time_ends_the_run_and_is_named():
 
 def test_a_node_that_the_cluster_holds_dead_is_given_up_though_nothing_was_raised():
     class Cut(ToyCluster):
-        def sign(self, attempt: int) -> tuple[bool, float] | None:
+        def sign(self, attempt: int) -> tuple[str, float] | None:
             request = self.running[attempt]
-            return not (request == JOBS[2] and self.tries(request) == 1), self.time
+            return "cut off" if request == JOBS[2] and self.tries(request) == 1 else "n", self.time
+
+    def outcome(request: Request, tries: int) -> Reply | None:
+        return None if request == JOBS[2] and tries == 1 else {"done": tries}
+
+    cluster = Cut(outcome)
+    cluster.dead = {"cut off"}
+    assert sorted(done(cluster)) == [job.place for job in JOBS]
+    assert cluster.given_up == ["job 2"]
+
+
+def test_what_was_finished_and_tidied_up_behind_a_cut_cable_is_not_awaited_for_ever():
+    class Cut(ToyCluster):
+        def sign(self, attempt: int) -> tuple[str, float] | None:
+            request = self.running[attempt]
+            if request != JOBS[2] or self.tries(request) > 1:
+                return "node", self.time
+            if self.time < 100:
+                return "cut off", self.time
+            self.dead = {"cut off"}
+            return None  # its folder is gone
 
     def outcome(request: Request, tries: int) -> Reply | None:
         return None if request == JOBS[2] and tries == 1 else {"done": tries}
@@ -122,12 +147,12 @@ def test_a_node_that_the_cluster_holds_dead_is_given_up_though_nothing_was_raise
 
 def test_a_supervisor_without_a_sign_of_life_is_given_up_but_one_that_has_not_begun_is_not():
     class Silent(ToyCluster):
-        def sign(self, attempt: int) -> tuple[bool, float] | None:
+        def sign(self, attempt: int) -> tuple[str, float] | None:
             request = self.running[attempt]
             if request == JOBS[4]:
                 return None  # waits for room
             first = request == JOBS[3] and self.tries(request) == 1
-            return True, 1.0 if first else self.time
+            return "node", 1.0 if first else self.time
 
     def outcome(request: Request, tries: int) -> Reply | None:
         if request == JOBS[3] and tries == 1:

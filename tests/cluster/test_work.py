@@ -1,21 +1,25 @@
 """The stages on a cluster: what is submitted, and what an interpreter makes of it."""
 
+import inspect
 import json
 from collections.abc import Sequence
+from importlib import import_module
 
 import pytest
 
 from kit.cluster import child as children
 from kit.cluster.child import Child
 from kit.cluster.interpreter import Reply
-from kit.cluster.kinds import artifacts, names_of
+from kit.cluster.kinds import KINDS, OF_A_PLAN, OF_NAMES, artifacts, names_of
 from kit.cluster.nodes import require_equal
 from kit.cluster.preview import submitted
 from kit.cluster.request import Request, error_of, fields_of, read, written
 from kit.cluster.work import ClusterWork
 from kit.errors import EnvironmentFault, ModelError
 from kit.plan.jobs import make_plan
+from kit.preflight.tried import untried
 from kit.stages import run as stages
+from kit.stages.work import LocalWork, Work
 from tests.toys.dataset import manifest
 from tests.toys.work import check, make
 
@@ -31,8 +35,10 @@ class ToyWorker:
         self.plan = plan
 
     def do(self, kind, names):
-        if kind in ("ready", "methods"):
+        if kind == "require_ready":
             return ["checked"]
+        if kind == "require_methods":
+            return [f"{name}: tried" for name in names]
         made = artifacts(kind, self.plan)
         for name in names:
             if kind == "check":
@@ -71,6 +77,9 @@ class OneProcess:
     def sign(self, attempt: int) -> None:
         return None
 
+    def lives(self, node: str) -> bool:
+        return True
+
     def give_up(self, attempt: int) -> None:
         pass
 
@@ -106,6 +115,32 @@ def test_a_whole_run_is_submitted_by_digests_and_every_artifact_is_there_afterwa
     for stage in (stages.finetune, stages.unlearn, stages.evaluate):
         stage(plan, work)
     assert len(cluster.requests) == submitted_before, "what is done is not submitted"
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in vars(kind) if not name.startswith("_")}
+
+
+def test_the_cluster_does_every_kind_of_work_that_one_machine_does():
+    assert public(LocalWork) == public(Work) == public(ClusterWork) == set(KINDS)
+    assert len(set(KINDS)) == len(KINDS)
+    assert ClusterWork.__mro__ == (ClusterWork, object), "what it inherits runs on the driver"
+
+
+@pytest.mark.parametrize("place", [*OF_A_PLAN.values(), *OF_NAMES.values()])
+def test_a_node_finds_the_function_that_does_a_kind_of_work(place):
+    module, name = place.split(":")
+    takes = list(inspect.signature(getattr(import_module(module), name)).parameters)
+    assert takes == (["plan"] if place in OF_A_PLAN.values() else ["plan", "names"])
+
+
+def test_methods_are_tried_in_shares_as_many_as_there_is_room_for(plan):
+    cluster = OneProcess()
+    names = [job.name for job in untried(plan)]
+    assert len(names) > SLOTS
+    lines = ClusterWork(cluster).require_methods(plan)
+    assert sorted(lines) == sorted(f"{name}: tried" for name in names)
+    assert len(cluster.of("require_methods")) == SLOTS
 
 
 def test_a_driver_that_comes_back_submits_only_what_is_missing(plan):
