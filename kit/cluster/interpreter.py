@@ -10,7 +10,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from kit.artifacts import PROJECT
 from kit.cluster.private_cache import PrivateCache, folder_of
 
 TICK_S = 1.0  # between two looks at what is finished
-PATIENCE_S = 300.0  # for the shared folder to take what was made
+PATIENCE_S = 300.0  # for the shared folder to be there, and to take what was made
 TAIL = 2000  # bytes of the log of an interpreter that was killed
 NODE = "node.json"  # which node an interpreter runs on; touched as long as its supervisor lives
 # Variables of the driver that an interpreter gets, too: those of run.sh and `kit.console`.
@@ -71,11 +71,9 @@ class Interpreter:
         module: str = CHILD,
     ) -> None:
         self._cache = PrivateCache(Path(cache), token)
-        self._cache.open()
         self._node = self._cache.folder / NODE
-        self._node.write_text(json.dumps({"node": node}), encoding="utf-8")
         self._log = Path(cache) / "logs" / f"ray-{token}.log"
-        self._log.parent.mkdir(exist_ok=True)
+        patiently(lambda: self._open(node))
         self._failed = False
         self._replies, descriptor = os.pipe()
         code = [python, "-P", "-m", module, str(os.getpid()), str(descriptor)]
@@ -90,6 +88,11 @@ class Interpreter:
             )
         os.close(descriptor)
 
+    def _open(self, node: str) -> None:
+        self._cache.open()
+        self._node.write_text(json.dumps({"node": node}), encoding="utf-8")
+        self._log.parent.mkdir(exist_ok=True)
+
     def ask(self, line: str) -> Reply:
         """Let the interpreter do a piece of work, and publish all that it finishes.
 
@@ -97,7 +100,7 @@ class Interpreter:
             OSError: what it made could not be published for some minutes.
         """
         self._failed = True
-        self._cache.refresh()
+        patiently(self._cache.refresh)
         request = json.loads(line)
         if request["kind"] == TRAIN:
             self._cache.adopt(request["digests"])
@@ -106,7 +109,7 @@ class Interpreter:
             self._process.stdin.write(line.encode() + b"\n")
             self._process.stdin.flush()
         reply = self._reply()
-        self._publish_all()
+        patiently(self._publish_all)
         self._failed = "done" not in reply
         return reply
 
@@ -134,21 +137,29 @@ class Interpreter:
         return reply
 
     def _publish_all(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                self._cache.publish()
-                self._cache.publish_files()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(TICK_S)
+        self._cache.publish()
+        self._cache.publish_files()
 
     def _tail(self) -> str:
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - TAIL))
             return log.read().decode(errors="replace")
+
+
+def patiently(action: Callable[[], None]) -> None:
+    """Do something in the shared folder, which may be gone, full or read-only for a while.
+
+    Raises:
+        OSError: it was for some minutes.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return action()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(TICK_S)
 
 
 def heard_of(cache: Path, token: str) -> tuple[str, float] | None:
@@ -165,4 +176,7 @@ def heard_of(cache: Path, token: str) -> tuple[str, float] | None:
 
 def tidy(cache: Path) -> None:
     """Remove what interpreters left that were killed; call it when none runs."""
+    for token in (path.name for path in folder_of(cache, "").glob("*")):
+        for begun in (cache / "artifacts").glob(f".*.{token}"):  # killed while it published
+            shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
     shutil.rmtree(folder_of(cache, ""), ignore_errors=True)

@@ -31,11 +31,16 @@ class PrivateCache:
         self._published: set[str] = set()
 
     def open(self) -> None:
-        """Make the folder: with the data, and everything that is finished already."""
-        self._artifacts.mkdir(parents=True)
+        """Make the folder: with the data, and everything that is finished already.
+
+        Raises:
+            OSError: the shared folder cannot be written at the moment; call it again.
+        """
+        self._artifacts.mkdir(parents=True, exist_ok=True)
         for name in SHARED:
             (self.shared / name).mkdir(exist_ok=True)
-            (self.folder / name).symlink_to(self.shared / name)
+            with suppress(FileExistsError):
+                (self.folder / name).symlink_to(self.shared / name)
         self.refresh()
 
     def refresh(self) -> None:
@@ -48,7 +53,9 @@ class PrivateCache:
                 here.symlink_to(path)
                 self._published.add(path.name)
             elif path.is_file():
-                shutil.copyfile(path, here)
+                part = self._artifacts / f".{path.name}"  # the folder may be full in between
+                shutil.copyfile(path, part)
+                os.replace(part, here)
                 self._published.add(path.name)
 
     def adopt(self, digests: Sequence[str]) -> None:

@@ -53,6 +53,7 @@ def fields_of(error: KitError) -> dict[str, str | None]:
         "found": found,
         "remedy": error.remedy,
         "traceback": error.traceback,
+        "made_by": error.made_by,
     }
 
 
@@ -65,5 +66,5 @@ def error_of(fields: Mapping[str, str | None]) -> KitError:
         found=fields["found"],
         remedy=fields["remedy"],
     )
-    error.traceback = fields["traceback"]
+    error.traceback, error.made_by = fields["traceback"], fields["made_by"] or ""
     return error

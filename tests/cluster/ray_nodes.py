@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,7 +105,7 @@ class TwoNodes:
             for pid in found.stdout.split():  # what left its process group
                 _kill(int(pid))
             subprocess.run(["ip", "netns", "delete", space], check=False)
-            os.environ.get("KEEP") or shutil.rmtree(self._folders[number], ignore_errors=True)
+            shutil.rmtree(self._folders[number], ignore_errors=True)
 
     def command(self, number: int, words: Sequence[str]) -> list[str]:
         """Return a command that runs on a node."""
@@ -125,14 +125,17 @@ class TwoNodes:
         own |= {"PEBENCH_RAY": str(self._ray), "PYTHONNOUSERSITE": "1"}
         return {**os.environ, **SETTINGS, **own, **self._variables}
 
-    def start(self, number: int) -> None:
+    def start(self, number: int, variables: Mapping[str, str] | None = None) -> None:
         """Start a node: 0 is the head. On a busy machine Ray may give up after 30 s; try again.
+
+        Args:
+            variables: further environment variables of this node.
 
         Raises:
             RuntimeError: it does not start.
         """
         for last in (False, False, True):
-            self._start(number)
+            self._start(number, variables or {})
             try:
                 return self._until_up(number)
             except RuntimeError:
@@ -140,7 +143,7 @@ class TwoNodes:
                 if last:
                     raise
 
-    def _start(self, number: int) -> None:
+    def _start(self, number: int, variables: Mapping[str, str]) -> None:
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
         words = [
             "start", *(role if number == 0 else [f"--address={self.address}"]), "--block",
@@ -153,7 +156,7 @@ class TwoNodes:
         log = (self._folders[number] / "start.log").open("wb")
         self._nodes[number] = subprocess.Popen(
             self.command(number, [str(self._ray / "bin" / "ray"), *words]),
-            env=self.variables(),
+            env={**self.variables(), **variables},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -188,6 +191,10 @@ class TwoNodes:
     def cut(self) -> None:
         """Pull the cable between the nodes."""
         _ip("-n", self._spaces[1], "link", "set", self._cables[1], "down")
+
+    def join(self) -> None:
+        """Plug the cable in again."""
+        _ip("-n", self._spaces[1], "link", "set", self._cables[1], "up")
 
 
 def _ip(*words: str) -> None:

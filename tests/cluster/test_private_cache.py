@@ -1,11 +1,13 @@
 """Attempts never write where another does; what they finish is published once, by digest."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kit.artifacts import Artifact, write_bytes
+from kit.cluster.interpreter import tidy
 from kit.cluster.private_cache import PrivateCache
 
 JOB = Artifact("finetune", "vanilla", "ab" * 32)
@@ -104,3 +106,34 @@ def test_without_links_between_files_artifacts_are_copied(shared, monkeypatch):
     make(cache, monkeypatch, b"one")
     cache.publish()
     assert published(shared) == b"one"
+
+
+def test_what_interpreters_left_that_were_killed_is_removed_and_nothing_else(shared, monkeypatch):
+    killed, ended = opened(shared, "killed"), opened(shared, "ended")
+    make(ended, monkeypatch, b"one")
+    ended.publish()
+    ended.close()
+    make(killed, monkeypatch, b"one")
+    os.rename(killed.folder / "artifacts" / JOB.path.name, shared / "artifacts/.half.killed")
+    (shared / "artifacts/.file.json.killed").touch()
+    tidy(shared)
+    assert [path.name for path in (shared / "artifacts").iterdir()] == [JOB.path.name]
+    assert published(shared) == b"one"
+    assert list((shared / "scratch").iterdir()) == []
+
+
+def test_a_folder_that_is_full_in_the_middle_gives_no_half_of_a_file(shared, monkeypatch):
+    (shared / "artifacts" / "checked-base.json").write_text("whole")
+    copy = shutil.copyfile
+
+    def half(source, target):
+        Path(target).write_text("wh")
+        raise OSError(28, "No space left on device")
+
+    cache = PrivateCache(shared, "one")
+    monkeypatch.setattr(shutil, "copyfile", half)
+    with pytest.raises(OSError, match="No space"):
+        cache.open()
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    cache.open()
+    assert (cache.folder / "artifacts" / "checked-base.json").read_text() == "whole"

@@ -15,7 +15,8 @@ from kit.cluster.nodes import require_equal
 from kit.cluster.preview import submitted
 from kit.cluster.request import Request, error_of, fields_of, read, written
 from kit.cluster.work import ClusterWork
-from kit.errors import EnvironmentFault, ModelError
+from kit.errors import EnvironmentFault
+from kit.failures import kit_error
 from kit.plan.jobs import make_plan
 from kit.preflight.tried import untried
 from kit.stages import run as stages
@@ -179,11 +180,12 @@ def test_a_manifest_arrives_with_all_its_values(plan):
     assert there.systems == plan.systems
 
 
-def test_an_error_arrives_with_its_class_code_and_remedy():
-    error = ModelError("the base", expected=3, found=None, remedy="fetch it")
+def test_an_error_arrives_with_its_class_code_id_and_remedy():
+    error = kit_error(MemoryError("none left"), "job x")
     error.traceback = "Traceback ..."
-    there = error_of(fields_of(error))
-    assert (type(there), str(there)) == (ModelError, str(error))
+    assert error.id == "PE-0302"
+    there = error_of(json.loads(json.dumps(fields_of(error))))
+    assert (type(there), there.message) == (type(error), error.message)
     assert (there.exit_code, there.traceback) == (error.exit_code, error.traceback)
 
 

@@ -1,20 +1,25 @@
 """An interpreter of toy work: no model, but real processes, artifacts and checkpoints.
 
-It imports no library, so that it starts at once. A request's manifest is a number of seconds. Each
-artifact holds bytes that follow from its digest.
+It imports no library, so that it starts at once. A request's manifest is a number of seconds, and
+what happens to the first job of a driver: "2", "2:memory", "2:killed". Each artifact holds bytes
+that follow from its digest.
 """
 
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 import time
+from typing import Any
 
 from kit.artifacts import Artifact, write_bytes
 from kit.digests import sha256_value
 
 STEPS = 10
+FIRST = sha256_value(["toy", 0])  # the digest of a driver's first job
+ROOM = 300_000_000  # bytes of memory, where there is not enough
 
 
 def artifact_of(digest: str) -> Artifact:
@@ -40,15 +45,37 @@ def make(digest: str, seconds: float) -> int:
     return STEPS - first
 
 
+def happen(fault: str) -> None:
+    """Let something happen to this process in the middle of its work."""
+    if fault == "memory":
+        resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
+        bytes(2 * ROOM)
+    if fault == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)  # as the system does where memory ends
+
+
+def answer(request: dict[str, Any]) -> dict[str, object]:
+    """Return the reply to a request."""
+    seconds, _, fault = request["manifest"].partition(":")
+    try:
+        if FIRST in request["digests"]:
+            happen(fault)
+        steps = [make(digest, float(seconds)) for digest in request["digests"]]
+    except Exception as error:
+        from kit.cluster.request import fields_of  # slow to import
+        from kit.failures import kit_error
+
+        return {"error": fields_of(kit_error(error, request["place"]))}
+    return {"done": [os.getpid(), *steps]}
+
+
 def main() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, as `kit.stages.workers`
     if os.getppid() != int(sys.argv[1]):
         sys.exit(1)
     with os.fdopen(int(sys.argv[2]), "w") as replies:
         for line in sys.stdin:
-            request = json.loads(line)
-            steps = [make(digest, float(request["manifest"])) for digest in request["digests"]]
-            replies.write(json.dumps({"done": [os.getpid(), *steps]}) + "\n")
+            replies.write(json.dumps(answer(json.loads(line))) + "\n")
             replies.flush()
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from kit.benchmarks.records import Concept, Record
-from kit.errors import GuardError
+from kit.errors import EnvironmentFault, GuardError
 from kit.evaluation.answering import answer_group
 from kit.evaluation.engines import Answer, Request, engine_class, require_complete
 from kit.evaluation.questions import instruction_of
@@ -37,6 +37,26 @@ def test_a_missing_or_doubled_answer_is_an_error_and_nothing_is_kept(served, que
         answer_group([vanilla], serve(served, **fault), questions)
     assert caught.value.exit_code == 9
     assert not vanilla.answers.done
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_an_engine_that_fails_at_one_question_is_an_error_that_names_it(served, questions, place):
+    vanilla, unlearned = named(served, "vanilla"), named(served, "person-npo-s1")
+    answer_group([vanilla], serve(served), questions)
+    record = [request.record_id for request in questions.requests(unlearned)][place]
+    with pytest.raises(EnvironmentFault, match=f"asks person-npo-s1 the question of {record}\n"):
+        answer_group([unlearned], serve(served, fails=[record]), questions)
+    assert vanilla.answers.done, "what was answered before stands"
+    assert not unlearned.answers.done
+    answer_group([unlearned], serve(served), questions)
+    assert unlearned.answers.done
+
+
+def test_an_engine_that_answers_nothing_any_more_blames_no_question(served, questions):
+    system = named(served, "vanilla")
+    record = questions.requests(system)[0].record_id
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        answer_group([system], serve(served, fails=[record], dies=1), questions)
 
 
 def test_an_answer_to_another_question_is_an_error():

@@ -17,7 +17,8 @@ class ToyEngine:
     """Answers with the system's name; an adapter moves the first token by `shift` nats each.
 
     `lost` first answers are missing, `doubled` first answers come twice; a `blind` engine shows no
-    log-probabilities. It reads the tokens of `encoder`, after those of `prefix`.
+    log-probabilities. It reads the tokens of `encoder`, after those of `prefix`. It `fails` at the
+    records of these ids, and after `dies` failures at every one.
     """
 
     dequantised: ClassVar[bool] = False
@@ -33,14 +34,20 @@ class ToyEngine:
         blind: bool = False,
         encoder: PromptEncoder | None = None,
         prefix: tuple[int, ...] = (),
+        fails: Sequence[str] = (),
+        dies: int = 1000,
     ) -> None:
         self.adapters, self.shift = adapters, shift
         self.lost, self.doubled, self.blind = lost, doubled, blind
         self.encoder, self.prefix = encoder, prefix
+        self.fails, self.life = fails, dies
         self.record: dict[str, object] = {"engine": "toy"}
         self.asked: list[Request] = []
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        if self.life == 0 or any(r.record_id in self.fails for r in requests):
+            self.life = max(0, self.life - 1)
+            raise RuntimeError("index 3 is out of bounds")
         self.asked += requests
         answers = [
             Answer(r.record_id, r.system, f"I am {r.system}", (7, 8, 2), "eos") for r in requests
