@@ -112,7 +112,8 @@ main() {
   fi
   [[ $runner == venv ]] || run_in_container "$@"
   if [[ -d $project/image ]]; then # in an image, only the cache is writable
-    export HOME=$cache/home TMPDIR=$cache/tmp
+    # Ray's sockets cannot be in a cache that machines share, and their paths are limited.
+    export HOME=$cache/home TMPDIR=$cache/tmp RAY_TMPDIR=/tmp
     mkdir -p "$HOME" "$TMPDIR" 2>/dev/null || true
   fi
 
@@ -166,9 +167,14 @@ main() {
     build_ray_environment "$@"
     export PEBENCH_RAY=$ray RAY_USAGE_STATS_ENABLED=0 RAY_enable_metrics_collection=false
     export RAY_DEDUP_LOGS=0
+    # In seconds: until every node of a job's cluster is there (`ray symmetric-run`).
+    export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=${RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT:-600}
   fi
   export PYTHONPATH=$project
-  [[ $verb != ray ]] || exec "$ray/bin/ray" "${@:2}"
+  if [[ $verb == ray ]]; then
+    # `ray symmetric-run` looks for `ray` on the PATH.
+    PATH=$ray/bin:$PATH exec "$ray/bin/ray" "${@:2}"
+  fi
   if [[ $verb == test && ${2:-} != --help ]]; then
     cd "$project"
     export HYPOTHESIS_STORAGE_DIRECTORY=$cache/hypothesis

@@ -111,6 +111,8 @@ build_environment() {
 
 build_ray_environment() { # ARGUMENTS...: sets ray to the environment of Ray's processes for $env
   local python=$env/bin/python lock=$project/docker/requirements.ray.lock digest env=$env
+  # A RayJob on Kubernetes is submitted to Ray's dashboard.
+  [[ -z ${PEBENCH_RAY_DASHBOARD:-} ]] || lock=$project/docker/requirements.rayjob.lock
   digest=$({ cat "$lock" && echo "$env"; } | sha256sum)
   digest=ray-${digest:0:12}
   env=$cache/env/$digest

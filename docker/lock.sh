@@ -10,15 +10,15 @@
 #   docker/lock.sh verify --check-wheels      download the wheels for every Python and platform
 #
 # Platforms: cpu, gpu, uv (installs Python in an image build), tools (linters of the tests), verify (the
-# slim environment, with the versions of the cpu lock), keyless (the same with sigstore) and ray (Ray's
-# own processes, with the versions of the cpu lock).
+# slim environment, with the versions of the cpu lock), keyless (the same with sigstore), ray (Ray's own
+# processes, with the versions of the cpu lock) and rayjob (the same with Ray's dashboard).
 # Needs uv and pip. Locks contain nothing about this machine (index addresses, paths). A lock is replaced
 # as a whole, after everything succeeded and no file is in two packages. Exit codes: kit/errors.py.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=docker/messages.sh
 source "$here/messages.sh"
-usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless|ray [--check | --check-files | --check-wheels | options of uv pip compile]'
+usage='docker/lock.sh cpu|gpu|uv|tools|verify|keyless|ray|rayjob [--check | --check-files | --check-wheels | options of uv pip compile]'
 usage+=', or docker/lock.sh --check'
 
 shared='packages share files, or their lists of files cannot be read'
@@ -37,12 +37,12 @@ choose() { # PLATFORM: sets pythons, places (as uv names them) and the packages 
       ;;
     gpu) pythons=(3.12) places+=(aarch64-manylinux_2_35) excluded=(torchaudio torchcodec fastapi-cli fastapi-cloud-cli) ;;
     uv | tools) ;;
-    ray) pythons=(3.11 3.12 3.13) places+=(aarch64-manylinux_2_35) ;;
+    ray | rayjob) pythons=(3.11 3.12 3.13) places+=(aarch64-manylinux_2_35) ;;
     verify | keyless) # the oldest and the newest Python; --check-wheels looks at all
       pythons=(3.11 3.14)
       places=({x86_64,aarch64}-manylinux_2_28 {aarch64,x86_64}-apple-darwin x86_64-pc-windows-msvc)
       ;;
-    *) fail PE-0207 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools, verify, keyless or ray' '' "$usage" ;;
+    *) fail PE-0207 "unknown platform ${1:-(none)}" 'cpu, gpu, uv, tools, verify, keyless, ray or rayjob' '' "$usage" ;;
   esac
 }
 
@@ -93,7 +93,7 @@ compile() { # PLATFORM [options]: write the lock to $work/PLATFORM/lock
   case $platform in
     verify) lock=$here/requirements.cpu.lock ;;
     keyless) lock=$here/requirements.verify.lock ;;
-    ray) lock=$here/requirements.cpu.lock ;;
+    ray | rayjob) lock=$here/requirements.cpu.lock ;;
   esac
   for python in "${pythons[@]}"; do
     for place in "${places[@]}"; do
@@ -153,7 +153,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 command -v uv >/dev/null || fail PE-0301 'uv is not installed' 'uv on the PATH' '' 'pip install uv'
 if [[ ${1:-} == --check ]]; then
-  for platform in cpu gpu uv tools verify keyless ray; do check "$platform"; done
+  for platform in cpu gpu uv tools verify keyless ray rayjob; do check "$platform"; done
 elif [[ ${2:-} == --check ]]; then
   check "$1"
 elif [[ ${2:-} == --check-wheels ]]; then

@@ -70,7 +70,7 @@ mount_places() { # VERB
   fi
   [[ ! -d $project/data ]] || mount "$project/data" /opt/pebench/data ro
   case $1 in
-    all | sign | keygen)
+    all | sign | keygen | ray) # a job runs `all` on the first node of its cluster
       mkdir -p "$keys"
       [[ -d $keys/pebench ]] || mkdir -m 700 "$keys/pebench"
       mount "$keys/pebench" /keys/pebench

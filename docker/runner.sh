@@ -105,7 +105,7 @@ choose_target() { # ARGUMENTS...: sets target and gpu
     ' bench --gpu '* | ' bench gpu '* | ' test '*'-m gpu '*) target=gpu manifest=$1 ;;
   esac
   case $1 in
-    all | finetune | unlearn | evaluate | bench | test)
+    all | finetune | unlearn | evaluate | bench | test | ray)
       [[ $target == cpu || -n $gpu ]] || fail PE-0300 "$manifest needs a GPU, and none is visible" \
         'nvidia-smi lists a GPU' 'none' 'run it on a machine with an NVIDIA GPU and its driver'
       ;;
@@ -118,7 +118,7 @@ container_options() { # ARGUMENTS...
   if [[ $runner == apptainer ]]; then
     options=(run --containall --cleanenv)
     [[ -z $gpu ]] || options+=(--nv)
-    if [[ -n $offline ]]; then
+    if [[ -n $offline && $1 != ray ]]; then
       if ((EUID == 0)); then
         options+=(--net --network none)
       else
@@ -131,7 +131,10 @@ container_options() { # ARGUMENTS...
     --user "$(id -u):$(id -g)" --shm-size "${shm:-$([[ -z $gpu ]] && echo 1g || echo 8g)}")
   [[ $runner != podman || $EUID == 0 ]] || options+=(--userns keep-id)
   [[ -z $memory ]] || options+=(--memory "$memory" --memory-swap "$memory")
-  [[ -z $offline ]] || options+=(--network none)
+  # Ray's nodes reach each other by the machines' own addresses.
+  if [[ $1 == ray ]]; then
+    options+=(--network host)
+  elif [[ -n $offline ]]; then options+=(--network none); fi
   [[ ! -t 0 || ! -t 1 ]] || options+=(--interactive --tty)
   if [[ -n $gpu ]]; then
     case $runner in
@@ -148,7 +151,7 @@ run_in_container() { # ARGUMENTS...: replaces this process
     runner_help
     exit
   fi
-  [[ " $verbs " == *" $1 "* ]] || fail PE-0207 "unknown verb $1" "one of $verbs" '' './run.sh --help'
+  [[ " $verbs ray " == *" $1 "* ]] || fail PE-0207 "unknown verb $1" "one of $verbs" '' './run.sh --help'
   results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
   # shellcheck source=docker/environment.sh
   source "$project/docker/environment.sh"

@@ -20,6 +20,7 @@ class JobOptions(TypedDict):
     image: str | None
     time: str | None
     restarts: int | None
+    nodes: int | None
     accept_licences: bool
     allow_unlocked: bool
     offline: bool
@@ -71,6 +72,12 @@ class JobOptions(TypedDict):
     type=click.IntRange(min=0),
     help="How often the job may restart after its time limit or a failure (default: 3).",
 )
+@click.option(
+    "--nodes",
+    type=int,
+    metavar="N",
+    help="Machines of the job, with --executor ray: they become one Ray cluster.",
+)
 @with_executor
 @with_fetch_flags
 def plan(
@@ -93,7 +100,8 @@ def plan(
     and print an estimate made from them. Nothing else of the probe is kept.
 
     With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
-    --offline, --allow-unlocked and --accept-licences that are given here.
+    --offline, --allow-unlocked and --accept-licences that are given here. With --executor ray and
+    --nodes, the job has several machines, which become one Ray cluster.
 
     With --scale, simulate the whole plan on more cards instead: time, card time, where it stops
     scaling and why. Hours need what a probe measured on one card: .cache/artifacts/probe-*.json
@@ -122,15 +130,15 @@ def plan(
             for line in _on_cluster(manifest, changes, executor):
                 tell(line)
         return
-    if probe or price or jobs or why or scale or rates or executor != LOCAL:
+    if probe or price or jobs or why or scale or rates:
         raise ManifestError(
-            "--probe, --price, --jobs, --why, --scale, --rates and --executor belong to the plan "
-            "as text, which --emit does not print",
+            "--probe, --price, --jobs, --why, --scale and --rates belong to the plan as text, "
+            "which --emit does not print",
             remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
 
-    job = _job(manifest, changes, emit, options)
+    job = _job(manifest, changes, emit, options, executor)
     tell(write_new(output, job) if output else job, end="\n" if output else "")
 
 
@@ -216,10 +224,18 @@ def _on_cluster(manifest: Path, changes: Sequence[str], executor: Executor) -> I
     yield from submitted(preview(loaded)[0], slots)
 
 
-def _job(path: Path, changes: Sequence[str], scheduler: Scheduler, options: JobOptions) -> str:
+def _job(
+    path: Path,
+    changes: Sequence[str],
+    scheduler: Scheduler,
+    options: JobOptions,
+    executor: Executor,
+) -> str:
     from kit import launch
     from kit.experiment.manifest_file import load_manifest
     from kit.launch.job import make_job
+    from kit.launch.nodes import require_nodes
 
+    options["nodes"] = require_nodes(options["nodes"], executor.name, executor.address)
     loaded = load_manifest(path, changes=changes)
     return launch.render(scheduler, make_job(path, loaded, changes, **options))

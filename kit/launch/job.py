@@ -13,6 +13,7 @@ from kit.experiment.changes import FLAG
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import EXTENDS
 from kit.fetch.settings import Settings
+from kit.launch.nodes import ONE, RAY_BYTES
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.names import require_names
 from kit.sources import datasets
@@ -27,13 +28,14 @@ MAX_LABEL_CHARACTERS = 63  # of a name in Kubernetes
 
 @dataclass(frozen=True)
 class Job:
-    """One call of `all` on one machine.
+    """One call of `all`, on one machine or on a Ray cluster of several.
 
     `work` is one line on what is left to do; `arguments` are those of run.sh; `gated` is whether a
     source needs a token. `licences` names the sources whose licences were not accepted. `documents`
     holds the text of the manifest, and of the one it extends, by file name. `folders` are the
     sources that the user has to copy to the machine, as (name, folder). `time` is the limit in
-    seconds, None for no limit; `restarts` is how often the job may start again.
+    seconds, None for no limit; `restarts` is how often the job may start again. `nodes` counts the
+    machines: cores, workers, GPUs and memory are those of each.
     """
 
     title: str
@@ -51,12 +53,17 @@ class Job:
     image: str | None = None
     time: int | None = None
     restarts: int = DEFAULT_RESTARTS
+    nodes: int = ONE
 
     @property
     def name(self) -> str:
-        """The result's name as Kubernetes and SkyPilot allow it; its digest is never cut."""
+        """The result's name as Kubernetes and SkyPilot allow it."""
+        return self.name_within(MAX_LABEL_CHARACTERS)
+
+    def name_within(self, limit: int) -> str:
+        """Return the result's name in at most `limit` characters; its digest is never cut."""
         name, _, digest = self.run_name.replace("_", "-").rpartition("-")
-        return f"{name[: MAX_LABEL_CHARACTERS - len(digest) - 1].rstrip('-')}-{digest}"
+        return f"{name[: limit - len(digest) - 1].rstrip('-')}-{digest}"
 
     @property
     def target(self) -> str:
@@ -71,7 +78,8 @@ class Job:
     @property
     def memory(self) -> int:
         """The bytes to request: schedulers count shared memory as memory of the job."""
-        return self.resources.memory + self.resources.shared_memory
+        ray = RAY_BYTES if self.nodes > ONE else 0
+        return self.resources.memory + self.resources.shared_memory + ray
 
     @property
     def disk(self) -> int:
@@ -87,6 +95,7 @@ def make_job(
     image: str | None = None,
     time: str | None = None,
     restarts: int | None = None,
+    nodes: int | None = None,
     **flags: bool,
 ) -> Job:
     """Return the job of a manifest.
@@ -98,6 +107,7 @@ def make_job(
         image: container image or SIF file.
         time: limit as HH:MM:SS or D-HH:MM:SS.
         restarts: how often the job may start again.
+        nodes: on how many machines (default: 1); several become a Ray cluster.
         flags: those of a fetch (`kit.fetch.settings.Settings`); they go into the job's arguments.
 
     Raises:
@@ -130,6 +140,7 @@ def make_job(
         image=image,
         time=None if time is None else seconds_of(time),
         restarts=DEFAULT_RESTARTS if restarts is None else restarts,
+        nodes=nodes or ONE,
     )
 
 

@@ -31,6 +31,9 @@ def template_values(job: Job) -> dict[str, object]:
             )
     mounted = PurePosixPath("/manifests") / next(iter(job.documents))
     return {
+        "name": job.name,
+        "claim": "pebench",
+        "access": "ReadWriteOnce",
         "arguments": ["all", str(mounted), *job.arguments[2:]],
         "folders": [
             {"name": name, "inside": str(IN_IMAGE / folder)} for name, folder in job.folders

@@ -31,6 +31,9 @@ SCHEMES = {"purelib": "", "platlib": "", "scripts": "bin/", "data": "data/", "he
 ALLOWED: Mapping[str, frozenset[str]] = {
     # The script that built their wheels. Installed packages do not import it.
     "build_backend.py": frozenset({"flashinfer-python", "torch-c-dlpack-ext"}),
+    # One line, the same in both: more packages may follow in this namespace.
+    "opencensus/__init__.py": frozenset({"opencensus", "opencensus-context"}),
+    "opencensus/common/__init__.py": frozenset({"opencensus", "opencensus-context"}),
 }
 
 

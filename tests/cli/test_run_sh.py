@@ -21,7 +21,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = [
     "run.sh", ".ci/run", "docker/lock.sh", "docker/image_system.sh", "docker/image_environment.sh",
-    "docker/image_project.sh", "docker/keep.sh", "docker/complete.sh",
+    "docker/image_project.sh", "docker/keep.sh", "docker/complete.sh", "docker/jobs/ray_node.sh",
+    "docker/jobs/keep_code.sh", "docker/jobs/bin/ray",
 ]  # fmt: skip
 SOURCED = [
     f"docker/{name}.sh"
@@ -68,7 +69,7 @@ class Project:
     def lock(self, digest: str) -> None:
         text = f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
-        for slim in ("verify", "keyless", "ray"):
+        for slim in ("verify", "keyless", "ray", "rayjob"):
             (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -235,6 +236,11 @@ def test_ray_is_in_an_environment_of_its_own_that_only_a_cluster_builds(project:
     assert (ray / "kit-python").read_text() == str(whole / "bin" / "python")
     assert project.run("all", "--executor=ray").returncode == 0
     assert len(project.finished()) == 2, "it is built once"
+    make_program(ray / "bin/ray", '#!/bin/sh\ncommand -v ray; echo "$@"\n')
+    shown = project.run("ray", "start", "a b")
+    assert shown.stdout == f"{ray}/bin/ray\nstart a b\n", "what Ray starts finds Ray as well"
+    assert project.run("all", "--executor", "ray", PEBENCH_RAY_DASHBOARD="yes").returncode == 0
+    assert len(project.finished()) == 3, "the dashboard is in another one"
 
 
 def test_offline_the_environment_of_a_cluster_is_not_built_and_the_remedy_builds_it(

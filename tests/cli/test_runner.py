@@ -222,6 +222,17 @@ def test_apptainer_has_binds_and_no_home(place):
     assert command[-2:] == [str(image), "plan"]
 
 
+def test_nodes_of_a_ray_cluster_have_the_machine_s_own_network_and_the_key(place):
+    command = place.command("--runner", "docker", "ray", "start", "--head", "--offline")
+    assert command[command.index("--network") + 1] == "host"
+    assert command.count("--network") == 1
+    assert command[-4:] == ["ray", "start", "--head", "--offline"]
+    assert "/keys/pebench" in mounts(command), "a job runs `all` on the first node"
+    words = ["symmetric-run", "--address", "a:1", "--", "/opt/pebench/run.sh", "all"]
+    own = place.command("--runner", "podman", "ray", *words, f"{place.root}/manifests/smoke.toml")
+    assert own[-1] == "/opt/pebench/manifests/smoke.toml"
+
+
 def test_a_token_reaches_the_container_by_name_alone(place):
     command = place.command("--runner", "docker", "fetch", HF_TOKEN="hf_secret")
     assert "HF_TOKEN" in command

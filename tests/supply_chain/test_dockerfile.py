@@ -118,7 +118,7 @@ def test_scripts_have_shfmt_s_form(script):
 @pytest.mark.parametrize(
     "platform",
     [
-        *("gpu", "uv", "tools", "ray"),
+        *("gpu", "uv", "tools", "ray", "rayjob"),
         # Resolved for each Python and platform, which takes minutes.
         *(pytest.param(name, marks=pytest.mark.extended) for name in ("cpu", "verify", "keyless")),
     ],

@@ -84,8 +84,8 @@ def test_two_packages_with_the_same_file_are_found_and_folders_are_shared_freely
     }
 
 
-def test_a_file_may_be_shared_only_by_the_packages_that_are_named_for_it():
-    [(name, packages)] = owners.ALLOWED.items()
+@pytest.mark.parametrize(("name", "packages"), owners.ALLOWED.items())
+def test_a_file_may_be_shared_only_by_the_packages_that_are_named_for_it(name, packages):
     assert shared_files({package: [name] for package in packages}) == {}
     third = {package: [f"/environment/lib/site-packages/{name}"] for package in [*packages, "z"]}
     assert list(shared_files(third).values()) == [[*sorted(packages), "z"]]

@@ -25,7 +25,9 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless", "ray"])
+@pytest.mark.parametrize(
+    "platform", ["cpu", "gpu", "uv", "tools", "verify", "keyless", "ray", "rayjob"]
+)
 def test_each_lock_holds_what_is_required_with_hashes_and_nothing_of_a_machine(platform):
     path = DOCKER / f"requirements.{platform}.lock"
     asked = read_requirements(DOCKER / "requirements.in", platform)
