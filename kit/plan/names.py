@@ -9,6 +9,7 @@ from kit.errors import ManifestError, unknown
 from kit.experiment.claims import ClaimSection, claim_fault, doubled_ids
 from kit.experiment.grid import attempts_manifest
 from kit.experiment.inherited import naming_the_file, naming_their_manifest
+from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
 from kit.experiment.settings import TuneSection
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
@@ -122,21 +123,15 @@ def _require_probes(manifest: Manifest) -> None:
 
 def _require_labels(manifest: Manifest) -> None:
     """Check that no two rows of a table would read alike."""
-    for target in manifest.targets:
-        seen = {"Vanilla": "the vanilla model", "Retain-only": "the retain-only model"}
-        for number, entry in enumerate(manifest.methods):
-            if target not in entry.targets:
-                continue
-            other = seen.setdefault(entry.label.strip(), f"method '{entry.name}'")
-            if not entry.label.strip() or other != f"method '{entry.name}'":
-                where = manifest.origin_of(f"methods.{number}")
-                raise ManifestError(
-                    f"{where}: the label of method '{entry.name}' is "
-                    f"{'that of ' + other if entry.label.strip() else 'empty'}",
-                    expected=f"a label of its own among the rows of target '{target}'",
-                    found=repr(entry.label),
-                    remedy="change `label`: tables print it",
-                )
+    entries = [Entry(each.name, each.label, each.targets) for each in manifest.methods]
+    for number, target, fault in label_faults(entries):
+        where = manifest.origin_of(f"methods.{number}")
+        raise ManifestError(
+            f"{where}: the label of method '{entries[number].name}' is {fault}",
+            expected=f"a label of its own among the rows of target '{target}'",
+            found=ascii(entries[number].label),
+            remedy="change `label`: tables print it",
+        )
 
 
 def require_claims(manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import cast
 
 import pandas as pd
 from pydantic import ValidationError
@@ -9,21 +10,32 @@ from pydantic import ValidationError
 from kit.benchmarks.records import Column
 from kit.experiment.attack import AttackSection, attacked_targets, conditions
 from kit.metrics.attacked import drawn_records
-from kit.result.layout import ATTACKED, RUN, SETS
+from kit.result.layout import ATTACKED, RECORDS, RUN, SETS
 from kit.result.run_file import entry_of
 from kit.result.stored import StoredResult
 from kit.result.tables import unusable
+from kit.verification.attacked_form import (
+    applicable,
+    choice_fault,
+    nested_faults,
+    unchecked_choice,
+    wording_faults,
+)
 from kit.verification.contradiction import contradicts
+from kit.verification.run_facts import RunFacts
 
 Place = tuple[str, str, float]  # target, attack, level
 
 
-def require_attacks(stored: StoredResult) -> int:
-    """Check that answers under attack are those that the manifest implies; return their number.
+def require_attacks(stored: StoredResult, facts: RunFacts) -> tuple[int, list[str]]:
+    """Check that answers under attack are those that the manifest implies.
 
     Every attacked system answers every attack at every level, and for one target all systems answer
-    the same records. These are among those that are drawn from its Efficacy columns: an attack may
-    leave some out, such as those that it relearned.
+    the same records. These are those that are drawn from its Efficacy columns; an attack leaves out
+    only what its kind cannot ask, such as records without a picture or those that it relearned.
+
+    Returns:
+        The number of answers, and lines for what was not checked.
 
     Raises:
         VerificationError: they are others; the first are named.
@@ -31,20 +43,28 @@ def require_attacks(stored: StoredResult) -> int:
     section = _section(stored)
     table = stored.tables.get(ATTACKED)
     if section is None and table is None:
-        return 0
+        return 0, []
     if section is None or table is None:
         raise contradicts(
             f"the attacks of {RUN} and {ATTACKED} do not fit",
             "both, or neither",
             [f"{ATTACKED} is {'missing' if table is None else 'there without a section [attack]'}"],
         )
-    if faults := list(_faults(stored, section, table)):
+    lines: list[str] = []
+    entries = [entry.name for entry in section.entries]
+    if facts.attacks and [each.name for each in facts.attacks] != entries:
+        said = f"attacks are {', '.join(each.name for each in facts.attacks)}"
+        raise contradicts(f"the attacks of {RUN} are not its manifest's", str(entries), [said])
+    faults = list(_faults(stored, section, table))
+    faults = faults or list(_form_faults(stored, section, table, lines))
+    if faults:
         raise contradicts(
             f"{ATTACKED} does not hold the attacks of the manifest",
-            "every attack and level for every attacked system, about the same records",
+            "every attack and level for every attacked system, about all records that it applies "
+            "to, in the same words for all",
             faults,
         )
-    return len(table)
+    return len(table), lines
 
 
 def _section(stored: StoredResult) -> AttackSection | None:
@@ -89,6 +109,36 @@ def _faults(stored: StoredResult, section: AttackSection, table: pd.DataFrame) -
             yield f"{_shown(place)}: not all systems are asked the same records"
         if place in wanted and not frozenset.union(*systems.values()) <= allowed[place[0]]:
             yield f"{_shown(place)}: a record is none of those that are drawn for it"
+
+
+def _form_faults(
+    stored: StoredResult, section: AttackSection, table: pd.DataFrame, lines: list[str]
+) -> Iterator[str]:
+    """Yield what an attack cannot have asked; add to `lines` what this project cannot know."""
+    records = stored.tables[RECORDS]
+    pictured = frozenset(records.loc[records["image"] != "", "id"])
+    questions = dict(zip(records["id"], records["question"], strict=True))
+    known = {entry.name: entry for entry in section.entries}
+    drawn = {target: _drawn(stored, section, target) for target in set(table["target"])}
+    asked: dict[tuple[str, str], dict[float, frozenset[str]]] = defaultdict(dict)
+    for key, rows in table.groupby(["target", "attack", "level"]):
+        target, name, level = cast("Place", key)
+        entry, place = known[name], _shown((target, name, level))
+        ids = asked[target, name][level] = frozenset(rows["record_id"])
+        possible = applicable(entry, drawn[target], pictured)
+        if fault := choice_fault(entry, level, ids, possible):
+            yield f"{place}: {fault}"
+        elif line := unchecked_choice(entry, level, ids, possible):
+            lines.append(f"target {target}: {line}")
+        yield from (f"{place}: {fault}" for fault in wording_faults(entry, rows, questions))
+    for (target, name), levels in asked.items():
+        count = len(applicable(known[name], drawn[target], pictured))
+        faults = nested_faults(known[name], levels, count)
+        yield from (f"target {target}: {fault}" for fault in faults)
+    evaluation = stored.manifest.get("evaluation")
+    most = evaluation.get("max_new_tokens") if isinstance(evaluation, dict) else None
+    if isinstance(most, int) and not table["tokens"].between(0, most).all():
+        yield f"an answer has a number of tokens that is not in 0 to {most}"
 
 
 def _drawn(stored: StoredResult, section: AttackSection, target: str) -> frozenset[str]:

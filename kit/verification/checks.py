@@ -43,11 +43,11 @@ CHECKS = (
     Check(
         "plan", findings.of_plan,
         "Systems, sources, jobs and files are those that the manifest in run.json implies, with "
-        "the steps that it asks for; nothing it names was left out, no attack either. Columns are "
-        "no larger than it allows, and the same for all targets. Tuned methods have what follows "
-        "from the attempts.",
+        "the steps that it asks for; nothing it names was left out, no attack and no question of "
+        "an attack either. Its keys and values are valid. Columns are no larger than it allows, "
+        "and the same for all targets. Tuned methods have what follows from the attempts.",
         "That no other run was made and left out, or that the records of a column are those that "
-        "the split draws from the data.",
+        "the split draws from the data; or which ones an attack relearned.",
     ),
     Check(
         "sources", findings.of_sources,

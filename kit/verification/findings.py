@@ -39,6 +39,7 @@ from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
 from kit.verification.signatures import read_signed
 from kit.verification.sources import check_sources
+from kit.verification.stated import require_own_versions, require_valid_manifest
 from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
 from kit.verification.tuning import check_tuning
@@ -79,10 +80,14 @@ def of_plan(case: Case) -> Found:
     lines = check_training(stored.manifest, case.facts, case.planned, stored.kit)
     records, sets = stored.tables[RECORDS], stored.tables[SETS]
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
+    require_valid_manifest(stored)
+    require_own_versions(stored)
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
     if commit := case.signed.signer.commit:
         yield _at_commit(commit, stored.kit)
-    if attacked := require_attacks(stored):
+    attacked, unknown = require_attacks(stored, case.facts)
+    lines += unknown
+    if attacked:
         yield f"{attacked} answers under attack are those of all attacks that the manifest names"
     yield from check_tuning(stored.run, records)
     yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)

@@ -5,9 +5,11 @@ Another key than those listed here may be there, because a later version may add
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     FailFast,
@@ -29,6 +31,16 @@ from kit.result.tables import unusable
 COMPLETE = (0, 3, 0)
 MAX_TEXT = 2_000  # characters of one fact
 Text = Annotated[StrictStr, Field(max_length=MAX_TEXT)]
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Moment = Annotated[
+    StrictStr, Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,30}$"), AfterValidator(_moment)
+]
 Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Positive = Annotated[StrictInt, Field(gt=0, lt=2**63)]
@@ -98,7 +110,7 @@ class AttemptFacts(_Fact):
     """One call of a verb, or its end."""
 
     event: Text
-    utc: Annotated[StrictStr, Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,30}$")] | None = None
+    utc: Moment | None = None
     verb: Text | None = None
     error: Text | None = None
     line: Text | None = None
@@ -145,10 +157,17 @@ class LeftOutFacts(_Fact):
     published: StrictBool
 
 
+class AttackFacts(_Fact):
+    """An attack that was run; `code` is the digest of its source, with all wordings."""
+
+    name: Text
+    code: Digest
+
+
 class RunFacts(_Fact):
     """The facts of run.json."""
 
-    written: Annotated[StrictStr, Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,30}$")]
+    written: Moment
     jobs: Annotated[list[JobFacts], FailFast()]
     sources: Annotated[list[SourceFacts], FailFast()]
     stages: Annotated[list[StageFacts], FailFast()]
@@ -158,6 +177,7 @@ class RunFacts(_Fact):
     engine: dict[str, Scalar] = {}
     inputs_digest: Digest | None = None
     left_out: Annotated[list[LeftOutFacts], FailFast()] = []
+    attacks: Annotated[list[AttackFacts], FailFast()] = []
 
     def job(self, name: str) -> JobFacts:
         """Return the job of that name."""

@@ -4,7 +4,7 @@ A checksum list pins every byte of a source. Where the manifest names a list of 
 digest in run.json must be that list's, or that of a former version in `checksums/former_lists`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 
@@ -87,6 +87,7 @@ def check_sources(
         if listed is not None:
             compared += 1
             faults += _unlisted_images(source.name, listed, records["image"].tolist())
+    faults += _images_of_no_source([source.name for source in named.sources], records["image"])
     if faults:
         raise contradicts(
             f"the sources of {RUN} are not those of its manifest and of this project",
@@ -192,3 +193,9 @@ def _unlisted_images(name: str, listed: Mapping[str, str], images: Sequence[str]
     for image in dict.fromkeys(images):
         if image.startswith(prefix) and image.removeprefix(prefix) not in listed:
             yield f"{RECORDS}: the image {image[:200]} is not in the list of {name}"
+
+
+def _images_of_no_source(names: Sequence[str], images: Iterable[str]) -> Iterator[str]:
+    for image in dict.fromkeys(images):
+        if image and image.partition("/")[0].removesuffix(".images") not in names:
+            yield f"{RECORDS}: the image {image[:200]} is in no source"

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.digests import sha256_value
 from kit.errors import VerificationError
 from kit.result.layout import ATTACKED
@@ -31,9 +32,23 @@ CLAIM = {
 }  # fmt: skip
 
 
+MADE = "ab" * 32  # digest of a cropped picture
+
+
 def attacked_table():
     rows = [
-        (system["name"], "person", entry["name"], level, record, "Who?", "", "Ann0 Lee", 2, "eos")
+        (
+            system["name"],
+            "person",
+            entry["name"],
+            level,
+            record,
+            "Who?",
+            MADE if entry["attack"] == "crop" else "",
+            "Ann0 Lee",
+            2,
+            "eos",
+        )
         for system in SYSTEMS
         for entry in ENTRIES
         for level in entry["levels"]
@@ -56,6 +71,11 @@ def change_manifest(folder, **changes):
 def folder(tmp_path):
     """A signed result with three conditions for each of three systems, and a claim about one."""
     folder = write_result(tmp_path / "result")
+    listed = (PROJECT / "checksums" / "smoke.sha256").read_text("utf-8").splitlines()
+    images = [line.split("  ", 1)[1] for line in listed if line.endswith(".png")]
+    records = pd.read_parquet(folder / "records.parquet")
+    records["image"] = [f"tiny/{name}" for name in images[: len(records)]]
+    records.to_parquet(folder / "records.parquet", index=False)
     attacked_table().to_parquet(folder / ATTACKED, index=False)
     claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"]
     change_manifest(folder, attack=SECTION, claims=[*claims, CLAIM])
@@ -96,6 +116,9 @@ def test_an_answer_that_was_changed_gives_other_numbers(folder):
         (lambda t: t[~((t["system"] == "retain_only-person") & (t["record_id"] == "p0"))],
          "not all systems are asked the same records"),
         (lambda t: t.assign(level=t["level"].replace(0.9, 0.8)), "crop at 0.8 .* is none of the"),
+        (lambda t: t[t["record_id"] != "p0"], "1 records are asked, not all 2"),
+        (lambda t: t.assign(question="What is 2 + 2?"), "p0: the systems are not asked the same"),
+        (lambda t: t.assign(tokens=t["tokens"] * 100), "tokens that is not in 0 to 16"),
     ],
 )  # fmt: skip
 def test_what_was_left_out_of_the_attacks_is_named(folder, keep, said):
@@ -118,3 +141,18 @@ def test_a_manifest_whose_attacks_were_not_run_is_refused(folder):
         (folder / "report" / name).unlink()
     forge(remake(folder))
     rejects(folder, VerificationError, r"attacked\.parquet is missing")
+
+
+def test_attacks_by_another_name_in_run_json_are_refused(folder):
+    run = json.loads((folder / "run.json").read_text())
+    run["attacks"] = [{"name": "crop", "code": "ab" * 32}]
+    (folder / "run.json").write_text(json.dumps(run))
+    forge(remake(folder))
+    rejects(folder, VerificationError, "the attacks of run.json are not its manifest's")
+
+
+def test_an_attack_that_this_kit_does_not_have_is_said(folder):
+    change_manifest(folder, attack=SECTION | {"entries": [{**ENTRIES[0], "attack": "mine"}]})
+    change_table(folder, lambda table: table[table["attack"] == "crop"])
+    said = [f.message for f in verify(folder, trusted=TRUSTED).findings if f.outcome != "ok"]
+    assert "this kit has no attack 'mine'; what it asks was not checked" in " ".join(said)

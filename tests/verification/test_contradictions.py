@@ -86,6 +86,26 @@ def odd(*entries: dict[str, object]) -> Edit:
     return lambda run: run.update(left_out=list(entries))
 
 
+def whole(**values: object) -> Edit:
+    return lambda run: run["manifest"].update(values)
+
+
+def method(**values: object) -> Edit:
+    return lambda run: run["manifest"]["methods"][0].update(values)
+
+
+def versions(**values: int) -> Edit:
+    return lambda run: run["versions"].update(values)
+
+
+def label(said: str) -> Edit:
+    def change(run: dict) -> None:
+        run["manifest"]["methods"][0]["label"] = said
+        run["systems"][1]["label"] = said
+
+    return change
+
+
 NPO = 2  # its job
 CONTRADICTIONS: dict[str, tuple[Edit, str]] = {
     "list digest of zeros": (source(0, list_digest="0" * 64), "list_digest is 0000"),
@@ -122,6 +142,16 @@ CONTRADICTIONS: dict[str, tuple[Edit, str]] = {
     "one kind twice": (odd(left(), left()), "'caption is empty' is stated 2 times"),
     "a table of two sizes": (odd(left(), left(of=300, kind="b")), "full has 200 and 300 rows"),
     "every row odd": (odd(left(5, 5, published=True)), "all of its 5 rows were left out"),
+    "a key that no manifest has": (whole(award="Best paper"), "manifest.award: Extra inputs"),
+    "a key that no method has": (method(award="Best paper"), "manifest.methods.0.award: Extra"),
+    "a rate that no method has": (method(learning_rate=-1.0), "methods.0.learning_rate: Input"),
+    "a share of more than all": (of_manifest("split", forget_percent=10**400), "forget_percent"),
+    "an earlier protocol": (versions(protocol=1), "found: Versions\\(protocol=1, "),
+    "an earlier rule of marks": (versions(marks=2), "marks 3\n  found: Versions"),
+    "a label that is not seen": (label("\u3164"), "'\\\\u3164' is written with a character"),
+    "a label with a blank": (label("NPO "), "'NPO ' is written with a blank at one end"),
+    "a label over other lines": (label("N" + "\u0301" * 9), "more than 2 accents on a letter"),
+    "the label of Vanilla": (label("vanilla"), "'vanilla' is that of the vanilla model"),
     "no evaluation": (lambda run: run["manifest"].pop("evaluation"), "evaluation is missing"),
 }
 
@@ -178,6 +208,8 @@ TYPES: dict[str, tuple[Edit, str]] = {
     "no odd row": (odd(left(0)), "left_out.0.count"),
     "an attempt": (lambda run: run["attempts"].append(3), "attempts.3"),
     "an attempt's time": (lambda run: run["attempts"][0].update(utc=5), "attempts.0.utc"),
+    "a day that is none": (lambda run: run.update(written="2026-13-41T99:99:99"), "written"),
+    "attacks": (lambda run: run.update(attacks=5), "attacks"),
     "a time that is none": (lambda run: run["attempts"][0].update(utc="now"), "attempts.0.utc"),
     "digest of a job": (job(0, digest="ab"), "jobs.0.digest"),
     "seconds of a job": (job(0, seconds="1"), "jobs.0.seconds"),
@@ -223,6 +255,22 @@ def test_a_record_that_no_column_asks_is_refused(damaged):
     drop(damaged, keep=lambda sets: sets["record_id"] != "p1")
     remake_and_sign(damaged)
     rejects(damaged, VerificationError, "p1 is in no column")
+
+
+def test_an_image_of_no_source_is_refused(damaged):
+    edit_table(damaged / "records.parquet", 0, "image", "elsewhere/x.png")
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "the image elsewhere/x.png is in no source")
+
+
+def test_the_manifest_of_a_later_kit_may_have_other_keys(damaged):
+    def later(run):
+        run["manifest"]["award"] = "Best paper"
+        run["kit"] = {**KIT, "version": "99.0.0", "renderer": "0" * 64}
+
+    edit_run(damaged, later)
+    remake_and_sign(damaged)
+    assert verify(damaged, trusted=TRUSTED).rows > 0
 
 
 def test_a_download_that_is_not_locked_is_said(damaged):

@@ -1,0 +1,102 @@
+"""Is what run.json states valid: its manifest, and the versions that it was made with?
+
+A signer may write any key and any value into the manifest in run.json. A kit of the same version
+would not have run most of them.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, StrictStr, TypeAdapter, ValidationError
+
+from kit import __version__, benchmarks
+from kit.errors import ManifestError
+from kit.experiment.labels import Entry, label_faults
+from kit.experiment.manifest import Manifest
+from kit.experiment.manifest_file import parse_manifest
+from kit.metrics.intervals import INTERVAL
+from kit.names import show
+from kit.report.damage import RULE
+from kit.result.layout import RUN
+from kit.result.made_by import Kit
+from kit.result.run_file import Versions
+from kit.result.stored import StoredResult
+from kit.result.tables import unusable
+from kit.verification.contradiction import contradicts
+from kit.verification.run_facts import is_later, may_lack_facts
+
+# Of pydantic. What an early manifest does not state has the value that the kit had then.
+LACKING = frozenset({"missing"})
+SKETCHED = frozenset({"missing", "too_short"})
+
+
+class _Method(BaseModel):
+    name: StrictStr
+    label: StrictStr
+    targets: tuple[StrictStr, ...]
+
+
+def require_valid_manifest(stored: StoredResult) -> None:
+    """Check that each key and value in the manifest of run.json is one that a manifest may have.
+
+    A later version of the kit may know other keys; such a manifest is not checked.
+
+    Raises:
+        VerificationError: a key is unknown or a value is not valid; it names the first.
+    """
+    if is_later(stored.run):
+        return
+    manifest = dict(stored.manifest)
+    _require_labels(manifest)
+    excused = SKETCHED if may_lack_facts(stored.kit, manifest) else LACKING
+    try:
+        Manifest.model_validate(manifest)
+    except ValidationError as error:
+        for each in error.errors(include_input=False, include_url=False):
+            if each["type"] not in excused:
+                place = ".".join(map(str, each["loc"]))[:200]
+                raise unusable(RUN, f"manifest.{place}: {each['msg']}") from None
+        return
+    try:
+        parse_manifest(manifest, "its manifest")
+    except ManifestError as error:
+        found = f"; found: {error.found}" if error.found else ""
+        raise unusable(RUN, f"{error.what}{found}") from None
+
+
+def _require_labels(manifest: Mapping[str, object]) -> None:
+    try:
+        methods = TypeAdapter(tuple[_Method, ...]).validate_python(manifest.get("methods", ()))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise unusable(RUN, f"manifest.methods: {first['msg']}") from None
+    entries = [Entry(each.name, each.label, each.targets) for each in methods]
+    faults = [
+        f"{entries[number].name} (target {target}): its label {entries[number].label!a} is {fault}"
+        for number, target, fault in label_faults(entries)
+    ]
+    if faults:
+        raise contradicts(
+            f"labels of methods in {RUN} do not tell them apart",
+            "labels that are printed as they are written, one for each row of a table",
+            faults,
+        )
+
+
+def require_own_versions(stored: StoredResult) -> None:
+    """Check that a result of this version of the kit has this version's definitions.
+
+    Another rule would print other intervals, or other marks of damage.
+
+    Raises:
+        VerificationError: it states those of an earlier kit.
+    """
+    if stored.kit.numbers != Kit(__version__).numbers:
+        return
+    loader = str(dict(stored.manifest)["benchmark"]["loader"])  # type: ignore[index]
+    own = Versions(benchmarks.protocol(loader).version, INTERVAL, RULE)
+    if stored.versions != own:
+        raise contradicts(
+            f"the versions of the definitions in {RUN} are not those of kit {__version__}",
+            f"protocol {own.protocol}, interval {own.interval}, marks {own.marks}",
+            [show(str(stored.versions))],
+        )
