@@ -11,9 +11,9 @@ from kit.report.costs import MethodCosts
 from kit.report.curves import loss_chart, relearning_chart
 from kit.report.drawing import Drawing
 from kit.report.facts import Facts
-from kit.report.sentences import count
 from kit.report.owners import OwnerTable
 from kit.report.run_types import MethodSection, Run
+from kit.report.sentences import count
 from kit.report.tables import Table
 from kit.result.losses import Curve
 from kit.result.run_file import entries, labels

@@ -31,7 +31,7 @@ from kit.stages.workers import isolated
 from kit.streams import sample
 from tests.bench.against.turns import REPEATS, Row, Scale
 
-SYSTEMS, QUESTIONS = {"full": 10, "tiny": 2}, {"full": 80, "tiny": 3}  # questions of each system
+SYSTEMS, QUESTIONS = {"full": 10, "tiny": 2}, {"full": 9999, "tiny": 3}  # of each system, at most
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 TOGETHER = 32  # questions in a batch, as open-unlearning's default
 SINGLE = "the model is loaded for each system, and `generate` gets one question at a time"
