@@ -237,7 +237,7 @@ def test_without_the_package_it_is_written_and_reported_as_unchecked(local, tmp_
 
 def test_the_validator_is_imported_only_to_validate():
     code = "import sys, kit.describe.croissant; sys.exit('mlcroissant' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=TOY.parents[1]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=TOY.parents[2]).returncode == 0
 
 
 def test_the_context_is_the_validators_own():

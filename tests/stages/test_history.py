@@ -108,7 +108,7 @@ def test_the_plan_prints_what_is_known_and_names_what_is_not(plan):
     assert "from 1 earlier jobs on" not in text
     assert "from 1 earlier job on" in text
     assert "  finetune  150 s\n  in all    150 s, 1.50 in money\n" in text
-    assert "no earlier job tells it: training (unlearn), answers (evaluate), " in text
+    assert "no earlier job tells it: training (unlearn), answers (evaluate)" in text
     assert "plan MANIFEST --probe` measures it" in text
 
 
