@@ -50,9 +50,7 @@ class Copy:
         }
 
     def run(self, *command, code=0):
-        # Compiled once for all calls, and outside of the copy.
-        compiled = str(self.root.with_name("compiled"))
-        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONPYCACHEPREFIX": compiled}
+        environment = {**os.environ, "PYTHONPATH": str(self.root)}
         done = subprocess.run(
             [sys.executable, "-P", *command], cwd=self.root, env=environment, capture_output=True,
             text=True, check=False,
