@@ -8,6 +8,7 @@ draws, so an unchanged method gives the adapter of the reference's seed.
 import shutil
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,14 +29,14 @@ from kit.sources.datasets import base_folder
 from kit.training.worker import Worker
 
 REFERENCE = PROJECT / "manifests/reference/smoke"
-PEOPLE = {"forgotten": Column.EFFICACY, "kept": Column.RETAIN}
-Shares = dict[str, dict[str, float]]  # column -> person -> share of answers with the name
+Hits = dict[str, list[bool]]  # person -> for each question, whether the answer has the name
 
 
 class Outcome(NamedTuple):
     """What an adapter was made of and does."""
 
-    shares: Shares
+    forgotten: Hits
+    kept: Hits
     neurons: Removed
 
 
@@ -63,40 +64,46 @@ class SmallRuns:
         )
 
     def outcome(self, job: Job) -> Outcome:
-        """Train an adapter; return how often each person is named, and remove it again."""
+        """Train an adapter; return who is named, and remove it again."""
         self.worker.run(job)
         try:
-            shares = self._asked([self.vanilla.path, job.artifact.path])
-            return Outcome(shares, read_neurons(job.artifact.path))
+            forgotten, kept = self._asked([self.vanilla.path, job.artifact.path])
+            return Outcome(forgotten, kept, read_neurons(job.artifact.path))
         finally:
             shutil.rmtree(job.artifact.path)
 
-    def _asked(self, adapters: list[Path]) -> Shares:
+    def _asked(self, adapters: list[Path]) -> list[Hits]:
         benchmark = self.worker.benchmark
         engine = TransformersEngine(
             self.manifest, base_folder(self.manifest), {"one": adapters}, cache_root() / "scratch"
         )
-        found: Shares = {}
-        for name, column in PEOPLE.items():
+        found = []
+        for column in (Column.EFFICACY, Column.RETAIN):
             ids = benchmark.splits["person"].evaluation["person", column]
             records = {each: benchmark.records[each] for each in ids}
-            hits = defaultdict(list)
+            hits: Hits = defaultdict(list)
             for answer in engine.answer([Request(record, "one") for record in records.values()]):
                 person = records[answer.record_id].person
                 hits[person].append(contains_phrase(answer.text, person))
-            found[name] = {person: sum(own) / len(own) for person, own in sorted(hits.items())}
+            found.append(hits)
         engine.close()
         return found
 
 
 def said(outcome: Outcome) -> str:
-    """Return one line: the forgotten people that are still named, and how often the others are."""
-    forgotten, kept = outcome.shares["forgotten"], outcome.shares["kept"].values()
-    left = [f"{name} {100 * share:.0f} %" for name, share in forgotten.items() if share]
+    """Return one line: how much is forgotten and kept, in percent of questions, and who is left."""
+    left = [
+        f"{name} {_percent([own])}" for name, own in sorted(outcome.forgotten.items()) if any(own)
+    ]
     return (
-        f"of {len(forgotten)} forgotten people it names {', '.join(left) or 'none'}; "
-        f"the others {100 * sum(kept) / len(kept):.0f} %"
+        f"still names forgotten people in {_percent(outcome.forgotten.values())} of questions "
+        f"({', '.join(left) or 'none'}), the others in {_percent(outcome.kept.values())}"
     )
+
+
+def _percent(hits: Iterable[list[bool]]) -> str:
+    every = [hit for own in hits for hit in own]
+    return f"{100 * sum(every) / len(every):.0f} %"
 
 
 def reference_forgets(entry: str) -> dict[int, float]:
