@@ -92,8 +92,8 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
         ("Algorithm:", ", ".join(facts.methods(exported))),
         ("Program:", facts.program(exported)),
         ("Compilation:", "none; Python"),
-        ("Transformations:", f"base model quantised ({model.get('quantization')}) and frozen; "
-         "adapters trained on it"),
+        ("Transformations:", f"{_base_form(model.get('quantization'))} and frozen; adapters "
+         "trained on it"),
         ("Binary:", "none but the packages, which are fixed by digest"),
         ("Model:", "; ".join(facts.source_line(each, "model") for each in base)),
         ("Data set:", "; ".join(f"{each['name']}: {facts.source_line(each, 'dataset')}"
@@ -118,6 +118,11 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
         ("Workflow automation framework used?:", "the program itself (./run.sh)"),
         ("Archived (provide DOI)?:", facts.AUTHORS),
     ]  # fmt: skip
+
+
+def _base_form(quantization: object) -> str:
+    kept = quantization == "none"
+    return f"base model {'not quantised' if kept else f'quantised ({quantization})'}"
 
 
 def _description(exported: Exported) -> list[Section]:

@@ -104,8 +104,10 @@ class ModelSection(Section):
 
     source: SourceSection
     """Files of the base model, as `[model.source]`."""
-    quantization: Literal["nf4"] = "nf4"
-    """Format of the frozen weights: 4-bit NormalFloat with double quantisation."""
+    quantization: Literal["nf4", "none"] = "nf4"
+    """Format of the frozen weights of the language model's linear layers. `nf4`: 4-bit NormalFloat
+    with double quantisation. `none`: the weights as published, in `compute_dtype`. The same are
+    trained on and served."""
     compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the computation, of LoRA and of what is not quantised."""
     lora_modules: str | None = None

@@ -27,7 +27,7 @@ class JudgeSection(Section):
     """Files of the judge, as `[judge.source]`: an open model of a supported family, at a pinned
     revision."""
     compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """Number format of the computation. The weights are in NF4, as those of the base."""
+    """Number format of the computation. The weights are in NF4."""
     prompt: Annotated[str, Field(max_length=8000)]
     """What the judge reads. It names `{question}`, `{reference}` and `{answer}` once each."""
     replies: Annotated[dict[str, float], Field(min_length=2, max_length=16)]

@@ -1,8 +1,9 @@
-"""The frozen 4-bit base.
+"""The frozen base.
 
-The base is loaded once in NF4 and never changes; vision tower and projector stay frozen in full
-precision. The vanilla model is the base with one adapter, and an unlearned model is the vanilla
-model with a second adapter. The reference is the same model with the second adapter off.
+The base is loaded once, in NF4 unless the manifest keeps it whole, and never changes; vision tower
+and projector stay frozen in full precision. The vanilla model is the base with one adapter, and an
+unlearned model is the vanilla model with a second adapter. The reference is the same model with the
+second adapter off.
 """
 
 import json
@@ -51,25 +52,21 @@ def load_processor(path: Path, section: ModelSection | None = None) -> Any:
 
 
 def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
-    """Load the base in NF4 with double quantisation, frozen, ready for adapters.
+    """Load the base, frozen, ready for adapters: in NF4 with double quantisation, or whole.
+
+    Args:
+        section: says which of the two, and in what type everything else is.
 
     Raises:
         ModelError: the folder holds no model of a supported family, or not all of its weights.
     """
     family = family_in(path)
     dtype = getattr(torch, section.compute_dtype)
-    quantization = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=list(family.full_precision),
-    )
     try:
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             path,
             output_loading_info=True,
-            quantization_config=quantization,
+            quantization_config=_nf4(family, dtype) if is_quantised(section) else None,
             dtype=dtype,
             attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
             device_map={"": device()},
@@ -88,10 +85,26 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             # In eval mode this kernel repacks the weight in place, permanently and without a
             # gradient: training after generating would be silently wrong.
             module.support_avx512bf16_for_cpu = False
-    _check_quantised(model, family)
-    keep_dense(model)
+    if is_quantised(section):
+        _check_quantised(model, family)
+        keep_dense(model)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
     return frozen
+
+
+def is_quantised(section: ModelSection) -> bool:
+    """Return whether the linear layers of the language model are in 4 bits."""
+    return section.quantization != "none"
+
+
+def _nf4(family: Family, dtype: torch.dtype) -> BitsAndBytesConfig:
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=list(family.full_precision),
+    )
 
 
 def require_all_weights(path: Path, missing: Collection[str]) -> None:
@@ -146,10 +159,13 @@ def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def export_base(source: Path, section: ModelSection, target: Path) -> None:
-    """Write the dequantised base for serving: evaluation uses the weights that training used."""
+    """Write the base for serving: evaluation uses the weights that training used.
+
+    They are the dequantised ones, or the published ones in the type of the computation.
+    """
     family = family_in(source)
     dtype = getattr(torch, section.compute_dtype)
-    quantized = dequantized_state(load_base(source, section))
+    quantized = dequantized_state(load_base(source, section)) if is_quantised(section) else {}
     model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
     _, unexpected = model.load_state_dict(quantized, strict=False)
     if unexpected:

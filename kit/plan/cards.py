@@ -8,7 +8,7 @@ from kit.experiment.own_settings import largest_rank, settings_of
 from kit.experiment.systems import UNTRAINED
 from kit.methods import registry
 from kit.methods.passes import Passes, count_passes
-from kit.plan.memory import RecordSize, TrainingMemory, serving_bytes
+from kit.plan.memory import RecordSize, TrainingMemory, serving_bytes, weight_bytes
 from kit.plan.sizes import BaseSizes
 
 GIGABYTES = (24, 40, 80)  # the sizes of GPUs that are compared, of 10^9 bytes
@@ -71,7 +71,9 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
     def memory(passes: Passes, settings: TrainingSection, below: int) -> TrainingMemory:
         held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
         rank = passes.turns * settings.rank
-        return TrainingMemory(sizes, record, held, rank, below, dtype, passes.bytes)
+        return TrainingMemory(
+            sizes, record, held, rank, below, dtype, passes.bytes, *weight_bytes(manifest.model)
+        )
 
     yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
     for entry in manifest.methods:

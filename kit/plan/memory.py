@@ -8,6 +8,7 @@ compared with a GPU yet.
 from dataclasses import dataclass
 from typing import Literal
 
+from kit.experiment.manifest import ModelSection
 from kit.plan.sizes import BaseSizes
 
 Dtype = Literal["float32", "bfloat16"]
@@ -49,12 +50,16 @@ class TrainingMemory:
     dtype: Dtype
     rule: int = 0
     """Bytes that a method's gradient rule keeps for each trained weight."""
+    layer_bytes: float = NF4_BYTES
+    """Bytes of each weight of the language model's linear layers."""
+    other_bytes: int = HALF
+    """Bytes of each other weight: in the type of the computation."""
 
     @property
     def held(self) -> int:
         """Return what is on the card whatever the micro-batch: base, adapters and optimiser."""
         sizes = self.sizes
-        base = sizes.quantized * NF4_BYTES + sizes.other * HALF
+        base = sizes.quantized * self.layer_bytes + sizes.other * self.other_bytes
         copies = HALF if self.dtype == "bfloat16" else 0
         trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies + self.rule)
         return int(base + trained + self.frozen_rank * sizes.lora_sides * 4) + CONTEXT_BYTES
@@ -85,6 +90,12 @@ class TrainingMemory:
             return 0
         largest = max(1, min(batch, int(USABLE_SHARE * free / one)))
         return next(size for size in range(largest, 0, -1) if batch % size == 0)
+
+
+def weight_bytes(section: ModelSection) -> tuple[float, int]:
+    """Return the bytes of a weight of the language model's linear layers, and of another one."""
+    whole = {"float32": 4, "bfloat16": HALF}[section.compute_dtype]
+    return whole if section.quantization == "none" else NF4_BYTES, whole
 
 
 def serving_bytes(sizes: BaseSizes, *, adapters: int, rank: int, context: int) -> int:

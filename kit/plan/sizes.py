@@ -19,7 +19,7 @@ class BaseSizes:
     cache_values: int
     """Values of the key-value cache per token and layer: keys and values of all heads."""
     quantized: int
-    """Weights that are stored in 4 bits."""
+    """Weights of the language model's linear layers: in 4 bits, unless the base is kept whole."""
     other: int
     """Weights that stay in the compute type: vision tower, projector, embeddings, output."""
     lora_sides: int

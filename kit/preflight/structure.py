@@ -21,6 +21,7 @@ from transformers.quantizers.auto import AutoHfQuantizer
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
+from kit.model.base import is_quantised
 from kit.model.families import CONFIG, Family, family_in
 from kit.plan.sizes import BaseSizes
 
@@ -36,7 +37,7 @@ class Structure:
     lora: tuple[str, ...]
     """Paths of the modules that get LoRA."""
     quantized: tuple[str, ...]
-    """Paths of the modules that are stored in 4 bits."""
+    """Paths of the modules that are stored in 4 bits; none of a base that is kept whole."""
     positions: int | None
     """The longest context of the language model, in tokens, where it states one."""
 
@@ -53,19 +54,25 @@ def read_structure(folder: Path, section: ModelSection) -> Structure:
 
     Raises:
         ModelError: there is no config.json; this family is not supported; LoRA matches no module,
-            or one that is not quantised; or a module outside the language model is quantised.
+            or one that is no linear layer of the language model; or a module outside the language
+            model is quantised.
     """
     family = family_in(folder)
     config, model = _build(folder)
     linear = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
     total = sum(parameter.numel() for parameter in model.parameters())
-    quantize(model, section, family)
-    quantized = {n for n, m in model.named_modules() if isinstance(m, Linear4bit)}
+    language = _language_path(model)
+    if is_quantised(section):
+        quantize(model, section, family)
+        quantized = {n for n, m in model.named_modules() if isinstance(m, Linear4bit)}
+        layers = quantized
+    else:
+        quantized, layers = set(), {n for n in linear if n.startswith(f"{language}.")}
     # PEFT matches the whole path, as `re.fullmatch` does.
     expression = section.lora_modules or family.lora_modules
     lora = {n for n, _ in model.named_modules() if re.fullmatch(expression, n)}
-    _require_places(lora, quantized, _language_path(model), expression)
-    weights = {n: linear[n].weight.numel() for n in quantized}
+    _require_places(lora, layers, language, expression)
+    weights = {n: linear[n].weight.numel() for n in layers}
     sides = sum(linear[n].in_features + linear[n].out_features for n in lora)
     text = config.get_text_config()
     sizes = BaseSizes.of_config(
@@ -118,16 +125,17 @@ def _language_path(model: PreTrainedModel) -> str:
     return next((name for name, module in model.named_modules() if module is decoder), "")
 
 
-def _require_places(lora: set[str], quantized: set[str], language: str, expression: str) -> None:
+def _require_places(lora: set[str], layers: set[str], language: str, expression: str) -> None:
+    """Check that LoRA and 4 bits reach linear layers of the language model, and nothing else."""
     if not lora:
         raise ModelError(
             "model.lora_modules matches no module",
             expected=expression,
-            found=f"modules such as {min(quantized, default='none')}",
+            found=f"modules such as {min(layers, default='none')}",
             remedy="write an expression for the whole path of the language model's linear layers: "
             "see kit/model/README.md",
         )
-    outside = sorted(n for n in {*lora, *quantized} if not n.startswith(f"{language}."))
+    outside = sorted(n for n in {*lora, *layers} if not n.startswith(f"{language}."))
     if outside:
         which = "gets LoRA" if outside[0] in lora else "would be stored in 4 bits"
         raise ModelError(
@@ -139,10 +147,10 @@ def _require_places(lora: set[str], quantized: set[str], language: str, expressi
             else "report the family: the kit must keep this module in full precision "
             "(kit/model/families.py)",
         )
-    if wrong := sorted(lora - quantized):
+    if wrong := sorted(lora - layers):
         raise ModelError(
-            f"model.lora_modules matches a module that is not quantised: {wrong[0]}",
-            expected="linear layers of the language model, all of them in 4 bits",
+            f"model.lora_modules matches no linear layer of the language model: {wrong[0]}",
+            expected="the layers that are in 4 bits, unless the manifest keeps the base whole",
             found=f"{len(wrong)} of {len(lora)} LoRA modules are not",
             remedy="let model.lora_modules end with the names of linear layers, such as `_proj`",
         )

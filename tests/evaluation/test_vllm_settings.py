@@ -125,12 +125,22 @@ def test_beside_an_engine_of_llava_the_second_look_fits_into_40_gb_and_not_into_
 ):
     """14.1 GB served, 8.3 for the 4-bit base, 6 for the engine's work: 28.5 GB."""
     card.setattr(torch.cuda, "mem_get_info", lambda: (card_gib * GIB, card_gib * GIB))
-    room = room_to_leave(sized(tmp_path, 14_100_000_000))
+    room = room_to_leave(sized(tmp_path, 14_100_000_000), "nf4")
     assert (room is not None) == together
     if room is not None:
         assert room == pytest.approx(8.3e9, rel=0.01)
         left = engine_arguments(smoke(), tmp_path, [], room)["gpu_memory_utilization"]
         assert left * card_gib * GIB <= card_gib * GIB - room
+
+
+@pytest.mark.parametrize(("card_gib", "together"), [(24, False), (32, False), (40, True)])
+def test_a_second_look_at_a_base_in_full_needs_its_weights_once_more(
+    card, tmp_path, card_gib, together
+):
+    """14.1 GB served, 14.1 + 2 for the second base, 6 for the engine's work: 36.2 GB, 34 GiB."""
+    card.setattr(torch.cuda, "mem_get_info", lambda: (card_gib * GIB, card_gib * GIB))
+    room = room_to_leave(sized(tmp_path, 14_100_000_000), "none")
+    assert room == (16_100_000_000 if together else None)
 
 
 def test_an_engine_that_starts_for_long_says_so(monkeypatch, tmp_path, capfd):

@@ -61,7 +61,7 @@ def test_lora_outside_the_language_model_or_on_nothing_is_refused(tiny_base):
     assert "outside the language model gets LoRA" in error.what
     assert "vision_tower" in error.what
     error = refused(tiny_base, with_modules(r".*\.language_model\.layers\.\d+"))
-    assert "not quantised" in error.what
+    assert "no linear layer of the language model" in error.what
 
 
 def test_lora_on_a_part_of_the_quantised_modules_is_a_choice_and_is_counted(tiny_base):

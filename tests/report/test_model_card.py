@@ -64,6 +64,19 @@ def test_the_settings_are_those_of_the_method_where_it_changes_the_stages(run):
     assert "checkpoint_every" not in text
 
 
+def test_the_settings_that_a_method_states_of_its_own_are_its_own(run):
+    run["manifest"]["methods"][0] |= {"rank": 3, "alpha": 6.0, "batch_size": 8}
+    text = card_of(run).text
+    for said in ("| `rank` | 3 |", "| `alpha` | 6.0 |", "| `batch_size` | 8 |"):
+        assert said in text, said
+
+
+def test_a_card_says_whether_the_base_was_quantised(run):
+    assert "the base model was quantised (nf4) and frozen." in card_of(run).text
+    run["manifest"]["model"]["quantization"] = "none"
+    assert "the base model was not quantised, and it was frozen." in card_of(run).text
+
+
 def test_each_source_is_named_with_its_licence_and_its_list(run):
     text = card_of(run).text
     digest = sha256_file(PROJECT / LISTS["base"])

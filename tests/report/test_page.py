@@ -89,6 +89,31 @@ def test_a_target_that_was_not_run_has_no_column_and_is_named(toy, tmp_path):
     assert stored["tables"]["table1"][0]["cells"]["E-Eff"]["reason"] == "not run"
 
 
+def test_a_budget_of_its_own_and_a_base_in_full_are_said_on_the_pages(toy, tmp_path):
+    copy = shutil.copytree(toy, tmp_path / "copy")
+    run = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    entry = {"name": "npo", "label": "NPO", "rank": 4, "alpha": 4.0, "batch_size": 16}
+    run["manifest"] |= {
+        "unlearn": {"rank": 16, "alpha": 16.0, "batch_size": 16},
+        "methods": [entry],
+        "model": {"quantization": "none"},
+    }
+    run["guards"]["agreement"] = {
+        "sample": 9, "tokens": 99, "largest_nats": 0.001, "limit_nats": 0.01
+    }  # fmt: skip
+    (copy / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    write_report(copy)
+    for name in ("report.html", "report.md"):
+        before = (toy / "report" / name).read_text(encoding="utf-8")
+        after = (copy / "report" / name).read_text(encoding="utf-8")
+        assert "NPO (rank 4 instead of 16, alpha 4 instead of 16)" in escapes.unescape(after)
+        assert "another budget" not in before
+        assert "transformers, unquantised base with stacked adapters" in after
+    assert "rank 4 instead of 16" in panel(
+        (copy / "report" / "report.html").read_text(encoding="utf-8"), "NPO"
+    )
+
+
 def test_what_is_known_of_each_person_is_what_the_answers_say(toy):
     """By another route: names are looked for in the answers, with pandas."""
     tables = {(t.target, t.part): t for t in read_contents(toy).people}

@@ -72,7 +72,7 @@ class VllmEngine:
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
         ranks = [rank_of(adapters[name]) for name in adapted]
-        room = room_to_leave(base)
+        room = room_to_leave(base, manifest.model.quantization)
         self.leaves_room = room is not None
         arguments = engine_arguments(manifest, base, ranks, room or 0)
         self._engine: Any = open_engine(arguments)

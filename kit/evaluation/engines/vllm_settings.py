@@ -13,8 +13,8 @@ from kit.gpus import gpus
 VLLM_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM accepts as max_lora_rank
 MAX_GPU_SHARE = 0.9  # of all of a GPU's memory
 FREE_SHARE = 0.95  # of a GPU's free memory: other programs may grow
-FOUR_BIT_SHARE = 0.45  # of the served weights: the 4-bit base of the second look
-FOUR_BIT_WORK_BYTES = 2_000_000_000  # its activations for a few answers
+SECOND_SHARES = {"nf4": 0.45, "none": 1.0}  # of the served weights: the base of the second look
+SECOND_WORK_BYTES = 2_000_000_000  # its activations for a few answers
 ENGINE_WORK_BYTES = 6_000_000_000  # adapters, activations, graphs, and keys and values of an engine
 # Settings of vLLM that could change a logit, each with the value that changes none.
 PLAIN: dict[str, object] = {
@@ -119,18 +119,22 @@ def utilization(free: int, total: int) -> float:
     return round(min(MAX_GPU_SHARE, FREE_SHARE * free / total), 2)
 
 
-def room_to_leave(base: Path) -> int | None:
-    """Return the bytes that the 4-bit base needs beside the engine; None if there is no room.
+def room_to_leave(base: Path, quantization: str) -> int | None:
+    """Return the bytes that a second base needs beside the engine; None if there is no room.
 
     On a CPU, where memory is not planned, it is 0. The shares are estimates: NF4 weights with the
     unquantised parts take 0.32 (LLaVA 1.5 7B) to 0.42 (Qwen2.5-VL 7B) of the served ones.
+
+    Args:
+        base: folder of the served weights.
+        quantization: of the second base, as `model.quantization` says.
     """
     import torch
 
     if not torch.cuda.is_available():
         return 0
     weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
-    room = int(FOUR_BIT_SHARE * weights) + FOUR_BIT_WORK_BYTES
+    room = int(SECOND_SHARES[quantization] * weights) + SECOND_WORK_BYTES
     free, _ = torch.cuda.mem_get_info()
     return room if free - room > weights + ENGINE_WORK_BYTES else None
 

@@ -239,8 +239,8 @@ def require_near(system: str, found: Sequence[Distance], limit: float) -> None:
     say(f"  {system}: {len(far)} of {len(found)} sampled answers are not those of its weights")
     raise GuardError(
         f"the engine's answers of {system} are not those of the model that was trained",
-        expected=f"every token within {limit:g} nats of the likeliest one in transformers (4-bit "
-        "base with stacked adapters)",
+        expected=f"every token within {limit:g} nats of the likeliest one in transformers (the "
+        "base of training with stacked adapters)",
         found=f"{worst.nats:.3g} nats at token {worst.place} ({worst.token}) of the answer to "
         f"{worst.record_id}; answers beyond the limit: {len(far)} of {len(found)}",
         remedy="if most answers are beyond the limit, the engine serves other weights: do not "
