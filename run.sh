@@ -37,7 +37,7 @@ verbs: $verbs
 No environment exists yet. The first verb that needs one builds it from packages pinned by hash, in
 $cache/env:
 - --help, clean, completion and image need none.
-- plan, $small and report --to need a small one: 0.3 GB, seconds.
+- plan, $small and report --to need a small one: 0.1 GB to download, 0.3 GB on disk.
 - The other verbs need the whole one: 1 GB to download, 6 GB of free disk space, a few minutes.
 END
 }

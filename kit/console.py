@@ -36,6 +36,7 @@ QUIET, JSON = "quiet", "json"
 CLEAR_LINE = "\r\033[K"
 BOLD, FAINT = "1", "2"
 REPORT_SECONDS = 20.0  # the longest silence of a verb that works
+CHECK_SECONDS = 8.0  # and of one that checks a result, which is soon done
 
 _last = time.monotonic()  # when this process printed progress
 

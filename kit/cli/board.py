@@ -55,18 +55,21 @@ def board(
     With --identity and --issuer, a result that this identity has signed needs no known key.
     """
     from kit.artifacts import write_bytes
-    from kit.comparison.board import REFUSED, make_board
-    from kit.comparison.board_page import board_page, headline
-    from kit.comparison.trust import Trust, name_folders
     from kit.names import show
     from kit.result.argument import find_result, find_results
+
+    who = stated_identity(identity, issuer, trust_config)
+    found = [folder for each in given for folder in find_results(each)]
+    goal = find_result(reference)
+    require_new(file, [*found, goal])
+
+    from kit.comparison.board import REFUSED, make_board  # after what may be wrong in the call
+    from kit.comparison.board_page import board_page, headline
+    from kit.comparison.trust import Trust, name_folders
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
 
-    who = stated_identity(identity, issuer, trust_config)
-    folders = name_folders(folder for each in given for folder in find_results(each))
-    goal = find_result(reference)
-    require_new(file, [*folders.values(), goal])
+    folders = name_folders(found)
     trusted = Trust(trusted_keys(trust), who, timestamp_authority or AUTHORITIES)
     made = make_board(folders, (goal.resolve().name, goal), trusted)
     write_bytes(file, board_page(made).encode())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kit.cli.options import FILE, with_json, with_result, without_changes
+from kit.console import CHECK_SECONDS, waiting
 from kit.errors import StorageError
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def rescore(result: str, changes: tuple[str, ...], as_json: bool) -> None:
     from kit.verification.recompute import rescore as rescore_result
 
     folder = find_result(result, changes)
-    with guarded(folder):
+    with waiting(f"recomputing {folder}", CHECK_SECONDS), guarded(folder):
         found = rescore_result(read_result(folder))
     fault, notes = None, []
     try:
-        with guarded(folder):
+        with waiting(f"comparing {folder} with that", CHECK_SECONDS), guarded(folder):
             notes = require_stored(found)
     except VerificationError as error:
         fault = error
@@ -79,7 +80,7 @@ def compare(result: str, reference: str, file: Path | None, as_json: bool) -> No
     folders = [find_result(each) for each in (result, reference)]
     if file is not None:
         require_new(file, folders)
-    with guarded(*folders):
+    with waiting("recomputing and comparing both", CHECK_SECONDS), guarded(*folders):
         found = compare_results(*(read_result(folder, pages=False) for folder in folders))
     if file is not None:
         _write_page(file, found, folders[0], folders[1])

@@ -8,7 +8,7 @@ import click
 
 from kit.cli.options import DEFAULT_MANIFEST, FILE, with_changes, with_output
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
-from kit.console import tell
+from kit.console import CHECK_SECONDS, tell, waiting
 from kit.errors import ManifestError, StorageError
 
 PAGES = "pages"
@@ -128,7 +128,7 @@ def _render(
             f"{folder} is in the result, and a file that is added to it breaks its signature",
             remedy="name a folder outside the result",
         )
-    with guarded(result):
+    with waiting(f"verifying {result}", CHECK_SECONDS), guarded(result):
         found = verify(
             result,
             trusted=trusted_keys(trust),

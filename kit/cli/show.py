@@ -8,7 +8,7 @@ from shlex import quote
 import click
 
 from kit.cli.options import FILE, with_result
-from kit.console import say, tell
+from kit.console import CHECK_SECONDS, say, tell, waiting
 
 
 @click.command()
@@ -103,7 +103,7 @@ def _fresh_pages(result: Path, trust: Path | None) -> Iterator[Path]:
     with TemporaryDirectory(prefix="pebench-") as place:
         pages = Path(place) / "report"
         say(f"verifying {shown(str(result))} and making its pages")
-        with guarded(result):
+        with waiting("still verifying", CHECK_SECONDS), guarded(result):
             found = verify(result, trusted=trusted_keys(trust))
             assert found.contents is not None, "the strict policy makes them"
             write_pages(found.contents, pages)

@@ -13,7 +13,7 @@ from kit.cli.signature_options import (
     with_identity,
     with_passphrase_file,
 )
-from kit.console import say, tell
+from kit.console import CHECK_SECONDS, say, tell, waiting
 
 if TYPE_CHECKING:
     from kit.signing.keyless import Identity
@@ -155,7 +155,7 @@ def verify(
     findings: list[Finding] = []
     try:
         folder = find_result(result, changes)
-        with guarded(folder):
+        with waiting(f"verifying {folder}", CHECK_SECONDS), guarded(folder):
             found = _verify(folder, trust, claims, policy, who, timestamp_authority, findings)
             require_made_from(result, found.manifest_digest, changes)
     except KitError as error:
