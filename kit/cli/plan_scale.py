@@ -178,6 +178,13 @@ def _next(scale: Scale) -> Iterator[str]:
         for cards in CARDS[1:]
     )
     yield f"begin a task when what it needs exists, without waiting for whole stages: {times}."
+    if len(scale.apart) > len(scale.tasks):
+        alone = ", ".join(
+            f"{scale.tell(sum(staged(scale.apart, cards, scale.starts).values()))} on "
+            f"{_cards(cards)}"
+            for cards in CARDS[1:]
+        )
+        yield f"answer each system on its own, which needs evaluation.batch_invariant: {alone}."
     chain = scale.tell(longest_way(scale.tasks))
     yield (
         f"the longest chain of tasks that need each other takes {chain}. Only shorter tasks go "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from kit.cluster.kinds import MEASURES
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
-from kit.plan.systems import SCORES
+from kit.plan.systems import SCORES, together
 
 
 def submitted(plan: Plan, slots: int) -> Iterator[str]:
@@ -23,10 +23,9 @@ def submitted(plan: Plan, slots: int) -> Iterator[str]:
                 f"  {stage}: {len(waiting)} interpreters, one adapter each, in {rounds} rounds; "
                 f"the longest is {longest.name}"
             )
-    section = plan.manifest.evaluation
     unanswered = sum(not system.answers.done for system in plan.systems)
     if unanswered:
-        size = 1 if section.serving == "merged" else section.max_adapters
+        size = together(plan.manifest.evaluation, unanswered, max(1, slots))
         groups = -(-unanswered // size)
         yield (
             f"  evaluate: {groups} groups of up to {size} systems, answered by "

@@ -63,7 +63,8 @@ class ClusterWork:
 
         named = _flat(shares)
         systems = [system for system in plan.systems if system.name in named]
-        groups = [[s.name for s in group] for group in groups_of(systems, plan.manifest)]
+        engines = max(1, self._cluster.slots())
+        groups = [[s.name for s in g] for g in groups_of(systems, plan.manifest, engines)]
         return self._do(ANSWER, plan, groups, "evaluate", warm=True)
 
     def check(self, plan: Plan, names: list[str]) -> None:

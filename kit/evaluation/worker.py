@@ -11,7 +11,7 @@ from kit.experiment.manifest import Manifest
 from kit.failures import at
 from kit.model.memory import peak_memory
 from kit.plan.jobs import Plan
-from kit.plan.systems import System
+from kit.plan.systems import System, together
 
 
 def answer_systems(plan: Plan, names: Sequence[str]) -> int:
@@ -44,18 +44,24 @@ class Answering:
                 self._engine = open_engine(self._plan, systems, engine)
             with at(f"answering {', '.join(system.name for system in group)}"):
                 answer_group(group, self._engine, self._questions)
-            together = self._engine.leaves_room
-            if not together:
+            beside = self._engine.leaves_room
+            if not beside:
                 self._engine.close()
                 self._engine = None
             self._look.check(group)
-            if not together:
+            if not beside:
                 self._look.release()
         return peak_memory()
 
 
-def groups_of(systems: Sequence[System], manifest: Manifest) -> Iterator[Sequence[System]]:
-    """Yield the systems that are answered together; a group is stored before the next begins."""
-    size = 1 if manifest.evaluation.serving == "merged" else manifest.evaluation.max_adapters
+def groups_of(
+    systems: Sequence[System], manifest: Manifest, engines: int = 1
+) -> Iterator[Sequence[System]]:
+    """Yield the systems that are answered together; a group is stored before the next begins.
+
+    Args:
+        engines: that answer groups at the same time.
+    """
+    size = together(manifest.evaluation, len(systems), engines)
     for start in range(0, len(systems), size):
         yield systems[start : start + size]

@@ -11,7 +11,7 @@ from kit.plan.jobs import Plan
 from kit.plan.memory import RecordSize
 from kit.plan.simulation import Task, staged
 from kit.plan.sizes import BaseSizes
-from kit.plan.tasks import PassClock, RatesClock, starts, tasks_of
+from kit.plan.tasks import Clock, PassClock, RatesClock, starts, tasks_of
 
 CARD = "H100 80 GB"  # of PEAKS, whose hours are estimated where none were measured
 ENOUGH = 1.05  # more cards that gain less than this factor are no gain
@@ -28,6 +28,8 @@ class Scale:
     hours: Hours | None = None
     """Hours of a unit of time on CARD, estimated; None where seconds are measured, or nothing is
     known."""
+    apart: Sequence[Task] = ()
+    """The tasks, with every system answered on its own."""
 
     def time(self, cards: int) -> float:
         """Return the time on so many cards, stage after stage."""
@@ -55,7 +57,8 @@ def measured(plan: Plan, rates: Rates) -> Scale:
     Raises:
         ManifestError: the rates are of another manifest.
     """
-    return Scale(tasks_of(plan, RatesClock(plan, rates)), starts(rates), duration)
+    clock = RatesClock(plan, rates)
+    return Scale(tasks_of(plan, clock), starts(rates), duration, apart=_apart(plan, clock))
 
 
 def counted(plan: Plan, known: tuple[BaseSizes, RecordSize] | None) -> Scale:
@@ -67,11 +70,22 @@ def counted(plan: Plan, known: tuple[BaseSizes, RecordSize] | None) -> Scale:
     fits = {}
     if known:
         fits = {kind.name: kind.fit(PEAKS[CARD][1]) for kind in kinds(plan.manifest, *known)}
-    tasks = tasks_of(plan, PassClock(plan, fits))
+    clock = PassClock(plan, fits)
+    tasks = tasks_of(plan, clock)
     unit = longest_adapter(tasks).length
-    own = [replace(each, length=each.length / unit) for each in tasks]
+    own, apart = (
+        [replace(each, length=each.length / unit) for each in found]
+        for found in (tasks, _apart(plan, clock))
+    )
     hours = hours_of(unit * forward_operations(*known), CARD) if known else None
-    return Scale(own, {}, lambda length: f"{length:.2f}", hours)
+    return Scale(own, {}, lambda length: f"{length:.2f}", hours, apart)
+
+
+def _apart(plan: Plan, clock: Clock) -> list[Task]:
+    """Return the tasks as on a cluster with a card for every system, and batch invariance."""
+    update = {"evaluation": plan.manifest.evaluation.model_copy(update={"batch_invariant": True})}
+    invariant = replace(plan, manifest=plan.manifest.model_copy(update=update))
+    return tasks_of(invariant, clock, engines=len(plan.systems))
 
 
 def longest_adapter(tasks: Sequence[Task]) -> Task:

@@ -7,7 +7,7 @@ from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.judge import JUDGE
 from kit.experiment.manifest import Manifest
-from kit.experiment.settings import FLUENCY, GRADIENT, LIKELIHOOD
+from kit.experiment.settings import FLUENCY, GRADIENT, LIKELIHOOD, EvaluationSection
 from kit.experiment.systems import UNTRAINED, VANILLA, Design, PlannedSystem, planned_systems
 from kit.methods import Method
 from kit.plan.digests import agreement_digest, answers_digest, judge_inputs, scores_digest
@@ -20,6 +20,24 @@ SCORES = {
     "read": "own answers, read by Vanilla",
     "judged": "own answers, read by the judge",
 }
+
+
+def together(section: EvaluationSection, systems: int, engines: int = 1) -> int:
+    """Return how many systems one engine answers together, at most.
+
+    What an engine computes together can change the last bits of an answer. So a cluster answers in
+    the groups of one machine, unless `batch_invariant` asks for answers that do not depend on that:
+    then groups are small enough for every engine to have one.
+
+    Args:
+        systems: that are to be answered.
+        engines: that answer at the same time.
+    """
+    if section.serving == "merged":
+        return 1
+    if section.batch_invariant:
+        return max(1, min(section.max_adapters, -(-systems // engines)))
+    return section.max_adapters
 
 
 @dataclass(frozen=True)

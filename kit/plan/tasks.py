@@ -18,7 +18,7 @@ from kit.plan.cards import FINETUNING, Fit
 from kit.plan.estimate import Rates, training_seconds
 from kit.plan.jobs import Job, Plan
 from kit.plan.simulation import Task
-from kit.plan.systems import System
+from kit.plan.systems import System, together
 
 RELEARN, PICTURES, HEADS = "relearning", "pictures", "heads"
 PLAIN = Fit(FINETUNING, 1, recomputed=False, fits=True)
@@ -127,14 +127,18 @@ def starts(rates: Rates) -> dict[str, float]:
     return found
 
 
-def tasks_of(plan: Plan, clock: Clock) -> list[Task]:
-    """Return all tasks of a plan, in the order in which the kit begins them."""
+def tasks_of(plan: Plan, clock: Clock, engines: int = 1) -> list[Task]:
+    """Return all tasks of a plan, in the order in which the kit begins them.
+
+    Args:
+        engines: that answer at the same time, as in `kit.plan.systems.together`.
+    """
     attacks = attack_jobs(plan)
     relearned = [job for attack in attacks for job in attack.relearned.values()]
     made = [
         *_trained("finetune", plan.finetune, clock),
         *_trained("unlearn", plan.unlearn, clock),
-        *_answered(plan, clock),
+        *_answered(plan, clock, engines),
         *_trained(RELEARN, relearned, clock),
     ]
     for attack in attacks:
@@ -154,9 +158,8 @@ def _trained(phase: str, jobs: Sequence[Job], clock: Clock) -> Iterator[Task]:
         yield Task(job.name, phase, clock.trained(job), _digests([job.artifact]), needs)
 
 
-def _answered(plan: Plan, clock: Clock) -> Iterator[Task]:
-    section = plan.manifest.evaluation
-    size = 1 if section.serving == "merged" else section.max_adapters
+def _answered(plan: Plan, clock: Clock, engines: int) -> Iterator[Task]:
+    size = together(plan.manifest.evaluation, len(plan.systems), engines)
     for first in range(0, len(plan.systems), size):
         group = plan.systems[first : first + size]
         needs = _digests([adapter for system in group for adapter in system.adapters])

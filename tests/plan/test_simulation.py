@@ -125,6 +125,20 @@ def test_estimated_hours_are_those_of_the_plan_on_one_card(name):
     assert counted(plan, None).hours is None
 
 
+def test_systems_that_are_answered_alone_are_the_same_work_in_more_tasks():
+    plan = preview(load_manifest(PROJECT / "manifests" / "mllmu.toml"))[0]
+    scale = counted(plan, None)
+    alone = [task for task in scale.apart if task.phase == "evaluate"]
+    assert [task.name for task in alone] == [system.name for system in plan.systems]
+    assert work(scale.apart) == pytest.approx(work(scale.tasks))
+    grouped = [task for task in scale.tasks if task.phase == "evaluate"]
+    assert len(grouped) == -(-len(alone) // plan.manifest.evaluation.max_adapters)
+    time = sum(staged(scale.apart, 512).values())
+    assert time < scale.time(512)
+    (line,) = [each for each in render_scale(plan, None) if "each system on its own" in each]
+    assert f"{time:.2f} " in line.partition("on 64 cards")[2]
+
+
 def test_the_page_calls_hours_an_estimate_and_prices_them():
     plan = preview(load_manifest(PROJECT / "manifests" / "pebench.toml"))[0]
     text = "\n".join(render_scale(plan, None, price=2.0))
