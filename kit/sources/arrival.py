@@ -14,6 +14,7 @@ from kit.sources.embedded import draw
 from kit.sources.listed_files import unlisted_files
 from kit.sources.own_folders import is_own
 from kit.sources.places import known_revision, link, place, record_origin
+from kit.sources.table_form import require_tables
 
 Say = Callable[[str], None]
 REMEDY = "run `./run.sh fetch`: it restores the files or explains where to get them"
@@ -40,7 +41,9 @@ def bring(source: SourceSection, say: Say, settings: Settings) -> int:
         if report.downloaded:
             record_origin(source, report.hosts, report.revision)
             changed = 1
-    images = unpack(link(source))
+    links = link(source)
+    require_tables(links)
+    images = unpack(links)
     unpacked = f", {images} images unpacked" if images else ""
     say(f"fetch: {source.name}: {len(listed)} files verified{unpacked}")
     if unused := unlisted_files(here.path, listed):

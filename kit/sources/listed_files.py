@@ -61,9 +61,10 @@ def unlisted_files(folder: Path, listed: Collection[str]) -> list[str]:
 
 
 def _links(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield (name, target) of every file below a folder; the target of a file of its own is ""."""
-    for above, _, files in os.walk(folder):
-        for name in files:
+    """Yield (name, target) of every file and link below a folder; a file of its own has ""."""
+    for above, folders, files in os.walk(folder):
+        # A linked folder is not walked into; a loader would look into it.
+        for name in [*files, *(each for each in folders if Path(above, each).is_symlink())]:
             path = Path(above, name)
             yield (
                 path.relative_to(folder).as_posix(),

@@ -129,6 +129,17 @@ def test_a_stray_that_comes_after_the_fetch_is_seen_by_no_stage(own, tmp_path):
     assert folders(own) == before
 
 
+def test_a_linked_folder_beside_the_links_is_not_kept(tmp_path):
+    """A walk does not enter it, but a loader that looks for tables in `full/` would."""
+    put(tmp_path / "data", "full/a.parquet")
+    put(tmp_path / "elsewhere", "b.parquet")
+    links = tmp_path / "links"
+    link_listed(tmp_path / "data", ["full/a.parquet"], links)
+    (links / "more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    link_listed(tmp_path / "data", ["full/a.parquet"], links)
+    assert sorted(path.name for path in links.iterdir()) == ["full"]
+
+
 def test_folders_with_equal_lists_have_links_of_their_own(own, tmp_path):
     fetched(own)
     (source,) = own.sources

@@ -1,6 +1,5 @@
 """Read the files of a probe's source; whatever is not as published is an error that names it."""
 
-import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -102,14 +101,14 @@ def _json_items(path: Path) -> Iterator[tuple[str, object]]:
     try:
         text = decode_text(path.read_bytes())
         if path.suffix != ".jsonl":
-            listed = json.loads(text)
+            listed = cells.read_json(text)
             if not isinstance(listed, list):
                 raise _odd(path.name, "", "a JSON list", cells.kind_of(listed))
             yield from ((f"{path.name}, item {n}", item) for n, item in enumerate(listed))
             return
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
-                yield f"{path.name}, line {number}", json.loads(line)
+                yield f"{path.name}, line {number}", cells.read_json(line)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read", expected="a listed file", found=error.strerror, remedy=REMEDY
@@ -119,8 +118,14 @@ def _json_items(path: Path) -> Iterator[tuple[str, object]]:
             f"{path} is no text", expected=EXPECTED, found=error.found, remedy=REMEDY
         ) from None
     except (ValueError, RecursionError) as error:
+        lines = path.suffix != ".jsonl" and str(error).startswith("Extra data")
         raise DataError(
-            f"{path} is not JSON", expected="JSON", found=str(error)[:200], remedy=REMEDY
+            f"{path} is not JSON",
+            expected="one JSON list; a file with an object on each line is named *.jsonl"
+            if lines
+            else "JSON, with each key once in an object",
+            found=str(error)[:200],
+            remedy=REMEDY,
         ) from None
 
 
