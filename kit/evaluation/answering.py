@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from kit.console import say
 from kit.evaluation.answers_file import write_answers
-from kit.evaluation.culprit import answers_of
-from kit.evaluation.engines import Answer, Engine
+from kit.evaluation.engines import Answer, Engine, require_complete
 from kit.evaluation.guards.effect import require_effects
 from kit.evaluation.guards.prompts import require_prompts
 from kit.evaluation.questions import Questions
@@ -18,13 +17,12 @@ def answer_group(group: Sequence[System], engine: Engine, questions: Questions) 
     Raises:
         GuardError: the engine reads other prompts than training does, an adapter has no effect, or
             answers do not match the questions.
-        EnvironmentFault: the engine fails at one question, which the error names.
     """
     effects = require_effects(group, engine, questions)
     require_prompts(group, engine, questions)
     requests = [request for system in group for request in questions.requests(system)]
     answers: dict[str, list[Answer]] = {system.name: [] for system in group}
-    for answer in answers_of(requests, engine):
+    for answer in require_complete(requests, engine.answer(requests)):
         answers[answer.system].append(answer)
     for system in group:
         write_answers(answers[system.name], system.answers.partial)

@@ -14,8 +14,7 @@ from kit.attacks.weights import WeightAttack
 from kit.benchmarks.records import Record
 from kit.evaluation.asking import Asked, ask, require_asked
 from kit.evaluation.attacked_file import write_attacked
-from kit.evaluation.culprit import answers_of
-from kit.evaluation.engines import Answer, Engine, Request
+from kit.evaluation.engines import Answer, Engine, Request, require_complete
 from kit.evaluation.guards.agreement import Given, SecondLook
 from kit.evaluation.guards.prompts import require_same_prompts
 from kit.evaluation.questions import Questions
@@ -120,11 +119,11 @@ def answer_once(requests: Sequence[Request], engine: Engine) -> dict[str, Answer
 
     Raises:
         GuardError: the engine's answers do not match the questions.
-        EnvironmentFault: the engine fails at one question, which the error names.
     """
     alike = {r.record_id: (r.system, r.record.question, r.record.image) for r in requests}
     first = {alike[request.record_id]: request for request in reversed(requests)}
-    said = answers_of(list(first.values()), engine)
+    asked = list(first.values())
+    said = require_complete(asked, engine.answer(asked))
     given = {alike[answer.record_id]: answer for answer in said}
     return {name: given[key] for name, key in alike.items()}
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kit.evaluation.answering import answer_group
+from kit.evaluation.culprit import naming
 from kit.evaluation.engines import Engine
 from kit.evaluation.guards.agreement import SecondLook
 from kit.evaluation.questions import Questions
@@ -23,6 +24,7 @@ def answer_systems(plan: Plan, names: Sequence[str]) -> int:
 
     Raises:
         GuardError: a guard fails (kit/evaluation/guards).
+        EnvironmentFault: the engine fails at one question, which the error names.
     """
     return Answering(plan).answer(names)
 
@@ -43,7 +45,7 @@ class Answering:
                 engine = self._plan.manifest.evaluation.engine
                 self._engine = open_engine(self._plan, systems, engine)
             with at(f"answering {', '.join(system.name for system in group)}"):
-                answer_group(group, self._engine, self._questions)
+                answer_group(group, naming(self._engine), self._questions)
             beside = self._engine.leaves_room
             if not beside:
                 self._engine.close()

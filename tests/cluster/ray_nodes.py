@@ -107,9 +107,9 @@ class TwoNodes:
             subprocess.run(["ip", "netns", "delete", space], check=False)
             shutil.rmtree(self._folders[number], ignore_errors=True)
 
-    def command(self, number: int, words: Sequence[str]) -> list[str]:
+    def command(self, number: int, words: Sequence[str | Path]) -> list[str]:
         """Return a command that runs on a node."""
-        return ["ip", "netns", "exec", self._spaces[number], *words]
+        return ["ip", "netns", "exec", self._spaces[number], *map(str, words)]
 
     def kit(self, *words: str) -> list[str]:
         """Return a command of the kit that runs on the head."""
@@ -125,17 +125,17 @@ class TwoNodes:
         own |= {"PEBENCH_RAY": str(self._ray), "PYTHONNOUSERSITE": "1"}
         return {**os.environ, **SETTINGS, **own, **self._variables}
 
-    def start(self, number: int, variables: Mapping[str, str] | None = None) -> None:
+    def start(self, number: int, seen: Mapping[Path, Path] | None = None) -> None:
         """Start a node: 0 is the head. On a busy machine Ray may give up after 30 s; try again.
 
         Args:
-            variables: further environment variables of this node.
+            seen: {folder: what this node sees in its place}.
 
         Raises:
             RuntimeError: it does not start.
         """
         for last in (False, False, True):
-            self._start(number, variables or {})
+            self._start(number, seen or {})
             try:
                 return self._until_up(number)
             except RuntimeError:
@@ -143,7 +143,7 @@ class TwoNodes:
                 if last:
                     raise
 
-    def _start(self, number: int, variables: Mapping[str, str]) -> None:
+    def _start(self, number: int, seen: Mapping[Path, Path]) -> None:
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
         words = [
             "start", *(role if number == 0 else [f"--address={self.address}"]), "--block",
@@ -153,10 +153,14 @@ class TwoNodes:
         ]  # fmt: skip
         if number == 0:
             words.append(f"--temp-dir={self._folders[0]}")
+        # `ip netns exec` gives a command mounts of its own.
+        mounts = "".join(f"mount --bind '{other}' '{folder}' && " for folder, other in seen.items())
         log = (self._folders[number] / "start.log").open("wb")
         self._nodes[number] = subprocess.Popen(
-            self.command(number, [str(self._ray / "bin" / "ray"), *words]),
-            env={**self.variables(), **variables},
+            self.command(
+                number, ["sh", "-c", f'{mounts}exec "$@"', "sh", self._ray / "bin" / "ray", *words]
+            ),
+            env=self.variables(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

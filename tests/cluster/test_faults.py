@@ -137,14 +137,12 @@ def test_work_that_the_system_kills_each_time_is_tried_five_times_and_named(empt
 
 
 def test_a_node_with_another_version_of_the_kit_is_named_before_the_first_job(empty, tmp_path):
-    other = tmp_path / "other"
-    kept = shutil.ignore_patterns("__pycache__")
-    for name in ("kit", "tests", "docker"):
-        shutil.copytree(PROJECT / name, other / name, ignore=kept)
-    with (other / "kit/digests.py").open("a") as code:
+    other = tmp_path / "kit"
+    shutil.copytree(PROJECT / "kit", other, ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "digests.py").open("a") as code:
         code.write("# another version\n")
     empty.kill(1)
-    empty.start(1, {"PYTHONPATH": str(other)})
+    empty.start(1, {PROJECT / "kit": other})
     said = failure(start(empty, "train", "2", "1"))
     assert "has another code of the kit than the driver" in said
     assert artifacts(empty.cache) == []

@@ -6,6 +6,7 @@ import pytest
 from kit.benchmarks.records import Concept, Record
 from kit.errors import EnvironmentFault, GuardError
 from kit.evaluation.answering import answer_group
+from kit.evaluation.culprit import naming
 from kit.evaluation.engines import Answer, Request, engine_class, require_complete
 from kit.evaluation.questions import instruction_of
 from kit.evaluation.worker import groups_of
@@ -45,10 +46,10 @@ def test_an_engine_that_fails_at_one_question_is_an_error_that_names_it(served, 
     answer_group([vanilla], serve(served), questions)
     record = [request.record_id for request in questions.requests(unlearned)][place]
     with pytest.raises(EnvironmentFault, match=f"asks person-npo-s1 the question of {record}\n"):
-        answer_group([unlearned], serve(served, fails=[record]), questions)
+        answer_group([unlearned], naming(serve(served, fails=[record])), questions)
     assert vanilla.answers.done, "what was answered before stands"
     assert not unlearned.answers.done
-    answer_group([unlearned], serve(served), questions)
+    answer_group([unlearned], naming(serve(served)), questions)
     assert unlearned.answers.done
 
 
@@ -56,7 +57,7 @@ def test_an_engine_that_answers_nothing_any_more_blames_no_question(served, ques
     system = named(served, "vanilla")
     record = questions.requests(system)[0].record_id
     with pytest.raises(RuntimeError, match="out of bounds"):
-        answer_group([system], serve(served, fails=[record], dies=1), questions)
+        answer_group([system], naming(serve(served, fails=[record], dies=1)), questions)
 
 
 def test_an_answer_to_another_question_is_an_error():
