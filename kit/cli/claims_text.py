@@ -8,7 +8,7 @@ from kit.comparison.claims import Compared
 from kit.comparison.compare import Comparison
 from kit.names import show
 from kit.report.cells import number
-from kit.report.claims import is_percent, printed
+from kit.report.claims import in_percent, printed
 from kit.verdicts.claims_file import count, entry
 from kit.verdicts.judging import Verdict
 
@@ -77,11 +77,12 @@ def _claim_lines(compared: Compared, width: int) -> Iterator[str]:
     claim = compared.claim
     yield show(f"{claim.id:<{width}}{compared.outcome:<15} {claim.text}")
     yield f"     the claim itself: {compared.here} in A, {compared.there} in B"
-    percent = is_percent(claim.metric)
+    percent = in_percent(claim.metric)
+    unit, points = (" %", " points") if percent else ("", "")
     if compared.value is not None:
         values = [number(v, percent, claim.paired) for v in (compared.value, compared.reference)]
         yield (
-            f"     A {values[0]}, B {values[1]}, n {compared.n} ({compared.clusters})"
+            f"     A {values[0]}{unit}, B {values[1]}{unit}, n {compared.n} ({compared.clusters})"
             f"{_shared(compared)}"
         )
     if (finding := compared.finding) is not None:
@@ -91,7 +92,7 @@ def _claim_lines(compared: Compared, width: int) -> Iterator[str]:
         yield (
             f"     repeated: {repeated}; test: {compared.test}; difference {shown[0]} "
             f"[{shown[1]}, {shown[2]}], margin {number(claim.equivalence, percent, False)}, "
-            f"detectable {least}"
+            f"detectable {least}{points}"
         )
     for text in (compared.reason, compared.note):
         if text:

@@ -10,7 +10,7 @@ from kit.comparison.board_figure import Point, draw_claim
 from kit.comparison.claims import Compared
 from kit.comparison.page import DEPTHS
 from kit.report.cells import NO_NUMBER, number
-from kit.report.claims import is_percent, is_share, printed
+from kit.report.claims import in_percent, printed
 from kit.report.drawing import css
 from kit.report.pages import TEMPLATES, drawn, page
 from kit.verdicts.claims_file import entry
@@ -188,5 +188,4 @@ def _cell(label: str, verdict: Verdict, compared: Compared) -> CellLine:
 
 def number_of(value: float | None, verdict: Verdict, *, signed: bool) -> str:
     """Return a value of a claim as printed: in percent, or in points for a difference."""
-    metric = verdict.claim.metric
-    return number(value, is_percent(metric) or is_share(metric), signed)
+    return number(value, in_percent(verdict.claim.metric), signed)

@@ -9,7 +9,7 @@ from kit.comparison.claims import Compared
 from kit.comparison.compare import Comparison
 from kit.comparison.differences import Difference
 from kit.report.cells import NO_NUMBER, number
-from kit.report.claims import is_percent
+from kit.report.claims import in_percent
 from kit.report.pages import TEMPLATES, page
 
 MAX_LISTED = 200  # differences of one kind on the page; --json has all
@@ -65,7 +65,7 @@ def comparison_page(found: Comparison, names: tuple[str, str]) -> str:
 
 def _claim(compared: Compared) -> ClaimLine:
     claim, finding = compared.claim, compared.finding
-    percent = is_percent(claim.metric)
+    percent = in_percent(claim.metric)
     values = [
         NO_NUMBER if value is None else number(value, percent, claim.paired)
         for value in (compared.value, compared.reference)

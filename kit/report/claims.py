@@ -102,6 +102,11 @@ def is_share(metric: str) -> bool:
     return any(each.id == metric for each in VERSIONS.values())
 
 
+def in_percent(metric: str) -> bool:
+    """Say whether a page prints `name/version` in percent, as every share is there."""
+    return is_percent(metric) or is_share(metric)
+
+
 def _is_difference(entry: Claim) -> bool:
     compared = entry["other"] is not None or entry["kind"] == RETURNS
     return compared and entry["metric"] != CHANGED

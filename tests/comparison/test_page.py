@@ -8,7 +8,7 @@ import pytest
 from kit.cli.entry import main
 from kit.comparison.compare import compare
 from kit.comparison.page import comparison_page
-from kit.report.claims import is_percent
+from kit.report.claims import in_percent
 from kit.result.stored import read_result
 from tests.toys.signed_result import write_result
 
@@ -36,7 +36,7 @@ def test_the_page_has_each_claim_with_its_verdict_and_values(results):
                       r"<td>(.*?)</td><td>(.*?)</td>", page)  # fmt: skip
     assert [row[:2] for row in rows] == [(c.claim.id, str(c.outcome)) for c in found.claims]
     for row, claim in zip(rows, found.claims, strict=True):
-        share = 100 if is_percent(claim.claim.metric) else 1
+        share = 100 if in_percent(claim.claim.metric) else 1
         for shown, value in zip(row[2:], (claim.value, claim.reference), strict=True):
             known = shown if value is None else float(shown)
             assert known == ("-" if value is None else pytest.approx(share * value, abs=0.05))
