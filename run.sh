@@ -91,6 +91,8 @@ is_for_slim() { # VERB [WORD...]: whether kit/supply_chain/slim.py has an enviro
 
 wants_ray() { # [WORD...]
   local words=" $* "
+  # A job file is only printed.
+  [[ ${1:-} != plan || $words != *' --emit'[\ =]* ]] || return 1
   [[ ${1:-} == ray || $words == *' --executor ray '* || $words == *' --executor=ray '* ]]
 }
 

@@ -257,6 +257,14 @@ def test_offline_the_environment_of_a_cluster_is_not_built_and_the_remedy_builds
     assert project.run("all", "--executor", "ray", "--offline").returncode == 0
 
 
+@pytest.mark.parametrize("emit", [["--emit", "slurm"], ["--emit=k8s"]])
+def test_a_job_for_a_cluster_is_printed_without_the_cluster_s_environment(
+    project: Project, emit: list[str]
+) -> None:
+    assert project.run("plan", *emit, "--executor", "ray", "--nodes", "2").returncode == 0
+    assert not [path for path in project.environments() if path.name.startswith("ray-")]
+
+
 def test_a_plan_for_a_cluster_gets_the_cluster_s_environment(project: Project) -> None:
     assert project.run("plan", "--executor", "ray").returncode == 0
     assert [p.parent.name[:4] for p in project.finished() if "ray-" in str(p)] == ["ray-"]

@@ -1,8 +1,8 @@
 """docker/jobs/ray_node.sh: several machines become one cluster, which runs the job once.
 
 The machines are processes here, with a substitute run.sh: its `ray symmetric-run` runs the command
-on the first machine, and waits for its end on the others, as Ray's does. The last test of
-tests/launch/test_launch_nodes.py uses the real one.
+on the first machine, and waits for its end on the others, as Ray's does. The real one is tried in
+tests/launch/test_ray_jobs.py.
 """
 
 import json
