@@ -29,7 +29,7 @@ def apply_changes(document: dict[str, Any], changes: Sequence[str]) -> dict[Plac
     Raises:
         ManifestError: a change has no `=`, or its key does not exist.
     """
-    made = {}
+    made: dict[Place, str] = {}
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key or not change.isprintable():
@@ -38,7 +38,15 @@ def apply_changes(document: dict[str, Any], changes: Sequence[str]) -> dict[Plac
                 expected="key=value, such as unlearn.learning_rate=5e-4",
                 remedy="write the key, an equals sign and the value without blanks",
             )
-        made[_apply(document, key.strip().split("."), text.strip(), change)] = f"{FLAG} {change}"
+        place = _apply(document, key.strip().split("."), text.strip(), change)
+        if place in made:
+            raise ManifestError(
+                f"{FLAG} {change}: '{'.'.join(place)}' is changed twice",
+                expected="each key once: a manifest has one value of it",
+                found=made[place],
+                remedy="leave one of them out",
+            )
+        made[place] = f"{FLAG} {change}"
     return made
 
 
@@ -63,7 +71,7 @@ def _apply(document: dict[str, Any], key: list[str], text: str, change: str) -> 
                     remedy="manifests/README.md lists all keys",
                 )
             if last:
-                inside[part] = _typed(text, fields[part])
+                inside[part] = _typed(text, fields[part], change)
                 return (*place, part)
             model = section_of(part, fields[part].annotation)
             value = part
@@ -104,8 +112,12 @@ def _entry(entries: list[Any], part: str, change: str, place: Sequence[str]) -> 
     )
 
 
-def _typed(text: str, field: FieldInfo) -> Any:
-    """Return a value as its key's type wants it: as TOML, or else as a text."""
+def _typed(text: str, field: FieldInfo, change: str) -> Any:
+    """Return a value as its key's type wants it: as TOML, or else as a text.
+
+    Raises:
+        ManifestError: it is a list or a table of which the shell took the quotes.
+    """
     kind: Any = field.annotation
     for item in field.metadata:
         kind = Annotated[kind, item]
@@ -117,6 +129,14 @@ def _typed(text: str, field: FieldInfo) -> Any:
         except ValidationError:
             continue
         return value
+    if plain is text and text[:1] in ("[", "{"):
+        raise ManifestError(
+            f"{FLAG} {change}: the value is no list or table as TOML writes it",
+            expected='texts in double quotes, such as ["person", "event"]',
+            found=text,
+            remedy=f"shells take double quotes away: put the whole argument in single quotes, "
+            f'{FLAG} \'KEY=["a", "b"]\'',
+        )
     return plain  # the manifest's own check says what is wrong
 
 

@@ -88,7 +88,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_manifest_text(path))
     except FileNotFoundError:
-        known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
+        near = path.parent if path.parent not in (PROJECT, Path()) else PROJECT / "manifests"
+        known = sorted(found.name for found in near.glob("*.toml"))
         raise ManifestError(
             f"manifest {path} does not exist",
             expected=", ".join(known) or None,
@@ -99,10 +100,9 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} is not a TOML file", expected=EXPECTED, found=error.found, remedy=error.remedy
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        deep = "it is nested too deeply to be read"
         raise ManifestError(
             f"{path} is not a TOML file",
-            found=deep if isinstance(error, RecursionError) else error,
+            found="too deep nesting" if isinstance(error, RecursionError) else error,
             remedy="compare with manifests/smoke.toml",
         ) from None
     except OSError as error:

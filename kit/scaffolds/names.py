@@ -13,6 +13,10 @@ FORM = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 EXPECTED = f"a letter, then letters, digits and hyphens, at most {LONGEST}, such as my-method"
 # Systems of every table, and what the scaffolds themselves import.
 RESERVED = frozenset({"vanilla", "retain-only", "tensor", "class-var", "needs", "step"})
+# Windows opens a device for a file of such a name: the project could not be cloned there.
+DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,10 @@ def require_name(kind: str, given: str, taken: Collection[str] = ()) -> NewName:
             expected=EXPECTED,
             remedy=f"./run.sh new {kind} {near or f'my-{kind}'}",
         )
-    if name in RESERVED or keyword.iskeyword(name) or keyword.issoftkeyword(name):
+    if name in RESERVED | DEVICES or keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise ManifestError(
             f"'{name}' is reserved: it cannot be the name of a {kind}",
-            expected="a name that neither Python nor the kit uses",
+            expected="a name that neither Python, the kit nor Windows uses",
             remedy=f"./run.sh new {kind} my-{name}",
         )
     if name in taken:

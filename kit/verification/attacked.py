@@ -15,6 +15,7 @@ from kit.result.run_file import entry_of
 from kit.result.stored import StoredResult
 from kit.result.tables import unusable
 from kit.verification.attacked_form import (
+    OFFERED,
     applicable,
     choice_fault,
     nested_faults,
@@ -117,6 +118,7 @@ def _form_faults(
     """Yield what an attack cannot have asked; add to `lines` what this project cannot know."""
     records = stored.tables[RECORDS]
     pictured = frozenset(records.loc[records["image"] != "", "id"])
+    offered = frozenset(records.loc[records["concept"].isin(OFFERED), "id"])
     questions = dict(zip(records["id"], records["question"], strict=True))
     known = {entry.name: entry for entry in section.entries}
     drawn = {target: _drawn(stored, section, target) for target in set(table["target"])}
@@ -126,7 +128,7 @@ def _form_faults(
         entry, place = known[name], _shown((target, name, level))
         ids = asked[target, name][level] = frozenset(rows["record_id"])
         possible = applicable(entry, drawn[target], pictured)
-        if fault := choice_fault(entry, level, ids, possible):
+        if fault := choice_fault(entry, level, ids, possible, offered):
             yield f"{place}: {fault}"
         elif line := unchecked_choice(entry, level, ids, possible):
             lines.append(f"target {target}: {line}")

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from kit.benchmarks.records import Concept
 from kit.experiment.attack import AttackEntry
 
 # Attacks by the name of their file in kit/attacks/.
@@ -27,6 +28,10 @@ WHOLE = frozenset(
     {"early_exit", "relearn_related", "relearn_unrelated", "round_int", "round_nf4"} | OWN_WORDS
     | (ON_PICTURES - {"other_image"})
 )  # fmt: skip
+# They tell a part of the answer, and leave out questions that offer their answers. Earlier
+# kits asked these as well.
+TELLING = frozenset({"first_letters", "retrieval"})
+OFFERED = frozenset({Concept.CHOICE, Concept.OPTION, Concept.PRESENCE})
 RELEARNED = "relearn_forget"
 LEAVES_OUT = frozenset({"other_image", "probe_head", RELEARNED})
 KNOWN = WHOLE | LEAVES_OUT
@@ -49,9 +54,23 @@ def applicable(
 
 
 def choice_fault(
-    entry: AttackEntry, level: float, asked: frozenset[str], all_: frozenset[str]
+    entry: AttackEntry,
+    level: float,
+    asked: frozenset[str],
+    all_: frozenset[str],
+    offered: frozenset[str] = frozenset(),
 ) -> str:
-    """Return why an attack cannot have asked these of all records that it applies to, or ""."""
+    """Return why an attack cannot have asked these of all records that it applies to, or "".
+
+    Args:
+        entry: the attack.
+        level: of the attack.
+        asked: records.
+        all_: those that it applies to.
+        offered: all records whose questions offer their answers.
+    """
+    if entry.attack in TELLING and asked == all_ - offered:
+        return ""
     if asked == all_ or entry.attack not in WHOLE | {RELEARNED}:
         return ""
     if entry.attack in WHOLE:
@@ -73,7 +92,7 @@ def unchecked_choice(
     where = f"{entry.name} at {level:g}"
     if entry.attack not in KNOWN:
         return f"{where}: this kit has no attack '{entry.attack}'; what it asks was not checked"
-    if asked == all_:
+    if asked == all_ or entry.attack in WHOLE:
         return ""
     left = len(all_) - len(asked)
     return f"{where} leaves out {left} of {len(all_)} drawn records; which ones was not checked"

@@ -91,6 +91,30 @@ def test_a_change_that_cannot_be_made_is_named_with_the_nearest_key(change, what
     assert remedy in error.remedy
 
 
+def test_one_key_is_changed_once():
+    """The last of two values would win, and a reader of the call may take the first."""
+    again = ("methods.npo.steps=7", f"methods.{npo_number()}.steps=8")
+    error = refusal(*again)
+    assert "is changed twice" in error.what
+    assert error.found == f"--set {again[0]}"
+
+
+def npo_number():
+    return [entry.name for entry in with_changes().methods].index("npo")
+
+
+@pytest.mark.parametrize("change", ["targets=[person]", "seeds=[1", "methods={}}", "seeds=[1 2]"])
+def test_a_list_whose_quotes_the_shell_took_is_told_how_to_write_it(change):
+    error = refusal(change)
+    assert "is no list or table as TOML writes it" in error.what
+    assert "single quotes" in error.remedy
+    assert with_changes('targets=["person", "event", "both"]'), "as the remedy writes it"
+
+
+def test_a_text_may_begin_with_a_bracket():
+    assert with_changes("title=[draft] a title").title == "[draft] a title"
+
+
 @pytest.mark.parametrize(
     "change",
     ["unlearn.steps=many", "unlearn.steps=-1", "seeds=[]", "unlearn.target_steps.person=x",

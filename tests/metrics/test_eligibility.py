@@ -1,8 +1,12 @@
 """Nothing is forgotten that was not known, and nothing that a model knows which never saw it."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from kit.benchmarks.records import Column
+from kit.metrics import eligibility
 from kit.metrics.eligibility import assess_eligibility, eligible, kept_share
 from kit.metrics.rows import measure
 from tests.toys.results import PROTOCOL, toy_inputs
@@ -83,3 +87,17 @@ def test_a_guess_is_no_knowledge():
     assert kept_share(0.4, 0.55, "choice_accuracy") == 0.5
     assert kept_share(0.3, 0.2, "choice_accuracy") is None
     assert kept_share(0.3, 0.6, "name_hit") == 0.5
+
+
+def test_of_several_models_of_a_kind_the_mean_is_what_is_known():
+    """One of two Retain-only models guesses the first record: it is half known."""
+    values = {"a": np.array([1.0, 0.0]), "b": np.array([0.0, 0.0])}
+    systems = [{"name": name, "target": target} for name, target in (("a", "person"), ("b", None))]
+    other = {"name": "c", "target": "event"}  # of another target: not counted
+    place = SimpleNamespace(target="person", headline="m", ids=("p0", "p1"))
+    scores = SimpleNamespace(
+        of=lambda name, metric, ids: values[name],
+        definitions={"m": SimpleNamespace(knowledge=lambda found: found)},
+    )
+    known = eligibility._known([*systems, other], place, SimpleNamespace(scores=scores))
+    assert known.tolist() == [0.5, 0.0]

@@ -256,6 +256,8 @@ def test_every_manifest_can_be_extended_or_is_refused_with_the_one_to_extend(cop
         ("vanilla", "./run.sh new method my-vanilla"),
         ("retain_only", "./run.sh new method my-retain-only"),
         ("tensor", "./run.sh new method my-tensor"),
+        ("con", "./run.sh new method my-con"),
+        ("lpt1", "./run.sh new method my-lpt1"),
     ],
 )
 def test_what_is_no_name_or_reserved_is_refused_and_the_remedy_is_a_name(given, remedy):

@@ -44,7 +44,9 @@ def test_what_the_verifier_knows_of_an_attack_is_what_its_class_does(name):
     assert issubclass(own, PixelAttack) == (name in form.OWN_PICTURES)
     pictured = Record("p0", Concept.PERSON, "Who?", "Ann", image=Path("p0.png"))
     plain = Record("p0", Concept.PERSON, "Who?", "Ann")
-    if name in form.LEAVES_OUT:
+    if name in form.TELLING:
+        assert own.applies(own, plain, 0.5, None)
+    elif name in form.LEAVES_OUT:
         assert own.applies is not Attack.applies
     elif own.applies is not Attack.applies and not name.startswith("relearn"):
         assert [own.applies(own, r, 0.5, None) for r in (pictured, plain)] == [True, False]
@@ -58,6 +60,13 @@ def test_an_attack_that_applies_to_all_records_asks_all():
     assert "1 records are asked, not all 2" in choice_fault(entry("crop"), 0.5, ids(0), ids(0, 1))
     # What is relearned there is not of the forget set.
     assert choice_fault(entry("relearn_related"), 0.5, ids(0), ids(0, 1))
+
+
+def test_what_tells_the_answer_may_leave_out_questions_that_offer_it():
+    for asked, fine in ((ids(0, 1, 2), True), (ids(0, 1), True), (ids(0), False)):
+        fault = choice_fault(entry("retrieval"), 1, asked, ids(0, 1, 2), ids(2, 9))
+        assert (fault == "") == fine
+    assert choice_fault(entry("role_play"), 1, ids(0, 1), ids(0, 1, 2), ids(2, 9))
 
 
 @pytest.mark.parametrize(("kept", "fine"), [(40, True), (35, True), (26, True), (25, False)])
