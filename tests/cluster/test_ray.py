@@ -14,6 +14,7 @@ from tests.cluster.ray_nodes import environment, missing
 from tests.cluster.toy_child import STEPS
 from tests.cluster.toy_runs import (
     CHILD,
+    LIMIT_S,
     artifacts,
     begun,
     checkpoints,
@@ -104,3 +105,18 @@ def test_what_a_node_was_at_whose_cable_is_cut_is_done_on_another(empty, seconds
     assert {path.name: path.stat().st_ino for path in artifacts(empty.cache)} == made
     empty.kill(1)
     empty.start(1)
+
+
+def test_without_its_head_a_run_ends_and_goes_on_after_the_cluster_is_started_again(empty):
+    driver = start(empty, "train", "6", "8")
+    until(lambda: begun(empty, 0) and begun(empty, 1))
+    for pid in empty.pids(0, "gcs_server"):
+        os.kill(pid, signal.SIGKILL)
+    driver.communicate(timeout=LIMIT_S)
+    assert driver.returncode != 0
+    for number in (1, 0):
+        empty.kill(number)
+    for number in (0, 1):
+        empty.start(number)
+    finish(start(empty, "train", "6", "8"), 6)
+    require_artifacts(empty.cache, 6)
