@@ -167,7 +167,7 @@ def test_with_what_is_written_the_tests_of_the_ground_the_pages_and_the_registri
     ]  # fmt: skip
     chosen = ["-k", ABOUT_IT, "-p", "no:cacheprovider", "-x"]
     told = copy.run("-m", "pytest", "-q", "-n", "0", *chosen, *tests)
-    assert int(re.search(r"(\d+) passed", told)[1]) > 100, told
+    assert int(re.search(r"(\d+) passed", told)[1]) > 80, told
 
 
 @pytest.mark.slow
