@@ -12,12 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from kit.artifacts import PROJECT
 from kit.benchmarks import load
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.pebench.events import published
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
-from tests.toys.dataset import HEADER, SMOKE, write_dataset, write_table
+from tests.toys.dataset import HEADER, write_dataset, write_table
 
 PEOPLE = 200
 MOST_SECONDS, MOST_BYTES = 5, 500_000_000
@@ -25,7 +26,7 @@ MOST_SECONDS, MOST_BYTES = 5, 500_000_000
 
 def main() -> int:
     """Build the data, read it once, print what it took; 1 if it took too much."""
-    document = load_manifest(SMOKE.with_name("pebench.toml")).resolved()
+    document = load_manifest(PROJECT / "manifests" / "pebench.toml").resolved()
     with tempfile.TemporaryDirectory() as folder:
         root = write_dataset(Path(folder))
         shutil.rmtree(root / "images")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.benchmarks.pebench.events import published
 from kit.benchmarks.pebench.ids import (
     COUNTS_BY_PERCENT,
@@ -20,10 +21,11 @@ from kit.benchmarks.pebench.splits import forgotten_of
 from kit.benchmarks.pebench.table import Picture, read_pictures
 from kit.errors import DataError, ManifestError
 from kit.experiment.manifest_file import load_manifest
-from tests.toys.dataset import EVENTS, HEADER, PEOPLE, SMOKE, loaded, rows, write_table
+from tests.toys.dataset import EVENTS, HEADER, PEOPLE, loaded, rows, write_table
 
 pytest_plugins = ["tests.toys.pebench_fixtures"]
 
+SMOKE = PROJECT / "manifests" / "smoke.toml"
 NAMES = [f"Person {i:03d}" for i in range(200)]
 ALL_EVENTS = list(published()["keywords"])
 GROUPS = [set(group) for group in near_duplicates()]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit import benchmarks
+from kit.artifacts import PROJECT
 from kit.benchmarks import probes
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.probes import mmbench, mmgcot, mmrel, multitrust
@@ -20,8 +21,9 @@ from kit.experiment.grid import attempts_manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.jobs import make_plan
 from kit.smoke.world import PROBES, write_world
-from tests.toys.dataset import SMOKE, places, write_dataset
+from tests.toys.dataset import places, write_dataset
 
+SMOKE = PROJECT / "manifests" / "smoke.toml"
 MANIFEST = SMOKE.with_name("smoke-probes.toml")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),

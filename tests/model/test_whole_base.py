@@ -16,9 +16,9 @@ from kit.plan.cards import answering, kinds
 from kit.plan.memory import NF4_BYTES, TrainingMemory, weight_bytes
 from kit.plan.published import PUBLISHED
 from kit.preflight.structure import read_structure
-from tests.toys.dataset import SMOKE
+from tests.toys.dataset import TOY
 
-QUANTISED = load_manifest(SMOKE).model
+QUANTISED = load_manifest(TOY).model
 WHOLE = QUANTISED.model_copy(update={"quantization": "none"})
 LLAVA = PUBLISHED["llava-hf/llava-1.5-7b-hf"]
 
@@ -143,7 +143,7 @@ def test_the_plan_counts_two_bytes_for_each_weight_of_a_7b_model():
 
 
 def test_another_quantisation_is_another_experiment_and_the_default_is_as_before():
-    document = load_manifest(SMOKE)
+    document = load_manifest(TOY)
     assert document.resolved()["model"]["quantization"] == "nf4"
     whole = document.model_copy(update={"model": WHOLE})
     assert whole.digest() != document.digest()
