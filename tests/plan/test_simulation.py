@@ -21,7 +21,6 @@ from kit.plan.published import PUBLISHED
 from kit.plan.scale import CARD, counted
 from kit.plan.simulation import Task, longest_way, staged, unstaged, work
 from kit.plan.tasks import PassClock, RatesClock, starts, tasks_of
-from tests.toys.dataset import TOY
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +160,7 @@ def rates(plan, **changes):
 
 def alone(serving):
     """Return the small experiment on one card."""
-    manifest = load_manifest(TOY)
+    manifest = load_manifest(PROJECT / "manifests" / "smoke.toml")
     compute = manifest.compute.model_copy(update={"workers": 1})
     served = {"serving": serving, "engine": "transformers"}  # which serves all methods both ways
     section = manifest.evaluation.model_copy(update=served)
