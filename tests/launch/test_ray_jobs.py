@@ -95,7 +95,8 @@ def test_a_job_of_slurm_makes_one_cluster_of_its_nodes_runs_there_and_ends(tmp_p
     make_program(tools / "apptainer", APPTAINER)
     image = tmp_path / "kit.sif"
     image.touch()
-    script = emit("slurm", "--executor", "ray", "--nodes", "2", "--image", image)
+    path = PROJECT / "manifests/smoke.toml"
+    script = emit("slurm", path, "--executor", "ray", "--nodes", "2", "--image", image)
     assert " -- all manifests/smoke.toml &" in script
     (tmp_path / "job.sbatch").write_text(script.replace(" -- all ", " -- plan "))
     done = subprocess.run(
