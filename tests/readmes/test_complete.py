@@ -51,7 +51,10 @@ def test_the_tests_page_lists_markers_and_benches():
     pyproject = tomllib.loads(text_of("pyproject.toml"))
     markers = pyproject["tool"]["pytest"]["ini_options"]["markers"]
     assert {marker.split(":")[0] for marker in markers} <= listed("tests/README.md")
-    files = {Path(name).stem for name in names("tests/bench", "[a-z]*.py")} - {"random_models", "small_runs"}
+    files = {Path(name).stem for name in names("tests/bench", "[a-z]*.py")} - {
+        "random_models",
+        "small_runs",
+    }
     assert {name.replace("gpu", "--gpu") for name in files} <= listed("tests/README.md", "Measure")
 
 
