@@ -27,6 +27,13 @@ from kit.verification.run_facts import is_later, may_lack_facts
 # Of pydantic. What an early manifest does not state has the value that the kit had then.
 LACKING = frozenset({"missing"})
 SKETCHED = frozenset({"missing", "too_short"})
+# Keys that manifests have no more, and the first version of the kit without them. Results of earlier
+# versions keep verifying.
+FORMER_KEYS: dict[tuple[int | str, ...], tuple[int, int, int]] = {
+    ("evaluation", "agreement_minimum"): (0, 2, 0),
+    ("evaluation", "agreement_of_each"): (0, 2, 0),
+    ("evaluation", "agreement_words"): (0, 2, 0),
+}
 
 
 class _Method(BaseModel):
@@ -52,7 +59,8 @@ def require_valid_manifest(stored: StoredResult) -> None:
         Manifest.model_validate(manifest)
     except ValidationError as error:
         for each in error.errors(include_input=False, include_url=False):
-            if each["type"] not in excused:
+            former = stored.kit.numbers < FORMER_KEYS.get(each["loc"], (0, 0, 0))
+            if each["type"] not in excused and not former:
                 place = ".".join(map(str, each["loc"]))[:200]
                 raise unusable(RUN, f"manifest.{place}: {each['msg']}") from None
         return
