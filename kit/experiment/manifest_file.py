@@ -100,9 +100,10 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} is not a TOML file", expected=EXPECTED, found=error.found, remedy=error.remedy
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
         raise ManifestError(
             f"{path} is not a TOML file",
-            found="too deep nesting" if isinstance(error, RecursionError) else error,
+            found="it is nested too deeply to be read" if deep else error,
             remedy="compare with manifests/smoke.toml",
         ) from None
     except OSError as error:

@@ -27,8 +27,8 @@ from kit.verification.run_facts import is_later, may_lack_facts
 # Of pydantic. What an early manifest does not state has the value that the kit had then.
 LACKING = frozenset({"missing"})
 SKETCHED = frozenset({"missing", "too_short"})
-# Keys that manifests have no more, and the first version of the kit without them. Results of earlier
-# versions keep verifying.
+# Keys that manifests have no more, and the first version of the kit without them. Results of
+# earlier versions keep verifying.
 FORMER_KEYS: dict[tuple[int | str, ...], tuple[int, int, int]] = {
     ("evaluation", "agreement_minimum"): (0, 2, 0),
     ("evaluation", "agreement_of_each"): (0, 2, 0),

@@ -2,7 +2,9 @@
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.cli.plan_text import render
+from kit.experiment.manifest_file import load_manifest
 from kit.plan import digests
 from kit.plan.decided import artifacts_of, keep_inputs, read_inputs
 from kit.plan.jobs import make_plan
@@ -41,8 +43,9 @@ def test_a_first_plan_is_new_and_a_finished_one_has_no_reason():
 
 
 def test_a_setting_is_named_with_both_values_and_what_rests_on_it_follows():
-    run(make_plan(manifest()))
-    changed = make_plan(manifest(unlearn={"learning_rate": 0.25}))
+    smoke = PROJECT / "manifests" / "smoke.toml"  # which has attacks as well
+    run(make_plan(load_manifest(smoke)))
+    changed = make_plan(load_manifest(smoke, changes=("claims=[]", "unlearn.learning_rate=0.25")))
     found = why(changed)
     assert {stage for stage, _ in found} == {"unlearn", "evaluate", "attack"}
     trained = {reason for (stage, _), reason in found.items() if stage == "unlearn"}

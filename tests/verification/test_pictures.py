@@ -23,7 +23,7 @@ def webp(shade: int = 0) -> bytes:
     return stream.getvalue()
 
 
-IMAGES = ("pebench/images/Anouk Weber/00.png", "pebench/images/Anouk Weber/01.png")
+IMAGES = ("tiny/images/Anouk Weber/00.png", "tiny/images/Anouk Weber/01.png")
 
 
 def with_pictures(result, rows: dict[str, bytes | str] | None = None, **settings: object) -> None:

@@ -1,5 +1,7 @@
 """Rows that rest on tokens are recomputed without a model, and a changed token is noticed."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -7,7 +9,7 @@ from kit.errors import VerificationError
 from kit.result.layout import TOKENS
 from kit.signing.sign import sign
 from kit.verification.verify import verify
-from tests.toys.signed_result import KEY, TRUSTED, copy_of, forge, rejects
+from tests.toys.signed_result import KEY, TRUSTED, copy_of, edit_json, forge, rejects
 from tests.toys.token_result import ask_for, token_table, write_token_result, write_tokens
 
 HELD_OUT = {"held_out_percent": 30}
@@ -64,8 +66,10 @@ def test_a_table_that_no_manifest_asks_for_is_refused(result):
     rejects(result, VerificationError, f"{TOKENS}.*\n.*does not ask for the metrics 'likelihood'")
 
 
-def test_a_family_that_this_kit_does_not_know_is_told_by_its_metrics(result):
+def test_a_family_of_a_later_kit_is_told_by_its_metrics(result):
     ask_for(result, "likelihood", "telepathy")
+    kit = json.loads((result / "run.json").read_text(encoding="utf-8"))["kit"]
+    edit_json(result / "run.json", kit=kit | {"version": "99.0.0"})
     rows = pd.read_parquet(result / "rows.parquet")
     rows.loc[0, "metric"] = "telepathy_rate"
     rows.to_parquet(result / "rows.parquet", index=False)

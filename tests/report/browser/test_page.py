@@ -226,7 +226,7 @@ def test_a_hundred_thousand_answers_open_and_filter_at_once(page, tmp_path):
     page.open((result / "report" / "answers.html").as_uri())
     opening = busy(page)
     shown = page.run("document.getElementById('extent').textContent")
-    assert f"{answers} answers" in shown
+    assert f"{answers:,} answers" in shown
     assert "1000 pictures" in shown
     assert answers >= 100_000
     filters = []
