@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.benchmarks import load, require
 from kit.benchmarks.clear import real_faces
 from kit.benchmarks.left_out import OddRows
@@ -12,6 +13,7 @@ from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column, Concept
 from kit.errors import DataError, ManifestError
 from kit.experiment.manifest import SourceSection
+from kit.experiment.manifest_file import load_manifest
 from tests.toys.clear import tables, unpacked
 from tests.toys.dataset import (
     EVENTS,
