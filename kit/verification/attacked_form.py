@@ -95,7 +95,10 @@ def unchecked_choice(
     if asked == all_ or entry.attack in WHOLE:
         return ""
     left = len(all_) - len(asked)
-    return f"{where} leaves out {left} of {len(all_)} drawn records; which ones was not checked"
+    return (
+        f"{where} does not ask {left} of {len(all_)} drawn questions, because it trains on them; "
+        "which ones was not checked"
+    )
 
 
 def nested_faults(
