@@ -72,6 +72,6 @@ def _culprit(requests: Sequence[Request], engine: Engine) -> Request | None:
 def _fails(requests: list[Request], engine: Engine) -> bool:
     try:
         engine.answer(requests)
-    except Exception:
-        return True
+    except Exception as error:  # engines raise errors of many libraries
+        return not out_of_memory(error)  # too little memory is no fault of a question
     return False

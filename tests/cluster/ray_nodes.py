@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from kit.artifacts import PROJECT, cache_root
 
 PORT = 6399
@@ -33,6 +35,12 @@ def missing() -> str:
     if shutil.which("ip") is None:
         return "the command ip is needed (Debian, Ubuntu: apt install iproute2)"
     return ""
+
+
+ON_TWO_NODES = [  # the marks of a module whose tests need them
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
+]
 
 
 def environment() -> Path:

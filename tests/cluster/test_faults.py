@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import PROJECT
-from tests.cluster.ray_nodes import TwoNodes, missing
+from tests.cluster.ray_nodes import ON_TWO_NODES, TwoNodes
 from tests.cluster.toy_runs import (
     CHILD,
     Driver,
@@ -30,10 +30,7 @@ from tests.cluster.toy_runs import (
     until,
 )
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
-]
+pytestmark = ON_TWO_NODES
 LOSSES = 3  # of one piece of work that these tests dare; a run ends after five
 
 

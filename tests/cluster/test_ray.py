@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.cluster.ray_nodes import environment, missing
+from tests.cluster.ray_nodes import ON_TWO_NODES, environment
 from tests.cluster.toy_child import STEPS
 from tests.cluster.toy_runs import (
     CHILD,
@@ -26,10 +26,7 @@ from tests.cluster.toy_runs import (
     until,
 )
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
-]
+pytestmark = ON_TWO_NODES
 
 
 def test_ray_finds_what_it_needs_in_the_environment_that_only_it_has():

@@ -6,17 +6,12 @@ It needs what `test_ray.py` needs, and twice the minutes of `tests/runs/test_smo
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from kit.artifacts import PROJECT
-from tests.cluster.ray_nodes import TwoNodes, missing
+from tests.cluster.ray_nodes import ON_TWO_NODES, TwoNodes
 from tests.runs.test_smoke_run import new_run
 from tests.runs.whole_run import PATIENCE
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
-]
+pytestmark = ON_TWO_NODES
 NAMES = ["records.parquet", "sets.parquet", "answers/answers.parquet", "rows.parquet"]
 
 

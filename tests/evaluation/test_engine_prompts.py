@@ -15,12 +15,12 @@ QUESTION = "Who is this person?"
 BEGIN = {"tokenizer": True, "template": True, "neither": False}
 
 
-def write_base(folder: Path, who: str) -> Path:
+def write_base(folder: Path, origin: str) -> Path:
     """Copy the small base; its tokenizer or its template adds `<s>` (id 1), or neither does."""
-    base = shutil.copytree(SOURCE, folder / who)
+    base = shutil.copytree(SOURCE, folder / origin)
     path = base / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    if who != "neither":  # also where the template begins with it: it must not be added twice
+    if origin != "neither":  # also where the template begins with it: it must not be added twice
         tokenizer["post_processor"] = {
             "type": "TemplateProcessing",
             "single": [
@@ -33,7 +33,7 @@ def write_base(folder: Path, who: str) -> Path:
             "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
         }  # fmt: skip
     path.write_text(json.dumps(tokenizer), encoding="utf-8")
-    if who == "template":
+    if origin == "template":
         template = next(base.glob("chat_template*"))
         text = template.read_text(encoding="utf-8")
         template.write_text("<s>" + text, encoding="utf-8")
@@ -42,10 +42,10 @@ def write_base(folder: Path, who: str) -> Path:
 
 def read_all(folder: Path) -> dict[str, list[dict[str, list[int]]]]:
     """Return what `read` does for each base; in one process, which imports vLLM once."""
-    return {who: read(folder, who) for who in BEGIN}
+    return {origin: read(folder, origin) for origin in BEGIN}
 
 
-def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
+def read(folder: Path, origin: str) -> list[dict[str, list[int]]]:
     """Return, with and without an image, the prompt of each reader."""
     import torch
 
@@ -54,11 +54,11 @@ def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
     from kit.model.batches import Batcher
     from kit.pictures.decoding import open_image
 
-    base = write_base(folder, who)
-    export_base(base, smoke().model, folder / f"served-{who}")
-    scratch = folder / f"scratch-{who}"
+    base = write_base(folder, origin)
+    export_base(base, smoke().model, folder / f"served-{origin}")
+    scratch = folder / f"scratch-{origin}"
     scratch.mkdir()
-    engine = VllmEngine(smoke(), folder / f"served-{who}", {"": ()}, scratch)
+    engine = VllmEngine(smoke(), folder / f"served-{origin}", {"": ()}, scratch)
     processor = load_processor(base)
     batcher = Batcher(processor, torch.device("cpu"))
     found = []
@@ -88,8 +88,8 @@ def read(folder: Path, who: str) -> list[dict[str, list[int]]]:
 @pytest.mark.slow
 def test_training_scoring_the_engine_and_the_model_s_template_have_one_prompt(tmp_path):
     paint_pictures(tmp_path)
-    for who, found in isolated(read_all, tmp_path).items():
+    for origin, found in isolated(read_all, tmp_path).items():
         for said in found:
-            assert said["served"] == said["trained"] == said["taught"] == said["template"], who
-            assert said["served"].count(1) == BEGIN[who], "once, and before everything else"
-            assert (said["served"][0] == 1) == BEGIN[who]
+            assert said["served"] == said["trained"] == said["taught"] == said["template"], origin
+            assert said["served"].count(1) == BEGIN[origin], "once, and before everything else"
+            assert (said["served"][0] == 1) == BEGIN[origin]

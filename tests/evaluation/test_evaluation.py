@@ -105,3 +105,19 @@ def test_the_instruction_is_part_of_every_prompt_of_its_system_alone(served, que
     assert all(instruction in r.record.question for r in questions.requests(prompt))
     vanilla = questions.requests(named(served, "vanilla"))
     assert not any(instruction in r.record.question for r in vanilla)
+
+
+def test_too_little_memory_is_no_fault_of_a_question():
+    class Engine:
+        calls = 0
+
+        def answer(self, requests):
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("the engine is dead")
+            if "large" in requests:
+                raise MemoryError
+            return []
+
+    with pytest.raises(RuntimeError, match="the engine is dead"):
+        naming(Engine()).answer(["large", "small"])

@@ -1,4 +1,4 @@
-"""What lies in the place of a parquet table is named before anything is read from it."""
+"""A file that is no parquet table is named before anything is read from it."""
 
 import gzip
 
