@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from kit.cli.entry import main
 from kit.cli.report import FORMS as NAMES
-from kit.cli.report import PAGES, report
+from kit.cli.report import PAGES
+from kit.cli.verbs import verbs
 from kit.exchange.exported import Exported
 from kit.exchange.forms import FORMS, write_form
 from kit.signing.keys import public_line
@@ -36,7 +37,7 @@ def call(capsys, *words):
 def test_the_command_line_names_every_form_and_so_does_the_readme():
     assert set(NAMES) == {PAGES, *FORMS}
     page = text_of("kit/exchange/README.md")
-    helped = CliRunner().invoke(report, ["--help"]).output
+    helped = CliRunner().invoke(verbs, ["report", "--help"]).output
     for name in FORMS:
         assert f"| `{name}` |" in page
         assert f"\n  {name}  " in helped

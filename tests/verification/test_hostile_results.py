@@ -11,9 +11,7 @@ from click.testing import CliRunner
 from rouge_score import rouge_scorer
 
 from kit.benchmarks.records import Concept, Record
-from kit.cli.claims import compare as compare_verb
-from kit.cli.claims import rescore as rescore_verb
-from kit.cli.signatures import verify as verify_verb
+from kit.cli.verbs import verbs
 from kit.errors import ManifestError, StorageError, VerificationError
 from kit.experiment.claims import doubled_ids
 from kit.experiment.manifest_file import load_manifest
@@ -252,7 +250,7 @@ def test_pages_are_measured_together_before_one_is_read(damaged):
 
 def test_comparing_reads_no_page(damaged):
     sparse(damaged / "report/page.html", MAX_REPORT_BYTES + 1)
-    assert "4 claims compared" in CliRunner().invoke(compare_verb, [str(damaged)] * 2).output
+    assert "4 claims compared" in CliRunner().invoke(verbs, ["compare", *[str(damaged)] * 2]).output
 
 
 @pytest.mark.parametrize("name", [CARD, CARD.replace("card.json", "README.md")])
@@ -331,13 +329,13 @@ def test_memory_is_limited_while_a_result_is_read_and_no_longer():
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
-@pytest.mark.parametrize("verb", [verify_verb, rescore_verb, compare_verb])
+@pytest.mark.parametrize("verb", ["verify", "rescore", "compare"])
 def test_no_verb_about_a_result_ends_in_a_traceback(signed, tmp_path, monkeypatch, verb):
     key = tmp_path / "signer.pub"
     key.write_text(public_line(KEY.public_key()), encoding="utf-8")
     given = {"verify": [signed, "--trust", key], "compare": [signed, signed]}
     monkeypatch.setattr("kit.result.run_file.parse_json", too_deep)
-    said = CliRunner().invoke(verb, list(map(str, given.get(verb.name, [signed]))))
+    said = CliRunner().invoke(verbs, [verb, *map(str, given.get(verb, [signed]))])
     assert isinstance(said.exception, VerificationError)
     assert "RecursionError" in str(said.exception)
 
