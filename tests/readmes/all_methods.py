@@ -1,4 +1,4 @@
-"""What manifests/README.md shows of all methods: the table, and the numbers of the text beside it.
+"""The table of all methods in manifests/reference/README.md, and the numbers beside it.
 
 Both come from the report and the tuning file of the signed result, as they lie in the repository.
 """

@@ -192,7 +192,7 @@ def scale_of(name: str) -> str:
 CONTENTS: dict[tuple[str, str], Callable[[], str]] = {
     ("manifests/README.md", "keys"): key_tables,
     ("manifests/README.md", "cards"): cards,
-    ("manifests/README.md", "all methods"): all_methods.table,
+    ("manifests/reference/README.md", "all methods"): all_methods.table,
     ("manifests/scaling/README.md", "pebench"): partial(scale_of, "pebench"),
     ("manifests/scaling/README.md", "mllmu"): partial(scale_of, "mllmu"),
     ("manifests/scaling/README.md", "clear"): partial(scale_of, "clear"),

@@ -6,7 +6,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = (".", "checksums", "docker", "kit", "manifests", "tests")
 # A base model's card and the cards of a signed result are no pages of the project.
-OTHERS = ("kit/smoke/base/", "manifests/reference/", "tests/compat/0", "tests/compat/1")
+OTHERS = ("kit/smoke/base/", "manifests/reference/smoke", "tests/compat/0", "tests/compat/1")
 WRITTEN_BY = "written by `python -P -m tests.readmes`"
 
 

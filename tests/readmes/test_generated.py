@@ -27,7 +27,7 @@ def test_a_generated_table_is_up_to_date(page, name):
 
 @pytest.mark.parametrize("sentence", all_methods.sentences())
 def test_the_text_about_all_methods_has_the_numbers_of_the_signed_result(sentence):
-    assert sentence in " ".join(text_of("manifests/README.md").split())
+    assert sentence in " ".join(text_of("manifests/reference/README.md").split())
 
 
 def test_every_mark_in_a_page_has_code_that_writes_it():
