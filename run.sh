@@ -13,7 +13,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
 cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data new try-method finetune unlearn evaluate attack report show sign'
-small='new, show, verify, rescore, compare, board'
+small='verify, rescore, compare, board, sign, keygen, new, show'
 verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image completion'
 
 # Let Python write compiled files: packages are compiled when first imported, which is faster than all
@@ -37,7 +37,9 @@ verbs: $verbs
 No environment exists yet. The first verb that needs one builds it from packages pinned by hash, in
 $cache/env:
 - --help, clean, completion and image need none.
-- plan, $small and report --to need a small one: 0.1 GB to download, 0.3 GB on disk.
+- plan, show, new method and new manifest need a very small one: 3 MB to download, 20 MB on disk.
+- verify, rescore, compare, board, sign, keygen, new benchmark, show --fresh and report --to need a
+  small one: 0.1 GB to download, 0.3 GB on disk.
 - The other verbs need the whole one: 1 GB to download, 6 GB of free disk space, a few minutes.
 END
 }

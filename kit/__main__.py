@@ -33,7 +33,8 @@ try:
     try:
         import click  # noqa: F401 - the command line needs it
     except ModuleNotFoundError as error:
-        here = "verify, rescore, compare, board, plan, report --to and --help work with any Python"
+        verbs = "plan, show, new, verify, rescore, compare, board, sign, keygen, report --to"
+        here = f"{verbs} and --help work with any Python"
         stop(f"the package {error.name} is not installed", f"start with ./run.sh, on Linux; {here}")
     from kit.cli.entry import main
 

@@ -10,6 +10,7 @@ from kit.cli.options import FILE, LOCAL, Executor, with_executor, with_fetch_fla
 from kit.cli.remedies import for_this_call
 from kit.console import tell
 from kit.errors import EnvironmentFault, ManifestError
+from kit.plan.without_packages import is_standing_in, without_packages
 
 Scheduler = Literal["slurm", "k8s", "sky"]
 
@@ -80,6 +81,7 @@ class JobOptions(TypedDict):
 )
 @with_executor
 @with_fetch_flags
+@without_packages()  # where the environment does not exist yet
 def plan(
     manifest: Path,
     changes: tuple[str, ...],
@@ -110,10 +112,6 @@ def plan(
 
     With --executor ray, check the nodes of the cluster and say what would be submitted to it.
     """
-    if not probe:
-        from kit.plan.without_torch import stand_in
-
-        stand_in()  # where the environment does not exist yet
     if emit is None:
         _require_unused(output, options)
         if rates is not None and not scale:
@@ -195,7 +193,6 @@ def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: f
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.estimate import rates_in, read_rates
     from kit.plan.preview import preview
-    from kit.plan.without_torch import is_standing_in
 
     if is_standing_in():
         raise EnvironmentFault(

@@ -9,7 +9,7 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
 from kit.plan.estimate import Rates, estimate, read_rates
 from kit.plan.jobs import Plan
-from kit.plan.without_torch import is_standing_in
+from kit.plan.without_packages import is_standing_in
 from kit.preflight.known import Known, known_sizes
 from kit.stages.expected import Forecast, forecast
 

@@ -9,6 +9,7 @@ import click
 
 from kit.cli.options import FILE, with_result
 from kit.console import CHECK_SECONDS, say, tell, waiting
+from kit.plan.without_packages import without_packages
 
 
 @click.command()
@@ -72,17 +73,19 @@ def _checked(folder: Path, *, fresh: bool) -> str:
 def _made_by(folder: Path) -> str:
     """Return that another kit rendered the pages, if it did and says so."""
     from kit.errors import KitError
-    from kit.result.layout import RUN
-    from kit.result.made_by import kit_of
-    from kit.result.run_file import read_run
-    from kit.result.sizes import most_bytes
-    from kit.result.tree import read_bytes
-    from kit.verification.pages import is_rendered_here
 
     try:
-        kit = kit_of(read_run(read_bytes(folder / RUN, max_bytes=most_bytes(RUN))))
-        if is_rendered_here(kit):
-            return ""
+        with without_packages():  # this reads run.json and the kit's files, and computes nothing
+            from kit.result.layout import RUN
+            from kit.result.made_by import kit_of
+            from kit.result.run_file import read_run
+            from kit.result.sizes import most_bytes
+            from kit.result.tree import read_bytes
+            from kit.verification.pages import is_rendered_here
+
+            kit = kit_of(read_run(read_bytes(folder / RUN, max_bytes=most_bytes(RUN))))
+            if is_rendered_here(kit):
+                return ""
     except KitError:
         return ""  # `verify` says what is wrong with it
     return f" They were made by another state of the kit, {kit}, and may lack what today's have."

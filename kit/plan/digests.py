@@ -17,7 +17,6 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.near import source_places
 from kit.methods import Method
 from kit.plan.inputs import digest_of
-from kit.plan.without_torch import is_standing_in, locked_versions
 from kit.sources.checksum_lists import list_digest
 
 PACKAGES = (
@@ -245,4 +244,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return locked_versions().get(package, "") if is_standing_in() else ""
+        return ""

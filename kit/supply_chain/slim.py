@@ -1,4 +1,6 @@
-"""The slim environment: the locked packages that checking a result needs, without torch.
+"""The slim environments: the locked packages that a call needs where it does without torch.
+
+A plan and a look at pages need few, checking a result needs more.
 
 Any Python from 3.11 on makes it, on Linux, macOS and Windows, with the standard library and pip:
 `python3 -m kit verify RESULT` in a clone starts here. Each package is checked against its hash.
@@ -15,10 +17,19 @@ from typing import NoReturn
 
 from kit.artifacts import PROJECT, cache_root
 from kit.errors import EnvironmentFault
-from kit.supply_chain.slim_build import build, folder_of, is_complete, lock_file, python_of
+from kit.supply_chain.slim_build import (
+    build,
+    folder_of,
+    is_complete,
+    lock_file,
+    lock_text,
+    python_of,
+)
 
-VERIFY, KEYLESS, WHOLE = "verify", "keyless", "cpu"  # the locks, by name
-WITHOUT_TORCH = {"verify", "rescore", "compare", "board", "show", "new"}
+PLAN, VERIFY, KEYLESS, WHOLE = "plan", "verify", "keyless", "cpu"  # the locks, by name
+WITHOUT_TORCH = {"verify", "rescore", "compare", "board", "show", "new", "sign", "keygen"}
+# Verbs that compute nothing, unless their call has one of these words.
+PLANNING = {"plan": {"--probe"}, "show": {"--fresh"}, "new": {"benchmark"}}
 SIGNING = {"sign", "verify", "report", "board"}
 IDENTITY = ("--keyless", "--identity")
 HELP = {"--help", "-h"}
@@ -32,9 +43,10 @@ def lock_for(arguments: Sequence[str]) -> str | None:
     verb, *words = arguments or ["--help"]
     if verb in SIGNING and any(word.partition("=")[0] in IDENTITY for word in words):
         return KEYLESS
+    if HELP & {verb, *words} or (verb in PLANNING and not PLANNING[verb] & {*words}):
+        return PLAN
     pages = verb == "report" and any(word.partition("=")[0] == "--to" for word in words)
-    planning = verb == "plan" and "--probe" not in words
-    return VERIFY if verb in WITHOUT_TORCH or pages or planning or HELP & {verb, *words} else None
+    return VERIFY if verb in WITHOUT_TORCH or pages else None
 
 
 def enter(arguments: Sequence[str]) -> None:
@@ -69,9 +81,12 @@ def help_text(arguments: Sequence[str]) -> str:
 
 def _is_here(name: str) -> bool:
     """Return whether this Python has a lock's packages: an environment of the kit, or equal."""
-    if name == VERIFY and Path(sys.prefix, ".complete").is_file():
+    prefix = Path(sys.prefix)
+    if (prefix / ".complete").is_file() and (
+        name == PLAN or (name == VERIFY and not prefix.name.startswith(PLAN))
+    ):
         return True
-    pins = PIN.findall(lock_file(name).read_text(encoding="utf-8"))
+    pins = PIN.findall(lock_text(name))
     try:
         return all(version(package) == pin for package, pin in pins if package != "setuptools")
     except PackageNotFoundError:
@@ -79,7 +94,7 @@ def _is_here(name: str) -> bool:
 
 
 def _finished(name: str) -> Path | None:
-    """Return a finished environment for a lock; the whole one serves for checking, too."""
+    """Return a finished environment for a lock; one with more packages serves as well."""
     if named := os.environ.get("PEBENCH_ENV"):
         if not is_complete(Path(named)):
             raise EnvironmentFault(
@@ -88,8 +103,9 @@ def _finished(name: str) -> Path | None:
                 remedy="unset PEBENCH_ENV: the kit then builds one",
             )
         return Path(named)
-    locks = (WHOLE, VERIFY) if name == VERIFY else (name,)
-    folders = (folder_of(lock) for lock in locks if lock_file(lock).is_file())
+    larger = {PLAN: (WHOLE, VERIFY), VERIFY: (WHOLE,)}
+    locks = [lock for lock in larger.get(name, ()) if lock_file(lock).is_file()]
+    folders = map(folder_of, [*locks, name])
     return next((folder for folder in folders if is_complete(folder)), None)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kit.artifacts import PROJECT, cache_root, storage_error
 from kit.console import clear_status, is_live, say, status
-from kit.digests import sha256_file
+from kit.digests import sha256_bytes
 from kit.errors import EnvironmentFault, StorageError
 
 LAST_PYTHON = (3, 14)  # whose wheels the slim locks hold
@@ -21,7 +21,19 @@ UNUSED = (
     "numpy/tests", "numpy/*/tests", "pip", "setuptools", "pkg_resources", "_distutils_hack",
     "pip-*.dist-info", "setuptools-*.dist-info", "distutils-precedence.pth",
 )  # fmt: skip
-SIZES = {"verify": "0.1 GB to download, 0.3 GB on disk"}  # of Linux on x86-64
+# Of Linux on x86-64.
+SIZES = {
+    "plan": "3 MB to download, 20 MB on disk",
+    "verify": "0.1 GB to download, 0.3 GB on disk",
+}
+# A plan computes nothing, so a few packages of the verify lock suffice.
+PARTS = {
+    "plan": (
+        "verify",
+        "annotated-types click colorama jinja2 markupsafe pydantic pydantic-core "
+        "typing-extensions typing-inspection".split(),
+    )
+}
 DAY_S = 24 * 3600
 # What pip says of a package that it has found.
 SIZE = re.compile(r"^ *(?:Downloading|Using cached) .* \(([\d.]+) ([kMG]B)\)$", re.MULTILINE)
@@ -35,9 +47,18 @@ def lock_file(name: str) -> Path:
     return PROJECT / "docker" / f"requirements.{name}.lock"
 
 
+def lock_text(name: str) -> str:
+    """Return what a lock says; of one in `PARTS`, the lines of its packages in the larger lock."""
+    if name not in PARTS:
+        return lock_file(name).read_text(encoding="utf-8")
+    whole, packages = PARTS[name]
+    text = lock_file(whole).read_text(encoding="utf-8")
+    return "".join(_entry(package, text) for package in packages)
+
+
 def folder_of(name: str) -> Path:
     """Return where the environment of a lock is, or will be: as `run.sh` names it."""
-    digest = sha256_file(lock_file(name))[:12]
+    digest = sha256_bytes(lock_text(name).encode())[:12]
     return cache_root() / "env" / (digest if name == "cpu" else f"{name}-{digest}")
 
 
@@ -60,7 +81,7 @@ def build(name: str) -> Path:
         EnvironmentFault: Python has no venv, or a package cannot be installed.
         StorageError: the cache cannot be written, or the disk is full.
     """
-    folder, lock = folder_of(name), lock_file(name)
+    folder, text = folder_of(name), lock_text(name)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     try:
         _clear(partial.parent)
@@ -68,18 +89,19 @@ def build(name: str) -> Path:
     except OSError as error:
         raise storage_error(error, partial) from None
     log = partial / "build.log"
-    pins = len(re.findall(r"^\w\S*==", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    pins = len(re.findall(r"^\w\S*==", text, re.MULTILINE))
     running = f"Python {sys.version.split()[0]}"
     size = f"; {SIZES[name]}" if name in SIZES else ""
     say(f"environment: installing {pins} packages for {running} into {folder} (once{size})")
     began = time.monotonic()
     try:
         _call(log, sys.executable, "-I", "-m", "venv", str(partial), why=_NO_VENV)
-        setuptools = partial / "setuptools.lock"  # first: it builds what is published as source
-        setuptools.write_text(_entry("setuptools", lock), encoding="utf-8")
-        for listed in (setuptools, lock):
+        # setuptools first: it builds what is published as source.
+        for listed in filter(None, (_entry("setuptools", text), text)):
+            lock = partial / "packages.lock"
+            lock.write_text(listed, encoding="utf-8")
             install = str(PROJECT / "docker" / "pip_install.py")
-            command = (str(python_of(partial)), "-I", install, "-r", str(listed))
+            command = (str(python_of(partial)), "-I", install, "-r", str(lock))
             _call(log, *command, why=_NO_PACKAGE, packages=pins)
         _trim(partial)
         (partial / ".complete").touch()
@@ -165,9 +187,8 @@ def _call(log: Path, *command: str, why: tuple[str, str], packages: int = 0) -> 
     )
 
 
-def _entry(package: str, lock: Path) -> str:
+def _entry(package: str, text: str) -> str:
     """Return the lines of one package of a lock."""
-    text = lock.read_text(encoding="utf-8")
     found = re.search(rf"^{package}==.*\n(?:[ #].*\n)*", text, re.MULTILINE)
     return found[0] if found else ""
 

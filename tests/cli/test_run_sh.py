@@ -32,7 +32,7 @@ STAND_IN = """
 import json, os, sys
 from kit.supply_chain import slim
 slim.enter(sys.argv[1:])
-import tiny
+import click
 names = ("PYTHONPATH", "DO_NOT_TRACK", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY")
 print(json.dumps({"argv": sys.argv[1:], "env": {name: os.environ.get(name) for name in names}}))
 """
@@ -55,22 +55,30 @@ class Project:
             shutil.copy(REPOSITORY / "kit/supply_chain" / name, root / "kit/supply_chain")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)
-        wheel = self.wheels / "tiny-1.0-py3-none-any.whl"
+        self.lock(self.wheel("click"))
+
+    def wheel(self, package: str) -> str:
+        """Make the wheel of an empty package, and return its digest."""
+        wheel = self.wheels / f"{package}-1.0-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
-            archive.writestr("tiny.py", "")
-            archive.writestr("tiny-1.0.dist-info/METADATA", "Name: tiny\nVersion: 1.0\n")
+            archive.writestr(f"{package}.py", "")
             archive.writestr(
-                "tiny-1.0.dist-info/WHEEL",
+                f"{package}-1.0.dist-info/METADATA", f"Name: {package}\nVersion: 1.0\n"
+            )
+            archive.writestr(
+                f"{package}-1.0.dist-info/WHEEL",
                 "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             )
-            archive.writestr("tiny-1.0.dist-info/RECORD", "")
-        self.lock(hashlib.sha256(wheel.read_bytes()).hexdigest())
+            archive.writestr(f"{package}-1.0.dist-info/RECORD", "")
+        return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
     def lock(self, digest: str) -> None:
-        text = f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
+        text = f"click==1.0 \\\n    --hash=sha256:{digest}\n"
         (self.root / "docker/requirements.cpu.lock").write_text(text)
-        for slim in ("verify", "keyless", "ray", "rayjob"):
+        for slim in ("keyless", "ray", "rayjob"):
             (self.root / f"docker/requirements.{slim}.lock").write_text(f"# {slim}\n{text}")
+        text += f"large==1.0 \\\n    --hash=sha256:{self.wheel('large')}\n"
+        (self.root / "docker/requirements.verify.lock").write_text(f"# verify\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start run.sh without HOME and from another folder; pip sees only the local wheel."""
@@ -171,16 +179,27 @@ def test_telemetry_is_off_and_foreign_python_paths_are_dropped(built: Project) -
 
 def test_checks_and_plans_get_the_slim_environment_which_is_built_once(project: Project) -> None:
     calls = [
-        *((verb, "a result") for verb in ("verify", "rescore", "compare", "board", "show")),
-        ("plan", "my manifest.toml"),
+        *((verb, "a result", "verify-") for verb in ("verify", "rescore", "compare", "board")),
+        ("sign", "a result", "verify-"),
+        ("plan", "my manifest.toml", "verify-"),  # it is there already
     ]
-    for number, (verb, word) in enumerate(calls):
+    for number, (verb, word, name) in enumerate(calls):
         called = project.run(verb, word)
         assert json.loads(called.stdout)["argv"] == [verb, word]
         assert ("installing" in called.stderr) == (number == 0)
         (slim,) = project.environments()
-        assert slim.name.startswith("verify-")
+        assert slim.name.startswith(name)
         assert not list(slim.glob("lib/python*/site-packages/pip"))
+
+
+def test_a_plan_and_a_look_at_pages_get_a_smaller_environment(project: Project) -> None:
+    for number, verb in enumerate(("plan", "show", "plan")):
+        called = project.run(verb, "something")
+        assert json.loads(called.stdout)["argv"] == [verb, "something"]
+        assert ("installing 1 packages" in called.stderr) == (number == 0)
+    (smaller,) = project.environments()
+    assert smaller.name.startswith("plan-")
+    assert "installing 2 packages" in project.run("verify", "a result").stderr
 
 
 def test_help_of_a_verb_needs_no_environment(project: Project) -> None:
@@ -201,7 +220,7 @@ def test_pip_settings_of_the_user_change_nothing_and_nothing_is_left_in_their_fo
     values = {name: str(user / name) for name in HOSTILE}
     values |= {"no-binary": ":all:", "require-virtualenv": "1", "user": "1"}
     values["constraint"] = str(tmp_path / "constraints.txt")
-    (tmp_path / "constraints.txt").write_text("tiny==2.0\n")
+    (tmp_path / "constraints.txt").write_text("click==2.0\n")
     if place == "variables":
         settings = {f"PIP_{name.upper().replace('-', '_')}": v for name, v in values.items()}
     else:

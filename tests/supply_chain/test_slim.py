@@ -92,13 +92,18 @@ def test_a_file_system_that_does_not_tell_of_holes_gives_the_stated_size():
         (["verify", "r"], "verify"),
         (["compare", "a", "b"], "verify"),
         (["report", "r", "--to=x"], "verify"),
-        (["unlearn", "--help"], "verify"),
-        (["plan", "m.toml", "--set", "seeds=[1]"], "verify"),
+        (["unlearn", "--help"], "plan"),
+        (["plan", "m.toml", "--set", "seeds=[1]"], "plan"),
         (["plan", "--probe"], None),
-        ([], "verify"),
+        (["show", "r"], "plan"),
+        (["show", "r", "--fresh"], "verify"),
+        (["new", "method", "mine"], "plan"),
+        (["new", "benchmark", "mine"], "verify"),
+        (["keygen"], "verify"),
+        ([], "plan"),
         (["verify", "r", "--identity=x"], "keyless"),
         (["sign", "r", "--keyless"], "keyless"),
-        (["sign", "r"], None),
+        (["sign", "r"], "verify"),
         (["report", "manifest.toml"], None),
         (["all"], None),
     ],
@@ -133,6 +138,14 @@ def test_help_needs_no_package_and_writes_nothing(words, begin, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_the_lock_of_a_plan_is_a_part_of_that_of_verify():
+    whole, packages = slim_build.PARTS["plan"]
+    part = read_pins(slim_build.lock_text("plan"))
+    larger = read_pins(slim_build.lock_text(whole))
+    assert sorted(name for name, _ in part) == sorted(packages)
+    assert {pin: larger[pin] for pin in part} == part, "with the same hashes"
+
+
 def test_progress_of_a_build_is_what_pip_says():
     said = (
         "Collecting click==8\n  Downloading click-8-py3-none-any.whl (500 kB)\n"
@@ -155,7 +168,7 @@ def test_a_python_without_the_packages_says_what_it_can_do(start):
         check=False,
     )
     assert done.returncode == 3
-    assert "verify, rescore, compare, board, plan, report --to and --help work" in done.stderr
+    assert "sign, keygen, report --to and --help work with any Python" in done.stderr
 
 
 def test_a_build_without_an_index_says_what_it_needs_and_leaves_nothing(tmp_path):
