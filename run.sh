@@ -68,8 +68,8 @@ clean() { # remove what can be made again; these folders never hold results or k
 
 completion() { # [SHELL]: print the script by which a shell completes ./run.sh
   local text quoted
-  [[ $# == 1 && " bash zsh fish " == *" $1 "* ]] || fail PE-0207 "no completion for '${*:-no shell}'" \
-    'bash, zsh or fish' '' './run.sh completion bash'
+  [[ $# == 1 && " bash zsh fish " == *" $1 "* ]] || fail PE-0207 'completion is for one shell' \
+    'bash, zsh or fish' "${*:-nothing}" './run.sh completion bash'
   text=$(<"$project/docker/completion.$1")
   quoted="'${project//\'/\'\\\'\'}'"
   printf '%s\n' "${text//@PROJECT@/"$quoted"}"
@@ -99,7 +99,8 @@ wants_ray() { # [WORD...]
 }
 
 main() {
-  local digest verb python ray runner=venv arguments=("$@")
+  local digest verb python ray as_json='' runner=venv arguments=("$@")
+  [[ " $* " != *' --json '* ]] || as_json=yes # for `fail`
   # shellcheck source=docker/runner.sh
   source "$project/docker/runner.sh"
   choose_runner "$@"

@@ -164,9 +164,14 @@ build_image() {
 }
 
 export_image() {
-  local partial
-  [[ -d $(dirname -- "$file") && -w $(dirname -- "$file") ]] || fail PE-0700 "cannot write $file" '' '' \
-    'name a file in a folder that you can write'
+  local partial folder
+  folder=$(dirname -- "$file")
+  [[ ! -e $file && ! -L $file ]] || fail PE-0701 "$file exists, and an image is written as a new file only" \
+    'a path where nothing is' "$([[ -d $file ]] && echo a folder || echo a file)" \
+    'name another file, or remove this one'
+  [[ -d $folder && -w $folder ]] || fail PE-0700 "$file cannot be written" 'a folder that you can write' \
+    "$folder: $([[ -d $folder ]] && echo not writable || echo no folder)" \
+    'make the folder, or name a file in another one'
   partial=$(readlink -m -- "$file").partial
   rm -f "$partial"
   case $builder in

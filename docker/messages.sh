@@ -4,10 +4,20 @@
 say() { printf '%s\n' "$*" >&2; }
 
 fail() { # ID WHAT EXPECTED FOUND REMEDY: format of kit/errors.py, ids of kit/error_kinds.txt
-  say "error: $2"
-  [[ -z $3 ]] || say "  expected: $3"
-  [[ -z $4 ]] || say "  found: $4"
-  say "  id: $1"
-  say "  remedy: $5"
-  exit "$((10#${1:3:2}))"
+  local code=$((10#${1:3:2})) text="error: $2"
+  [[ -z $3 ]] || text+=$'\n'"  expected: $3"
+  [[ -z $4 ]] || text+=$'\n'"  found: $4"
+  text+=$'\n'"  id: $1"$'\n'"  remedy: $5"
+  say "$text"
+  # As kit/cli/entry.py prints it. run.sh sets as_json for a call with --json.
+  [[ -z ${as_json:-} ]] || printf '{"event": "error", "message": "%s", "code": %s, "id": "%s"}\n' \
+    "$(json_text "$text")" "$code" "$1"
+  exit "$code"
+}
+
+json_text() { # TEXT: print it as the inside of a JSON string
+  local text=${1//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  printf '%s' "${text//[[:cntrl:]]/?}"
 }

@@ -74,8 +74,9 @@ has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
 require_program() {
   command -v "$runner" >/dev/null || fail PE-0306 "$runner is not installed" "$runner on the PATH" '' \
     "install $runner, or choose another --runner (venv needs no container)"
-  [[ $runner == apptainer ]] || "$runner" version >/dev/null 2>&1 ||
-    fail PE-0306 "$runner does not answer" "$runner version" 'an error' \
+  local said
+  [[ $runner == apptainer ]] || said=$("$runner" version 2>&1) ||
+    fail PE-0306 "$runner does not answer" "$runner version" "$(tail -n 1 <<<"$said")" \
       "start its service, and check that you may use it: $runner version"
 }
 

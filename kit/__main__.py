@@ -4,6 +4,7 @@ Started by a Python without the packages, a verb that checks a result goes on in
 environment, which is built if need be. Every other verb needs the environment of `run.sh`.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,8 +14,15 @@ FOUND = f"  found: {sys.executable}, Python {sys.version.split()[0]}\n"
 def stop(what: str, remedy: str) -> None:
     """End like a `kit.errors.EnvironmentFault`, which may not be importable here."""
     expected = "  expected: the locked packages, Python 3.11 or later\n"
-    print(f"error: {what}\n{expected}{FOUND}  id: PE-0300\n  remedy: {remedy}", file=sys.stderr)
-    sys.exit(3)
+    end(f"error: {what}\n{expected}{FOUND}  id: PE-0300\n  remedy: {remedy}", 3, "PE-0300")
+
+
+def end(text: str, code: int, kind: str) -> None:
+    """Print an error as `kit.cli.entry` does, and end."""
+    print(text, file=sys.stderr)
+    if "--json" in sys.argv:
+        print(json.dumps({"event": "error", "message": text, "code": code, "id": kind}))
+    sys.exit(code)
 
 
 if sys.version_info < (3, 11):  # noqa: UP036 - before an import fails that needs it
@@ -28,8 +36,7 @@ try:
     try:
         slim.enter(sys.argv[1:])
     except KitError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        end(f"error: {error.message}", error.exit_code, error.id)
     try:
         import click  # noqa: F401 - the command line needs it
     except ModuleNotFoundError as error:

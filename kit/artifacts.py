@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TextIO
 
 from kit.errors import BusyError, MissingStageError, StorageError
@@ -117,6 +118,25 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_creatable(path: Path) -> None:
+    """Check, before long work, that something new can be made at a path.
+
+    Raises:
+        StorageError: its nearest folder that exists is none, or cannot be written.
+    """
+    there = next(each for each in path.absolute().parents if os.path.lexists(each))
+    try:
+        with TemporaryFile(dir=there):
+            return
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written",
+            expected="a path in a folder that you can write",
+            found=f"{there}: {error.strerror}",
+            remedy="name a path in another folder",
+        ) from None
 
 
 def write_json(path: Path, value: object) -> None:

@@ -7,7 +7,7 @@ import click
 from kit.cli.claims import require_new
 from kit.cli.options import FILE
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
-from kit.console import tell
+from kit.console import CHECK_SECONDS, tell, waiting
 
 DEFAULT_REFERENCE = "manifests/reference/smoke"
 
@@ -71,7 +71,8 @@ def board(
 
     folders = name_folders(found)
     trusted = Trust(trusted_keys(trust), who, timestamp_authority or AUTHORITIES)
-    made = make_board(folders, (goal.resolve().name, goal), trusted)
+    with waiting("still checking", CHECK_SECONDS):
+        made = make_board(folders, (goal.resolve().name, goal), trusted)
     write_bytes(file, board_page(made).encode())
     for each in made.left_out:
         kind = "not verified" if each.kind == REFUSED else "left out"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kit.artifacts import require_creatable
 from kit.cli.options import FILE, with_json, with_result, without_changes
 from kit.console import CHECK_SECONDS, waiting
 from kit.errors import StorageError
@@ -98,14 +99,22 @@ def require_new(file: Path, folders: Sequence[Path]) -> None:
     if file.exists() or file.is_symlink():
         raise StorageError(
             f"{file} exists, and a page is written as a new file only",
+            expected="a path where nothing is",
+            found="a folder" if file.is_dir() else "a file",
             remedy="name another file, or remove this one",
         )
-    around = Path(os.path.realpath(file)).parents
-    if any(Path(os.path.realpath(folder)) in around for folder in folders):
+    if any(_is_in(file, folder) for folder in folders):
         raise StorageError(
             f"{file} is in a result, and a file that is added to it breaks its signature",
-            remedy="name a file outside of both results",
+            expected="a path outside of every result",
+            found=f"a path in {next(each for each in folders if _is_in(file, each))}",
+            remedy="name a file elsewhere",
         )
+    require_creatable(file)
+
+
+def _is_in(file: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(file)).parents
 
 
 def _write_page(file: Path, found: "Comparison", result: Path, reference: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kit.artifacts import require_creatable
 from kit.cli.options import DEFAULT_MANIFEST, FILE, with_changes, with_output
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
 from kit.console import CHECK_SECONDS, tell, waiting
@@ -121,13 +122,17 @@ def _render(
     if folder.exists() or folder.is_symlink():
         raise StorageError(
             f"{folder} exists, and pages are written into a new folder only",
+            expected="a path where nothing is",
+            found="a folder" if folder.is_dir() else "a file",
             remedy="name another folder, or remove this one",
         )
     if Path(os.path.realpath(result)) in Path(os.path.realpath(folder)).parents:
         raise StorageError(
             f"{folder} is in the result, and a file that is added to it breaks its signature",
-            remedy="name a folder outside the result",
+            expected="a path outside of the result",
+            remedy="name a folder elsewhere",
         )
+    require_creatable(folder)
     with waiting(f"verifying {result}", CHECK_SECONDS), guarded(result):
         found = verify(
             result,

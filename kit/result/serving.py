@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import EnvironmentFault, MissingStageError
+from kit.result.layout import ENVELOPE, RUN
 
 HOST = "127.0.0.1"
 PAGE, ANSWERS = "report.html", "answers.html"
@@ -36,20 +37,32 @@ def make_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
         EnvironmentFault: the port is taken or not allowed.
     """
     if not (folder / PAGE).is_file():
-        raise MissingStageError(
-            f"{folder} has no {PAGE}",
-            expected="the report of a result",
-            remedy="of your own run: ./run.sh report MANIFEST; otherwise get the whole result",
-        )
+        raise _without_pages(folder)
     try:
         return ThreadingHTTPServer((HOST, port), partial(_Pages, directory=str(folder)))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         raise EnvironmentFault(
-            f"port {port} cannot be used: {error.strerror}",
+            f"port {port} cannot be used",
+            expected="a port that no other program uses and that you may open",
+            found=error.strerror,
             remedy="leave out --port, and a free one is taken",
         ) from error
+
+
+def _without_pages(folder: Path) -> MissingStageError:
+    result = folder.parent
+    if any((result / mark).is_file() for mark in (ENVELOPE, RUN)):
+        found = "a result without its report"
+        remedy = "of your own run: ./run.sh report MANIFEST; otherwise get the whole result"
+    else:
+        found = f"no result: {result} has neither {ENVELOPE} nor {RUN}"
+        remedy = "name the folder of a result; ./run.sh all makes one"
+    expected = f"the folder of a result, with {folder.name}/{PAGE}"
+    return MissingStageError(
+        f"{folder} has no {PAGE}", expected=expected, found=found, remedy=remedy
+    )
 
 
 def serve(server: ThreadingHTTPServer, started: Callable[[str], None]) -> None:

@@ -154,6 +154,30 @@ def test_an_unknown_verb_does_not_start_a_build(project: Project) -> None:
     assert not project.cache.exists()
 
 
+@pytest.mark.parametrize(
+    ("call", "code", "named"),
+    [
+        (["completion", "tcsh"], 2, "found: tcsh"),
+        (["image", 'bui"ld\\'], 2, 'image has no option bui"ld\\'),
+        (["clean", "--all"], 2, "clean has no option --all"),
+        (["--runner", "ssh", "plan"], 2, "unknown runner ssh"),
+        (["eval\nuate\t\x1b"], 2, "unknown verb eval\nuate"),
+    ],
+)
+def test_with_json_an_error_of_the_script_is_an_object_too(
+    project: Project, call: list[str], code: int, named: str
+) -> None:
+    refused = project.run(*call, "--json")
+    assert refused.returncode == code
+    event = json.loads(refused.stdout)
+    assert (event["event"], event["code"], event["id"]) == ("error", code, "PE-0207")
+    assert named in event["message"]
+    assert event["message"].startswith("error: ")
+    assert "remedy: " in event["message"]
+    assert "\x1b" not in event["message"]
+    assert project.run(*call).stdout == "", "without --json, the error stream has it alone"
+
+
 def test_arguments_reach_the_verb_unchanged(built: Project) -> None:
     called = built.run("plan", "my manifest.toml", "--flag", "", "*")
     assert json.loads(called.stdout)["argv"] == ["plan", "my manifest.toml", "--flag", "", "*"]

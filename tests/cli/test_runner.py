@@ -307,7 +307,7 @@ def test_a_results_folder_of_another_user_is_refused_before_the_container(place)
 def test_a_build_hands_over_everything_that_pins_the_image(place):
     """The substitute prints its arguments into the log and builds nothing, so the build fails."""
     (place.root / "docker/Dockerfile").write_text("ARG BASE_IMAGE=base\n")
-    (place.root / "docker/requirements.in").write_text("tiny==1.0  # cpu\nother==2  # gpu\n")
+    (place.root / "docker/requirements.in").write_text("click==1.0  # cpu\nother==2  # gpu\n")
     (place.root / "docker/requirements.uv.lock").touch()
     given = [
         "--base-image",

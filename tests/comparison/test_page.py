@@ -1,5 +1,6 @@
 """`compare --html` writes what `compare` prints as one page, and breaks no result."""
 
+import json
 import re
 from html import unescape
 
@@ -60,6 +61,26 @@ def test_the_verb_writes_the_page_beside_what_it_prints(results, tmp_path, capsy
     assert "mine</code>" in file.read_text(encoding="utf-8")
     assert run("compare", *results, "--html", file) == 7
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["compare", "board", "report"])
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(results, tmp_path, capsys, verb):
+    (tmp_path / "file").touch()
+    page = tmp_path / "file" / "page.html"
+    words = {
+        "compare": [*results, "--html", page],
+        "board": [results[0], "--reference", results[1], "--to", page],
+        "report": [results[0], "--to", page],
+    }
+    assert run(verb, *words[verb], "--json") in (2, 7), "no other verb than compare has --json"
+    assert run(verb, *words[verb]) == 7
+    *_, event = capsys.readouterr().out.splitlines()
+    assert json.loads(event)["id"] in ("PE-0700", "PE-0207")
+    assert run(verb, *words[verb]) == 7
+    said = capsys.readouterr().err
+    assert f"{page} cannot be written" in said
+    assert f"found: {tmp_path / 'file'}: Not a directory" in said
+    assert "checking" not in said, "no work was done"
 
 
 def test_no_page_is_put_into_a_result(results, capsys):

@@ -14,6 +14,7 @@ from kit.artifacts import (
     cache_root,
     exclusive,
     project_path,
+    require_creatable,
     require_space,
     results_root,
     storage_error,
@@ -32,6 +33,21 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def artifact():
     return Artifact("unlearn", "person-npo-s1", "0123456789abcdef" * 4)
+
+
+@pytest.mark.parametrize("place", ["new", "none/yet/new", "file/new", "file/none/new", "link/new"])
+def test_what_cannot_be_made_is_known_before_the_work(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    before = sorted(tmp_path.rglob("*"))
+    if place.startswith(("file", "link")):
+        with pytest.raises(StorageError, match=f"{place} cannot be written") as caught:
+            require_creatable(tmp_path / place)
+        assert f"found: {tmp_path / place.partition('/')[0]}: " in caught.value.message
+        assert "expected: a path in a folder that you can write" in caught.value.message
+    else:
+        require_creatable(tmp_path / place)
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is left of the trial"
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path, monkeypatch):

@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import sys
+from threading import Event
 
 import pytest
 
@@ -83,6 +85,25 @@ def test_a_terminal_without_colours_has_none(monkeypatch):
     console.head("a stage")
     console.status("a status")
     assert terminal.getvalue() == "\r\x1b[Ka stage\n\r\x1b[Ka status"
+
+
+def test_what_takes_its_time_says_so_again_and_again_until_it_ends(monkeypatch):
+    monkeypatch.delenv(console.MODE, raising=False)
+    said, enough = [], Event()
+
+    def heard(text):
+        said.append(text)
+        if len(said) == 3:
+            enough.set()
+
+    monkeypatch.setattr(console, "say", heard)
+    with console.waiting("checking", 0.001):
+        assert enough.wait(60), "no line came"
+    after = len(said)
+    assert all(re.fullmatch(r"  checking \(\d+ s\)", line) for line in said)
+    with console.waiting("checking", 3600):
+        pass
+    assert len(said) == after, "nothing of what is soon done"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,38 @@ def test_the_figure_is_well_formed_and_the_tables_have_every_cell():
     assert files["survival.csv"].count("\n") == 1 + 3
 
 
+def test_the_figure_says_in_words_what_its_colours_and_frames_mean():
+    """NPO knows 12 of 16 under role play, Retain-only 4: (12 - 4) / 16 come back."""
+    grids = make_grids(facts({**PLANTED, "npo": 12, "retain_only": 4}), TITLES)
+    shapes = attack_drawing(grids).shapes
+    said = [shape.text for shape in shapes if shape.kind == "text"]
+    assert said[:3] == ["Forgetting people", "Role play 1", "Crop 0.5"], "title and columns"
+    npo = said.index("NPO")
+    assert said[npo : npo + 4] == ["NPO", "0.50", "0.00", "undecided"], "a line, and its outcome"
+    (tip,) = (shape.tip for shape in shapes if shape.tip.startswith("NPO, Role play 1: "))
+    assert tip == (
+        "NPO, Role play 1: undecided, recovery +0.50, known 0.00 before, 0.75 under attack; "
+        "Retain-only 0.25"
+    )
+    cells = [shape for shape in shapes if shape.style == "cell"]
+    assert len(cells) == len([shape for shape in shapes if shape.tip]) == 5 * 2
+
+
+def test_a_frame_marks_what_comes_back_and_a_grey_cell_what_shows_nothing():
+    shapes = attack_drawing(
+        make_grids(facts(PLANTED, crop={**HONEST, "vanilla": 0}), TITLES)
+    ).shapes
+    cells = [shape for shape in shapes if shape.tip]
+    frames = [shape for shape in shapes if shape.style in ("back", "cellframe")]
+    marked = [cell.tip for cell, frame in zip(cells, frames, strict=True) if frame.style == "back"]
+    assert marked
+    assert all(": comes back, recovery" in tip for tip in marked)
+    assert not any(tip.startswith(("Vanilla, ", "Retain-only, ")) for tip in marked)
+    grey = [cell.tip for cell in cells if cell.style == "none"]
+    assert len(grey) == 5, "each system under the attack that silences Vanilla"
+    assert all(", Crop 0.5: shows nothing" in tip for tip in grey)
+
+
 @pytest.mark.parametrize(
     ("attack", "methods", "said"),
     [

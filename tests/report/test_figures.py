@@ -95,6 +95,12 @@ def test_a_relearning_chart_begins_without_the_attack():
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.11)
     assert (y0 - y1) / (y0 - y2) == pytest.approx(0.25, abs=0.01)
     assert "25 % at 0.5" in chart.alt
+    texts = [shape.text for shape in chart.shapes if shape.kind == "text"]
+    assert texts[0] == "Relearning: known, %"
+    assert chart.alt.endswith("; the dashed line is Retain-only")
+    assert [shape.style for shape in chart.shapes if shape.kind == "path"] == ["control", "curve"]
+    assert STYLES["control"].dashes != (0, 0)
+    assert STYLES["curve"].dashes == (0, 0)
 
 
 def luminance(colour):

@@ -248,6 +248,14 @@ def test_a_method_that_was_not_run_for_a_target_is_absent_there(copy):
     write_report(copy)
     assert table(copy, "table1.csv")[1]["E-Eff"] == "absent (not run)"
     assert table(copy, "table1.csv")[1]["P-Eff"] == "100"
+    page = (copy / "report" / "report.html").read_text()
+    first = page[page.index("<caption>In percent") :].partition("</table>")[0]
+    groups = re.findall(r'scope="colgroup" class="group first" colspan="(\d+)">([^<]+)', first)
+    assert groups == [("7", "Forgetting people"), ("7", "Forgetting events")]
+    line = next(row for row in first.split("<tr") if ">NPO<" in row)
+    cells = re.findall(r"<td[^>]*>[^<]*", line)
+    assert cells[7:] == ['<td class="first absent" colspan="7">not run'], "one cell for all"
+    assert "absent<small>not run" not in first
 
 
 def test_what_a_model_answered_cannot_become_markup(copy):

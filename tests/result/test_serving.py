@@ -92,10 +92,17 @@ def test_only_this_machine_can_connect(report):
 
 
 def test_what_cannot_be_shown_is_said_before_anything_is_served(report, tmp_path):
-    with pytest.raises(MissingStageError, match=r"has no report\.html"):
-        make_server(tmp_path)
-    with serving(report) as port, pytest.raises(EnvironmentFault, match=f"port {port} cannot"):
+    with pytest.raises(MissingStageError, match=r"no result: .* neither manifest.intoto.json nor"):
+        make_server(tmp_path / "report")
+    (report / "report.html").unlink()
+    with pytest.raises(MissingStageError, match="found: a result without its report"):
+        make_server(report)
+    (report / "report.html").touch()
+    with serving(report) as port, pytest.raises(EnvironmentFault) as caught:
         make_server(report, port)
+    assert f"port {port} cannot be used" in caught.value.message
+    assert "found: Address already in use" in caught.value.message
+    assert "remedy: leave out --port" in caught.value.message
 
 
 def test_without_a_screen_no_browser_takes_the_terminal(monkeypatch):

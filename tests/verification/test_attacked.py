@@ -99,6 +99,10 @@ def test_a_result_with_attacks_holds_and_says_how_many_answers_were_checked(fold
     assert (folder / "report" / "attacks.svg").is_file()
     page = (folder / "report" / "report.html").read_text()
     assert "Attacks: does it come back?" in page
+    figure = page.index('aria-label="What comes back under each attack, one line per method"')
+    words = page.index("Behavioural: what was forgotten comes back under an attack")
+    assert page.index("Each cell is a recovery: ") < words < figure, "explained before it is seen"
+    assert page.index("An attack shows nothing where ") > figure
 
 
 def test_an_answer_that_was_changed_gives_other_numbers(folder):
