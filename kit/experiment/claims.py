@@ -178,6 +178,8 @@ class ClaimSection(Section):
 
 def claim_fault(claim: ClaimSection) -> str | None:
     """Return why a claim says nothing testable, or None."""
+    if not claim.text.strip():
+        return "its text is blank"
     for name in _SOME:
         known = _NEEDS[claim.kind] | _MAY[claim.kind]
         if getattr(claim, name) is not None and name not in known:

@@ -11,12 +11,14 @@ from kit.experiment.grid import attempts_manifest
 from kit.experiment.inherited import naming_the_file, naming_their_manifest
 from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
+from kit.experiment.plain_texts import PROSE, text_faults
 from kit.experiment.settings import TuneSection
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.methods import Method, registry
 from kit.metrics.definition import Definition
 from kit.metrics.families import answer_metrics, names_of_all
 from kit.metrics.outside import load_metric
+from kit.names import show
 from kit.plan.attack_names import require_attack_claim, require_attacks
 from kit.plan.method_settings import require_servable_ranks, require_whole_batches
 
@@ -29,6 +31,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     """
     benchmarks.require_settings(manifest)
     _require_labels(manifest)
+    _require_plain_texts(manifest)
     _require_probes(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
@@ -119,6 +122,18 @@ def _require_probes(manifest: Manifest) -> None:
         )
     with naming_the_file(manifest, "probes"):
         benchmarks.planned_protocol(manifest)
+
+
+def _require_plain_texts(manifest: Manifest) -> None:
+    """Check that all texts read as they are written: a verifier refuses a result of others."""
+    for place, fault, text in text_faults(manifest.resolved(), PROSE):
+        section, _, key = place.partition(".")
+        raise ManifestError(
+            f"{manifest.origin_of(section)}: a text of '{section}' is {fault}",
+            expected="one line in letters that are seen, and words of one alphabet",
+            found=f"{show(key) or section} = {text[:100]!a}",
+            remedy="write it again by hand: copied text brings such characters",
+        )
 
 
 def _require_labels(manifest: Manifest) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from kit.artifacts import cache_root, exclusive, require_space, results_root
 from kit.experiment.manifest import Manifest
+from kit.names import show
+
+MAX_LINE = 200  # characters of a line that was cut off; after a power cut it may be all zeros
 
 
 def attempts_path(manifest: Manifest) -> Path:
@@ -56,7 +59,7 @@ def _entry(line: str) -> dict[str, str]:
     try:
         return dict(json.loads(line))
     except ValueError:  # the call was killed while it wrote this line
-        return {"event": "cut off", "line": line}
+        return {"event": "cut off", "line": show(line)[:MAX_LINE]}
 
 
 def _append(manifest: Manifest, entry: dict[str, str]) -> None:

@@ -39,7 +39,12 @@ from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
 from kit.verification.signatures import read_signed
 from kit.verification.sources import check_sources
-from kit.verification.stated import require_own_versions, require_valid_manifest
+from kit.verification.stated import (
+    later_line,
+    require_own_versions,
+    require_plain_texts,
+    require_valid_manifest,
+)
 from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
 from kit.verification.tuning import check_tuning
@@ -75,9 +80,11 @@ def of_statements(case: Case) -> Found:
 def of_plan(case: Case) -> Found:
     case.stored = stored = parse_result(case.held)
     case.held = {}  # one form of a result in memory at a time
+    require_plain_texts(stored.run)
     case.planned = require_as_planned(stored, case.signed.statement.subjects)
     case.facts = facts_of(stored.run)
-    lines = check_training(stored.manifest, case.facts, case.planned, stored.kit)
+    lines = [*later_line(stored.kit)]
+    lines += check_training(stored.manifest, case.facts, case.planned, stored.kit)
     records, sets = stored.tables[RECORDS], stored.tables[SETS]
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
     require_valid_manifest(stored)

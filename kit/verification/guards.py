@@ -98,7 +98,7 @@ def check_guards(
     counts = answers.groupby("system").size()
     sizes = [int(counts.get(system["name"], 0)) for system in systems]
     faults += _agreement_faults(facts.guards.agreement, asked, sizes, complete=not is_early(kit))
-    faults += _engine_faults(facts.engine, asked)
+    faults += _engine_faults(facts.engine.model_dump(), asked)
     faults += _answer_faults(answers, asked)
     if faults:
         raise contradicts(

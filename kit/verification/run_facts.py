@@ -1,59 +1,34 @@
 """The facts in run.json that no number follows from, but that pages and cards print.
 
 Each has one type. What is missing is told apart: results of earlier versions lack some of them.
-Another key than those listed here may be there, because a later version may add one.
+A key that is not listed here is refused, but in the result of a later version, which may add one.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    FailFast,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-)
+from pydantic import FailFast, Field, StrictBool, StrictStr, ValidationError
 
 from kit import __version__
 from kit.names import show
 from kit.result.layout import RUN
-from kit.result.made_by import Kit, kit_of
+from kit.result.made_by import FIRST_SCHEMA, Kit, kit_of
+from kit.result.run_file import LAYOUT
 from kit.result.tables import unusable
+from kit.verification.fact import Amount, Count, Digest, Fact, Moment, Positive, Text, unknown_keys
+from kit.verification.machine_facts import DeterminismFacts, EngineFacts, EnvironmentFacts
 
 # The first version whose results have every fact. Earlier honest ones lack some.
 COMPLETE = (0, 3, 0)
-MAX_TEXT = 2_000  # characters of one fact
-Text = Annotated[StrictStr, Field(max_length=MAX_TEXT)]
+# Parts of run.json that other checks read: each refuses keys that it does not know.
+READ_ELSEWHERE = frozenset(
+    {"schema", "manifest", "manifest_digest", "systems", "versions", "tuning", "outside_metric"}
+)
+KIT_KEYS = frozenset({"version", "revision", "renderer"})
+LAYOUT_KEYS = frozenset({"targets", "absent"})
 
 
-def _moment(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-Moment = Annotated[
-    StrictStr, Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,30}$"), AfterValidator(_moment)
-]
-Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[StrictInt, Field(ge=0, lt=2**63)]
-Positive = Annotated[StrictInt, Field(gt=0, lt=2**63)]
-# An integer is a number as well, and true is not.
-Amount = Annotated[StrictInt | StrictFloat, Field(ge=0)]
-Scalar = StrictStr | StrictBool | StrictInt | StrictFloat | None
-
-
-class _Fact(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Lost(_Fact):
+class Lost(Fact):
     """What an interrupted job had to repeat."""
 
     steps: Count
@@ -61,7 +36,7 @@ class Lost(_Fact):
     seconds: Amount
 
 
-class JobFacts(_Fact):
+class JobFacts(Fact):
     """One adapter's training as run.json records it; None where it was not recorded."""
 
     name: Text
@@ -75,20 +50,20 @@ class JobFacts(_Fact):
     micro_batch_size: Positive | None = None
     gradient_checkpointing: StrictBool | None = None
     needs: dict[str, StrictBool] | None = None
-    determinism: dict[str, Scalar] | None = None
+    determinism: DeterminismFacts | None = None
     lost: Lost | None = None
     alternates: dict[Text, Text] | None = None
     alternates_of_retain_records: list[Text] | None = None
 
 
-class SourceFacts(_Fact):
+class SourceFacts(Fact):
     """Where data or the base came from."""
 
     name: Text
     list_digest: Digest
     locked: StrictBool
     origin: Text | None = None
-    hosts: dict[str, Count] = {}
+    hosts: dict[str, Count] = Field({})
     repo: Text | None = None
     revision: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     licence: Text | None = None
@@ -96,7 +71,7 @@ class SourceFacts(_Fact):
     checksums: Text | None = None
 
 
-class StageFacts(_Fact):
+class StageFacts(Fact):
     """What a stage cost."""
 
     stage: Text
@@ -106,7 +81,7 @@ class StageFacts(_Fact):
     jobs_skipped: Count | None = None
 
 
-class AttemptFacts(_Fact):
+class AttemptFacts(Fact):
     """One call of a verb, or its end."""
 
     event: Text
@@ -116,7 +91,7 @@ class AttemptFacts(_Fact):
     line: Text | None = None
 
 
-class AgreementFacts(_Fact):
+class AgreementFacts(Fact):
     """What the second implementation found. Kit 0.1.0 wrote `equal`, later ones write nats."""
 
     sample: Positive
@@ -126,26 +101,14 @@ class AgreementFacts(_Fact):
     limit_nats: Amount | None = None
 
 
-class GuardFacts(_Fact):
+class GuardFacts(Fact):
     """What the guards of `evaluate` found: nats for each probed system, and the second look."""
 
     canary: dict[str, Amount]
     agreement: AgreementFacts
 
 
-class EnvironmentFacts(_Fact):
-    """Packages and machine."""
-
-    packages: dict[str, Text]
-    python: Text | None = None
-    platform: Text | None = None
-    cpu: Text | None = None
-    torch_threads: Positive | None = None
-    lock_digest: Digest | None = None
-    gpus: list[dict[str, Scalar]] = []
-
-
-class LeftOutFacts(_Fact):
+class LeftOutFacts(Fact):
     """Odd rows of one table that were left out for one reason."""
 
     table: Text
@@ -157,14 +120,14 @@ class LeftOutFacts(_Fact):
     published: StrictBool
 
 
-class AttackFacts(_Fact):
+class AttackFacts(Fact):
     """An attack that was run; `code` is the digest of its source, with all wordings."""
 
     name: Text
     code: Digest
 
 
-class RunFacts(_Fact):
+class RunFacts(Fact):
     """The facts of run.json."""
 
     written: Moment
@@ -174,10 +137,10 @@ class RunFacts(_Fact):
     attempts: Annotated[list[AttemptFacts], FailFast()]
     environment: EnvironmentFacts
     guards: GuardFacts
-    engine: dict[str, Scalar] = {}
+    engine: EngineFacts = EngineFacts()
     inputs_digest: Digest | None = None
-    left_out: Annotated[list[LeftOutFacts], FailFast()] = []
-    attacks: Annotated[list[AttackFacts], FailFast()] = []
+    left_out: Annotated[list[LeftOutFacts], FailFast()] = Field([])
+    attacks: Annotated[list[AttackFacts], FailFast()] = Field([])
 
     def job(self, name: str) -> JobFacts:
         """Return the job of that name."""
@@ -188,14 +151,30 @@ def facts_of(run: Mapping[str, object]) -> RunFacts:
     """Return the facts of a run.json.
 
     Raises:
-        VerificationError: one of them is missing or of another type; it names the first.
+        VerificationError: one of them is missing or of another type, or there is a key that this
+            version of the kit does not know; it names the first.
     """
     try:
-        return RunFacts.model_validate(run)
+        facts = RunFacts.model_validate(run)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise unusable(RUN, f"{show(place)[:200]}: {first['msg']}") from None
+    if not is_later(run) and (unknown := [*_unknown(run, facts)]):
+        raise unusable(RUN, f"no result of kit {__version__} or before has a key '{unknown[0]}'")
+    return facts
+
+
+def _unknown(run: Mapping[str, object], facts: RunFacts) -> list[str]:
+    """Return the keys of a run.json that this version of the kit does not know, by their place."""
+    elsewhere = READ_ELSEWHERE | ({"kit_version"} if run.get("schema") == FIRST_SCHEMA else {"kit"})
+    found = [name for name in unknown_keys(facts) if name not in elsewhere | {LAYOUT}]
+    for part, known in (("kit", KIT_KEYS), (LAYOUT, LAYOUT_KEYS)):
+        stated = run.get(part)
+        found += (
+            [f"{part}.{n}" for n in stated if n not in known] if isinstance(stated, dict) else []
+        )
+    return sorted(found)
 
 
 def is_later(run: Mapping[str, object]) -> bool:

@@ -4,7 +4,7 @@ A signer may write any key and any value into the manifest in run.json. A kit of
 would not have run most of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, StrictStr, TypeAdapter, ValidationError
 
@@ -13,6 +13,7 @@ from kit.errors import ManifestError
 from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import parse_manifest
+from kit.experiment.plain_texts import PROSE, text_faults
 from kit.metrics.intervals import INTERVAL
 from kit.names import show
 from kit.report.damage import RULE
@@ -40,6 +41,31 @@ class _Method(BaseModel):
     name: StrictStr
     label: StrictStr
     targets: tuple[StrictStr, ...]
+
+
+def require_plain_texts(run: Mapping[str, object]) -> None:
+    """Check that every text of run.json reads as it is written.
+
+    The line of a call that was cut off may hold anything: pages show it escaped.
+
+    Raises:
+        VerificationError: one has a hidden character, or a letter that passes for another one.
+    """
+    attempts = run.get("attempts")
+    if isinstance(attempts, list):
+        kept = [{**each, "line": ""} if isinstance(each, dict) else each for each in attempts]
+        run = {**run, "attempts": kept}
+    for place, fault, text in text_faults(run, PROSE):
+        raise unusable(RUN, f"{show(place)[:200]} is {fault}: {text[:100]!a}")
+
+
+def later_line(kit: Kit) -> Iterator[str]:
+    """Yield a line if a later version of the kit made the result: it may have keys of its own."""
+    if kit.numbers > Kit(__version__).numbers:
+        yield (
+            f"run.json says that kit {kit} made the result, which is later than this kit, "
+            f"{__version__}: keys that this kit does not know were not checked"
+        )
 
 
 def require_valid_manifest(stored: StoredResult) -> None:

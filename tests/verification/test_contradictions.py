@@ -148,9 +148,9 @@ CONTRADICTIONS: dict[str, tuple[Edit, str]] = {
     "a share of more than all": (of_manifest("split", forget_percent=10**400), "forget_percent"),
     "an earlier protocol": (versions(protocol=1), "found: Versions\\(protocol=1, "),
     "an earlier rule of marks": (versions(marks=2), "marks 3\n  found: Versions"),
-    "a label that is not seen": (label("\u3164"), "'\\\\u3164' is written with a character"),
+    "a label that is not seen": (label("\u3164"), "a character that is not seen: '\\\\u3164'"),
     "a label with a blank": (label("NPO "), "'NPO ' is written with a blank at one end"),
-    "a label over other lines": (label("N" + "\u0301" * 9), "more than 2 accents on a letter"),
+    "a label over other lines": (label("N" + "\u0301" * 9), "2 accents on a letter"),
     "the label of Vanilla": (label("vanilla"), "'vanilla' is that of the vanilla model"),
     "no evaluation": (lambda run: run["manifest"].pop("evaluation"), "evaluation is missing"),
 }
