@@ -21,8 +21,9 @@ Moment = Annotated[
 Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Positive = Annotated[StrictInt, Field(gt=0, lt=2**63)]
-# An integer is a number as well, and true is not.
-Amount = Annotated[StrictInt | StrictFloat, Field(ge=0)]
+# An integer is a number as well, and true is not. No cost in seconds is longer than thirty years.
+Amount = Annotated[StrictInt | StrictFloat, Field(ge=0, le=1e9)]
+Bytes = Annotated[StrictInt, Field(ge=0, lt=2**50)]
 
 
 class Fact(BaseModel):

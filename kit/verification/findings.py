@@ -45,6 +45,8 @@ from kit.verification.stated import (
     require_plain_texts,
     require_valid_manifest,
 )
+from kit.verification.stated_costs import check_costs
+from kit.verification.stated_version import require_fitting_version
 from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
 from kit.verification.tuning import check_tuning
@@ -84,7 +86,9 @@ def of_plan(case: Case) -> Found:
     case.planned = require_as_planned(stored, case.signed.statement.subjects)
     case.facts = facts_of(stored.run)
     lines = [*later_line(stored.kit)]
+    require_fitting_version(stored)
     lines += check_training(stored.manifest, case.facts, case.planned, stored.kit)
+    check_costs(stored.manifest, case.facts, case.planned, stored.kit)
     records, sets = stored.tables[RECORDS], stored.tables[SETS]
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
     require_valid_manifest(stored)

@@ -15,7 +15,17 @@ from kit.result.layout import RUN
 from kit.result.made_by import FIRST_SCHEMA, Kit, kit_of
 from kit.result.run_file import LAYOUT
 from kit.result.tables import unusable
-from kit.verification.fact import Amount, Count, Digest, Fact, Moment, Positive, Text, unknown_keys
+from kit.verification.fact import (
+    Amount,
+    Bytes,
+    Count,
+    Digest,
+    Fact,
+    Moment,
+    Positive,
+    Text,
+    unknown_keys,
+)
 from kit.verification.machine_facts import DeterminismFacts, EngineFacts, EnvironmentFacts
 
 # The first version whose results have every fact. Earlier honest ones lack some.
@@ -46,7 +56,7 @@ class JobFacts(Fact):
     steps: Count | None = None
     stopped: Text | None = None
     forward_passes: Count | None = None
-    peak_memory_bytes: Count | None = None
+    peak_memory_bytes: Bytes | None = None
     micro_batch_size: Positive | None = None
     gradient_checkpointing: StrictBool | None = None
     needs: dict[str, StrictBool] | None = None
@@ -76,7 +86,7 @@ class StageFacts(Fact):
 
     stage: Text
     seconds: Amount | None = None
-    peak_memory_bytes: Count | None = None
+    peak_memory_bytes: Bytes | None = None
     jobs: Count | None = None
     jobs_skipped: Count | None = None
 

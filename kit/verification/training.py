@@ -20,6 +20,7 @@ from kit.verification.planned import Planned
 from kit.verification.run_facts import JobFacts, RunFacts, may_lack_facts
 
 UNIFORM = "uniform"  # the stop rule
+NEVER = "never"  # of gradient_checkpointing
 OWN = ("batch_size", "micro_batch_size", "rank", "alpha")  # an entry may state them
 
 
@@ -32,6 +33,7 @@ class Section(BaseModel):
     rank: StrictInt | None = Field(None, gt=0)
     alpha: StrictFloat | StrictInt | None = Field(None, gt=0)
     stop: StrictStr | None = None
+    gradient_checkpointing: StrictStr | None = None
     target_steps: dict[str, Annotated[StrictInt, Field(gt=0)]] = {}
 
 
@@ -150,5 +152,5 @@ def _faults(job: JobFacts, asked: Asked, done: int, wanted: int) -> Iterator[str
     batch, micro = asked.section.batch_size, job.micro_batch_size
     if micro is not None and batch is not None and batch % micro:
         yield f"micro-batches of {micro} records, which do not divide a batch of {batch}"
-    if job.forward_passes is not None and job.forward_passes < done:
-        yield f"{job.forward_passes} forward passes in {job.steps} steps"
+    if job.gradient_checkpointing and asked.section.gradient_checkpointing == NEVER:
+        yield "it computed activations twice, but the manifest says never"
