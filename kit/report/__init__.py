@@ -6,7 +6,7 @@ from kit.digests import canonical_json
 from kit.names import printable
 from kit.report.attack_grid import attack_drawing, attack_files, make_grids
 from kit.report.claims import claims_csv
-from kit.report.contents import Contents, read_contents
+from kit.report.contents import REPEATED_LINES, Contents, read_contents
 from kit.report.csv_cells import csv_frame
 from kit.report.drawing import Drawing
 from kit.report.figure import trade_off
@@ -52,7 +52,8 @@ def number_files(contents: Contents) -> dict[str, bytes]:
     if contents.facts["claims"]:
         texts["claims.csv"] = claims_csv(contents.facts["claims"])
     if "whole" in contents.facts:
-        texts |= whole_files(contents.facts["whole"])
+        repeated = contents.schema == REPEATED_LINES
+        texts |= whole_files(contents.facts["whole"], repeated=repeated)
     if "attacks" in contents.facts:
         texts |= attack_files(contents.facts["attacks"])
     return {name: text.encode() for name, text in texts.items()}

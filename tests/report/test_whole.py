@@ -12,7 +12,14 @@ from kit.benchmarks.records import Column
 from kit.metrics.rows import measure, rows_of
 from kit.report.browser.shown import Stored
 from kit.report.cells import Cell, Slot
-from kit.report.contents import FIRST_SCHEMA, make_contents, read_contents
+from kit.report.contents import (
+    FIRST_SCHEMA,
+    REPEATED_LINES,
+    SCHEMA,
+    make_contents,
+    read_contents,
+    schema_of,
+)
 from kit.report.damage import Damage
 from kit.report.tables import Line, make_tables
 from kit.report.whole import column_agreement, whole_numbers
@@ -156,10 +163,69 @@ def test_the_csv_files_have_a_line_for_each_method_and_column(whole):
     lines = list(csv.DictReader(io.StringIO(files["whole_model.csv"])))
     assert len(lines) == 18
     assert lines[3] | {"method": "PO", "refusal_forget": "1", "refusal_kept": "0.6"} == lines[3]
-    assert lines[3]["forget_quality_p"] == "absent (no truth ratio)"
+    assert "forget_quality.csv" not in files, "PEBench has no truth ratio"
     columns = list(csv.DictReader(io.StringIO(files["rank_agreement.csv"])))
     assert len(columns) == len(whole[0]["agreement"])
     assert {each["few"] for each in columns} == {"yes"}
+
+
+PARTS = [
+    {"part": "caption", "value": 0.25, "n": 3, "reason": ""},
+    {"part": "biography", "value": 0.5, "n": 4, "reason": ""},
+]
+
+
+def of_two_parts(whole):
+    """The toy's numbers, as if a benchmark had a forget quality for each of two parts."""
+    lines = [{**each, "forget_quality": PARTS} for each in whole[0]["lines"]]
+    return {**whole[0], "lines": lines}
+
+
+def test_no_line_of_a_table_is_repeated_where_two_parts_have_a_forget_quality(whole):
+    files = whole_files(of_two_parts(whole))
+    numbers = pd.read_csv(io.StringIO(files["whole_model.csv"]))
+    assert len(numbers) == 18
+    assert not numbers.duplicated(["target", "method"]).any()
+    qualities = pd.read_csv(io.StringIO(files["forget_quality.csv"]))
+    assert len(qualities) == 36
+    assert not qualities.duplicated(["target", "method", "part"]).any()
+    first = qualities[qualities["method"] == "Vanilla"].head(2)
+    assert first[["part", "p", "n"]].to_numpy().tolist() == [["caption", 0.25, 3],
+                                                             ["biography", 0.5, 4]]  # fmt: skip
+
+
+def test_a_report_of_schema_2_keeps_its_table_to_the_byte(whole):
+    """Signed results have it: the numbers of a method in a line for each part."""
+    files = whole_files(of_two_parts(whole), repeated=True)
+    assert "forget_quality.csv" not in files
+    lines = files["whole_model.csv"].splitlines()
+    assert lines[0] == (
+        "target,method,forget_quality_part,forget_quality_p,forget_quality_n,model_utility,"
+        "utility_columns,gap_to_retain_only,gap_columns,refusal_forget,refusal_forget_n,"
+        "refusal_kept,refusal_kept_n"
+    )
+    assert len(lines) == 1 + 2 * 18
+    newest = whole_files(of_two_parts(whole))["whole_model.csv"].splitlines()
+    vanilla = newest[1].removeprefix("person,Vanilla,")
+    assert lines[1:3] == [f"person,Vanilla,caption,0.25,3,{vanilla}",
+                          f"person,Vanilla,biography,0.5,4,{vanilla}"]  # fmt: skip
+    without = whole_files(whole[0], repeated=True)["whole_model.csv"].splitlines()
+    assert without[1] == f"person,Vanilla,,absent (no truth ratio),0,{vanilla}"
+
+
+@pytest.mark.parametrize(
+    ("run", "stated", "schema"),
+    [
+        ({}, FIRST_SCHEMA, FIRST_SCHEMA),
+        ({"versions": {}}, REPEATED_LINES, REPEATED_LINES),
+        ({"versions": {}}, FIRST_SCHEMA, SCHEMA),
+        ({"versions": {}}, SCHEMA, SCHEMA),
+        ({}, "pebench-kit/report/4", SCHEMA),
+    ],
+)
+def test_a_stored_report_is_made_again_in_its_own_schema(run, stated, schema):
+    report = {"report/report.json": f'{{"schema": "{stated}"}}'.encode()}
+    assert schema_of(run, report) == schema
 
 
 def test_a_report_of_schema_1_has_none_of_this(tmp_path):
