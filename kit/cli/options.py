@@ -105,6 +105,7 @@ class Executor(NamedTuple):
 
     name: str = "local"
     address: str | None = None
+    store: str | None = None
 
     @contextmanager
     def work(self, manifest: "Manifest") -> Iterator["Work"]:
@@ -116,7 +117,7 @@ class Executor(NamedTuple):
             return
         from kit.cluster.work import ray_work
 
-        with ray_work(self.address, manifest) as work:
+        with ray_work(self.address, self.store, manifest) as work:
             yield work
 
 
@@ -124,16 +125,26 @@ LOCAL = Executor()
 
 
 def with_executor(command: Command) -> Command:
-    """Add --executor and --address, which the command receives as one `executor`."""
+    """Add --executor, --address and --store, which the command receives as one `executor`."""
 
     @wraps(command)
-    def chosen(*arguments: object, executor: str, address: str | None, **values: object) -> None:
+    def chosen(
+        *arguments: object,
+        executor: str,
+        address: str | None,
+        store: str | None,
+        **values: object,
+    ) -> None:
         if address is not None and executor == "local":
             raise click.UsageError("--address names a Ray cluster: it needs --executor ray")
-        command(*arguments, executor=Executor(executor, address), **values)
+        if store is not None and executor == "local":
+            raise click.UsageError("--store is for a Ray cluster: it needs --executor ray")
+        command(*arguments, executor=Executor(executor, address, store), **values)
 
     address = "Head of the Ray cluster (default: RAY_ADDRESS, or the cluster of this machine)."
+    store = "Object store for nodes of a Ray cluster that share no cache folder."
     for option in (
+        click.option("--store", metavar="s3://BUCKET/PREFIX", help=store),
         click.option("--address", metavar="HOST:PORT", help=address),
         click.option(
             "--executor",

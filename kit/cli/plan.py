@@ -110,7 +110,8 @@ def plan(
     of that machine, given with --rates. Without it, times are in units of the longest adapter,
     and hours are an estimate by operations.
 
-    With --executor ray, check the nodes of the cluster and say what would be submitted to it.
+    With --executor ray, check the nodes of the cluster, and the store of --store, and say what
+    would be submitted.
     """
     if emit is None:
         _require_unused(output, options)
@@ -205,13 +206,14 @@ def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: f
 
 
 def _on_cluster(manifest: Path, changes: Sequence[str], executor: Executor) -> Iterator[str]:
+    from kit.cluster.places import chosen
     from kit.cluster.preview import submitted
     from kit.cluster.ray_cluster import RayCluster
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.preview import preview
 
     loaded = load_manifest(manifest, changes=changes)
-    cluster = RayCluster(executor.address, loaded.compute.threads)
+    cluster = RayCluster(executor.address, loaded.compute.threads, chosen(executor.store))
     try:
         lines, slots = cluster.require_nodes(), cluster.slots()
     finally:
@@ -233,6 +235,8 @@ def _job(
     from kit.launch.job import make_job
     from kit.launch.nodes import require_nodes
 
-    options["nodes"] = require_nodes(options["nodes"], executor.name, executor.address)
+    options["nodes"] = require_nodes(
+        options["nodes"], executor.name, executor.address, executor.store
+    )
     loaded = load_manifest(path, changes=changes)
     return launch.render(scheduler, make_job(path, loaded, changes, **options))

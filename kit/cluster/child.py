@@ -8,8 +8,9 @@ import json
 import os
 import sys
 
+from kit.cluster.faults import fields_of
 from kit.cluster.kinds import Worker, artifacts, names_of
-from kit.cluster.request import Request, fields_of, read
+from kit.cluster.request import Request, read
 from kit.failures import kit_error
 from kit.plan.jobs import Plan, make_plan
 from kit.stages.workers import die_with_parent

@@ -11,8 +11,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kit.cluster.faults import error_of
 from kit.cluster.interpreter import Reply
-from kit.cluster.request import Request, error_of
+from kit.cluster.request import Request
 from kit.console import say
 from kit.errors import EnvironmentFault
 from kit.failures import MEMORY_REMEDY

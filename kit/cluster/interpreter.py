@@ -7,7 +7,6 @@ shared cache, and the variables of the driver that decide how libraries behave.
 import json
 import os
 import select
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -16,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from kit.artifacts import PROJECT
-from kit.cluster.private_cache import PrivateCache, folder_of
+from kit.cluster.faults import fields_of
+from kit.cluster.places import Place
+from kit.cluster.private_cache import JOB, PrivateCache
+from kit.errors import KitError
+from kit.failures import kit_error
 
 TICK_S = 1.0  # between two looks at what is finished
 PATIENCE_S = 300.0  # for the shared folder to be there, and to take what was made
 TAIL = 2000  # bytes of the log of an interpreter that was killed
-NODE = "node.json"  # which node an interpreter runs on; touched as long as its supervisor lives
 # Variables of the driver that an interpreter gets, too: those of run.sh and `kit.console`.
 VARIABLES = (
     "PYTHONNOUSERSITE", "TOKENIZERS_PARALLELISM", "OMP_WAIT_POLICY", "HF_HUB_DISABLE_TELEMETRY",
@@ -29,13 +31,17 @@ VARIABLES = (
     "PYTHONWARNINGS", "TORCH_CPP_LOG_LEVEL", "TRANSFORMERS_VERBOSITY",
     "HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE", "VLLM_LOGGING_LEVEL",
 )  # fmt: skip
-# Ray sets this from the number of CPUs of a task. The manifest decides about threads.
-OF_RAY = "OMP_NUM_THREADS"
+# Ray sets the first from the number of CPUs of a task; the manifest decides about threads. The keys
+# of an object store are for the supervisor alone.
+NOT_PASSED_ON = ("OMP_NUM_THREADS", "RAY_", "AWS_")
 CHILD = "kit.cluster.child"
 TRAIN = "train"  # the kind of work that has checkpoints
 
 Reply = dict[str, Any]
-"""`done`: what the work returned; `error`: fields of an error; `ended`: how it was killed."""
+"""`done`: what the work returned; `error`: fields of an error; `ended`: how it was killed.
+
+`made`: {name: digest} of what was published in an object store.
+"""
 
 
 def variables() -> dict[str, str]:
@@ -44,8 +50,8 @@ def variables() -> dict[str, str]:
 
 
 def kit_environment(cache: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of an interpreter: the node's, less Ray's, and the driver's."""
-    kept = {k: v for k, v in os.environ.items() if k != OF_RAY and not k.startswith("RAY_")}
+    """Return the environment of an interpreter: a part of the node's, and the driver's."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_PASSED_ON)}
     return {**kept, **given, "PYTHONPATH": str(PROJECT), "PEBENCH_CACHE": str(cache)}
 
 
@@ -53,9 +59,9 @@ class Interpreter:
     """One interpreter on this node, its private cache, and its log.
 
     Args:
-        cache: the shared cache.
-        token: names the interpreter.
         python: of the experiment's environment.
+        place: where artifacts of the cluster live.
+        token: names the interpreter.
         node: the node, as the cluster names it.
         given: variables of the driver.
         module: what the interpreter runs; a test has another one.
@@ -64,16 +70,16 @@ class Interpreter:
     def __init__(
         self,
         python: str,
-        cache: str,
+        place: Place,
         token: str,
         node: str,
         given: Mapping[str, str],
         module: str = CHILD,
     ) -> None:
-        self._cache = PrivateCache(Path(cache), token)
-        self._node = self._cache.folder / NODE
-        self._log = Path(cache) / "logs" / f"ray-{token}.log"
-        patiently(lambda: self._open(node))
+        self._place, self._token, self._node = place, token, node
+        self._cache = PrivateCache(place.root, token)
+        self._log = place.root / "logs" / f"ray-{token}.log"
+        patiently(self._open)
         self._failed = False
         self._replies, descriptor = os.pipe()
         code = [python, "-P", "-m", module, str(os.getpid()), str(descriptor)]
@@ -88,20 +94,36 @@ class Interpreter:
             )
         os.close(descriptor)
 
-    def _open(self, node: str) -> None:
+    def _open(self) -> None:
+        (self._cache.shared / "artifacts").mkdir(parents=True, exist_ok=True)
         self._cache.open()
-        self._node.write_text(json.dumps({"node": node}), encoding="utf-8")
+        self._place.sign(self._token, self._node)
         self._log.parent.mkdir(exist_ok=True)
 
-    def ask(self, line: str) -> Reply:
+    def ask(self, line: str, lent: Mapping[str, str]) -> Reply:
         """Let the interpreter do a piece of work, and publish all that it finishes.
 
-        Raises:
-            OSError: what it made could not be published for some minutes.
+        Args:
+            line: the request.
+            lent: {name: digest} of what it reads, in an object store.
+
+        Returns:
+            The reply. It is an error also where nothing could be brought, or what was made could
+            not be published for some minutes.
         """
         self._failed = True
-        patiently(self._cache.refresh)
         request = json.loads(line)
+        try:
+            reply = self._asked(line, request, lent)
+        except (KitError, OSError) as error:
+            return {"error": fields_of(kit_error(error, request["place"]))}
+        self._failed = "done" not in reply
+        return reply
+
+    def _asked(self, line: str, request: Mapping[str, Any], lent: Mapping[str, str]) -> Reply:
+        self._place.bring(lent)
+        self._place.find(request["makes"])
+        patiently(self._cache.refresh)
         if request["kind"] == TRAIN:
             self._cache.adopt(request["digests"])
         assert self._process.stdin is not None
@@ -110,7 +132,11 @@ class Interpreter:
             self._process.stdin.flush()
         reply = self._reply()
         patiently(self._publish_all)
-        self._failed = "done" not in reply
+        made = {f"artifacts/{name}" for name in self._cache.made}
+        # What an earlier attempt on this machine could not publish in the store.
+        made |= {n for n in request["makes"] if (self._cache.shared / n / JOB).is_file()}
+        reply["made"] = self._place.give(sorted(made))
+        self._cache.made.clear()
         return reply
 
     def close(self) -> None:
@@ -118,6 +144,7 @@ class Interpreter:
         self._process.kill()
         self._process.wait()
         os.close(self._replies)
+        self._place.end(self._token)
         if not self._failed:
             self._cache.close()
             self._log.unlink(missing_ok=True)
@@ -131,7 +158,7 @@ class Interpreter:
                     return {"ended": self._process.wait(), "log": self._tail()}
                 received += part
             with suppress(OSError):  # a shared folder that is gone for a while
-                os.utime(self._node)
+                self._place.sign(self._token, self._node)
                 self._cache.publish()
         reply: Reply = json.loads(received)
         return reply
@@ -160,23 +187,3 @@ def patiently(action: Callable[[], None]) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(TICK_S)
-
-
-def heard_of(cache: Path, token: str) -> tuple[str, float] | None:
-    """Return the node of an interpreter, and when its supervisor last showed that it lives.
-
-    None where it has not begun, or where the shared folder cannot be read.
-    """
-    path = folder_of(cache, token) / NODE
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["node"]), path.stat().st_mtime
-    except (OSError, ValueError):
-        return None
-
-
-def tidy(cache: Path) -> None:
-    """Remove what interpreters left that were killed; call it when none runs."""
-    for token in (path.name for path in folder_of(cache, "").glob("*")):
-        for begun in (cache / "artifacts").glob(f".*.{token}"):  # killed while it published
-            shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
-    shutil.rmtree(folder_of(cache, ""), ignore_errors=True)

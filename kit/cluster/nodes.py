@@ -1,15 +1,12 @@
 """What each node of a cluster says about itself, and whether the driver can use it."""
 
 import json
-import os
 import platform
-import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from kit.artifacts import PROJECT, cache_root
+from kit.artifacts import PROJECT
 from kit.digests import hash_files, sha256_value
 from kit.errors import EnvironmentFault
 from kit.gpus import gpus
@@ -26,7 +23,7 @@ class Facts(TypedDict):
     python: str
     packages: dict[str, str]
     shared: str
-    """What it reads in the file of the shared cache that the driver has just written."""
+    """What it reads in the note that the driver has just written, where artifacts live."""
     processor: str
     gpus: list[str]
 
@@ -35,20 +32,15 @@ WORDS = {
     "kit": "code of the kit",
     "python": "version of Python",
     "packages": "packages",
-    "shared": "cache folder",
 }
 
 
-def facts(note: str) -> Facts:
+def facts(shared: str) -> Facts:
     """Return what this node says.
 
     Args:
-        note: path of the driver's note in the shared cache.
+        shared: what it reads in the driver's note.
     """
-    try:
-        shared = Path(note).read_text(encoding="utf-8")
-    except OSError as error:
-        shared = f"{note}: {error.strerror}"
     return Facts(
         kit=sha256_value(hash_files(KIT, sorted(map(str, _sources()))))[:16],
         python=".".join(platform.python_version_tuple()[:2]),
@@ -63,18 +55,14 @@ def _sources() -> Iterator[Path]:
     yield from (path.relative_to(KIT) for path in KIT.rglob("*.py"))
 
 
-def write_note() -> Path:
-    """Write a note into the shared cache, which every node has to find there."""
-    path = cache_root().resolve() / "scratch" / f"ray-note-{os.getpid()}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(secrets.token_hex(8), encoding="utf-8")
-    return path
-
-
-def require_equal(own: Facts, said: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+def require_equal(
+    own: Facts, said: Mapping[str, Mapping[str, Any] | None], word: str, remedy: str
+) -> list[str]:
     """Return lines about the nodes, if the driver can use all of them.
 
     Args:
+        word: what the place of artifacts is called.
+        remedy: what to do where a node does not find it.
         said: {address of a node: what it says, or why it cannot; None if it does not answer}.
 
     Raises:
@@ -91,13 +79,10 @@ def require_equal(own: Facts, said: Mapping[str, Mapping[str, Any] | None]) -> l
         for key in ("kit", "python", "packages", "shared"):
             if found[key] != own[key]:
                 raise EnvironmentFault(
-                    f"the node {address} has another {WORDS[key]} than the driver",
+                    f"the node {address} has another {WORDS.get(key, word)} than the driver",
                     expected=_differing(own[key], found[key]),
                     found=_differing(found[key], own[key]),
-                    remedy=REMEDY
-                    if key != "shared"
-                    else "set PEBENCH_CACHE to a folder that all nodes share, under the same path, "
-                    "and start Ray there with ./run.sh ray start",
+                    remedy=REMEDY if key != "shared" else remedy,
                 )
     lines = [f"{address}: {_hardware(found)}" for address, found in said.items() if found]
     kinds = {_hardware(found) for found in said.values() if found}
@@ -120,4 +105,4 @@ def _hardware(found: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(facts(sys.argv[1])))
+    print(json.dumps(facts("")))

@@ -29,6 +29,8 @@ class PrivateCache:
         self.shared, self.folder = shared.resolve(), folder_of(shared, token)
         self._artifacts = self.folder / "artifacts"
         self._published: set[str] = set()
+        self.made: set[str] = set()
+        """Names of what this interpreter has made and published."""
 
     def open(self) -> None:
         """Make the folder: with the data, and everything that is finished already.
@@ -82,6 +84,7 @@ class PrivateCache:
             if (path / JOB).is_file():
                 _publish_folder(path, self.shared / "artifacts")
                 self._published.add(path.name)
+                self.made.add(path.name)
 
     def publish_files(self) -> None:
         """Publish the single files that this interpreter made; call it when nothing writes them.
@@ -93,6 +96,7 @@ class PrivateCache:
             if path.is_file():
                 _publish_file(path, self.shared / "artifacts", self.folder.name)
                 self._published.add(path.name)
+                self.made.add(path.name)
 
     def _own(self) -> list[Path]:
         paths = self._artifacts.iterdir()

@@ -4,23 +4,20 @@ import logging
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from kit.artifacts import cache_root
-from kit.cluster import nodes
+from kit.cluster import nodes, remote
 from kit.cluster.dispatch import LostError
-from kit.cluster.interpreter import CHILD, Reply, heard_of, variables
-from kit.cluster.remote import Host, describe, do_once
+from kit.cluster.interpreter import CHILD, Reply, variables
+from kit.cluster.places import Place
 from kit.cluster.request import Request
-from kit.errors import EnvironmentFault
+from kit.cluster.site import packages_of_ray
+from kit.errors import EnvironmentFault, KitError
 
 ANSWER_S = 180.0  # for a node to say what it has
 REPLY_S = 60.0  # to bring a reply that is ready
-SITE = "lib/python*/site-packages"
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
@@ -30,16 +27,20 @@ class RayCluster:
     Args:
         address: HOST:PORT of the head; None for the cluster of `RAY_ADDRESS`, or of this machine.
         threads: that a piece of work needs where there is no card.
+        place: where artifacts live.
         module: what its interpreters run; a test has another one.
 
     Raises:
         EnvironmentFault: there is no such cluster, a node of it cannot be used, or none suffices.
     """
 
-    def __init__(self, address: str | None, threads: int, module: str = CHILD) -> None:
+    def __init__(
+        self, address: str | None, threads: int, place: Place, module: str = CHILD
+    ) -> None:
         self._ray = _imported()
         self._threads = threads
-        self._cache = cache_root().resolve()
+        self._place = place
+        self._tokens: list[str] = []
         self._given, self._module = variables(), module
         self._attempts: dict[int, tuple[Any, str, Any]] = {}  # reference, token, host
         self._idle: list[tuple[Any, str]] = []
@@ -65,23 +66,26 @@ class RayCluster:
         """Leave the cluster; what this driver started there ends."""
         self.release()
         self._ray.shutdown()
+        with suppress(KitError):  # signs that stay do no harm
+            self._place.close(self._tokens)
+
+    def tidy(self) -> None:
+        """Remove what killed interpreters of this driver left on nodes with caches of their own."""
+        if self._place.apart:
+            asked = self._ask_nodes(remote.tidy, *self._tokens)
+            self._ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_S)
 
     def require_nodes(self) -> list[str]:
-        """Ask every node what it is; return lines about them.
+        """Ask every node what it is, and whether it finds the artifacts; return lines about them.
 
         Raises:
             EnvironmentFault: a node cannot be used, or none has what a piece of work needs.
+            KitError: the place of the artifacts cannot be used.
         """
-        note = nodes.write_note()
-        strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        asked = {}
+        about_place = self._place.check()
+        note = self._place.write_note()
         try:
-            for node in self._alive():
-                pinned = strategy(node["NodeID"], soft=False)
-                task = self._remote(describe, num_cpus=0).options(scheduling_strategy=pinned)
-                asked[node["NodeManagerAddress"] + " " + node["NodeID"][:6]] = task.remote(
-                    str(note)
-                )
+            asked = self._ask_nodes(remote.describe, self._place.where, note)
             said: dict[str, dict[str, Any] | None] = dict.fromkeys(asked)
             ready, _ = self._ray.wait(
                 list(asked.values()), num_returns=len(asked), timeout=ANSWER_S
@@ -92,9 +96,10 @@ class RayCluster:
                         said[address] = self._ray.get(reference)
                     except self._ray.exceptions.RayError:
                         continue
-            lines = nodes.require_equal(nodes.facts(str(note)), said)
+            own = nodes.facts(self._place.read_note(note))
+            lines = nodes.require_equal(own, said, self._place.word, self._place.remedy)
         finally:
-            note.unlink(missing_ok=True)
+            self._place.remove_note(note)
         if not self.slots():
             raise EnvironmentFault(
                 "no node of the cluster can do a piece of work",
@@ -102,7 +107,7 @@ class RayCluster:
                 found=str(self._ray.cluster_resources()),
                 remedy="start Ray with --num-cpus or --num-gpus, or lower compute.threads",
             )
-        return lines
+        return [*about_place, *lines]
 
     def slots(self) -> int:
         """Return how many cards there are; without any, how often the threads fit into a node."""
@@ -113,14 +118,15 @@ class RayCluster:
     def submit(self, request: Request, *, warm: bool) -> int:
         """Hand a piece of work to Ray, which waits for a node that has room."""
         self._count += 1
-        line = request.encoded()
+        line, lent = request.encoded(), self._place.lend(request.needs)
         if warm:
             host, token = self._idle.pop() if self._idle else self._open_host()
-            reference = host.ask.remote(line)
+            reference = host.ask.remote(line, lent)
         else:
-            token, host = secrets.token_hex(8), None
-            do = self._remote(do_once, **self._resources())
-            reference = do.remote(str(self._cache), token, self._given, self._module, line)
+            token, host = self._new_token(), None
+            do = self._remote(remote.do_once, **self._resources())
+            where = self._place.where
+            reference = do.remote(where, token, self._given, self._module, line, lent)
         self._attempts[self._count] = reference, token, host
         return self._count
 
@@ -146,11 +152,13 @@ class RayCluster:
             self._idle.append((host, token))
         elif host is not None:
             self._ray.kill(host)
+        if "done" in reply:
+            self._place.bring(reply["made"])
         return reply
 
     def sign(self, attempt: int) -> tuple[str, float] | None:
         """Return an attempt's node and its last sign of life; None where there is none to read."""
-        return heard_of(self._cache, self._attempts[attempt][1])
+        return self._place.heard(self._attempts[attempt][1])
 
     def lives(self, node: str) -> bool:
         """Return whether Ray holds a node alive."""
@@ -173,10 +181,24 @@ class RayCluster:
         self._idle = []
 
     def _open_host(self) -> tuple[Any, str]:
-        token = secrets.token_hex(8)
+        token = self._new_token()
         options = {**self._resources(), "max_restarts": 0, "max_task_retries": 0}
-        opened = self._ray.remote(**options)(Host)
-        return opened.remote(str(self._cache), token, self._given, self._module), token
+        opened = self._ray.remote(**options)(remote.Host)
+        return opened.remote(self._place.where, token, self._given, self._module), token
+
+    def _new_token(self) -> str:
+        self._tokens.append(secrets.token_hex(8))
+        return self._tokens[-1]
+
+    def _ask_nodes(self, function: Any, *words: str) -> dict[str, Any]:
+        """Let every node call a function; return {address of the node: reference of the reply}."""
+        strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        asked = {}
+        for node in self._alive():
+            pinned = strategy(node["NodeID"], soft=False)
+            task = self._remote(function, num_cpus=0).options(scheduling_strategy=pinned)
+            asked[node["NodeManagerAddress"] + " " + node["NodeID"][:6]] = task.remote(*words)
+        return asked
 
     def _remote(self, function: Any, **options: Any) -> Any:
         # Ray would repeat a task three times, without a word.
@@ -198,18 +220,8 @@ def _said(error: Exception) -> str:
 def _imported() -> Any:
     """Import Ray from its own environment, which holds no other version of a package than this."""
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
-    before = list(sys.path)
-    sys.path += [str(path) for path in Path(os.environ.get("PEBENCH_RAY", ".")).glob(SITE)]
-    try:
+    with packages_of_ray():
         import msgpack  # noqa: F401  # which Ray imports when it is needed
         import ray
         import ray.util.scheduling_strategies
-    except ModuleNotFoundError:
-        raise EnvironmentFault(
-            "Ray is not installed",
-            expected="the packages of docker/requirements.ray.lock",
-            remedy="start with ./run.sh, which builds the environment for --executor ray",
-        ) from None
-    finally:
-        sys.path[:] = before  # Ray puts packages that it carries in front
     return ray

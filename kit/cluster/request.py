@@ -1,11 +1,8 @@
 """What the driver says to an interpreter on a node, and what that says back: lines of JSON."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from kit import errors
-from kit.errors import KitError, UnforeseenError
 from kit.experiment.manifest import Manifest
 
 
@@ -21,6 +18,10 @@ class Request:
     """Of the artifacts that it is about; none where it is about the whole plan."""
     place: str = ""
     """What it works on, for messages."""
+    needs: tuple[str, ...] = ()
+    """What it reads, by paths below the cache: finished artifacts and data."""
+    makes: tuple[str, ...] = ()
+    """The artifacts that it makes, by paths below the cache."""
 
     def encoded(self) -> str:
         """Return the request as one line."""
@@ -30,7 +31,8 @@ class Request:
     def decoded(cls, line: str) -> "Request":
         """Return the request of a line."""
         values = json.loads(line)
-        return cls(**{**values, "digests": tuple(values["digests"])})
+        lists = {name: tuple(values[name]) for name in ("digests", "needs", "makes")}
+        return cls(**{**values, **lists})
 
 
 def written(manifest: Manifest) -> str:
@@ -41,30 +43,3 @@ def written(manifest: Manifest) -> str:
 def read(text: str) -> Manifest:
     """Return the manifest that was written."""
     return Manifest.model_validate_json(text)
-
-
-def fields_of(error: KitError) -> dict[str, str | None]:
-    """Return an error as values that JSON has."""
-    expected, found = (None if x is None else str(x) for x in (error.expected, error.found))
-    return {
-        "type": type(error).__name__,
-        "what": error.what,
-        "expected": expected,
-        "found": found,
-        "remedy": error.remedy,
-        "traceback": error.traceback,
-        "made_by": error.made_by,
-    }
-
-
-def error_of(fields: Mapping[str, str | None]) -> KitError:
-    """Return the error of such values."""
-    kind: type[KitError] = vars(errors).get(fields["type"] or "", UnforeseenError)
-    error = kind(
-        fields["what"] or "",
-        expected=fields["expected"],
-        found=fields["found"],
-        remedy=fields["remedy"],
-    )
-    error.traceback, error.made_by = fields["traceback"], fields["made_by"] or ""
-    return error

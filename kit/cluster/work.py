@@ -4,11 +4,13 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
-from kit.artifacts import cache_root
 from kit.cluster.dispatch import Cluster, run
-from kit.cluster.interpreter import TRAIN, tidy
+from kit.cluster.interpreter import TRAIN
 from kit.cluster.kinds import ANSWER, METHODS, SERVE, Done, artifacts, systems_of
+from kit.cluster.needs import below_cache, data_of, needs_of, needs_of_training
+from kit.cluster.places import chosen
 from kit.cluster.request import Request, written
+from kit.cluster.shared_folder import tidy
 from kit.console import say
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import Job, Plan
@@ -37,8 +39,16 @@ class ClusterWork:
         # The longest first, as on one machine: none of them is left for the end.
         ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
         waiting = {job.artifact.digest: job for job in ordered}
+        data = data_of(manifest)
         requests = [
-            Request(TRAIN, text, (digest,), f"{job.stage}, job {job.name}")
+            Request(
+                TRAIN,
+                text,
+                (digest,),
+                f"{job.stage}, job {job.name}",
+                (*data, *needs_of_training(job)),
+                (below_cache(job.artifact.path),),
+            )
             for digest, job in waiting.items()
         ]
         for request, _ in run(self._cluster, requests):
@@ -46,7 +56,13 @@ class ClusterWork:
             yield job, cast("JobRecord", job.artifact.job())
 
     def require_ready(self, plan: Plan) -> list[str]:
-        request = Request("require_ready", written(plan.manifest), (), "check of base and records")
+        request = Request(
+            "require_ready",
+            written(plan.manifest),
+            (),
+            "check of base and records",
+            data_of(plan.manifest),
+        )
         return _lines(done for _, done in run(self._cluster, [request]))
 
     def require_methods(self, plan: Plan) -> list[str]:
@@ -113,10 +129,16 @@ class ClusterWork:
         self, kind: str, plan: Plan, groups: Sequence[list[str]], stage: str, *, warm: bool = False
     ) -> Iterator[Done]:
         """Do work on groups of names; yield what each returns as soon as it is done."""
-        text, made = written(plan.manifest), artifacts(kind, plan)
+        text, made, data = written(plan.manifest), artifacts(kind, plan), data_of(plan.manifest)
         requests = [
             Request(
-                kind, text, tuple(made[n].digest for n in names), f"{stage}, {', '.join(names)}"
+                kind,
+                text,
+                tuple(made[n].digest for n in names),
+                f"{stage}, {', '.join(names)}",
+                (*data, *needs_of(kind, plan, names)),
+                # A trial of methods is named by adapters, and makes none.
+                tuple(below_cache(made[n].path) for n in names if kind != METHODS),
             )
             for names in groups
         ]
@@ -136,21 +158,28 @@ def _flat(shares: Sequence[list[str]]) -> set[str]:
 
 
 @contextmanager
-def ray_work(address: str | None, manifest: Manifest) -> Iterator[ClusterWork]:
+def ray_work(address: str | None, store: str | None, manifest: Manifest) -> Iterator[ClusterWork]:
     """Connect to a Ray cluster, check its nodes, and give the work that is done there.
+
+    Args:
+        address: of its head.
+        store: of `--store`; None where the nodes share the cache folder.
 
     Raises:
         EnvironmentFault: there is no cluster, or a node of it cannot be used.
+        KitError: the store cannot be used.
     """
     from kit.cluster.ray_cluster import RayCluster
 
-    cluster = RayCluster(address, manifest.compute.threads)
+    place = chosen(store)
+    cluster = RayCluster(address, manifest.compute.threads, place)
     try:
         lines = cluster.require_nodes()
         say(f"ray: room for {cluster.slots()} pieces of work at a time")
         for line in lines:
             say(f"  {line}")
         yield ClusterWork(cluster)
+        cluster.tidy()
     finally:
         cluster.close()
-    tidy(cache_root())
+    tidy(place.root)

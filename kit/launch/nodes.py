@@ -11,13 +11,16 @@ OBJECT_STORE_BYTES = 100_000_000
 RAY = "ray"  # the executor
 
 
-def require_nodes(nodes: int | None, executor: str, address: str | None) -> int:
+def require_nodes(
+    nodes: int | None, executor: str, address: str | None, store: str | None = None
+) -> int:
     """Return the number of machines; 1 without Ray.
 
     Args:
         nodes: of `--nodes`.
         executor: of `--executor`.
         address: of `--address`.
+        store: of `--store`.
 
     Raises:
         ManifestError: the options do not go together, or one machine is to be a cluster.
@@ -37,6 +40,13 @@ def require_nodes(nodes: int | None, executor: str, address: str | None) -> int:
             expected="--executor ray without --address",
             found=address,
             remedy="leave --address out",
+        )
+    if store is not None:
+        raise ManifestError(
+            "--store is for a Ray cluster that exists: the machines of a job meet in one cache",
+            expected="--emit without --store",
+            found=store,
+            remedy="leave --store out, and let the machines share PEBENCH_CACHE",
         )
     if nodes is None or nodes <= ONE:
         raise ManifestError(

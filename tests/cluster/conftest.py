@@ -1,5 +1,6 @@
 """A Ray cluster of two nodes, for all tests of this folder that need one."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -7,7 +8,23 @@ import pytest
 
 from kit.cluster.private_cache import FOLDER
 from tests.cluster.ray_nodes import TwoNodes, environment
+from tests.cluster.s3_server import Door, moto
 from tests.cluster.small_disk import SmallDisk
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an S3 server; this process can import obstore from Ray's environment."""
+    os.environ["PEBENCH_RAY"] = str(environment())
+    with moto(tmp_path_factory.mktemp("moto") / "log") as address:
+        yield address
+
+
+@pytest.fixture
+def door(server: str) -> Iterator[Door]:
+    """The way to it, which passes everything on until a test adds faults."""
+    with Door(server) as between:
+        yield between
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import pytest
 
 from kit.cluster import dispatch
 from kit.cluster.dispatch import ATTEMPTS, NO_NODE_S, LostError, run
+from kit.cluster.faults import fields_of
 from kit.cluster.interpreter import Reply
-from kit.cluster.request import Request, fields_of
+from kit.cluster.request import Request
 from kit.errors import EnvironmentFault, GuardError, StorageError
 
 JOBS = [Request("train", "{}", (f"{n}",), f"job {n}") for n in range(6)]

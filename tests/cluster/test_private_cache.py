@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import Artifact, write_bytes
-from kit.cluster.interpreter import tidy
 from kit.cluster.private_cache import PrivateCache
+from kit.cluster.shared_folder import tidy
 
 JOB = Artifact("finetune", "vanilla", "ab" * 32)
 

@@ -9,11 +9,12 @@ import pytest
 
 from kit.cluster import child as children
 from kit.cluster.child import Child
+from kit.cluster.faults import error_of, fields_of
 from kit.cluster.interpreter import Reply
 from kit.cluster.kinds import KINDS, OF_A_PLAN, OF_NAMES, artifacts, names_of
 from kit.cluster.nodes import require_equal
 from kit.cluster.preview import submitted
-from kit.cluster.request import Request, error_of, fields_of, read, written
+from kit.cluster.request import Request, read, written
 from kit.cluster.work import ClusterWork
 from kit.errors import EnvironmentFault
 from kit.failures import kit_error
@@ -27,6 +28,7 @@ from tests.toys.work import check, make
 SLOTS = 3
 FACTS = {"kit": "1", "python": "3.11", "packages": {"torch": "2"}, "shared": "note",
          "processor": "x", "gpus": []}  # fmt: skip
+CACHE = ("cache folder", "set PEBENCH_CACHE")
 
 
 class ToyWorker:
@@ -209,17 +211,17 @@ def test_the_dry_run_counts_what_a_run_submits(plan):
 )
 def test_a_node_that_differs_from_the_driver_is_named_with_what_differs(key, value, word):
     with pytest.raises(EnvironmentFault, match=f"node b has another {word}") as caught:
-        require_equal(FACTS, {"a": FACTS, "b": {**FACTS, key: value}})
+        require_equal(FACTS, {"a": FACTS, "b": {**FACTS, key: value}}, *CACHE)
     assert ("torch 2" if key == "packages" else str(FACTS[key])) in str(caught.value)
 
 
 def test_a_node_that_does_not_answer_is_named_and_hardware_of_two_kinds_is_said():
     with pytest.raises(EnvironmentFault, match="node b does not answer"):
-        require_equal(FACTS, {"a": FACTS, "b": None})
-    lines = require_equal(FACTS, {"a": FACTS, "b": {**FACTS, "processor": "y"}})
+        require_equal(FACTS, {"a": FACTS, "b": None}, *CACHE)
+    lines = require_equal(FACTS, {"a": FACTS, "b": {**FACTS, "processor": "y"}}, *CACHE)
     assert lines[:2] == ["a: x", "b: y"]
     assert lines[2].startswith("2 kinds of hardware")
-    assert len(require_equal(FACTS, {"a": FACTS, "b": FACTS})) == 2
+    assert len(require_equal(FACTS, {"a": FACTS, "b": FACTS}, *CACHE)) == 2
 
 
 def test_systems_that_one_engine_serves_are_answered_in_the_groups_of_one_machine(plan):

@@ -62,7 +62,7 @@ def answer(request: dict[str, Any]) -> dict[str, object]:
             happen(fault)
         steps = [make(digest, float(seconds)) for digest in request["digests"]]
     except Exception as error:
-        from kit.cluster.request import fields_of  # slow to import
+        from kit.cluster.faults import fields_of  # slow to import
         from kit.failures import kit_error
 
         return {"error": fields_of(kit_error(error, request["place"]))}
