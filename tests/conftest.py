@@ -14,6 +14,7 @@ from tests.toys.signed_result import KEY, copy_of, write_result
 # What is done only where it is asked for by name (`-m`), and why not otherwise.
 ASKED_FOR = {
     "cluster": "starts a Ray cluster: ./run.sh test -m cluster -n 0",
+    "store": "builds the environment of an S3 server: ./run.sh test -m store",
     "container": "builds an image: ./run.sh test -m container",
     "extended": "whole runs of the other benchmarks: ./run.sh test -m extended",
     "gpu": "needs a GPU: ./run.sh test -m gpu -n 0",

@@ -6,11 +6,12 @@ again after a failure of the server or of the network, for a bounded time.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from kit.cluster.places import RETRY_S
@@ -20,7 +21,9 @@ from kit.errors import ManifestError
 
 REQUEST_S = 120.0  # for one answer, or one part of an object
 PART = 16 << 20  # bytes that are moved in one request
+PAUSE_S = 0.5  # before a request is repeated
 SCHEMES = ("s3", "file")
+Made = TypeVar("Made")
 
 
 class Listed(NamedTuple):
@@ -90,8 +93,9 @@ class Objects:
             }
         else:
             options["mkdir"] = True
-        with self._named("open", ""):
-            self._store = obstore.store.from_url(self.url, **options)
+        self._retry_s = retry_s
+        opened = partial(obstore.store.from_url, self.url, **options)
+        self._store: Any = self._asked("open", "", opened)
 
     def named(self, key: str) -> str:
         """Return an object's address."""
@@ -99,34 +103,29 @@ class Objects:
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of a small object; None if there is none."""
-        with self._named("read", key):
-            try:
-                return bytes(self._obstore.get(self._store, key).bytes())
-            except FileNotFoundError as error:
-                _require_bucket(error)
-                return None
+
+        def read() -> bytes:
+            return bytes(self._obstore.get(self._store, key).bytes())
+
+        return self._if_there("read", key, read)
 
     def size(self, key: str) -> int | None:
         """Return the number of bytes of an object; None if there is none."""
-        with self._named("look at", key):
-            try:
-                return int(self._obstore.head(self._store, key)["size"])
-            except FileNotFoundError as error:
-                _require_bucket(error)
-                return None
+
+        def size() -> int:
+            return int(self._obstore.head(self._store, key)["size"])
+
+        return self._if_there("look at", key, size)
 
     def parts(self, key: str, size: int) -> Iterator[bytes]:
         """Yield the bytes of an object of a known size, in parts of at most 16 MiB."""
         for start in range(0, size, PART):
-            with self._named("read", key):
-                length = min(PART, size - start)
-                part = self._obstore.get_range(self._store, key, start=start, length=length)
-            yield bytes(part)
+            yield self._asked("read", key, partial(self._part, key, start, min(PART, size - start)))
 
     def write(self, key: str, data: bytes | Path) -> None:
         """Write an object, whatever is there; readers see the old one or the whole new one."""
-        with self._named("write", key):
-            self._obstore.put(self._store, key, data, chunk_size=PART)
+        put = self._obstore.put
+        self._asked("write", key, lambda: put(self._store, key, data, chunk_size=PART))
 
     def write_new(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one; return whether there was none.
@@ -134,42 +133,61 @@ class Objects:
         False also where an answer was lost on its way and the request was repeated: whoever asks
         compares what is there.
         """
-        with self._named("write", key):
+
+        def write() -> bool:
             try:
                 self._obstore.put(self._store, key, data, mode="create", use_multipart=False)
             except self._obstore.exceptions.AlreadyExistsError:
                 return False
             return True
 
+        return self._asked("write", key, write)
+
     def list(self, prefix: str) -> list[Listed]:
         """Return all objects whose key begins with a prefix and a slash."""
-        with self._named("list", prefix):
+
+        def found() -> list[Listed]:
             return [
                 Listed(str(each["path"]), each["last_modified"].timestamp())
                 for some in self._obstore.list(self._store, prefix)
                 for each in some
             ]
 
+        return self._asked("list", prefix, found)
+
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; one that is not there is no error."""
         for key in keys:
-            with self._named("delete", key):
-                try:
-                    self._obstore.delete(self._store, key)
-                except FileNotFoundError as error:
-                    _require_bucket(error)
+            self._if_there("delete", key, partial(self._obstore.delete, self._store, key))
 
-    @contextmanager
-    def _named(self, operation: str, key: str) -> Iterator[None]:
-        """Say in the kit's words what the store refuses; a library's may hold the key's name."""
-        try:
-            yield
-        except self._errors as error:
-            endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-            raise refusal(self.url, operation, key, str(error), endpoint) from None
+    def _part(self, key: str, start: int, length: int) -> bytes:
+        return bytes(self._obstore.get_range(self._store, key, start=start, length=length))
 
+    def _if_there(self, operation: str, key: str, action: Callable[[], Made]) -> Made | None:
+        """Return what an action gives; None where there is no such object."""
 
-def _require_bucket(error: FileNotFoundError) -> None:
-    """Raise the error again if it is the bucket that is missing, not an object."""
-    if "NoSuchBucket" in str(error):
-        raise error
+        def tried() -> Made | None:
+            try:
+                return action()
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):  # that is another thing
+                    raise
+                return None
+
+        return self._asked(operation, key, tried)
+
+    def _asked(self, operation: str, key: str, action: Callable[[], Made]) -> Made:
+        """Do something, again after an answer that was cut off: obstore repeats other failures.
+
+        Raises:
+            KitError: what the store refuses, in the kit's words.
+        """
+        deadline = time.monotonic() + self._retry_s
+        while True:
+            try:
+                return action()
+            except self._errors as error:
+                if "HTTP error" not in str(error) or time.monotonic() > deadline:
+                    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+                    raise refusal(self.url, operation, key, str(error), endpoint) from None
+            time.sleep(PAUSE_S)

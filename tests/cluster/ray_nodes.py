@@ -4,6 +4,7 @@ Needs root, `ip`, and the environment of `./run.sh ray`. Each node is a process 
 at the end: `ray stop` would also end every other Ray of this machine.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from kit.artifacts import PROJECT, cache_root
 
 PORT = 6399
 STORE_BYTES = 100_000_000
+CLUSTERS = itertools.count(os.getpid())  # of this process: each has a name and a net of its own
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "false",
@@ -65,26 +67,40 @@ class TwoNodes:
     """A cluster of a head and one more node, joined by a cable that can be cut.
 
     Args:
-        cache: the shared cache.
+        cache: the shared cache, or that of drivers.
         cpus: of each node.
-        variables: further environment variables of both nodes.
+        variables: further environment variables of nodes and drivers.
+        caches: of each node, where they share none.
     """
 
-    def __init__(self, cache: Path, cpus: int = 2, variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        cpus: int = 2,
+        variables: dict[str, str] | None = None,
+        caches: Sequence[Path] = (),
+    ) -> None:
         self.cache, self._cpus = cache, cpus
+        self.caches = caches or (cache, cache)
         self._variables = variables or {}
         self._ray = environment()
-        tag = f"{os.getpid() % 100000}"
+        number = next(CLUSTERS)
+        tag = f"{number % 100000}"
         self._spaces = (f"pbA{tag}", f"pbB{tag}")
         self._cables = (f"pba{tag}", f"pbb{tag}")
-        self._net = f"10.{os.getpid() % 200 + 20}.77"
+        self._net = f"10.{number % 200 + 20}.77"
         self._nodes: dict[int, subprocess.Popen[bytes]] = {}
         self._folders = [Path(tempfile.mkdtemp(prefix="rt-", dir="/tmp")) for _ in range(2)]
 
     @property
+    def host(self) -> str:
+        """The head's address in the net of the nodes."""
+        return f"{self._net}.1"
+
+    @property
     def address(self) -> str:
         """The head's address, for `--address`."""
-        return f"{self._net}.1:{PORT}"
+        return f"{self.host}:{PORT}"
 
     def __enter__(self) -> "TwoNodes":
         try:
@@ -133,17 +149,23 @@ class TwoNodes:
         own |= {"PEBENCH_RAY": str(self._ray), "PYTHONNOUSERSITE": "1"}
         return {**os.environ, **SETTINGS, **own, **self._variables}
 
-    def start(self, number: int, seen: Mapping[Path, Path] | None = None) -> None:
+    def start(
+        self,
+        number: int,
+        seen: Mapping[Path, Path] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         """Start a node: 0 is the head. On a busy machine Ray may give up after 30 s; try again.
 
         Args:
             seen: {folder: what this node sees in its place}.
+            variables: of its environment, instead of those of both nodes.
 
         Raises:
             RuntimeError: it does not start.
         """
         for last in (False, False, True):
-            self._start(number, seen or {})
+            self._start(number, seen or {}, variables or {})
             try:
                 return self._until_up(number)
             except RuntimeError:
@@ -151,7 +173,7 @@ class TwoNodes:
                 if last:
                     raise
 
-    def _start(self, number: int, seen: Mapping[Path, Path]) -> None:
+    def _start(self, number: int, seen: Mapping[Path, Path], variables: Mapping[str, str]) -> None:
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
         words = [
             "start", *(role if number == 0 else [f"--address={self.address}"]), "--block",
@@ -168,7 +190,7 @@ class TwoNodes:
             self.command(
                 number, ["sh", "-c", f'{mounts}exec "$@"', "sh", self._ray / "bin" / "ray", *words]
             ),
-            env=self.variables(),
+            env={**self.variables(), "PEBENCH_CACHE": str(self.caches[number]), **variables},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -43,9 +43,9 @@ def environment() -> Path:
 
 
 @contextmanager
-def moto(log: Path, host: str = "127.0.0.1", **variables: str) -> Iterator[str]:
+def moto(log: Path, **variables: str) -> Iterator[str]:
     """Give the address of a server with one bucket, as HOST:PORT."""
-    command = [str(environment() / "bin" / "moto_server"), "-H", host, "-p", "0"]
+    command = [str(environment() / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command, stdout=stream, stderr=stream, env={**os.environ, **variables}
@@ -92,6 +92,8 @@ class Fault:
     """A header of the request that is left out."""
     cut: bool = False
     """The answer has half of its body, and the connection ends."""
+    lost: bool = False
+    """The server does what it is asked, but its answer never arrives."""
 
 
 class Door:
@@ -128,6 +130,9 @@ class Door:
                 kept = ("etag", "last-modified", "content-type", "content-range")
                 passed = {k: v for k, v in reply.getheaders() if k.lower() in kept}
                 said = reply.read()
+                if fault.lost:
+                    self.close_connection = True
+                    return
                 if self.command == "HEAD":
                     passed["Content-Length"] = reply.headers.get("Content-Length", "0")
                 self.answer(reply.status, said, passed, cut=fault.cut)
