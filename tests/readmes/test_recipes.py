@@ -115,6 +115,16 @@ def test_a_manifest_that_extends_another_inherits_as_the_readme_says(tmp_path):
     assert load_manifest(path, calibrated=False).claims == base.claims, "claims are inherited too"
 
 
+def test_the_probe_of_the_readme_is_one_more_column_of_a_manifest_that_extends_another(copy):
+    recipe = block("manifests/README.md", "toml", "[[probes]]")
+    start = 'extends = "smoke.toml"\nname = "related"\nclaims = []\n'
+    (copy.root / "manifests" / "related.toml").write_text(start + recipe, encoding="utf-8")
+    loaded = load_manifest(copy.root / "manifests" / "related.toml")
+    assert [source.name for source in loaded.sources] == ["pebench", "relations"]
+    said = copy.kit("plan", "manifests/related.toml")
+    assert "`./run.sh lock manifests/related.toml` has to write checksums/mmrel.sha256" in said
+
+
 def test_the_model_of_the_readme_is_a_valid_manifest(tmp_path):
     recipe = block("kit/model/README.md", "toml", "[model.source]")
     shutil.copy(PROJECT / "manifests" / "pebench.toml", tmp_path)
