@@ -230,6 +230,26 @@ def test_the_small_experiment_runs_and_its_result_verifies_outside(built):
     assert stated["image_sbom_digest"]
 
 
+def test_without_arguments_the_image_says_what_to_do(built):
+    said = built.podman(built.image())
+    assert "Say what it should do" in said
+    assert "docker run --rm IMAGE verify manifests/reference/smoke" in said
+
+
+def test_the_docker_runner_runs_the_small_experiment_where_no_gpu_is(built):
+    """Podman under the name of docker: its daemon is not everywhere, the options are the same."""
+    docker = built.root / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\nexec {shutil.which("podman")} "$@"\n')
+    docker.chmod(0o755)
+    path = f"{docker.parent}:{os.environ['PATH']}"
+    said = built.call("./run.sh", "--runner", "docker", "all", "--offline", PATH=path)
+    assert "files are exactly those that were signed" in said
+    [result] = (built.project / "results").glob("smoke-*")
+    stated = json.loads((result / "run.json").read_text())["environment"]
+    assert stated["image_target"] == "cpu"
+
+
 def test_the_runner_does_the_same_from_outside(built):
     for arguments in (("doctor",), ("fetch", "--offline"), ("data", "describe"), ("plan",)):
         said = built.call("./run.sh", "--runner", "podman", *arguments)
