@@ -55,8 +55,9 @@ translate_arguments() { # ARGUMENTS...: mount the files they name; sets `transla
   done
 }
 
-mount_places() { # VERB
+mount_places() { # ARGUMENTS...
   local keys=${XDG_CONFIG_HOME:-${HOME:-}/.config} name
+  local names=(HF_TOKEN PEBENCH_PASSPHRASE http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY)
   writable_folder results "$results" PEBENCH_RESULTS
   writable_folder 'the cache' "$cache" PEBENCH_CACHE
   claim_cache
@@ -82,8 +83,10 @@ mount_places() { # VERB
     mount_argument "$PEBENCH_PASSPHRASE_FILE" ro
     options+=(--env "PEBENCH_PASSPHRASE_FILE=$translated")
   fi
-  for name in HF_TOKEN PEBENCH_PASSPHRASE http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY \
-    NO_PROXY; do
+  # An object store is asked by the nodes of a cluster, and by a driver that was told of one.
+  [[ $1 != ray && " $* " != *' --store'[\ =]* ]] || names+=(AWS_ENDPOINT_URL AWS_REGION
+    AWS_DEFAULT_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN)
+  for name in "${names[@]}"; do
     # Pass only the name: all users of the machine can read the values on a command line.
     [[ -z ${!name:-} ]] || case $runner in
       apptainer) export "APPTAINERENV_$name=${!name}" ;;

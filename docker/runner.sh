@@ -15,7 +15,8 @@ usage: ./run.sh --runner venv|docker|podman|apptainer [options] VERB [MANIFEST] 
 
 `./run.sh image build` makes the image. These variables are passed on with their usual meaning:
 PEBENCH_CACHE, PEBENCH_RESULTS, XDG_CONFIG_HOME (folder of the key), PEBENCH_PASSPHRASE and
-PEBENCH_PASSPHRASE_FILE (of an encrypted key), HF_TOKEN and the proxy variables.
+PEBENCH_PASSPHRASE_FILE (of an encrypted key), HF_TOKEN and the proxy variables; for ray and --store also
+AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
 END
 }
 
@@ -162,7 +163,7 @@ run_in_container() { # ARGUMENTS...: replaces this process
   choose_target "$@"
   require_image "$target"
   container_options "$@"
-  mount_places "$1"
+  mount_places "$@"
   translate_arguments "$@"
   exec "$runner" "${options[@]}" "$image" "${translations[@]}"
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 from kit.cluster.copies import AT_ONCE, Copies
 from kit.cluster.entries import Entry, blob_of, damaged, decoded, key_of
 from kit.cluster.objects import Objects
-from kit.cluster.places import RETRY_S
+from kit.cluster.places import CHECK_S, RETRY_S
 from kit.errors import ChecksumError, EnvironmentFault, KitError
 
 SIGN_S = 20.0  # between two signs of life
@@ -180,6 +180,5 @@ class ObjectStore:
 
     def close(self, tokens: Sequence[str]) -> None:
         ended = set(tokens)
-        self._objects.delete(
-            [s.key for s in self._objects.list("signs") if s.key.split("/")[1] in ended]
-        )
+        objects = Objects(self.where, CHECK_S)  # whoever interrupts a run does not wait for long
+        objects.delete([s.key for s in objects.list("signs") if s.key.split("/")[1] in ended])

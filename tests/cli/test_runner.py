@@ -239,6 +239,22 @@ def test_a_token_reaches_the_container_by_name_alone(place):
     assert not any("hf_secret" in argument for argument in command)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (("ray", "start", "--head"), True),
+        (("all", "--executor", "ray", "--store", "s3://b/x"), True),
+        (("all", "--executor=ray", "--store=s3://b/x"), True),
+        (("all", "--executor", "ray"), False),
+    ],
+)
+def test_a_key_of_an_object_store_reaches_only_what_asks_the_store(place, arguments, passed):
+    keys = {"AWS_SECRET_ACCESS_KEY": "canary", "AWS_ENDPOINT_URL": "http://x:1"}
+    command = place.command("--runner", "docker", *arguments, **keys)
+    assert ("AWS_SECRET_ACCESS_KEY" in command, "AWS_ENDPOINT_URL" in command) == (passed, passed)
+    assert not any("canary" in argument for argument in command)
+
+
 def test_a_passphrase_reaches_the_container_by_name_or_as_its_file(place):
     file = place.root.parent / "passphrase"
     file.write_text("secret words")

@@ -157,11 +157,13 @@ def test_a_wrong_list_of_files_is_refused_by_name_and_the_remedy_works(machine, 
     key = key_of(NAME)
     right = objects.read(key)
     lie = Entry(NAME, {"weights": (3, sha256_bytes(b"lie"))})
+    objects.write(blob_of(sha256_bytes(b"lie")), b"lie")
     objects.delete([key])
     if change != "gone":
         objects.write(key, right[:-9] if change == "cut off" else lie.encoded)
-    with pytest.raises(ChecksumError, match=re.escape(objects.named(key))) as caught:
+    with pytest.raises(ChecksumError) as caught:
         other.bring(told)
+    assert caught.value.what.startswith(objects.named(key))
     assert not (other.root / NAME).exists()
     delete_as_told(objects, caught.value)
     other.bring(machine("one").give([NAME]))

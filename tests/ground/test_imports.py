@@ -23,6 +23,7 @@ OWNERS = {
         "kit.preflight.structure",
     },
     "ray": {"kit.cluster.ray_cluster", "kit.cluster.remote"},
+    "obstore": {"kit.cluster.objects"},
     "sigstore": {"kit.signing.keyless", "kit.signing.keyless_sign"},
     "peft": {
         "kit.model.base",

@@ -63,6 +63,7 @@ def manifests(project: Path) -> list[Path]:
         (["--executor", "ray", "--nodes", "-3"], "--nodes -3 is no cluster", "--nodes 4"),
         (["--nodes", "4"], "--nodes needs a Ray cluster", "add --executor ray"),
         (["--executor", "ray", "--nodes", "2", "--address", "a:1"], "--address names", "leave"),
+        (["--executor", "ray", "--nodes", "2", "--store", "s3://b"], "--store is for", "share"),
     ],
 )
 def test_a_cluster_has_two_machines_and_an_executor(form, words, message, remedy, project):
