@@ -142,9 +142,9 @@ def with_executor(command: Command) -> Command:
         command(*arguments, executor=Executor(executor, address, store), **values)
 
     address = "Head of the Ray cluster (default: RAY_ADDRESS, or the cluster of this machine)."
-    store = "Object store for nodes of a Ray cluster that share no cache folder."
+    store = "Object store, s3://BUCKET/PREFIX, for nodes that share no cache folder."
     for option in (
-        click.option("--store", metavar="s3://BUCKET/PREFIX", help=store),
+        click.option("--store", metavar="URL", help=store),
         click.option("--address", metavar="HOST:PORT", help=address),
         click.option(
             "--executor",

@@ -18,7 +18,7 @@ from kit.sources.own_folders import is_own
 from kit.sources.places import listed_place
 
 SERVED = {ANSWER, *ATTACKING}  # kinds of work that may ask an engine
-OF_THE_BASE = {METHODS, SERVE}  # kinds that read no artifact
+OF_THE_BASE = {METHODS, SERVE}  # kinds of work that read no artifact
 
 
 def below_cache(path: Path) -> str:
@@ -54,6 +54,8 @@ def needs_of(kind: str, plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     read = [artifact for s in plan.systems if s.name in systems for artifact in _of_system(s)]
     if kind in SERVED:
         read.append(plan.serving)
+        if plan.manifest.evaluation.serving != "merged":  # room is made for every adapter
+            read += [artifact for system in plan.systems for artifact in system.adapters]
     if kind in ATTACKING:
         for attack in attack_jobs(plan):
             if attack.answers.name in names:

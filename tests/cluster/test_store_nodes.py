@@ -78,6 +78,15 @@ def test_nodes_that_share_only_a_store_do_each_job_once_with_the_right_bytes(apa
     assert apart.request("GET", f"/{STORE.removeprefix('s3://')}/signs") == "404"
 
 
+def test_a_driver_may_have_the_cache_of_the_node_beside_it(apart):
+    own = apart.caches[0]
+    finish(start(apart, "train", "8", "2", STORE, cache=own), 8)
+    require_artifacts(own, 8)
+    assert artifacts(apart.caches[1]), "the other node has worked, too"
+    driver = start(apart, "train", "8", "2", STORE, cache=own)
+    assert [steps for _, steps in finish(driver, 8)[0]] == [0] * 8
+
+
 def test_kept_interpreters_publish_in_the_store_too(apart):
     done, _, _ = finish(start(apart, "answer", "8", "1", "warm", STORE), 8)
     assert len({pid for pid, _ in done}) <= 4, "one for each of the four CPUs"
