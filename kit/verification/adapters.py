@@ -2,7 +2,8 @@
 
 That these weights were trained as stated, or give the stored answers, cannot be seen without the
 base model. What can be seen is checked: which adapters there are, the names, types and shapes of
-their weights, their settings, and a line of losses for each step. No two are equal.
+their weights, their settings, and a line of losses for each step. No two are equal, or nearly one
+update.
 """
 
 from collections import defaultdict
@@ -12,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kit.digests import sha256_value
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.experiment.kept_adapters import ALL, CLAIMED, NONE, Trained, kept_adapters
@@ -26,8 +28,9 @@ from kit.verification.merging import merger_faults, merger_of, side_by_side
 from kit.verification.neurons import neuron_faults
 from kit.verification.planned import Planned
 from kit.verification.run_facts import RunFacts, may_lack_facts
-from kit.verification.safetensors import NotWeights, read_weights
+from kit.verification.safetensors import NotWeights, Weights, read_weights
 from kit.verification.training import Asked, asked_of, training_of
+from kit.verification.updates import NEAR, near_copies
 
 PLACEHOLDER_BYTES = 64  # zeros that stand for an adapter in the small results of kit 0.1 and 0.2
 
@@ -62,6 +65,7 @@ def check_adapters(
     """
     there = {name.split("/")[1] for name in digests if name.startswith(f"{ADAPTERS}/")}
     lines = list(_require_kept(there, manifest, claims, planned, kit))
+    key = sha256_value(sorted(digests.items())).encode()
     asked, modules = asked_of(training_of(manifest), planned), _lora_modules(manifest)
     faults: list[str] = []
     found: list[Adapter] = []
@@ -85,7 +89,7 @@ def check_adapters(
             faults += merger_faults(f"{ADAPTERS}/{name}/{MERGING}", told, manifest, entry)
             own = side_by_side(own, len(told.adapters))
         try:
-            adapter = _read(results, name, own, facts.job(name).steps, modules, digests)
+            adapter = _read(results, name, own, facts.job(name).steps, modules, digests, key)
         except NotWeights as error:
             faults.append(f"{ADAPTERS}/{name}/{WEIGHTS}: {error}")
             continue
@@ -96,6 +100,7 @@ def check_adapters(
     for name in pruned:
         faults += neuron_faults(results, f"{ADAPTERS}/{name}/{NEURONS}", layers, digests)
     faults += _equal_faults({each.name: each.weights.digest for each in found}, "weights")
+    faults += _near_faults({each.name: each.weights for each in found})
     losses = {each.name: digests.get(f"{ADAPTERS}/{each.name}/{LOSSES}", "") for each in found}
     faults += _equal_faults(losses, "losses")
     if faults:
@@ -160,11 +165,12 @@ def _read(
     steps: int | None,
     modules: str | None,
     digests: Mapping[str, str],
+    key: bytes,
 ) -> Adapter:
     path = f"{ADAPTERS}/{name}/{WEIGHTS}"
     if path not in digests:
         raise NotWeights("it is missing")
-    weights = read_weights(results / path)
+    weights = read_weights(results / path, key)
     if weights.file_digest != digests[path]:
         raise VerificationError(
             f"{path} changed while it was verified",
@@ -212,6 +218,16 @@ def _modules(adapter: Adapter) -> dict[str, tuple[int, int]]:
         name: (shapes.get(name + A, (0, 0))[1], shapes.get(name + B, (0, 0))[0])
         for name in sorted(names)
     }
+
+
+def _near_faults(found: Mapping[str, Weights]) -> Iterator[str]:
+    """Yield the adapters that are not equal and make nearly one update."""
+    for one, other, apart in near_copies({name: each.probes for name, each in found.items()}):
+        if found[one].digest != found[other].digest:
+            yield (
+                f"{ADAPTERS}: {one} and {other} are nearly one update of the base: {apart:.1g} of "
+                f"their length apart, less than {NEAR}"
+            )
 
 
 def _equal_faults(digests: Mapping[str, str], what: str) -> Iterator[str]:

@@ -17,9 +17,11 @@ import numpy as np
 
 from kit.result.strict_json import parse_json
 from kit.result.tree import open_regular
+from kit.verification.updates import B, Updates
 
 MAX_HEADER_BYTES = 4 << 20  # 7B models have 224 adapted layers, some 60 kB
 CHUNK = 1 << 22
+MAX_SIDE = 1 << 21  # the largest vocabulary of a base of the kit has 152,064 tokens
 DTYPE, ITEM = "F32", 4  # the kit saves float32, whatever it computes in
 
 
@@ -28,23 +30,29 @@ class Weights:
     """The tensors of an adapter: {name: shape}, and the digest of their names and numbers.
 
     `file_digest` is that of the whole file, as it was read. `moved` names the modules whose B
-    matrix is not all zeros: LoRA begins with zeros there.
+    matrix is not all zeros: LoRA begins with zeros there. `probes` are those of the update that
+    the matrices make (`kit.verification.updates`).
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     digest: str
     file_digest: str
     moved: frozenset[str]
+    probes: np.ndarray
 
 
 class NotWeights(ValueError):
     """A file that is no adapter in the format safetensors; the text says why."""
 
 
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path, key: bytes = b"") -> Weights:
     """Read names, shapes and a digest of an adapter, and check that every number is finite.
 
-    Memory is bounded by the header's limit and a chunk of 4 MiB.
+    Memory is bounded by the header's limit, a chunk of 4 MiB, and the sides of a matrix.
+
+    Args:
+        path: the file.
+        key: decides the probes; those of one key can be compared.
 
     Raises:
         NotWeights: header and numbers are not those of float32 tensors that fill the file exactly,
@@ -63,15 +71,15 @@ def read_weights(path: Path) -> Weights:
             place = end
         if start + place != size:
             raise NotWeights(f"{size} bytes, but its tensors end at {start + place}")
-        hasher, moved = hashlib.sha256(), set()
-        for name, shape, begin, end in tensors:
+        hasher, moved, updates = hashlib.sha256(), set(), Updates(key)
+        for name, shape, _, _ in tensors:
             hasher.update(f"{name} {shape}\n".encode())
-            if _scan(stream, name, end - begin, (hasher, whole)) and name.endswith(
-                ".lora_B.weight"
-            ):
-                moved.add(name.removesuffix(".lora_B.weight"))
-    shapes = {name: shape for name, shape, *_ in tensors}
-    return Weights(shapes, hasher.hexdigest(), whole.hexdigest(), frozenset(moved))
+            if _scan(stream, name, shape, (hasher, whole), updates) and name.endswith(B):
+                moved.add(name.removesuffix(B))
+    shapes: dict[str, tuple[int, ...]] = {name: shape for name, shape, *_ in tensors}
+    return Weights(
+        shapes, hasher.hexdigest(), whole.hexdigest(), frozenset(moved), updates.probes()
+    )
 
 
 def _header(stream: BinaryIO, size: int, whole: "hashlib._Hash") -> tuple[dict[str, object], int]:
@@ -96,7 +104,7 @@ def _header(stream: BinaryIO, size: int, whole: "hashlib._Hash") -> tuple[dict[s
     return header, 8 + length
 
 
-def _tensors(header: Mapping[str, object]) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
+def _tensors(header: Mapping[str, object]) -> Iterator[tuple[str, tuple[int, int], int, int]]:
     for name, told in header.items():
         if not isinstance(told, dict) or told.keys() != {"dtype", "shape", "data_offsets"}:
             raise NotWeights(f"{name[:200]!a} has no dtype, shape and data_offsets")
@@ -105,7 +113,9 @@ def _tensors(header: Mapping[str, object]) -> Iterator[tuple[str, tuple[int, ...
         shape, offsets = _integers(told["shape"]), _integers(told["data_offsets"])
         if len(shape) != 2 or len(offsets) != 2 or 0 in shape:
             raise NotWeights(f"{name[:200]!a} is no matrix")
-        yield name, shape, *offsets
+        if max(shape) > MAX_SIDE:
+            raise NotWeights(f"{name[:200]!a} has a side of {max(shape)}, more than {MAX_SIDE}")
+        yield name, (shape[0], shape[1]), offsets[0], offsets[1]
 
 
 def _integers(value: object) -> tuple[int, ...]:
@@ -116,9 +126,16 @@ def _integers(value: object) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _scan(stream: BinaryIO, name: str, size: int, hashers: Sequence["hashlib._Hash"]) -> bool:
-    """Hash the numbers of a tensor; return whether one of them is not 0."""
-    nonzero = False
+def _scan(
+    stream: BinaryIO,
+    name: str,
+    shape: tuple[int, int],
+    hashers: Sequence["hashlib._Hash"],
+    updates: Updates,
+) -> bool:
+    """Hash and probe the numbers of a tensor; return whether one of them is not 0."""
+    nonzero, size, place = False, prod(shape) * ITEM, 0
+    updates.begin(name, shape)
     while size:
         data = stream.read(min(CHUNK, size))
         if not data:
@@ -130,4 +147,6 @@ def _scan(stream: BinaryIO, name: str, size: int, hashers: Sequence["hashlib._Ha
         if not np.isfinite(numbers).all():
             raise NotWeights(f"{name[:200]!a} has a number that is not finite")
         nonzero = nonzero or bool(numbers.any())
+        updates.add(name, shape[1], place, numbers)
+        place += len(numbers)
     return nonzero

@@ -27,6 +27,7 @@ def several(damaged: Path) -> Path:
         section = run["manifest"]["methods"][0]
         section |= {"method": "smfa", "options": {"text_view": False}}
         run["systems"][1]["method"] = "smfa"
+        run["jobs"][2]["needs"]["merging"] = True
 
     edit_run(damaged, change)
     return damaged

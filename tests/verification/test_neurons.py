@@ -40,6 +40,7 @@ def change(run, method, **job):
     """Say that another method made the unlearned system; without steps, it says so."""
     run["manifest"]["methods"][0]["method"] = method
     run["systems"][1]["method"] = method
+    run["jobs"][2]["needs"] |= {"neurons": True, "training_free": method == "manu"}
     run["jobs"][2] |= job
 
 
