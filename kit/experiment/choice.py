@@ -125,6 +125,12 @@ def contradiction(tuning: Tuning, section: TuneSection) -> str:
             return f"the distance of {each.name} is not the mean of its targets"
         if section.targets and not set(each.distances) <= set(section.targets):
             return f"{each.name} was measured on a target that tune.targets does not name"
+    measured: dict[str, set[str]] = {}
+    for each in tuning.attempts:
+        if measured.setdefault(each.entry, set(each.distances)) != set(each.distances):
+            return f"{each.name} was measured on other targets than another attempt of {each.entry}"
+        if each.steps < 0 or each.forward_passes < each.steps:
+            return f"{each.name} has {each.forward_passes} forward passes in {each.steps} steps"
     if tuning.choices != choose(tuning.attempts):
         return "its choices do not follow from its attempts"
     return ""

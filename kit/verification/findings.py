@@ -32,6 +32,7 @@ from kit.verification.attacked import require_attacks
 from kit.verification.case import NOT_CHECKED, Case, Finding
 from kit.verification.choice import check_choice
 from kit.verification.guards import check_guards
+from kit.verification.known_files import file_lines
 from kit.verification.left_out import check_left_out
 from kit.verification.metadata import metadata_files, require_metadata
 from kit.verification.pictures import require_pictures
@@ -49,7 +50,7 @@ from kit.verification.stated_costs import check_costs
 from kit.verification.stated_version import require_fitting_version
 from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
-from kit.verification.tuning import check_tuning
+from kit.verification.tuning import check_tuning, require_own_tuning
 
 Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
 
@@ -93,6 +94,7 @@ def of_plan(case: Case) -> Found:
     lines += check_choice(stored.manifest, stored.protocol, records, sets, stored.kit)
     require_valid_manifest(stored)
     require_own_versions(stored)
+    lines += file_lines(stored.manifest, case.facts, case.planned)
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
     if commit := case.signed.signer.commit:
         yield _at_commit(commit, stored.kit)
@@ -101,6 +103,7 @@ def of_plan(case: Case) -> Found:
     if attacked:
         yield f"{attacked} answers under attack are those of all attacks that the manifest names"
     yield from check_tuning(stored.run, records)
+    lines += require_own_tuning(stored.run, stored.kit)
     yield from (Finding("plan", show(line), NOT_CHECKED) for line in lines)
 
 

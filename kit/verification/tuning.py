@@ -5,11 +5,16 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from pydantic import BaseModel, StrictFloat, StrictInt, StrictStr, ValidationError
 
+from kit import __version__
 from kit.artifacts import readable_json
 from kit.digests import sha256_bytes
+from kit.errors import ManifestError
 from kit.experiment.choice import Tuning, contradiction, tuning_of
+from kit.experiment.manifest_file import parse_manifest
 from kit.experiment.settings import TuneSection
+from kit.experiment.tuned import tuning_digest
 from kit.result.layout import RUN
+from kit.result.made_by import Kit
 from kit.result.tables import unusable
 from kit.verification.contradiction import NAMED, contradicts
 
@@ -78,6 +83,36 @@ def check_tuning(run: Mapping[str, object], records: pd.DataFrame) -> Iterator[s
     yield (
         f"the choice for {tuned} methods follows from {len(tuning.attempts)} attempts; none of "
         f"their {len(tuning.validation)} records is reported"
+    )
+
+
+def require_own_tuning(run: Mapping[str, object], kit: Kit) -> Iterator[str]:
+    """Check that a tuning was made for the experiment of the manifest, and not for another one.
+
+    Yields:
+        A line where this cannot be told: the manifest of another version of the kit may have had
+        other keys.
+
+    Raises:
+        VerificationError: a result of this version has the tuning of another experiment.
+    """
+    stated, manifest = run.get("tuning"), run["manifest"]
+    if not isinstance(stated, dict) or not isinstance(manifest, dict):
+        return
+    try:
+        right = tuning_digest(parse_manifest(dict(manifest), RUN))
+    except ManifestError:
+        right = ""
+    if stated.get("experiment") == right:
+        return
+    said = "the tuning was made for another experiment than that of the manifest"
+    if kit.numbers != Kit(__version__).numbers or not right:
+        yield f"{said}, or this kit, {__version__}, reads the manifest of kit {kit} in another way"
+        return
+    raise contradicts(
+        f"{said} in {RUN}",
+        "attempts with its data, split, models, methods, training and evaluation",
+        [f"experiment is {str(stated.get('experiment'))[:80]}, not {right}"],
     )
 
 

@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from kit import __version__
 from kit.artifacts import readable_json
 from kit.cli.entry import main
 from kit.digests import sha256_bytes, sha256_value
@@ -17,11 +18,12 @@ from kit.experiment.grid import attempts_manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.jobs import make_plan
 from kit.report import write_report
+from kit.result.made_by import Kit
 from kit.result.stored import read_result
 from kit.tuning.tune import earlier_digest, judge_attempts, write_tuning
 from kit.verdicts.claims_file import to_json
 from kit.verification.recompute import rescore
-from kit.verification.tuning import check_tuning
+from kit.verification.tuning import check_tuning, require_own_tuning
 from kit.verification.verify import verify
 from tests.toys import results as toy
 from tests.toys.dataset import TOY
@@ -302,6 +304,30 @@ def test_a_tuning_that_does_not_fit_is_refused_whoever_signed_it(run, edit, said
     with pytest.raises(VerificationError) as caught:
         list(check_tuning(run, RECORDS))
     assert said in str(caught.value)
+
+
+def test_attempts_of_one_method_are_measured_on_the_same_targets(run):
+    """An attempt that leaves a target out could win by it."""
+    first = run["tuning"]["attempts"][0]
+    del first["distances"]["both"]
+    first["distance"] = mean_distance(first["distances"])
+    with pytest.raises(VerificationError, match="was measured on other targets than another"):
+        list(check_tuning(run, RECORDS))
+
+
+def test_an_attempt_takes_a_pass_for_each_step(run):
+    run["tuning"]["attempts"][0].update(steps=5, forward_passes=4)
+    with pytest.raises(VerificationError, match="has 4 forward passes in 5 steps"):
+        list(check_tuning(run, RECORDS))
+
+
+def test_the_tuning_of_another_experiment_is_refused(run):
+    assert list(require_own_tuning(run, Kit(__version__))) == []
+    run["manifest"]["unlearn"]["batch_size"] *= 2
+    with pytest.raises(VerificationError, match="made for another experiment"):
+        list(require_own_tuning(run, Kit(__version__)))
+    (said,) = require_own_tuning(run, Kit("0.4.0"))
+    assert "reads the manifest of kit 0.4.0 in another way" in said
 
 
 def test_verify_asks_for_the_tuning_that_a_manifest_names(damaged, run):
