@@ -25,10 +25,10 @@ def label_fault(label: str) -> str:
     return text_fault(label)
 
 
-def label_faults(entries: Iterable[Entry]) -> Iterator[tuple[int, str, str]]:
+def label_faults(entries: Iterable[Entry], kind: str = "method") -> Iterator[tuple[int, str, str]]:
     """Yield (number of a method, its target, what its label is) of labels that mislead.
 
-    Two rows of one table with labels that read alike do so as well.
+    Two rows of one table with labels that read alike do so as well. `kind` is what has them.
     """
     seen: dict[str, dict[str, str]] = {}
     for number, entry in enumerate(entries):
@@ -36,8 +36,8 @@ def label_faults(entries: Iterable[Entry]) -> Iterator[tuple[int, str, str]]:
             fault = label_fault(entry.label)
             shown = skeleton(entry.label)
             known = seen.setdefault(target, {skeleton(k): v for k, v in BOUNDS.items()})
-            other = known.setdefault(shown, f"method '{entry.name}'")
-            if not fault and other != f"method '{entry.name}'":
+            other = known.setdefault(shown, f"{kind} '{entry.name}'")
+            if not fault and other != f"{kind} '{entry.name}'":
                 fault = f"that of {other}"
             if fault:
                 yield number, target, fault

@@ -5,6 +5,7 @@ from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError, unknown
 from kit.experiment.attack import attacked_targets
 from kit.experiment.claims import ClaimSection
+from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
 
 MERGING = "vllm"  # the engine that serves merged weights
@@ -34,6 +35,15 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
         raise ManifestError(
             f"{manifest.origin_of('attack.entries')}: attack.entries.name has {doubled[0]} twice",
             remedy="give each attack its own name",
+        )
+    labelled = [Entry(entry.name, entry.label, ("",)) for entry in section.entries]
+    for number, _, fault in label_faults(labelled, "attack"):
+        raise ManifestError(
+            f"{manifest.origin_of(f'attack.entries.{number}')}: the label of attack "
+            f"'{labelled[number].name}' is {fault}",
+            expected="a label of its own among the attacks",
+            found=ascii(labelled[number].label),
+            remedy="change `label`: tables print it",
         )
     built = {
         entry.name: registry.build(entry, manifest.origin_of(f"attack.entries.{number}"))

@@ -1,6 +1,7 @@
 """The form of one adapter: names and shapes of its weights, its settings, its losses."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,14 @@ NEUTRAL: dict[str, object] = {
     "layer_replication": None, "exclude_modules": None, "target_parameters": None,
     "trainable_token_indices": None, "auto_mapping": None, "revision": None,
 }  # fmt: skip
+# Settings that the manifest decides, and those that change nothing in an adapter that is loaded.
+STATED = frozenset({"base_model_name_or_path", "r", "lora_alpha", "target_modules"})
+WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
+    "inference_mode": (True, False), "init_lora_weights": (True,), "qalora_group_size": (16,),
+    "megatron_core": ("megatron.core",), "task_type": (None, "CAUSAL_LM"),
+}  # fmt: skip
+VERSION = "peft_version"
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}([a-z.+-][a-z0-9.+-]{0,40})?")
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,26 @@ def _setting_faults(data: bytes, adapter: Adapter) -> Iterator[str]:
         said = settings.get(name, value if value in (None, False, {}) else "missing")
         if said != value or isinstance(said, bool) != isinstance(value, bool):
             yield f"{name} is {str(said)[:100]!r}, not {value!r}"
+    yield from _unknown_settings(settings)
     modules = settings.get("target_modules")
     if not isinstance(modules, str) or adapter.modules not in (None, modules):
         wanted = repr(adapter.modules) if adapter.modules else "a regular expression"
         yield f"target_modules is {str(modules)[:200]!r}, not {wanted}"
+
+
+def _unknown_settings(settings: Mapping[str, object]) -> Iterator[str]:
+    """Yield settings that the kit never writes; what PEFT may have added is off."""
+    for name, value in settings.items():
+        if name in STATED or name in NEUTRAL:
+            continue
+        if name == VERSION:
+            if not isinstance(value, str) or not _VERSION.fullmatch(value):
+                yield f"{name} is {str(value)[:100]!r}, no version"
+        elif name in WITHOUT_EFFECT:
+            if not any(value is each or value == each for each in WITHOUT_EFFECT[name]):
+                yield f"{name} is {str(value)[:100]!r}, not {WITHOUT_EFFECT[name][0]!r}"
+        elif value:
+            yield f"{name[:100]} is {str(value)[:100]!r}, a setting that the kit does not write"
 
 
 def _loss_faults(data: bytes, adapter: Adapter) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from kit.benchmarks.records import Column
 from kit.experiment.attack import AttackSection, attacked_targets, conditions
+from kit.experiment.labels import Entry, label_faults
 from kit.metrics.attacked import drawn_records
 from kit.result.layout import ATTACKED, RECORDS, RUN, SETS
 from kit.result.run_file import entry_of
@@ -56,7 +57,7 @@ def require_attacks(stored: StoredResult, facts: RunFacts) -> tuple[int, list[st
     if facts.attacks and [each.name for each in facts.attacks] != entries:
         said = f"attacks are {', '.join(each.name for each in facts.attacks)}"
         raise contradicts(f"the attacks of {RUN} are not its manifest's", str(entries), [said])
-    faults = list(_faults(stored, section, table))
+    faults = list(_entry_faults(section)) or list(_faults(stored, section, table))
     faults = faults or list(_form_faults(stored, section, table, lines))
     if faults:
         raise contradicts(
@@ -78,6 +79,16 @@ def _section(stored: StoredResult) -> AttackSection | None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise unusable(RUN, f"manifest.attack.{place}: {first['msg']}") from None
+
+
+def _entry_faults(section: AttackSection) -> Iterator[str]:
+    """Yield levels that are there twice, and labels that do not tell two attacks apart."""
+    for entry in section.entries:
+        if len(set(entry.levels)) < len(entry.levels):
+            yield f"{entry.name}: a level is there twice"
+    labelled = [Entry(entry.name, entry.label, ("",)) for entry in section.entries]
+    for number, _, fault in label_faults(labelled, "attack"):
+        yield f"{labelled[number].name}: its label {labelled[number].label!a} is {fault}"
 
 
 def _faults(stored: StoredResult, section: AttackSection, table: pd.DataFrame) -> Iterator[str]:
@@ -141,6 +152,8 @@ def _form_faults(
     most = evaluation.get("max_new_tokens") if isinstance(evaluation, dict) else None
     if isinstance(most, int) and not table["tokens"].between(0, most).all():
         yield f"an answer has a number of tokens that is not in 0 to {most}"
+    if table.loc[table["tokens"] == 0, "text"].str.strip().ne("").any():
+        yield "an answer has words and no token"
 
 
 def _drawn(stored: StoredResult, section: AttackSection, target: str) -> frozenset[str]:

@@ -44,10 +44,13 @@ CHECKS = (
         "plan", findings.of_plan,
         "Systems, sources, jobs and files are those that the manifest in run.json implies, with "
         "the steps that it asks for; nothing it names was left out, no attack and no question of "
-        "an attack either. Its keys and values are valid. Columns are no larger than it allows, "
-        "and the same for all targets. Tuned methods have what follows from the attempts.",
-        "That no other run was made and left out, or that the records of a column are those that "
-        "the split draws from the data; or which ones an attack relearned.",
+        "an attack either. Keys and values are those that a kit writes, texts read as they are "
+        "written, and the kit's version fits them. Needs and costs of jobs can be. Columns are no "
+        "larger than allowed, and the same for all targets. Tuned methods have what follows from "
+        "the attempts, which are of this experiment.",
+        "That no other run was made and left out, that a stated cost was measured, or that the "
+        "records of a column are those that the split draws from the data; or which ones an attack "
+        "relearned. What this kit does not know of methods and attacks: the output names it.",
     ),
     Check(
         "sources", findings.of_sources,
@@ -68,7 +71,7 @@ CHECKS = (
         "adapters", findings.of_adapters,
         "The result holds exactly the adapters that the manifest keeps: float32 LoRA weights of "
         "its rank and modules (safetensors, all numbers finite), its settings, one line of losses "
-        "for each step, and no two adapters alike.",
+        "for each step, and no two adapters alike or nearly one update.",
         "That the adapters were trained as stated, or that the answers are theirs.",
     ),
     Check(

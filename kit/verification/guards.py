@@ -190,3 +190,6 @@ def _answer_faults(answers: pd.DataFrame, asked: _Asked) -> Iterator[str]:
     most = asked.evaluation.max_new_tokens if asked.evaluation else None
     if most is not None and len(answers) and not answers["tokens"].between(0, most).all():
         yield f"{ANSWERS}: an answer has a number of tokens that is not in 0 to {most}"
+    silent = answers["tokens"] == 0
+    if answers.loc[silent, "text"].str.strip().ne("").any():
+        yield f"{ANSWERS}: an answer has words and no token"

@@ -1,6 +1,6 @@
 """The facts in run.json about machine, packages and engine, with every key that the kit writes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
@@ -28,7 +28,7 @@ class EngineFacts(DeterminismFacts):
     engine: Text | None = None
     version: Text | None = None
     dtype: Text | None = None
-    serving: Text | None = None
+    serving: Literal["adapters", "merged"] | None = None
     batch_invariant: StrictBool | None = None
     enforce_eager: StrictBool | None = None
     max_model_len: Positive | None = None

@@ -14,6 +14,7 @@ from kit.experiment.systems import MERGE_ADAPTERS, REMOVE_NEURONS, TRAINING_FREE
 from kit.result.layout import RUN
 from kit.result.made_by import Kit
 from kit.verification.contradiction import contradicts
+from kit.verification.machine_facts import EnvironmentFacts
 from kit.verification.planned import Planned
 from kit.verification.run_facts import AttemptFacts, JobFacts, RunFacts, StageFacts, is_early
 from kit.verification.training import Asked, asked_of, training_of
@@ -35,6 +36,7 @@ MOST_PASSES = 16  # for each record of a step; no method of the kit needs more t
 LARGEST_SET = 20_000  # records that are read once, before the first step; PEBench has 16,000
 CLOCKS = timedelta(days=1)  # by which two clocks may differ
 _VERB = re.compile(r"[a-z][a-z-]{0,40}")
+_PYTHON = re.compile(r"3\.\d{1,3}\.\d{1,3}([a-z0-9.+-]{0,20})")
 _ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 
 
@@ -58,6 +60,9 @@ def check_costs(
     for job in facts.jobs:
         most = MOST_PASSES * answers.get(planned.entries.get(job.name, ""), 1)
         faults += _pass_faults(job, asked[job.name], most)
+        if job.steps and job.seconds == 0:
+            faults.append(f"{job.name}: {job.steps} steps in no time")
+    faults += _machine_faults(manifest, facts.environment)
     faults += _stage_faults(facts.stages, attacked=bool(manifest.get("attack")))
     if not is_early(kit):
         faults += _call_faults(facts.attempts, facts.written)
@@ -121,6 +126,17 @@ def _answers_of(manifest: Mapping[str, object]) -> dict[str, int]:
         if isinstance(count, int) and count > 0:
             found[str(each["name"])] = count
     return found
+
+
+def _machine_faults(manifest: Mapping[str, object], environment: EnvironmentFacts) -> Iterator[str]:
+    if not environment.packages:
+        yield "environment: no package is stated, and the kit needs some"
+    if environment.python is not None and not _PYTHON.fullmatch(environment.python):
+        yield f"environment: '{environment.python[:80]}' is no version of Python 3"
+    compute = manifest.get("compute")
+    threads = compute.get("threads") if isinstance(compute, dict) else None
+    if None not in (threads, environment.torch_threads) and threads != environment.torch_threads:
+        yield f"environment: {environment.torch_threads} threads, but compute.threads is {threads}"
 
 
 def _stage_faults(stages: list[StageFacts], *, attacked: bool) -> Iterator[str]:

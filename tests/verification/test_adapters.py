@@ -212,3 +212,29 @@ def test_the_verifier_and_the_plan_keep_the_same_adapters(name):
         plan = make_plan(manifest.model_copy(update={"report": report}))
         right = [job.name for job in kept_jobs(plan)]
         assert list(kept_adapters(trained, manifest.claims, manifest.seeds[0], kept)) == right
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"award": "Best paper"}, "award is 'Best paper', a setting that the kit does not write"),
+        (
+            {"loftq_config": {"bits": 4}},
+            "loftq_config is .*, a setting that the kit does not write",
+        ),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa', not True"),
+        ({"task_type": "SEQ_CLS"}, "task_type is 'SEQ_CLS', not None"),
+        ({"peft_version": "Best paper"}, "peft_version is 'Best paper', no version"),
+    ],
+)
+def test_a_setting_that_changes_what_weights_mean_is_refused(damaged, changes, reason):
+    write("adapter_config.json", json.dumps(settings(alpha=2.0, **changes)))(damaged)
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, reason)
+
+
+def test_what_a_later_peft_adds_and_leaves_off_is_accepted(damaged):
+    later = settings(alpha=2.0, new_config=None, new_flag=False, new_map={})
+    write("adapter_config.json", json.dumps(later | {"peft_version": "0.22.0.dev0"}))(damaged)
+    remake_and_sign(damaged)
+    assert verify(damaged, trusted=TRUSTED).files > 0

@@ -160,3 +160,24 @@ def test_an_attack_that_this_kit_does_not_have_is_said(folder):
     change_table(folder, lambda table: table[table["attack"] == "crop"])
     said = [f.message for f in verify(folder, trusted=TRUSTED).findings if f.outcome != "ok"]
     assert "this kit has no attack 'mine'; what it asks was not checked" in " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "reason"),
+    [
+        (0, {"levels": [0.9, 0.5, 0.5]}, "crop: a level is there twice"),
+        (0, {"label": "Role p1ay"}, "role: its label 'Role play' is that of attack 'crop'"),
+        (1, {"label": "Cr\u043ep"}, "CYRILLIC SMALL LETTER O"),
+    ],
+)
+def test_attacks_that_a_table_does_not_tell_apart_are_refused(folder, number, changes, reason):
+    entries = [dict(entry) for entry in ENTRIES]
+    entries[number] |= changes
+    change_manifest(folder, attack={**SECTION, "entries": entries})
+    forge(remake(folder))
+    rejects(folder, VerificationError, reason)
+
+
+def test_words_without_a_token_are_no_answer(folder):
+    change_table(folder, lambda table: table.assign(tokens=table["tokens"] * 0))
+    rejects(folder, VerificationError, "an answer has words and no token")

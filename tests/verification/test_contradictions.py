@@ -330,6 +330,12 @@ def test_an_answer_of_more_tokens_than_asked_for_is_refused(damaged, tokens):
     rejects(damaged, VerificationError, "an answer has a number of tokens that is not in 0 to 16")
 
 
+def test_words_without_a_token_are_no_answer(damaged):
+    edit_table(damaged / ANSWERS, 0, "tokens", 0)
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "an answer has words and no token")
+
+
 def test_an_agreement_that_states_nothing_is_refused(damaged):
     edit_run(damaged, lambda run: run["guards"].update(agreement={"sample": 12}))
     forge(damaged)
