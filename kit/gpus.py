@@ -43,8 +43,10 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 @contextmanager
-def one_gpu(names: tuple[str, ...], number: int) -> Iterator[None]:
+def one_gpu(names: tuple[str, ...], number: int, count: int = 1) -> Iterator[None]:
     """Let processes that are started now see one of several GPUs: `number` modulo their count.
+
+    With a `count`, they see so many: those from `number` times `count` on.
 
     The choice is in their environment from the start, because CUDA reads it once, when a library is
     imported.
@@ -53,7 +55,8 @@ def one_gpu(names: tuple[str, ...], number: int) -> Iterator[None]:
         yield
         return
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = names[number % len(names)]
+    chosen = [names[(number * count + each) % len(names)] for each in range(count)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
     try:
         yield
     finally:

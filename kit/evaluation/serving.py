@@ -3,6 +3,8 @@
 import shutil
 from collections.abc import Iterable
 
+import torch
+
 from kit.artifacts import cache_root
 from kit.evaluation.engines import Adapters, Engine, engine_class
 from kit.model.base import export_base
@@ -15,7 +17,10 @@ def make_serving_base(plan: Plan) -> None:
     """Write the dequantised base, once for all evaluations."""
     if not plan.serving.done:
         shutil.rmtree(plan.serving.partial, ignore_errors=True)
-        export_base(base_folder(plan.manifest), plan.manifest.model, plan.serving.partial)
+        # A base of several cards is quantised in main memory, as for training.
+        place = torch.device("cpu") if plan.manifest.compute.shards > 1 else None
+        folder, section = base_folder(plan.manifest), plan.manifest.model
+        export_base(folder, section, plan.serving.partial, place)
         plan.serving.publish({"stage": "evaluate"})
 
 

@@ -126,6 +126,11 @@ class EvaluationSection(Section):
     """How many questions the engine answers at the same time."""
     max_model_len: Annotated[int, Field(gt=0), Unit("tokens")] = 512
     """Longest question with its image and its answer."""
+    tensor_parallel_size: Annotated[int, Field(gt=0), Unit("GPUs")] = Field(
+        1, exclude_if=lambda value: value == 1
+    )
+    """GPUs of one machine that share the engine's copy of the base, for one that is larger than a
+    card. It divides the base's attention heads."""
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
     metrics: tuple[
@@ -233,3 +238,9 @@ class ComputeSection(Section):
     workers: Annotated[int, Field(gt=0), Unit("processes")]
     """Processes that train and score at the same time, each with a GPU of its own where there is
     one."""
+    shards: Annotated[int, Field(gt=0), Unit("processes")] = Field(
+        1, exclude_if=lambda value: value == 1
+    )
+    """Processes that share one base in training and scoring, each with a GPU of its own, for a base
+    that is larger than a card. Each of `workers` is then so many processes, all of which compute
+    the same."""

@@ -25,6 +25,7 @@ from transformers import (
 
 from kit.errors import ModelError
 from kit.experiment.manifest import ModelSection
+from kit.model import sharding
 from kit.model.decoding import ends_of, use_only
 from kit.model.dense import keep_dense
 from kit.model.families import CONFIG, Family, family_in
@@ -51,17 +52,24 @@ def load_processor(path: Path, section: ModelSection | None = None) -> Any:
     return processor
 
 
-def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
+def load_base(
+    path: Path, section: ModelSection, place: torch.device | None = None
+) -> PreTrainedModel:
     """Load the base, frozen, ready for adapters: in NF4 with double quantisation, or whole.
+
+    A process that shares its base with others keeps its share (`kit.model.sharding`).
 
     Args:
         section: says which of the two, and in what type everything else is.
+        place: where to load it to; None: to this process's device.
 
     Raises:
         ModelError: the folder holds no model of a supported family, or not all of its weights.
     """
     family = family_in(path)
     dtype = getattr(torch, section.compute_dtype)
+    shared = sharding.size() > 1
+    place = torch.device("cpu") if shared else place or device()
     try:
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             path,
@@ -69,7 +77,7 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             quantization_config=_nf4(family, dtype) if is_quantised(section) else None,
             dtype=dtype,
             attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
-            device_map={"": device()},
+            device_map={"": place},
             local_files_only=True,
         )
     except (OSError, ValueError) as error:  # ValueError: a folder without a config.json
@@ -87,8 +95,11 @@ def load_base(path: Path, section: ModelSection) -> PreTrainedModel:
             module.support_avx512bf16_for_cpu = False
     if is_quantised(section):
         _check_quantised(model, family)
-        keep_dense(model)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
+    if shared:
+        sharding.share_out(frozen, device())
+    elif is_quantised(section):
+        keep_dense(model)
     return frozen
 
 
@@ -158,14 +169,21 @@ def dequantized_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def export_base(source: Path, section: ModelSection, target: Path) -> None:
+def export_base(
+    source: Path, section: ModelSection, target: Path, place: torch.device | None = None
+) -> None:
     """Write the base for serving: evaluation uses the weights that training used.
 
     They are the dequantised ones, or the published ones in the type of the computation.
+
+    Args:
+        place: where they are quantised, as for `load_base`.
     """
     family = family_in(source)
     dtype = getattr(torch, section.compute_dtype)
-    quantized = dequantized_state(load_base(source, section)) if is_quantised(section) else {}
+    quantized = {}
+    if is_quantised(section):
+        quantized = dequantized_state(load_base(source, section, place))
     model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, local_files_only=True)
     _, unexpected = model.load_state_dict(quantized, strict=False)
     if unexpected:

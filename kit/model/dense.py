@@ -22,6 +22,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from torch.nn.functional import linear
 
+from kit.model import sharding
 from kit.model.combine import merge
 from kit.model.merged import MergeIn, no_merge
 from kit.model.neurons import read_neurons
@@ -37,8 +38,11 @@ def keep_dense(model: torch.nn.Module, most_bytes: int = MOST_BYTES) -> bool:
 
     Args:
         model: a frozen base; its layers are changed in place.
-        most_bytes: of all dequantised weights; nothing is changed where they take more.
+        most_bytes: of all dequantised weights; nothing is changed where they take more, nor on a
+            base that several processes share.
     """
+    if sharding.size() > 1:
+        return False
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
     needed = sum(e.in_features * e.out_features * e.compute_dtype.itemsize for e in layers)
     if needed > most_bytes:

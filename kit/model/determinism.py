@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from kit.model import sharding
+
 T = TypeVar("T")
 # cuBLAS reads it when it starts, so it must be set before the process first uses a GPU.
 ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
@@ -46,8 +48,9 @@ def backward(loss: Tensor, *, again: bool = False) -> None:
 
     PyTorch selects attention's deterministic kernel only in strict mode. Backward therefore runs in
     strict mode until some operation turns out to have no deterministic kernel (`with_fallback`).
+    A shared base is never in strict mode: a pass that stops halfway cannot be repeated there.
     """
-    if _given_up or not torch.are_deterministic_algorithms_enabled():
+    if _given_up or sharding.size() > 1 or not torch.are_deterministic_algorithms_enabled():
         loss.backward(retain_graph=again)
         return
     torch.use_deterministic_algorithms(True)
@@ -99,12 +102,14 @@ def state(names: Set[str] | None = None) -> dict[str, object]:
     Args:
         names: what `record_nondeterminism` collected; None where nothing was recorded.
     """
+    shared = {"shards": sharding.size()} if sharding.size() > 1 else {}
     if not torch.cuda.is_available():
-        return {"device": "cpu", "threads": torch.get_num_threads()}
+        return {"device": "cpu", "threads": torch.get_num_threads(), **shared}
     return {
+        **shared,
         "device": torch.cuda.get_device_name(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        "deterministic_backward": not _given_up,
+        "deterministic_backward": not _given_up and not shared,
         "nondeterministic_operations": None if names is None else sorted({*names, *_given_up}),
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "float32_matmul_precision": torch.get_float32_matmul_precision(),

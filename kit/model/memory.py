@@ -12,6 +12,7 @@ import torch
 from kit.console import say
 from kit.errors import EnvironmentFault
 from kit.failures import out_of_memory
+from kit.model import sharding
 
 # torch 2.9 and newer read the second name as well.
 ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
@@ -41,6 +42,8 @@ def release() -> None:
 def retry_smaller(attempt: Callable[[], T], shrink: Callable[[str], None]) -> T:
     """Return `attempt()`; where memory does not suffice, call `shrink` and try again.
 
+    A process that shares its base tries once: the others are in the middle of the same pass.
+
     Args:
         shrink: makes the next attempt smaller, or raises the error that ends the work. It is given
             the first 200 characters of the library's message.
@@ -49,7 +52,7 @@ def retry_smaller(attempt: Callable[[], T], shrink: Callable[[str], None]) -> T:
         try:
             return attempt()
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if sharding.size() > 1 or not out_of_memory(error):
                 raise
             found = str(error)[:200]
         shrink(found)

@@ -217,6 +217,7 @@ def _model(manifest: Manifest) -> dict[str, object]:
         "model": manifest.model.model_dump(exclude={"source"}),
         "base": list_digest(manifest.model.source),
         "threads": manifest.compute.threads,
+        **({"shards": shards} if (shards := manifest.compute.shards) > 1 else {}),
         "packages": {name: _version(name) for name in PACKAGES},
     }
 

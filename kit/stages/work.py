@@ -3,12 +3,15 @@
 Tests give a stage another `Work`, which needs no model and no process.
 """
 
-from collections.abc import Generator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Sequence
+from typing import Protocol, TypeVar
 
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import Job, Plan
+from kit.stages.crew import together, train_together
 from kit.stages.workers import JobRecord, isolated, run_jobs, scatter
+
+T = TypeVar("T")
 
 
 class Work(Protocol):
@@ -70,12 +73,16 @@ class Work(Protocol):
 
 
 class LocalWork:
-    """Does the work in processes of this machine; a process imports what it needs by itself."""
+    """Does the work in processes of this machine; a process imports what it needs by itself.
+
+    What computes with the base of training is done by `compute.shards` processes that share it.
+    """
 
     def train(
         self, manifest: Manifest, jobs: Sequence[Job]
     ) -> Generator[tuple[Job, JobRecord], None, None]:
-        return run_jobs(manifest, jobs)
+        shared = manifest.compute.shards > 1
+        return train_together(manifest, jobs) if shared else run_jobs(manifest, jobs)
 
     def require_ready(self, plan: Plan) -> list[str]:
         from kit.preflight import ready
@@ -100,28 +107,28 @@ class LocalWork:
     def answer(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import worker
 
-        return scatter(worker.answer_systems, [(plan, names) for names in shares], _places(shares))
+        arguments, cards = [(plan, names) for names in shares], _cards(plan)
+        return scatter(worker.answer_systems, arguments, _places(shares), cards)
 
     def check(self, plan: Plan, names: list[str]) -> None:
         from kit.evaluation.guards import agreement
 
-        isolated(agreement.check_systems, plan, names, place=_places([names])[0])
+        _with_base(plan, agreement.check_systems, [names], _places([names]))
 
     def score(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import scoring
 
-        return scatter(scoring.score_systems, [(plan, names) for names in shares], _places(shares))
+        return _with_base(plan, scoring.score_systems, shares, _places(shares))
 
     def differentiate(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import gradients
 
-        arguments = [(plan, names) for names in shares]
-        return scatter(gradients.measure_gradients, arguments, _places(shares))
+        return _with_base(plan, gradients.measure_gradients, shares, _places(shares))
 
     def read(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import reading
 
-        return scatter(reading.read_answers, [(plan, names) for names in shares], _places(shares))
+        return _with_base(plan, reading.read_answers, shares, _places(shares))
 
     def judge(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import judging
@@ -145,7 +152,24 @@ class LocalWork:
         from kit.evaluation import attacking
 
         places = [f"attack, {len(names)} attacks on systems" for names in shares]
-        return scatter(attacking.answer_attacks, [(plan, names) for names in shares], places)
+        arguments = [(plan, names) for names in shares]
+        return scatter(attacking.answer_attacks, arguments, places, _cards(plan))
+
+
+def _with_base(
+    plan: Plan,
+    function: Callable[[Plan, list[str]], T],
+    shares: Sequence[list[str]],
+    places: Sequence[str],
+) -> list[T]:
+    """Call a function that computes with the base of training once per share of names."""
+    arguments = [(plan, names) for names in shares]
+    return together(function, arguments, places, plan.manifest.compute.shards)
+
+
+def _cards(plan: Plan) -> int:
+    """Return how many GPUs an engine is spread over."""
+    return plan.manifest.evaluation.tensor_parallel_size
 
 
 def _places(shares: Sequence[list[str]]) -> list[str]:

@@ -58,15 +58,19 @@ def run_jobs(
     workers = min(manifest.compute.workers, len(jobs))
     if not workers:
         return
-    ordered = sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
     gpus = visible_gpus()
-    with _Pool(workers, _open_worker, manifest) as pool:
+    with Pool(workers, open_worker, manifest) as pool:
         futures = {}
-        for number, job in enumerate(ordered):
+        for number, job in enumerate(longest_first(jobs)):
             with one_gpu(gpus, number):
-                futures[pool.submit(f"{job.stage}, job {job.name}", _run, job)] = job
+                futures[pool.submit(f"{job.stage}, job {job.name}", run_job, job)] = job
         for future in as_completed(futures):
             yield futures[future], future.result()
+
+
+def longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs in the order in which they are begun: no long one is left for the end."""
+    return sorted(jobs, key=lambda job: -job.settings.steps * job.settings.batch_size)
 
 
 def isolated(function: Callable[..., T], *arguments: object, place: str = "") -> T:
@@ -78,25 +82,32 @@ def scatter(
     function: Callable[..., T],
     arguments: Sequence[tuple[object, ...]],
     places: Sequence[str] | None = None,
+    cards: int = 1,
 ) -> list[T]:
     """Call `function` once per tuple of arguments, in parallel, each call in a new process.
 
     Args:
         places: what each call works on, for messages.
+        cards: how many GPUs each call sees, where there are any.
+
+    Raises:
+        EnvironmentFault: there are fewer GPUs; or a process was killed.
     """
-    with _Pool(len(arguments), _start_worker) as pool:
+    with Pool(len(arguments), start_worker) as pool:
         futures = []
         gpus = visible_gpus()
+        if 0 < len(gpus) < cards:
+            raise too_few_gpus("evaluation.tensor_parallel_size", cards, len(gpus))
         names = places or [""] * len(arguments)
         for number, (place, values) in enumerate(zip(names, arguments, strict=True)):
-            with one_gpu(gpus, number):
+            with one_gpu(gpus, number, cards):
                 futures.append(pool.submit(place, function, *values))
         for future in as_completed(futures):
             future.result()
         return [future.result() for future in futures]
 
 
-class _Pool:
+class Pool:
     """Worker processes that stop together, and that say which work a killed one was at."""
 
     def __init__(self, workers: int, initializer: Callable[..., None], *arguments: object) -> None:
@@ -110,15 +121,16 @@ class _Pool:
         """Submit a call. If this starts a worker, it ignores Ctrl-C from its first moment on."""
         resource_tracker.ensure_running()  # if it started later, it would unblock the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        others = {*multiprocessing.active_children()}
         try:
             notes = Path(self._notes.name)
             return self._executor.submit(_guarded, notes, place, function, *arguments)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            for process in multiprocessing.active_children():
+            for process in {*multiprocessing.active_children()} - others:
                 self._processes[process.pid or 0] = process
 
-    def __enter__(self) -> "_Pool":
+    def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -126,7 +138,7 @@ class _Pool:
             if error is None:
                 self._executor.shutdown()
                 return
-            killed = self._killed() if isinstance(error, BrokenProcessPool) else None
+            killed = self.killed() if isinstance(error, BrokenProcessPool) else None
             # Also on Ctrl-C: kill the other workers. Their checkpoints are kept.
             processes = multiprocessing.active_children()
             self._executor.shutdown(wait=False, cancel_futures=True)
@@ -135,7 +147,7 @@ class _Pool:
             if killed is not None:
                 raise killed from None
 
-    def _killed(self) -> EnvironmentFault:
+    def killed(self) -> EnvironmentFault:
         """Return the error for a worker that ended without a word."""
         for process in self._processes.values():
             process.join(ENDED_SECONDS)
@@ -151,6 +163,16 @@ class _Pool:
         note = notes / str(first)
         place = note.read_text(encoding="utf-8") if note.is_file() else ""
         return ended_worker(f"{place}: " if place else "", ended.get(first))
+
+
+def too_few_gpus(key: str, wanted: int, found: int) -> EnvironmentFault:
+    """Return the error for a base that is to be spread over more GPUs than there are."""
+    return EnvironmentFault(
+        f"{key} = {wanted} needs {wanted} GPUs on one machine",
+        found=f"{found}",
+        remedy=f"lower {key} (`./run.sh plan` says how many the base needs), or use a machine with "
+        "more GPUs",
+    )
 
 
 def ended_worker(begin: str, code: int | None) -> EnvironmentFault:
@@ -195,13 +217,13 @@ def _guarded(notes: Path, place: str, function: Callable[..., T], *arguments: ob
         raise kit_error(error, place) from None
 
 
-def _open_worker(manifest: Manifest) -> None:
+def open_worker(manifest: Manifest) -> None:
     global _manifest
-    _start_worker()
+    start_worker()
     _manifest = manifest
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     parent = multiprocessing.parent_process()
     die_with_parent(None if parent is None else parent.pid)
 
@@ -215,7 +237,7 @@ def die_with_parent(parent: int | None) -> None:
     quieten()
 
 
-def _run(job: Job) -> JobRecord:
+def run_job(job: Job) -> JobRecord:
     global _worker
     if _worker is None:  # not in the initializer: its errors are never shown
         from kit.training.worker import Worker

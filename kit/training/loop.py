@@ -17,6 +17,7 @@ from kit.failures import at
 from kit.methods import Method, Step
 from kit.model.determinism import with_fallback
 from kit.model.memory import GpuMeter
+from kit.model.sharding import agreed
 from kit.result.layout import LOSSES
 from kit.sums import add_up
 from kit.training.checkpoint import Checkpoint
@@ -145,7 +146,7 @@ class _Run:
         for step in range(self._first, self._settings.steps):
             with at(f"step {step + 1}"):
                 self._step(step)
-            if stop_after and (stopped := self._stop_reason(stop_after)):
+            if stop_after and (stopped := agreed(self._stop_reason(stop_after))):
                 return stopped
             every = self._settings.checkpoint_every
             if every and (step + 1) % every == 0:
@@ -171,6 +172,7 @@ class _Run:
             group["lr"] = self._settings.learning_rate * schedule(step, self._settings)
         found = self._sizer.run(lambda size: with_fallback(partial(self._compute, step, size)))
         values = found.values | self._gradients.combine(found)
+        self._weights.agree()
         values = {key: round(value, 6) for key, value in values.items()}
         norm = self._clip(step, found.parts[0].origin, values)
         self._gradients.apply(self._optimizer)

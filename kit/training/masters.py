@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from kit.methods import Gradient
+from kit.model import sharding
 
 
 class MasterWeights:
@@ -65,6 +66,12 @@ class MasterWeights:
         """Put a gradient where the optimiser reads it."""
         for name, master in self.named.items():
             master.grad = gradient[name]
+
+    def agree(self) -> None:
+        """Take the first process's gradient where several train this adapter together."""
+        for master in self.named.values():
+            if master.grad is not None:
+                sharding.agree_on(master.grad)
 
     @contextmanager
     def moved(self, by: Gradient) -> Iterator[None]:

@@ -17,7 +17,7 @@ from kit.artifacts import Artifact, cache_root, storage_error
 from kit.benchmarks.records import Record
 from kit.code import code_of
 from kit.digests import sha256_file, sha256_value
-from kit.model import determinism
+from kit.model import determinism, sharding
 from kit.result.layout import WEIGHTS
 
 Answer = tuple[str, str]
@@ -97,13 +97,16 @@ def path_of(
 ) -> Path | None:
     """Return the file for everything that decides the values; None without a vanilla adapter.
 
+    None as well where processes share a base: they compute the same values at the same time, and
+    one that found a value here would leave the others waiting in their pass.
+
     The digest of the vanilla adapter covers data, base, packages and threads.
 
     Args:
         together: how many records are computed in one batch.
         need: whose preparation computes the values.
     """
-    if vanilla is None:
+    if vanilla is None or sharding.size() > 1:
         return None
     digest = sha256_value(
         {

@@ -157,7 +157,7 @@ def test_a_worker_that_cannot_start_is_an_error_that_names_its_first_job(tmp_pat
     monkeypatch.setattr("kit.training.worker.Worker", fail)
     monkeypatch.setattr(workers, "_manifest", manifest())
     with pytest.raises(UnforeseenError, match="finetune, job vanilla: ValueError"):
-        workers._guarded(tmp_path, "finetune, job vanilla", workers._run, jobs()[0])
+        workers._guarded(tmp_path, "finetune, job vanilla", workers.run_job, jobs()[0])
 
 
 def test_when_one_call_fails_the_others_are_stopped_at_once(tmp_path):
@@ -221,8 +221,8 @@ def jobs() -> list[Job]:
 
 def test_jobs_that_were_finished_before_a_worker_was_killed_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(workers, "_run", finish_or_die)
-    monkeypatch.setattr(workers, "_open_worker", open_nothing)
+    monkeypatch.setattr(workers, "run_job", finish_or_die)
+    monkeypatch.setattr(workers, "open_worker", open_nothing)
     made = []
     with pytest.raises(EnvironmentFault, match="a worker process was killed"):
         made += [record["made"] for _, record in workers.run_jobs(manifest(), jobs())]

@@ -37,6 +37,7 @@ RECORDED_ARGUMENTS = (
     "max_model_len",
     "max_num_seqs",
     "gpu_memory_utilization",
+    "tensor_parallel_size",
 )
 
 
@@ -107,6 +108,8 @@ def engine_arguments(
         # vLLM takes these kernels on some cards (B200) if it can download them: with a network, the
         # numbers would be other ones than without. They are in no package of vLLM's FlashInfer.
         arguments["attention_config"] = {"use_trtllm_attention": False}
+    if section.tensor_parallel_size > 1:
+        arguments["tensor_parallel_size"] = section.tensor_parallel_size
     if ranks:
         arguments["enable_lora"] = True
         arguments["max_loras"] = min(section.max_adapters, len(ranks))
