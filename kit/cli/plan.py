@@ -194,6 +194,7 @@ def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: f
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.estimate import rates_in, read_rates
     from kit.plan.preview import preview
+    from kit.plan.several_cards import require_one_card
 
     if is_standing_in():
         raise EnvironmentFault(
@@ -201,6 +202,7 @@ def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: f
             remedy="run `./run.sh doctor`, which builds it",
         )
     loaded = load_manifest(manifest, changes=changes)
+    require_one_card(loaded, "--scale")
     measured = read_rates(loaded) if rates is None else rates_in(rates)
     return "\n".join(render_scale(preview(loaded)[0], measured, price))
 
@@ -211,8 +213,10 @@ def _on_cluster(manifest: Path, changes: Sequence[str], executor: Executor) -> I
     from kit.cluster.ray_cluster import RayCluster
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.preview import preview
+    from kit.plan.several_cards import require_one_card
 
     loaded = load_manifest(manifest, changes=changes)
+    require_one_card(loaded, "--executor ray")
     cluster = RayCluster(executor.address, loaded.compute.threads, chosen(executor.store))
     try:
         lines, slots = cluster.require_nodes(), cluster.slots()

@@ -9,6 +9,7 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
 from kit.plan.estimate import Rates, estimate, read_rates
 from kit.plan.jobs import Plan
+from kit.plan.several_cards import fitting
 from kit.plan.without_packages import is_standing_in
 from kit.preflight.known import Known, known_sizes
 from kit.stages.expected import Forecast, forecast
@@ -62,8 +63,12 @@ def _memory(plan: Plan, known: Known | None) -> Iterator[str]:
     if known is None:
         yield "memory: no estimate before the base is fetched and passes `./run.sh doctor`"
         return
-    yield f"memory on one GPU, an estimate ({known.source}):"
-    for line in describe(plan.manifest, known.sizes, known.record):
+    shards, cards = plan.manifest.compute.shards, plan.manifest.evaluation.tensor_parallel_size
+    each = f"each of {shards} GPUs that share the base" if shards > 1 else "one GPU"
+    each += f", and of {cards} that share the engine" if cards > 1 else ""
+    yield f"memory on {each}, an estimate ({known.source}):"
+    about = plan.manifest, known.sizes, known.record
+    for line in (*describe(*about), *fitting(*about)):
         yield f"  {line}"
 
 

@@ -14,9 +14,12 @@ from kit.cluster.shared_folder import tidy
 from kit.console import say
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import Job, Plan
+from kit.plan.several_cards import require_one_card
 from kit.preflight.tried import untried
 from kit.stages.run import shares as dealt
 from kit.stages.workers import JobRecord
+
+EXECUTOR = "--executor ray"
 
 
 class ClusterWork:
@@ -168,9 +171,11 @@ def ray_work(address: str | None, store: str | None, manifest: Manifest) -> Iter
     Raises:
         EnvironmentFault: there is no cluster, or a node of it cannot be used.
         KitError: the store cannot be used.
+        ManifestError: the base is spread over several cards.
     """
     from kit.cluster.ray_cluster import RayCluster
 
+    require_one_card(manifest, EXECUTOR)
     place = chosen(store)
     cluster = RayCluster(address, manifest.compute.threads, place)
     try:

@@ -65,7 +65,7 @@ def _gpu(found: Readings, needed: Resources) -> Iterator[Check]:
     if not found.gpus:
         yield _no_gpu(found, needed)
         return
-    # A job runs on one GPU; the one with the most memory decides.
+    # A job runs on one GPU, or on several alike; the one with the most memory decides.
     best = max(found.gpus, key=lambda gpu: gpu.memory)
     others = f", and {len(found.gpus) - 1} more" if len(found.gpus) > 1 else ""
     yield Check("gpu", f"{best.name}{others}")
@@ -84,6 +84,14 @@ def _gpu(found: Readings, needed: Resources) -> Iterator[Check]:
             wrong=_numbers(best.capability) < MIN_COMPUTE_CAPABILITY,
             remedy="bfloat16 needs 8.0: use an Ampere GPU or a newer one",
         )
+        if needed.gpus > 1:
+            yield Check.judge(
+                "gpus",
+                f"{len(found.gpus)}; {needed.gpus} share the base",
+                wrong=len(found.gpus) < needed.gpus,
+                remedy="use a machine with more GPUs, or lower compute.shards and "
+                "evaluation.tensor_parallel_size: `./run.sh plan` says how many the base needs",
+            )
         yield Check.judge(
             "gpu memory",
             f"{best.memory / 1e9:.1f} GB; " + _needs(needed),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kit.experiment.manifest import Manifest
+from kit.plan.several_cards import fewest_cards
 
 # A base model of 7 billion parameters in bfloat16; assumed while the weights are not on this disk.
 DEFAULT_WEIGHT_BYTES = 14_100_000_000
@@ -62,6 +63,8 @@ class Resources:
     # Containers have 64 MiB of shared memory by default: enough without a GPU.
     shared_memory: int = 32 * MEBIBYTE
     processes: int = 256
+    gpus: int = 1
+    """How many GPUs one adapter or one engine needs, on a manifest that needs any."""
 
 
 def resources_of(manifest: Manifest) -> Resources:
@@ -79,6 +82,7 @@ def resources_of(manifest: Manifest) -> Resources:
         disk=3 * weights + adapter_bytes(manifest),
         shared_memory=1024 * MEBIBYTE,
         processes=1024,
+        gpus=fewest_cards(manifest),
     )
 
 
@@ -90,9 +94,10 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
         weights: bytes of the base model's weights as published.
         gpu: whether the models are computed on a GPU.
     """
-    workers = manifest.compute.workers
+    workers = manifest.compute.workers * manifest.compute.shards
     on_gpu = COPIES_ON_GPU if gpu else 0.0
     loading = GPU_LOADING_COPIES if gpu else LOADING_COPIES
+    # Each of the processes that share a base loads all of it, and then keeps its part on its card.
     # As the stages do: with merged weights every worker runs an engine, for one system at a time.
     if manifest.evaluation.serving == "merged":
         engines, answering = workers, MERGED_ANSWERING_COPIES - on_gpu
@@ -125,6 +130,7 @@ def _gpu_needs(manifest: Manifest, weights: int) -> dict[str, int]:
 
     known = known_sizes(manifest)
     if known is None:
+        weights //= manifest.evaluation.tensor_parallel_size
         return {"answering": int(weights * SERVING_FACTOR) + CACHE_AND_ADAPTER_BYTES}
     return least_bytes(manifest, known.sizes, known.record)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from kit.artifacts import cache_root
 from kit.attacks.weights import WeightAttack
 from kit.benchmarks.records import Record
+from kit.console import say
 from kit.evaluation.asking import Asked, ask, require_asked
 from kit.evaluation.attacked_file import write_attacked
 from kit.evaluation.engines import Answer, Engine, Request, require_complete
@@ -42,7 +43,9 @@ def answer_attacks(plan: Plan, names: Sequence[str]) -> int:
     served = {system.name: system for job in jobs for system in served_by(job)}
     attacked = replace(plan, systems=tuple(served.values()))
     questions = Questions.of(plan)
-    look = SecondLook(attacked, questions.benchmark)
+    look, shards = SecondLook(attacked, questions.benchmark), plan.manifest.compute.shards
+    if shards > 1:
+        say("  no second look at attacked answers: the base of training is on several cards")
     if any(isinstance(job.attack, WeightAttack) for job in jobs):
         attacked = replace(attacked, manifest=serving_merged(plan.manifest))
     engine = open_engine(attacked, attacked.systems, plan.manifest.evaluation.engine)
@@ -53,7 +56,7 @@ def answer_attacks(plan: Plan, names: Sequence[str]) -> int:
                 engine.change_weights(job.served(level).name, change)
     for group in groups_of(jobs, attacked.manifest.evaluation):
         with at(f"attacking {', '.join(dict.fromkeys(job.system.name for job in group))}"):
-            _answer(group, plan, engine, questions, look)
+            _answer(group, plan, engine, questions, look if shards == 1 else None)
     return peak_memory()
 
 
@@ -89,7 +92,7 @@ def _answer(
     plan: Plan,
     engine: Engine,
     questions: Questions,
-    look: SecondLook,
+    look: SecondLook | None,
 ) -> None:
     asked = [each for job in group for each in ask(job, plan, questions.benchmark, _pictures(plan))]
     for job in group:
@@ -135,11 +138,16 @@ def _pictures(plan: Plan) -> Path:
 
 
 def _look_again(
-    job: AttackJob, asked: Sequence[Asked], answers: dict[str, Answer], look: SecondLook
+    job: AttackJob, asked: Sequence[Asked], answers: dict[str, Answer], look: SecondLook | None
 ) -> dict[str, object]:
-    """Read a few answers of each served system with the implementation that trains."""
+    """Read a few answers of each served system with the implementation that trains, if there is.
+
+    Args:
+        look: None where this process does not hold the base of training.
+    """
     largest = []
-    if isinstance(job.attack, WeightAttack):  # no implementation but the engine has these weights
+    # No implementation but the engine has changed weights.
+    if look is None or isinstance(job.attack, WeightAttack):
         return {"largest_nats": None}
     for system in {each.name: each for each in served_by(job)}.values():
         own = {each.request.record_id: each for each in asked if each.request.system == system.name}

@@ -16,6 +16,7 @@ from kit.fetch.settings import Settings
 from kit.launch.nodes import ONE, RAY_BYTES
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.names import require_names
+from kit.plan.several_cards import cards_of_all, require_one_card
 from kit.sources import datasets
 from kit.sources.checksum_lists import is_locked, local_list
 
@@ -30,12 +31,13 @@ MAX_LABEL_CHARACTERS = 63  # of a name in Kubernetes
 class Job:
     """One call of `all`, on one machine or on a Ray cluster of several.
 
-    `work` is one line on what is left to do; `arguments` are those of run.sh; `gated` is whether a
-    source needs a token. `licences` names the sources whose licences were not accepted. `documents`
-    holds the text of the manifest, and of the one it extends, by file name. `folders` are the
-    sources that the user has to copy to the machine, as (name, folder). `time` is the limit in
-    seconds, None for no limit; `restarts` is how often the job may start again. `nodes` counts the
-    machines: cores, workers, GPUs and memory are those of each.
+    `work` is one line on what is left to do; `arguments` are those of run.sh; `cards` counts the
+    GPUs that all processes use; `gated` is whether a source needs a token. `licences` names the
+    sources whose licences were not accepted. `documents` holds the text of the manifest, and of the
+    one it extends, by file name. `folders` are the sources that the user has to copy to the
+    machine, as (name, folder). `time` is the limit in seconds, None for no limit; `restarts` is how
+    often the job may start again. `nodes` counts the machines: cores, workers, GPUs and memory are
+    those of each.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Job:
     resources: Resources
     cores: int
     workers: int
+    cards: int
     gated: bool
     licences: tuple[str, ...]
     documents: dict[str, str]
@@ -72,8 +75,8 @@ class Job:
 
     @property
     def gpus(self) -> int:
-        """The number of GPUs: each worker trains on its own."""
-        return self.workers if self.resources.gpu else 0
+        """The number of GPUs: each worker trains on its own, or on several that share the base."""
+        return self.cards if self.resources.gpu else 0
 
     @property
     def memory(self) -> int:
@@ -115,6 +118,8 @@ def make_job(
             a job file cannot contain its path, or `time` is not a duration.
     """
     settings = Settings(**flags)
+    if (nodes or ONE) > ONE:
+        require_one_card(manifest, "--nodes")
     work = describe_work(_make_plan(manifest, settings))
     path = path if path.exists() or path.is_absolute() else PROJECT / path
     name = _job_path(path)
@@ -127,8 +132,9 @@ def make_job(
         manifest=name,
         arguments=("all", name, *(word for change in changes for word in (FLAG, change)), *given),
         resources=resources_of(manifest),
-        cores=manifest.compute.threads * manifest.compute.workers,
+        cores=manifest.compute.threads * manifest.compute.workers * manifest.compute.shards,
         workers=manifest.compute.workers,
+        cards=cards_of_all(manifest),
         gated=any(source.gated for source in remote) and not settings.offline,
         licences=tuple(s.name for s in remote if not settings.accept_licences),
         documents=_documents(path),

@@ -72,8 +72,9 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
         held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
         rank = passes.turns * settings.rank
         return TrainingMemory(
-            sizes, record, held, rank, below, dtype, passes.bytes, *weight_bytes(manifest.model)
-        )
+            sizes, record, held, rank, below, dtype, passes.bytes, *weight_bytes(manifest.model),
+            shards=manifest.compute.shards,
+        )  # fmt: skip
 
     yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
     for entry in manifest.methods:
@@ -93,6 +94,7 @@ def answering(manifest: Manifest, sizes: BaseSizes) -> int:
         adapters=0 if merged else evaluation.max_adapters,
         rank=manifest.finetune.rank + largest_rank(manifest),
         context=evaluation.max_model_len,
+        cards=evaluation.tensor_parallel_size,
     )
 
 

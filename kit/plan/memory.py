@@ -15,7 +15,9 @@ Dtype = Literal["float32", "bfloat16"]
 # Bytes for each token and layer, as factors of hidden and intermediate size, by the type of LoRA.
 SAVED: dict[Dtype, tuple[float, float]] = {"float32": (40.0, 10.0), "bfloat16": (20.0, 8.0)}
 # NF4 with double quantisation: 4 bits, 8 bits for each 64 weights, 32 bits for each 16,384.
-NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+SCALE_BYTES = 1 / 64 + 4 / (64 * 256)
+NF4_BYTES = 0.5 + SCALE_BYTES
+GATHERED = 2  # layers of a shared base that are whole at the same time: one computes, one comes
 HALF = 2  # bytes of a value in bfloat16
 ADAPTER_BYTES = 4 + 4 + 8  # of each trained weight: value, gradient and AdamW's two means
 ANSWER_BYTES = 14  # of a logit at an answer position: bfloat16, float32, log-softmax, its gradient
@@ -54,15 +56,26 @@ class TrainingMemory:
     """Bytes of each weight of the language model's linear layers."""
     other_bytes: int = HALF
     """Bytes of each other weight: in the type of the computation."""
+    shards: int = 1
+    """Cards that share the weights of the language model's layers, as `kit.model.sharding` does."""
 
     @property
     def held(self) -> int:
         """Return what is on the card whatever the micro-batch: base, adapters and optimiser."""
         sizes = self.sizes
-        base = sizes.quantized * self.layer_bytes + sizes.other * self.other_bytes
+        base = sizes.quantized * self._layer_bytes_here + sizes.other * self.other_bytes
         copies = HALF if self.dtype == "bfloat16" else 0
         trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies + self.rule)
         return int(base + trained + self.frozen_rank * sizes.lora_sides * 4) + CONTEXT_BYTES
+
+    @property
+    def _layer_bytes_here(self) -> float:
+        """Return the bytes on one card for each weight of the language model's linear layers."""
+        if self.shards == 1:
+            return self.layer_bytes
+        scales = SCALE_BYTES if self.layer_bytes == NF4_BYTES else 0.0
+        gathered = min(1.0, 1 / self.shards + GATHERED / self.sizes.layers)
+        return scales + (self.layer_bytes - scales) * gathered
 
     def drawn(self, *, recomputed: bool = False) -> int:
         """Return what one drawn record keeps until its backward pass.
@@ -98,18 +111,25 @@ def weight_bytes(section: ModelSection) -> tuple[float, int]:
     return whole if section.quantization == "none" else NF4_BYTES, whole
 
 
-def serving_bytes(sizes: BaseSizes, *, adapters: int, rank: int, context: int) -> int:
+def serving_bytes(
+    sizes: BaseSizes, *, adapters: int, rank: int, context: int, cards: int = 1
+) -> int:
     """Return the smallest card on which an engine answers one question at a time.
+
+    Weights and cache are divided among several cards. Adapters are counted whole on each, which is
+    too much.
 
     Args:
         adapters: that the engine holds at the same time.
         rank: of each of them.
         context: tokens of the longest question with its answer.
+        cards: that share the engine (`evaluation.tensor_parallel_size`).
     """
     weights = (sizes.quantized + sizes.other) * HALF
     slots = adapters * rank * sizes.lora_sides * HALF
     return int(
-        (weights + slots + ENGINE_WORK_BYTES + context * cache_bytes(sizes)) / SERVABLE_SHARE
+        ((weights + context * cache_bytes(sizes)) / cards + slots + ENGINE_WORK_BYTES)
+        / SERVABLE_SHARE
     )
 
 

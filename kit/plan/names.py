@@ -21,6 +21,7 @@ from kit.metrics.outside import load_metric
 from kit.names import show
 from kit.plan.attack_names import require_attack_claim, require_attacks
 from kit.plan.method_settings import require_servable_ranks, require_whole_batches
+from kit.plan.several_cards import require_spreadable
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -44,7 +45,9 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
         built[entry.name] = registry.build(entry.method, dict(entry.options), where)
     _require_merged(manifest, built)
     require_whole_batches(manifest, built)
-    require_servable_ranks(manifest, built, require_attacks(manifest))
+    attacks = require_attacks(manifest)
+    require_servable_ranks(manifest, built, attacks)
+    require_spreadable(manifest, built, attacks)
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
         with naming_the_file(manifest, "evaluation.metric_file"):

@@ -20,7 +20,7 @@ from kit.plan.sizes import BaseSizes
 from kit.preflight.loading import load_empty, require_features
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.records import RecordTokens, measure_records
-from kit.preflight.structure import fixed_side, read_structure
+from kit.preflight.structure import attention_heads, fixed_side, read_structure
 from kit.preflight.weights import read_weights, require_finite
 from kit.sources.datasets import base_folder, places
 
@@ -77,6 +77,7 @@ def require_base(manifest: Manifest) -> BaseFacts:
         if path.suffix in TEXTS:
             require_own_kind(path)
     check_engine(family, asked.engine, asked.serving, gpu=bool(gpus()))
+    _require_divisible(manifest, attention_heads(folder))
     found = _once(base_path(manifest), lambda: _examine(manifest))
     facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
     positions, wanted = found["positions"], manifest.evaluation.max_model_len
@@ -89,6 +90,19 @@ def require_base(manifest: Manifest) -> BaseFacts:
             remedy=f"set evaluation.max_model_len = {positions} or less",
         )
     return facts
+
+
+def _require_divisible(manifest: Manifest, heads: int) -> None:
+    """Check that the engine's GPUs get equally many attention heads each."""
+    where, count = "evaluation.tensor_parallel_size", manifest.evaluation.tensor_parallel_size
+    if heads % count:
+        raise ManifestError(
+            f"{manifest.origin_of(where)}: {where} does not divide the base's attention heads",
+            expected=f"a divisor of {heads} (num_attention_heads in config.json)",
+            found=count,
+            remedy=f"set {where} = {max(n for n in range(1, count) if heads % n == 0)}, or a "
+            "larger divisor",
+        )
 
 
 def require_values(manifest: Manifest) -> str:

@@ -86,6 +86,12 @@ def read_structure(folder: Path, section: ModelSection) -> Structure:
     return Structure(family.title, sizes, tuple(sorted(lora)), tuple(sorted(quantized)), positions)
 
 
+def attention_heads(folder: Path) -> int:
+    """Return how many heads a layer of the language model has."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return int(config.get_text_config().num_attention_heads)
+
+
 def fixed_side(folder: Path) -> int | None:
     """Return the width and height in pixels that the vision tower accepts; None: any."""
     config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)

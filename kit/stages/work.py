@@ -139,14 +139,13 @@ class LocalWork:
         from kit.evaluation import optimising
 
         places = [f"attack, pictures of {len(names)} attacks on systems" for names in shares]
-        arguments = [(plan, names) for names in shares]
-        return scatter(optimising.optimise_pictures, arguments, places)
+        return _with_base(plan, optimising.optimise_pictures, shares, places)
 
     def probe_heads(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import probing
 
         places = [f"attack, heads of {len(names)} systems" for names in shares]
-        return scatter(probing.probe_heads, [(plan, names) for names in shares], places)
+        return _with_base(plan, probing.probe_heads, shares, places)
 
     def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
         from kit.evaluation import attacking
