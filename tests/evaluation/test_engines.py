@@ -71,17 +71,23 @@ def requests(folder: Path) -> list[Request]:
     ]
 
 
-def answers_of(engine: str, serving: str, folder: Path) -> list[Answer]:
-    """Answer everything with one engine; called in a process of its own."""
+def answers_of(engine: str, serving: str, folder: Path, processes: int = 1) -> list[Answer]:
+    """Answer everything with one engine; called in a process of its own.
+
+    Args:
+        processes: that share the engine.
+    """
     from kit.evaluation.engines import engine_class
 
     adapters = {
         name: tuple(folder / f"adapter{number}" for number in range(1, count + 1))
         for name, count in SYSTEMS.items()
     }
-    scratch = folder / f"scratch-{engine}-{serving}"
+    scratch = folder / f"scratch-{engine}-{serving}-{processes}"
     scratch.mkdir()
-    opened = engine_class(engine)(smoke(serving=serving), folder / "base", adapters, scratch)
+    made = smoke(serving=serving, tensor_parallel_size=processes)
+    opened = engine_class(engine)(made, folder / "base", adapters, scratch)
+    assert opened.record.get("tensor_parallel_size", 1) == processes
     return sorted(opened.answer(requests(folder)), key=lambda a: (a.system, a.record_id))
 
 
@@ -101,6 +107,12 @@ def test_adapters_change_what_is_answered(trained_form):
     said = {name: [a.text for a in trained_form if a.system == name] for name in SYSTEMS}
     assert said["base"] != said["one"]
     assert said["one"] != said["two"]
+
+
+@pytest.mark.extended
+def test_an_engine_of_two_processes_answers_as_one_of_one_process(inputs):
+    one, two = (isolated(answers_of, "vllm", "adapters", inputs, n) for n in (1, 2))
+    assert [answer.ids for answer in two] == [answer.ids for answer in one]
 
 
 @pytest.mark.parametrize("serving", ["adapters", "merged"])

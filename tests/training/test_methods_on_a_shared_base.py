@@ -10,7 +10,7 @@ from tests.toys.crew_trial import all_found
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("recomputed", [False, True])
+@pytest.mark.parametrize("recomputed", [False, pytest.param(True, marks=pytest.mark.extended)])
 def test_no_method_and_no_measurement_notices_that_the_base_is_shared(recomputed):
     one = isolated(all_found, recomputed)
     piece = Piece("trial", all_found, (recomputed,))
