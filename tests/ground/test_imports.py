@@ -20,6 +20,7 @@ OWNERS = {
         "kit.model.base",
         "kit.model.dense",
         "kit.model.rounding",
+        "kit.model.sharding",
         "kit.preflight.structure",
     },
     "ray": {"kit.cluster.ray_cluster", "kit.cluster.remote"},
