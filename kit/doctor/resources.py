@@ -9,8 +9,8 @@ the system drops them when memory is short.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kit.experiment.cards import fewest_cards
 from kit.experiment.manifest import Manifest
-from kit.plan.several_cards import fewest_cards
 
 # A base model of 7 billion parameters in bfloat16; assumed while the weights are not on this disk.
 DEFAULT_WEIGHT_BYTES = 14_100_000_000

@@ -9,6 +9,7 @@ from pathlib import Path
 from kit.artifacts import PROJECT
 from kit.doctor.resources import Resources, resources_of
 from kit.errors import ManifestError
+from kit.experiment.cards import cards_of_all
 from kit.experiment.changes import FLAG
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import EXTENDS
@@ -16,7 +17,7 @@ from kit.fetch.settings import Settings
 from kit.launch.nodes import ONE, RAY_BYTES
 from kit.plan.jobs import Plan, make_plan
 from kit.plan.names import require_names
-from kit.plan.several_cards import cards_of_all, require_one_card
+from kit.plan.several_cards import require_one_card
 from kit.sources import datasets
 from kit.sources.checksum_lists import is_locked, local_list
 

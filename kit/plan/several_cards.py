@@ -20,17 +20,6 @@ COUNTS = (2, 4, 8)  # of cards in one machine
 SHARDS, SPREAD = "compute.shards", "evaluation.tensor_parallel_size"
 
 
-def cards_of_all(manifest: Manifest) -> int:
-    """Return how many GPUs all processes of a manifest use at the same time."""
-    together = manifest.compute.workers * manifest.compute.shards
-    return max(together, manifest.evaluation.tensor_parallel_size)
-
-
-def fewest_cards(manifest: Manifest) -> int:
-    """Return how many GPUs one adapter and one engine need."""
-    return max(manifest.compute.shards, manifest.evaluation.tensor_parallel_size)
-
-
 def require_spreadable(
     manifest: Manifest, built: Mapping[str, Method], attacks: Mapping[str, Attack]
 ) -> None:
