@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TextIO
 
+from kit.apart import building_place, is_apart
 from kit.errors import BusyError, MissingStageError, StorageError
 from kit.names import printable
 
@@ -60,18 +61,6 @@ def project_path(name: str) -> Path:
     return PROJECT / name
 
 
-_apart: Path | None = None  # where this process builds artifacts, if another one publishes them
-
-
-def build_apart(folder: Path) -> None:
-    """Let this process build artifacts in a folder of its own and publish none.
-
-    For a process that does the same work as another one, which publishes it.
-    """
-    global _apart
-    _apart = folder
-
-
 @dataclass(frozen=True)
 class Artifact:
     """A content-addressed folder of the cache."""
@@ -88,12 +77,12 @@ class Artifact:
     @property
     def partial(self) -> Path:
         """The folder where it is built; a killed run's files in it are resumed or replaced."""
-        return (_apart or self.path.parent) / f"{self.path.name}.partial"
+        return building_place(self.path.parent) / f"{self.path.name}.partial"
 
     def adopt(self, name: str) -> None:
         """Copy a file of a killed run to where this process builds, if that is another folder."""
         there = self.path.parent / self.partial.name / name
-        if _apart is not None and there.is_file():
+        if is_apart() and there.is_file():
             self.partial.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(there, self.partial / name)
 
@@ -104,7 +93,7 @@ class Artifact:
 
     def publish(self, job: Mapping[str, object]) -> None:
         """Write `job.json` and move the built folder to its final place."""
-        if _apart is not None:
+        if is_apart():
             shutil.rmtree(self.partial, ignore_errors=True)
             return
         write_json(self.partial / "job.json", {**job, "digest": self.digest, "name": self.name})

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
 
-from kit.artifacts import build_apart
+from kit.apart import build_apart
 from kit.console import MODE, QUIET
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest

@@ -10,10 +10,11 @@ Share = Annotated[StrictInt | StrictFloat, Field(gt=0, le=1)]
 
 
 class DeterminismFacts(Fact):
-    """What `kit.model.determinism.state` notes; on a CPU, the first two alone."""
+    """What `kit.model.determinism.state` notes; on a CPU, the first three alone."""
 
     device: Text | None = None
     threads: Positive | None = None
+    shards: Positive | None = None
     deterministic_algorithms: StrictBool | None = None
     deterministic_backward: StrictBool | None = None
     nondeterministic_operations: list[Text] | None = None
@@ -34,6 +35,7 @@ class EngineFacts(DeterminismFacts):
     max_model_len: Positive | None = None
     max_num_seqs: Positive | None = None
     gpu_memory_utilization: Share | None = None
+    tensor_parallel_size: Positive | None = None
 
 
 class GpuFacts(Fact):
