@@ -38,6 +38,7 @@ from kit.verification.metadata import metadata_files, require_metadata
 from kit.verification.pictures import require_pictures
 from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
+from kit.verification.same_answers import same_answer_lines
 from kit.verification.signatures import read_signed
 from kit.verification.sources import check_sources
 from kit.verification.stated import (
@@ -129,6 +130,7 @@ def of_guards(case: Case) -> Found:
     stored, facts = case.stored, case.facts
     answers = stored.tables[ANSWERS]
     lines = check_guards(stored.manifest, facts, stored.systems, answers, stored.kit)
+    lines += same_answer_lines(answers, stored.systems)
     if facts.guards.canary:
         yield (
             f"run.json states an effect of {len(facts.guards.canary)} systems' adapters, and "
