@@ -44,13 +44,15 @@ def require_attacks(stored: StoredResult, facts: RunFacts) -> tuple[int, list[st
     """
     section = _section(stored)
     table = stored.tables.get(ATTACKED)
-    if section is None and table is None:
+    if section is None and table is None and not facts.attacks:
         return 0, []
     if section is None or table is None:
         raise contradicts(
             f"the attacks of {RUN} and {ATTACKED} do not fit",
             "both, or neither",
-            [f"{ATTACKED} is {'missing' if table is None else 'there without a section [attack]'}"],
+            [f"{ATTACKED} is {'missing' if table is None else 'there without a section [attack]'}"]
+            if section is not None or table is not None
+            else ["attacks are stated without a section [attack]"],
         )
     lines: list[str] = []
     entries = [entry.name for entry in section.entries]

@@ -179,6 +179,8 @@ def _unknown(run: Mapping[str, object], facts: RunFacts) -> list[str]:
     """Return the keys of a run.json that this version of the kit does not know, by their place."""
     elsewhere = READ_ELSEWHERE | ({"kit_version"} if run.get("schema") == FIRST_SCHEMA else {"kit"})
     found = [name for name in unknown_keys(facts) if name not in elsewhere | {LAYOUT}]
+    for name in ("alternates", "alternates_of_retain_records"):  # of a card alone
+        found += (f"jobs.{n}.{name}" for n, job in enumerate(facts.jobs) if getattr(job, name))
     for part, known in (("kit", KIT_KEYS), (LAYOUT, LAYOUT_KEYS)):
         stated = run.get(part)
         found += (

@@ -10,8 +10,8 @@ import pandas as pd
 
 from kit.result.run_file import System, entry_of
 
-# In the two signed references, the nearest are Vanilla and the control that goes on learning what is
-# to be kept: they differ in 0.84 % of their answers. No two seeds of a method agree in all of them.
+# In the two signed references, the nearest are Vanilla and the control that goes on learning what
+# is to be kept: they differ in 0.84 % of their answers. No two seeds of a method agree in all.
 NEAR = 0.005
 FEWEST = 16  # questions; fewer are answered alike by chance
 MOST_COMPARED = 4_000_000_000  # answers; more would take minutes

@@ -62,6 +62,8 @@ def check_costs(
         faults += _pass_faults(job, asked[job.name], most)
         if job.steps and job.seconds == 0:
             faults.append(f"{job.name}: {job.steps} steps in no time")
+        if job.lost is not None and job.lost.forward_passes < job.lost.steps:
+            faults.append(f"{job.name}: it lost fewer forward passes than steps")
     faults += _machine_faults(manifest, facts.environment)
     faults += _stage_faults(facts.stages, attacked=bool(manifest.get("attack")))
     if not is_early(kit):

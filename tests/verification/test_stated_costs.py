@@ -36,6 +36,12 @@ COSTS: dict[str, tuple[Edit, str]] = {
     "a pass too few": (job(NPO, forward_passes=2 * 30 * 16 - 1), "959 forward passes"),
     "endless passes": (job(NPO, forward_passes=10**12), "1000000000000 forward passes in 30"),
     "steps in no time": (job(NPO, seconds=0.0), "30 steps in no time"),
+    "fewer passes than steps lost": (
+        job(NPO, lost={"steps": 10**9, "forward_passes": 1, "seconds": 1}), "it lost fewer"),
+    "alternates, which cards have": (job(NPO, alternates={"a": "b"}), "key 'jobs.2.alternates'"),
+    "attacks that no manifest names": (
+        lambda run: run.update(attacks=[{"name": "x", "code": "0" * 64}]),
+        "attacks are stated without a section"),
     "no package": (lambda run: run["environment"].update(packages={}), "no package is stated"),
     "a Python to come": (lambda run: run["environment"].update(python="99.1"), "'99.1' is no vers"),
     "other threads": (lambda run: run["manifest"].update(compute={"threads": 1, "workers": 1}),

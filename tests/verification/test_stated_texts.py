@@ -6,16 +6,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.digests import sha256_value
 from kit.errors import VerificationError
+from kit.report.browser.packing import unpacked
 from kit.verification.run_facts import facts_of
 from kit.verification.stated import require_plain_texts
 from kit.verification.verify import verify
-from tests.toys.signed_result import KIT, TRUSTED, forge, rejects
+from tests.toys.signed_result import ANSWERS, KIT, TRUSTED, forge, rejects
 from tests.verification.test_contradictions import edit_run, remake_and_sign
 
 # Objects whose keys are names of packages, hosts, systems or options: other checks hold them.
@@ -162,3 +164,20 @@ def test_that_a_later_kit_made_a_result_is_said(damaged):
     remake_and_sign(damaged)
     said = [f.message for f in verify(damaged, trusted=TRUSTED).findings if f.check == "plan"]
     assert any("kit 99.0.0 (c0c0c0c0c0c0) made the result, which is later" in m for m in said)
+
+
+@pytest.mark.parametrize("hidden", ["\x1b", "\u202e", "\u200b", "\u2066", "\x07"])
+def test_what_records_and_answers_hide_is_shown_escaped_on_every_page(damaged, hidden):
+    """A model may say anything, and a published question hold anything: neither is refused."""
+    records = pd.read_parquet(damaged / "records.parquet")
+    for column in ("question", "answer", "person"):
+        records[column] = records[column] + hidden
+    records.to_parquet(damaged / "records.parquet", index=False)
+    answers = pd.read_parquet(damaged / ANSWERS)
+    answers.assign(text=answers["text"] + hidden).to_parquet(damaged / ANSWERS, index=False)
+    remake_and_sign(damaged)
+    assert verify(damaged, trusted=TRUSTED).rows > 0
+    for path in (damaged / "report").iterdir():
+        shown = path.read_bytes()
+        shown = unpacked(shown) if path.name == "answers.html" else shown
+        assert hidden.encode() not in shown, path.name
