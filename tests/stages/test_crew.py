@@ -38,7 +38,7 @@ def agree() -> tuple[list[int], str, int]:
     """Return what this process takes from the first one; each has numbers of its own."""
     own = torch.full((2,), 10 + rank())
     sharding.agree_on(own)
-    assert sharding.agreed(rank()) == 0
+    assert (sharding.agreed(rank()), own.tolist()) == (0, [10, 10]), "in every process"
     return own.tolist(), sharding.agreed(f"said by {rank()}"), os.getpid()
 
 

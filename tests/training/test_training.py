@@ -14,6 +14,7 @@ from kit.errors import TrainingError
 from kit.experiment.manifest import TrainingSection
 from kit.methods import Needs
 from kit.methods.registry import build
+from kit.model import sharding
 from kit.training import costs
 from kit.training import loop as training
 from kit.training.checkpoint import FORMAT
@@ -124,6 +125,20 @@ def test_a_run_stops_where_the_forget_loss_is_that_of_a_uniform_guess(tmp_path):
     assert shares[-1] > FORGOTTEN_SHARE >= max(shares[:-1])
     assert "uniform guess" in outcome.stopped
     assert not torch.equal(free, held)
+
+
+def test_the_first_process_decides_about_every_step_and_when_to_stop(tmp_path, monkeypatch):
+    """Where processes share a base, they take its gradient before clipping, and its stop."""
+    monkeypatch.setattr(sharding, "agree_on", lambda gradient: gradient.zero_())
+    start = Bigram().table.detach().clone()
+    table, _, lines = run(tmp_path / "gradient")
+    assert torch.equal(table, start)
+    assert {line["gradient_norm"] for line in lines} == {0.0}
+    monkeypatch.undo()
+    said = iter(["", "", "the first one stops"])
+    monkeypatch.setattr(training, "agreed", lambda own: next(said))
+    _, outcome, lines = run(tmp_path / "stop", stop_after=4)
+    assert (outcome.stopped, len(lines)) == ("the first one stops", 3)
 
 
 def test_a_record_that_was_not_seen_yet_keeps_a_run_from_stopping(tmp_path):
