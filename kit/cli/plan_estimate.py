@@ -8,10 +8,13 @@ from kit.plan.arithmetic import SHARES, attack_share, hours
 from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
 from kit.plan.estimate import Rates, estimate, read_rates
+from kit.plan.full_updates import CHECKPOINT_BYTES, full_updates, update_bytes
 from kit.plan.jobs import Plan
+from kit.plan.memory import ADAPTER_BYTES
 from kit.plan.several_cards import fitting
 from kit.plan.without_packages import is_standing_in
-from kit.preflight.known import Known, known_sizes
+from kit.preflight.known import Known, known_base, known_sizes
+from kit.result.tree import MAX_TREE_BYTES
 from kit.stages.expected import Forecast, forecast
 
 KINDS = {  # of work, as sentences call them
@@ -34,8 +37,9 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
         ]
     needs_gpu = plan.manifest.model.compute_dtype == "bfloat16"
     known = known_sizes(plan.manifest) if needs_gpu else None
+    lines = list(_full_updates(plan))
     # The attempts of tuning need what the methods need that they are attempts of.
-    lines = list(_memory(plan, known)) if needs_gpu and not is_tuning(plan.manifest) else []
+    lines += list(_memory(plan, known)) if needs_gpu and not is_tuning(plan.manifest) else []
     if _is_done(plan):
         return lines
     rates = read_rates(plan.manifest)
@@ -70,6 +74,36 @@ def _memory(plan: Plan, known: Known | None) -> Iterator[str]:
     about = plan.manifest, known.sizes, known.record
     for line in (*describe(*about), *fitting(*about)):
         yield f"  {line}"
+
+
+def _full_updates(plan: Plan) -> Iterator[str]:
+    """Yield what full updates take on disk and in memory; nothing where there are none."""
+    found = full_updates(plan)
+    if not found.trained:
+        return
+    yield ""
+    sizes = known_base(plan.manifest)
+    if sizes is None:
+        yield f"full updates: {found.trained}; their size is not known before the base is fetched"
+        return
+    each, weights = update_bytes(sizes), sizes.lora_weights
+    yield (
+        f"full updates: {found.trained} of {_size(each)} each in the cache, and {found.kept} of "
+        f'them once more in the result (report.adapters = "{plan.manifest.report.adapters}")'
+    )
+    yield (
+        f"  one in training: {_size(ADAPTER_BYTES * weights)} of memory for change, gradient and "
+        f"AdamW's two means, and {_size(CHECKPOINT_BYTES * weights)} on disk for a checkpoint"
+    )
+    if found.kept * each > MAX_TREE_BYTES:
+        yield (
+            f"  a result of more than {_size(MAX_TREE_BYTES)} is neither signed nor verified: set "
+            'report.adapters = "claimed" or "none"'
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ Finished work is counted as if it were to do: the cost is that of the whole expe
 from collections.abc import Iterator
 
 from kit.console import duration
-from kit.experiment.own_settings import largest_rank
+from kit.experiment.own_settings import largest_rank, trains_full
 from kit.names import show
 from kit.plan.arithmetic import SHARES
 from kit.plan.estimate import Rates
@@ -163,7 +163,8 @@ def _store(plan: Plan, cards: int) -> str:
         return "shared store: the size of the base is not known before it is fetched."
     base = BYTES[0] * (known.sizes.quantized + known.sizes.other)
     rank = max(plan.manifest.finetune.rank, largest_rank(plan.manifest))
-    adapter = BYTES[1] * rank * known.sizes.lora_sides
+    full = trains_full(plan.manifest)
+    adapter = BYTES[1] * (known.sizes.lora_weights if full else rank * known.sizes.lora_sides)
     together = cards * base
     return (
         f"shared store: the base is {base / 1e9:.1f} GB, an adapter {adapter / 1e9:.2f} GB. "

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kit.experiment.cards import fewest_cards
-from kit.experiment.manifest import Manifest
+from kit.experiment.manifest import Manifest, TrainingSection
+from kit.experiment.own_settings import settings_of, trains_full
+from kit.experiment.settings import FULL
 
 # A base model of 7 billion parameters in bfloat16; assumed while the weights are not on this disk.
 DEFAULT_WEIGHT_BYTES = 14_100_000_000
@@ -115,12 +117,27 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
 
 def adapter_bytes(manifest: Manifest) -> int:
     """Return the bytes of all adapters, in the cache and in the result."""
+    full = _update_bytes(manifest) if trains_full(manifest) else 0
+
+    def bytes_of(settings: TrainingSection) -> int:
+        return full if settings.update == FULL else settings.rank * ADAPTER_BYTES_PER_RANK
+
     trained = sum(
-        len(entry.targets) * (entry.rank or manifest.unlearn.rank) for entry in manifest.methods
+        len(entry.targets) * bytes_of(settings_of(manifest.unlearn, entry))
+        for entry in manifest.methods
     )
-    shared = (1 + len(manifest.targets)) * manifest.finetune.rank
-    ranks = trained * len(manifest.seeds) + shared
-    return ranks * ADAPTER_BYTES_PER_RANK * (2 if manifest.report.adapters == "all" else 1)
+    shared = (1 + len(manifest.targets)) * bytes_of(manifest.finetune)
+    every = trained * len(manifest.seeds) + shared
+    return every * (2 if manifest.report.adapters == "all" else 1)
+
+
+def _update_bytes(manifest: Manifest) -> int:
+    """Return the bytes of a full update: float32, and those of the base are often half as long."""
+    from kit.plan.full_updates import update_bytes
+    from kit.preflight.known import known_base
+
+    sizes = known_base(manifest)
+    return update_bytes(sizes) if sizes else 2 * (_weight_bytes(manifest) or DEFAULT_WEIGHT_BYTES)
 
 
 def _gpu_needs(manifest: Manifest, weights: int) -> dict[str, int]:

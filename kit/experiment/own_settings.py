@@ -8,12 +8,17 @@ from collections.abc import Iterator, Mapping
 
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection, UnlearnSection
+from kit.experiment.settings import FULL, LORA, OF_LORA
 from kit.experiment.systems import TRAINING_FREE, UNTRAINED
 
 # Keys of an entry that replace those of `[unlearn]`; `steps` replaces `target_steps` as well.
-REPLACED = ("steps", "learning_rate", "batch_size", "micro_batch_size", "rank", "alpha")
+REPLACED = (
+    "steps", "learning_rate", "batch_size", "micro_batch_size", "update", "rank", "alpha",
+)  # fmt: skip
 # Those of them that change what a step sees or what an adapter can hold, as tables call them.
-BUDGET = {"batch_size": "records in a step", "rank": "rank", "alpha": "alpha"}
+BUDGET = {
+    "batch_size": "records in a step", "update": "update", "rank": "rank", "alpha": "alpha",
+}  # fmt: skip
 
 
 def settings_of(
@@ -30,6 +35,27 @@ def settings_of(
     return TrainingSection(**{**shared.model_dump(exclude={"stop", "target_steps"}), **values})
 
 
+def update_of(section: Mapping[str, object], entry: Mapping[str, object] | None = None) -> str:
+    """Return what is trained of each layer's weight: `lora` or `full`.
+
+    Args:
+        section: that of the stage, as in a resolved manifest.
+        entry: the entry of the method; None for fine-tuning.
+    """
+    own = entry.get("update") if entry else None
+    return str(own or section.get("update") or LORA)
+
+
+def trains_full(manifest: Manifest) -> list[str]:
+    """Return which keys make a manifest train full updates, as `section.key` each."""
+    sections: dict[str, TrainingSection | MethodSection] = {
+        "finetune": manifest.finetune,
+        "unlearn": manifest.unlearn,
+        **{f"methods.{number}": entry for number, entry in enumerate(manifest.methods)},
+    }
+    return [f"{place}.update" for place, each in sections.items() if each.update == FULL]
+
+
 def largest_rank(manifest: Manifest) -> int:
     """Return the largest rank of the adapters that methods train; that of `[unlearn]` if none."""
     shared = manifest.unlearn.rank
@@ -44,10 +70,21 @@ def own_budget(shared: Mapping[str, object], entry: Mapping[str, object]) -> Ite
         shared: the section `[unlearn]` as in a resolved manifest.
         entry: the entry of the method.
     """
+    common = {**shared, "update": update_of(shared)}
     for name, words in BUDGET.items():
-        value, common = entry.get(name), shared.get(name)
-        if value is not None and value != common:
-            yield f"{words} {value:g} instead of {common:g}"
+        value = entry.get(name)
+        if name in OF_LORA and common["update"] == FULL:
+            continue  # [unlearn] has none that counts
+        if value is not None and value != common.get(name):
+            yield f"{words} {_written(value)} instead of {_written(common.get(name))}"
+
+
+def _full_of(entry: MethodSection) -> str:
+    return 'update = "full"' if entry.update else 'update = "full" of [unlearn]'
+
+
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def require_batches(manifest: Manifest) -> None:
@@ -82,10 +119,20 @@ def require_own_settings(manifest: Manifest) -> None:
     """Check that what an entry states of its own has an effect, and only the one that it says.
 
     Raises:
-        ManifestError: a rank stands without alpha, or a method that trains nothing has a budget.
+        ManifestError: a rank stands without alpha or beside a full update, or a method that trains
+            nothing has a budget.
     """
     for number, entry in enumerate(manifest.methods):
         where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
+        full = settings_of(manifest.unlearn, entry).update == FULL
+        if full and (stated := [name for name in OF_LORA if getattr(entry, name) is not None]):
+            raise ManifestError(
+                f"{where}: it trains a full update, so its {stated[0]} has no effect",
+                expected='update = "lora" in the entry, or none of rank and alpha',
+                found=f"{', '.join(stated)}, and {_full_of(entry)}",
+                remedy=f"remove {' and '.join(stated)} from the entry, or write update = "
+                '"lora" there',
+            )
         if entry.rank is not None and entry.alpha is None:
             same = manifest.unlearn.alpha * entry.rank / manifest.unlearn.rank
             raise ManifestError(

@@ -1,7 +1,7 @@
 """The sections about what is done: training, methods, evaluation, report and processes."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,11 @@ from kit.experiment.section import LearningRate, Name, Records, Section, Steps, 
 LIKELIHOOD, DISTANCE, MULTIMODAL, ALIGNED = "likelihood", "distance", "multimodal", "aligned"
 GRADIENT, FLUENCY = "gradient", "fluency"
 
+# What is trained of each adapted layer's weight.
+LORA: Final = "lora"
+FULL: Final = "full"
+Update = Literal["lora", "full"]
+OF_LORA = ("rank", "alpha")  # settings that decide nothing of a full update
 Rank = Annotated[int, Field(gt=0), Unit("dimensions")]
 Alpha = Annotated[float, Field(gt=0)]
 
@@ -33,13 +38,16 @@ class TrainingSection(Section):
     (arXiv 1608.03983)."""
     warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
     """Steps of linear warm-up from 0."""
+    update: Update = Field("lora", exclude_if=lambda value: value == "lora")
+    """What is trained of the layers in `model.lora_modules`. `lora`: an update of low rank. `full`:
+    every weight; `rank` and `alpha` then decide nothing, and vLLM needs `serving = "merged"`."""
     rank: Rank
     """Rank r of LoRA (arXiv 2106.09685)."""
     alpha: Alpha
     """The output of LoRA is multiplied by `alpha / rank` (arXiv 2106.09685)."""
     lora_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type that LoRA computes in. `bfloat16`: its activations take half of the memory. The
-    optimiser updates float32 weights all the same, and those are saved."""
+    """Type that LoRA, or a full update, computes in. `bfloat16`: its activations take half of the
+    memory. The optimiser updates float32 weights all the same, and those are saved."""
     vision_cache_bytes: Annotated[int, Field(ge=0), Unit("bytes")] = 0
     """Main memory of each worker for image features, which are then computed once for each image
     and not in every step. 0: none. An image of LLaVA 1.5 7B takes 4.7 MB (576 x 4,096 numbers)."""
@@ -49,6 +57,11 @@ class TrainingSection(Section):
     """Decoupled weight decay of AdamW (arXiv 1711.05101)."""
     checkpoint_every: Annotated[int, Field(ge=0), Unit("steps")] = 0
     """Steps between checkpoints to resume from. 0: none within a job."""
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the trained weights; the seed is told apart from it."""
+        unused = OF_LORA if self.update == FULL else ()
+        return self.model_dump(exclude={"seed", *unused})
 
 
 class FinetuneSection(TrainingSection):
@@ -96,6 +109,8 @@ class MethodSection(Section):
     other methods."""
     micro_batch_size: Records | None = Field(None, exclude_if=lambda value: value is None)
     """Replaces `unlearn.micro_batch_size`."""
+    update: Update | None = Field(None, exclude_if=lambda value: value is None)
+    """Replaces `unlearn.update`."""
     rank: Rank | None = Field(None, exclude_if=lambda value: value is None)
     """Replaces `unlearn.rank`; `alpha` must stand beside it."""
     alpha: Alpha | None = Field(None, exclude_if=lambda value: value is None)

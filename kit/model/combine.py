@@ -2,11 +2,11 @@
 
 sum_i (alpha_i / r_i) B_i A_i = [s_1 B_1, s_2 B_2, ...] [A_1; A_2; ...] with s_i = alpha_i / r_i:
 the concatenation has rank sum r_i and scale 1, and nothing is approximated. Merging adds the same
-sum to the base's weights instead.
+sum to the base's weights instead, and the changes of full updates as they are.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,10 +14,11 @@ import torch
 from kit.errors import ModelError
 from kit.model.adapter_files import read_adapter, read_adapter_config
 from kit.model.families import OUTSIDE_NAMES
+from kit.model.full_update import WEIGHT, read_update
 from kit.model.merged import MergeIn, no_merge, read_merger
 from kit.model.neurons import read_neurons, without_columns
 from kit.model.weights import save_weights
-from kit.result.layout import ADAPTER_CONFIG, WEIGHTS
+from kit.result.layout import ADAPTER_CONFIG, FULL_UPDATE, WEIGHTS
 
 
 def rank_of(folders: Sequence[Path]) -> int:
@@ -29,6 +30,7 @@ def rank_of(folders: Sequence[Path]) -> int:
     for folder in folders:
         does = "removes neurons" if read_neurons(folder) else ""
         does = "merges several adapters" if read_merger(folder) else does
+        does = "changes whole weights" if (folder / FULL_UPDATE).is_file() else does
         if does:
             raise ModelError(
                 f"{folder} {does}, which no LoRA adapter does",
@@ -78,7 +80,8 @@ def merge(
 ) -> dict[str, torch.Tensor]:
     """Return the weights of the base that the adapters change, with sum_i s_i B_i A_i added.
 
-    Several adapters in one file add what they are merged into. The columns of removed neurons are
+    A full update adds its change, and several adapters in one file what they are merged into. The
+    columns of removed neurons are
     zero in the sum.
 
     Args:
@@ -92,24 +95,16 @@ def merge(
     by_tail = {_tail(name): name for name in weights if OUTSIDE_NAMES.isdisjoint(name.split("."))}
     merged: dict[str, torch.Tensor] = {}
     removed = [read_neurons(folder) for folder in folders]
-    for folder, neurons in zip(folders, removed, strict=True):
-        if neurons and not (folder / WEIGHTS).exists():
-            continue
-        adapter, rule = read_adapter(folder), merge_in(folder)
-        state = adapter.weights
-        for name in sorted(name for name in state if ".lora_A." in name):
-            key = by_tail.get(_tail(name.replace(".lora_A.", ".")))
-            below, above = state[name], state[name.replace(".lora_A.", ".lora_B.")]
-            shape = above.shape[0], below.shape[1]
-            if key is None or weights[key].shape != shape:
+    for folder in folders:
+        for name, delta in _changes(folder, merge_in):
+            key = by_tail.get(_tail(name))
+            if key is None or weights[key].shape != delta.shape:
                 raise ModelError(
                     f"the base has no weight for {name}",
-                    expected=f"one of {shape[0]} x {shape[1]}",
+                    expected=f"one of {delta.shape[0]} x {delta.shape[1]}",
                     found=f"{folder}, an adapter of another base",
                     remedy="serve it with the base that it was trained on",
                 )
-            scale = adapter.scale
-            delta = rule.update(below, above, scale) if rule else scale * (above @ below)
             start = merged.get(key, weights[key])
             merged[key] = start + delta.to(start.dtype)
     for path, numbers in [pair for neurons in removed for pair in neurons.items()]:
@@ -121,6 +116,20 @@ def merge(
             )
         merged[key] = without_columns(merged.get(key, weights[key]), path, numbers)
     return merged
+
+
+def _changes(folder: Path, merge_in: MergeIn) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield (name of a weight, what the adapter in `folder` adds to it), [out, in], by name."""
+    if update := read_update(folder):
+        for layer, delta in sorted(update.layers.items(), key=lambda pair: pair[0]):
+            yield layer + WEIGHT, delta
+    elif (folder / WEIGHTS).exists() or not read_neurons(folder):
+        adapter, rule = read_adapter(folder), merge_in(folder)
+        state, scale = adapter.weights, adapter.scale
+        for name in sorted(name for name in state if ".lora_A." in name):
+            below, above = state[name], state[name.replace(".lora_A.", ".lora_B.")]
+            delta = rule.update(below, above, scale) if rule else scale * (above @ below)
+            yield name.replace(".lora_A.", "."), delta
 
 
 def _tail(name: str) -> str:

@@ -1,5 +1,6 @@
-"""LoRA adapters on the live model: add, switch, save and load them."""
+"""LoRA adapters and full updates on the live model: add, switch, save and load them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,12 @@ from transformers import PreTrainedModel
 from kit.errors import ModelError
 from kit.model.adapter_files import AGAIN, StoredAdapter, read_adapter
 from kit.model.dense import add_in_place
+from kit.model.full_update import StoredUpdate, is_full, read_update, stored_names, widen
 from kit.model.merged import MergeIn, no_merge
 from kit.model.neurons import gate, read_neurons
 from kit.model.side_by_side import act_merged
 from kit.model.weights import as_storage_errors, save_weights
-from kit.result.layout import WEIGHTS
-from kit.result.neurons import Removed
+from kit.result.layout import FULL_UPDATE, WEIGHTS
 
 
 def add_adapter(
@@ -64,6 +65,18 @@ def add_adapter(
     return adapted
 
 
+def add_full_update(model: PreTrainedModel | PeftModel, name: str, *, modules: str) -> PeftModel:
+    """Add a trainable full update that is zero; all else is as for `add_adapter`.
+
+    Raises:
+        ModelError: as `add_adapter`.
+    """
+    adapted = add_adapter(model, name, modules=modules, rank=1, alpha=1)
+    widen(adapted, name)
+    activate(adapted, [*_adapters(adapted, name), name], trainable=name)
+    return adapted
+
+
 def activate(model: PeftModel, names: list[str], trainable: str | None = None) -> None:
     """Switch exactly the adapters `names` on; only `trainable` gets gradients."""
     _set_active(model, names)
@@ -88,8 +101,11 @@ def without(model: PeftModel, name: str) -> Iterator[None]:
 
 
 def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
-    """Write `adapter_model.safetensors` and `adapter_config.json`."""
+    """Write `adapter_model.safetensors` and `adapter_config.json`, or the full update alone."""
     folder.mkdir(parents=True, exist_ok=True)
+    if is_full(model, name):
+        save_weights(stored_names(adapter_state(model, name)), folder / FULL_UPDATE)
+        return
     save_weights(adapter_state(model, name), folder / WEIGHTS)
     config = model.peft_config[name]
     config.inference_mode = True
@@ -106,7 +122,7 @@ def replace_weights(model: PeftModel, name: str, weights: dict[str, torch.Tensor
 def load_adapter(
     model: PreTrainedModel | PeftModel, name: str, folder: Path, merge_in: MergeIn = no_merge
 ) -> PeftModel:
-    """Attach a stored adapter to the model, frozen and active, and remove its neurons.
+    """Attach a stored adapter or full update, frozen and active, and remove its neurons.
 
     Several adapters in one file act as what they are merged into.
 
@@ -117,14 +133,20 @@ def load_adapter(
         ModelError: the adapter is damaged, or it was trained on another base.
     """
     removed = read_neurons(folder)
-    alone = bool(removed) and not (folder / WEIGHTS).exists()
-    stored = None if alone else read_adapter(folder)
+    update = read_update(folder)
+    alone = bool(removed) and not (update or (folder / WEIGHTS).exists())
+    stored = None if alone else update or read_adapter(folder)
     try:
         # Neurons alone get an adapter that adds zero: it is switched on and off as others are.
-        config = _zero(removed) if alone else LoraConfig.from_pretrained(str(folder))
+        if update:
+            config: PeftConfig = _smallest("|".join(map(re.escape, update.layers)))
+        else:
+            config = _smallest([*removed]) if alone else LoraConfig.from_pretrained(str(folder))
         adapted = _attach(model, name, config)
     except (ValueError, TypeError) as error:
         raise _of_another_base(folder, str(error)) from None
+    if update:
+        widen(adapted, name)
     if stored:
         _require_own(stored, adapter_state(adapted, name))
         set_peft_model_state_dict(adapted, stored.weights, adapter_name=name)
@@ -135,12 +157,12 @@ def load_adapter(
     return adapted
 
 
-def _zero(removed: Removed) -> LoraConfig:
-    """Return the smallest adapter of the layers of neurons; LoRA begins with an output of zero."""
-    return LoraConfig(r=1, lora_alpha=1, lora_dropout=0.0, target_modules=list(removed))
+def _smallest(layers: str | list[str]) -> LoraConfig:
+    """Return the smallest adapter of some layers; LoRA begins with an output of zero."""
+    return LoraConfig(r=1, lora_alpha=1, lora_dropout=0.0, target_modules=layers)
 
 
-def _require_own(stored: StoredAdapter, wanted: dict[str, torch.Tensor]) -> None:
+def _require_own(stored: StoredAdapter | StoredUpdate, wanted: dict[str, torch.Tensor]) -> None:
     """Refuse weights that PEFT would skip in silence, or fill a module with its random start."""
     shapes, given = (
         {name: tuple(tensor.shape) for name, tensor in weights.items()}

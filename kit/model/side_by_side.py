@@ -29,7 +29,7 @@ def alone(model: PeftModel, name: str, adapters: Sequence[str], which: str) -> I
         return torch.cat([p if i == place else p * 0 for i, p in enumerate(parts)], dim=-1)
 
     with ExitStack() as stack:
-        for layer in _layers(model, name):
+        for layer in layers_with(model, name):
             stack.callback(layer.lora_A[name].register_forward_hook(others_off).remove)
         yield
 
@@ -39,7 +39,7 @@ def act_merged(model: PeftModel, name: str, merge: Merge) -> None:
 
     It is switched on and off as they are, and goes with PEFT's layers (`unload`).
     """
-    for layer in _layers(model, name):
+    for layer in layers_with(model, name):
         scale, layer.scaling[name] = layer.scaling[name], 0.0
         layer.register_forward_hook(_Merged(name, merge, float(scale)))
 
@@ -61,12 +61,12 @@ class _Merged:
 
 def merged_updates(model: PeftModel, name: str, merge: Merge) -> Iterator[Tensor]:
     """Yield the merged update of each layer that has the adapters in `name`, [out, in]."""
-    for layer in _layers(model, name):
+    for layer in layers_with(model, name):
         below, above = layer.lora_A[name].weight.detach(), layer.lora_B[name].weight.detach()
         yield merge.update(below, above, float(layer.scaling[name]))
 
 
-def _layers(model: PeftModel, name: str) -> list[Any]:
+def layers_with(model: PeftModel, name: str) -> list[Any]:
     """Return the layers that have the adapter `name`."""
     found: list[Any] = [m for m in model.modules() if isinstance(m, BaseTunerLayer)]
     return [layer for layer in found if name in layer.lora_A]

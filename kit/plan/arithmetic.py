@@ -1,7 +1,8 @@
 """Estimate the time on a GPU that was not measured: operations are counted, the result is a range.
 
 A pass over T tokens takes 2 x weights x T operations forwards and as many backwards, because the
-frozen weights get no gradient; recomputation adds one more forward pass. Only the language model's
+frozen weights get no gradient; recomputation adds one more forward pass. A full update takes as
+many again, and one for its gradient. Only the language model's
 weights count. Starting an engine, vision tower, decoding and scoring given answers are left out. A
 step of an attack on pixels is a pass in both directions, and a question under attack is a pass
 forwards.
@@ -15,6 +16,7 @@ from kit.attacks.pixels import PixelAttack
 from kit.benchmarks.probes import with_columns
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
+from kit.experiment.settings import FULL
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
 from kit.plan.attacks import AttackJob, attack_jobs
@@ -74,6 +76,9 @@ def passes_of(job: Job, fit: Fit) -> float:
     """Return the passes of a training job, in passes forwards."""
     passes = count_passes(job.method)
     both = directions(fit)
+    if job.settings.update == FULL:
+        # Each time, the change D is multiplied with as the base's weight is. D has a gradient.
+        both = 2 * both + 1
     each = passes.all_with_gradient * both + passes.other
     return job.steps * job.settings.batch_size * each + MEASURED * passes.measured * both
 

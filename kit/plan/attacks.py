@@ -165,7 +165,7 @@ def _relearn_job(
     seed, first = manifest.seeds[0], f"{target}-{entry.name}-{level:g}"
     inputs = {
         "first": first,
-        "settings": settings.model_dump(),
+        "settings": settings.deciding(),
         "seed": seed,
         "under": [artifact.digest for artifact in system.adapters],
         "entry": entry.model_dump(exclude={"label", "levels"}),

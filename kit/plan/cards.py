@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from kit.experiment.manifest import Manifest, TrainingSection
 from kit.experiment.own_settings import largest_rank, settings_of
+from kit.experiment.settings import FULL, LORA
 from kit.experiment.systems import UNTRAINED
 from kit.methods import registry
 from kit.methods.passes import Passes, count_passes
+from kit.plan.full_updates import served_with
 from kit.plan.memory import RecordSize, TrainingMemory, serving_bytes, weight_bytes
 from kit.plan.sizes import BaseSizes
 
@@ -68,20 +70,26 @@ def kinds(manifest: Manifest, sizes: BaseSizes, record: RecordSize) -> Iterator[
     """Yield fine-tuning and every trained method of a manifest."""
     finetune = manifest.finetune
 
-    def memory(passes: Passes, settings: TrainingSection, below: int) -> TrainingMemory:
+    def memory(
+        passes: Passes, settings: TrainingSection, below: TrainingSection | None
+    ) -> TrainingMemory:
         held, dtype = max(passes.gradient, passes.again), settings.lora_dtype
         rank = passes.turns * settings.rank
+        frozen = 0 if below is None else below.rank
         return TrainingMemory(
-            sizes, record, held, rank, below, dtype, passes.bytes, *weight_bytes(manifest.model),
-            shards=manifest.compute.shards,
+            sizes, record, held, rank, frozen, dtype, passes.bytes, *weight_bytes(manifest.model),
+            shards=manifest.compute.shards, full=settings.update == FULL,
+            frozen_full=below is not None and below.update == FULL,
         )  # fmt: skip
 
-    yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, 0))
+    yield Kind(FINETUNING, finetune, memory(Passes(1, 0), finetune, None))
     for entry in manifest.methods:
         if entry.method not in UNTRAINED:
             method = registry.build(entry.method, dict(entry.options))
             own = settings_of(manifest.unlearn, entry)
-            needed = memory(count_passes(method), own, finetune.rank)
+            if method.needs.training_free:  # its adapter is a switch alone
+                own = own.model_copy(update={"update": LORA})
+            needed = memory(count_passes(method), own, finetune)
             yield Kind(entry.name, own, needed, method.needs.whole_batch)
 
 
@@ -89,9 +97,11 @@ def answering(manifest: Manifest, sizes: BaseSizes) -> int:
     """Return the bytes of the smallest card on which an engine serves a manifest's systems."""
     evaluation = manifest.evaluation
     merged = evaluation.serving == "merged"
+    stacked = served_with(manifest)
     return serving_bytes(
         sizes,
-        adapters=0 if merged else evaluation.max_adapters,
+        adapters=0 if merged or stacked else evaluation.max_adapters,
+        stacked=0 if merged else stacked,
         rank=manifest.finetune.rank + largest_rank(manifest),
         context=evaluation.max_model_len,
         cards=evaluation.tensor_parallel_size,

@@ -117,7 +117,7 @@ def _finetune_jobs(manifest: Manifest, protocol: Protocol) -> tuple[Job, ...]:
         if planned.stage != FINETUNE:
             continue
         inputs = {
-            "settings": manifest.finetune.model_dump(exclude={"seed"}),
+            "settings": manifest.finetune.deciding(),
             "seed": planned.seed,
             "name": planned.name,
         }
@@ -143,7 +143,7 @@ def _unlearn_job(
     stop = entry.stop or manifest.unlearn.stop
     name = f"{target}-{entry.name}-s{seed}"
     inputs = {
-        "settings": settings.model_dump(),
+        "settings": settings.deciding(),
         "seed": seed,
         "method": entry.method,
         "options": dict(entry.options),

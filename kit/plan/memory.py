@@ -19,7 +19,11 @@ SCALE_BYTES = 1 / 64 + 4 / (64 * 256)
 NF4_BYTES = 0.5 + SCALE_BYTES
 GATHERED = 2  # layers of a shared base that are whole at the same time: one computes, one comes
 HALF = 2  # bytes of a value in bfloat16
-ADAPTER_BYTES = 4 + 4 + 8  # of each trained weight: value, gradient and AdamW's two means
+VALUE_BYTES = 4  # of a weight of an adapter or a full update, in memory and on disk
+ADAPTER_BYTES = VALUE_BYTES + 4 + 8  # of each trained weight: with gradient and AdamW's two means
+# While AdamW makes its step, torch keeps one more value of each weight: `foreach` in its manual.
+# Of LoRA it is small, and the activations of the pass before take more.
+STEP_BYTES = 4
 ANSWER_BYTES = 14  # of a logit at an answer position: bfloat16, float32, log-softmax, its gradient
 # Assumed, not measured: CUDA's context, libraries, one dequantised layer, the vision tower's pass.
 CONTEXT_BYTES = 1_500_000_000
@@ -58,6 +62,22 @@ class TrainingMemory:
     """Bytes of each other weight: in the type of the computation."""
     shards: int = 1
     """Cards that share the weights of the language model's layers, as `kit.model.sharding` does."""
+    full: bool = False
+    """Whether a full update is trained, so that `rank` counts for nothing."""
+    frozen_full: bool = False
+    """Whether the vanilla model below is a full update."""
+
+    @property
+    def trained(self) -> int:
+        """Return how many weights are trained."""
+        return self.sizes.lora_weights if self.full else self.rank * self.sizes.lora_sides
+
+    @property
+    def frozen(self) -> int:
+        """Return how many weights the vanilla model below has."""
+        if self.frozen_full:
+            return self.sizes.lora_weights
+        return self.frozen_rank * self.sizes.lora_sides
 
     @property
     def held(self) -> int:
@@ -65,8 +85,9 @@ class TrainingMemory:
         sizes = self.sizes
         base = sizes.quantized * self._layer_bytes_here + sizes.other * self.other_bytes
         copies = HALF if self.dtype == "bfloat16" else 0
-        trained = self.rank * sizes.lora_sides * (ADAPTER_BYTES + copies + self.rule)
-        return int(base + trained + self.frozen_rank * sizes.lora_sides * 4) + CONTEXT_BYTES
+        each = ADAPTER_BYTES + copies + self.rule + (STEP_BYTES if self.full else 0)
+        adapters = self.trained * each + self.frozen * VALUE_BYTES
+        return int(base + adapters) + CONTEXT_BYTES
 
     @property
     def _layer_bytes_here(self) -> float:
@@ -112,7 +133,13 @@ def weight_bytes(section: ModelSection) -> tuple[float, int]:
 
 
 def serving_bytes(
-    sizes: BaseSizes, *, adapters: int, rank: int, context: int, cards: int = 1
+    sizes: BaseSizes,
+    *,
+    adapters: int,
+    rank: int,
+    context: int,
+    cards: int = 1,
+    stacked: int = 0,
 ) -> int:
     """Return the smallest card on which an engine answers one question at a time.
 
@@ -124,9 +151,11 @@ def serving_bytes(
         rank: of each of them.
         context: tokens of the longest question with its answer.
         cards: that share the engine (`evaluation.tensor_parallel_size`).
+        stacked: full updates that are computed beside the base.
     """
     weights = (sizes.quantized + sizes.other) * HALF
     slots = adapters * rank * sizes.lora_sides * HALF
+    slots += stacked * sizes.lora_weights * VALUE_BYTES
     return int(
         ((weights + context * cache_bytes(sizes)) / cards + slots + ENGINE_WORK_BYTES)
         / SERVABLE_SHARE

@@ -6,10 +6,66 @@ from kit.attacks import Attack
 from kit.attacks.relearning import Relearning
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
-from kit.experiment.own_settings import settings_of
+from kit.experiment.own_settings import settings_of, trains_full
+from kit.experiment.settings import FULL
 from kit.methods import Method
 
 LARGEST_RANK = 512  # that vLLM serves, as in kit.evaluation.engines.vllm_settings
+
+
+def require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that what is no LoRA adapter is not to be served as one.
+
+    transformers stacks adapters, full updates and gates in both cases, so `serving` is of vLLM
+    alone. In bfloat16, merging would round small updates away, and `serving = "merged"` is refused.
+
+    Args:
+        built: the methods by the names of their entries.
+
+    Raises:
+        ManifestError: vLLM would serve it as an adapter.
+    """
+    section = manifest.evaluation
+    if (section.engine, section.serving) != ("vllm", "adapters"):
+        return
+    engine = "evaluation.engine", "evaluation.serving"
+    other = [name for name, method in built.items() if not method.needs.lora]
+    if full := trains_full(manifest):
+        what = f'{manifest.origin_of(full[0], *engine)}: {full[0]} = "full" gives no LoRA adapter'
+    elif other:
+        what = f"{manifest.origin_of('methods', *engine)}: method '{other[0]}' is no LoRA adapter"
+    else:
+        return
+    halved = manifest.model.compute_dtype == "bfloat16"
+    key = 'engine = "transformers"' if halved else 'serving = "merged"'
+    raise ManifestError(
+        f"{what}, so vLLM cannot serve it as one",
+        expected='evaluation.serving = "merged", or evaluation.engine = "transformers"',
+        found='evaluation.serving = "adapters"',
+        remedy=f"write {key} in [evaluation]",
+    )
+
+
+def require_low_rank(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that a method of several adapters in one file trains LoRA: each has its own ranks.
+
+    Args:
+        built: the methods by the names of their entries.
+
+    Raises:
+        ManifestError: an entry of such a method trains a full update.
+    """
+    for number, entry in enumerate(manifest.methods):
+        full = settings_of(manifest.unlearn, entry).update == FULL
+        if full and built[entry.name].needs.merging:
+            where = manifest.origin_of(f"methods.{number}", "unlearn.update")
+            raise ManifestError(
+                f"{where}: method '{entry.name}' trains several adapters side by side, each in "
+                "ranks of its own, which a full update does not have",
+                expected='update = "lora" in the entry',
+                found='update = "full"' if entry.update else 'update = "full" of [unlearn]',
+                remedy='write update = "lora" in the entry of the method',
+            )
 
 
 def require_whole_batches(manifest: Manifest, built: Mapping[str, Method]) -> None:

@@ -20,7 +20,12 @@ from kit.metrics.families import answer_metrics, names_of_all
 from kit.metrics.outside import load_metric
 from kit.names import show
 from kit.plan.attack_names import require_attack_claim, require_attacks
-from kit.plan.method_settings import require_servable_ranks, require_whole_batches
+from kit.plan.method_settings import (
+    require_low_rank,
+    require_merged,
+    require_servable_ranks,
+    require_whole_batches,
+)
 from kit.plan.several_cards import require_spreadable
 
 
@@ -43,7 +48,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     for number, entry in enumerate(manifest.methods):
         where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
         built[entry.name] = registry.build(entry.method, dict(entry.options), where)
-    _require_merged(manifest, built)
+    require_merged(manifest, built)
+    require_low_rank(manifest, built)
     require_whole_batches(manifest, built)
     attacks = require_attacks(manifest)
     require_servable_ranks(manifest, built, attacks)
@@ -72,23 +78,6 @@ def _require_rates(manifest: Manifest, section: TuneSection, built: Mapping[str,
                 found=", ".join(section.without_rate) or "none",
                 remedy=f"{'remove' if trains else 'add'} '{name}'",
             )
-
-
-def _require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:
-    """Check that what is no LoRA adapter is not to be served as one.
-
-    transformers stacks adapters and gates in both cases, so `serving` is of vLLM alone.
-    """
-    section = manifest.evaluation
-    other = [name for name, method in built.items() if not method.needs.lora]
-    if other and section.engine == "vllm" and section.serving == "adapters":
-        where = manifest.origin_of("methods", "evaluation.engine", "evaluation.serving")
-        raise ManifestError(
-            f"{where}: method '{other[0]}' is no LoRA adapter, so vLLM cannot serve it as one",
-            expected='evaluation.serving = "merged", or evaluation.engine = "transformers"',
-            found='evaluation.serving = "adapters"',
-            remedy='write serving = "merged" in [evaluation]',
-        )
 
 
 def _require_facts(manifest: Manifest, built: Mapping[str, Method]) -> None:

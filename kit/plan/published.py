@@ -31,6 +31,7 @@ PUBLISHED = {
         BaseSizes(
             family="llava", hidden=4096, intermediate=11008, layers=32, vocabulary=32064,
             cache_values=8192, quantized=6_476_005_376, other=587_421_696, lora_sides=2_498_560,
+            lora_weights=6_476_005_376,
         ),
         image_tokens=576,
     ),
@@ -38,6 +39,7 @@ PUBLISHED = {
         BaseSizes(
             family="qwen2_5_vl", hidden=3584, intermediate=18944, layers=28, vocabulary=152064,
             cache_values=1024, quantized=6_525_288_448, other=1_766_878_208, lora_sides=2_523_136,
+            lora_weights=6_525_288_448,
         ),
         image_tokens=1369,
     ),
@@ -45,6 +47,7 @@ PUBLISHED = {
         BaseSizes(
             family="llava", hidden=5120, intermediate=13824, layers=40, vocabulary=32064,
             cache_values=10240, quantized=12_687_769_600, other=663_725_056, lora_sides=3_911_680,
+            lora_weights=12_687_769_600,
         ),
         image_tokens=576,
     ),
@@ -52,6 +55,7 @@ PUBLISHED = {
         BaseSizes(
             family="qwen2_5_vl", hidden=2048, intermediate=11008, layers=36, vocabulary=151936,
             cache_values=512, quantized=2_774_532_096, other=980_090_880, lora_sides=1_870_848,
+            lora_weights=2_774_532_096,
         ),
         image_tokens=1369,
     ),

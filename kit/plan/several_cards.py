@@ -10,7 +10,7 @@ from kit.attacks import Attack
 from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
-from kit.experiment.own_settings import settings_of
+from kit.experiment.own_settings import settings_of, trains_full
 from kit.methods import Method
 from kit.plan.cards import GIGABYTES, answering, kinds
 from kit.plan.memory import RecordSize
@@ -90,6 +90,8 @@ def _trains(manifest: Manifest, sizes: BaseSizes, record: RecordSize, card: int)
 
 
 def _shards_for(manifest: Manifest, sizes: BaseSizes, record: RecordSize, card: int) -> int | None:
+    if trains_full(manifest):
+        return None
     found = (n for n in COUNTS if _trains(with_shards(manifest, n), sizes, record, card))
     return next(found, None)
 
@@ -100,6 +102,9 @@ def _spread_for(manifest: Manifest, sizes: BaseSizes, card: int) -> int | None:
 
 def _require_shared(manifest: Manifest, built: Mapping[str, Method]) -> None:
     count = manifest.compute.shards
+    if full := trains_full(manifest):
+        why = "every process would hold the whole update, which is larger than the base"
+        raise _refused(manifest, SHARDS, count, why, f'{full[0]} = "full"')
     if manifest.evaluation.engine == "transformers":
         why = "the engine 'transformers' holds the whole base on one card"
         raise _refused(manifest, SHARDS, count, why, 'evaluation.engine = "transformers"')

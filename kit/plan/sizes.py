@@ -25,10 +25,19 @@ class BaseSizes:
     lora_sides: int
     """Sum of inputs and outputs of all modules with LoRA: an adapter has `rank` times as many
     weights."""
+    lora_weights: int
+    """Weights of these modules: as many as a full update has."""
 
     @classmethod
     def of_config(
-        cls, family: str, text: Any, *, quantized: int, other: int, lora_sides: int
+        cls,
+        family: str,
+        text: Any,
+        *,
+        quantized: int,
+        other: int,
+        lora_sides: int,
+        lora_weights: int,
     ) -> Self:
         """Return the sizes that transformers' configuration `text` of a language model states."""
         heads = int(text.num_attention_heads)
@@ -44,4 +53,5 @@ class BaseSizes:
             quantized,
             other,
             lora_sides,
+            lora_weights,
         )

@@ -19,16 +19,27 @@ class Known:
     source: str
 
 
-def known_sizes(manifest: Manifest) -> Known | None:
-    """Return what is known of a manifest's base and records; None if the base is not known."""
-    published = PUBLISHED.get(manifest.model.source.repo or "")
-    if (base_folder(manifest) / "config.json").is_file():
-        from kit.preflight.ready import known_records, require_base
+def known_base(manifest: Manifest) -> BaseSizes | None:
+    """Return the sizes of a manifest's base; None if they are not known."""
+    if _is_here(manifest):
+        from kit.preflight.ready import require_base
 
         try:
-            sizes = require_base(manifest).sizes
+            return require_base(manifest).sizes
         except KitError:
             return None  # the doctor says what is wrong with it
+    published = PUBLISHED.get(manifest.model.source.repo or "")
+    return published.sizes if published else None
+
+
+def known_sizes(manifest: Manifest) -> Known | None:
+    """Return what is known of a manifest's base and records; None if the base is not known."""
+    published, sizes = PUBLISHED.get(manifest.model.source.repo or ""), known_base(manifest)
+    if sizes is None:
+        return None
+    if _is_here(manifest):
+        from kit.preflight.ready import known_records
+
         tokens = known_records(manifest)
         if tokens is not None:
             record = RecordSize(tokens.training, tokens.answer)
@@ -43,6 +54,10 @@ def known_sizes(manifest: Manifest) -> Known | None:
         published.record,
         f"sizes of the base as published, {_assumed(published.record)}",
     )
+
+
+def _is_here(manifest: Manifest) -> bool:
+    return (base_folder(manifest) / "config.json").is_file()
 
 
 def _assumed(record: RecordSize) -> str:

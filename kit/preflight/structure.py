@@ -81,6 +81,7 @@ def read_structure(folder: Path, section: ModelSection) -> Structure:
         quantized=sum(weights.values()),
         other=total - sum(weights.values()),
         lora_sides=sides,
+        lora_weights=sum(linear[n].in_features * linear[n].out_features for n in lora),
     )
     positions = getattr(text, "max_position_embeddings", None)
     return Structure(family.title, sizes, tuple(sorted(lora)), tuple(sorted(quantized)), positions)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from kit import benchmarks
-from kit.experiment.own_settings import BUDGET
+from kit.experiment.own_settings import BUDGET, update_of
+from kit.experiment.settings import FULL, OF_LORA
 from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, VANILLA
 from kit.report.model_index import Measurements, model_index
 from kit.report.pages import page
 from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run
 from kit.result.artifact_files import files_of
-from kit.result.layout import MERGING, NEURONS, WEIGHTS
+from kit.result.layout import FULL_UPDATE, MERGING, NEURONS, WEIGHTS
 from kit.result.made_by import kit_of
 
 UNLEARN = "unlearn"
@@ -49,7 +50,9 @@ def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> 
     manifest = run["manifest"]
     base = manifest["model"]["source"]
     entry = _entry(card, manifest)
-    files = files_of(entry["method"] if entry else None)
+    section = manifest["unlearn"] if card["stage"] == UNLEARN else manifest["finetune"]
+    update = update_of(section, entry)
+    files = files_of(entry["method"] if entry else None, update)
     head = {
         "base_model": base["repo"],
         # PEFT would load several adapters in one file as their sum.
@@ -57,6 +60,7 @@ def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> 
         "pipeline_tag": "image-text-to-text",
         "tags": [
             *(["lora"] if WEIGHTS in files else []),
+            *(["full-fine-tuning"] if FULL_UPDATE in files else []),
             "machine-unlearning",
             "pebench-kit",
             *([entry["method"]] if entry else []),
@@ -70,11 +74,12 @@ def _page(card: Card, content: Mapping[str, object], measured: Measurements) -> 
         card=card,
         kind=_kind(card),
         entry=entry,
-        lora=WEIGHTS in files,
+        trained=WEIGHTS in files or FULL_UPDATE in files,
+        full=FULL_UPDATE in files,
         neurons=NEURONS in files,
         merging=MERGING in files,
         target=_target(card, manifest),
-        settings=_settings(card, manifest, entry),
+        settings=_settings(card, manifest, entry, update),
         needs=sorted(
             n for n, needed in card["needs"].items() if needed is True and n != "training"
         ),
@@ -110,7 +115,9 @@ def _target(card: Card, manifest: Manifest) -> str:
     return protocol.targets[card["target"]].title
 
 
-def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> dict[str, object]:
+def _settings(
+    card: Card, manifest: Manifest, entry: MethodSection | None, update: str
+) -> dict[str, object]:
     """Return the requested settings: those of the stage, and what the method changes."""
     sections = {"finetune": manifest["finetune"], UNLEARN: manifest["unlearn"]}
     settings = {k: v for k, v in sections[card["stage"]].items() if k not in OMITTED_SETTINGS}
@@ -127,4 +134,6 @@ def _settings(card: Card, manifest: Manifest, entry: MethodSection | None) -> di
         if entry["method"] in TRAINING_FREE:
             settings = {}
         settings |= {f"options.{name}": value for name, value in entry["options"].items()}
+    if update == FULL:
+        settings = {name: value for name, value in settings.items() if name not in OF_LORA}
     return dict(sorted(settings.items()))

@@ -18,7 +18,7 @@ from kit.report.file_descriptions import (
     OTHER_MEDIA_TYPE,
 )
 from kit.report.run_types import Manifest, Run, Source, as_run
-from kit.result.layout import BILL, CRATE, RUN, SIGNING_FILES, SUMS
+from kit.result.layout import BILL, CRATE, FULL_UPDATE, RUN, SIGNING_FILES, SUMS
 from kit.result.made_by import kit_of
 
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
@@ -181,7 +181,10 @@ def _source(source: Source, manifest: Manifest) -> Entity:
 
 
 def _folder(name: str, parts: References) -> Entity:
-    adapter = f"{PurePosixPath(name).name}: LoRA weights, settings, losses and model card"
+    inside = [parts] if isinstance(parts, dict) else parts
+    full = any(part["@id"].endswith(f"/{FULL_UPDATE}") for part in inside)
+    what = "a full update, losses" if full else "LoRA weights, settings, losses"
+    adapter = f"{PurePosixPath(name).name}: {what} and model card"
     return {
         "@id": f"{quote(name)}/",
         "@type": "Dataset",

@@ -38,6 +38,7 @@ class MethodSection(TypedDict):
     options: Mapping[str, object]
     batch_size: NotRequired[int]
     micro_batch_size: NotRequired[int]
+    update: NotRequired[str]
     rank: NotRequired[int]
     alpha: NotRequired[float]
 

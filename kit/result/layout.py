@@ -20,6 +20,8 @@ BILL = "environment.cdx.json"
 
 ADAPTERS = "adapters"
 WEIGHTS, ADAPTER_CONFIG, LOSSES = "adapter_model.safetensors", "adapter_config.json", "losses.jsonl"
+# The dense change of every adapted layer's weight, in place of the two files of LoRA.
+FULL_UPDATE = "full_update.safetensors"
 # Which neurons are removed; beside an adapter's weights, or alone.
 NEURONS = "neurons.json"
 # How the several adapters of one weights file become one update.

@@ -9,6 +9,7 @@ from kit.result.layout import (
     BUNDLE,
     DISTANCES,
     ENVELOPE,
+    FULL_UPDATE,
     GRADIENTS,
     JUDGED,
     LIKELIHOODS,
@@ -32,6 +33,8 @@ MAX_CARD_BYTES = 1 << 20  # card.json and README.md of an adapter have some 3 kB
 MAX_LOSSES_BYTES = 16 << 20  # a line of a step has some 120 bytes
 # LoRA of rank 128 on all linear layers of a 7B model has 1.3 GB in float32.
 MAX_FILE_BYTES = 2 << 30
+# A full update of a 13B model has 51 GB in float32. It is read in chunks, never as a whole.
+MAX_UPDATE_BYTES = 64 << 30
 MAX_ENVELOPE_BYTES = 4 << 20  # of 83 files it has 24 kB; 2,000 adapters would need 2 MB
 MAX_SSH_BYTES = 16 << 10  # one of Ed25519 has 314
 MAX_BUNDLE_BYTES = 8 << 20
@@ -53,7 +56,10 @@ def most_bytes(name: str) -> int:
         return MAX_REPORT_BYTES
     if name.startswith(f"{ADAPTERS}/"):
         file = name.rpartition("/")[2]
-        most = {WEIGHTS: MAX_FILE_BYTES, LOSSES: MAX_LOSSES_BYTES, NEURONS: MAX_BYTES}
+        most = {
+            WEIGHTS: MAX_FILE_BYTES, FULL_UPDATE: MAX_UPDATE_BYTES, LOSSES: MAX_LOSSES_BYTES,
+            NEURONS: MAX_BYTES,
+        }  # fmt: skip
         return most.get(file, MAX_CARD_BYTES)
     return _MOST_BYTES.get(name, MAX_BYTES)
 

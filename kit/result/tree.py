@@ -91,10 +91,11 @@ def _visit(folder: Path, prefix: str, tree: Tree) -> None:
         else:
             tree.files[name] = folder / child.name
             tree.size += state.st_size
-            if state.st_size > MAX_FILE_BYTES or tree.size > MAX_TREE_BYTES:
+            most = max(MAX_FILE_BYTES, most_bytes(name))
+            if state.st_size > most or tree.size > MAX_TREE_BYTES:
                 raise VerificationError(
                     f"{show(name)} is too large to be hashed",
-                    expected=f"files of at most {MAX_FILE_BYTES} bytes, {MAX_TREE_BYTES} together",
+                    expected=f"files of at most {most} bytes, {MAX_TREE_BYTES} together",
                     found=f"{state.st_size} bytes, {tree.size} with what is listed before it",
                     remedy="give the path of one result folder: results/<name>-<digest>",
                 )

@@ -30,7 +30,6 @@ from kit.report import write_report
 from kit.report.damage import RULE as DAMAGE_RULE
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
-from kit.result.artifact_files import files_of
 from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
@@ -53,6 +52,7 @@ from kit.stages.attacked import attack_facts, attacks_made, read_attacked, unatt
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
 from kit.stages.earlier_result import require_replaceable
+from kit.stages.kept_files import bytes_of, kept_files
 from kit.stages.record_tables import pictures_frame, records_frame, sets_frame
 from kit.stages.result_tables import (
     further_scores,
@@ -87,7 +87,8 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     if _made_of(folder, inputs):
         return folder, False
     require_replaceable(folder, plan.manifest)
-    require_space(folder.parent, RESULT_BYTES)
+    kept = kept_files(plan)
+    require_space(folder.parent, RESULT_BYTES + bytes_of(kept))
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "answers").mkdir(parents=True)
@@ -105,8 +106,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     if attacked is not None:
         write_table(attacked, partial, ATTACKED)
     for job in kept_jobs(plan):
-        files = files_of(job.entry.method if job.entry else None)
-        _copy_adapter(job.artifact, files, partial / ADAPTERS / job.name)
+        _copy_adapter(job.artifact, kept[job.name], partial / ADAPTERS / job.name)
     run = _run(plan, inputs, benchmark)
     write_json(partial / RUN, run)
     settings = plan.manifest.report
@@ -180,10 +180,10 @@ def _replace(partial: Path, folder: Path) -> None:
         partial.rename(folder)
 
 
-def _copy_adapter(artifact: Artifact, files: Iterable[str], target: Path) -> None:
+def _copy_adapter(artifact: Artifact, files: Iterable[Path], target: Path) -> None:
     target.mkdir(parents=True)
-    for name in files:
-        shutil.copyfile(artifact.path / name, target / name)
+    for path in files:
+        shutil.copyfile(path, target / path.name)
     card = {key: value for key, value in artifact.job().items() if key != "peak_memory_bytes"}
     write_json(target / CARD, card)
 

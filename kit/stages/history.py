@@ -24,7 +24,7 @@ MOST_LINES = 2000
 MOST_BYTES = 2_000_000  # of a file that is read: its own lines take at most 250 bytes each
 # What decides the seconds of a pass through the model, of a training section.
 DECIDING = {
-    "batch_size", "micro_batch_size", "rank", "lora_dtype", "gradient_checkpointing",
+    "batch_size", "micro_batch_size", "update", "rank", "lora_dtype", "gradient_checkpointing",
     "vision_cache_bytes",
 }  # fmt: skip
 

@@ -6,11 +6,15 @@ from contextlib import closing, contextmanager
 from kit.artifacts import Artifact, cache_root, require_space
 from kit.console import say
 from kit.errors import MissingStageError
+from kit.experiment.manifest import Manifest
+from kit.experiment.own_settings import trains_full
 from kit.fetch.settings import DEFAULT, Settings
 from kit.gpus import visible_gpus
 from kit.model.families import family_in
+from kit.plan.full_updates import space_of
 from kit.plan.jobs import Job, Plan
 from kit.plan.systems import SCORES, System
+from kit.preflight.known import known_base
 from kit.preflight.tried import untried
 from kit.sources import datasets
 from kit.stages.costs import StageCost, timed
@@ -73,7 +77,7 @@ def train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
     if not waiting:
         say(f"{stage}: all {len(jobs)} adapters are done")
         return
-    require_space(cache_root() / "artifacts", ADAPTER_BYTES)
+    require_space(cache_root() / "artifacts", ADAPTER_BYTES + _full_bytes(plan.manifest, waiting))
     say(f"{stage}: {len(waiting)} of {len(jobs)} adapters to train")
     with timed(plan, stage) as cost:
         cost.jobs_skipped = len(jobs) - len(waiting)
@@ -88,6 +92,12 @@ def train(plan: Plan, stage: str, jobs: tuple[Job, ...], work: Work) -> None:
                     f"  [{cost.jobs}/{len(waiting)}] {job.name}: {record['steps']} steps, "
                     f"{record['seconds']:.0f} s{stopped}"
                 )
+
+
+def _full_bytes(manifest: Manifest, waiting: Sequence[Job]) -> int:
+    """Return the bytes of full updates that are to be trained; 0 where the base is not known."""
+    sizes = known_base(manifest) if trains_full(manifest) else None
+    return space_of(waiting, sizes, manifest.compute.workers) if sizes else 0
 
 
 def evaluate(plan: Plan, work: Work = LOCAL) -> None:

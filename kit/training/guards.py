@@ -45,7 +45,7 @@ def non_finite_gradient(
 def require_update(
     weights: Mapping[str, Tensor], name: str, steps: int, learning_rate: float, folder: Path
 ) -> None:
-    """Check that an adapter changes the model: LoRA begins with an output of zero.
+    """Check that an adapter changes the model: LoRA and full updates begin with zero.
 
     Args:
         weights: of the adapter, by PEFT's portable names.
@@ -55,15 +55,15 @@ def require_update(
         folder: of the job, with its losses.
 
     Raises:
-        TrainingError: its matrices B are all zero, as they were at the start.
+        TrainingError: its matrices B, or those of a full update, are all zero, as at the start.
     """
     if any(bool(tensor.any()) for key, tensor in weights.items() if ".lora_B." in key):
         return
     raise TrainingError(
         f"{name}: the adapter learnt nothing",
         expected="an adapter that changes the model",
-        found=f"all weights B of LoRA are still zero after {steps} steps with a learning rate of "
-        f"{learning_rate:g}",
+        found="all weights that begin with zero (B of LoRA, or a full update) are still zero "
+        f"after {steps} steps with a learning rate of {learning_rate:g}",
         remedy=f"see gradient_norm in {folder / LOSSES}. If it is 0, the loss does not depend on "
         "the adapter: correct the method's loss or model.lora_modules. Otherwise raise "
         "learning_rate",

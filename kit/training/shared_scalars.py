@@ -18,7 +18,7 @@ from kit.benchmarks.records import Record
 from kit.code import code_of
 from kit.digests import sha256_file, sha256_value
 from kit.model import determinism, sharding
-from kit.result.layout import WEIGHTS
+from kit.result.artifact_files import weights_file
 
 Answer = tuple[str, str]
 """(record id, answer)"""
@@ -111,7 +111,7 @@ def path_of(
     digest = sha256_value(
         {
             "vanilla": vanilla.digest,
-            "weights": sha256_file(vanilla.path / WEIGHTS),
+            "weights": sha256_file(weights_file(vanilla.path)),
             "code": code_of([f"kit.training.preparation.{need}"]),
             "forget": [
                 [record.id, record.question, record.answer, record.image and record.image.name]

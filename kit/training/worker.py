@@ -13,6 +13,7 @@ from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
+from kit.experiment.settings import FULL
 from kit.experiment.systems import FINETUNE, VANILLA
 from kit.gpus import gpus
 from kit.methods.arithmetic import after_training
@@ -26,6 +27,7 @@ from kit.model.families import Family, family_in
 from kit.model.lora import (
     adapter_state,
     add_adapter,
+    add_full_update,
     load_adapter,
     replace_weights,
     save_adapter,
@@ -142,11 +144,15 @@ class Worker:
         if job.oracle or not add_below(self.base, below, merge_in):
             for number, path in enumerate(below):
                 start = load_adapter(start, f"{VANILLA}{number or ''}", path, merge_in)
+        modules = self.manifest.model.lora_modules or self.family.lora_modules
+        # Without training, an adapter is a switch alone: the smallest one will do.
+        if job.settings.update == FULL and not job.method.needs.training_free:
+            return add_full_update(start, TRAINED, modules=modules)
         count = len(adapters_of(job.method)) or 1  # of adapters, side by side
         return add_adapter(
             start,
             TRAINED,
-            modules=self.manifest.model.lora_modules or self.family.lora_modules,
+            modules=modules,
             rank=count * job.settings.rank,
             alpha=count * job.settings.alpha,
         )

@@ -1,4 +1,7 @@
-"""The form of one adapter: names and shapes of its weights, its settings, its losses."""
+"""The form of one adapter: names and shapes of its weights, its settings, its losses.
+
+A full update has one matrix for each layer, by the name of the base's weight, and no settings.
+"""
 
 import math
 import re
@@ -6,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, RUN, WEIGHTS
+from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, FULL_UPDATE, LOSSES, RUN, WEIGHTS
 from kit.result.strict_json import parse_json
 from kit.verification.safetensors import Weights
 from kit.verification.signed_file import read_signed
 from kit.verification.training import Asked
 
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+WEIGHT = ".weight"  # ends the name of a weight of the base
 # Settings of PEFT that change what weights mean, and the one value that the kit writes.
 NEUTRAL: dict[str, object] = {
     "peft_type": "LORA", "bias": "none", "lora_dropout": 0, "fan_in_fan_out": False,
@@ -36,7 +40,8 @@ class Adapter:
     """One adapter that is there: what the manifest asks of it and what its weights hold.
 
     `steps` is what run.json says that it was trained for, `modules` the manifest's regular
-    expression for the layers that are adapted; None where it takes the family's.
+    expression for the layers that are adapted; None where it takes the family's. `file` names the
+    file of the weights: LoRA's, or a full update's.
     """
 
     name: str
@@ -44,12 +49,31 @@ class Adapter:
     steps: int | None
     modules: str | None
     weights: Weights
+    file: str = WEIGHTS
+
+    @property
+    def layers(self) -> dict[str, tuple[int, int]]:
+        """Return {layer, by PEFT's name: (inputs, outputs)}; 0 where a matrix is missing."""
+        shapes = self.weights.shapes
+        if self.file == FULL_UPDATE:
+            return {
+                PREFIX + name.removesuffix(WEIGHT): (shape[1], shape[0])
+                for name, shape in sorted(shapes.items())
+            }
+        names = {name.removesuffix(A).removesuffix(B) for name in shapes}
+        return {
+            name: (shapes.get(name + A, (0, 0))[1], shapes.get(name + B, (0, 0))[0])
+            for name in sorted(names)
+        }
 
 
 def form_faults(results: Path, adapter: Adapter, digests: Mapping[str, str]) -> Iterator[str]:
     """Yield `FILE: what is wrong` of one adapter."""
-    yield from (f"{WEIGHTS}: {fault}" for fault in _weight_faults(adapter))
-    for name, faults in ((ADAPTER_CONFIG, _setting_faults), (LOSSES, _loss_faults)):
+    full = adapter.file == FULL_UPDATE
+    weight_faults = _update_faults if full else _weight_faults
+    yield from (f"{adapter.file}: {fault}" for fault in weight_faults(adapter))
+    others = () if full else ((ADAPTER_CONFIG, _setting_faults),)
+    for name, faults in (*others, (LOSSES, _loss_faults)):
         path = f"{ADAPTERS}/{adapter.name}/{name}"
         if path not in digests:
             yield f"{name}: it is missing"
@@ -69,8 +93,16 @@ def _weight_faults(adapter: Adapter) -> Iterator[str]:
             yield f"{name[:200]!a} has no counterpart {twin[-14:]}"
         if rank is not None and shape[0 if name.endswith(A) else 1] != rank:
             yield f"{name[:200]!a} has the shape {shape}, but the rank is {rank}"
-    if not adapter.weights.moved:
+    if not any(name.endswith(B) for name in adapter.weights.moved):
         yield "every B matrix is zero: the adapter does nothing"
+
+
+def _update_faults(adapter: Adapter) -> Iterator[str]:
+    for name in adapter.weights.shapes:
+        if not name.endswith(WEIGHT) or name.startswith(PREFIX) or name.endswith((A, B)):
+            yield f"{name[:200]!a} is no weight of a layer of the base"
+    if not adapter.weights.moved:
+        yield "every matrix is zero: the update does nothing"
 
 
 def _setting_faults(data: bytes, adapter: Adapter) -> Iterator[str]:

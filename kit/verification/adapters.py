@@ -17,19 +17,27 @@ from kit.digests import sha256_value
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
 from kit.experiment.kept_adapters import ALL, CLAIMED, NONE, Trained, kept_adapters
-from kit.result.artifact_files import files_of
-from kit.result.layout import ADAPTER_CONFIG, ADAPTERS, LOSSES, MERGING, NEURONS, RUN, WEIGHTS
+from kit.result.layout import (
+    ADAPTER_CONFIG,
+    ADAPTERS,
+    FULL_UPDATE,
+    LOSSES,
+    MERGING,
+    NEURONS,
+    RUN,
+    WEIGHTS,
+)
 from kit.result.made_by import Kit
 from kit.result.tables import unusable
 from kit.result.tree import read_bytes
-from kit.verification.adapter_form import PREFIX, A, Adapter, B, form_faults
+from kit.verification.adapter_form import PREFIX, Adapter, form_faults
 from kit.verification.contradiction import contradicts
 from kit.verification.merging import merger_faults, merger_of, side_by_side
 from kit.verification.neurons import neuron_faults
 from kit.verification.planned import Planned
 from kit.verification.run_facts import RunFacts, may_lack_facts
 from kit.verification.safetensors import NotWeights, Weights, read_weights
-from kit.verification.training import Asked, asked_of, training_of
+from kit.verification.training import asked_of, training_of
 from kit.verification.updates import NEAR, near_copies
 
 PLACEHOLDER_BYTES = 64  # zeros that stand for an adapter in the small results of kit 0.1 and 0.2
@@ -43,7 +51,7 @@ def check_adapters(
     planned: Planned,
     digests: Mapping[str, str],
     kit: Kit,
-) -> tuple[int, int, list[str]]:
+) -> tuple[int, int, int, list[str]]:
     """Check which adapters a result has, and the form of each.
 
     Args:
@@ -56,8 +64,8 @@ def check_adapters(
         kit: which made the result.
 
     Returns:
-        The number of adapters whose weights were read, that of lists of removed neurons without an
-        adapter, and lines for what was not checked.
+        The number of adapters whose weights were read, how many of them are full updates, the
+        number of lists of removed neurons without an adapter, and lines for what was not checked.
 
     Raises:
         VerificationError: an adapter is missing or too much, or its files are not what the
@@ -74,10 +82,11 @@ def check_adapters(
         if may_lack_facts(kit, manifest) and _is_placeholder(results, name, digests):
             lines.append(f"{ADAPTERS}/{name} is a placeholder without weights")
             continue
-        files = files_of(planned.methods.get(name))
+        files = planned.files[name]
         if NEURONS in files:
             pruned.append(name)
-        if WEIGHTS not in files:
+        file = next((each for each in (WEIGHTS, FULL_UPDATE) if each in files), None)
+        if file is None:
             continue
         own = asked[name]
         if MERGING in files:
@@ -89,14 +98,15 @@ def check_adapters(
             faults += merger_faults(f"{ADAPTERS}/{name}/{MERGING}", told, manifest, entry)
             own = side_by_side(own, len(told.adapters))
         try:
-            adapter = _read(results, name, own, facts.job(name).steps, modules, digests, key)
+            weights = _read(results, f"{ADAPTERS}/{name}/{file}", digests, key)
         except NotWeights as error:
-            faults.append(f"{ADAPTERS}/{name}/{WEIGHTS}: {error}")
+            faults.append(f"{ADAPTERS}/{name}/{file}: {error}")
             continue
+        adapter = Adapter(name, own, facts.job(name).steps, modules, weights, file)
         found.append(adapter)
         faults += (f"{ADAPTERS}/{name}/{fault}" for fault in form_faults(results, adapter, digests))
     faults += _module_faults(found, modules)
-    layers = {k: size for each in found[:1] for k, (size, _) in _modules(each).items()}
+    layers = {k: size for each in found[:1] for k, (size, _) in each.layers.items()}
     for name in pruned:
         faults += neuron_faults(results, f"{ADAPTERS}/{name}/{NEURONS}", layers, digests)
     faults += _equal_faults({each.name: each.weights.digest for each in found}, "weights")
@@ -106,11 +116,13 @@ def check_adapters(
     if faults:
         raise contradicts(
             "the adapters are not what the manifest asks for",
-            "LoRA weights (safetensors, float32) and settings as the manifest has them, a line of "
-            "losses for each step, no two adapters alike, and removed neurons of adapted layers",
+            "LoRA weights or full updates (safetensors, float32) and settings as the manifest has "
+            "them, a line of losses for each step, no two adapters alike, and removed neurons of "
+            "adapted layers",
             faults,
         )
-    return len(found), len(set(pruned) - {each.name for each in found}), lines
+    full = sum(each.file == FULL_UPDATE for each in found)
+    return len(found), full, len(set(pruned) - {each.name for each in found}), lines
 
 
 def _require_kept(
@@ -158,16 +170,7 @@ def _is_placeholder(results: Path, name: str, digests: Mapping[str, str]) -> boo
     )
 
 
-def _read(
-    results: Path,
-    name: str,
-    asked: Asked,
-    steps: int | None,
-    modules: str | None,
-    digests: Mapping[str, str],
-    key: bytes,
-) -> Adapter:
-    path = f"{ADAPTERS}/{name}/{WEIGHTS}"
+def _read(results: Path, path: str, digests: Mapping[str, str], key: bytes) -> Weights:
     if path not in digests:
         raise NotWeights("it is missing")
     weights = read_weights(results / path, key)
@@ -176,7 +179,7 @@ def _read(
             f"{path} changed while it was verified",
             remedy="stop what writes to it; verify again",
         )
-    return Adapter(name, asked, steps, modules, weights)
+    return weights
 
 
 def _lora_modules(manifest: Mapping[str, object]) -> str | None:
@@ -194,10 +197,11 @@ def _module_faults(adapters: list[Adapter], expression: str | None) -> Iterator[
     """
     if not adapters:
         return
-    first, *others = (_modules(adapter) for adapter in adapters)
+    first, *others = (adapter.layers for adapter in adapters)
     for adapter, modules in zip(adapters[1:], others, strict=True):
         if modules != first:
-            yield f"{ADAPTERS}/{adapter.name}/{WEIGHTS}: other modules than {adapters[0].name}"
+            where = f"{ADAPTERS}/{adapter.name}/{adapter.file}"
+            yield f"{where}: other modules than {adapters[0].name}{_apart(modules, first)}"
     if expression is None:
         return
     names = [name.removeprefix(PREFIX) for name in first]
@@ -210,14 +214,14 @@ def _module_faults(adapters: list[Adapter], expression: str | None) -> Iterator[
             yield f"{ADAPTERS}: {name[:200]!a} is no module of model.lora_modules"
 
 
-def _modules(adapter: Adapter) -> dict[str, tuple[int, int]]:
-    """Return {module: (inputs, outputs)}."""
-    shapes = adapter.weights.shapes
-    names = {name.removesuffix(A).removesuffix(B) for name in shapes}
-    return {
-        name: (shapes.get(name + A, (0, 0))[1], shapes.get(name + B, (0, 0))[0])
-        for name in sorted(names)
-    }
+def _apart(found: Mapping[str, tuple[int, int]], first: Mapping[str, tuple[int, int]]) -> str:
+    """Return the first layer of two adapters that differ only in the size of layers, in words."""
+    if found.keys() != first.keys():
+        return ""
+    name = next(each for each in first if found[each] != first[each])
+    pair = found[name], first[name]
+    sizes = (f"{inputs} inputs and {outputs} outputs" for inputs, outputs in pair)
+    return f": {name.removeprefix(PREFIX)[:200]!a} has {', not '.join(sizes)}"
 
 
 def _near_faults(found: Mapping[str, Weights]) -> Iterator[str]:

@@ -70,8 +70,9 @@ CHECKS = (
     Check(
         "adapters", findings.of_adapters,
         "The result holds exactly the adapters that the manifest keeps: float32 LoRA weights of "
-        "its rank and modules (safetensors, all numbers finite), its settings, one line of losses "
-        "for each step, and no two adapters alike or nearly one update.",
+        "its rank and modules, or full updates of them (safetensors, all numbers finite), its "
+        "settings, one line of losses for each step, and no two adapters alike or nearly one "
+        "update.",
         "That the adapters were trained as stated, or that the answers are theirs.",
     ),
     Check(

@@ -1,11 +1,10 @@
 """Which files a result of this version has: whatever else is signed would be read as part of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from kit import __version__
 from kit.errors import VerificationError
 from kit.names import show
-from kit.result.artifact_files import files_of
 from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
@@ -34,13 +33,13 @@ FILES = frozenset(
 NAMED = 5
 
 
-def require_result_files(subjects: Collection[str], adapters: Mapping[str, str | None]) -> None:
+def require_result_files(subjects: Collection[str], adapters: Mapping[str, Iterable[str]]) -> None:
     """Check that a result has a report, and no file that no result has.
 
     Args:
         subjects: the paths of all signed files.
-        adapters: the adapters that the manifest implies, with the method's file (None:
-            fine-tuning); some may be left out.
+        adapters: the adapters that the manifest implies, with the files that each leaves; some may
+            be left out.
 
     Raises:
         VerificationError: there is no report, or there are such files; the first are named.
@@ -53,8 +52,8 @@ def require_result_files(subjects: Collection[str], adapters: Mapping[str, str |
         )
     kept = {
         f"{ADAPTERS}/{adapter}/{name}"
-        for adapter, method in adapters.items()
-        for name in (*files_of(method), CARD, README)
+        for adapter, files in adapters.items()
+        for name in (*files, CARD, README)
     }
     known = FILES | kept
     strangers = sorted(n for n in subjects if n not in known and not n.startswith(REPORT))

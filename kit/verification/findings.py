@@ -141,11 +141,15 @@ def of_guards(case: Case) -> Found:
 
 def of_adapters(case: Case) -> Found:
     stored, subjects = case.stored, case.signed.statement.subjects
-    read, alone, lines = check_adapters(
+    read, full, alone, lines = check_adapters(
         case.results, stored.manifest, stored.claims, case.facts, case.planned, subjects, stored.kit
     )
     if read:
-        yield f"{read} adapters have the form that the manifest asks for, and no two are equal"
+        updates = f", {full} of them full updates," if full else ""
+        yield (
+            f"{read} adapters{updates} have the form that the manifest asks for, and no two are "
+            "equal"
+        )
     if alone:
         compared = ", all of layers that adapters change" if read else ""
         yield f"lists of removed neurons without an adapter: {alone}{compared}"

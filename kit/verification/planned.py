@@ -23,6 +23,7 @@ from kit.result.stored import StoredResult
 from kit.result.tables import unusable
 from kit.verification.contradiction import NAMED, contradicts
 from kit.verification.files import require_result_files
+from kit.verification.planned_files import planned_files
 from kit.verification.run_facts import JobFacts, is_later
 
 Entries = Sequence[Mapping[str, Any]]
@@ -50,7 +51,7 @@ class Planned:
     """What the manifest in a run.json implies; the names of the sources, base and judge last.
 
     `entries` holds the manifest's name of the method of each unlearned adapter, and `methods` the
-    method's file; the other adapters are fine-tuned.
+    method's file; the other adapters are fine-tuned. `files` holds what each adapter leaves.
     """
 
     systems: list[dict[str, object]]
@@ -58,6 +59,7 @@ class Planned:
     entries: dict[str, str]
     methods: dict[str, str]
     sources: list[str]
+    files: dict[str, tuple[str, ...]]
 
 
 def planned_by(resolved: object, protocol: Protocol) -> Planned:
@@ -76,12 +78,15 @@ def planned_by(resolved: object, protocol: Protocol) -> Planned:
     if len(systems) > MAX_SYSTEMS:
         raise unusable(RUN, f"its manifest implies more than {MAX_SYSTEMS} systems")
     models = [manifest.model, *([manifest.judge] if manifest.judge else [])]
+    adapters = {each.name: each for each in planned_adapters(manifest, one_retain_set=one)}
+    entries = {system.name: system.entry for system in systems if system.entry}
     return Planned(
         [{name: getattr(system, name) for name in TOLD} for system in systems],
-        {each.name: each for each in planned_adapters(manifest, one_retain_set=one)},
-        {system.name: system.entry for system in systems if system.entry},
+        adapters,
+        entries,
         {system.name: system.method for system in systems if system.entry},
         [source.name for source in (*manifest.sources, *(each.source for each in models))],
+        planned_files(resolved, adapters, entries),
     )
 
 
@@ -125,8 +130,7 @@ def require_as_planned(stored: StoredResult, subjects: Collection[str]) -> Plann
     _require_same("sources", _listed(run, "sources", ("name",)), sources)
     jobs = [{"name": each.name, "stage": each.stage} for each in planned.adapters.values()]
     _require_same("jobs", _listed(run, "jobs", ("name", "stage")), jobs)
-    made_by = {name: planned.methods.get(name) for name in planned.adapters}
-    require_result_files(subjects, made_by)
+    require_result_files(subjects, planned.files)
     return planned
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from kit.result.strict_json import parse_json
 from kit.result.tree import open_regular
-from kit.verification.updates import B, Updates
+from kit.verification.updates import Updates
 
 MAX_HEADER_BYTES = 4 << 20  # 7B models have 224 adapted layers, some 60 kB
 CHUNK = 1 << 22
@@ -29,9 +29,9 @@ DTYPE, ITEM = "F32", 4  # the kit saves float32, whatever it computes in
 class Weights:
     """The tensors of an adapter: {name: shape}, and the digest of their names and numbers.
 
-    `file_digest` is that of the whole file, as it was read. `moved` names the modules whose B
-    matrix is not all zeros: LoRA begins with zeros there. `probes` are those of the update that
-    the matrices make (`kit.verification.updates`).
+    `file_digest` is that of the whole file, as it was read. `moved` names the tensors that are not
+    all zeros: B of LoRA and full updates begin so. `probes` are those of the update that the
+    matrices make (`kit.verification.updates`).
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -74,8 +74,8 @@ def read_weights(path: Path, key: bytes = b"") -> Weights:
         hasher, moved, updates = hashlib.sha256(), set(), Updates(key)
         for name, shape, _, _ in tensors:
             hasher.update(f"{name} {shape}\n".encode())
-            if _scan(stream, name, shape, (hasher, whole), updates) and name.endswith(B):
-                moved.add(name.removesuffix(B))
+            if _scan(stream, name, shape, (hasher, whole), updates):
+                moved.add(name)
     shapes: dict[str, tuple[int, ...]] = {name: shape for name, shape, *_ in tensors}
     return Weights(
         shapes, hasher.hexdigest(), whole.hexdigest(), frozenset(moved), updates.probes()

@@ -1,8 +1,9 @@
 """Is one adapter nearly a copy of another, in the update B A that it makes of the base's weights?
 
 Other A and B can make the same update, so the update is compared and not its factors. It is never
-computed: a probe u' B A v with random u and v takes one pass over the factors. The probes depend on
-the digests of all adapters, so that none can be made to pass them.
+computed: a probe u' B A v with random u and v takes one pass over the factors. Of a full update D it
+is u' D v, with the same u and v. The probes depend on the digests of all adapters, so that none can
+be made to pass them.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ PROBES = 4  # of each module
 # have 0.91: gradient difference and KL minimisation of the events.
 NEAR = 0.01
 A, B = ".lora_A.weight", ".lora_B.weight"
+PREFIX, WEIGHT = "base_model.model.", ".weight"  # PEFT's names of layers begin so; D's names end so
 
 
 class Updates:
@@ -26,12 +28,10 @@ class Updates:
         self._vectors: np.ndarray = np.empty((PROBES, 0))
 
     def begin(self, name: str, shape: tuple[int, int]) -> None:
-        """Prepare for the numbers of a matrix: A [rank, inputs] or B [outputs, rank]."""
+        """Prepare for the numbers of a matrix: A [rank, inputs], B [outputs, rank], D [out, in]."""
         long, rank = shape if name.endswith(B) else shape[::-1]
-        seed = hashlib.sha256(self._key + name.encode()).digest()
-        self._vectors = np.random.default_rng(np.frombuffer(seed, dtype="<u4")).standard_normal(
-            (PROBES, long)
-        )
+        factor = name if name.endswith((A, B)) else _layer_of(name) + A
+        self._vectors = self._drawn(factor, long)
         self._sides[name] = np.zeros((PROBES, rank))
 
     def add(self, name: str, columns: int, start: int, numbers: np.ndarray) -> None:
@@ -51,9 +51,25 @@ class Updates:
             for name in modules
             if self._sides.get(name + A, np.empty(0)).shape == self._sides[name + B].shape
         ]
+        pairs += [
+            (self._drawn(_layer_of(name) + B, side.shape[1]), side)
+            for name, side in sorted(self._sides.items())
+            if not name.endswith((A, B))
+        ]
         values = np.array([(left * right).sum(axis=1) for left, right in pairs]).ravel()
         length = float(np.linalg.norm(values))
         return values / length if length else values
+
+    def _drawn(self, factor: str, count: int) -> np.ndarray:
+        """Return [PROBES, count] random numbers that belong to a factor of a layer's update."""
+        seed = hashlib.sha256(self._key + factor.encode()).digest()
+        draws = np.random.default_rng(np.frombuffer(seed, dtype="<u4"))
+        return draws.standard_normal((PROBES, count))
+
+
+def _layer_of(name: str) -> str:
+    """Return PEFT's name of the layer that a matrix of a full update belongs to."""
+    return PREFIX + name.removesuffix(WEIGHT)
 
 
 def near_copies(probes: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, float]]:
