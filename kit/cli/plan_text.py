@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from kit.cli.plan_estimate import render_estimates
 from kit.cli.plan_tables import attack_table, method_table, reason_lines
 from kit.experiment.manifest import Manifest, is_of_the_kit
+from kit.experiment.settings import FULL
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
@@ -78,6 +79,8 @@ def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
             size = f"{job.steps} steps of {job.settings.batch_size}"
             if job.steps:
                 size += f", learning rate {job.settings.learning_rate:g}"
+            if job.settings.update == FULL and job.steps:
+                size += ", full update"
             if job.entry and job.entry.rank:
                 size += f", rank {job.settings.rank}"
             method = job.entry.method if job.entry else "supervised"

@@ -42,6 +42,10 @@ MERGED_ANSWERING_COPIES = 3.2  # of the engine, of the served base, and of the m
 # tensor passes through main memory.
 ADAPTER_ANSWERING_COPIES = 1.0
 GPU_LOADING_COPIES = 1.0
+# Derived as well, of a full update in float32: its change, gradient, AdamW's two means, one more
+# while it makes its step, and the vanilla model's below. On a GPU, it passes through main memory.
+FULL_TRAINING_COPIES = 6.0
+FULL_PASSING_COPIES = 1.0
 COPIES_ON_GPU = 1.0
 # The most that a worker keeps of encoded prompts, as in kit.model.batches, which needs torch.
 PROMPT_CACHE_BYTES = 1_000_000_000
@@ -107,10 +111,13 @@ def host_memory(manifest: Manifest, weights: int, *, gpu: bool) -> int:
         engines, answering = 1, ADAPTER_ANSWERING_COPIES
     worker = SPARE_FACTOR * WORKER_BYTES
     engine = SPARE_FACTOR * ENGINE_BYTES + (IMAGE_BYTES if gpu else 0)
+    update = _update_bytes(manifest) if trains_full(manifest) else 0
+    trained = (FULL_PASSING_COPIES if gpu else FULL_TRAINING_COPIES) * update
     stages = (
-        workers * (worker + PROMPT_CACHE_BYTES + loading * weights),  # finetune, unlearn, scoring
+        # finetune, unlearn, scoring
+        workers * (worker + PROMPT_CACHE_BYTES + loading * weights + trained),
         worker + (WRITING_COPIES - on_gpu) * weights,  # write the served base model
-        engines * (engine + answering * weights),
+        engines * (engine + answering * weights + FULL_PASSING_COPIES * update),
     )
     return int(SPARE_FACTOR * PARENT_BYTES + max(stages))
 

@@ -6,17 +6,21 @@ and Experiments of EuroSys's template (EuroSys26_ArtifactAppendix_template.tex o
 sysartifacts/sysartifacts.github.io). What only the authors know is left to them, by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kit.exchange import facts
 from kit.exchange.checklist import checklist
 from kit.exchange.document import Commands, Facts, Section, Text, to_latex, to_markdown
 from kit.exchange.exported import Exported
+from kit.experiment.own_settings import update_of
+from kit.experiment.settings import FULL, LORA
 from kit.report import claims
 from kit.report.pages import seconds
 from kit.verification.text import not_proven
 
 TITLE, CHECKLIST = "Artifact Appendix", "Reproducibility checklist"
+FORMS = {LORA: "adapters", FULL: "full updates"}
 MOST_CLAIMS = 30  # that are listed: an appendix has a page or two
 REVIEWING = (
     "https://www.acm.org/publications/policies/artifact-review-and-badging-current and "
@@ -92,8 +96,8 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
         ("Algorithm:", ", ".join(facts.methods(exported))),
         ("Program:", facts.program(exported)),
         ("Compilation:", "none; Python"),
-        ("Transformations:", f"{_base_form(model.get('quantization'))} and frozen; adapters "
-         "trained on it"),
+        ("Transformations:", f"{_base_form(model.get('quantization'))} and frozen; "
+         f"{_trained_form(manifest)} trained on it"),
         ("Binary:", "none but the packages, which are fixed by digest"),
         ("Model:", "; ".join(facts.source_line(each, "model") for each in base)),
         ("Data set:", "; ".join(f"{each['name']}: {facts.source_line(each, 'dataset')}"
@@ -123,6 +127,13 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
 def _base_form(quantization: object) -> str:
     kept = quantization == "none"
     return f"base model {'not quantised' if kept else f'quantised ({quantization})'}"
+
+
+def _trained_form(manifest: Mapping[str, Any]) -> str:
+    unlearn = manifest.get("unlearn", {})
+    found = {update_of(unlearn, entry) for entry in manifest.get("methods", [])}
+    found.add(update_of(manifest.get("finetune", {})))
+    return " and ".join(words for kind, words in FORMS.items() if kind in found)
 
 
 def _description(exported: Exported) -> list[Section]:

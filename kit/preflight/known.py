@@ -7,6 +7,7 @@ from kit.experiment.manifest import Manifest
 from kit.plan.memory import RecordSize
 from kit.plan.published import PUBLISHED
 from kit.plan.sizes import BaseSizes
+from kit.plan.without_torch import is_standing_in
 from kit.sources.datasets import base_folder
 
 
@@ -21,7 +22,7 @@ class Known:
 
 def known_base(manifest: Manifest) -> BaseSizes | None:
     """Return the sizes of a manifest's base; None if they are not known."""
-    if _is_here(manifest):
+    if _is_here(manifest) and not is_standing_in():
         from kit.preflight.ready import require_base
 
         try:

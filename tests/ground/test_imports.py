@@ -29,6 +29,7 @@ OWNERS = {
     "peft": {
         "kit.model.base",
         "kit.model.dense",
+        "kit.model.full_update",
         "kit.model.lora",
         "kit.model.neurons",
         "kit.model.side_by_side",

@@ -160,6 +160,10 @@ def test_the_plan_names_the_method_that_alone_trains_a_full_update():
     kept = render(make_plan(parsed({"update": "lora", "rank": 4, "alpha": 4}, **BOTH)))
     assert "npo, update lora instead of full" in kept
     assert "rank 4 instead" not in kept, "[unlearn] has no rank that counts"
+    every = render(make_plan(parsed({"update": "full"})), each=True).splitlines()
+    jobs = [line for line in every if " unlearn " in line]
+    assert {"npo" in line for line in jobs if "full update" in line} == {True}
+    assert sum("full update" in line for line in jobs) == 3
 
 
 def test_relearning_trains_what_unlearning_trains_and_is_counted():

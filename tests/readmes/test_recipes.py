@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from kit.experiment.manifest_file import load_manifest
+from kit.plan.jobs import make_plan
 from kit.signing.keys import public_line
 from tests.readmes.pages import PROJECT, block
 from tests.toys.signed_result import KEY
@@ -133,6 +134,16 @@ def test_the_model_of_the_readme_is_a_valid_manifest(tmp_path):
     model = load_manifest(path).model
     assert model.source.repo == "OWNER/NAME"
     assert model.source.repo_type == "model", "inherited"
+
+
+def test_the_manifest_of_full_updates_is_planned_with_one_row_of_lora(tmp_path):
+    shutil.copy(PROJECT / "manifests" / "smoke.toml", tmp_path)
+    path = tmp_path / "mine.toml"
+    path.write_text(block("kit/model/README.md", "toml", 'update = "full"'), encoding="utf-8")
+    updates = {job.name: job.settings.update for job in make_plan(load_manifest(path)).jobs()}
+    assert updates.pop("person-npo-lora-s1") == "lora"
+    assert len(updates) == 5
+    assert set(updates.values()) == {"full"}
 
 
 def test_the_claim_of_the_readme_is_one_of_the_small_experiment():

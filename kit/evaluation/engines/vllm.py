@@ -43,6 +43,7 @@ from kit.model.decoding import end_tokens
 from kit.model.memory import release
 from kit.model.prompts import PromptEncoder
 from kit.pictures.decoding import open_image, pixels_of
+from kit.result.layout import FULL_UPDATE
 
 MAX_QUESTIONS = 4096  # handed to the engine together
 MAX_IMAGE_BYTES = 2_000_000_000  # of the images that are in main memory together
@@ -72,7 +73,7 @@ class VllmEngine:
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
         ranks = [rank_of(adapters[name]) for name in adapted]
-        room = room_to_leave(base, manifest.model.quantization)
+        room = room_to_leave(base, manifest.model.quantization, _largest_updates(adapters))
         self.leaves_room = room is not None
         arguments = engine_arguments(manifest, base, ranks, room or 0)
         self._engine: Any = open_engine(arguments)
@@ -207,6 +208,13 @@ class VllmEngine:
         from vllm.lora.request import LoRARequest
 
         return LoRARequest(system, self._numbers[system], str(self._scratch / system))
+
+
+def _largest_updates(adapters: Adapters) -> int:
+    """Return the bytes of the full updates of the system that has most of them."""
+    files = ([folder / FULL_UPDATE for folder in folders] for folders in adapters.values())
+    sizes = (sum(file.stat().st_size for file in each if file.is_file()) for each in files)
+    return max(sizes, default=0)
 
 
 def in_portions(requests: Sequence[Request]) -> Iterator[list[Request]]:

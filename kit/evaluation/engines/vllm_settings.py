@@ -122,7 +122,7 @@ def utilization(free: int, total: int) -> float:
     return round(min(MAX_GPU_SHARE, FREE_SHARE * free / total), 2)
 
 
-def room_to_leave(base: Path, quantization: str) -> int | None:
+def room_to_leave(base: Path, quantization: str, updates: int = 0) -> int | None:
     """Return the bytes that a second base needs beside the engine; None if there is no room.
 
     On a CPU, where memory is not planned, it is 0. The shares are estimates: NF4 weights with the
@@ -131,13 +131,14 @@ def room_to_leave(base: Path, quantization: str) -> int | None:
     Args:
         base: folder of the served weights.
         quantization: of the second base, as `model.quantization` says.
+        updates: bytes of the full updates that are computed beside it, at most.
     """
     import torch
 
     if not torch.cuda.is_available():
         return 0
     weights = sum(path.stat().st_size for path in base.glob("*.safetensors"))
-    room = int(SECOND_SHARES[quantization] * weights) + SECOND_WORK_BYTES
+    room = int(SECOND_SHARES[quantization] * weights) + SECOND_WORK_BYTES + updates
     free, _ = torch.cuda.mem_get_info()
     return room if free - room > weights + ENGINE_WORK_BYTES else None
 
