@@ -141,6 +141,7 @@ def test_a_second_look_at_a_base_in_full_needs_its_weights_once_more(
     card.setattr(torch.cuda, "mem_get_info", lambda: (card_gib * GIB, card_gib * GIB))
     room = room_to_leave(sized(tmp_path, 14_100_000_000), "none")
     assert room == (16_100_000_000 if together else None)
+    assert room_to_leave(tmp_path, "none", 30_000_000_000) is None, "two full updates beside it"
 
 
 def test_an_engine_that_starts_for_long_says_so(monkeypatch, tmp_path, capfd):
