@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kit.cli.plan_estimate import render_estimates
 from kit.cli.plan_tables import attack_table, method_table, reason_lines
 from kit.experiment.manifest import Manifest, is_of_the_kit
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 from kit.names import show
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kit.experiment.cards import fewest_cards
 from kit.experiment.manifest import Manifest, TrainingSection
 from kit.experiment.own_settings import settings_of, trains_full
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 
 # A base model of 7 billion parameters in bfloat16; assumed while the weights are not on this disk.
 DEFAULT_WEIGHT_BYTES = 14_100_000_000

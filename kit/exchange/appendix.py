@@ -14,7 +14,7 @@ from kit.exchange.checklist import checklist
 from kit.exchange.document import Commands, Facts, Section, Text, to_latex, to_markdown
 from kit.exchange.exported import Exported
 from kit.experiment.own_settings import update_of
-from kit.experiment.settings import FULL, LORA
+from kit.experiment.updates import FULL, LORA
 from kit.report import claims
 from kit.report.pages import seconds
 from kit.verification.text import not_proven

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection, UnlearnSection
-from kit.experiment.settings import FULL, LORA, OF_LORA
 from kit.experiment.systems import TRAINING_FREE, UNTRAINED
+from kit.experiment.updates import FULL, LORA, OF_LORA
 
 # Keys of an entry that replace those of `[unlearn]`; `steps` replaces `target_steps` as well.
 REPLACED = (
@@ -54,6 +54,18 @@ def trains_full(manifest: Manifest) -> list[str]:
         **{f"methods.{number}": entry for number, entry in enumerate(manifest.methods)},
     }
     return [f"{place}.update" for place, each in sections.items() if each.update == FULL]
+
+
+def deciding(settings: TrainingSection) -> dict[str, object]:
+    """Return what decides the trained weights, but for the seed, which is told apart."""
+    unused = OF_LORA if settings.update == FULL else ()
+    return settings.model_dump(exclude={"seed", *unused})
+
+
+def served_with(manifest: Manifest) -> int:
+    """Return how many full updates the model of one system has at most: 0 to 2."""
+    full = trains_full(manifest)
+    return int("finetune.update" in full) + any(place != "finetune.update" for place in full)
 
 
 def largest_rank(manifest: Manifest) -> int:

@@ -34,5 +34,7 @@ NAME = r"^[a-z0-9][a-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
 Steps = Annotated[int, Field(gt=0), Unit("steps")]
 Records = Annotated[int, Field(gt=0), Unit("records")]
+Rank = Annotated[int, Field(gt=0), Unit("dimensions")]
+Alpha = Annotated[float, Field(gt=0)]
 LearningRate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1), Unit("share")]

@@ -1,23 +1,16 @@
 """The sections about what is done: training, methods, evaluation, report and processes."""
 
 import math
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kit.experiment.section import LearningRate, Name, Records, Section, Steps, Unit
+from kit.experiment.section import Alpha, LearningRate, Name, Rank, Records, Section, Steps, Unit
+from kit.experiment.updates import Update
 
 # Families of further metrics, as `evaluation.metrics` names them.
 LIKELIHOOD, DISTANCE, MULTIMODAL, ALIGNED = "likelihood", "distance", "multimodal", "aligned"
 GRADIENT, FLUENCY = "gradient", "fluency"
-
-# What is trained of each adapted layer's weight.
-LORA: Final = "lora"
-FULL: Final = "full"
-Update = Literal["lora", "full"]
-OF_LORA = ("rank", "alpha")  # settings that decide nothing of a full update
-Rank = Annotated[int, Field(gt=0), Unit("dimensions")]
-Alpha = Annotated[float, Field(gt=0)]
 
 
 class TrainingSection(Section):
@@ -57,11 +50,6 @@ class TrainingSection(Section):
     """Decoupled weight decay of AdamW (arXiv 1711.05101)."""
     checkpoint_every: Annotated[int, Field(ge=0), Unit("steps")] = 0
     """Steps between checkpoints to resume from. 0: none within a job."""
-
-    def deciding(self) -> dict[str, Any]:
-        """Return what decides the trained weights; the seed is told apart from it."""
-        unused = OF_LORA if self.update == FULL else ()
-        return self.model_dump(exclude={"seed", *unused})
 
 
 class FinetuneSection(TrainingSection):

@@ -16,7 +16,7 @@ from kit.attacks.pixels import PixelAttack
 from kit.benchmarks.probes import with_columns
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
 from kit.plan.attacks import AttackJob, attack_jobs

@@ -14,6 +14,7 @@ from kit.benchmarks.records import Benchmark
 from kit.code import code_of
 from kit.experiment.attack import AttackEntry, AttackSection, attacked_targets
 from kit.experiment.manifest import Manifest, TrainingSection
+from kit.experiment.own_settings import deciding
 from kit.methods import Method
 from kit.methods import registry as methods
 from kit.plan.attack_names import require_attacks
@@ -165,7 +166,7 @@ def _relearn_job(
     seed, first = manifest.seeds[0], f"{target}-{entry.name}-{level:g}"
     inputs = {
         "first": first,
-        "settings": settings.deciding(),
+        "settings": deciding(settings),
         "seed": seed,
         "under": [artifact.digest for artifact in system.adapters],
         "entry": entry.model_dump(exclude={"label", "levels"}),

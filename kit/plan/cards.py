@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kit.experiment.manifest import Manifest, TrainingSection
-from kit.experiment.own_settings import largest_rank, settings_of
-from kit.experiment.settings import FULL, LORA
+from kit.experiment.own_settings import largest_rank, served_with, settings_of
 from kit.experiment.systems import UNTRAINED
+from kit.experiment.updates import FULL, LORA
 from kit.methods import registry
 from kit.methods.passes import Passes, count_passes
-from kit.plan.full_updates import served_with
 from kit.plan.memory import RecordSize, TrainingMemory, serving_bytes, weight_bytes
 from kit.plan.sizes import BaseSizes
 

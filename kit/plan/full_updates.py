@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kit.experiment.manifest import Manifest
-from kit.experiment.own_settings import trains_full
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Job, Plan
 from kit.plan.kept_jobs import kept_jobs
@@ -45,12 +43,6 @@ def space_of(jobs: Iterable[Job], sizes: BaseSizes, workers: int) -> int:
     kept = any(job.settings.checkpoint_every for job in full)
     checkpoints = min(workers, len(full)) * IN_TURN * CHECKPOINT_BYTES if kept else 0
     return len(full) * update_bytes(sizes) + checkpoints * sizes.lora_weights
-
-
-def served_with(manifest: Manifest) -> int:
-    """Return how many full updates the model of one system has at most: 0 to 2."""
-    full = trains_full(manifest)
-    return int("finetune.update" in full) + any(place != "finetune.update" for place in full)
 
 
 def _full(jobs: Iterable[Job]) -> list[Job]:

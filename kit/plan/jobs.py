@@ -12,7 +12,7 @@ from kit import benchmarks
 from kit.artifacts import Artifact
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
-from kit.experiment.own_settings import settings_of
+from kit.experiment.own_settings import deciding, settings_of
 from kit.experiment.systems import (
     FINETUNE,
     UNLEARN,
@@ -117,7 +117,7 @@ def _finetune_jobs(manifest: Manifest, protocol: Protocol) -> tuple[Job, ...]:
         if planned.stage != FINETUNE:
             continue
         inputs = {
-            "settings": manifest.finetune.deciding(),
+            "settings": deciding(manifest.finetune),
             "seed": planned.seed,
             "name": planned.name,
         }
@@ -143,7 +143,7 @@ def _unlearn_job(
     stop = entry.stop or manifest.unlearn.stop
     name = f"{target}-{entry.name}-s{seed}"
     inputs = {
-        "settings": settings.deciding(),
+        "settings": deciding(settings),
         "seed": seed,
         "method": entry.method,
         "options": dict(entry.options),

@@ -7,7 +7,7 @@ from kit.attacks.relearning import Relearning
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.experiment.own_settings import settings_of, trains_full
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 from kit.methods import Method
 
 LARGEST_RANK = 512  # that vLLM serves, as in kit.evaluation.engines.vllm_settings

@@ -7,7 +7,7 @@ from kit.experiment.manifest import Manifest
 from kit.plan.memory import RecordSize
 from kit.plan.published import PUBLISHED
 from kit.plan.sizes import BaseSizes
-from kit.plan.without_torch import is_standing_in
+from kit.plan.without_packages import is_standing_in
 from kit.sources.datasets import base_folder
 
 

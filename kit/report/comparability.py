@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from kit.benchmarks.protocol import Protocol
 from kit.experiment.own_settings import own_budget, update_of
-from kit.experiment.settings import FULL
+from kit.experiment.updates import FULL
 from kit.report import notes
 from kit.report.run_types import Manifest
 

@@ -10,8 +10,8 @@ from typing import cast
 
 from kit import benchmarks
 from kit.experiment.own_settings import BUDGET, update_of
-from kit.experiment.settings import FULL, OF_LORA
 from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, VANILLA
+from kit.experiment.updates import FULL, OF_LORA
 from kit.report.model_index import Measurements, model_index
 from kit.report.pages import page
 from kit.report.run_types import Card, Manifest, MethodSection, as_card, as_run

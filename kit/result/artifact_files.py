@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kit.experiment.settings import FULL
 from kit.experiment.systems import MERGE_ADAPTERS, REMOVE_NEURONS, TRAINING_FREE
+from kit.experiment.updates import FULL
 from kit.result.layout import ADAPTER_CONFIG, FULL_UPDATE, LOSSES, MERGING, NEURONS, WEIGHTS
 
 LORA = (WEIGHTS, ADAPTER_CONFIG, LOSSES)

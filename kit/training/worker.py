@@ -13,8 +13,8 @@ from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Benchmark
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
-from kit.experiment.settings import FULL
 from kit.experiment.systems import FINETUNE, VANILLA
+from kit.experiment.updates import FULL
 from kit.gpus import gpus
 from kit.methods.arithmetic import after_training
 from kit.methods.merger_file import merge_in, require_merge, save_merger

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, FailFast, StrictStr, ValidationError
 
-from kit.experiment.settings import Update
 from kit.experiment.systems import FINETUNE, PlannedAdapter
+from kit.experiment.updates import Update
 from kit.result.artifact_files import files_of
 from kit.result.layout import RUN
 from kit.result.tables import unusable

@@ -1,9 +1,9 @@
 """Is one adapter nearly a copy of another, in the update B A that it makes of the base's weights?
 
 Other A and B can make the same update, so the update is compared and not its factors. It is never
-computed: a probe u' B A v with random u and v takes one pass over the factors. Of a full update D it
-is u' D v, with the same u and v. The probes depend on the digests of all adapters, so that none can
-be made to pass them.
+computed: a probe u' B A v with random u and v takes one pass over the factors. Of a full update D
+it is u' D v, with the same u and v. The probes depend on the digests of all adapters, so that none
+can be made to pass them.
 """
 
 import hashlib

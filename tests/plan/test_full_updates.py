@@ -110,6 +110,12 @@ def test_in_bfloat16_the_remedy_is_the_other_engine_because_merging_is_refused_t
     make_plan(parsed(evaluation={"serving": "adapters", "engine": "transformers"}, **halved))
 
 
+def test_a_base_that_processes_share_is_refused_because_each_would_hold_the_update():
+    error = refusal(None, None, compute={"shards": 2}, **BOTH)
+    assert 'compute.shards = 2 does not go with finetune.update = "full"' in error.what
+    make_plan(parsed(compute={"shards": 1}, **BOTH))
+
+
 def test_a_method_of_several_adapters_in_one_file_is_refused_and_the_remedy_works():
     error = refusal(None, [SMFA], **BOTH)
     assert "method 'smfa' trains several adapters side by side" in error.what

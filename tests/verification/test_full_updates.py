@@ -9,7 +9,15 @@ import pytest
 
 from kit.errors import VerificationError
 from kit.verification.verify import verify
-from tests.toys.adapter import INPUTS, NAMES, OUTPUTS, losses, safetensors, write_adapter
+from tests.toys.adapter import (
+    INPUTS,
+    NAMES,
+    OUTPUTS,
+    losses,
+    safetensors,
+    weights_of,
+    write_adapter,
+)
 from tests.toys.signed_result import TRUSTED, rejects
 from tests.verification.test_contradictions import edit_run, remake_and_sign
 
@@ -112,6 +120,8 @@ ATTACKS = {
     "no effect": (weights({n: 0 * change for n, change in changes(1).items()}),
                   "every matrix is zero: the update does nothing"),
     "another's": (of_another, "have equal weights"),
+    "another's, scaled and a little changed": (
+        weights({n: 3 * c + 1e-4 for n, c in changes(1).items()}), "are nearly one update"),
     "nothing": (lambda result: (result / FILE).unlink(), f"{FILE}: it is missing"),
     "losses of one step": (lambda r: (r / FOLDER / "losses.jsonl").write_text(losses(1)),
                            "1 lines, but 30 steps"),
@@ -125,6 +135,19 @@ def test_an_update_that_is_not_what_the_manifest_asks_for_is_refused(full, name)
     mutate(full)
     remake_and_sign(full)
     rejects(full, VerificationError, reason)
+
+
+def test_an_update_that_an_adapter_of_the_result_makes_as_well_is_refused(damaged):
+    """D = 1.5 B A of the vanilla model: other files and names, and the same change of the base."""
+    below, above = (f"base_model.model.{{}}.lora_{side}.weight" for side in "AB")
+    factors = weights_of(0)
+    made = {f"{n}.weight": 1.5 * factors[above.format(n)] @ factors[below.format(n)]
+            for n in LAYERS}  # fmt: skip
+    fill(damaged / FOLDER, 1)
+    weights(made)(damaged)
+    edit_run(damaged, lambda run: run["manifest"]["methods"][0].update(update="full"))
+    remake_and_sign(damaged)
+    rejects(damaged, VerificationError, "person-npo-s1 and vanilla are nearly one update")
 
 
 def test_a_changed_number_is_found_by_the_signature(full):
