@@ -55,6 +55,12 @@ def test_on_a_gpu_graphs_are_captured_and_memory_is_what_is_free(card, tmp_path)
     assert (chosen["max_loras"], chosen["max_lora_rank"]) == (2, 64)
 
 
+def test_an_engine_is_spread_over_as_many_gpus_as_the_manifest_says(card, tmp_path):
+    spread = engine_arguments(smoke(tensor_parallel_size=2), tmp_path, [32])
+    assert spread.pop("tensor_parallel_size") == 2
+    assert spread == engine_arguments(smoke(), tmp_path, [32])
+
+
 def test_no_kernel_is_downloaded_while_an_engine_runs(card, tmp_path):
     """vLLM itself is asked: with our arguments it does not even look whether it could."""
     from vllm.config import VllmConfig, set_current_vllm_config

@@ -154,6 +154,16 @@ def test_an_engine_that_does_not_serve_the_base_is_refused_before_training(exper
         ready.require_base(experiment.manifest(engine="vllm"))
 
 
+def test_an_engine_is_spread_over_a_divisor_of_the_attention_heads(experiment):
+    """The tiny base has four."""
+    spread = {"engine": "vllm", "serving": "adapters"}
+    ready.require_base(experiment.manifest(tensor_parallel_size=2, **spread))
+    with pytest.raises(ManifestError, match="does not divide the base's attention heads") as caught:
+        ready.require_base(experiment.manifest(tensor_parallel_size=3, **spread))
+    assert caught.value.found == 3
+    assert "tensor_parallel_size = 2" in caught.value.remedy
+
+
 def test_a_context_that_no_record_fits_into_or_no_base_has_is_refused(experiment):
     with pytest.raises(ManifestError, match="longer than the context") as caught:
         ready.require_ready(make_plan(experiment.manifest(max_model_len=20)))

@@ -79,6 +79,24 @@ def test_results_come_back_in_the_order_of_the_arguments():
     assert scatter(pow, [(2, 3), (3, 2)]) == [8, 9]
 
 
+def gpus_seen(folder: Path) -> str:
+    """Return the GPUs of this process, once there is another one: neither does both calls."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    assert until(lambda: len(list(folder.iterdir())) == 2)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_each_call_sees_as_many_gpus_as_its_engine_is_spread_over(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert sorted(scatter(gpus_seen, [(one,)] * 2)) == ["4", "5"]
+    assert sorted(scatter(gpus_seen, [(two,)] * 2, cards=2)) == ["4,5", "6,7"]
+    with pytest.raises(EnvironmentFault, match="tensor_parallel_size = 8 needs 8 GPUs") as caught:
+        scatter(gpus_seen, [(one,)], cards=8)
+    assert caught.value.found == "4"
+
+
 def test_a_worker_is_deaf_to_ctrl_c_and_its_libraries_are_quiet(monkeypatch):
     for name in ("VLLM_LOGGING_LEVEL", "PYTHONWARNINGS"):
         monkeypatch.delenv(name, raising=False)
