@@ -27,16 +27,19 @@ def plain(signed) -> Exported:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> Exported:
-    """A signed result whose title, label, claim, machine and answers are attacks."""
+    """A signed result whose title, label, claim, machine and answers are attacks.
+
+    Hidden characters are in answers alone: `verify` refuses them in run.json.
+    """
     result = write_result(tmp_path_factory.mktemp("hostile") / "tiny")
     path = result / "run.json"
     run = json.loads(path.read_text(encoding="utf-8"))
     manifest = run["manifest"]
     manifest["title"] = f"{SPECIALS} \U0001f600"
-    manifest["claims"][0] |= {"text": SPECIALS + BIDI, "location": "@me https://evil.example"}
+    manifest["claims"][0] |= {"text": SPECIALS, "location": "@me https://evil.example"}
     manifest["methods"][0]["label"] = run["systems"][1]["label"] = SPECIALS
     run["manifest_digest"] = sha256_value(manifest)
-    run["environment"]["cpu"] = SPECIALS + BIDI
+    run["environment"]["cpu"] = SPECIALS
     path.write_text(json.dumps(run), encoding="utf-8")
     answers = pd.read_parquet(result / "answers" / "answers.parquet")
     answers["text"] = [SPECIALS, BIDI + "\u2028\x85\n", LONG] * 4

@@ -156,7 +156,8 @@ REST = {
     "never stopped in a card": (card(stopped=None), "stopped is None, not 'forget loss above"),
     "another digest in a card": (card(digest="ab" * 32), "digest is 'abab.*, not 'cdcd"),
     "another cost in a run": (
-        remade(lambda run: run["jobs"][2].update(needs={"retain": True, "training": True})), "needs is "),
+        remade(lambda run: run["jobs"][2].update(needs={"forget": True, "training": True})),
+        "needs is "),
     "the card of another": (other_folder, "retain_only-person(.|\n)*name is 'person-npo-s1', not"),
     "one draw": (remade(lambda run: run["manifest"]["report"].update(bootstrap_draws=1)),
                  "bootstrap_draws is 1, not in 100..20000"),
