@@ -93,13 +93,14 @@ def test_no_secret_and_no_path_of_this_machine_is_in_a_file(form, project, monke
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_title_stays_in_its_comment(form, project):
+@pytest.mark.parametrize("title", ["a\\n#SBATCH --wrap=x", "a\\u2028touch y"])
+def test_a_title_of_two_lines_makes_no_job(form, title, project):
     path = project / "manifests/mine.toml"
     old = 'title = "PEBench in miniature'
     assert old in own_text()
-    path.write_text(own_text().replace(old, 'title = "a\\n#SBATCH --wrap=x\\u2028\\ntouch y'))
-    lines = emit(form, path).splitlines()
-    assert not any(line.startswith(("#SBATCH --wrap", "touch")) for line in lines)
+    path.write_text(own_text().replace(old, f'title = "{title}'))
+    with pytest.raises(ManifestError, match="a text of 'title' is written with a character that"):
+        emit(form, path)
 
 
 def test_run_sh_leaves_the_image_of_a_job_to_the_verb(tmp_path):
