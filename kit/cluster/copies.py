@@ -88,6 +88,8 @@ class Copies:
             shutil.copyfile(there, part)
         else:
             self._download(entry, size, digest, part)
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())  # before a note says that its digest was compared
         os.replace(part, target)
 
     def _download(self, entry: Entry, size: int, digest: str, part: Path) -> None:

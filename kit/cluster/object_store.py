@@ -55,11 +55,11 @@ class ObjectStore:
         self._listened = -SIGN_S
 
     def check(self) -> list[str]:
-        key = f"checks/{secrets.token_hex(8)}"
-        first, second = (self._objects.write_new(key, word) for word in (b"first", b"second"))
-        kept = self._objects.read(key)
-        listed = [each.key for each in self._objects.list("checks")]
-        self._objects.delete([key])
+        objects, key = Objects(self.where, CHECK_S), f"checks/{secrets.token_hex(8)}"
+        first, second = (objects.write_new(key, word) for word in (b"first", b"second"))
+        kept = objects.read(key)
+        listed = [each.key for each in objects.list("checks")]
+        objects.delete([key])
         if (first, second, kept) != (True, False, b"first") or key not in listed:
             raise EnvironmentFault(
                 f"{self.where}: the store does not keep the first of two writers apart",

@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -96,6 +96,8 @@ class RayCluster:
                         said[address] = self._ray.get(reference)
                     except self._ray.exceptions.RayError:
                         continue
+            there = set(map(_named, self._alive()))  # a node that has died meanwhile says nothing
+            said = {node: found for node, found in said.items() if found or node in there}
             own = nodes.facts(self._place.read_note(note))
             lines = nodes.require_equal(own, said, self._place.word, self._place.remedy)
         finally:
@@ -197,7 +199,7 @@ class RayCluster:
         for node in self._alive():
             pinned = strategy(node["NodeID"], soft=False)
             task = self._remote(function, num_cpus=0).options(scheduling_strategy=pinned)
-            asked[node["NodeManagerAddress"] + " " + node["NodeID"][:6]] = task.remote(*words)
+            asked[_named(node)] = task.remote(*words)
         return asked
 
     def _remote(self, function: Any, **options: Any) -> Any:
@@ -210,6 +212,10 @@ class RayCluster:
 
     def _alive(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
+
+
+def _named(node: Mapping[str, Any]) -> str:
+    return f"{node['NodeManagerAddress']} {node['NodeID'][:6]}"
 
 
 def _said(error: Exception) -> str:
