@@ -79,13 +79,16 @@ def test_the_benchmarks_own_metrics_are_among_the_rows(finished):
 
 
 def test_a_left_out_likelihood_is_no_valid_result(finished):
-    _, run, _ = finished
+    name, run, _ = finished
     from kit import benchmarks
     from kit.errors import DataError
     from kit.metrics.rows import measure, read_inputs
 
     inputs = read_inputs(run.result)
     loader = json.loads((run.result / "run.json").read_text())["manifest"]["benchmark"]["loader"]
+    if name == "umu":
+        assert inputs["likelihoods"].empty, "its questions have no other answers to compare with"
+        return
     fewer = {**inputs, "likelihoods": inputs["likelihoods"].iloc[1:]}
     with pytest.raises(DataError, match="likelihoods of system"):
         measure(**fewer, protocol=benchmarks.protocol(loader))
