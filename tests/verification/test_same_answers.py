@@ -52,6 +52,15 @@ def test_two_seeds_of_a_method_may_differ_in_one_answer_and_not_in_none():
     assert len(lines([NPO, SECOND], 0, 0)) == 1
 
 
+def test_seeds_of_a_control_that_changes_nearly_nothing_may_agree():
+    """Continued fine-tuning leaves nearly all of Vanilla's answers, whatever the seed."""
+    table = answers(**{"vanilla": 0, "person-npo-s1": 0, "person-npo-s2": 0})
+    for changed, named in ((20, 0), (21, 1)):
+        unlike = table["record_id"].isin([f"r{n}" for n in range(changed)])
+        own = table.assign(text=table["text"].mask(unlike & (table["system"] != "vanilla"), "new"))
+        assert len(list(same_answer_lines(own, [VANILLA, NPO, SECOND]))) == named
+
+
 def test_systems_of_two_targets_are_not_compared_with_each_other():
     assert lines([NPO, EVENT], 0, 0) == []
 
