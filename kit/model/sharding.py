@@ -18,11 +18,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from bitsandbytes.nn import Linear4bit
 from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
 FIRST = 0  # the process whose word counts
@@ -89,6 +85,12 @@ def share_out(base: Any, device: torch.device) -> None:
     Args:
         base: a frozen model of transformers without adapters, in main memory; changed in place.
     """
+    # Here, because every plan and every worker imports this file, and few share a base.
+    from bitsandbytes.nn import Linear4bit
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import DTensor
+
     mesh = init_device_mesh(device.type, (_size,))
     for layer in base.get_decoder().layers:  # one by one: a card need not hold two of them
         layer.to(device)
@@ -107,6 +109,8 @@ def share_out(base: Any, device: torch.device) -> None:
 
 def shares_of(model: nn.Module) -> list[tuple[int, int]]:
     """Return (values here, values in all) of every weight that is shared out."""
+    from torch.distributed.tensor import DTensor
+
     shared = [p for p in model.parameters() if isinstance(p, DTensor)]
     return [(weight.to_local().numel(), weight.numel()) for weight in shared]
 

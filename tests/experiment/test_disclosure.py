@@ -99,7 +99,8 @@ def pretend(plan) -> None:
             job.artifact.partial, seed=number, steps=job.settings.steps, modules=modules,
             rank=job.settings.rank, alpha=job.settings.alpha,
         )  # fmt: skip
-        told = {"stage": job.stage, "seed": job.seed, "target": job.target, "needs": {}}
+        told = {"stage": job.stage, "seed": job.seed, "target": job.target}
+        told["needs"] = asdict(job.method.needs)
         job.artifact.publish({**told, "steps": job.settings.steps, "seconds": 1.0, "stopped": None})
     for system in plan.systems:
         texts = {"record_id": records, "system": system.name, "text": "yes", "tokens": 1}

@@ -26,7 +26,7 @@ ATTACKS = AttackSection.model_validate(
             {"name": "crop", "label": "C", "attack": "crop", "levels": [0.9, 0.5]},
             {"name": "again", "label": "R", "attack": "relearn_forget", "levels": [0.1, 0.5]},
             {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8], "options": {"steps": 9}},
-            {"name": "more", "label": "P", "attack": "pgd", "levels": [4, 16]},
+            {"name": "more", "label": "M", "attack": "pgd", "levels": [4, 16]},
         ],
     }
 )

@@ -51,6 +51,7 @@ def test_two_processes_with_half_of_the_weights_each_train_the_bits_of_one(
         assert not two.artifact.partial.exists()
 
 
+@pytest.mark.extended
 def test_a_killed_process_ends_all_by_name_and_the_next_run_goes_on_to_the_same_bits(
     tiny_base, pictures
 ):

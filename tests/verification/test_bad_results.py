@@ -145,7 +145,7 @@ METADATA = {
     "crate in other words": (m.text(CRATE, "{\n", "{"), 1, "does not follow(.|\n)*line 1 is"),
     "crate removed": (m.signed_again(m.remove(CRATE)), 1, "has no ro-crate-metadata.json"),
     "crate empty": (m.content(CRATE, b""), 1, "ro-crate-metadata.json cannot be used"),
-    "time of the run edited": (m.text("run.json", '"2026-01-02T04:05:06', '"2025-01-02T04:05:06'),
+    "time of the run edited": (m.text("run.json", '"2026-01-02T04:05:06', '"2026-02-02T04:05:06'),
                                1, "ro-crate-metadata.json does not follow from run.json"),
     "weights replaced": (m.signed_again(m.flip(ADAPTER)), 1,
                          "model.safetensors: .*(finite|header|offsets|puts them)"

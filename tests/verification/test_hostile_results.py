@@ -84,7 +84,7 @@ def test_millions_of_empty_objects_are_counted_before_they_are_made():
 def test_a_number_beyond_a_float_in_run_json_is_refused(damaged):
     edit_json(damaged / "run.json", stages=[{"stage": "evaluate", "seconds": 10**400}])
     forge(damaged)
-    rejects(damaged, VerificationError, "report.json: stages is")
+    rejects(damaged, VerificationError, r"run.json cannot be used(.|\n)*stages.0.seconds")
 
 
 def test_a_manifest_nested_a_hundred_thousand_deep_is_no_manifest(tmp_path):
