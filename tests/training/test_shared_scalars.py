@@ -1,11 +1,13 @@
 """Reference scalars that jobs share: one file, many writers, and the first value counts."""
 
-import multiprocessing
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
-from kit.artifacts import Artifact
+from kit.artifacts import PROJECT, Artifact
 from kit.benchmarks.records import Concept, Record
 from kit.errors import StorageError
 from kit.training.shared_scalars import SharedScalars, path_of
@@ -47,16 +49,33 @@ def test_a_line_that_a_kill_has_cut_spoils_no_other(tmp_path):
     assert SharedScalars(path).get(MILO) == -4.0
 
 
-def append(path, number):
-    store = SharedScalars(path)
-    for index in range(200):
-        store.add({(f"r{index}", "a"): float(1000 * number + index)})
-    return [store.get((f"r{index}", "a")) for index in range(200)]
+# A process of its own: one that is forked from a test with threads may wait for a lock for ever.
+WRITER = """
+import json, sys, time
+from pathlib import Path
+from kit.training.shared_scalars import SharedScalars
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+(folder / f"ready{number}").touch()
+while len(list(folder.glob("ready*"))) < 3:
+    time.sleep(0.001)
+store = SharedScalars(folder / "s.jsonl")
+for index in range(200):
+    store.add({(f"r{index}", "a"): float(1000 * number + index)})
+print(json.dumps([store.get((f"r{index}", "a")) for index in range(200)]))
+"""
 
 
 def test_processes_that_write_at_the_same_time_see_the_same_values(tmp_path):
-    with multiprocessing.get_context("fork").Pool(3) as pool:
-        seen = pool.starmap(append, [(tmp_path / "s.jsonl", number) for number in range(3)])
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(number)],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+        )
+        for number in range(3)
+    ]
+    seen = [json.loads(writer.communicate(timeout=300)[0]) for writer in writers]
+    assert len(seen[0]) == 200
     assert seen[0] == seen[1] == seen[2]
     assert len((tmp_path / "s.jsonl").read_text().split()) == 200 * 3, "three words a line"
 
