@@ -88,8 +88,8 @@ def _full_updates(plan: Plan) -> Iterator[str]:
         return
     each, weights = update_bytes(sizes), sizes.lora_weights
     yield (
-        f"full updates: {found.trained} of {_size(each)} each in the cache, and {found.kept} of "
-        f'them once more in the result (report.adapters = "{plan.manifest.report.adapters}")'
+        f"full updates: {found.trained} of {_size(each)} each in the cache; the result keeps "
+        f'copies of {found.kept} (report.adapters = "{plan.manifest.report.adapters}")'
     )
     yield (
         f"  one in training: {_size(ADAPTER_BYTES * weights)} of memory for change, gradient and "

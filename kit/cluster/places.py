@@ -69,7 +69,7 @@ class Place(Protocol):
         ...
 
     def find(self, names: Iterable[str]) -> None:
-        """Bring those of the names that somebody has published."""
+        """Bring what has been published of these names."""
         ...
 
     def give(self, names: Iterable[str]) -> dict[str, str]:

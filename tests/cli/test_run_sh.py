@@ -205,7 +205,7 @@ def test_checks_and_plans_get_the_slim_environment_which_is_built_once(project: 
     calls = [
         *((verb, "a result", "verify-") for verb in ("verify", "rescore", "compare", "board")),
         ("sign", "a result", "verify-"),
-        ("plan", "my manifest.toml", "verify-"),  # it is there already
+        ("plan", "my manifest.toml", "verify-"),  # that environment exists
     ]
     for number, (verb, word, name) in enumerate(calls):
         called = project.run(verb, word)

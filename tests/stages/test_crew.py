@@ -27,7 +27,7 @@ def publish() -> tuple[int, int, str]:
     sharding.meet()
     MADE.partial.mkdir(parents=True, exist_ok=True)
     begun = MADE.partial / "begun"
-    assert begun.read_text() == "by an earlier run", "every process goes on from there"
+    assert begun.read_text() == "by an earlier run", "every process resumes from it"
     begun.write_text(f"by {rank()}")
     MADE.publish({})
     sharding.meet()

@@ -34,7 +34,7 @@ def changes(seed: int) -> dict[str, np.ndarray]:
 
 
 def fill(folder: Path, seed: int) -> None:
-    """Put a full update in the place of an adapter."""
+    """Replace an adapter by a full update."""
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         (folder / name).unlink()
     (folder / "full_update.safetensors").write_bytes(safetensors(changes(seed)))

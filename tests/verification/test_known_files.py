@@ -17,7 +17,6 @@ from tests.verification.test_contradictions import Edit, edit_run, job, method, 
 @pytest.mark.parametrize("name", methods.names())
 def test_options_and_needs_of_a_method_are_those_of_its_class(name):
     known, built = known_file(METHODS, name), methods.build(name, {})
-    assert known is not None
     assert set(known.options) == {option.name for option in dataclasses.fields(built)}
     if known.needs is not None:
         assert {need for need, on in known.needs.items() if on} == set(built.needs.declared())
@@ -29,7 +28,6 @@ def test_options_and_levels_of_an_attack_are_those_of_its_class(name):
 
     kind = importlib.import_module(f"kit.attacks.{name}").ATTACK
     known = known_file(ATTACKS, name)
-    assert known is not None
     assert set(known.options) == {option.name for option in dataclasses.fields(kind)}
     assert known.levels == {"least": kind.least, "most": kind.most}
 
