@@ -10,7 +10,6 @@ open-unlearning (community/methods/AltPO) samples five alternates of each answer
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -27,17 +26,22 @@ class AltPO:
     """Inverse temperature of the preference, > 0, per nat. Default: open-unlearning's
     configs/trainer/DPO.yaml; its AltPO searches 0.05, 0.1 and 0.5."""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: DPO.yaml; AltPO searches 1, 2, 5."""
-    needs: ClassVar[Needs] = Needs(retain=True, alternates=True, reference_scalars=True)
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: DPO.yaml; AltPO searches 1, 2, 5."""
 
     def __post_init__(self) -> None:
         require(self, beta=POSITIVE, retain_weight=NOT_NEGATIVE)
+
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain: retain records where their weight is not 0."""
+        return Needs(retain=self.retain_weight > 0, alternates=True, reference_scalars=True)
 
     def loss(self, step: Step) -> Tensor:
         chosen = step.alternate_logprob() - step.alternate_reference
         rejected = step.forget_logprob() - step.forget_reference
         forget = -logsigmoid(self.beta * (chosen - rejected)).mean() * 2 / self.beta
-        return forget + self.retain_weight * step.retain_nll().mean()
+        return forget + step.retain_term(self.retain_weight)
 
 
 METHOD = AltPO

@@ -24,7 +24,8 @@ class DPO:
     """Inverse temperature of the preference, > 0, per nat. Larger values stop sooner.
     Default: open-unlearning's configs/trainer/DPO.yaml."""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: open-unlearning's DPO.yaml."""
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: open-unlearning's DPO.yaml."""
     legacy: str = NONE
     """"none"; "open-unlearning": a mean over the batch's tokens in place of E_r[M]; "clear":
     L = E_f[S], which *learns* what is to be forgotten. CLEAR's mm/trainer.py overwrites the loss by
@@ -39,7 +40,9 @@ class DPO:
     def needs(self) -> Needs:
         """Return what a step must contain."""
         whole = self.legacy != NONE
-        usual = Needs(retain=True, refusals=True, reference_scalars=True, whole_batch=whole)
+        usual = Needs(
+            retain=self.retain_weight > 0, refusals=True, reference_scalars=True, whole_batch=whole
+        )
         return Needs() if self.legacy == CLEAR else usual
 
     def loss(self, step: Step) -> Tensor:
@@ -48,6 +51,8 @@ class DPO:
         chosen = step.refusal_logprob() - step.refusal_reference
         rejected = step.forget_logprob() - step.forget_reference
         forget = -logsigmoid(self.beta * (chosen - rejected)).mean() * 2 / self.beta
+        if not self.retain_weight:
+            return forget
         return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)
 
 

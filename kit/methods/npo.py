@@ -23,7 +23,8 @@ class NPO:
     """Inverse temperature, > 0, per nat. Larger values stop pushing an answer sooner.
     Default: open-unlearning's configs/trainer/NPO.yaml."""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: open-unlearning's NPO.yaml."""
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: open-unlearning's NPO.yaml."""
     legacy: str = NONE
     """"none"; "open-unlearning": a mean over the batch's tokens in place of E_r[M]; "mllmu" (its
     beta is 0.4) or "clear" (1.0): losses of another form, see `legacy.py`. Default: as above."""
@@ -39,13 +40,17 @@ class NPO:
             return Needs(retain_only_scalars=True, whole_batch=True)
         if self.legacy == CLEAR:
             return Needs(reference_distribution=True, whole_batch=True)
-        return Needs(retain=True, reference_scalars=True, whole_batch=self.legacy != NONE)
+        return Needs(
+            retain=self.retain_weight > 0, reference_scalars=True, whole_batch=self.legacy != NONE
+        )
 
     def loss(self, step: Step) -> Tensor:
         if self.legacy in (MLLMU, CLEAR):
             return NPO_OF[self.legacy](step, self.beta)
         log_ratio = step.forget_logprob() - step.forget_reference
         forget = -logsigmoid(-self.beta * log_ratio).mean() * 2 / self.beta
+        if not self.retain_weight:
+            return forget
         return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)
 
 

@@ -11,7 +11,6 @@ alone is never pushed.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -33,19 +32,24 @@ class SatImp:
     """Weight gamma of the forget term, >= 0, no unit. Default: SatImp.yaml. (The class of
     open-unlearning's src/trainer/unlearn/satimp.py has gamma = 1 and alpha = 0.1.)"""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: SatImp.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True)
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: SatImp.yaml."""
 
     def __post_init__(self) -> None:
         require(self, beta1=NOT_NEGATIVE, beta2=NOT_NEGATIVE)
         require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
+
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain: retain records where their weight is not 0."""
+        return Needs(retain=self.retain_weight > 0)
 
     def loss(self, step: Step) -> Tensor:
         logprobs = answer_logprobs(step.forget_distribution(), step.forget)
         p = logprobs.detach().exp()
         weights = p**self.beta1 * (1 - p) ** self.beta2
         forget = token_mean(weights * logprobs, step.forget.answer_mask).mean()
-        return self.forget_weight * forget + self.retain_weight * step.retain_nll().mean()
+        return self.forget_weight * forget + step.retain_term(self.retain_weight)
 
 
 METHOD = SatImp

@@ -8,7 +8,6 @@ ascent on M, times gamma.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -29,17 +28,22 @@ class SimNPO:
     forget_weight: float = 0.125
     """Weight gamma of the forget term, >= 0, no unit. Default: SimNPO.yaml."""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: SimNPO.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True)
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: SimNPO.yaml."""
 
     def __post_init__(self) -> None:
         require(self, beta=POSITIVE, delta=NOT_NEGATIVE)
         require(self, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE)
 
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain: retain records where their weight is not 0."""
+        return Needs(retain=self.retain_weight > 0)
+
     def loss(self, step: Step) -> Tensor:
         shifted = self.beta * (step.forget_nll() - self.delta)
         forget = -logsigmoid(shifted).mean() * 2 / self.beta
-        return self.forget_weight * forget + self.retain_weight * step.retain_nll().mean()
+        return self.forget_weight * forget + step.retain_term(self.retain_weight)
 
 
 METHOD = SimNPO

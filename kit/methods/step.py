@@ -133,6 +133,10 @@ class Step(Prepared):
         """Return M of the retain answers, in nats per token, [B]."""
         return mean_nll(self.retain_distribution(), self.retain)
 
+    def retain_term(self, weight: float) -> Tensor | float:
+        """Return weight E_r[M], []; 0.0 where the weight is 0, which needs no retain records."""
+        return weight * self.retain_nll().mean() if weight else 0.0
+
     def refusal_logprob(self) -> Tensor:
         """Return log pi(refusal | forget question), summed over tokens, in nats, [B]."""
         return sequence_logprob(self.policy(self.refusal), self.refusal)

@@ -46,8 +46,7 @@ class UNDIAL:
         target = lowered(step.reference(batch), batch, self.beta)
         per_token = cross_entropy(target, step.forget_distribution())
         loss = token_mean(per_token, batch.answer_mask).mean()
-        retain = self.retain_weight * step.retain_nll().mean() if self.retain_weight else 0.0
-        return loss + retain
+        return loss + step.retain_term(self.retain_weight)
 
 
 def lowered(distribution: Tensor, batch: Batch, amount: float) -> Tensor:

@@ -7,7 +7,6 @@ lost already is pushed no further, so that ascent fades. At beta = 0 this is `gr
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -26,19 +25,24 @@ class WGA:
     forget_weight: float = 1.0
     """Weight gamma of the forget term, >= 0, no unit. Default: WGA.yaml."""
     retain_weight: float = 1.0
-    """Weight alpha of the retain term, >= 0, no unit. Default: WGA.yaml."""
-    needs: ClassVar[Needs] = Needs(retain=True)
+    """Weight alpha of the retain term, >= 0, no unit; at 0 no retain record is computed.
+    Default: WGA.yaml."""
 
     def __post_init__(self) -> None:
         require(
             self, beta=NOT_NEGATIVE, forget_weight=NOT_NEGATIVE, retain_weight=NOT_NEGATIVE
         )  # fmt: skip
 
+    @property
+    def needs(self) -> Needs:
+        """Return what a step must contain: retain records where their weight is not 0."""
+        return Needs(retain=self.retain_weight > 0)
+
     def loss(self, step: Step) -> Tensor:
         logprobs = answer_logprobs(step.forget_distribution(), step.forget)
         weights = logprobs.detach().exp() ** self.beta
         forget = token_mean(weights * logprobs, step.forget.answer_mask).mean()
-        return self.forget_weight * forget + self.retain_weight * step.retain_nll().mean()
+        return self.forget_weight * forget + step.retain_term(self.retain_weight)
 
 
 METHOD = WGA

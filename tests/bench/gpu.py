@@ -193,7 +193,7 @@ def _rates(plan: Plan) -> dict[str, float]:
     _say(f"{plan.manifest.name}: asking one question at a time, as published scripts do")
     names = [system.name for system in plan.systems][:ASKED_TWICE]
     ways = zip(("engine", "loop"), both(plan, names, QUESTIONS), strict=True)
-    return {name: round(way.rate(loaded=True), 2) for name, way in ways}
+    return {name: round(way.rate(), 2) for name, way in ways}
 
 
 def _packages(plan: Plan) -> dict[str, str]:

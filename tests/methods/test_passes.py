@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from kit.methods import Needs, registry
 from kit.methods.passes import Passes, count_passes
 
@@ -57,6 +59,13 @@ def counts_its_passes(name):
     """Whether a method has a test file of its own that does, as `./run.sh new method` writes it."""
     path = Path(__file__).with_name(f"test_{name}.py")
     return path.is_file() and "count_passes(registry.build(NAME" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["npo", "dpo", "altpo", "simnpo", "wga", "satimp", "undial"])
+def test_a_retain_term_of_weight_0_needs_no_retain_record_and_no_pass(name):
+    without, usual = (registry.build(name, {"retain_weight": weight}) for weight in (0.0, 1.0))
+    assert (without.needs.retain, usual.needs.retain) == (False, True)
+    assert count_passes(without).gradient == count_passes(usual).gradient - 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -147,15 +147,6 @@ def test_undial_rests_where_the_policy_is_its_target():
     assert loss.item() == pytest.approx(average(entropies), abs=1e-6)
 
 
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_undial_computes_retain_records_only_where_they_count(weight):
-    method = registry.build("undial", {"retain_weight": weight})
-    assert method.needs.retain == bool(weight)
-    step = usual(needs=method.needs)
-    method.loss(step)
-    assert step.passes == 2 * 2 + bool(weight)
-
-
 # SimNPO
 
 

@@ -12,7 +12,7 @@ from kit.artifacts import PROJECT
 from kit.errors import MissingStageError
 from tests.bench import peers
 from tests.bench.against import generate
-from tests.bench.against.generate import SINGLE, Way
+from tests.bench.against.generate import BATCHED, SINGLE, Way
 from tests.bench.against.logits import vocabulary_like
 from tests.bench.against.text import figure, table
 from tests.bench.against.turns import Row, coverage, in_turns, require_close
@@ -56,13 +56,15 @@ def test_ways_that_find_something_else_are_not_compared():
         with pytest.raises(AssertionError, match="losses: kit"):
             require_close(1.0, other, 0.01, "losses")
     said = {("vanilla", "r1"): "yes", ("vanilla", "r2"): "no"}
-    way = Way(1.0, 1.0, said, (2.0, 0.5))
-    with_loading, loaded = generate._rows("a", SINGLE, [way], [way])
-    assert with_loading.kit == (2 / 2.5,)
-    assert loaded.kit == (2 / 0.5,)
+    way = Way(said, asking=1.0, processor=0.5, whole=2.5)
+    whole, loaded = generate._rows("a", SINGLE, [way], [way])
+    assert (whole.kit, whole.wanted) == ((2 / 2.5,), 10), "(a) loads a model for each system"
+    assert (loaded.kit, loaded.wanted) == ((2 / 0.5,), None)
+    whole, loaded = generate._rows("b", BATCHED, [way], [way])
+    assert (whole.wanted, loaded.wanted) == (None, 1.5), "(b) is about batches"
     for wrong in ({("vanilla", "r1"): "no", ("vanilla", "r2"): "no"}, {("vanilla", "r1"): "yes"}):
         with pytest.raises(AssertionError, match="answer"):
-            generate._rows("a", SINGLE, [way], [Way(1.0, 1.0, wrong, (2.0, 0.5))])
+            generate._rows("a", SINGLE, [way], [Way(wrong, 1.0, 0.5, 2.5)])
 
 
 def test_the_output_layer_has_the_share_of_the_published_model():

@@ -2,10 +2,13 @@
 
 The systems are the small experiment's trained ones (`./run.sh all` first), or those of another
 manifest, asked the questions of their tables. (a) is what published evaluation scripts of this
-field do: for each system the model is loaded, then `generate` is called with one question at a
+field do: a process for each system loads the model, then calls `generate` with one question at a
 time. (b) loads the model once, changes its weights for each system, and calls `generate` with a
-batch. All have the same merged weights in the same precision and the same threads. Loading, or the
-engine's start, is counted and shown. So is merging, in the engine and in (b).
+batch. All have the same merged weights in the same precision and the same threads.
+
+Processes are counted whole, from the start of Python: imports, loading the model or starting the
+engine, and answering. Merging is counted in the engine and in (b). A second row of each leaves out
+everything before the first question. It is what a table of very many questions comes to.
 """
 
 import os
@@ -14,7 +17,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,39 +36,41 @@ from tests.bench.against.turns import REPEATS, Row, Scale
 SYSTEMS, QUESTIONS = {"full": 10, "tiny": 2}, {"full": 9999, "tiny": 3}  # of each system, at most
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 TOGETHER = 32  # questions in a batch, as open-unlearning's default
-SINGLE = "the model is loaded for each system, and `generate` gets one question at a time"
+SINGLE = "a process for each system loads the model, and `generate` gets one question at a time"
 BATCHED = f"the model is loaded once, and `generate` gets {TOGETHER} questions at a time"
-WANTED = {SINGLE: 10.0, BATCHED: 1.5}
+WHOLE, ANSWERING = "answers, whole processes", "answers, once loaded"
+WANTED = {(SINGLE, WHOLE): 10.0, (BATCHED, ANSWERING): 1.5}
+SECONDS = ("asking", "processor", "whole")  # of a way
 Said = dict[tuple[str, str], str]
 Clocks = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Way:
-    """Seconds for loading models, or starting the engine; seconds for asking; and the answers.
+    """Answers, and seconds of asking for them: wall time, and processor time.
 
-    Of a process of its own: wall time, and `processor` time of both together.
+    `whole` is the processor time of whole processes, from the start of Python on.
     """
 
-    loading: float
-    asking: float
     said: Said
-    processor: tuple[float, float] = (0.0, 0.0)
+    asking: float
+    processor: float
+    whole: float
 
-    def rate(self, *, loaded: bool = False) -> float:
-        """Return answers a second of wall time: all in all, or once everything is loaded."""
-        return len(self.said) / (self.asking if loaded else self.loading + self.asking)
+    def rate(self) -> float:
+        """Return answers a second of wall time, once everything is loaded."""
+        return len(self.said) / self.asking
 
-    def processor_rate(self, *, loaded: bool = False) -> float:
-        """Return answers a second of processor time: all in all, or once loaded."""
-        loading, asking = self.processor
-        return len(self.said) / (asking if loaded else loading + asking)
+    def processor_rates(self) -> dict[str, float]:
+        """Return answers a second of processor time: of whole processes, and once loaded."""
+        spent = {WHOLE: self.whole, ANSWERING: self.processor}
+        return {what: len(self.said) / seconds for what, seconds in spent.items()}
 
 
 def measure(
     folder: Path, repeats: int = REPEATS, scale: Scale = "full", manifest: Path = SMOKE
 ) -> list[Row]:
-    """Return answers a second of processor time, with loading and without.
+    """Return answers a second of processor time: of whole processes, and once loaded.
 
     Args:
         manifest: whose trained adapters answer, at full scale.
@@ -83,15 +87,19 @@ def measure(
             remedy=f"run `./run.sh all {show(str(manifest))}` first",
         )
     names = [system.name for system in systems]
-    ways = (engine, loop, partial(loop, together=TOGETHER))
+    ways = (
+        partial(isolated, engine),
+        one_by_one,
+        partial(isolated, partial(loop, together=TOGETHER)),
+    )
     turns: list[list[Way]] = [[], [], []]
     for turn in range(repeats):
         order = range(len(ways)) if turn % 2 == 0 else reversed(range(len(ways)))
         for number in order:
-            turns[number].append(isolated(ways[number], plan, names, QUESTIONS[scale]))
+            turns[number].append(ways[number](plan, names, QUESTIONS[scale]))
     return [
         row
-        for letter, baseline, peer in zip("ab", WANTED, turns[1:], strict=True)
+        for letter, baseline, peer in zip("ab", (SINGLE, BATCHED), turns[1:], strict=True)
         for row in _rows(letter, baseline, turns[0], peer)
     ]
 
@@ -126,22 +134,21 @@ def _rows(letter: str, baseline: str, kit: Sequence[Way], peer: Sequence[Way]) -
         assert way.said.keys() == said.keys(), "all ways answer the same questions"
         assert not differing, f"answers differ: {differing[:3]} and {len(differing)} in all"
     equal = f"all {len(said)} answers are equal"
-    kinds = {"answers, with loading": False, "answers, once loaded": True}
     return [
         Row(
             f"({letter}) {what}",
             baseline,
             "answers/s",
-            *(tuple(way.processor_rate(loaded=loaded) for way in ways) for ways in (kit, peer)),
+            *(tuple(way.processor_rates()[what] for way in ways) for ways in (kit, peer)),
             equal,
-            None if loaded else WANTED[baseline],
+            WANTED.get((baseline, what)),
         )
-        for what, loaded in kinds.items()
+        for what in (WHOLE, ANSWERING)
     ]
 
 
 def both(plan: Plan, names: list[str], questions: int) -> tuple[Way, Way]:
-    """Ask the systems both ways, each in a process of its own; return engine's and loop's."""
+    """Ask the systems both ways, all of them in one process; return engine's and loop's."""
     return isolated(engine, plan, names, questions), isolated(loop, plan, names, questions)
 
 
@@ -157,26 +164,31 @@ def _asked(plan: Plan, names: list[str], count: int) -> tuple[list[System], list
 
 
 def engine(plan: Plan, names: list[str], count: int) -> Way:
-    """Ask as `evaluate` does."""
+    """Ask as `evaluate` does, in a process of its own."""
     from kit.evaluation.engines.vllm import VllmEngine
 
     systems, requests, _ = _asked(plan, names, count)
     folders = {system.name: tuple(a.path for a in system.adapters) for system in systems}
-    clocks = [_clocks()]
     with tempfile.TemporaryDirectory() as scratch:
         serving = VllmEngine(plan.manifest, plan.serving.path, folders, Path(scratch))
-        clocks.append(_clocks())
+        started = _clocks()
         said = _by_request(serving.answer(requests))
-    clocks.append(_clocks())
-    (loading, busy), (asking, working) = (_since(*pair) for pair in pairwise(clocks))
-    return Way(loading, asking, said, (busy, working))
+        asking, processor = _since(started)
+    return Way(said, asking, processor, time.process_time())
+
+
+def one_by_one(plan: Plan, names: list[str], count: int) -> Way:
+    """Ask each system in a process of its own, one question at a time."""
+    ways = [isolated(loop, plan, [name], count) for name in names]
+    said = {key: text for way in ways for key, text in way.said.items()}
+    return Way(said, *(sum(getattr(way, part) for way in ways) for part in SECONDS))
 
 
 def loop(plan: Plan, names: list[str], count: int, together: int = 1) -> Way:
-    """Ask as published evaluation scripts do.
+    """Ask as published evaluation scripts do, in a process of its own.
 
     Args:
-        together: questions in a batch; of one alone, the model is loaded for each system.
+        together: questions in a batch; of one alone, merging is not counted.
     """
     import torch
 
@@ -192,25 +204,16 @@ def loop(plan: Plan, names: list[str], count: int, together: int = 1) -> Way:
     settings = greedy(ends, processor.tokenizer.pad_token_id, limit)
     # A published loop keeps no encoded prompt: each is used once here, so a cache saves nothing.
     batcher = Batcher(processor, device(), cache_bytes=0)
-    model, weights, said = None, {}, {}
-    spent = {"loading": [0.0, 0.0], "asking": [0.0, 0.0]}
-
-    def count_since(what: str, clocks: Clocks) -> None:
-        spent[what] = [a + b for a, b in zip(spent[what], _since(clocks, _clocks()), strict=True)]
-
+    model = _loaded(plan.serving.path, settings)
+    weights = {name: weight.cpu().clone() for name, weight in model.state_dict().items()}
+    said, asking, spent, merging = {}, 0.0, 0.0, 0.0
     for system in systems:
-        if model is None or together == 1:
-            started = _clocks()
-            model = _loaded(plan.serving.path, settings)
-            count_since("loading", started)
-            weights = {name: weight.cpu().clone() for name, weight in model.state_dict().items()}
-        # Published scripts load merged weights, so merging is not counted in (a). A process that
-        # changes systems has to merge, as the engine does.
         started = _clocks()
         model.load_state_dict(weights | merge([a.path for a in system.adapters], weights, merge_in))
-        own = [request for request in requests if request.system == system.name]
-        if together == 1:
+        if together == 1:  # published scripts load merged weights
+            merging += _since(started)[1]
             started = _clocks()
+        own = [request for request in requests if request.system == system.name]
         for first in range(0, len(own), together):
             chunk = own[first : first + together]
             inputs = batcher.prompts([request.record for request in chunk]).inputs
@@ -220,9 +223,8 @@ def loop(plan: Plan, names: list[str], count: int, together: int = 1) -> Way:
                 new = tokens[inputs["input_ids"].shape[1] :]
                 text = spoken(processor.tokenizer.decode(new, skip_special_tokens=True))
                 said[request.system, request.record_id] = text
-        count_since("asking", started)
-    (loading, busy), (asking, working) = spent["loading"], spent["asking"]
-    return Way(loading, asking, said, (busy, working))
+        asking, spent = (a + b for a, b in zip((asking, spent), _since(started), strict=True))
+    return Way(said, asking, spent, time.process_time() - merging)
 
 
 def _loaded(folder: Path, settings: Any) -> Any:
@@ -242,8 +244,9 @@ def _clocks() -> Clocks:
     return time.perf_counter(), time.process_time()
 
 
-def _since(before: Clocks, now: Clocks) -> Clocks:
-    return now[0] - before[0], now[1] - before[1]
+def _since(before: Clocks) -> Clocks:
+    wall, processor = _clocks()
+    return wall - before[0], processor - before[1]
 
 
 def _by_request(answers: list[Answer]) -> Said:

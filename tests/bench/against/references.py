@@ -1,6 +1,7 @@
 """(d) A second copy of the model as reference, against reference scalars that are computed once.
 
-NPO asks the reference about each drawn record, DPO about its refusal as well. Its answers never
+NPO asks the reference about each drawn record, DPO about its refusal as well. The paper's NPO has
+no retain records; the kit's default adds them, as open-unlearning does. A reference's answers never
 change, so one pass for each of them is enough, and it needs no weights of its own. Published code
 keeps a frozen copy and runs it in each step. The model is that of `bench hidden`: random and
 narrow, with the 32 decoder layers and 576 image tokens of LLaVA 1.5 7B. A step is the loss of a
@@ -34,6 +35,11 @@ LEAST_GAIN, MOST_MEMORY, APART = 1.25, 0.6, 1e-3  # nats of a whole answer
 MOVED = 0.02  # spread of the trained weights, so that the policy is not its own reference
 REFUSAL = "I do not know who this is."
 ANSWERS = {"npo": ("forget",), "dpo": ("forget", "refusal")}  # whose reference is asked
+STEPS: dict[str, tuple[str, dict[str, float]]] = {
+    "NPO without retain records": ("npo", {"retain_weight": 0.0}),
+    "NPO": ("npo", {}),
+    "DPO": ("dpo", {}),
+}
 BASELINE = "a frozen second copy of the model is run in each step"
 
 
@@ -52,17 +58,18 @@ def measure(folder: Path, repeats: int = REPEATS, scale: Scale = "full") -> list
         "refusal": batcher([replace(each, answer=REFUSAL) for each in records[:PAIRS]]),
         "retain": batcher(records[PAIRS:]),
     }
-    return [row for name in ANSWERS for row in _compare(name, model, second, batches, repeats)]
+    return [row for label in STEPS for row in _compare(label, model, second, batches, repeats)]
 
 
 def _compare(
-    name: str, model: Any, second: Any, batches: dict[str, Batch], repeats: int
+    label: str, model: Any, second: Any, batches: dict[str, Batch], repeats: int
 ) -> list[Row]:
+    name, options = STEPS[label]
     with without(model, TRAINED):
         known = _references(name, model, batches)
     ways: tuple[Callable[[], Tensor], ...] = (
-        lambda: _loss(name, model, {**batches, **known}),
-        lambda: _loss(name, model, {**batches, **_references(name, second, batches)}),
+        lambda: _loss(name, options, model, {**batches, **known}),
+        lambda: _loss(name, options, model, {**batches, **_references(name, second, batches)}),
     )
     seconds, found = in_turns([partial(_descend, way) for way in ways], repeats)
     equal = require_close(*found, APART, "losses")
@@ -70,9 +77,8 @@ def _compare(
     held = _bytes(model), _bytes(model) + _bytes(second)
     kept = [training.kept_bytes(model, way) for way in ways]
     whole = [(float(one + other),) for one, other in zip(held, kept, strict=True)]
-    label = name.upper()
     rows = [Row(f"(d) a step of {label}", BASELINE, "steps/s", *steps, equal, LEAST_GAIN)]
-    if name == "npo":  # the same for every method
+    if label == "NPO":  # the same for every method
         weights = [(float(each),) for each in held]
         rows.append(Row("(d) weights held", BASELINE, "bytes", *weights, equal, MOST_MEMORY))
     rows.append(
@@ -85,8 +91,8 @@ def _bytes(model: Any) -> int:
     return sum(each.nbytes for each in (*model.parameters(), *model.buffers()))
 
 
-def _loss(name: str, model: Any, given: dict[str, Any]) -> Tensor:
-    method = build(name, {})
+def _loss(name: str, options: dict[str, float], model: Any, given: dict[str, Any]) -> Tensor:
+    method = build(name, options)
     return method.loss(Step(model, partial(without, model, TRAINED), method.needs, given))
 
 
