@@ -12,8 +12,9 @@ from kit.experiment.systems import VANILLA
 from kit.result.run_file import System, entry_of
 
 # In the two signed references, the nearest are Vanilla and the control that goes on learning what
-# is to be kept: they differ in 0.84 % of their answers. No two seeds of a method agree in all, but
-# seeds of that control do in earlier references: it leaves nearly all of Vanilla's answers.
+# is to be kept: they differ in 0.84 % of their answers (`./run.sh bench nearest`). No two seeds of
+# a method agree in all, but seeds of that control do in earlier references: it leaves nearly all of
+# Vanilla's answers.
 NEAR = 0.005
 UNLIKE_VANILLA = 0.05  # of the answers of a method, before its seeds have to differ
 FEWEST = 16  # questions; fewer are answered alike by chance

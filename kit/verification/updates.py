@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 PROBES = 4  # of each module
-# Distance of two updates, each of length 1. The nearest two of the small experiment's 38 adapters
-# have 0.91: gradient difference and KL minimisation of the events.
+# Distance of two updates, each of length 1. The nearest two of the signed small experiment have
+# 0.81: gradient difference and KL minimisation of both (`./run.sh bench nearest`).
 NEAR = 0.01
 A, B = ".lora_A.weight", ".lora_B.weight"
 PREFIX, WEIGHT = "base_model.model.", ".weight"  # PEFT's names of layers begin so; D's names end so

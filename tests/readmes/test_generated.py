@@ -25,7 +25,7 @@ def test_a_generated_table_is_up_to_date(page, name):
     assert generated(page, name) == CONTENTS[page, name]().strip("\n"), AGAIN
 
 
-@pytest.mark.parametrize("sentence", all_methods.sentences())
+@pytest.mark.parametrize("sentence", list(all_methods.sentences()))
 def test_the_text_about_all_methods_has_the_numbers_of_the_signed_result(sentence):
     assert sentence in " ".join(text_of("manifests/reference/README.md").split())
 
