@@ -1,5 +1,6 @@
 """Arguments and options that several verbs share: one decorator for each."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,22 @@ Command = Callable[..., None]
 
 DEFAULT_MANIFEST = "manifests/smoke.toml"
 FILE = click.Path(path_type=Path)
+
+
+class Finite(click.FloatRange):
+    """A number in a range that is finite: no comparison refuses NaN, and none infinity."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+PRICE = Finite(min=0, min_open=True)
 DEBUG = "--debug"
 CHANGES = "Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated."
 CHANGES_OF_RESULT = "If RESULT is named by its manifest: the --set of the run; may be repeated."

@@ -6,7 +6,15 @@ from typing import Literal, TypedDict, Unpack
 
 import click
 
-from kit.cli.options import FILE, LOCAL, Executor, with_executor, with_fetch_flags, with_manifest
+from kit.cli.options import (
+    FILE,
+    LOCAL,
+    PRICE,
+    Executor,
+    with_executor,
+    with_fetch_flags,
+    with_manifest,
+)
 from kit.cli.remedies import for_this_call
 from kit.console import tell
 from kit.errors import EnvironmentFault, ManifestError
@@ -48,7 +56,7 @@ class JobOptions(TypedDict):
 )
 @click.option(
     "--price",
-    type=click.FloatRange(min=0, min_open=True),
+    type=PRICE,
     metavar="X",
     help="Price of a GPU (without one, of the machine) for an hour: prints money beside time.",
 )

@@ -143,6 +143,19 @@ def _typed(text: str, field: FieldInfo, change: str) -> Any:
 def _plain(text: str) -> Any:
     try:
         found = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
     return found["value"] if len(found) == 1 else text
+
+
+def toml_fault(error: Exception) -> str:
+    """Return in words why a text cannot be read as TOML.
+
+    Args:
+        error: what `tomllib` raised. It lets through the errors of Python's `int` and recursion.
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply to be read"
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    return f"a number that is too long to be read: {error}"

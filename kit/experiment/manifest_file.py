@@ -1,6 +1,7 @@
 """Read a manifest from its TOML file; whatever is wrong is named with its place and a remedy."""
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
-from kit.experiment.changes import apply_changes
+from kit.experiment.changes import apply_changes, toml_fault
 from kit.experiment.claim_lists import expanded_claims, written_at
 from kit.experiment.grid import require_fair
 from kit.experiment.inherited import ADD, lengthened, merged
@@ -53,7 +54,8 @@ def load_manifest(
             names files outside the project and its own folder; or the file of its calibration or
             of its tuning does not fit.
     """
-    path = path if path.exists() or path.is_absolute() else PROJECT / path
+    # A path that is too long exists nowhere; `Path.exists` would raise.
+    path = path if os.path.exists(path) or path.is_absolute() else PROJECT / path
     document, origins = _with_base(_read(path), path)
     # Keys are changed in a copy: the errors name what the files say.
     document = deepcopy(document)
@@ -99,11 +101,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ManifestError(
             f"{path} is not a TOML file", expected=EXPECTED, found=error.found, remedy=error.remedy
         ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
+    except (ValueError, RecursionError) as error:
         raise ManifestError(
             f"{path} is not a TOML file",
-            found="it is nested too deeply to be read" if deep else error,
+            found=toml_fault(error),
             remedy="compare with manifests/smoke.toml",
         ) from None
     except OSError as error:

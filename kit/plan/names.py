@@ -27,6 +27,7 @@ from kit.plan.method_settings import (
     require_whole_batches,
 )
 from kit.plan.several_cards import require_spreadable
+from kit.plan.storable import require_storable
 
 
 def require_names(manifest: Manifest) -> dict[str, Method]:
@@ -39,6 +40,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     _require_labels(manifest)
     _require_plain_texts(manifest)
     _require_probes(manifest)
+    require_storable(manifest)
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
             f"{manifest.origin_of('split.ids')}: split.ids: {manifest.split.ids} does not exist",

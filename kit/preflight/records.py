@@ -13,6 +13,7 @@ from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
 from kit.preflight.lengths import TokenCounter
 from kit.preflight.pictures import picture_sizes
+from kit.preflight.storable import require_storable
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ def measure_records(
         side: width and height in pixels that the vision tower accepts; None: any.
 
     Raises:
-        DataError: a picture cannot be read or encoded.
+        DataError: a picture cannot be read or encoded, or no result can hold the records.
         ManifestError: a record, or a question under attack, does not fit into
             evaluation.max_model_len, or an attack can ask nothing; the message names it.
     """
+    require_storable(benchmark, len(plan.systems))
     evaluation = plan.manifest.evaluation
     trained = {benchmark.records[record_id] for record_id in _trained(benchmark)}
     asked = set(_asked(plan, benchmark))

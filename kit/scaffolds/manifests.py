@@ -64,7 +64,7 @@ def manifest_scaffold(given: str, base: str) -> Scaffold:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, of int
         raise ManifestError(
             f"{path} is not a TOML file",
             found=error,

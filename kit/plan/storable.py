@@ -1,0 +1,56 @@
+"""A result that `verify` would refuse is refused before any work: its limits are those of a plan.
+
+The checks are those of whoever verifies (`kit.result`), so both say the same.
+"""
+
+from kit import benchmarks
+from kit.errors import ManifestError, VerificationError
+from kit.experiment.manifest import Manifest
+from kit.experiment.systems import Design, planned_systems
+from kit.result.limits import require_sane_systems
+from kit.result.run_file import System, interval_settings
+
+COPIED = (
+    "shorten it, or write it again by hand: copied text may bring blanks that are not a space. "
+    "Of many systems: leave out seeds or methods"
+)
+
+
+def require_storable(manifest: Manifest) -> None:
+    """Check what a manifest puts into run.json: names, labels, title, systems, intervals.
+
+    Raises:
+        ManifestError: a verifier would refuse a result that holds it.
+    """
+    run = {"manifest": manifest.resolved()}
+    protocol = benchmarks.planned_protocol(manifest)
+    design = Design.model_validate(manifest)
+    systems = [
+        System(
+            name=each.name,
+            target=each.target,
+            method=each.method,
+            label=each.label,
+            seed=each.seed,
+        )
+        for each in planned_systems(design, one_retain_set=protocol.one_retain_set)
+    ]
+    try:
+        require_sane_systems(run, systems)
+    except VerificationError as error:
+        key = next((key for key in ("name", "title") if f"manifest.{key} " in str(error)), "methods")
+        raise _refused(manifest.origin_of(key), error, COPIED) from None
+    try:
+        interval_settings(run)
+    except VerificationError as error:
+        raise _refused(manifest.origin_of("report"), error, "correct it in [report]") from None
+
+
+def _refused(origin: str, error: VerificationError, remedy: str) -> ManifestError:
+    return ManifestError(
+        f"{origin}: no result of this manifest could be verified",
+        expected="names, labels and a title of one line, as many systems and draws as a result may "
+        "have",
+        found=error.found,
+        remedy=remedy,
+    )
