@@ -11,7 +11,14 @@ shopt -s nullglob
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
-cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
+
+absolute() { # FOLDER: its whole path; a ~ in quotes is no folder of that name
+  # shellcheck disable=SC2088
+  if [[ $1 == '~/'* && -n ${HOME:-} ]]; then set -- "$HOME/${1:2}"; fi
+  readlink -m -- "$1"
+}
+
+cache=$(absolute "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data new try-method finetune unlearn evaluate attack report show sign'
 small='verify, rescore, compare, board, sign, keygen, new, show'
 verbs+=' verify rescore compare board calibrate tune keygen bench clean smoke-base image completion'

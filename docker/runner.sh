@@ -154,7 +154,7 @@ run_in_container() { # ARGUMENTS...: replaces this process
     exit
   fi
   [[ " $verbs ray " == *" $1 "* ]] || fail PE-0207 "unknown verb $1" "one of $verbs" '' './run.sh --help'
-  results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
+  results=$(absolute "${PEBENCH_RESULTS:-$project/results}")
   # shellcheck source=docker/environment.sh
   source "$project/docker/environment.sh"
   # shellcheck source=docker/mounts.sh

@@ -48,12 +48,22 @@ def restored(path: Path) -> str:
 
 def cache_root() -> Path:
     """Return the folder of everything that can be made again (`PEBENCH_CACHE`)."""
-    return Path(os.environ.get("PEBENCH_CACHE") or PROJECT / ".cache")
+    return _folder("PEBENCH_CACHE", PROJECT / ".cache")
 
 
 def results_root() -> Path:
     """Return the folder of results (`PEBENCH_RESULTS`)."""
-    return Path(os.environ.get("PEBENCH_RESULTS") or PROJECT / "results")
+    return _folder("PEBENCH_RESULTS", PROJECT / "results")
+
+
+def _folder(variable: str, default: Path) -> Path:
+    """Return the folder that a variable of the environment names; `~/` is the home folder.
+
+    A shell does not replace a `~` in quotes. It would be a folder of that name, and some libraries
+    would write into the home folder all the same.
+    """
+    named = Path(os.environ.get(variable) or default)
+    return Path(os.path.expanduser(named)) if named.parts[:1] == ("~",) else named
 
 
 def project_path(name: str) -> Path:

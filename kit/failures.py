@@ -78,6 +78,13 @@ def _known(error: BaseException, place: str) -> KitError:
             found=sys.executable,
             remedy="start with ./run.sh, which builds the environment",
         )
+    if isinstance(error, SystemExit):
+        return UnforeseenError(
+            f"{begin}a file has ended the whole process",
+            expected="code that raises an error, and never calls exit",
+            found=f"{type(error).__name__}: {error} ({_lines(error)})",
+            remedy="correct that file",
+        )
     return UnforeseenError(
         f"{begin}{type(error).__name__}, which the kit does not expect here",
         found=f"{said[:SHOWN]} ({_lines(error)})",

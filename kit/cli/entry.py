@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from kit.artifacts import cache_root
+from kit.cli import options
 from kit.cli.options import DEBUG
 from kit.cli.remedies import completed
 from kit.cli.verbs import verbs
@@ -47,15 +48,23 @@ def main(arguments: list[str] | None = None) -> None:
             os.environ[MODE] = JSON  # a wrong option ends the reading before the flag is noted
         event("error", message=error.format_message(), code=kind.exit_code, id=kind.id)
         sys.exit(kind.exit_code)
-    except SystemExit:
+    except SystemExit as error:
         # For a closed pipe, click installs this wrapper and exits with 1.
         if "PacifyFlushWrapper" in type(sys.stdout).__name__:
             sys.exit(READER_GONE)
+        if not _is_of_a_verb(error):  # but of a metric's file, say, whose verb is not done
+            _fail(kit_error(error), given, raised=error)
         raise
     except Exception as error:
         _fail(kit_error(error), given, raised=error)
     finally:
         os.environ.pop(MODE, None)  # a flag of this call alone
+
+
+def _is_of_a_verb(error: SystemExit) -> bool:
+    """Return whether the command line itself has ended the process."""
+    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return any(file.is_relative_to(Path(of.__file__).parent) for of in (click, options))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -70,7 +79,7 @@ def _interrupted() -> None:
     sys.exit(INTERRUPTED)
 
 
-def _fail(error: KitError, given: list[str], *, raised: Exception) -> None:
+def _fail(error: KitError, given: list[str], *, raised: BaseException) -> None:
     if DEBUG in given:
         _print_lines(error.traceback or "".join(traceback.format_exception(raised)))
     message = completed(f"error: {error.message}", given, verbs)

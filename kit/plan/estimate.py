@@ -5,12 +5,14 @@ probe is `kit.stages.probe`.
 """
 
 import heapq
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kit.artifacts import cache_root, write_json
 from kit.attacks.pixels import PixelAttack
@@ -24,21 +26,29 @@ from kit.methods.update import MEASURED
 from kit.plan.attacks import STAGE as ATTACK
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Job, Plan
+from kit.result.strict_json import parse_json
 
 STAGES = ("finetune", "unlearn", "evaluate", ATTACK)
+OTHER = "other"  # a pass without gradient
+MAX_BYTES = 4 << 20  # of a file of rates; one of 2,000 systems and their attacks has 1 MB
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 @dataclass(frozen=True)
 class AttackRates:
     """What a probe measured of attacks, in seconds; adapters that relearn are under `passes`."""
 
-    start: float
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    start: Seconds
     """Of the stage: all that grows with nothing."""
-    gradient: float
+    gradient: Seconds
     """Of the gradient of one picture; 0 where the manifest optimises none."""
-    answer: float
+    answer: Seconds
     """Of each answer, all engines together."""
-    questions: Mapping[str, int]
+    questions: Mapping[str, Count]
     """Name of an attack's answers -> how many questions it asks at all levels, with those that a
     head is trained on."""
 
@@ -47,17 +57,19 @@ class AttackRates:
 class Rates:
     """What a probe measured, in seconds, with as many workers as the manifest has."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     device: str
-    start: Mapping[str, float]
+    start: Mapping[str, Seconds]
     """Stage -> until the first worker has begun; of `evaluate`, all that grows with nothing."""
-    passes: Mapping[str, float]
+    passes: Mapping[str, Seconds]
     """Of a record's pass through the model with gradient, by stage, and `other`: without.
     `attack` is that of an adapter that relearns."""
-    round: float
+    round: Seconds
     """Of an engine with each group of systems that it answers together, answers not included."""
-    answer: float
+    answer: Seconds
     """Of each answer, with all that is scored beside it, all engines together."""
-    answers: Mapping[str, int]
+    answers: Mapping[str, Count]
     """System -> how many questions it is asked."""
     attack: AttackRates | None = None
     """None where the manifest has no attacks, or the probe is older than their times."""
@@ -103,7 +115,7 @@ def _attack_seconds(
         if isinstance(job.attack, PixelAttack) and job.pictures and not job.pictures.done
     ]
     heads = [job for job in jobs if isinstance(job.attack, ProbeHead)]
-    states = [rates.passes["other"] * measured.questions[job.answers.name] for job in heads]
+    states = [rates.passes[OTHER] * measured.questions[job.answers.name] for job in heads]
     asking = [job for job in jobs if not isinstance(job.attack, ProbeHead)]
     served = {job.served(level).name for job in asking for level in job.entry.levels}
     asked = sum(measured.questions[job.answers.name] for job in asking)
@@ -120,7 +132,7 @@ def _attack_seconds(
 def training_seconds(job: Job, rates: Rates) -> float:
     """Return the time of all steps of a job."""
     passes = count_passes(job.method)
-    gradient, other = rates.passes[job.stage], rates.passes["other"]
+    gradient, other = rates.passes[job.stage], rates.passes[OTHER]
     each = passes.all_with_gradient * gradient + passes.other * other
     measured = MEASURED * passes.measured * gradient  # at most
     return job.steps * job.settings.batch_size * each + measured
@@ -171,24 +183,46 @@ def read_rates(manifest: Manifest) -> Rates | None:
     path = rates_path(manifest, device_name())
     if not path.is_file():
         return None
-    return rates_in(path)
+    return rates_in(path, f"remove {path}, or measure again: `./run.sh plan MANIFEST --probe`")
 
 
-def rates_in(path: Path) -> Rates:
+def rates_in(path: Path, remedy: str = "copy it from the machine that was measured") -> Rates:
     """Return the rates of a file, as a probe writes it.
+
+    Args:
+        path: it may be a pipe.
+        remedy: what to do where it is none.
 
     Raises:
         ManifestError: it is no file of rates.
     """
     try:
-        stored = json.loads(path.read_bytes())
-        attack = stored.pop("attack", None)
-        return Rates(**stored, attack=AttackRates(**attack) if attack else None)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ManifestError(
-            f"{path} holds no rates",
-            expected="the file that `./run.sh plan MANIFEST --probe` keeps: "
-            ".cache/artifacts/probe-*.json",
-            found=str(error)[:200],
-            remedy="copy it from the machine that was measured",
-        ) from None
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        parse_json(data, max_bytes=MAX_BYTES)  # refuses what two readers could read in two ways
+        return _RATES.validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        fault = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+    except (OSError, ValueError) as error:
+        fault = str(error)
+    raise ManifestError(
+        f"{path} holds no rates",
+        expected="the file that `./run.sh plan MANIFEST --probe` keeps: "
+        ".cache/artifacts/probe-*.json",
+        found=fault[:200],
+        remedy=remedy,
+    )
+
+
+def _require_keys(rates: Rates) -> Rates:
+    for name, held, needed in (
+        ("start", rates.start, STAGES[:-1]),
+        ("passes", rates.passes, (*STAGES[:2], OTHER)),
+    ):
+        if missing := [key for key in needed if key not in held]:
+            raise ValueError(f"{name} has no {missing[0]}")
+    return rates
+
+
+_RATES: TypeAdapter[Rates] = TypeAdapter(Annotated[Rates, AfterValidator(_require_keys)])

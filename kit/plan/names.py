@@ -19,6 +19,7 @@ from kit.metrics.definition import Definition
 from kit.metrics.families import answer_metrics, names_of_all
 from kit.metrics.outside import load_metric
 from kit.names import show
+from kit.plan.added_files import importing, require_concepts
 from kit.plan.attack_names import require_attack_claim, require_attacks
 from kit.plan.method_settings import (
     require_low_rank,
@@ -36,7 +37,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     Raises:
         ManifestError: one of them does not exist.
     """
-    benchmarks.require_settings(manifest)
+    with importing(f"benchmark.loader '{manifest.benchmark.loader}'"):
+        benchmarks.require_settings(manifest)
     _require_labels(manifest)
     _require_plain_texts(manifest)
     _require_probes(manifest)
@@ -53,13 +55,15 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     require_merged(manifest, built)
     require_low_rank(manifest, built)
     require_whole_batches(manifest, built)
-    attacks = require_attacks(manifest)
+    with importing("attack.entries"):
+        attacks = require_attacks(manifest)
     require_servable_ranks(manifest, built, attacks)
     require_spreadable(manifest, built, attacks)
     _require_facts(manifest, built)
     if manifest.evaluation.metric_file:
-        with naming_the_file(manifest, "evaluation.metric_file"):
-            load_metric(project_path(manifest.evaluation.metric_file), names_of_all())
+        with naming_the_file(manifest, "evaluation.metric_file"), importing("metric_file"):
+            path = project_path(manifest.evaluation.metric_file)
+            require_concepts(load_metric(path, names_of_all()))
     require_claims(manifest)
     if manifest.tune is not None and manifest.tune.asks == "reported":
         _require_rates(manifest, manifest.tune, built)
@@ -114,7 +118,7 @@ def _require_probes(manifest: Manifest) -> None:
             found=", ".join(known),
             remedy="give each probe another `source`",
         )
-    with naming_the_file(manifest, "probes"):
+    with naming_the_file(manifest, "probes"), importing("probes"):
         benchmarks.planned_protocol(manifest)
 
 

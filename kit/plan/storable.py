@@ -38,7 +38,8 @@ def require_storable(manifest: Manifest) -> None:
     try:
         require_sane_systems(run, systems)
     except VerificationError as error:
-        key = next((key for key in ("name", "title") if f"manifest.{key} " in str(error)), "methods")
+        said = str(error.found)
+        key = next((k for k in ("name", "title") if said.startswith(f"manifest.{k} ")), "methods")
         raise _refused(manifest.origin_of(key), error, COPIED) from None
     try:
         interval_settings(run)

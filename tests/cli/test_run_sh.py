@@ -329,6 +329,12 @@ def test_a_finished_environment_from_elsewhere_is_used(built: Project, project: 
     assert "PEBENCH_ENV=/nowhere" in refused.stderr
 
 
+def test_a_tilde_in_quotes_is_the_home_folder(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = project.run("doctor", PEBENCH_CACHE="~/file/cache", HOME=str(tmp_path))
+    assert f"cannot write in {tmp_path}/file/cache" in refused.stderr
+
+
 def test_a_killed_build_is_repeated(project: Project) -> None:
     killed = project.start("doctor")
     deadline = time.monotonic() + 60

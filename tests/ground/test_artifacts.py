@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +171,16 @@ def test_the_places_follow_the_environment(monkeypatch, tmp_path):
     assert cache_root() == PROJECT / ".cache"
     assert project_path("checksums/x") == PROJECT / "checksums" / "x"
     assert project_path(str(tmp_path)) == tmp_path
+
+
+def test_a_tilde_that_a_shell_has_left_is_the_home_folder_and_no_folder_of_that_name(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("PEBENCH_CACHE", "~/cache")
+    monkeypatch.setenv("PEBENCH_RESULTS", "~")
+    assert cache_root() == Path("/home/ada/cache")
+    assert results_root() == Path("/home/ada")
+    monkeypatch.setenv("PEBENCH_CACHE", "~old/cache")
+    assert cache_root() == Path("~old/cache"), "a folder whose name begins so stays one"
 
 
 @pytest.mark.parametrize(

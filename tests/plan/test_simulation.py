@@ -1,9 +1,8 @@
 """More cards, simulated: hand-made tasks, bounds of every schedule, and the real plan."""
 
-import json
 import random
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from kit.errors import ManifestError
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.arithmetic import hours, operations
 from kit.plan.attacks import attack_jobs
-from kit.plan.estimate import AttackRates, Rates, estimate, rates_in
+from kit.plan.estimate import AttackRates, Rates, estimate
 from kit.plan.jobs import make_plan
 from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
@@ -194,17 +193,7 @@ def test_a_plan_without_a_gpu_has_hours_and_money_from_measured_rates_alone():
     assert "starts of workers and engines: 120 s on each card" in text
 
 
-def test_rates_of_another_manifest_and_other_files_are_refused(tmp_path):
+def test_rates_of_another_manifest_are_refused():
     plan = alone("merged")
     with pytest.raises(ManifestError, match="those of another manifest"):
         RatesClock(plan, rates(plan, answers={"vanilla": 3}))
-    path = tmp_path / "rates.json"
-    measured = rates(plan, attack=AttackRates(1.0, 2.0, 3.0, {"a": 4}))
-    path.write_text(json.dumps(asdict(measured)))
-    assert rates_in(path) == measured
-    for text in ("", "[]", '{"device": "x"}', "\x00"):
-        path.write_text(text)
-        with pytest.raises(ManifestError, match="holds no rates"):
-            rates_in(path)
-    with pytest.raises(ManifestError, match="holds no rates"):
-        rates_in(tmp_path / "absent.json")
