@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, TextIO
 
 from kit.apart import building_place, is_apart
 from kit.errors import BusyError, MissingStageError, StorageError
 from kit.names import printable
+from kit.state_files import read_object
 
 if sys.platform == "win32":
     import msvcrt
@@ -116,12 +116,13 @@ class Artifact:
 
         Raises:
             MissingStageError: the artifact has not been made.
+            StorageError: its `job.json` is damaged.
         """
         if not self.done:
             raise MissingStageError(
                 f"{self.name} does not exist yet", remedy=f"run `./run.sh {self.stage}` first"
             )
-        return dict(json.loads((self.path / "job.json").read_text(encoding="utf-8")))
+        return read_object(self.path / "job.json", remove=self.path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -139,25 +140,6 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def require_creatable(path: Path) -> None:
-    """Check, before long work, that something new can be made at a path.
-
-    Raises:
-        StorageError: its nearest folder that exists is none, or cannot be written.
-    """
-    there = next(each for each in path.absolute().parents if os.path.lexists(each))
-    try:
-        with TemporaryFile(dir=there):
-            return
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written",
-            expected="a path in a folder that you can write",
-            found=f"{there}: {error.strerror}",
-            remedy="name a path in another folder",
-        ) from None
 
 
 def write_json(path: Path, value: object) -> None:

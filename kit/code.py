@@ -22,6 +22,7 @@ OUTSIDE = {
     "kit.names": "how names are printed",
     "kit.gpus": "which devices there are; the job's record names the one that was used",
     "kit.artifacts": "where files lie",
+    "kit.state_files": "refuses damaged files of the cache",
     "kit.digests": "pinned by every signed digest",
     "kit.code": "pinned by them, too",
     "kit.experiment.manifest": "its values are in the digest",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit.artifacts import require_creatable
-from kit.cli.options import FILE, with_json, with_result, without_changes
+from kit.cli.options import FILE, require_creatable, with_json, with_result, without_changes
 from kit.console import CHECK_SECONDS, waiting
 from kit.errors import StorageError
 

@@ -64,7 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _is_of_a_verb(error: SystemExit) -> bool:
     """Return whether the command line itself has ended the process."""
     file = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return any(file.is_relative_to(Path(of.__file__).parent) for of in (click, options))
+    return any(
+        file.is_relative_to(Path(of.__file__).parent) for of in (click, options) if of.__file__
+    )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

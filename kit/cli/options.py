@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from kit.console import JSON, MODE, QUIET
+from kit.errors import StorageError
 
 if TYPE_CHECKING:
     from kit.experiment.manifest import Manifest
@@ -26,16 +28,15 @@ class Finite(click.FloatRange):
     """A number in a range that is finite: no comparison refuses NaN, and none infinity."""
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number, or fail."""
+        """Return the number, or fail; the value is the text that was given."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
-PRICE = Finite(min=0, min_open=True)
 DEBUG = "--debug"
 CHANGES = "Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated."
 CHANGES_OF_RESULT = "If RESULT is named by its manifest: the --set of the run; may be repeated."
@@ -82,6 +83,16 @@ def with_json(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def with_price(command: Command) -> Command:
+    """Add the option --price, which the command receives as `price`."""
+    return click.option(
+        "--price",
+        type=Finite(min=0, min_open=True),
+        metavar="X",
+        help="Price of a GPU (without one, of the machine) for an hour: prints money beside time.",
+    )(command)
+
+
 def with_fetch_flags(command: Command) -> Command:
     """Add the flags of a download, which become the fields of `kit.fetch.settings.Settings`."""
     for flag, text in (
@@ -115,6 +126,25 @@ def with_output(command: Command) -> Command:
         )
         command = option(command)
     return command
+
+
+def require_creatable(path: Path) -> None:
+    """Check, before long work, that something new can be made at a path.
+
+    Raises:
+        StorageError: its nearest folder that exists is none, or cannot be written.
+    """
+    there = next(each for each in path.absolute().parents if os.path.lexists(each))
+    try:
+        with TemporaryFile(dir=there):
+            return
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written",
+            expected="a path in a folder that you can write",
+            found=f"{there}: {error.strerror}",
+            remedy="name a path in another folder",
+        ) from None
 
 
 class Executor(NamedTuple):

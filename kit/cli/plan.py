@@ -9,11 +9,11 @@ import click
 from kit.cli.options import (
     FILE,
     LOCAL,
-    PRICE,
     Executor,
     with_executor,
     with_fetch_flags,
     with_manifest,
+    with_price,
 )
 from kit.cli.remedies import for_this_call
 from kit.console import tell
@@ -54,12 +54,7 @@ class JobOptions(TypedDict):
     type=FILE,
     help="What a probe measured on one card, for --scale (default: a probe made here).",
 )
-@click.option(
-    "--price",
-    type=PRICE,
-    metavar="X",
-    help="Price of a GPU (without one, of the machine) for an hour: prints money beside time.",
-)
+@with_price
 @click.option(
     "--emit",
     type=click.Choice(["slurm", "k8s", "sky"]),

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit.artifacts import require_creatable
-from kit.cli.options import DEFAULT_MANIFEST, FILE, with_changes, with_output
+from kit.cli.options import (
+    DEFAULT_MANIFEST,
+    FILE,
+    require_creatable,
+    with_changes,
+    with_output,
+)
 from kit.cli.signature_options import stated_identity, with_authorities, with_identity
 from kit.console import CHECK_SECONDS, tell, waiting
 from kit.errors import ManifestError, StorageError

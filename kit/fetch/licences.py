@@ -1,6 +1,5 @@
 """Licences are shown once, before the first byte, and their acceptance is recorded."""
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,11 +9,12 @@ import click
 
 from kit.artifacts import cache_root, write_json
 from kit.console import warn
-from kit.errors import LicenceError
+from kit.errors import LicenceError, StorageError
 from kit.experiment.disclosure import public_address
 from kit.experiment.manifest import SourceSection
 from kit.fetch.hub import hub_page
 from kit.fetch.settings import Settings
+from kit.state_files import damaged, read_object
 
 NONE_STATED = "none stated"
 
@@ -78,8 +78,14 @@ def _read() -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
+        known = read_object(path)
+        if odd := [key for key, accepted in known.items() if not isinstance(accepted, dict)]:
+            raise damaged(path, f"the acceptance of {odd[0]} is {known[odd[0]]!r:.80}")
+    except StorageError as error:
         raise LicenceError(
-            f"{path} is damaged", remedy="remove it; the licences will be shown again"
+            error.what,
+            expected=error.expected,
+            found=error.found,
+            remedy="remove it; the licences will be shown again",
         ) from None
+    return known

@@ -51,7 +51,13 @@ def read_inputs() -> dict[str, Inputs]:
                     key: kept["tables"][value["table"]] if _is_shared(value) else value
                     for key, value in inputs.items()
                 }
-        except (ValueError, KeyError, TypeError, AttributeError):  # cut off, or changed by hand
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # cut off, or changed by hand
             continue
     return found
 

@@ -1,6 +1,5 @@
 """Base and records are checked once for each digest of what decides the answer."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from kit.preflight.records import RecordTokens, measure_records
 from kit.preflight.structure import attention_heads, fixed_side, read_structure
 from kit.preflight.weights import read_weights, require_finite
 from kit.sources.datasets import base_folder, places
+from kit.state_files import damaged, read_object
 
 MODULE = "kit.preflight.ready"
 TEXTS = {".json", ".jinja", ".model", ".txt"}  # files of a base beside its weights
@@ -79,8 +79,12 @@ def require_base(manifest: Manifest) -> BaseFacts:
     check_engine(family, asked.engine, asked.serving, gpu=bool(gpus()))
     _require_divisible(manifest, attention_heads(folder))
     found = _once(base_path(manifest), lambda: _examine(manifest))
-    facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
-    positions, wanted = found["positions"], manifest.evaluation.max_model_len
+    try:
+        facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
+        positions = found["positions"]
+    except (KeyError, TypeError) as error:
+        raise damaged(base_path(manifest), f"{type(error).__name__}: {error}") from None
+    wanted = manifest.evaluation.max_model_len
     if positions and positions < wanted:
         where = "evaluation.max_model_len"
         raise ManifestError(
@@ -112,8 +116,10 @@ def require_values(manifest: Manifest) -> str:
         ModelError: one is not finite, or they are empty.
     """
     path = _path("values", base_digest(manifest, "kit.preflight.weights"))
-    found = _once(path, lambda: {"values": require_finite(base_folder(manifest))})
-    return f"all {found['values']:,} values are finite"
+    found = _once(path, lambda: {"values": require_finite(base_folder(manifest))}).get("values")
+    if type(found) is not int:
+        raise damaged(path, f"values: {found!r:.80}")
+    return f"all {found:,} values are finite"
 
 
 def require_records(plan: Plan) -> RecordTokens:
@@ -122,7 +128,8 @@ def require_records(plan: Plan) -> RecordTokens:
     Raises:
         DataError, ManifestError: one does not.
     """
-    return RecordTokens(**_once(records_path(plan.manifest), lambda: _measure(plan)))
+    path = records_path(plan.manifest)
+    return _tokens(path, _once(path, lambda: _measure(plan)))
 
 
 def base_path(manifest: Manifest) -> Path:
@@ -138,16 +145,23 @@ def records_path(manifest: Manifest) -> Path:
 def known_records(manifest: Manifest) -> RecordTokens | None:
     """Return what an earlier check has found out about the records; None if there was none."""
     path = records_path(manifest)
-    return RecordTokens(**json.loads(path.read_text("utf-8"))) if path.is_file() else None
+    return _tokens(path, read_object(path)) if path.is_file() else None
 
 
 def _path(kind: str, digest: str) -> Path:
     return cache_root() / "artifacts" / f"checked-{kind}-{digest[:16]}.json"
 
 
+def _tokens(path: Path, stored: dict[str, Any]) -> RecordTokens:
+    try:
+        return RecordTokens(**stored)
+    except TypeError as error:
+        raise damaged(path, str(error)) from None
+
+
 def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return read_object(path)
     found = make()
     write_json(path, found)
     return found

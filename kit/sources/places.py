@@ -1,6 +1,5 @@
 """The place of a source on this machine, the origin of its bytes, and its record in a result."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from kit.sources.checksum_lists import (
     unlocked_name,
 )
 from kit.sources.listed_files import link_listed
+from kit.state_files import damaged, read_object
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,12 @@ def _read_history(source: SourceSection) -> History:
     path = _history_path(source)
     if not path.is_file():
         return History()
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return History(stored.get("hosts", {}), stored.get("revision"))
+    stored = read_object(path)
+    hosts, revision = stored.get("hosts", {}), stored.get("revision")
+    counted = isinstance(hosts, dict) and all(type(count) is int for count in hosts.values())
+    if not counted or not isinstance(revision, str | None):
+        raise damaged(path, f"hosts {hosts!r:.80}, revision {revision!r:.80}")
+    return History(hosts, revision)
 
 
 def record_origin(source: SourceSection, hosts: Mapping[str, int], revision: str | None) -> None:

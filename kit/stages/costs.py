@@ -1,6 +1,5 @@
 """What each stage of a plan has cost so far, stored between calls."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from kit.artifacts import cache_root, write_json
 from kit.digests import sha256_value
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
+from kit.state_files import damaged, read_object
 
 STAGES = ("fetch", "finetune", "unlearn", "evaluate", "attack")
 
@@ -85,9 +85,25 @@ def costs_path(plan: Plan) -> Path:
 
 
 def read_costs(plan: Plan) -> dict[str, Cost]:
-    """Return what each stage of this plan has cost so far, in the order of the stages."""
+    """Return what each stage of this plan has cost so far, in the order of the stages.
+
+    Raises:
+        StorageError: the file is damaged.
+    """
     path = costs_path(plan)
     if not path.is_file():
         return {}
-    costs = json.loads(path.read_text(encoding="utf-8"))
-    return {stage: costs[stage] for stage in STAGES if stage in costs}
+    costs = read_object(path)
+    found = {stage: costs[stage] for stage in STAGES if stage in costs}
+    if odd := [stage for stage, cost in found.items() if not _is_cost(cost)]:
+        raise damaged(path, f"the cost of {odd[0]} is {found[odd[0]]!r:.80}")
+    return found
+
+
+def _is_cost(value: object) -> bool:
+    counts = ("jobs", "jobs_skipped", "seconds")
+    return (
+        isinstance(value, dict)
+        and value.keys() == Cost.__annotations__.keys()
+        and all(isinstance(value[name], int | float) for name in counts)
+    )

@@ -15,13 +15,13 @@ from kit.artifacts import (
     cache_root,
     exclusive,
     project_path,
-    require_creatable,
     require_space,
     results_root,
     storage_error,
     write_bytes,
     write_json,
 )
+from kit.cli.options import require_creatable
 from kit.errors import BusyError, MissingStageError, StorageError
 
 

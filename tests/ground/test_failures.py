@@ -36,7 +36,7 @@ class OutOfMemoryError(RuntimeError):
         (UnidentifiedImageError("cannot identify"), UnforeseenError, "UnidentifiedImageError"),
         (TypeError("unsupported operand"), UnforeseenError, "TypeError"),
         (RuntimeError("Engine core initialization failed"), UnforeseenError, "RuntimeError"),
-        (SystemExit(3), UnforeseenError, "SystemExit"),
+        (SystemExit(3), UnforeseenError, "a file has ended the whole process"),
         (RecursionError("maximum depth"), UnforeseenError, "RecursionError"),
     ],
     ids=repr,

@@ -168,7 +168,7 @@ def test_a_library_is_imported_by_the_modules_that_own_it_alone(library):
 def test_every_module_is_in_a_room():
     assert {room_of(module) for module in MODULES} == set(FLOOR)
     ground = [m for m in MODULES if room_of(m) == GROUND]
-    assert len(ground) <= 15, "the ground floor is for what every room may use"
+    assert len(ground) <= 16, "the ground floor is for what every room may use"
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"kit.__main__"}))

@@ -1,0 +1,47 @@
+"""JSON files that the kit keeps for itself in the cache: read as it wrote them, or named.
+
+They are written at once or not at all (`kit.artifacts.write_json`). A disk that failed, a copy that
+was cut off, or an editor can still leave another content.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kit.errors import StorageError
+
+
+def read_object(path: Path, *, remove: Path | None = None) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Args:
+        path: the file, which exists.
+        remove: what to remove where it is damaged; by default the file.
+
+    Raises:
+        StorageError: the file holds something else.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error), remove) from None
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"{path.stat().st_size} bytes, {error!s:.200}", remove) from None
+    if not isinstance(found, dict):
+        raise damaged(path, f"JSON of the type {type(found).__name__}", remove)
+    return found
+
+
+def damaged(path: Path, found: str, remove: Path | None = None) -> StorageError:
+    """Return the error for a file with another content than the kit writes.
+
+    Args:
+        found: what is there.
+        remove: as for `read_object`.
+    """
+    return StorageError(
+        f"{path} is damaged",
+        expected="the JSON object that the kit wrote there",
+        found=found,
+        remedy=f"remove {remove or path}, and run the same command again",
+    )
