@@ -84,6 +84,6 @@ def known_path() -> Path:
 def _read(path: Path) -> dict[str, list[str]]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
