@@ -32,16 +32,23 @@ def read_object(path: Path, *, remove: Path | None = None) -> dict[str, Any]:
     return found
 
 
-def damaged(path: Path, found: str, remove: Path | None = None) -> StorageError:
+def damaged(
+    path: Path,
+    found: str,
+    remove: Path | None = None,
+    *,
+    expected: str = "the JSON object that the kit wrote there",
+) -> StorageError:
     """Return the error for a file with another content than the kit writes.
 
     Args:
         found: what is there.
         remove: as for `read_object`.
+        expected: what should be there.
     """
     return StorageError(
         f"{path} is damaged",
-        expected="the JSON object that the kit wrote there",
+        expected=expected,
         found=found,
         remedy=f"remove {remove or path}, and run the same command again",
     )

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kit.code import code_of
 from kit.digests import sha256_value
@@ -12,6 +11,7 @@ from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Plan
 from kit.result.layout import ATTACKED
 from kit.result.tables import SCHEMAS
+from kit.stages.artifact_tables import read_artifact_table
 
 
 def unattacked(plan: Plan) -> list[AttackJob]:
@@ -39,7 +39,7 @@ def read_attacked(plan: Plan) -> pd.DataFrame | None:
     jobs = attack_jobs(plan)
     if not jobs:
         return None
-    parts = [pq.read_table(job.answers.path / FILE) for job in jobs]
+    parts = [read_artifact_table(job.answers, FILE, ATTACKED) for job in jobs]
     whole: pd.DataFrame = pa.concat_tables([SCHEMAS[ATTACKED].empty_table(), *parts]).to_pandas()
     return whole.sort_values(ORDER, ignore_index=True)
 

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from kit import __version__
 from kit.artifacts import Artifact, require_space, results_root, write_bytes, write_json
 from kit.benchmarks import load as load_benchmark
@@ -48,6 +46,7 @@ from kit.result.run_file import Versions, layout_json, protocol_of
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
 from kit.sources.places import source_records
+from kit.stages.artifact_tables import read_artifact_table
 from kit.stages.attacked import attack_facts, attacks_made, read_attacked, unattacked
 from kit.stages.attempts import read_attempts
 from kit.stages.costs import read_costs
@@ -79,7 +78,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
 
     Raises:
         MissingStageError: a system has not been evaluated, or the claims were not calibrated.
-        StorageError: another signed result has this name.
+        StorageError: another signed result has this name, or a file of an artifact is damaged.
     """
     require_calibrated(plan.manifest)
     folder = results_root() / plan.manifest.run_name
@@ -99,7 +98,7 @@ def collect(plan: Plan) -> tuple[Path, bool]:
     pictures = pictures_frame(benchmark, located, plan.manifest)
     if len(pictures):
         write_table(pictures, partial, PICTURES)
-    answers = [pq.read_table(s.answers.path / "answers.parquet") for s in plan.systems]
+    answers = [read_artifact_table(s.answers, Path(ANSWERS).name, ANSWERS) for s in plan.systems]
     write_table(joined(answers, ANSWERS), partial, ANSWERS)
     write_scores(plan, partial)
     attacked = read_attacked(plan)

@@ -17,6 +17,7 @@ from kit.plan.jobs import Plan
 from kit.result.layout import GRADIENTS, JUDGED, LIKELIHOODS, READ_BY_VANILLA
 from kit.result.stored import OPTIONAL_TABLES
 from kit.result.tables import SCHEMAS
+from kit.stages.artifact_tables import read_artifact_table
 
 KEYS = ("system", "record_id", "role", "text", "reference", "reply")
 OF_TABLES = {GRADIENTS: "gradients", READ_BY_VANILLA: "read", JUDGED: "judged"}
@@ -43,8 +44,8 @@ def write_scores(plan: Plan, folder: Path) -> None:
     ]
     for name in (LIKELIHOODS, *asked):
         kind = OF_TABLES.get(name, "likelihoods")
-        scored = [system.scores[kind].path for system in plan.systems if kind in system.scores]
-        parts = [pq.read_table(path / Path(name).name) for path in scored]
+        scored = [system.scores[kind] for system in plan.systems if kind in system.scores]
+        parts = [read_artifact_table(each, Path(name).name, name) for each in scored]
         write_table(joined(parts, name), folder, name)
 
 
