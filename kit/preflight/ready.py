@@ -11,13 +11,14 @@ from kit.errors import ManifestError, ModelError
 from kit.experiment.manifest import Manifest
 from kit.gpus import gpus
 from kit.model.decoding import end_tokens
-from kit.model.families import check_engine, family_in
+from kit.model.families import CONFIG, check_engine, family_in
 from kit.model.file_kinds import require_own_kind
 from kit.plan.digests import base_digest, records_digest
 from kit.plan.jobs import Plan
 from kit.plan.sizes import BaseSizes
 from kit.preflight.loading import load_empty, require_features
 from kit.preflight.processors import open_processor, require_processor
+from kit.preflight.reading import reading
 from kit.preflight.records import RecordTokens, measure_records
 from kit.preflight.structure import attention_heads, fixed_side, read_structure
 from kit.preflight.weights import read_weights, require_finite
@@ -77,7 +78,8 @@ def require_base(manifest: Manifest) -> BaseFacts:
         if path.suffix in TEXTS:
             require_own_kind(path)
     check_engine(family, asked.engine, asked.serving, gpu=bool(gpus()))
-    _require_divisible(manifest, attention_heads(folder))
+    with reading(folder, CONFIG):
+        _require_divisible(manifest, attention_heads(folder))
     found = _once(base_path(manifest), lambda: _examine(manifest))
     try:
         facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
@@ -169,13 +171,17 @@ def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _examine(manifest: Manifest) -> dict[str, Any]:
     folder, section = base_folder(manifest), manifest.model
-    structure = read_structure(folder, section)
-    weights = read_weights(folder)
-    processor = open_processor(folder, section)
-    tokens = require_processor(processor, structure.sizes.vocabulary)
-    require_features(load_empty(folder), tokens.prompt)
-    # Also those of a generation_config.json that cannot be read.
-    _require_known(end_tokens(folder, processor), structure.sizes.vocabulary)
+    with reading(folder, CONFIG):
+        structure = read_structure(folder, section)
+    with reading(folder, "*.safetensors"):
+        weights = read_weights(folder)
+    with reading(folder, "processor and tokenizer"):
+        processor = open_processor(folder, section)
+        tokens = require_processor(processor, structure.sizes.vocabulary)
+    with reading(folder, f"{CONFIG} or generation_config.json"):
+        require_features(load_empty(folder), tokens.prompt)
+        # Also those of a generation_config.json that cannot be read.
+        _require_known(end_tokens(folder, processor), structure.sizes.vocabulary)
     doubled = weights.in_float32 and section.compute_dtype == "bfloat16"
     notice = "; that is twice the disk of 16 bits, which it is computed in" if doubled else ""
     facts = BaseFacts(
