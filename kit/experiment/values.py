@@ -49,11 +49,12 @@ def place_of(error: Mapping[str, Any], document: object) -> tuple[Place, bool]:
     inside = document
     place: list[str] = []
     for part in error["loc"]:
-        if isinstance(inside, Mapping):
+        kind = part in (each.__name__ for each in KINDS)
+        if isinstance(inside, Mapping) and not (kind and part not in inside):
             inside = inside.get(str(part))
         elif isinstance(inside, list | tuple) and isinstance(part, int) and part < len(inside):
             inside = inside[part]
-        elif part in (kind.__name__ for kind in KINDS):
+        elif kind:
             return tuple(place), True
         place.append(str(part))
     return tuple(place), False

@@ -81,7 +81,7 @@ def test_more_cards_are_simulated_from_a_file_of_rates(cache, tmp_path):
         plan("--rates", str(path))
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "much"])
+@pytest.mark.parametrize("price", ["0", "-1", "much", "nan", "inf", "1e400"])
 def test_a_price_is_a_number_above_zero(cache, price):
     done = plan("--price", price)
     assert done.exit_code == 2

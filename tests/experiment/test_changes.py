@@ -124,6 +124,11 @@ def test_a_value_that_the_schema_refuses_names_the_change(change):
     assert refusal(change).what.startswith(f"{SMOKE}: --set {change}: ")
 
 
+def test_a_number_with_more_digits_than_python_reads_is_refused_by_its_key():
+    with pytest.raises(ManifestError, match=r"(?s)'finetune\.steps' is not valid.*whole number"):
+        load_manifest(SMOKE, changes=[f"finetune.steps={'9' * 5_000}"])
+
+
 def test_other_errors_name_the_file(tmp_path):
     path = tmp_path / "wrong.toml"
     path.write_text(SMOKE.read_text("utf-8").replace("warmup_steps", "warmup_stepz", 1), "utf-8")

@@ -195,6 +195,7 @@ def test_a_doubled_name_is_refused(place, value, named):
         ("methods.0.steps", True, "a whole number"),
         ("methods.0.options", {"beta": float("inf")}, "a finite number"),
         ("methods.0.options", {"beta": [1]}, "a number, a text, or true or false"),
+        ("methods.0.options", {"beta": {"y": 1}}, "a number, a text, or true or false"),
         ("split.forget_percent", 0, "greater than 0"),
     ],
 )

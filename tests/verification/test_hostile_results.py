@@ -87,10 +87,13 @@ def test_a_number_beyond_a_float_in_run_json_is_refused(damaged):
     rejects(damaged, VerificationError, r"run.json cannot be used(.|\n)*stages.0.seconds")
 
 
-def test_a_manifest_nested_a_hundred_thousand_deep_is_no_manifest(tmp_path):
-    (tmp_path / "deep.toml").write_text("a = " + "[" * 100_000, encoding="utf-8")
-    with pytest.raises(ManifestError, match="nested too deeply"):
-        load_manifest(tmp_path / "deep.toml")
+@pytest.mark.parametrize(
+    ("value", "found"), [("[" * 100_000, "nested too deeply"), ("9" * 5_000, "number that is too")]
+)
+def test_a_manifest_that_python_cannot_read_is_no_manifest(tmp_path, value, found):
+    (tmp_path / "hostile.toml").write_text(f"a = {value}", encoding="utf-8")
+    with pytest.raises(ManifestError, match=found):
+        load_manifest(tmp_path / "hostile.toml")
 
 
 # Tables
