@@ -11,13 +11,8 @@ shopt -s nullglob
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
 lock=$project/docker/requirements.cpu.lock pythons='3.11 3.12 3.13'
-
-absolute() { # FOLDER: its whole path; a ~ in quotes is no folder of that name
-  # shellcheck disable=SC2088
-  if [[ $1 == '~/'* && -n ${HOME:-} ]]; then set -- "$HOME/${1:2}"; fi
-  readlink -m -- "$1"
-}
-
+# shellcheck source=docker/messages.sh
+source "$project/docker/messages.sh"
 cache=$(absolute "${PEBENCH_CACHE:-$project/.cache}")
 verbs='all test doctor plan fetch lock data new try-method finetune unlearn evaluate attack report show sign'
 small='verify, rescore, compare, board, sign, keygen, new, show'
@@ -29,9 +24,6 @@ unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PEBENCH_CACHE=$cache PYTHONNOUSERSITE=1 TOKENIZERS_PARALLELISM=false OMP_WAIT_POLICY=PASSIVE
 export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 ANONYMIZED_TELEMETRY=False
 export VLLM_NO_USAGE_STATS=1 VLLM_DO_NOT_TRACK=1
-
-# shellcheck source=docker/messages.sh
-source "$project/docker/messages.sh"
 
 overview() {
   cat <<END

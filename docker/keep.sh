@@ -16,9 +16,10 @@ source "$project/docker/messages.sh"
 (($# > 1)) || fail PE-0207 'keep.sh has no folder or no command' 'keep.sh FOLDER COMMAND...' '' \
   'docker/keep.sh /mnt/bucket ./run.sh all'
 store=$(readlink -m -- "$1")
+pause=$(seconds PEBENCH_KEEP_SECONDS 300)
 shift
-artifacts=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")/artifacts
-results=$(readlink -m -- "${PEBENCH_RESULTS:-$project/results}")
+artifacts=$(absolute "${PEBENCH_CACHE:-$project/.cache}")/artifacts
+results=$(absolute "${PEBENCH_RESULTS:-$project/results}")
 
 put() { # FILE TARGET: copy FILE if it is newer
   [[ $1 -nt $2 ]] || return 0
@@ -71,7 +72,7 @@ trap 'signalled=yes; kill -TERM "$command" 2>/dev/null || true' INT TERM
   trap - INT
   trap 'kill $! 2>/dev/null; exit' TERM # bash runs it after the current copy
   while kill -0 $$ 2>/dev/null; do
-    sleep "${PEBENCH_KEEP_SECONDS:-300}" &
+    sleep "$pause" &
     wait $!
     put_all "$artifacts" "$store/artifacts" || say "keep: cannot copy to $store; trying again"
   done
@@ -84,7 +85,7 @@ while [[ -n $signalled ]]; do # the signal ended the wait, not the command
   code=0 signalled=''
   wait "$command" || code=$?
 done
-kill "$keeper"
+kill "$keeper" 2>/dev/null || true # what is below has to be copied, whatever became of it
 wait "$keeper" || true
 if ! { put_all "$artifacts" "$store/artifacts" && put_results; }; then
   ((code > 0)) || fail PE-0700 "the work cannot be copied to $store" '' 'the lines above' \

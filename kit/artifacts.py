@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from kit.apart import building_place, is_apart
 from kit.errors import BusyError, MissingStageError, StorageError
-from kit.names import printable
+from kit.names import printable, show
 from kit.state_files import read_object
 
 if sys.platform == "win32":
@@ -167,7 +167,7 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
     path = (folder or cache_root() / "locks") / f"{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+")
+        stream = path.open("a+", encoding="utf-8", errors="replace")
     except OSError as error:
         raise storage_error(error, path.parent) from None
     with stream:
@@ -177,7 +177,7 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
             stream.seek(0)
             raise BusyError(
                 f"another run is using {folder or cache_root()}",
-                found=f"process {stream.read().strip() or 'unknown'}",
+                found=f"process {show(stream.read(20).strip()) or 'unknown'}",
                 remedy="wait until it ends, or stop it; finished work is kept either way",
             ) from None
         except OSError as error:

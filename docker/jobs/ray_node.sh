@@ -18,6 +18,9 @@ project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 source "$project/docker/messages.sh"
 (($# > 5)) || fail PE-0207 "ray_node.sh has $# arguments" \
   'NODES ADDRESS JOB [START...] -- [RUNNER...] -- VERB...' '' 'see docker/jobs/README.md'
+head_start=$(seconds PEBENCH_HEAD_START_SECONDS 5)
+patience=$(seconds PEBENCH_SIGN_SECONDS 120)
+preparation=$(seconds PEBENCH_PREPARE_SECONDS 1800)
 nodes=$1 address=$2 job=$3
 shift 3
 start=() runner=()
@@ -26,7 +29,7 @@ shift
 while [[ $1 != -- ]]; do runner+=("$1") && shift; done
 shift
 rank=${SLURM_PROCID:-${SKYPILOT_NODE_RANK:?no scheduler says which node this is}}
-cache=$(readlink -m -- "${PEBENCH_CACHE:-$project/.cache}")
+cache=$(absolute "${PEBENCH_CACHE:-$project/.cache}")
 meeting=$cache/scratch/ray-job-$job
 # The path of the project in a container.
 inside=$project
@@ -39,7 +42,7 @@ unshared() { # FOUND
 }
 
 wait_for() { # SECONDS CONDITION...: whether a condition becomes true
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + 10#${1%.*}))
   until "${@:2}"; do
     ((SECONDS < end)) || return 1
     sleep 1
@@ -73,14 +76,14 @@ if ((rank == 0)); then
   mkdir -p -- "$meeting"
   trap 'rm -rf -- "$meeting"' EXIT
   : >"$meeting/node-0"
-  wait_for "${PEBENCH_SIGN_SECONDS:-120}" all_are_there || unshared "$(cd -- "$meeting" && echo node-*)"
+  wait_for "$patience" all_are_there || unshared "$(cd -- "$meeting" && echo node-*)"
   "$project/run.sh" "${runner[@]}" ray --version
   : >"$meeting/prepared"
 else
   # The first node removes what an earlier start left here, where that was cut off.
-  sleep "${PEBENCH_HEAD_START_SECONDS:-5}"
-  wait_for "${PEBENCH_SIGN_SECONDS:-120}" leave_sign || unshared 'no folder of the first node'
-  wait_for "${PEBENCH_PREPARE_SECONDS:-1800}" is_prepared || fail PE-0301 \
+  sleep "$head_start"
+  wait_for "$patience" leave_sign || unshared 'no folder of the first node'
+  wait_for "$preparation" is_prepared || fail PE-0301 \
     "the first node has not prepared Ray's environment" 'a few minutes' '' 'see the lines of the first node'
   ! is_over || exit 0 # the first node has said why
 fi

@@ -146,6 +146,18 @@ def test_a_missing_store_stops_before_the_command(tmp_path):
     assert "remedy: mount it first" in machine.complaint
 
 
+@pytest.mark.parametrize("seconds", ["often", "-1", "300 s", "5m", "0", "0.0", "1e3", "9" * 30])
+def test_a_time_that_is_no_number_stops_before_the_command(tmp_path, store, seconds):
+    """`sleep` would refuse it, and the copies beside the command and after it would be missing."""
+    machine = Machine(tmp_path / "a machine", store)
+    process = machine.start(seconds)
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert not said, "the command has not begun"
+    assert f"found: {seconds}" in complaint
+    assert "remedy: export PEBENCH_KEEP_SECONDS=300" in complaint
+
+
 def test_the_script_is_clean():
     shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
     for command in (

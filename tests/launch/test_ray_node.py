@@ -197,3 +197,23 @@ def test_a_code_is_kept_with_every_word_of_the_command(tmp_path, code):
     done = subprocess.run([*words, "x", "a  b"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (code, "a  b\n")
     assert json.loads(file.read_text()) == code
+
+
+@pytest.mark.parametrize(
+    "name", ["PEBENCH_SIGN_SECONDS", "PEBENCH_HEAD_START_SECONDS", "PEBENCH_PREPARE_SECONDS"]
+)
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_time_that_is_no_number_is_named_on_every_node(machines, name, rank):
+    words = ["2", "a:1", "18", "--", "--", "all", "m.toml"]
+    done = subprocess.run(
+        [machines.root / "docker/jobs/ray_node.sh", *words],
+        env={
+            "PATH": os.environ["PATH"], "SLURM_PROCID": rank, name: "soon",
+            "PEBENCH_CACHE": str(machines.cache), "CALLS": str(machines.calls),
+        },
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"error: {name} is no time" in done.stderr
+    assert "found: soon" in done.stderr
