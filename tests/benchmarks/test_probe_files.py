@@ -46,10 +46,3 @@ def test_objects_on_lines_are_told_how_to_name_their_file(tmp_path):
         rows(tmp_path / "a.json", lines)
     assert r"named *.jsonl" in str(caught.value.expected)
     assert len(rows(tmp_path / "a.jsonl", lines)) == 2, "the remedy works"
-
-
-@pytest.mark.parametrize(("name", "text"), [("a.json", "[]"), ("a.jsonl", "\n"), ("a.jsonl", "")])
-def test_a_listed_file_without_a_question_is_refused_and_not_left_out(tmp_path, name, text):
-    """Its task would be missing from the probe's column, and no number would say so."""
-    with pytest.raises(DataError, match="one question or more"):
-        rows(tmp_path / name, text)

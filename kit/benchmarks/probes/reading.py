@@ -49,21 +49,14 @@ def json_rows(path: Path, fields: Collection[str]) -> Iterator[tuple[str, Row]]:
     """Yield (place in words, object) of a file with a JSON list, or with one object on each line.
 
     Raises:
-        DataError: the file is missing or no JSON, it is empty, or an item is no object with these
-            fields.
+        DataError: the file is missing or no JSON, or an item is no object with these fields.
     """
-    empty = True
     for where, item in _json_items(path):
-        empty = False
         if not isinstance(item, dict):
             raise _odd(where, "", f"an object with {', '.join(fields)}", cells.kind_of(item))
         if missing := [name for name in fields if name not in item]:
             raise _odd(where, missing[0], f"the fields {', '.join(fields)}", ", ".join(item))
         yield where, item
-    if empty:
-        raise _odd(
-            path.name, "", "one question or more: to leave a task out, do not list it", "none"
-        )
 
 
 def key(row: Row, field: str, where: str) -> str:
