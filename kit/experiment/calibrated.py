@@ -145,6 +145,9 @@ def read_calibration(path: Path, remedy: str) -> dict[str, Any]:
             and 0 < entry["equivalence"] < 1
             for entry in entries
         )
+        ids = [entry["id"] for entry in entries]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"claim {next(name for name in ids if ids.count(name) > 1)} twice")
         if not sound or not isinstance(said["experiment"], str) or "pilot_seeds" not in said:
             raise ValueError("a part of it has another form")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

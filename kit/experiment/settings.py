@@ -171,7 +171,7 @@ class ReportSection(Section):
     """Intervals, and which adapters a result holds."""
 
     bootstrap_draws: Annotated[int, Field(ge=100), Unit("draws")] = 1000
-    """Draws of the bootstrap over people (or events)."""
+    """Draws of the bootstrap over people (or events), at most 20,000."""
     seed: int = 0
     """Seed of those draws."""
     adapters: Literal["all", "claimed", "none"] = "all"

@@ -6,8 +6,9 @@ The checks are those of whoever verifies (`kit.result`), so both say the same.
 from kit import benchmarks
 from kit.errors import ManifestError, VerificationError
 from kit.experiment.manifest import Manifest
+from kit.experiment.near import source_places
 from kit.experiment.systems import Design, planned_systems
-from kit.result.limits import require_sane_systems
+from kit.result.limits import MAX_FACT, require_sane_systems
 from kit.result.run_file import System, interval_settings
 
 COPIED = (
@@ -45,6 +46,23 @@ def require_storable(manifest: Manifest) -> None:
         interval_settings(run)
     except VerificationError as error:
         raise _refused(manifest.origin_of("report"), error, "correct it in [report]") from None
+    _require_short_facts(manifest)
+
+
+def _require_short_facts(manifest: Manifest) -> None:
+    """Check the texts that run.json says of each source."""
+    for place, source in source_places(manifest):
+        for key in ("name", "licence", "repo", "folder", "checksums"):
+            if len(text := getattr(source, key) or "") > MAX_FACT:
+                raise ManifestError(
+                    f"{manifest.origin_of(f'{place}.{key}')}: {key} of source "
+                    f"'{source.name[:MAX_FACT]}' is longer than a result may say",
+                    expected=f"at most {MAX_FACT} characters",
+                    found=f"{len(text)}: {text[:60]!r}...",
+                    remedy="name a licence by its short name, such as CC-BY-4.0"
+                    if key == "licence"
+                    else "shorten it",
+                )
 
 
 def _refused(origin: str, error: VerificationError, remedy: str) -> ManifestError:

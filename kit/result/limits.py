@@ -14,6 +14,7 @@ from kit.result.tables import unusable
 MAX_SYSTEMS = 2_000  # the reference has 191
 MAX_NAME = 200  # characters of a system's name; every row of the system repeats it
 MAX_LABEL = 200  # characters of what tables print as one line
+MAX_FACT = 2_000  # characters of a text of run.json
 MAX_RECORDS = 200_000
 MAX_ANSWERS = 20_000_000  # systems x records: each metric holds a float for every one
 

@@ -53,7 +53,7 @@ def earlier_digest(manifest: Manifest) -> str | None:
         if parse_tuning(data).experiment == tuning_digest(manifest):
             return sha256_bytes(data)
         fault = "the attempts of another experiment, or of another grid"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         fault = str(error)
     raise ManifestError(
         f"{section.file} exists already",

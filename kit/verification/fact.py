@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-MAX_TEXT = 2_000  # characters of one fact
-Text = Annotated[StrictStr, Field(max_length=MAX_TEXT)]
+from kit.result.limits import MAX_FACT
+
+Text = Annotated[StrictStr, Field(max_length=MAX_FACT)]
 
 
 def _moment(text: str) -> str:

@@ -21,7 +21,7 @@ from kit.cli.data import measured as measured_result
 from kit.cli.entry import main
 from kit.digests import sha256_value
 from kit.errors import ManifestError, MissingStageError
-from kit.experiment.calibrated import require_calibrated, with_equivalence
+from kit.experiment.calibrated import SCHEMA, require_calibrated, with_equivalence
 from kit.experiment.claims import ClaimSection
 from kit.experiment.manifest_file import load_manifest
 from kit.metrics.rows import measure
@@ -335,7 +335,14 @@ def test_a_file_does_not_concern_claims_that_state_their_own_or_that_are_not_mad
     assert [claim.equivalence for claim in load_manifest(path).claims] == ([0.2] if new else [])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "pebench-kit/calibration/1"}'])
+ENTRY = {"id": "C1", "claim": "ab", "equivalence": 0.1}
+TWICE = {"schema": SCHEMA, "experiment": "cd", "pilot_seeds": [1], "claims": [ENTRY, ENTRY]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": "pebench-kit/calibration/1"}', json.dumps(TWICE), "[" * 100_000],
+)
 def test_a_damaged_file_is_no_traceback(setting, text):
     path, _ = setting
     manifest = load_manifest(path)

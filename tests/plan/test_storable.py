@@ -6,7 +6,7 @@ from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
 from kit.plan.names import require_names
 from kit.plan.storable import require_storable
-from kit.result.limits import MAX_LABEL, MAX_SYSTEMS
+from kit.result.limits import MAX_FACT, MAX_LABEL, MAX_SYSTEMS
 from kit.result.run_file import MAX_DRAWS
 from tests.toys.dataset import manifest
 
@@ -51,3 +51,15 @@ def test_a_label_is_checked_as_tables_print_it():
     document["methods"][0]["label"] = "GA\u2009(ours)"
     with pytest.raises(ManifestError, match="a system's label is no line"):
         require_storable(Manifest.model_validate(document))
+
+
+@pytest.mark.parametrize("length", [MAX_FACT, MAX_FACT + 1])
+def test_a_licence_is_as_long_as_a_verifier_reads(length):
+    document = manifest().resolved()
+    document["sources"][0]["licence"] = "a" * length
+    made = Manifest.model_validate(document)
+    if length <= MAX_FACT:
+        require_names(made)
+    else:
+        with pytest.raises(ManifestError, match=r"licence of source(.*\n)+.*at most 2000"):
+            require_names(made)

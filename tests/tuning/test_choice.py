@@ -185,6 +185,14 @@ def test_the_same_answers_give_the_same_bytes(path, tuning, attempts):
     assert digests[0] == digests[1] == earlier_digest(manifest)
 
 
+def test_a_file_that_is_nested_too_deeply_to_be_read_is_not_replaced(path, tuning):
+    manifest = load_manifest(path)
+    write_tuning(manifest, tuning)
+    (path.parent / manifest.tune.file).write_bytes(b"[" * 100_000)
+    with pytest.raises(ManifestError, match=r"exists already(.*\n)+.*remedy: nothing was changed"):
+        earlier_digest(manifest)
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
