@@ -180,10 +180,13 @@ def export(manifest: Path, target: Path, changes: tuple[str, ...]) -> None:
 
     `./run.sh data import` unpacks it on a machine without network.
     """
+    from kit.experiment.manifest_file import load_manifest
     from kit.fetch.bundle import export as write_bundle
-    from kit.sources.datasets import exportable_sources
+    from kit.sources.bundles import exportable_sources
 
-    write_bundle(exportable_sources(_verified(manifest, changes)), target, tell)
+    sources = exportable_sources(load_manifest(manifest, changes=changes))
+    _verified(manifest, changes)
+    write_bundle(sources, target, tell)
     tell(f"wrote {target}")
 
 
@@ -195,7 +198,7 @@ def import_(manifest: Path, archive: Path, changes: tuple[str, ...]) -> None:
     """Unpack exported sources into the cache; verify every byte."""
     from kit.experiment.manifest_file import load_manifest
     from kit.fetch.bundle import import_ as read_bundle
-    from kit.sources.datasets import import_target
+    from kit.sources.bundles import import_target
     from kit.stages.attempts import hold_result
 
     loaded = load_manifest(manifest, changes=changes)

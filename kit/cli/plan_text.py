@@ -48,8 +48,9 @@ def render(
     steps = sum(job.steps for job in waiting)
     lines += [
         "",
-        f"to do: {len(waiting)} adapters to train ({steps} optimisation steps), "
-        f"{len(unanswered)} systems to answer{unscored}{_attacks_left(attacks)}",
+        f"to do: {_count(len(waiting), 'adapter')} to train "
+        f"({_count(steps, 'optimisation step')}), {_count(len(unanswered), 'system')} to answer"
+        f"{unscored}{_attacks_left(attacks)}",
     ]
     if not missing and (costs := read_costs(plan)):  # without its lists, nothing was made
         spent = ", ".join(f"{name} {cost['seconds']:.0f} s" for name, cost in costs.items())
@@ -99,8 +100,12 @@ def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
 def _attacks_left(attacks: Sequence[AttackJob]) -> str:
     left = [attack for attack in attacks if not attack.answers.done]
     relearn = sum(not job.artifact.done for attack in left for job in attack.relearned.values())
-    trained = f" ({relearn} adapters that relearn)" if relearn else ""
-    return f", {len(left)} attacks on systems{trained}" if attacks else ""
+    trained = f" ({_count(relearn, 'adapter')} to relearn with)" if relearn else ""
+    return f", {_count(len(left), 'attack')} on systems{trained}" if attacks else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(done: bool, stage: str, name: str, what: str, seed: int | None) -> str:

@@ -223,7 +223,7 @@ def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
     if passphrase and not made:
         done = "encrypted the runner key"
     tell(f"{done} in {key_folder()}")
-    tell(f"public key:  {public_line(public)}\nfingerprint: {fingerprint(public)}")
+    tell(f"public key:  {public_line(public).strip()}\nfingerprint: {fingerprint(public)}")
     if force:
         tell("results that the old key signed must be signed again: ./run.sh sign")
     if encrypt and was_encrypted:

@@ -91,16 +91,9 @@ def eligible_parts(tables: Sequence[Table], found: Sequence[Eligibility]) -> Ite
     titles = part_titles(tables)
     for each in found:
         if each.reason:
-            title = titles[each.target, each.part]
-            knows = ""
-            if each.vanilla is not None and each.retain_only is not None:
-                knows = (
-                    f" (Vanilla {100 * each.vanilla:.1f} %, Retain-only "
-                    f"{100 * each.retain_only:.1f} %)"
-                )
             yield (
-                f"NOT ELIGIBLE: {title}: {each.reason}{knows}. No forgetting can be claimed here: "
-                "nothing below says anything about it."
+                f"NOT ELIGIBLE: {titles[each.target, each.part]}: {each.reason}. No forgetting can "
+                "be claimed here: nothing below says anything about it."
             )
     good = [
         f"{titles[each.target, each.part]} {100 * (each.vanilla or 0):.1f} % and "

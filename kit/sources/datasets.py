@@ -4,21 +4,18 @@ A source is a set of files with one checksum list. Wherever its bytes come from,
 only after they have been checked against that list.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
-from kit.artifacts import write_bytes
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.unpacking import require_images
-from kit.digests import format_checksums, read_checksums, verify_files
-from kit.errors import ChecksumError, DataError, MissingStageError, ModelError, StorageError
+from kit.digests import read_checksums, verify_files
+from kit.errors import DataError, MissingStageError, ModelError, StorageError
 from kit.experiment.manifest import Manifest, SourceSection
-from kit.fetch.bundle import ImportTarget
 from kit.fetch.settings import DEFAULT, Settings
 from kit.sources.arrival import bring, remedy_of
+from kit.sources.bundles import adopt_list
 from kit.sources.checksum_lists import has_list, is_locked, list_of, local_list
 from kit.sources.pictures import check_pictures
 from kit.sources.places import known_revision, link, listed_place, place, record_origin
@@ -97,7 +94,7 @@ def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
             report = fetch_unlisted(source, folder, settings)
             # In this order: a kill between the two must not leave a list without its revision.
             record_origin(source, report.hosts, report.revision)
-            _adopt_list(source, report.digests)
+            adopt_list(source, report.digests)
             at = f", at revision {report.revision}" if report.revision else ""
             say(f"fetch: {source.name}: {len(report.digests)} files fetched WITHOUT a lock{at}")
 
@@ -132,51 +129,6 @@ def fetch(
         if report := check_pictures(source):
             say(f"fetch: {source.name}: {report}")
     return changed
-
-
-def exportable_sources(manifest: Manifest) -> dict[str, tuple[Path, dict[str, str]]]:
-    """Return {name: (folder, checksum list)} of the downloaded sources.
-
-    An export needs no others: every checkout can draw the embedded ones and has the project's own.
-    """
-    outside = [s for s in manifest.all_sources() if s.repo or s.mirrors]
-    return {s.name: (place(s).path, read_checksums(list_of(s))) for s in outside}
-
-
-def import_target(manifest: Manifest, name: str, listed: Mapping[str, str]) -> ImportTarget | None:
-    """Return where an imported source belongs; None if the manifest does not download it.
-
-    A source without a list, committed or from an earlier fetch, adopts the imported one.
-
-    Args:
-        name: of the source.
-        listed: its checksum list in the import.
-
-    Raises:
-        ChecksumError: the source has a list, and the imported one differs from it.
-    """
-    remote = {s.name: s for s in manifest.all_sources() if s.repo or s.mirrors}
-    source = remote.get(name)
-    if source is None:
-        return None
-    if not (is_locked(source) or local_list(source).is_file()):
-        return ImportTarget(place(source).path, partial(_adopt_list, source, listed))
-    if read_checksums(list_of(source)) != listed:
-        raise ChecksumError(
-            f"the imported source '{name}' does not match {list_of(source)}",
-            expected="the files and digests of that list",
-            found=f"a list of {len(listed)} files",
-            remedy="export it from the same version of the project"
-            if is_locked(source)
-            else "remove that list if the imported files should replace the fetched ones",
-        )
-    return ImportTarget(place(source).path)
-
-
-def _adopt_list(source: SourceSection, digests: Mapping[str, str]) -> None:
-    """Record digests as an unlocked source's list; drop images unpacked from earlier tables."""
-    shutil.rmtree(place(source).images, ignore_errors=True)
-    write_bytes(local_list(source), format_checksums(digests).encode())
 
 
 def _examine_config(

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from kit.cli.plan_text import _attacks_left
 from kit.cli.verbs import verbs
 from kit.errors import ManifestError, MissingStageError
 from kit.plan import estimate
@@ -52,6 +54,17 @@ def make_toy_plan():
     from kit.experiment.manifest_file import load_manifest
 
     return make_plan(load_manifest(TOY))
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(1, ", 1 attack on systems (1 adapter to relearn with)"),
+     (2, ", 2 attacks on systems (2 adapters to relearn with)")],
+)  # fmt: skip
+def test_one_is_not_told_as_many(left, said):
+    jobs = {0: SimpleNamespace(artifact=SimpleNamespace(done=False))}
+    attack = SimpleNamespace(answers=SimpleNamespace(done=False), relearned=jobs)
+    assert _attacks_left([attack] * left) == said
 
 
 def test_a_probe_needs_the_data(cache):

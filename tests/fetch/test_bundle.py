@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kit.cli.verbs import verbs
 from kit.digests import format_checksums
-from kit.errors import ChecksumError, DataError, KitError, StorageError
+from kit.errors import ChecksumError, DataError, KitError, ManifestError, StorageError
 from kit.fetch.bundle import export, import_
 from kit.fetch.settings import Settings
-from kit.sources import datasets
+from kit.sources import bundles, datasets
 from kit.sources.places import place
 from tests.hub.fetching import FILES, commit_list, content, digests, source, write
 from tests.toys.dataset import manifest
@@ -35,13 +37,13 @@ def experiment(tmp_path, monkeypatch):
 def elsewhere(experiment, tmp_path, monkeypatch):
     """The same project on a machine that has fetched nothing; returns its cache."""
     archive = tmp_path / "toy.tar"
-    export(datasets.exportable_sources(experiment), archive, print)
+    export(bundles.exportable_sources(experiment), archive, print)
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "other"))
     return tmp_path / "other"
 
 
 def bring(experiment, archive: Path) -> None:
-    import_(archive, partial(datasets.import_target, experiment), print)
+    import_(archive, partial(bundles.import_target, experiment), print)
 
 
 def entries(files: dict[str, bytes] = FILES, listed: dict[str, str] | None = None):
@@ -77,7 +79,7 @@ def test_what_was_exported_arrives_and_is_used_without_network(experiment, elsew
 
 
 def test_the_bytes_of_an_export_follow_from_the_files(experiment, tmp_path):
-    exported = datasets.exportable_sources(experiment)
+    exported = bundles.exportable_sources(experiment)
     export(exported, tmp_path / "one.tar", print)
     for path in place(experiment.sources[0]).path.rglob("*"):
         path.touch()
@@ -89,11 +91,20 @@ def test_the_bytes_of_an_export_follow_from_the_files(experiment, tmp_path):
 
 def test_an_export_to_where_nothing_can_be_written_leaves_nothing(experiment, tmp_path):
     with pytest.raises(StorageError):
-        export(datasets.exportable_sources(experiment), tmp_path / "no" / "toy.tar", print)
+        export(bundles.exportable_sources(experiment), tmp_path / "no" / "toy.tar", print)
     (place(experiment.sources[0]).path / "README.md").unlink()
     with pytest.raises(KitError):
-        export(datasets.exportable_sources(experiment), tmp_path / "toy.tar", print)
+        export(bundles.exportable_sources(experiment), tmp_path / "toy.tar", print)
     assert not list(tmp_path.glob("*toy.tar*"))
+
+
+def test_an_export_of_what_the_kit_draws_is_refused_and_nothing_is_written(tmp_path):
+    archive = tmp_path / "smoke.tar"
+    done = CliRunner().invoke(verbs, ["data", "export", "manifests/smoke.toml", str(archive)])
+    assert isinstance(done.exception, ManifestError)
+    assert done.exception.found == "pebench, base"
+    assert "`./run.sh fetch MANIFEST` on the other machine" in done.exception.remedy
+    assert not archive.exists()
 
 
 BROKEN = {

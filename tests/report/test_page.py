@@ -114,6 +114,24 @@ def test_a_budget_of_its_own_and_a_base_in_full_are_said_on_the_pages(toy, tmp_p
     )
 
 
+def test_a_result_of_one_system_without_gpu_is_told_in_words(toy, tmp_path):
+    copy = shutil.copytree(toy, tmp_path / "copy")
+    run = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    run["systems"] = [each for each in run["systems"] if each["method"] == "vanilla"]
+    run["environment"]["gpus"] = []
+    (copy / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    for name in ("rows", "answers/answers"):
+        rows = pd.read_parquet(copy / f"{name}.parquet")
+        rows[rows.system == "vanilla"].to_parquet(copy / f"{name}.parquet", index=False)
+    write_report(copy)
+    page = (copy / "report" / "report.html").read_text(encoding="utf-8")
+    text = (copy / "report" / "report.md").read_text(encoding="utf-8")
+    assert "· 1 system</p>" in page
+    assert ", 1 system." in text
+    assert "<tr><th>gpus</th><td>none</td></tr>" in page
+    assert "| gpus | none |" in text
+
+
 def test_what_is_known_of_each_person_is_what_the_answers_say(toy):
     """By another route: names are looked for in the answers, with pandas."""
     tables = {(t.target, t.part): t for t in read_contents(toy).people}

@@ -202,7 +202,7 @@ def test_the_first_line_says_whether_anything_can_be_forgotten(copy, markdown):
     for name in ("report.md", "report.html"):
         first = sentences((copy / "report" / name).read_text(encoding="utf-8"))[0]
         assert "NOT ELIGIBLE: Forgetting people: Vanilla does" in first
-        assert "(Vanilla 0.0 %, Retain-only 0.0 %). No forgetting can be claimed here" in first
+        assert "Retain-only (0.0 % and 0.0 %). No forgetting can be claimed here" in first
         assert name == "report.md" or first.startswith('<li class="alarm">')
     report = json.loads((copy / "report" / "report.json").read_text(encoding="utf-8"))
     assert [each["vanilla"] for each in report["eligibility"]] == [0.0] * 4

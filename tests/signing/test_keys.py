@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kit.artifacts import PROJECT
+from kit.cli.verbs import verbs
 from kit.digests import sha256_bytes
 from kit.errors import SignatureError, StorageError
 from kit.signing.allowed_signers import AUTHOR, LISTED, read_signers
@@ -59,6 +61,11 @@ def test_keygen_keeps_an_existing_key_unless_forced(config):
     assert fingerprint(other) != fingerprint(first)
     assert fingerprint(read_public_key(config / "runner.pub")) == fingerprint(other)
     assert mode(config / "runner.key") == 0o600
+
+
+def test_what_keygen_prints_has_no_empty_line(config):
+    said = CliRunner().invoke(verbs, ["keygen"]).stdout.splitlines()
+    assert [line.partition(":")[0] for line in said[1:]] == ["public key", "fingerprint"]
 
 
 def test_two_keygens_at_once_leave_one_key(config):
