@@ -50,6 +50,6 @@ def method_scaffold(given: str) -> Scaffold:
             f"  ./run.sh plan {manifest}",
             f"  ./run.sh all {manifest}",
             "kit/methods/README.md says what a method can need. When you change the first sentence",
-            "of the file or of the class: python -P -m tests.readmes",
+            "of the file or of the class: python3 -m tests.readmes",
         ),
     )

@@ -62,11 +62,11 @@ def enter(arguments: Sequence[str]) -> None:
     name = lock_for(arguments)
     if name is None or _is_here(name):
         return
-    finished = _finished(name)
-    if finished is None and HELP & set(arguments or HELP) and (text := help_text(arguments)):
+    there = finished(name)
+    if there is None and HELP & set(arguments or HELP) and (text := help_text(arguments)):
         print(text, end="")
         sys.exit(0)
-    _go_on(finished or build(name), arguments)
+    _go_on(there or build(name), arguments)
 
 
 def help_text(arguments: Sequence[str]) -> str:
@@ -93,7 +93,7 @@ def _is_here(name: str) -> bool:
         return False
 
 
-def _finished(name: str) -> Path | None:
+def finished(name: str) -> Path | None:
     """Return a finished environment for a lock; one with more packages serves as well."""
     if named := os.environ.get("PEBENCH_ENV"):
         if not is_complete(Path(named)):

@@ -1,6 +1,6 @@
 """The picture of the data flow in README.md, in light and dark colours.
 
-    python -P -m tests.readmes
+    python3 -m tests.readmes
 
 draws kit/data-flow.svg and kit/data-flow-dark.svg (with everything else that READMEs generate).
 """

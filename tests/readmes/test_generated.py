@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import venv
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +18,7 @@ from tests.readmes.pages import PROJECT, WRITTEN_BY, generated, pages, text_of
 
 HERE = os.environ | {"PYTHONPATH": str(PROJECT)}
 SAID = {"capture_output": True, "text": True, "check": True}
-AGAIN = "write it again: python -P -m tests.readmes"
+AGAIN = "write it again: python3 -m tests.readmes"
 
 
 @pytest.mark.parametrize(("page", "name"), CONTENTS)
@@ -33,6 +34,19 @@ def test_the_text_about_all_methods_has_the_numbers_of_the_signed_result(sentenc
 def test_every_mark_in_a_page_has_code_that_writes_it():
     marks = sum(path.read_text(encoding="utf-8").count(WRITTEN_BY) for path in pages())
     assert marks == len(CONTENTS)
+
+
+def test_any_python_writes_them_and_says_what_is_missing(tmp_path):
+    """A stock Python goes on in the kit's environment; where there is none, it says so."""
+    venv.create(tmp_path / "stock", symlinks=True)
+    stock = tmp_path / "stock" / "bin" / "python"
+    hidden = {"PYTHONPATH", "PEBENCH_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["PEBENCH_CACHE"] = str(tmp_path / "cache")
+    command = [stock, "-m", "tests.readmes"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, **{**SAID, "check": False})
+    assert done.returncode == 1
+    assert "./run.sh doctor builds it" in done.stderr
 
 
 @pytest.mark.parametrize("path", FILES)
