@@ -12,6 +12,7 @@ from kit.report.damage import MARKS
 from kit.result.layout import REPORT
 
 BOUNDS = (VANILLA, RETAIN_ONLY)
+MOST_NAMES = 3  # of methods at one distance
 Facts = Mapping[str, Any]
 
 
@@ -66,8 +67,10 @@ def _nearest(lines: Sequence[Facts]) -> Iterator[str]:
         }
         if gaps:
             least = min(gaps.values())
-            names = " and ".join(label for label, gap in gaps.items() if gap == least)
-            yield f"{names} ({target}, mean distance {least:.3f})"
+            equal = [label for label, gap in gaps.items() if gap == least]
+            if len(equal) > MOST_NAMES:
+                equal = [equal[0], f"{len(equal) - 1} others"]
+            yield f"{' and '.join(equal)} ({target}, mean distance {least:.3f})"
 
 
 def _marked(report: Facts, methods: set[str]) -> Iterator[str]:

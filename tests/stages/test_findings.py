@@ -58,6 +58,12 @@ def test_the_sentences_follow_from_the_numbers(said):
     assert claims == "Of 3 claims: 2 REPRODUCED, 1 NOT REPRODUCED."
 
 
+def test_many_methods_at_one_distance_are_counted(said):
+    lines = [line(f"m{number}", f"M{number}", 0.0) for number in range(20)]
+    methods = said(whole={"lines": lines}, tables={})[1]
+    assert methods.startswith("Closest to Retain-only: M0 and 19 others (person, mean distance 0.0")
+
+
 def test_what_comes_back_is_told_for_each_part(said):
     def headline(label, outcome, target="person", part="person"):
         return {"label": label, "outcome": outcome, "target": target, "part": part}
