@@ -45,9 +45,9 @@ def appendix(exported: Exported) -> list[Section]:
         Section("Artifact check-list (meta-information)", [Facts(_meta_information(exported))]),
         *_description(exported),
         Section("Installation", [
-            Text("The first call builds one environment from packages that are checked against "
-                 "their SHA-256. The second names what this machine lacks, with remedies."),
-            Commands(["./run.sh --help", "./run.sh doctor MANIFEST"]),
+            Text("This builds one environment from packages that are checked against their "
+                 "SHA-256, and names what this machine lacks, with remedies."),
+            Commands(["./run.sh doctor MANIFEST"]),
         ]),
         Section("Experiment workflow", [
             Text("MANIFEST is the manifest of the experiment: the one whose resolved form is in "
@@ -93,7 +93,7 @@ def _meta_information(exported: Exported) -> list[tuple[str, str]]:
     metrics = [each["sentence"] for each in printed if each["id"] in headline]
     threads = run.get("environment", {}).get("torch_threads")
     return [
-        ("Algorithm:", ", ".join(facts.methods(exported))),
+        ("Algorithm:", "; ".join(facts.methods(exported))),
         ("Program:", facts.program(exported)),
         ("Compilation:", "none; Python"),
         ("Transformations:", f"{_base_form(model.get('quantization'))} and frozen; "

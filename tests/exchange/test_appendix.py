@@ -55,7 +55,7 @@ def test_what_the_result_says_is_in_it(plain):
     made = appendix(plain)
     run = plain.run
     fields = facts_of(made, "Artifact check-list (meta-information)")
-    assert fields["Algorithm:"] == "Vanilla, NPO, Retain-only"
+    assert fields["Algorithm:"] == "Vanilla; NPO; Retain-only", "labels have commas"
     assert "12 answers" in fields["Output:"]
     assert run["sources"][0]["list_digest"] in fields["Data set:"]
     assert "revision c0c0" in fields["Model:"]
@@ -63,6 +63,13 @@ def test_what_the_result_says_is_in_it(plain):
     for job in run["jobs"]:
         assert f"{job['seconds']:.1f} s" in experiments, "the measured costs"
     assert run["manifest_digest"] in to_markdown("", made).decode()
+
+
+def test_the_command_that_installs_is_one_that_needs_the_environment(plain):
+    (section,) = (each for each in appendix(plain) if each.title == "Installation")
+    (commands,) = (block.lines for block in section.blocks if isinstance(block, Commands))
+    verbs = [line.split()[1] for line in commands]
+    assert verbs == ["doctor"], "help, completion and clean build nothing"
 
 
 def test_each_claim_has_its_value_and_verdict(plain):
