@@ -11,6 +11,7 @@ import click
 from kit.cli.options import FILE, require_creatable, with_json, with_result, without_changes
 from kit.console import CHECK_SECONDS, waiting
 from kit.errors import StorageError
+from kit.names import show
 
 if TYPE_CHECKING:
     from kit.comparison.compare import Comparison
@@ -87,6 +88,7 @@ def compare(result: str, reference: str, file: Path | None, as_json: bool) -> No
     if as_json:
         click.echo(comparison_json(found))
     else:
+        click.echo(show(f"A, the result: {folders[0]}; B, the reference: {folders[1]}"))
         for line in comparison_text(found):
             click.echo(line)
     if not found.reproduced:

@@ -14,7 +14,8 @@ from kit.verdicts.judging import Verdict
 
 REPEATED = {"answers": "nothing, answers are equal"}  # by the depth of a comparison
 MAX_DIFFERENCES = 5  # printed of each kind
-MAX_WIDTH = 40  # characters of a printed value
+MAX_WIDTH = 60  # characters of a printed value
+DIGEST_WIDTH = 12  # of a longer one without blanks, such as a digest
 MIN_ID = 5  # characters of the column of ids
 
 
@@ -64,8 +65,11 @@ def comparison_text(comparison: Comparison) -> Iterator[str]:
 
 
 def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= MAX_WIDTH else f"{text[:12]}…"
+    """Return a value in few characters: a digest by its first ones, words as far as they fit."""
+    text = "none" if value is None else str(value)
+    if len(text) <= MAX_WIDTH:
+        return text
+    return f"{text[: MAX_WIDTH - 1 if ' ' in text else DIGEST_WIDTH]}…"
 
 
 def _id_width(ids: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kit.cli.claims_text import comparison_text
+from kit.cli.claims_text import _short, comparison_text
 from kit.cli.entry import main
 from kit.comparison.compare import compare
 from kit.digests import sha256_value
@@ -293,6 +293,23 @@ def test_the_text_says_differences_tests_and_the_end(one_seed, five_seeds):
     assert "  systems: both-ga-s2: A -, B ga, target both, seed 2" in said
     assert "  systems: and 43 more; --json lists all" in said
     assert "the claim itself: REPRODUCED in A, REPRODUCED in B" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "none"),
+        ("balanced_grad_diff, target both, seed 201", "balanced_grad_diff, target both, seed 201"),
+        ("word " * 20, f"{'word ' * 11}word…"),
+        ("ab" * 32, "abababababab…"),
+    ],
+)
+def test_a_value_of_a_difference_is_told_in_few_characters(value, said):
+    assert _short(value) == said
+
+
+def test_the_signatures_are_said_to_be_unchecked(one_seed, five_seeds):
+    said = "\n".join(comparison_text(held(one_seed, five_seeds)))
     assert "Signatures were not checked" in said
 
 
@@ -310,6 +327,7 @@ def call(capsys):
 
 def test_the_exit_code_is_zero_only_if_every_claim_is_reproduced(call, one_seed, other):
     code, said = call(one_seed, one_seed)
+    assert said.startswith(f"A, the result: {one_seed}; B, the reference: {one_seed}\n")
     assert (code, said.splitlines()[-3]) == (0, "A reproduces B")
     assert said.splitlines()[-2].startswith("No work was repeated")
     edit_answers(other, "person-npo-s1", FORGET, NAMES[0])
