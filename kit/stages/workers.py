@@ -6,6 +6,7 @@ error of the kit that names the work.
 """
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -224,6 +225,7 @@ def open_worker(manifest: Manifest) -> None:
 
 
 def start_worker() -> None:
+    gc.set_threshold(10_000)  # as in `kit.__main__`, before torch is imported
     parent = multiprocessing.parent_process()
     die_with_parent(None if parent is None else parent.pid)
 
