@@ -51,6 +51,7 @@ def ready(
     settings = Settings(**flags)
     # Nothing is downloaded for a manifest that cannot be run.
     require_names(loaded)
+    executor.require_possible(loaded)
     datasets.require_lists(loaded, settings)
     with hold_result(loaded, verb), progress(("fetch", *later)) as shown:
         datasets.prepare(loaded, settings, warn)  # may ask a question

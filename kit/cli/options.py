@@ -154,6 +154,17 @@ class Executor(NamedTuple):
     address: str | None = None
     store: str | None = None
 
+    def require_possible(self, manifest: "Manifest") -> None:
+        """Check, before anything is fetched, that it can do the work of a manifest.
+
+        Raises:
+            ManifestError: the base is spread over several cards, and a cluster knows only one.
+        """
+        if self.name != "local":
+            from kit.plan.several_cards import require_one_card
+
+            require_one_card(manifest, f"--executor {self.name}")
+
     @contextmanager
     def work(self, manifest: "Manifest") -> Iterator["Work"]:
         """Give the work of the stages; a cluster is checked first, and left afterwards."""

@@ -44,6 +44,7 @@ def _held(
     from kit.stages.progress import progress
 
     plan = make_plan(load_manifest(manifest, changes=changes))
+    executor.require_possible(plan.manifest)
     with hold_result(plan.manifest, verb), progress((verb,)) as shown:
         keep_inputs(plan)
         shown.expect(plan, local=executor == LOCAL)

@@ -56,6 +56,9 @@ def needs_of(kind: str, plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
         read.append(plan.serving)
         if plan.manifest.evaluation.serving != "merged":  # room is made for every adapter
             read += [artifact for system in plan.systems for artifact in system.adapters]
+            if kind in ATTACKING:
+                relearned = (e for attack in attack_jobs(plan) for e in attack.relearned.values())
+                read += [each.artifact for each in relearned]
     if kind in ATTACKING:
         for attack in attack_jobs(plan):
             if attack.answers.name in names:

@@ -39,5 +39,11 @@ def submitted(plan: Plan, slots: int) -> Iterator[str]:
             yield f"  evaluate: {what} in {shares} shares"
     attacks = [job for job in attack_jobs(plan) if not job.answers.done]
     if attacks:
+        relearned = [e for j in attacks for e in j.relearned.values() if not e.artifact.done]
+        if relearned:
+            yield f"  attack: {len(relearned)} adapters that relearn, one interpreter each"
+        drawn = {j.system.name for j in attacks if j.pictures is not None and not j.pictures.done}
+        if drawn:
+            yield f"  attack: pictures of {len(drawn)} systems in {min(len(drawn), slots)} shares"
         attacked = len({job.system.name for job in attacks})
         yield f"  attack: {len(attacks)} attacks in up to {min(attacked, slots)} shares"

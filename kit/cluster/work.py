@@ -13,6 +13,7 @@ from kit.cluster.request import Request, written
 from kit.cluster.shared_folder import tidy
 from kit.console import say
 from kit.experiment.manifest import Manifest
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Job, Plan
 from kit.plan.several_cards import require_one_card
 from kit.preflight.tried import untried
@@ -108,7 +109,15 @@ class ClusterWork:
         return self._dealt("probe_heads", plan, shares, "attack, heads")
 
     def attack(self, plan: Plan, shares: Sequence[list[str]]) -> list[int]:
-        return self._dealt("attack", plan, shares, "attack")
+        from kit.evaluation.attacking import groups_of, on_adapters
+
+        named, section = _flat(shares), plan.manifest.evaluation
+        jobs = [job for job in attack_jobs(plan) if job.answers.name in named]
+        if section.batch_invariant or not all(on_adapters(job, section) for job in jobs):
+            return self._dealt("attack", plan, shares, "attack")
+        # An engine mixes the requests of a group: other groups would give other last bits.
+        groups = [[job.answers.name for job in group] for group in groups_of(jobs, section)]
+        return self._do("attack", plan, groups, "attack")
 
     def _dealt(self, kind: str, plan: Plan, shares: Sequence[list[str]], stage: str) -> list[int]:
         """Deal names out to all slots of the cluster, and do the work."""

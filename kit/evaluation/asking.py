@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
+from kit.artifacts import write_bytes
 from kit.attacks import Around
 from kit.benchmarks.records import Benchmark, Column, Record
 from kit.digests import sha256_value
@@ -107,5 +109,7 @@ def _stored(image: Path | Image.Image | None, folder: Path) -> tuple[Path | None
     digest = hashlib.sha256(size + image.convert("RGB").tobytes()).hexdigest()
     path = folder / f"{digest[:32]}.png"
     if not path.is_file():
-        image.convert("RGB").save(path, "PNG")
+        drawn = BytesIO()
+        image.convert("RGB").save(drawn, "PNG")
+        write_bytes(path, drawn.getvalue())  # as a whole: other processes ask about it as well
     return path, digest

@@ -40,7 +40,12 @@ def answer_attacks(plan: Plan, names: Sequence[str]) -> int:
         GuardError: a guard fails (kit/evaluation/guards).
     """
     jobs = [job for job in attack_jobs(plan) if job.answers.name in names]
-    served = {system.name: system for job in jobs for system in served_by(job)}
+    section = plan.manifest.evaluation
+    # An engine of adapters has room for those of every attack, whichever are asked here: the room
+    # that it has may change last bits.
+    beside = [job for job in attack_jobs(plan) if on_adapters(job, section) and is_trained(job)]
+    room = beside if all(on_adapters(job, section) for job in jobs) else []
+    served = {system.name: system for job in (*jobs, *room) for system in served_by(job)}
     attacked = replace(plan, systems=tuple(served.values()))
     questions = Questions.of(plan)
     look, shards = SecondLook(attacked, questions.benchmark), plan.manifest.compute.shards
@@ -63,6 +68,16 @@ def answer_attacks(plan: Plan, names: Sequence[str]) -> int:
 def served_by(job: AttackJob) -> Iterator[System]:
     """Yield the systems that answer an attack: one for each level that has an adapter."""
     yield from (job.served(level) for level in job.entry.levels)
+
+
+def on_adapters(job: AttackJob, section: EvaluationSection) -> bool:
+    """Return whether an engine that holds adapters answers an attack: none changes weights."""
+    return section.serving != "merged" and not isinstance(job.attack, WeightAttack)
+
+
+def is_trained(job: AttackJob) -> bool:
+    """Return whether every adapter that answers an attack is there."""
+    return all(each.done for system in served_by(job) for each in system.adapters)
 
 
 def serving_merged(manifest: Manifest) -> Manifest:

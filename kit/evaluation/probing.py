@@ -17,6 +17,7 @@ from kit.model.batches import BATCH, Batcher
 from kit.model.head import predict
 from kit.model.hidden import answer_hidden, layer_at
 from kit.model.memory import HalvingBatches, peak_memory
+from kit.model.resharding import free_gathered
 from kit.plan.attacks import AttackJob
 from kit.plan.jobs import Plan
 
@@ -79,4 +80,6 @@ def states(records: Sequence[Record], model: Any, batcher: Batcher, layer: int) 
         ends = [batcher.answer_tokens(record, record.answer)[-1:] for record in part]
         return list(answer_hidden(model, batcher.given(part, ends), layer)[:, 0].cpu())
 
-    return torch.stack(HalvingBatches(BATCH, "records").run(together, records))
+    found = HalvingBatches(BATCH, "records").run(together, records)
+    free_gathered(model)  # the adapters of the next system are added to it
+    return torch.stack(found)

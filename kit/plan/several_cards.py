@@ -7,6 +7,7 @@ Training and scoring spread it over `compute.shards` processes (`kit.model.shard
 from collections.abc import Iterator, Mapping
 
 from kit.attacks import Attack
+from kit.attacks.relearning import Relearning
 from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError
 from kit.experiment.manifest import Manifest
@@ -33,7 +34,7 @@ def require_spreadable(
         ManifestError: something cannot.
     """
     if manifest.compute.shards > 1:
-        _require_shared(manifest, built)
+        _require_shared(manifest, built, attacks)
     if manifest.evaluation.tensor_parallel_size > 1:
         _require_parallel(manifest, attacks)
 
@@ -100,7 +101,9 @@ def _spread_for(manifest: Manifest, sizes: BaseSizes, card: int) -> int | None:
     return next((n for n in COUNTS if answering(with_spread(manifest, n), sizes) <= card), None)
 
 
-def _require_shared(manifest: Manifest, built: Mapping[str, Method]) -> None:
+def _require_shared(
+    manifest: Manifest, built: Mapping[str, Method], attacks: Mapping[str, Attack]
+) -> None:
     count = manifest.compute.shards
     if full := trains_full(manifest):
         why = "every process would hold the whole update, which is larger than the base"
@@ -108,7 +111,7 @@ def _require_shared(manifest: Manifest, built: Mapping[str, Method]) -> None:
     if manifest.evaluation.engine == "transformers":
         why = "the engine 'transformers' holds the whole base on one card"
         raise _refused(manifest, SHARDS, count, why, 'evaluation.engine = "transformers"')
-    for where, size in _micro_batches(manifest, built):
+    for where, size in _micro_batches(manifest, built, attacks):
         if size is None:
             raise ManifestError(
                 f"{manifest.origin_of(SHARDS)}: {SHARDS} = {count} needs micro_batch_size in "
@@ -120,7 +123,7 @@ def _require_shared(manifest: Manifest, built: Mapping[str, Method]) -> None:
 
 
 def _micro_batches(
-    manifest: Manifest, built: Mapping[str, Method]
+    manifest: Manifest, built: Mapping[str, Method], attacks: Mapping[str, Attack]
 ) -> Iterator[tuple[str, int | None]]:
     """Yield where a training takes its micro-batch from, and what that is."""
     yield "[finetune]", manifest.finetune.micro_batch_size
@@ -129,6 +132,8 @@ def _micro_batches(
         if needs.training and not needs.whole_batch:
             own = settings_of(manifest.unlearn, entry)
             yield "[unlearn]", own.micro_batch_size
+    if any(isinstance(attack, Relearning) for attack in attacks.values()):
+        yield "[unlearn], for attacks that relearn", manifest.unlearn.micro_batch_size
 
 
 def _require_parallel(manifest: Manifest, attacks: Mapping[str, Attack]) -> None:

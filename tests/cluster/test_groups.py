@@ -2,12 +2,18 @@
 
 import pytest
 
+from kit.cluster.needs import below_cache
 from kit.cluster.preview import submitted
 from kit.cluster.work import ClusterWork
+from kit.evaluation.attacking import groups_of
+from kit.experiment.manifest import Manifest
+from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import make_plan
 from kit.plan.systems import together
 from tests.cluster.test_work import SLOTS, OneProcess, plan  # noqa: F401  # plan is a fixture
+from tests.stages.test_attack_stage import AGAIN, CROP, INT, attacked
 from tests.toys.dataset import manifest
+from tests.toys.work import make
 
 
 @pytest.mark.parametrize(
@@ -42,3 +48,39 @@ def test_with_batch_invariance_every_engine_of_a_cluster_has_systems_to_answer(p
         system.answers.digest for system in served.systems
     ]
     assert any(f"{SLOTS} groups of up to {size} systems" in line for line in said)
+
+
+def asked_in_shares(plan, cluster):  # noqa: F811
+    """Let a cluster answer all attacks of a plan; return the names of each piece of work."""
+    jobs = attack_jobs(plan)
+    for trained in (*plan.jobs(), *(each for job in jobs for each in job.relearned.values())):
+        make(trained.artifact)
+    names = {job.answers.digest: job.answers.name for job in jobs}
+    ClusterWork(cluster).attack(plan, [list(names.values())])
+    return [[names[digest] for digest in request.digests] for request in cluster.of("attack")]
+
+
+def attacks(*entries, **evaluation):
+    document = attacked(*entries).model_dump(mode="json")
+    return make_plan(
+        Manifest.model_validate(
+            {**document, "evaluation": {**document["evaluation"], **evaluation}}
+        )
+    )
+
+
+def test_attacks_on_adapters_are_answered_in_the_groups_of_one_machine(plan):  # noqa: F811
+    served = attacks(CROP, AGAIN, serving="adapters", max_adapters=3)
+    jobs = attack_jobs(served)
+    groups = [[job.answers.name for job in g] for g in groups_of(jobs, served.manifest.evaluation)]
+    assert len(groups) > 1
+    cluster = OneProcess()
+    assert asked_in_shares(served, cluster) == groups
+    relearned = {below_cache(e.artifact.path) for job in jobs for e in job.relearned.values()}
+    for request in cluster.of("attack"):
+        assert relearned <= set(request.needs), "every engine has the same room"
+
+
+def test_attacks_on_merged_weights_are_dealt_out_to_all_engines(plan):  # noqa: F811
+    for merged in (attacks(CROP, AGAIN), attacks(INT, serving="adapters")):
+        assert len(asked_in_shares(merged, OneProcess())) == SLOTS

@@ -10,6 +10,7 @@ from kit.cli.verbs import verbs
 from kit.doctor.machine import examine_machine
 from kit.doctor.resources import host_memory, resources_of
 from kit.errors import ManifestError
+from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.launch.job import make_job
 from kit.plan.cards import answering, least_bytes
@@ -26,6 +27,14 @@ LARGE = dataclasses.replace(
     LLAVA.sizes, hidden=8192, intermediate=28672, layers=64, quantized=54_760_833_024
 )
 TRANSFORMERS = "evaluation.engine=transformers"
+TUNE = """
+[tune]
+methods = ["npo"]
+seeds = [101]
+validation_percent = 30
+learning_rates = [1e-3, 3e-3]
+file = "results/never-written.json"
+"""
 SHARED, SPREAD = "compute.shards=2", "evaluation.tensor_parallel_size=2"
 
 
@@ -111,6 +120,34 @@ def test_a_micro_batch_that_would_have_to_be_tried_is_refused():
         part = getattr(made, section).model_copy(update={"micro_batch_size": None})
         with pytest.raises(ManifestError, match=rf"needs micro_batch_size in \[{section}\]"):
             make_plan(made.model_copy(update={section: part}))
+
+
+def test_relearning_needs_the_micro_batch_of_its_section_though_every_method_has_its_own():
+    made = parsed_with_attack("relearn_forget")
+    with pytest.raises(ManifestError, match=r"needs micro_batch_size in \[unlearn\], for attacks"):
+        make_plan(made)
+    make_plan(parsed_with_attack("paraphrase"))
+
+
+def parsed_with_attack(attack):
+    """Return a manifest of two shards whose [unlearn] has no micro-batch, and whose methods do."""
+    entry = {"name": "again", "label": "Again", "attack": attack, "levels": [1]}
+    document = toy(SHARED).model_dump(mode="json") | {"attack": {"entries": [entry]}}
+    document["unlearn"]["micro_batch_size"] = None
+    for method in document["methods"]:
+        method |= {} if method["method"] == "prompt_only" else {"micro_batch_size": 4}
+    return Manifest.model_validate(document)
+
+
+@pytest.mark.parametrize("verb", ["all", "tune", "finetune", "attack"])
+def test_a_cluster_refuses_a_shared_base_before_anything_is_fetched(verb, tmp_path, monkeypatch):
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    manifest = tmp_path / "mine.toml"
+    manifest.write_text(TOY.read_text() + TUNE if verb == "tune" else TOY.read_text())
+    said = CliRunner().invoke(verbs, [verb, str(manifest), "--set", SHARED, "--executor", "ray"])
+    assert isinstance(said.exception, ManifestError)
+    assert "does not go with --executor ray" in said.exception.what
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("what", ["--executor ray", "--scale"])
