@@ -84,3 +84,18 @@ def test_attacks_on_adapters_are_answered_in_the_groups_of_one_machine(plan):  #
 def test_attacks_on_merged_weights_are_dealt_out_to_all_engines(plan):  # noqa: F811
     for merged in (attacks(CROP, AGAIN), attacks(INT, serving="adapters")):
         assert len(asked_in_shares(merged, OneProcess())) == SLOTS
+
+
+def test_the_dry_run_counts_what_attacks_train_draw_and_answer(plan):  # noqa: F811
+    pixels = {"name": "pgd", "label": "PGD", "attack": "pgd", "levels": [8]}
+    planned = attacks(CROP, AGAIN, pixels)
+    jobs = attack_jobs(planned)
+    systems = len({job.system.name for job in jobs})
+    relearned = [each for job in jobs for each in job.relearned.values()]
+    said = "\n".join(submitted(planned, SLOTS))
+    assert f"attack: {len(relearned)} adapters that relearn, one interpreter each" in said
+    assert f"attack: pictures of {systems} systems in {SLOTS} shares" in said
+    assert f"attack: {len(jobs)} attacks in up to {SLOTS} shares" in said
+    for each in relearned:
+        make(each.artifact)
+    assert "relearn" not in "\n".join(submitted(planned, SLOTS))

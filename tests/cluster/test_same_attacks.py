@@ -15,7 +15,7 @@ from tests.cluster.ray_nodes import ON_TWO_NODES
 from tests.cluster.store_nodes import StoreNodes
 from tests.cluster.test_same_bytes import NAMES, made, on_cluster
 
-pytestmark = [*ON_TWO_NODES, pytest.mark.extended]
+pytestmark = ON_TWO_NODES
 FILES = [*NAMES, "answers/attacked.parquet", "answers/judged.parquet"]
 
 
