@@ -116,7 +116,7 @@ class Artifact:
 
         Raises:
             MissingStageError: the artifact has not been made.
-            StorageError: its `job.json` is damaged.
+            StorageError: its `job.json` is damaged; also later, when a key is used that it lacks.
         """
         if not self.done:
             raise MissingStageError(

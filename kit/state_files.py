@@ -9,10 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import StorageError
+from kit.names import show
 
 
-def read_object(path: Path, *, remove: Path | None = None) -> dict[str, Any]:
-    """Return the object in a JSON file.
+class KeptObject(dict[str, Any]):
+    """An object that the kit has kept: where it lacks a key, the error says which file is damaged.
+
+    `get` and `in` are for what not every version has written.
+    """
+
+    def __init__(self, found: dict[str, Any], path: Path, remove: Path | None) -> None:
+        super().__init__(found)
+        self._path, self._remove = path, remove
+
+    def __missing__(self, key: str) -> object:
+        """Raise the error.
+
+        Raises:
+            StorageError: always.
+        """
+        raise damaged(
+            self._path,
+            f"no such key, but {', '.join(map(show, self)) or 'an empty object'}",
+            self._remove,
+            expected=f"the key '{key}', which the kit wrote there",
+        )
+
+
+def read_object(path: Path, *, remove: Path | None = None) -> KeptObject:
+    """Return the object in a JSON file; the use of a key that it lacks is an error as well.
 
     Args:
         path: the file, which exists.
@@ -29,7 +54,7 @@ def read_object(path: Path, *, remove: Path | None = None) -> dict[str, Any]:
         raise damaged(path, f"{path.stat().st_size} bytes, {error!s:.200}", remove) from None
     if not isinstance(found, dict):
         raise damaged(path, f"JSON of the type {type(found).__name__}", remove)
-    return found
+    return KeptObject(found, path, remove)
 
 
 def damaged(

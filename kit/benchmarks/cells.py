@@ -4,7 +4,6 @@ Read is what has one meaning, such as a number where a text is expected, or JSON
 is. Anything else is an `OddCell` that names the value by its real type.
 """
 
-import json
 import math
 import re
 from datetime import date, time, timedelta
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from kit.benchmarks.identity import is_invisible
 from kit.benchmarks.left_out import OddCell
+from kit.benchmarks.literals import DoubledKey, read_json
 
 T = TypeVar("T", dict[str, object], list[object])
 
@@ -121,42 +121,7 @@ def nested(value: object, kind: type[T], where: str, field: str) -> T:
     return found
 
 
-class DoubledKey(ValueError):
-    """A key occurs twice in one JSON object: two readers could see two values."""
-
-
-def read_json(text: str) -> object:
-    """Return the value of a JSON text. NaN is None: the writers of tables mean an empty cell.
-
-    Fractions keep their text, so that 1.80 does not become 1.8.
-
-    Raises:
-        DoubledKey: a key occurs twice in one object.
-        ValueError, RecursionError: it is not JSON, or nested too deeply.
-    """
-    value: object = json.loads(
-        text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_fraction
-    )
-    return value
-
-
 _WORDS: dict[type, str] = {dict: "a struct", list: "a list"}
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise DoubledKey(f"'{next(n for n in names if names.count(n) > 1)}' twice in one object")
-    return found
-
-
-def _constant(name: str) -> float | None:
-    return None if name == "NaN" else float(name)
-
-
-def _fraction(literal: str) -> float | str:
-    return literal if math.isfinite(float(literal)) else float(literal)
 
 
 def _number(value: int | float | Decimal, where: str, field: str) -> str:

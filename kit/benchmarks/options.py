@@ -5,7 +5,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 
+from kit.benchmarks.cells import is_missing, text
 from kit.benchmarks.identity import is_invisible
+from kit.benchmarks.left_out import OddCell
 
 NONE_OF_THEM = "none of the above"
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]*")
@@ -32,6 +34,33 @@ def lettered(options: Sequence[str]) -> dict[str, str]:
     found = [_LETTER_AND_TEXT.fullmatch(each.strip()) for each in options]
     made = {(each[1] or each[2]).upper(): each[3].strip() for each in found if each}
     return made if list(made) == list(ascii_uppercase[: len(options)]) else {}
+
+
+def offered(given: Mapping[str, object], where: str, field: str) -> dict[str, str]:
+    """Return {letter: text} of the options of a question, without empty ones.
+
+    Args:
+        given: {key: cell}, as published; parquet gives all rows the keys of each.
+        where: file and row.
+        field: the name of the options in the table.
+
+    Raises:
+        OddCell: two keys are one letter, two texts are one by `folded`, there are fewer than two
+            options, or one is no text.
+    """
+
+    def odd(problem: str, expected: str) -> OddCell:
+        return OddCell(where, field, problem, expected=expected, found=given)
+
+    there = [(letter_of(str(key)), cell) for key, cell in given.items() if not is_missing(cell)]
+    found = {letter: text(cell, where, f"{field}.{letter}") for letter, cell in there}
+    if len(found) < len(there):
+        raise odd("has a letter twice", "one option for each letter")
+    if len(set(map(folded, found.values()))) < len(found):
+        raise odd("has a text twice", "another text for each letter")
+    if len(found) < 2:
+        raise odd("has fewer than two options", "two options or more")
+    return found
 
 
 def right_letter(answer: str, options: Mapping[str, str]) -> str | None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from kit.benchmarks.image_columns import holds_pictures, is_image_feature, require_pictures
 from kit.errors import DataError
+from kit.names import show
 
 INDEX = "index.parquet"
 REMEDY = (
@@ -91,7 +92,12 @@ class Place:
     def _index(self) -> dict[tuple[str, str, int, int], str]:
         path = self.images / INDEX
         if not path.is_file():
-            raise DataError(f"the images of {self.path} are not unpacked", remedy=REMEDY)
+            raise DataError(
+                f"the images of {self.path} are not unpacked",
+                expected=f"the index {path}",
+                found="no such file",
+                remedy=REMEDY,
+            )
         columns = pq.read_table(path).to_pydict()
         keys = zip(*(columns[name] for name in ("table", "column", "row", "item")), strict=True)
         return dict(zip(keys, columns["image"], strict=True))
@@ -133,6 +139,16 @@ def _require_all_shards(config: str, tables: list[Path]) -> None:
             )
 
 
+def unreadable(table: Path, error: Exception) -> DataError:
+    """Return the error for a file that is no whole parquet table."""
+    return DataError(
+        f"{table} cannot be read",
+        expected="a whole parquet table, whose parts are as long as it states",
+        found=f"{table.stat().st_size if table.is_file() else 0} bytes: {show(str(error))[:200]}",
+        remedy=REMEDY,
+    )
+
+
 def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[str, object]]:
     """Return the rows of a table without their image bytes.
 
@@ -163,9 +179,14 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
             if kind is not None and name in plain:
                 rows = rows.set_column(plain.index(name), name, rows[name].cast(kind))
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{table} cannot be read", found=str(error)[:200], remedy=REMEDY) from None
+        raise unreadable(table, error) from None
     if not rows.num_rows:
-        raise DataError(f"{table} has no rows", remedy=REMEDY)
+        raise DataError(
+            f"{table} has no rows",
+            expected="a table with at least one row",
+            found=f"0 rows of the columns {', '.join(present.names)[:160]}",
+            remedy=REMEDY,
+        )
     try:
         return list(rows.to_pylist(maps_as_pydicts="strict"))
     except (ValueError, OverflowError, KeyError) as error:

@@ -9,11 +9,12 @@ This is the layout of the released files, github.com/AoiDragon/POPE at 08d957b, 
 questions of each kind about the same 500 images. Any other layout is refused.
 """
 
-import json
 from pathlib import Path
 from typing import TypedDict, cast
 
+from kit.benchmarks.literals import DoubledKey, read_json
 from kit.benchmarks.records import GROUPS, VERDICTS, Concept, Record
+from kit.benchmarks.right_answers import RightAnswers
 from kit.errors import DataError
 from kit.texts import EXPECTED, NotText, decode_text
 
@@ -38,12 +39,14 @@ def load_pope(root: Path) -> list[Record]:
     """Return one record per question of the three kinds; `group` is the kind.
 
     Raises:
-        DataError: a kind or an image is missing, or a line is not as published.
+        DataError: a kind or an image is missing, or a line is not as published: it asks again what
+            another line asks, for example.
     """
-    return [record for kind in GROUPS for record in _kind(root, kind)]
+    right = RightAnswers()
+    return [record for kind in GROUPS for record in _kind(root, kind, right)]
 
 
-def _kind(root: Path, kind: str) -> list[Record]:
+def _kind(root: Path, kind: str, right: RightAnswers) -> list[Record]:
     path = root / f"coco_pope_{kind}.json"
     records: dict[str, Record] = {}
     first: dict[str, int] = {}
@@ -69,6 +72,14 @@ def _kind(root: Path, kind: str) -> list[Record]:
                 found=f"{len(images)} non-empty files in that folder",
                 remedy="copy COCO's val2014 images there, under the names that the questions use, "
                 "then run `./run.sh lock MANIFEST`",
+            )
+        before = right.note(asked["text"], asked["label"], where, image=images[image], name="label")
+        if before.startswith(f"{path.name},"):
+            raise DataError(
+                f"{where}: a question about an image occurs twice",
+                expected="every question about an image once per file",
+                found=f"{before} and {where}: {_short(asked['text'])}",
+                remedy=REMEDY,
             )
         first[key] = number
         records[key] = Record(
@@ -117,7 +128,14 @@ def _question(line: str, where: str) -> Question:
     """
     expected = "a JSON object with " + ", ".join(FIELDS)
     try:
-        asked = json.loads(line)
+        asked = read_json(line)
+    except DoubledKey as error:
+        raise DataError(
+            f"{where} has a key twice",
+            expected=expected,
+            found=f"{error}: {_short(line)}",
+            remedy=REMEDY,
+        ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{where} is not JSON",

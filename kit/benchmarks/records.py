@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kit.benchmarks.left_out import LeftOut
 from kit.errors import DataError
+from kit.names import show
 
 # The answers to a question about presence, and POPE's three kinds of such questions.
 VERDICTS = ("yes", "no")
@@ -146,7 +147,12 @@ def by_id(records: Iterable[Record]) -> dict[str, Record]:
         if record.id in index:
             raise DataError(
                 f"record id {record.id} occurs twice",
-                remedy="remove the duplicate row from the data",
+                expected="another id for each question; case and zeros in front may not count",
+                found=" and ".join(
+                    f"'{show(each.question[:60])}'" for each in (index[record.id], record)
+                ),
+                remedy="give one of the two rows another id, or remove it; then run "
+                "`./run.sh lock MANIFEST`",
             )
         index[record.id] = record
     return index

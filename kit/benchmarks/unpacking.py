@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit.benchmarks.image_columns import find_listed, holds_pictures, pictures_in
-from kit.benchmarks.parquet import INDEX, REMEDY, Place
+from kit.benchmarks.parquet import INDEX, REMEDY, Place, unreadable
 from kit.code import code_of
 from kit.digests import format_checksums, hash_files, read_checksums, sha256_file, sha256_value
 from kit.errors import ChecksumError, DataError
@@ -138,7 +138,7 @@ def _images(table: Path) -> Iterator[tuple[str, int, int, bytes | str]]:
                         yield column, start + offset, item, found
             start += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{table} cannot be read", found=str(error)[:200], remedy=REMEDY) from None
+        raise unreadable(table, error) from None
 
 
 def _listed_bytes(place: Place, table: Path, text: str, where: str) -> bytes:

@@ -1,6 +1,7 @@
 """The verbs about claims: rescore one result, compare two. No logic here."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,24 @@ def rescore(result: str, changes: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"but: {note}")
 
 
-@click.command()
+class OfTwo(click.Command):
+    """A verb about two results: a third one ends with the verb that is about many."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest:
+            result, reference = ctx.params["result"], ctx.params["reference"]
+            named = shlex.join([result, *rest, "--reference", reference])
+            raise click.UsageError(
+                "compare takes two results, RESULT and REFERENCE; more were given: "
+                f"{show(shlex.join(rest))}\nTo see many results on one page: "
+                f"./run.sh board {show(named)}",
+                ctx,
+            )
+        return rest
+
+
+@click.command(cls=OfTwo, context_settings={"allow_extra_args": True})
 @click.argument("result")
 @click.argument("reference")
 @without_changes

@@ -109,6 +109,7 @@ class Verification:
     systems: tuple[str, ...]
     claims: tuple[ClaimSection, ...]
     findings: tuple[Finding, ...]
+    folder: str = field(default="", compare=False)
     contents: Contents | None = field(default=None, compare=False, repr=False)
     kept: Kept | None = field(default=None, compare=False, repr=False)
 

@@ -1,6 +1,7 @@
 """What `verify` says of a result, for people and for programs."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from kit.errors import KitError
@@ -38,7 +39,22 @@ def describe(verification: Verification) -> str:
     lines.append(
         f"    manifest: {show(verification.run_name)}, sha256 {verification.manifest_digest}"
     )
+    if _has_digits_of_data(verification):
+        lines.append(
+            f"    folder: {show(verification.folder)}: its digits are of this manifest and of the "
+            "checksum lists of data from outside of the kit"
+        )
     return "\n".join([*lines, not_proven(verification)])
+
+
+def _has_digits_of_data(verification: Verification) -> bool:
+    """Say whether a folder has a name as `Manifest.run_name` makes it of data from outside.
+
+    A folder of any other name was renamed, and there is nothing to explain.
+    """
+    name = re.escape(str(verification.manifest.get("name")))
+    made = re.fullmatch(rf"{name}-[0-9a-f]{{8}}", verification.folder)
+    return made is not None and verification.folder != verification.run_name
 
 
 def not_proven(verification: Verification) -> str:

@@ -74,6 +74,7 @@ def verify(
         systems=tuple(sorted(s["name"] for s in case.stored.systems)) if strict else (),
         claims=case.stored.claims if strict else claims_of(run),
         findings=tuple(made),
+        folder=case.results.resolve().name,
         contents=case.contents if strict else None,
         kept=_kept(case, strict=strict) if keep else None,
     )

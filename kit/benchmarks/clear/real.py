@@ -13,15 +13,17 @@ import io
 import tokenize
 from typing import TypeGuard
 
-from kit.benchmarks.cells import is_missing, read_json
+from kit.benchmarks.cells import is_missing
 from kit.benchmarks.clear.records import NAME_QUESTION, without
 from kit.benchmarks.clear.rows import Row, same_words
 from kit.benchmarks.clear.tables import read_config, require_image, usable
 from kit.benchmarks.identity import identity, one_spelling
 from kit.benchmarks.left_out import OddRows
+from kit.benchmarks.literals import read_json, require_keys_once
 from kit.benchmarks.options import folded, letter_of, lettered, right_letter
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
+from kit.benchmarks.right_answers import RightAnswers
 
 FACES, WORLD = "real_faces", "real_world"
 
@@ -72,6 +74,7 @@ def _asked(place: Place, config: str, odd: OddRows) -> list[tuple[Row, str, tupl
     question = ("question",) if config == WORLD else ()
     rows = read_config(place, config, ("image", *question, "answer", "options"))
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
+    right = RightAnswers()
 
     def check(row: Row) -> None:
         require_image(row)
@@ -80,6 +83,11 @@ def _asked(place: Place, config: str, odd: OddRows) -> list[tuple[Row, str, tupl
         others = without(options, answer)
         if not others:
             raise row.odd("options", "has no wrong option", "an option besides the answer")
+        if question:
+            offer = (answer, *others)
+            right.note(row.text("question"), answer, row.where, image=row.image, options=offer)
+        else:  # a face has one name, and what is offered beside it does not matter
+            right.note("", identity(answer), row.where, image=row.image)
         found[row.number] = answer, others
 
     return [(row, *found[row.number]) for row in usable(rows, odd, check)]
@@ -107,11 +115,11 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
         named = {letter_of(str(k)): c.strip() for k, c in given.items() if _is_text(c)}
         if len(named) < len(texts):
             raise row.odd("options", "has a letter twice", "one option for each letter")
-        if len({folded(text) for text in texts}) < len(texts):
-            raise row.odd("options", "has a text twice", "another text for each letter")
+    named = lettered(texts) or named
+    if len(set(map(folded, named.values()))) < len(named):
+        raise row.odd("options", "has a text twice", "another text for each letter")
     if same_words(answer) in {same_words(text) for text in texts}:
         return answer, texts
-    named = lettered(texts) or named
     if letter := right_letter(answer, named):
         return named[letter], tuple(named.values())
     if len(letter_of(answer)) == 1 and letter_of(answer).isalpha():
@@ -154,9 +162,8 @@ def _literal(text: str) -> object:
     tokens = tokenize.generate_tokens(io.StringIO(text.strip()).readline)
     if sum(token.type == tokenize.STRING for token in tokens) != len(texts):
         raise ValueError("two texts without a comma between them")
+    require_keys_once(tree)
     value: object = ast.literal_eval(tree)
-    if isinstance(tree, ast.Dict) and isinstance(value, dict) and len(value) < len(tree.keys):
-        raise ValueError("a key occurs twice")
     return value
 
 

@@ -86,7 +86,12 @@ def _asked(
                 found[part] += [record.id for record in asked]
         for part, ids in found.items():
             if not ids:
-                raise DataError(f"MLLMU-Bench: {name} has no {part} question", remedy=REMEDY)
+                raise DataError(
+                    f"MLLMU-Bench: {name} has no {part} question",
+                    expected="questions for every column",
+                    found=f"{len(profiles)} profiles, and none of them is asked this",
+                    remedy=REMEDY,
+                )
             # One draw for all targets: all systems are compared on the same records.
             drawn = sample(sorted(ids), min(limit, len(ids)), f"{part}/{column}", seed)
             evaluation[part, column] = tuple(sorted(drawn))

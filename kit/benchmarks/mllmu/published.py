@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kit.benchmarks.cells import is_missing, nested, text
+from kit.benchmarks.cells import nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
 from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION
 from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.options import NONE_OF_THEM, folded, letter_of, right_letter
+from kit.benchmarks.options import NONE_OF_THEM, folded, offered, right_letter
+from kit.benchmarks.right_answers import RightAnswers
 
 QUESTIONS = "questions"
 BLANK = "__"
@@ -63,10 +64,11 @@ def questions(
     except OddCell as error:
         leave_out(error)
         task = {}
+    right = RightAnswers()
     for key, modality in _CHOICES.items():
         for entry, place in _entries(task.get(key), where, f"{field}.{key}", leave_out):
             try:
-                yield _choice(entry, modality, place)
+                yield _choice(entry, modality, place, right)
             except OddCell as error:
                 leave_out(error)
     for column, kind in _FREE.items():
@@ -94,34 +96,26 @@ def _entries(
         yield entry, f"{where}, {field}[{index}]"
 
 
-def _choice(entry: object, modality: str, where: str) -> Question:
+def _choice(entry: object, modality: str, where: str, right: RightAnswers) -> Question:
     found = nested(entry, dict, where, "the question")
     asked = text(found.get("Question"), where, "Question")
-    options = nested(found.get("Options"), dict, where, "Options")
+    given = nested(found.get("Options"), dict, where, "Options")
 
-    def odd(problem: str, expected: str) -> OddCell:
-        return OddCell(where, "Options", problem, expected=expected, found=options)
-
-    # All rows share one struct; options that a question does not have are empty.
-    given = [(letter_of(str(k)), v) for k, v in options.items() if not is_missing(v)]
-    offered = {letter: text(value, where, f"Options.{letter}") for letter, value in given}
-    if len(offered) < len(given):
-        raise odd("has a letter twice", "one option for each letter")
-    if not all(map(_KEY.fullmatch, offered)):
-        raise odd("has a key that is no letter", "the keys A, B, C and following")
-    if len({folded(each) for each in offered.values()}) < len(offered):
-        raise odd("has a text twice", "another text for each letter")
-    if len(offered) < 2:
-        raise odd("has fewer than two options", "two options or more")
+    options = offered(given, where, "Options")
+    if not all(map(_KEY.fullmatch, options)):
+        problem, expected = "has a key that is no letter", "the keys A, B, C and following"
+        raise OddCell(where, "Options", problem, expected=expected, found=given)
     answer = text(found.get("Correct_Answer"), where, "Correct_Answer")
-    letter = right_letter(answer, offered)
+    letter = right_letter(answer, options)
     if letter is None:
         none = folded(answer).rstrip(".").endswith(NONE_OF_THEM)
-        expected = f"an option: its letter ({', '.join(sorted(offered))}), its text, or both"
+        expected = f"an option: its letter ({', '.join(sorted(options))}), its text, or both"
         problem = f'is "{NONE_OF_THEM}", which is no option' if none else "is none of the options"
         kind = NoRightOption if none else OddCell
         raise kind(where, "Correct_Answer", problem, expected=expected, found=answer)
-    return Question(CHOICE, modality, asked, letter, tuple(sorted(offered.items())))
+    label, texts = f"{modality}: {asked}", options.values()
+    right.note(label, options[letter], where, options=texts, name="Correct_Answer")
+    return Question(CHOICE, modality, asked, letter, tuple(sorted(options.items())))
 
 
 def _free(entry: object, kind: str, where: str) -> Question:

@@ -56,6 +56,7 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
     if manifest.finetune.rehearsal:
         raise ManifestError(
             "OFFSIDE has no general records to rehearse",
+            expected="rehearsal = 0",
             found=f"rehearsal = {manifest.finetune.rehearsal:g} in [finetune]",
             remedy="set rehearsal = 0 in [finetune]",
         )
@@ -141,7 +142,12 @@ def _prompt(entry: Entry) -> str:
 def _drawn(part: str, name: str, records: Sequence[Record], manifest: Manifest) -> tuple[str, ...]:
     """Return the ids of a column: one draw for all targets."""
     if not records:
-        raise DataError(f"OFFSIDE: the {name} set has no {part} question", remedy=REMEDY)
+        raise DataError(
+            f"OFFSIDE: the {name} set has no {part} question",
+            expected="questions for every column",
+            found="none of this kind that can be used",
+            remedy=REMEDY,
+        )
     count = min(manifest.split.max_per_column, len(records))
     return tuple(sorted(sample(_ids(records), count, f"{part}/{name}", manifest.split.seed)))
 

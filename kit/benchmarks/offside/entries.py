@@ -16,10 +16,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kit.benchmarks.cells import DoubledKey, is_missing, nested, read_json, text
+from kit.benchmarks.cells import kind_of, nested, text
 from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
+from kit.benchmarks.literals import read_json
 from kit.benchmarks.offside.protocol import PRIVATE, SHARED
-from kit.benchmarks.options import folded, letter_of, right_letter
+from kit.benchmarks.options import offered, right_letter
+from kit.benchmarks.right_answers import RightAnswers
 from kit.benchmarks.words import words
 from kit.errors import DataError
 from kit.texts import EXPECTED, NotText, decode_text
@@ -74,14 +76,16 @@ def read_entries(root: Path, name: str, odd: OddRows, *, options: bool) -> list[
     Raises:
         DataError: there is no such file, or several; it is no JSON list; or too much is odd.
     """
-    images = _images(root)
+    images, right = _images(root), RightAnswers()
     found: list[Entry] = []
     for number, entry in enumerate(_list(_path(root, name))):
         where = f"{name}, entry {number}"
         try:
             fields = nested(entry, dict, where, "the entry")
             image = _image(fields, images, where)
-            found.append(_choice(fields, image, where) if options else _free(fields, image, where))
+            found.append(
+                _choice(fields, image, where, right) if options else _free(fields, image, where)
+            )
         except OddCell as error:
             odd.leave_out(name, error.kind, error.where, unit="entries")
     odd.require_few(name, len(found), "entries")
@@ -101,23 +105,22 @@ def _free(fields: Mapping[str, object], image: tuple[str, Path], where: str) -> 
     return Entry(*image, *_asked(asked, where), asked, answer)
 
 
-def _choice(fields: Mapping[str, object], image: tuple[str, Path], where: str) -> Entry:
+def _choice(
+    fields: Mapping[str, object], image: tuple[str, Path], where: str, right: RightAnswers
+) -> Entry:
     asked = text(fields.get("Question"), where, "Question").replace(TAG, "").strip()
     given = nested(fields.get("Options"), dict, where, "Options")
-    offered = {
-        letter_of(str(key)): text(value, where, f"Options.{key}")
-        for key, value in given.items()
-        if not is_missing(value)
-    }
-    if len(offered) < 2 or len({folded(each) for each in offered.values()}) < len(offered):
-        problem, expected = "has fewer than two different texts", "one text for each letter"
-        raise OddCell(where, "Options", problem, expected=expected, found=given)
+    options = offered(given, where, "Options")
     answer = text(fields.get("Correct_Answer"), where, "Correct_Answer")
-    letter = right_letter(answer, offered)
+    letter = right_letter(answer, options)
     if letter is None:
-        problem, expected = "is none of the options", f"one of {', '.join(sorted(offered))}"
+        problem, expected = "is none of the options", f"one of {', '.join(sorted(options))}"
         raise OddCell(where, "Correct_Answer", problem, expected=expected, found=answer)
-    return Entry(*image, *_asked(asked, where), asked, letter, tuple(sorted(offered.items())))
+    known, texts = _asked(asked, where), options.values()
+    right.note(
+        known[0], options[letter], where, image=image[1], options=texts, name="Correct_Answer"
+    )
+    return Entry(*image, *known, asked, letter, tuple(sorted(options.items())))
 
 
 def _asked(question: str, where: str) -> tuple[str, str]:
@@ -170,13 +173,18 @@ def _list(path: Path) -> Iterator[object]:
         raise DataError(
             f"{path.name} is not a text", expected=EXPECTED, found=error.found, remedy=error.remedy
         ) from None
-    except (DoubledKey, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path.name} is not JSON",
-            expected="a list of entries",
+            expected="a list of entries, with each key once in an object",
             found=str(error)[:120],
             remedy=REMEDY,
         ) from None
     if not isinstance(found, list) or not found:
-        raise DataError(f"{path.name} has no entries", expected="a list of entries", remedy=REMEDY)
+        raise DataError(
+            f"{path.name} has no entries",
+            expected="a list of entries",
+            found="an empty list" if found == [] else kind_of(found),
+            remedy=REMEDY,
+        )
     yield from found

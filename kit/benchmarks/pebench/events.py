@@ -5,15 +5,15 @@ the file keywords.csv beside it, with one row for each event.
 """
 
 import difflib
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
-from kit.benchmarks.identity import identity
+from kit.benchmarks.identity import identity, spelt
+from kit.benchmarks.literals import read_json
 from kit.benchmarks.pebench.csv import Line, Reading, no_value, read_lines
 from kit.benchmarks.words import words
 from kit.errors import DataError
@@ -45,8 +45,7 @@ class PublishedEvents(TypedDict):
 @cache
 def published() -> PublishedEvents:
     """Return keywords and near-duplicates of the 40 events; events.json names their source."""
-    document: PublishedEvents = json.loads(EVENTS.read_text(encoding="utf-8"))
-    return document
+    return cast(PublishedEvents, read_json(EVENTS.read_text(encoding="utf-8")))
 
 
 @cache
@@ -104,10 +103,20 @@ def _listed(path: Path, reading: Reading) -> Mapping[str, tuple[str, ...]]:
     if not path.is_file():
         return {}
     found: dict[str, tuple[str, ...]] = {}
+    first: dict[str, Line] = {}
     for line in read_lines(path, HEADER, reading):
         chosen = split_keywords(line.cells["keywords"])
         if not chosen:
             raise no_value(path.name, line.number, "keywords", line.cells["keywords"])
+        seen = first.setdefault(plain(line.cells["event"]), line)
+        if seen is not line:
+            events = spelt(*(each.cells["event"].strip() for each in (seen, line)))
+            raise DataError(
+                f"{path.name}, line {line.number}: the event occurs twice: {events}",
+                expected="one row for each event",
+                found=f"lines {seen.number} and {line.number}",
+                remedy="write all keywords of the event into one row, and remove the other",
+            )
         found[plain(line.cells["event"])] = chosen
     return found
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from kit.artifacts import PROJECT, restored, write_bytes
-from kit.benchmarks.cells import read_json
 from kit.benchmarks.identity import identity
+from kit.benchmarks.literals import read_json
 from kit.benchmarks.pebench.events import plain, published
 from kit.benchmarks.pebench.table import Picture
 from kit.errors import DataError, KitError, ManifestError

@@ -1,10 +1,11 @@
 """A cell that holds a list: JSON, what pandas makes of a list, or texts between separators."""
 
 import ast
-import json
+import math
 import re
 from collections.abc import Mapping
 
+from kit.benchmarks.literals import DoubledKey, read_json, require_keys_once
 from kit.errors import DataError
 
 KEY, VALUE = "key", "value"  # of an entry of an object, as `[benchmark.columns]` names them
@@ -41,13 +42,13 @@ def item_value(item: object, path: tuple[str, ...], where: str) -> str:
     """Return the text at a path of an item, or "" where there is none.
 
     Raises:
-        DataError: it is a list or an object.
+        DataError: it is a list, an object or an infinite number.
     """
     for name in path:
         item = item.get(name) if isinstance(item, Mapping) else None
     if item is None or item != item:  # NaN is an empty cell
         return ""
-    if isinstance(item, str | int | float) and not isinstance(item, bool):
+    if isinstance(item, str) or (type(item) in (int, float) and math.isfinite(item)):
         return str(item)
     raise DataError(
         f"{where}: an item of the list is no text",
@@ -81,7 +82,11 @@ class _Empty(ast.NodeTransformer):
 def _literal(text: str) -> object:
     """Return what Python writes, with `nan` as pandas writes it and `null` as JSON does."""
     try:
-        return ast.literal_eval(_Empty().visit(ast.parse(text, mode="eval")))
+        tree = _Empty().visit(ast.parse(text, mode="eval"))
+        require_keys_once(tree)
+        return ast.literal_eval(tree)
+    except DoubledKey:
+        raise
     except ValueError:  # its message names an object in memory
         raise ValueError("something else than texts, numbers and lists") from None
 
@@ -89,12 +94,21 @@ def _literal(text: str) -> object:
 def _parsed(text: str, where: str) -> Mapping[object, object] | list[object] | tuple[object, ...]:
     reason: Exception | str = "texts without a comma between them"
     try:
-        found = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
         try:
+            found = read_json(text)
+        except DoubledKey:
+            raise
+        except (ValueError, RecursionError):
             found = None if JOINED.search(text) else _literal(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-            found, reason = None, error
+    except DoubledKey as error:
+        raise DataError(
+            f"{where}: a cell has a key twice",
+            expected="each key once in an object: nothing says which of two values is meant",
+            found=f"{error}: {text[:80]!r}",
+            remedy="remove one of the two from the cell",
+        ) from None
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        found, reason = None, error
     if isinstance(found, Mapping | list | tuple):
         return found
     raise DataError(

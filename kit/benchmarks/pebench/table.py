@@ -20,7 +20,8 @@ from kit.benchmarks.pebench.csv import (
 from kit.benchmarks.pebench.events import keywords_of, plain
 from kit.benchmarks.pebench.images import Images, find_images
 from kit.benchmarks.pebench.shapes import Found, absent_field, image_lines, mapping_of
-from kit.benchmarks.records import Concept, Record
+from kit.benchmarks.records import VERDICTS, Concept, Record
+from kit.errors import DataError
 from kit.experiment.manifest import Columns
 from kit.streams import stream
 
@@ -189,9 +190,18 @@ def presence_records(path: Path, prefix: str, reading: Reading = RECOGNISED) -> 
     """Return the yes/no questions of a table with the columns file, object and answer.
 
     Raises:
-        DataError: `read_lines` or `find_images` refuses the table.
+        DataError: `read_lines` or `find_images` refuses the table, or an answer is neither yes nor
+            no.
     """
     lines = read_lines(path, ["file", "object", "answer"], reading)
+    for line in lines:
+        if line.cells["answer"] not in VERDICTS:
+            raise DataError(
+                f"{path.name}, line {line.number}: the answer is unknown",
+                expected=" or ".join(VERDICTS),
+                found=repr(line.cells["answer"])[:80],
+                remedy="correct the answer; `./run.sh lock MANIFEST` lists the corrected table",
+            )
     images = find_images(path.parent, path.name, lines).paths
     return [
         Record(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.benchmarks.parquet import Place
+from kit.benchmarks.probes.asked_once import note_repeated
 from kit.benchmarks.probes.definition import Probe
 from kit.benchmarks.protocol import Heading, Part, Protocol, TargetLayout
 from kit.benchmarks.records import Benchmark, Column, Record, by_id
@@ -92,14 +93,17 @@ def with_records(
     Of each probe, `split.max_per_column` records are drawn by name, the same for all targets.
 
     Raises:
-        DataError: a source is not in the published format, or has no questions.
+        DataError: a source is not in the published format, has no questions, or asks too many of
+            them again.
     """
     if not manifest.probes:
         return benchmark
     columns: dict[tuple[str, Column], tuple[str, ...]] = {}
     added: list[Record] = []
+    notes: list[str] = []
     for section in manifest.probes:
         records = _records(section, places[section.source])
+        notes += note_repeated(section.name, records)
         ids = [record.id for record in records]
         count = min(manifest.split.max_per_column, len(ids))
         drawn = sample(ids, count, "probe", section.name, manifest.split.seed)
@@ -112,6 +116,7 @@ def with_records(
             target: replace(split, evaluation={**split.evaluation, **columns})
             for target, split in benchmark.splits.items()
         },
+        notes=(*benchmark.notes, *notes),
     )
 
 

@@ -12,6 +12,7 @@ is empty or "nan", as lmms-eval reads them (lmms_eval/tasks/mmbench/en_utils.py 
 from collections.abc import Iterator
 
 from kit.benchmarks import cells
+from kit.benchmarks.options import offered
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.probes.definition import Probe
 from kit.benchmarks.probes.reading import REMEDY, Row, key, table_rows
@@ -27,24 +28,25 @@ def load(place: Place) -> Iterator[Record]:
     """Yield one question per row; `group` is the category.
 
     Raises:
-        DataError: a table is not as published, or a right answer is no option.
+        DataError: a table is not as published, two options are one, or a right answer is none.
     """
     for where, row, image in table_rows(place, COLUMNS):
-        options = {name: given for name in LETTERS if (given := _optional(row, name, where))}
+        given = {name: _optional(row, name, where) for name in LETTERS}
+        options = offered(given, where, "the question")
         answer = cells.text_or_empty(row["answer"], where, "answer")
-        if answer not in options or len(options) < 2:
+        if answer not in options:
             raise DataError(
                 f"{where}: the right answer is no option",
-                expected=f"one of {', '.join(options) or 'the letters A to D'}, of two or more",
+                expected=f"one of {', '.join(options)}",
                 found=repr(answer)[:120],
                 remedy=f"name tables of the split dev, which has answers; or {REMEDY}",
             )
         asked = (_optional(row, "hint", where), cells.text(row["question"], where, "question"))
-        offered = "".join(f"{letter}. {text}\n" for letter, text in options.items())
+        listed = "".join(f"{letter}. {text}\n" for letter, text in options.items())
         yield Record(
             key(row, "index", where),
             Concept.CHOICE,
-            f"{' '.join(filter(None, asked))} {OFFER}\n{offered}",
+            f"{' '.join(filter(None, asked))} {OFFER}\n{listed}",
             answer,
             image,
             candidates=tuple(options),

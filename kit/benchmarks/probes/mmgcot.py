@@ -3,13 +3,15 @@
 Files and fields are those of github.com/DoubtedSteam/MM-GCoT at 2f853fb: three JSON lists of
 objects with id, img, question, cot, answer, coordinate and qualified. `coordinate` is the box of
 the answer, "[x, y, width, height]" as shares of the image (eval.py, `calculate_iou`). `img` names
-an image of Visual Genome. Items whose `qualified` is false are asked as well, as there.
+an image of Visual Genome. Items whose `qualified` is false are asked as well, as there. An id does
+not name one question there (392 ids for the 459 attributes): later ones of an id are numbered.
 
 The released code asks for answer and box in two turns. The engine of the kit has one turn, so the
 two instructions stand together: this is the kit's own. It also says what the numbers of a box mean,
 because the released code converts them by the family of the model.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from kit.benchmarks import cells
@@ -37,6 +39,7 @@ def load(place: Place) -> Iterator[Record]:
         DataError: a file is missing or not as published, or a coordinate is no box.
     """
     for name, file in FILES.items():
+        seen: Counter[str] = Counter()
         for where, row in json_rows(place.path / file, FIELDS):
             said = cells.text(row["answer"], where, "answer")
             box = cells.text(row["coordinate"], where, "coordinate")
@@ -49,9 +52,10 @@ def load(place: Place) -> Iterator[Record]:
                     found=f"{said[:60]!r}, {box[:60]!r}",
                     remedy=REMEDY,
                 )
-            image = cells.text(row["img"], where, "img")
+            image, number = cells.text(row["img"], where, "img"), key(row, "id", where)
+            seen[number] += 1
             yield Record(
-                f"{name}/{key(row, 'id', where)}",
+                f"{name}/{number}" + (f"/{seen[number]}" if seen[number] > 1 else ""),
                 Concept.REGION,
                 f"{cells.text(row['question'], where, 'question')}\n{ASKED}",
                 f"{said} {box}",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kit.benchmarks import cells
 from kit.benchmarks.image_columns import find_listed
+from kit.benchmarks.literals import read_json
 from kit.benchmarks.parquet import Place, read_rows
 from kit.benchmarks.records import VERDICTS
 from kit.errors import DataError
@@ -49,14 +50,25 @@ def json_rows(path: Path, fields: Collection[str]) -> Iterator[tuple[str, Row]]:
     """Yield (place in words, object) of a file with a JSON list, or with one object on each line.
 
     Raises:
-        DataError: the file is missing or no JSON, or an item is no object with these fields.
+        DataError: the file is missing, empty or no JSON, or an item is no object with these fields.
     """
+    there = False
     for where, item in _json_items(path):
+        there = True
         if not isinstance(item, dict):
             raise _odd(where, "", f"an object with {', '.join(fields)}", cells.kind_of(item))
         if missing := [name for name in fields if name not in item]:
             raise _odd(where, missing[0], f"the fields {', '.join(fields)}", ", ".join(item))
         yield where, item
+    if not there:
+        raise DataError(
+            f"{path} has no questions",
+            expected=f"objects with {', '.join(fields)}",
+            found=f"an empty list, in {path.stat().st_size} bytes"
+            if path.suffix != ".jsonl"
+            else f"no line with an object, in {path.stat().st_size} bytes",
+            remedy=REMEDY,
+        )
 
 
 def key(row: Row, field: str, where: str) -> str:
@@ -101,14 +113,14 @@ def _json_items(path: Path) -> Iterator[tuple[str, object]]:
     try:
         text = decode_text(path.read_bytes())
         if path.suffix != ".jsonl":
-            listed = cells.read_json(text)
+            listed = read_json(text)
             if not isinstance(listed, list):
                 raise _odd(path.name, "", "a JSON list", cells.kind_of(listed))
             yield from ((f"{path.name}, item {n}", item) for n, item in enumerate(listed))
             return
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
-                yield f"{path.name}, line {number}", cells.read_json(line)
+                yield f"{path.name}, line {number}", read_json(line)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read", expected="a listed file", found=error.strerror, remedy=REMEDY

@@ -93,8 +93,12 @@ def _asked(
             for modality in ("image", "text"):
                 shown = [r for r in chosen if (r.image is not None) == (modality == IMAGE_QUESTION)]
                 if not shown:
-                    what = f"UMU-Bench: {name} has no {part_of(kind, modality)} question"
-                    raise DataError(what, remedy=REMEDY)
+                    raise DataError(
+                        f"UMU-Bench: {name} has no {part_of(kind, modality)} question",
+                        expected="questions for every column",
+                        found=f"{len(chosen)} questions of the kind, and none of them {modality}",
+                        remedy=REMEDY,
+                    )
                 evaluation[part_of(kind, modality), column] = tuple(sorted(_ids(shown)))
             records += [record for each in facts.values() for record in each]
     return records, evaluation

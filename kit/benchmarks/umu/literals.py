@@ -7,6 +7,7 @@ import ast
 
 from kit.benchmarks.cells import is_missing, nested
 from kit.benchmarks.left_out import OddCell
+from kit.benchmarks.literals import DoubledKey, require_keys_once
 
 
 def literal(value: object, where: str, field: str) -> dict[str, object]:
@@ -22,10 +23,12 @@ def literal(value: object, where: str, field: str) -> dict[str, object]:
     if isinstance(value, str) and not is_missing(value):
         try:
             tree = ast.parse(value.strip(), mode="eval")
-            if twice := _doubled_key(tree):
-                expected = "each key once"
-                raise OddCell(where, field, "has a key twice", expected=expected, found=twice)
+            require_keys_once(tree)
             found = ast.literal_eval(tree)
+        except DoubledKey as error:
+            raise OddCell(
+                where, field, "has a key twice", expected="each key once", found=str(error)
+            ) from None
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             expected = "a struct, or the text of one as a Python literal"
             problem = "is no Python literal"
@@ -35,14 +38,3 @@ def literal(value: object, where: str, field: str) -> dict[str, object]:
         problem = "has a key that is no text"
         raise OddCell(where, field, problem, expected="texts as keys", found=sorted(map(str, cell)))
     return cell
-
-
-def _doubled_key(tree: ast.AST) -> str:
-    """Return a key that occurs twice in one literal; two readers could see two values."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            keys = [each.value for each in node.keys if isinstance(each, ast.Constant)]
-            for key in keys:
-                if keys.count(key) > 1:
-                    return repr(key)
-    return ""

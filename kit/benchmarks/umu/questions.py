@@ -13,7 +13,8 @@ from kit.benchmarks.cells import is_missing, nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
 from kit.benchmarks.mllmu.questions import ONE_SENTENCE
 from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.options import folded, letter_of, right_letter
+from kit.benchmarks.options import offered, right_letter
+from kit.benchmarks.right_answers import RightAnswers
 from kit.benchmarks.umu.literals import literal
 from kit.benchmarks.umu.protocol import CLOZE, GENERATION, OPTIONS
 
@@ -63,6 +64,7 @@ def questions(
         person: the person of the row.
     """
     for field, kind in TASKS.items():
+        right = RightAnswers()
         letters: dict[str, str] = {}  # of the questions in text alone, by fact
         for key, modality in MODALITIES.items():
             try:
@@ -73,18 +75,24 @@ def questions(
             for fact, entry in asked.items():
                 place = f"{where}, {field}.{key}.{fact}"
                 try:
-                    yield _question(entry, kind, modality, fact, place, letters)
+                    yield _question(entry, kind, modality, fact, place, letters, right)
                 except OddCell as error:
                     odd.leave_out(table, error.kind, error.where, person=person, unit=QUESTIONS)
 
 
 def _question(
-    entry: object, kind: str, modality: str, fact: str, where: str, letters: dict[str, str]
+    entry: object,
+    kind: str,
+    modality: str,
+    fact: str,
+    where: str,
+    letters: dict[str, str],
+    right: RightAnswers,
 ) -> Question:
     found = nested(entry, dict, where, "the question")
     asked = text(found.get("question"), where, "question")
     if kind == OPTIONS:
-        return _choice(found, modality, fact, asked, where, letters)
+        return _choice(found, modality, fact, asked, where, letters, right)
     answer = text(found.get("answer"), where, "answer")
     if kind == CLOZE:
         answer = answer.rstrip(" .") or answer
@@ -98,34 +106,29 @@ def _choice(
     asked: str,
     where: str,
     letters: dict[str, str],
+    right: RightAnswers,
 ) -> Question:
     """Return a multiple choice; the released code reads its letter in the question in text alone.
 
     Args:
         letters: the right letters of the questions in text alone; such a question adds its own.
+        right: the right answers of the row.
     """
     given = nested(found.get("options"), dict, where, "options")
+    options = offered(given, where, "options")
 
-    def odd(field: str, problem: str, expected: str, seen: object) -> OddCell:
-        return OddCell(where, field, problem, expected=expected, found=seen)
+    def odd(problem: str, expected: str, seen: object) -> OddCell:
+        return OddCell(where, "answer", problem, expected=expected, found=seen)
 
-    offered = {
-        letter_of(str(key)): text(value, where, f"options.{key}")
-        for key, value in given.items()
-        if not is_missing(value)
-    }
-    if len(offered) < 2 or len({folded(each) for each in offered.values()}) < len(offered):
-        raise odd(
-            "options", "has fewer than two different texts", "one text for each letter", given
-        )
     own = found.get("answer")
     letter = (
-        letters.get(fact) if is_missing(own) else right_letter(text(own, where, "answer"), offered)
+        letters.get(fact) if is_missing(own) else right_letter(text(own, where, "answer"), options)
     )
-    if letter not in offered:
-        expected = f"an option: its letter ({', '.join(sorted(offered))}), its text, or both"
-        raise odd("answer", "is none of the options", expected, own)
+    if letter not in options:
+        expected = f"an option: its letter ({', '.join(sorted(options))}), its text, or both"
+        raise odd("is none of the options", expected, own)
     if letters.setdefault(fact, letter) != letter:
-        raise odd("answer", "is another letter than in text alone", letters[fact], letter)
-    texts = tuple(offered[each] for each in sorted(offered))
-    return Question(OPTIONS, modality, fact, asked, offered[letter], texts)
+        raise odd("is another letter than in text alone", letters[fact], letter)
+    texts = tuple(options[each] for each in sorted(options))
+    right.note(f"{modality}: {asked}", options[letter], where, options=texts)
+    return Question(OPTIONS, modality, fact, asked, options[letter], texts)
