@@ -9,6 +9,7 @@ This is the layout of the released files, github.com/AoiDragon/POPE at 08d957b, 
 questions of each kind about the same 500 images. Any other layout is refused.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -50,7 +51,7 @@ def _kind(root: Path, kind: str, right: RightAnswers) -> list[Record]:
     path = root / f"coco_pope_{kind}.json"
     records: dict[str, Record] = {}
     first: dict[str, int] = {}
-    images = _images(root)
+    images, here = _images(root), RightAnswers()
     for number, line in enumerate(_lines(path, root), 1):
         if not line.strip():
             continue
@@ -73,8 +74,13 @@ def _kind(root: Path, kind: str, right: RightAnswers) -> list[Record]:
                 remedy="copy COCO's val2014 images there, under the names that the questions use, "
                 "then run `./run.sh lock MANIFEST`",
             )
-        before = right.note(asked["text"], asked["label"], where, image=images[image], name="label")
-        if before.startswith(f"{path.name},"):
+        question = partial(
+            RightAnswers.note,
+            question=asked["text"], answer=asked["label"], where=where, image=images[image],
+            name="label",
+        )  # fmt: skip
+        question(right)
+        if before := question(here):
             raise DataError(
                 f"{where}: a question about an image occurs twice",
                 expected="every question about an image once per file",

@@ -66,7 +66,7 @@ class OfTwo(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
-        if rest:
+        if rest and not ctx.resilient_parsing:
             result, reference = ctx.params["result"], ctx.params["reference"]
             named = shlex.join([result, *rest, "--reference", reference])
             raise click.UsageError(

@@ -102,9 +102,12 @@ def test_a_letter_that_stands_for_two_options_is_refused(options):
 
 
 def test_a_text_that_two_letters_have_is_refused():
-    options = {"A": "a cat", "B": "A\u00a0CAT", "C": "a dog"}
-    with pytest.raises(DataError, match="has a text twice"):
-        resolve("a dog", options, row(options))
+    for options in (
+        {"A": "a cat", "B": "A\u00a0CAT", "C": "a dog"},
+        ["A. a cat", "B. A\u00a0CAT", "C. a dog"],
+    ):
+        with pytest.raises(DataError, match="has a text twice"):
+            resolve("a dog", options, row(options))
 
 
 def test_nan_in_json_is_no_option():

@@ -135,6 +135,8 @@ ODD = [
     (say(1, ""), "content is empty"),
     (put("classification_forget_set", "Correct_Answer", "E"), "Correct_Answer is none of"),
     (put("classification_forget_set", "Options", {"A": "x"}), "Options has fewer than two"),
+    (put("classification_forget_set", "Options", {"A": "x", "a": "y"}), "Options has a letter"),
+    (put("classification_forget_set", "Options", {"A": "x", "B": "X"}), "Options has a text twice"),
     (put("classification_forget_set", "Question", True), "Question is true or false"),
 ]
 

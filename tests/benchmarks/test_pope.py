@@ -107,6 +107,25 @@ def test_a_value_that_a_field_cannot_have_is_refused(root, field, value):
     assert repr(value) in error.found
 
 
+def test_a_key_twice_in_a_line_is_refused(root):
+    line = json.dumps(pope_lines()[0])
+    replaced(root, line[:-1] + ', "label": "no"}\n')
+    error = refused(root)
+    assert "line 1 has a key twice" in error.what
+    assert "'label' twice" in error.found
+
+
+def test_a_question_about_an_image_that_is_asked_again_is_refused(root):
+    first, second = pope_lines()[:2]
+    again = {**first, "question_id": 9, "text": first["text"].upper()}
+    error = refused(replaced(root, first, second, again))
+    assert "line 3: a question about an image occurs twice" in error.what
+    assert "line 1" in error.found
+    other = {"yes": "no", "no": "yes"}[first["label"]]
+    error = refused(replaced(root, first, second, {**again, "label": other}))
+    assert "label is not that of the same question before" in error.what
+
+
 def test_a_doubled_id_names_both_lines(root):
     replaced(root, *pope_lines()[:2], pope_lines()[0])
     error = refused(root)

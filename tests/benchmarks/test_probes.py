@@ -164,6 +164,13 @@ def test_a_right_answer_that_is_no_option_is_refused(own, value):
     )
 
 
+def test_two_options_with_one_text_are_refused(own):
+    place = own("mmbench")
+    first = pq.read_table(place.all_tables()[0])["A"].to_pylist()[0]
+    message = refused(mmbench.load, with_cell(place, "B", f" {first.upper()}"))
+    assert "row 0, A to D has a text twice" in message
+
+
 def test_a_column_of_numbers_is_no_question(own):
     place = own("mmbench")
     read = pq.read_table(place.all_tables()[0])

@@ -185,6 +185,11 @@ ODD = [
     (put("Classify", "unimodal", "answer", "E"), "answer is none of the options"),
     (put("Classify", "muitimodal", "answer", "C"), "answer is another letter than in text alone"),
     (put("Classify", "muitimodal", "options", {"A": "x"}), "options has fewer than two"),
+    (
+        put("Classify", "muitimodal", "options", {"A": "x", "(a)": "y"}),
+        "options has a letter twice",
+    ),
+    (put("Classify", "muitimodal", "options", {"A": "x", "B": "X "}), "options has a text twice"),
     (put("Cloze", "unimodal", "answer", ""), "answer is empty"),
     (put("Generation", "muitimodal", "question", None), "question is empty"),
     (put("Generation", "unimodal", "question", True), "question is true or false, not a text"),

@@ -97,6 +97,13 @@ def test_a_wrong_call_is_a_usage_error(call, arguments, message):
     assert message in said
 
 
+def test_compare_with_three_results_names_the_verb_that_shows_many(call):
+    code, said = call("compare", "one", "two", "my three", "--json")
+    assert code == 2
+    assert "compare takes two results, RESULT and REFERENCE; more were given: 'my three'" in said
+    assert "./run.sh board one 'my three' --reference two" in said
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

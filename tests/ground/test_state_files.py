@@ -52,6 +52,22 @@ def test_costs_origins_and_licences_are_read_as_they_were_written_or_named(data,
     refused(lambda: licences.acceptance(SOURCE), licences.accepted_path(), data, LicenceError)
 
 
+@pytest.mark.parametrize("data", [b"{}", b'{"steps": 3}', b'{"Seconds": 1.5}'])
+def test_a_key_that_the_record_of_an_artifact_lacks_is_named_with_its_folder(data, cache):
+    artifact = Artifact("finetune", "vanilla", "0" * 64)
+    artifact.partial.mkdir(parents=True)
+    artifact.publish({"seconds": 1.5})
+    (artifact.path / "job.json").write_bytes(data)
+    record = artifact.job()
+    assert record.get("seconds") is None
+    assert "seconds" not in record
+    with pytest.raises(StorageError, match=r"job\.json is damaged") as caught:
+        record["seconds"]
+    assert "the key 'seconds'" in str(caught.value.expected)
+    assert caught.value.found
+    assert f"remove {artifact.path}," in caught.value.remedy, "then the job is done again"
+
+
 @pytest.mark.parametrize("data", DAMAGED)
 def test_the_record_of_an_artifact_is_read_or_its_folder_is_named(data, cache):
     artifact = Artifact("finetune", "vanilla", "0" * 64)

@@ -34,6 +34,16 @@ def test_the_summary_names_the_manifest_and_its_digest(result):
     assert result.run_name.startswith("toy-")
 
 
+def test_a_folder_whose_digits_are_of_outside_data_is_named_beside_the_manifest(result):
+    named = replace(result, folder="toy-0123abcd")
+    assert f"manifest: {result.run_name}, sha256" in describe(named)
+    assert "folder: toy-0123abcd: its digits are of this manifest and of the checksum" in describe(
+        named
+    )
+    for plain in (result.run_name, "their-copy", "toy-0123abcd-2"):
+        assert "folder:" not in describe(replace(result, folder=plain))
+
+
 def test_the_manifest_itself_is_recognised(result):
     found = compare_manifest(result, load_manifest(TOY), "toy.toml")
     assert found.outcome == "ok"

@@ -48,7 +48,9 @@ def item_value(item: object, path: tuple[str, ...], where: str) -> str:
         item = item.get(name) if isinstance(item, Mapping) else None
     if item is None or item != item:  # NaN is an empty cell
         return ""
-    if isinstance(item, str) or (type(item) in (int, float) and math.isfinite(item)):
+    if isinstance(item, str):
+        return item
+    if isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item):
         return str(item)
     raise DataError(
         f"{where}: an item of the list is no text",

@@ -32,7 +32,7 @@ def load(place: Place) -> Iterator[Record]:
     """
     for where, row, image in table_rows(place, COLUMNS):
         given = {name: _optional(row, name, where) for name in LETTERS}
-        options = offered(given, where, "the question")
+        options = offered(given, where, "A to D")
         answer = cells.text_or_empty(row["answer"], where, "answer")
         if answer not in options:
             raise DataError(
