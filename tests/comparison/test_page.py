@@ -75,7 +75,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(results, tmp_p
     assert run(verb, *words[verb], "--json") in (2, 7), "no other verb than compare has --json"
     assert run(verb, *words[verb]) == 7
     *_, event = capsys.readouterr().out.splitlines()
-    assert json.loads(event)["id"] in ("PE-0700", "PE-0207")
+    assert json.loads(event)["id"] in ("PE-0701", "PE-0207")
     assert run(verb, *words[verb]) == 7
     said = capsys.readouterr().err
     assert f"{page} cannot be written" in said

@@ -108,7 +108,7 @@ def test_a_kill_after_the_last_byte_does_not_lose_the_revision(hub, experiment, 
         raise KeyboardInterrupt
 
     moving = experiment(revision=None)
-    for record in ("_adopt_list", "record_origin"):
+    for record in ("adopt_list", "record_origin"):
         with monkeypatch.context() as patch:
             patch.setattr(datasets, record, killed)
             with pytest.raises(KeyboardInterrupt):
