@@ -9,7 +9,6 @@ This is the layout of the released files, github.com/AoiDragon/POPE at 08d957b, 
 questions of each kind about the same 500 images. Any other layout is refused.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -74,13 +73,11 @@ def _kind(root: Path, kind: str, right: RightAnswers) -> list[Record]:
                 remedy="copy COCO's val2014 images there, under the names that the questions use, "
                 "then run `./run.sh lock MANIFEST`",
             )
-        question = partial(
-            RightAnswers.note,
-            question=asked["text"], answer=asked["label"], where=where, image=images[image],
-            name="label",
-        )  # fmt: skip
-        question(right)
-        if before := question(here):
+        _, before = (
+            asks.note(asked["text"], asked["label"], where, image=images[image], name="label")
+            for asks in (right, here)
+        )
+        if before:
             raise DataError(
                 f"{where}: a question about an image occurs twice",
                 expected="every question about an image once per file",

@@ -84,6 +84,7 @@ def known_path() -> Path:
 def _read(path: Path) -> dict[str, list[str]]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return known if isinstance(known, dict) else {}
+    whole = isinstance(known, dict) and all(isinstance(each, list) for each in known.values())
+    return known if whole else {}

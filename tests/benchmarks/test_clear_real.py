@@ -128,6 +128,16 @@ def test_faces_without_a_question_are_asked_the_name_question(tmp_path):
     )
 
 
+def test_one_picture_of_two_faces_is_left_out(tmp_path):
+    rows, odd = tables()["real_faces"], OddRows()
+    rows[1]["image"] = rows[0]["image"]
+    found = real_faces(unpacked(tmp_path / "data", {"real_faces": rows}), odd)
+    assert [record.person for record in found] == ["Known 0", "Known 2"]
+    assert [each.kind for each in odd.left_out()] == [
+        "answer is not that of the same question before"
+    ]
+
+
 def test_a_face_whose_name_is_spelt_in_two_ways_is_one_person(tmp_path):
     rows = tables()["real_faces"]
     rows[1]["answer"] = "KNOWN\u00a00"

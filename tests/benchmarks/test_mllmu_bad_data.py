@@ -109,6 +109,17 @@ def test_one_odd_question_is_left_out_and_counted_with_its_place(tmp_path, path,
     assert left.first.startswith("forget_10/train-00000-of-00001.parquet, row 0")
 
 
+def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path):
+    def change(made):
+        asked = {"Question": "What is it?", "Options": {"A": "a cat", "B": "a dog"}}
+        put((*SIGHT, 0), {**asked, "Correct_Answer": "A"})(made)
+        again = {"Question": "what is  IT?", "Options": {"A": "a dog", "B": "A CAT"}}
+        put((*SIGHT, 1), {**again, "Correct_Answer": "A"})(made)
+
+    (left,) = loaded(tmp_path / "data", change).left_out
+    assert (left.count, left.kind) == (1, "Correct_Answer is not that of the same question before")
+
+
 @pytest.mark.parametrize(("path", "value", "kind"), ODD_QUESTIONS[-3:])
 def test_more_odd_questions_than_one_are_refused_with_their_kinds(tmp_path, path, value, kind):
     def change(made):

@@ -141,6 +141,17 @@ ODD = [
 ]
 
 
+def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path):
+    def again(made):
+        entries = made["classification_forget_set"]
+        first = entries[0]
+        other = next(each for each in first["Options"] if each != first["Correct_Answer"])
+        entries.append({**first, "Correct_Answer": other})
+
+    (left,) = loaded(tmp_path, again).left_out
+    assert (left.count, left.kind) == (1, "Correct_Answer is not that of the same question before")
+
+
 @pytest.mark.parametrize(("change", "kind"), ODD, ids=[kind for _, kind in ODD])
 def test_one_odd_entry_is_left_out_and_counted(tmp_path, change, kind):
     found = loaded(tmp_path, change)

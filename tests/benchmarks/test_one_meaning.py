@@ -16,6 +16,7 @@ from kit.benchmarks.parquet import Place
 from kit.benchmarks.pebench.csv import Reading
 from kit.benchmarks.pebench.events import keywords_of
 from kit.benchmarks.pebench.lists import item_value, list_of
+from kit.benchmarks.pebench.table import presence_records
 from kit.benchmarks.probes import mmgcot
 from kit.benchmarks.probes.asked_once import note_repeated
 from kit.benchmarks.probes.reading import json_rows
@@ -93,7 +94,8 @@ def test_what_json_and_python_write_is_read_and_a_key_twice_never_is(value):
 
 @pytest.mark.parametrize(
     "cell",
-    ['[{"title": "a", "title": "b"}]', "[{'title': 'a', 'title': 'b'}]",
+    ['[{"title": "a", "title": "b"}]', '[{"title": true, "title": "b"}]',
+     "[{'title': 'a', 'title': 'b'}]",
      '{"market": "a", "market": "b"}', "{'market': nan, 'market': 'b'}"],
 )  # fmt: skip
 def test_a_list_in_a_cell_with_a_key_twice_is_refused(cell):
@@ -161,6 +163,13 @@ def test_an_event_twice_in_the_file_of_keywords_is_refused(tmp_path):
     with pytest.raises(DataError, match="line 3: the event occurs twice") as caught:
         keywords_of(tmp_path / "PEBench.csv", [], None, Reading())
     assert "lines 2 and 3" in complete(caught.value)
+
+
+def test_an_answer_of_the_general_knowledge_is_yes_or_no(tmp_path):
+    (tmp_path / "general.csv").write_text("file,object,answer\n0.png,sun,Maybe\n", encoding="utf-8")
+    with pytest.raises(DataError, match="line 2: the answer is unknown") as caught:
+        presence_records(tmp_path / "general.csv", "general")
+    assert "'Maybe'" in complete(caught.value)
 
 
 def test_a_record_id_twice_says_what_the_two_ask():

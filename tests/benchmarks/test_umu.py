@@ -197,6 +197,16 @@ ODD = [
 ]
 
 
+def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path):
+    def again(cell):
+        first = cell["unimodal"]["Job"]
+        other = next(each for each in first["options"] if each != first["answer"])
+        cell["unimodal"]["Job again"] = {**first, "answer": other}
+
+    (left,) = loaded(tmp_path / "data", changed("Classify", again)).left_out
+    assert (left.count, left.kind) == (1, "answer is not that of the same question before")
+
+
 @pytest.mark.parametrize(("change", "kind"), ODD, ids=[kind for _, kind in ODD])
 def test_one_odd_question_is_left_out_and_counted(tmp_path, change, kind):
     found = loaded(tmp_path / "data", change)
