@@ -144,6 +144,7 @@ def protocol(name: str, version: int | None = None) -> Protocol:
         raise ManifestError(
             f"this version of the kit has no version {chosen} of the protocol of '{name}'",
             expected=f"version {' or '.join(map(str, sorted(known)))}",
+            found=f"version {chosen}",
             remedy="use a newer version of the kit, or the one that made the result",
         )
     return known[chosen]

@@ -178,11 +178,14 @@ def test_a_record_id_twice_says_what_the_two_ask():
     assert "'First?' and 'Second?'" in complete(caught.value)
 
 
+NAMES = ("DataError", "ManifestError")
+
+
 def made_errors():
     """Yield (place, names) of the calls that make an error of a loader."""
     for path in sorted((PROJECT / "kit" / "benchmarks").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "DataError":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in NAMES:
                 yield f"{path.name}:{node.lineno}", {each.arg for each in node.keywords}
 
 

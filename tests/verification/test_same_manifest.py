@@ -34,7 +34,8 @@ def test_the_summary_names_the_manifest_and_its_digest(result):
     assert result.run_name.startswith("toy-")
 
 
-def test_a_folder_whose_digits_are_of_outside_data_is_named_beside_the_manifest(result):
+def test_a_folder_whose_digits_are_of_outside_data_is_named_beside_the_manifest(result, signed):
+    assert result.folder == signed.name
     named = replace(result, folder="toy-0123abcd")
     assert f"manifest: {result.run_name}, sha256" in describe(named)
     assert "folder: toy-0123abcd: its digits are of this manifest and of the checksum" in describe(

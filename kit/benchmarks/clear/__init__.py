@@ -130,7 +130,8 @@ def _rehearsal(place: Place, odd: OddRows) -> list[Record]:
     if not has_config(place, GENERAL):
         raise ManifestError(
             f"finetune.rehearsal is set, and the source has no configuration '{GENERAL}'",
-            expected="0: the published CLEAR has no general records",
+            expected=f"a configuration '{GENERAL}', which the published CLEAR does not have",
+            found=", ".join(sorted({path.parent.name for path in place.all_tables()})),
             remedy="set finetune.rehearsal = 0",
         )
     columns = ("caption", "name", "question", "answer")

@@ -154,6 +154,7 @@ def _general(place: Place, odd: OddRows) -> list[Record]:
         raise ManifestError(
             "finetune.rehearsal is set, but the source has no general records to rehearse",
             expected=f"a configuration '{GENERAL}', which the published UMU-Bench does not have",
+            found=", ".join(sorted({path.parent.name for path in place.all_tables()})),
             remedy="set rehearsal = 0 in [finetune]",
         )
     found = read_profiles(place, GENERAL, odd, asked=False)
