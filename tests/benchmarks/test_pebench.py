@@ -227,7 +227,7 @@ def test_an_unknown_loader_names_the_nearest():
 def test_the_world_column_has_a_third_of_each_kind_of_pope(tmp_path):
     root = write_dataset(tmp_path)
     for kind, count in (("random", 400), ("popular", 30), ("adversarial", 5)):
-        line = '{{"question_id": {}, "image": "0.jpg", "text": "Is it?", "label": "yes"}}\n'
+        line = '{{"question_id": {0}, "image": "0.jpg", "text": "Is it {0}?", "label": "yes"}}\n'
         text = "".join(line.format(i) for i in range(count))
         (root / "pope" / f"coco_pope_{kind}.json").write_text(text, encoding="utf-8")
     split = loaded(root, split={"max_per_column": 64}).splits["both"]
