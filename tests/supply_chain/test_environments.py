@@ -23,7 +23,9 @@ def python(version: str) -> Path:
         found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     else:
         found = shutil.which(f"python{version}") or ""
-    if not found:  # those of pyenv that are not switched on
+        if found and subprocess.run([found, "-V"], capture_output=True, check=False).returncode:
+            found = ""  # pyenv's stand-in for one that is not switched on
+    if not found:
         folder = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
         found = str(next(folder.glob(f"{version}.*/bin/python"), ""))
     if not found:
