@@ -26,8 +26,8 @@ def end(text: str, code: int, kind: str) -> None:
     sys.exit(code)
 
 
-# Imports make a million objects that stay. At Python's own threshold of 700, looking through them
-# for garbage takes a fifth of the start of a verb.
+# Imports make objects that stay. At its own threshold of 700, Python looks through all of them for
+# garbage again and again.
 gc.set_threshold(10_000)
 if sys.version_info < (3, 11):  # noqa: UP036 - before an import fails that needs it
     stop("this Python is too old", "install Python 3.11 or later")

@@ -51,14 +51,8 @@ def read_inputs() -> dict[str, Inputs]:
                     key: kept["tables"][value["table"]] if _is_shared(value) else value
                     for key, value in inputs.items()
                 }
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ):  # cut off, or changed by hand
-            continue
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue  # cut off, or changed by hand
     return found
 
 
