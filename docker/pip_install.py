@@ -1,6 +1,10 @@
 """Install locked packages into the environment of this Python, whatever pip's settings say.
 
-    ENVIRONMENT/bin/python docker/pip_install.py -r LOCK [options of pip install]
+    ENVIRONMENT/bin/python docker/pip_install.py -r LOCK [options of pip install] [-- -r LOCK ...]
+    python docker/pip_install.py --python ENVIRONMENT/bin/python -r LOCK ...
+
+What follows `--` is installed by another call of pip, after the one before. With `--python` first,
+the pip of this Python installs into that environment.
 
 Of the user's settings (`PIP_...`, pip.conf), those are kept that say how to reach a package index.
 The others could install somewhere else (`target`, `prefix`, `user`), build what is published as a
@@ -41,10 +45,10 @@ def kept_settings(text: str) -> dict[str, str]:
     return {name: value for section in SECTIONS for name, value in found[section].items()}
 
 
-def pip_environment() -> dict[str, str]:
+def pip_environment(pip: list[str]) -> dict[str, str]:
     """Return this process's variables with no setting of pip but those that are kept."""
     listed = subprocess.run(
-        [sys.executable, "-I", "-m", "pip", "config", "list"],
+        [*pip, "config", "list"],
         stdout=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
@@ -56,14 +60,31 @@ def pip_environment() -> dict[str, str]:
     return {**others, **kept_settings(listed.stdout), "PIP_CONFIG_FILE": os.devnull}
 
 
+def calls_of(words: list[str]) -> list[list[str]]:
+    """Return the words of each call of pip: `--` is between two."""
+    calls: list[list[str]] = [[]]
+    for word in words:
+        if word == "--":
+            calls.append([])
+        else:
+            calls[-1].append(word)
+    return calls
+
+
 def main() -> int:
-    """Run `pip install` and return its exit code."""
+    """Run `pip install` until a call fails, and return the exit code of the last."""
+    pip, words = [sys.executable, "-I", "-m", "pip"], sys.argv[1:]
+    if words[:1] == ["--python"]:
+        pip, words = [*pip, *words[:2]], words[2:]
     try:
-        environment = pip_environment()
+        environment = pip_environment(pip)
     except subprocess.CalledProcessError as error:
         return error.returncode
-    command = [sys.executable, "-I", "-m", "pip", "install", *OPTIONS, ",".join(SOURCES)]
-    return subprocess.run([*command, *sys.argv[1:]], env=environment, check=False).returncode
+    for call in calls_of(words):
+        command = [*pip, "install", *OPTIONS, ",".join(SOURCES), *call]
+        if code := subprocess.run(command, env=environment, check=False).returncode:
+            return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -175,13 +175,8 @@ def _verify(
     authorities: Path | None,
     findings: "list[Finding]",
 ) -> "Verification":
-    from dataclasses import replace
-
-    from kit.comparison.differences import require_same_claims
-    from kit.experiment.manifest_file import load_manifest
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
-    from kit.verification.same_manifest import compare_manifest
     from kit.verification.verify import verify as verify_result
 
     found = verify_result(
@@ -192,12 +187,21 @@ def _verify(
         authorities=authorities or AUTHORITIES,
         findings=findings,
     )
-    if claims:
-        given = load_manifest(claims)
-        require_same_claims(found.claims, given.claims, str(claims))
-        whose = compare_manifest(found, given, str(claims))
-        found = replace(found, findings=(*found.findings, whose))
-    return found
+    return _with_claims(found, claims) if claims else found
+
+
+def _with_claims(found: "Verification", claims: Path) -> "Verification":
+    """Check that a verified result has the claims of a manifest, and compare the manifests."""
+    from dataclasses import replace
+
+    from kit.comparison.differences import require_same_claims
+    from kit.experiment.manifest_file import load_manifest
+    from kit.verification.same_manifest import compare_manifest
+
+    given = load_manifest(claims)
+    require_same_claims(found.claims, given.claims, str(claims))
+    whose = compare_manifest(found, given, str(claims))
+    return replace(found, findings=(*found.findings, whose))
 
 
 @click.command()

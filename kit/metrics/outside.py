@@ -20,7 +20,7 @@ from kit.experiment.section import NAME
 from kit.failures import kit_error
 from kit.metrics.definition import Definition, Measure, StoredAnswer
 from kit.result.layout import RUN
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 FACTS = "outside_metric"  # of run.json
 SHAPE = "METRIC = Definition(...) of kit.metrics.definition"

@@ -37,7 +37,8 @@ from kit.report.whole import whole_numbers
 from kit.result.layout import ATTACKED, CLAIMS, PICTURES, REPORT, ROWS, RUN
 from kit.result.losses import curves_of, loss_files
 from kit.result.made_by import kit_of
-from kit.result.run_file import protocol_of, versions_of
+from kit.result.run_file import versions_of
+from kit.result.run_protocol import protocol_of
 from kit.result.strict_json import parse_json
 from kit.result.tables import ROW_TYPES
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from kit.result.layout import RUN
 from kit.result.run_file import manifest_of
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 
 def families_of(run: Mapping[str, object]) -> tuple[str, ...]:

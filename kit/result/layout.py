@@ -9,6 +9,7 @@ ATTACKED = "answers/attacked.parquet"  # only where the manifest has attacks
 TOKENS, DISTANCES = "answers/tokens.parquet", "answers/distances.parquet"
 GRADIENTS, READ_BY_VANILLA = "answers/gradients.parquet", "answers/read_by_vanilla.parquet"
 JUDGED = "answers/judged.parquet"
+OPTIONAL_TABLES = (TOKENS, DISTANCES, GRADIENTS, READ_BY_VANILLA, JUDGED)
 ROWS = "rows.parquet"
 CLAIMS = "claims.json"
 # What the numbers follow from, and the numbers: all that is recomputed.

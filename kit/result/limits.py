@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from kit.names import show
 from kit.result.layout import RECORDS, RUN
 from kit.result.run_file import System
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 MAX_SYSTEMS = 2_000  # the reference has 191
 MAX_NAME = 200  # characters of a system's name; every row of the system repeats it

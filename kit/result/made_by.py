@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit.result.layout import RUN
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 # Of run.json of kit 0.1.0, which stated its version alone: `kit_version`.
 FIRST_SCHEMA = "pebench-kit/run/1"

@@ -9,7 +9,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.errors import KitError
 from kit.experiment.inputs import ProbeSection
 from kit.result.layout import RUN
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 
 def with_probes(protocol: Protocol, manifest: Mapping[str, object]) -> Protocol:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kit import __version__
 from kit.errors import VerificationError
 from kit.names import show
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 
 def require_schema(name: str, schema: object, known: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from kit.result.layout import (
     TOKENS,
     WEIGHTS,
 )
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 MAX_BYTES = 16 << 20  # of run.json and whatever else is JSON: what kit.result.strict_json reads
 MAX_CARD_BYTES = 1 << 20  # card.json and README.md of an adapter have some 3 kB

@@ -26,6 +26,7 @@ from kit.result.layout import (
     INPUTS,
     JUDGED,
     LIKELIHOODS,
+    OPTIONAL_TABLES,
     PICTURES,
     READ_BY_VANILLA,
     RECORDS,
@@ -45,21 +46,20 @@ from kit.result.run_file import (
     claims_of,
     interval_settings,
     manifest_of,
-    protocol_of,
     read_run,
-    systems_of,
     versions_of,
 )
+from kit.result.run_protocol import protocol_of, systems_of
 from kit.result.schemas import require_schema
 from kit.result.sizes import most_bytes, require_small_report
 from kit.result.strict_json import parse_json
 from kit.result.table_reading import read_table
-from kit.result.tables import unusable
 from kit.result.tree import read_bytes
+from kit.result.unusable import unusable
 
 TABLES = (RECORDS, SETS, ANSWERS, LIKELIHOODS)
-# {name: family of metrics}
-OPTIONAL_TABLES = {
+# The metrics that each of `OPTIONAL_TABLES` is for.
+FAMILIES = {
     TOKENS: LIKELIHOOD, DISTANCES: DISTANCE, GRADIENTS: GRADIENT, READ_BY_VANILLA: FLUENCY,
     JUDGED: JUDGE,
 }  # fmt: skip
@@ -158,7 +158,7 @@ def parse_result(held: Mapping[str, bytes]) -> StoredResult:
     systems = systems_of(run, protocol)
     require_sane_systems(run, systems)
     claims = claims_of(run)
-    for name, family in OPTIONAL_TABLES.items():
+    for name, family in FAMILIES.items():
         _require_asked_for(name, family, families_of(run), held)
     optional = (*OPTIONAL_TABLES, ATTACKED, PICTURES)
     there = [*TABLES, *(name for name in optional if name in held)]

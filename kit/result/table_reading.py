@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kit.errors import VerificationError
-from kit.result.tables import SCHEMAS, unusable
+from kit.result.tables import SCHEMAS
+from kit.result.unusable import unusable
 
 MAX_ROWS = 5_000_000
 MAX_TABLE_BYTES = 1 << 30

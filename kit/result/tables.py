@@ -2,8 +2,6 @@
 
 import pyarrow as pa
 
-from kit.errors import VerificationError
-from kit.names import show
 from kit.result.layout import (
     ANSWERS,
     ATTACKED,
@@ -91,12 +89,3 @@ SCHEMAS = {
     ),
     ROWS: pa.schema({name: _ARROW[kind] for name, kind in ROW_TYPES.items()}),
 }
-
-
-def unusable(name: str, reason: object) -> VerificationError:
-    """Return the error for a signed file that cannot be read as what its name says."""
-    return VerificationError(
-        f"{name} cannot be used to recompute the result",
-        found=show(str(reason)),  # a stranger's text is one line of the message, and no more
-        remedy="ask the signer for a result as the kit writes it",
-    )

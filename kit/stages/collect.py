@@ -42,7 +42,8 @@ from kit.result.layout import (
     SETS,
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
-from kit.result.run_file import Versions, layout_json, protocol_of
+from kit.result.run_file import Versions
+from kit.result.run_protocol import layout_json, protocol_of
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
 from kit.sources.places import source_records

@@ -15,7 +15,7 @@ from kit.metrics.families import names_of_all
 from kit.metrics.outside import FACTS, describe, load_metric
 from kit.plan.jobs import Plan
 from kit.result.layout import GRADIENTS, JUDGED, LIKELIHOODS, READ_BY_VANILLA
-from kit.result.stored import OPTIONAL_TABLES
+from kit.result.stored import FAMILIES
 from kit.result.tables import SCHEMAS
 from kit.stages.artifact_tables import read_artifact_table
 
@@ -39,9 +39,7 @@ def write_table(frame: pd.DataFrame, folder: Path, name: str) -> None:
 
 def write_scores(plan: Plan, folder: Path) -> None:
     """Write the likelihoods of all systems, and the tables that the manifest asks for."""
-    asked = [
-        n for n, family in OPTIONAL_TABLES.items() if family in plan.manifest.evaluation.metrics
-    ]
+    asked = [n for n, family in FAMILIES.items() if family in plan.manifest.evaluation.metrics]
     for name in (LIKELIHOODS, *asked):
         kind = OF_TABLES.get(name, "likelihoods")
         scored = [system.scores[kind] for system in plan.systems if kind in system.scores]

@@ -28,8 +28,8 @@ from kit.result.layout import (
     WEIGHTS,
 )
 from kit.result.made_by import Kit
-from kit.result.tables import unusable
 from kit.result.tree import read_bytes
+from kit.result.unusable import unusable
 from kit.verification.adapter_form import PREFIX, Adapter, form_faults
 from kit.verification.contradiction import contradicts
 from kit.verification.merging import merger_faults, merger_of, side_by_side

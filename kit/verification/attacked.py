@@ -14,7 +14,7 @@ from kit.metrics.attacked import drawn_records
 from kit.result.layout import ATTACKED, RECORDS, RUN, SETS
 from kit.result.run_file import entry_of
 from kit.result.stored import StoredResult
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.attacked_form import (
     OFFERED,
     applicable,

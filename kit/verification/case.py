@@ -4,23 +4,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kit.digests import sha256_bytes
 from kit.errors import VerificationError
 from kit.experiment.claims import ClaimSection
-from kit.metrics.record_sets import Measured
-from kit.report.contents import Contents
 from kit.result.sizes import most_bytes
-from kit.result.stored import StoredResult
 from kit.result.tree import read_bytes
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.timestamp import AUTHORITIES
-from kit.verification.planned import Planned
-from kit.verification.recompute import Recomputed
-from kit.verification.run_facts import RunFacts
 from kit.verification.signatures import Signed
+
+if TYPE_CHECKING:
+    from kit.metrics.record_sets import Measured
+    from kit.report.contents import Contents
+    from kit.result.stored import StoredResult
+    from kit.verification.planned import Planned
+    from kit.verification.recompute import Recomputed
+    from kit.verification.run_facts import RunFacts
 
 Policy = Literal["strict", "integrity"]
 OK, NOT_CHECKED = "ok", "not checked"
@@ -43,12 +45,12 @@ class Kept:
     nothing was recomputed. `digests` is {path in the result: SHA-256} of all signed files.
     """
 
-    stored: StoredResult
-    recomputed: Recomputed | None
+    stored: "StoredResult"
+    recomputed: "Recomputed | None"
     digests: Mapping[str, str]
 
     @property
-    def measured(self) -> Measured | None:
+    def measured(self) -> "Measured | None":
         """Return the values of all answers; None where nothing was recomputed."""
         return None if self.recomputed is None else self.recomputed.measured
 
@@ -58,11 +60,11 @@ class Case:
 
     signed: Signed
     held: dict[str, bytes]  # bytes that were compared with their signed digests
-    stored: StoredResult
-    found: Recomputed
-    planned: Planned
-    facts: RunFacts
-    contents: Contents
+    stored: "StoredResult"
+    found: "Recomputed"
+    planned: "Planned"
+    facts: "RunFacts"
+    contents: "Contents"
 
     def __init__(
         self,
@@ -110,7 +112,7 @@ class Verification:
     claims: tuple[ClaimSection, ...]
     findings: tuple[Finding, ...]
     folder: str = field(default="", compare=False)
-    contents: Contents | None = field(default=None, compare=False, repr=False)
+    contents: "Contents | None" = field(default=None, compare=False, repr=False)
     kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -1,15 +1,12 @@
 """The checks of `verify`, in order: what costs little comes first. `CHECKS` is the whole list.
 
+`kit.verification.findings.FUNCTIONS` has the function of each.
+
 Nothing in a result is interpreted before a trusted key has signed for its bytes. No check needs a
 network, a model or torch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from kit.verification import findings
-from kit.verification.case import Case
-from kit.verification.findings import Found
 
 
 @dataclass(frozen=True)
@@ -17,31 +14,30 @@ class Check:
     """One check of `verify`: what it proves if it passes, and what it leaves open."""
 
     name: str
-    function: Callable[[Case], Found]
     proves: str
     does_not_prove: str
 
 
 CHECKS = (
     Check(
-        "signature", findings.of_signature,
+        "signature",
         "A key or identity that you trust has signed the statement about this result; if it is a "
         "workflow of a build service, at which commit and in which run.",
         "Who holds the key, or that it was not stolen.",
     ),
     Check(
-        "files", findings.of_files,
+        "files",
         "The folder holds exactly the signed files: none is changed, missing, renamed or added.",
         "That the files say something true.",
     ),
     Check(
-        "statements", findings.of_statements,
+        "statements",
         "The three signatures are by one key and list the same files; what they say is what "
         "run.json and claims.json say.",
         "When the result was signed.",
     ),
     Check(
-        "plan", findings.of_plan,
+        "plan",
         "Systems, sources, jobs and files are those that the manifest in run.json implies, with "
         "the steps that it asks for; nothing it names was left out, no attack and no question of "
         "an attack either. Keys and values are those that a kit writes, texts read as they are "
@@ -53,7 +49,7 @@ CHECKS = (
         "relearned. What this kit does not know of methods and attacks: the output names it.",
     ),
     Check(
-        "sources", findings.of_sources,
+        "sources",
         "Each source has origin and licence as the manifest names them. If this project has the "
         "list that the manifest names, the digest in run.json is that list's, and every image of "
         "a record is listed. What was left out of the published tables is within the rule, and no "
@@ -62,13 +58,13 @@ CHECKS = (
         "them. What a thumbnail shows.",
     ),
     Check(
-        "guards", findings.of_guards,
+        "guards",
         "run.json states an effect of every adapter, and an agreement of the two implementations "
         "as the manifest demands it.",
         "That these values were measured.",
     ),
     Check(
-        "adapters", findings.of_adapters,
+        "adapters",
         "The result holds exactly the adapters that the manifest keeps: float32 LoRA weights of "
         "its rank and modules, or full updates of them (safetensors, all numbers finite), its "
         "settings, one line of losses for each step, and no two adapters alike or nearly one "
@@ -76,25 +72,25 @@ CHECKS = (
         "That the adapters were trained as stated, or that the answers are theirs.",
     ),
     Check(
-        "rows", findings.of_rows,
+        "rows",
         "Every row of rows.parquet follows from the stored answers, by the version of the metric "
         "that the row names.",
         "That the answers came from running the kit, or that questions and right answers are the "
         "benchmark's.",
     ),
     Check(
-        "claims", findings.of_claims,
+        "claims",
         "Every verdict follows from the answers, by the version of the rule that claims.json "
         "names.",
         "That the claims are those you have in mind: --claims MANIFEST compares them.",
     ),
     Check(
-        "numbers", findings.of_numbers,
+        "numbers",
         "Every number in report.json and in the CSV files follows from the answers and run.json.",
         "The wording of sentences there.",
     ),
     Check(
-        "pages", findings.of_pages,
+        "pages",
         "HTML, Markdown and figure of the report are, byte for byte, what this kit renders from "
         "the verified numbers.",
         "Anything about pages, or sentences in report.json, that another renderer made: they may "
@@ -102,7 +98,7 @@ CHECKS = (
         "verified numbers.",
     ),
     Check(
-        "metadata", findings.of_metadata,
+        "metadata",
         "Each model card says what run.json says of its job, the SBOM lists its packages, and the "
         "RO-Crate gives each file its signed digest. Where this kit rendered the result, they are "
         "compared byte for byte.",

@@ -15,7 +15,7 @@ from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
 from kit.result.layout import RECORDS, RUN, SETS
 from kit.result.made_by import Kit
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import may_lack_facts
 

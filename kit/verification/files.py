@@ -14,6 +14,7 @@ from kit.result.layout import (
     CLAIMS,
     CRATE,
     LIKELIHOODS,
+    OPTIONAL_TABLES,
     PICTURES,
     README,
     RECORDS,
@@ -23,7 +24,6 @@ from kit.result.layout import (
     SETS,
     SUMS,
 )
-from kit.result.stored import OPTIONAL_TABLES
 
 # Beside the report, whose pages are held against those that follow, and the signatures.
 FILES = frozenset(

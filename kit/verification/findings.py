@@ -1,30 +1,15 @@
-"""What each check of `verify` finds, in the order of `kit.verification.checks.CHECKS`."""
+"""What each check of `verify` finds that reads tables; `FUNCTIONS` has all checks, in order."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from kit.names import show
 from kit.result.layout import (
-    ADAPTERS,
     ANSWERS,
-    ATTACKED,
-    BUNDLE,
-    CLAIMS,
-    ENVELOPE,
-    INPUTS,
-    LOSSES,
-    PICTURES,
     RECORDS,
-    REPORT,
     SETS,
-    SSH_SIGNATURE,
-    SUMS,
-    TEST_RESULT,
 )
 from kit.result.made_by import Kit
-from kit.result.sizes import require_small_report
-from kit.result.stored import OPTIONAL_TABLES, parse_result
-from kit.result.tree import compare_tree, walk
+from kit.result.stored import parse_result
 from kit.verdicts.claims_file import count
 from kit.verification import numbers, pages, recompute
 from kit.verification.adapters import check_adapters
@@ -32,6 +17,7 @@ from kit.verification.attacked import require_attacks
 from kit.verification.case import NOT_CHECKED, Case, Finding
 from kit.verification.choice import check_choice
 from kit.verification.guards import check_guards
+from kit.verification.integrity import INTEGRITY, Found
 from kit.verification.known_files import file_lines
 from kit.verification.left_out import check_left_out
 from kit.verification.metadata import metadata_files, require_metadata
@@ -39,7 +25,6 @@ from kit.verification.pictures import require_pictures
 from kit.verification.planned import require_as_planned
 from kit.verification.run_facts import facts_of
 from kit.verification.same_answers import same_answer_lines
-from kit.verification.signatures import read_signed
 from kit.verification.sources import check_sources
 from kit.verification.stated import (
     later_line,
@@ -49,36 +34,8 @@ from kit.verification.stated import (
 )
 from kit.verification.stated_costs import check_costs
 from kit.verification.stated_version import require_fitting_version
-from kit.verification.statements import require_agreement
 from kit.verification.training import check_training
 from kit.verification.tuning import check_tuning, require_own_tuning
-
-Found = Iterable[str | Finding]  # a message of what holds, or a finding that says more
-
-
-def of_signature(case: Case) -> Found:
-    case.signed = read_signed(
-        case.results, case.trusted, case.identity, authorities=case.authorities, now=case.now
-    )
-    yield case.signed.describe()
-
-
-def of_files(case: Case) -> Found:
-    subjects = case.signed.statement.subjects
-    compare_tree(walk(case.results), subjects)
-    beside = f", beside {BUNDLE}, which was not checked" if case.signed.is_bundle_unchecked else ""
-    yield f"{len(subjects)} files are exactly those that were signed{beside}"
-
-
-def of_statements(case: Case) -> Found:
-    subjects = case.signed.statement.subjects
-    report = [name for name in subjects if name.startswith(REPORT)]
-    require_small_report((case.results / name).stat().st_size for name in report)
-    more = [name for name in (CLAIMS, ATTACKED, PICTURES, *OPTIONAL_TABLES) if name in subjects]
-    more += [name for name in subjects if name.startswith(ADAPTERS) and name.endswith(LOSSES)]
-    case.held = {name: case.read(name) for name in (SUMS, *INPUTS, *more, *report)}
-    require_agreement(case.signed, case.held)
-    yield f"{ENVELOPE}, {TEST_RESULT} and {SSH_SIGNATURE} are by one key and agree"
 
 
 def of_plan(case: Case) -> Found:
@@ -199,3 +156,18 @@ def of_metadata(case: Case) -> Found:
     )
     said = "say what run.json and these say" if whole else "agree with run.json and signed digests"
     yield f"RO-Crate, SBOM and model cards, {len(held)} files, {said}"
+
+
+# By the names of `kit.verification.checks.CHECKS`, and in their order.
+FUNCTIONS = {
+    **INTEGRITY,
+    "plan": of_plan,
+    "sources": of_sources,
+    "guards": of_guards,
+    "adapters": of_adapters,
+    "rows": of_rows,
+    "claims": of_claims,
+    "numbers": of_numbers,
+    "pages": of_pages,
+    "metadata": of_metadata,
+}

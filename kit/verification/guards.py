@@ -23,7 +23,7 @@ from kit.experiment.systems import UNTRAINED
 from kit.result.layout import ANSWERS, RUN
 from kit.result.made_by import Kit
 from kit.result.run_file import System
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import AgreementFacts, RunFacts, is_early, may_lack_facts
 

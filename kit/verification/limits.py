@@ -6,7 +6,7 @@ from kit.experiment.claims import ClaimSection
 from kit.metrics.rows import Measured
 from kit.metrics.statistics import VERDICT_DRAWS
 from kit.result.layout import SETS
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 # Clusters x draws of all intervals and bounds. 200 systems with 16,000 records and 1,000 draws take
 # 3.2 billion for each metric, some 20 seconds.

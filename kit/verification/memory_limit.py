@@ -12,8 +12,7 @@ from pathlib import Path
 
 from kit.errors import KitError, VerificationError
 from kit.names import show
-from kit.result.layout import ANSWERS, LIKELIHOODS, RECORDS, ROWS, SETS
-from kit.result.stored import OPTIONAL_TABLES
+from kit.result.layout import ANSWERS, LIKELIHOODS, OPTIONAL_TABLES, RECORDS, ROWS, SETS
 
 try:
     import resource

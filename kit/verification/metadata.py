@@ -24,7 +24,7 @@ from kit.result.json_differences import differences
 from kit.result.layout import ADAPTERS, BILL, CARD, CRATE, README, ROWS, RUN
 from kit.result.made_by import kit_of
 from kit.result.strict_json import parse_json
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.supply_chain.environment import bill_faults, package_faults
 from kit.verification.pages import difference
 from kit.verification.planned import Planned, require_card_of_job

@@ -22,7 +22,7 @@ from kit.result.layout import REPORT
 from kit.result.schemas import require_schema
 from kit.result.stored_values import ABSENT, other_numbers, same_value, same_words
 from kit.result.strict_json import parse_json
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 REPORT_JSON = f"{REPORT}report.json"
 # What a person reads. It holds no number that is not in report.json as well.

@@ -24,7 +24,8 @@ from kit.report.contents import Contents, make_contents, schema_of
 from kit.report.renderer import renderer_digest
 from kit.result.layout import ATTACKED, PICTURES, RECORDS, REPORT, RUN
 from kit.result.made_by import Kit
-from kit.result.tables import ROW_TYPES, unusable
+from kit.result.tables import ROW_TYPES
+from kit.result.unusable import unusable
 from kit.verification.numbers import require_numbers
 from kit.verification.recompute import Recomputed, require_rows, require_verdicts, unchecked_numbers
 

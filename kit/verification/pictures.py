@@ -12,7 +12,7 @@ import pandas as pd
 from kit.names import show
 from kit.result.layout import PICTURES, RECORDS, RUN
 from kit.result.stored import StoredResult
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 
 MAX_CHARACTERS = 9 << 20  # of all thumbnails together, as base64

@@ -20,7 +20,7 @@ from kit.experiment.systems import Design, PlannedAdapter, planned_adapters, pla
 from kit.result.layout import ADAPTERS, CARD, RUN, SETS
 from kit.result.limits import MAX_SYSTEMS
 from kit.result.stored import StoredResult
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import NAMED, contradicts
 from kit.verification.files import require_result_files
 from kit.verification.planned_files import planned_files

@@ -9,7 +9,7 @@ from kit.experiment.systems import FINETUNE, PlannedAdapter
 from kit.experiment.updates import Update
 from kit.result.artifact_files import files_of
 from kit.result.layout import RUN
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 
 
 class _Section(BaseModel):

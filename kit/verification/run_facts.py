@@ -14,7 +14,7 @@ from kit.names import show
 from kit.result.layout import RUN
 from kit.result.made_by import FIRST_SCHEMA, Kit, kit_of
 from kit.result.run_file import LAYOUT
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.fact import (
     Amount,
     Bytes,

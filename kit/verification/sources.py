@@ -17,8 +17,8 @@ from kit.errors import ChecksumError, VerificationError
 from kit.experiment.disclosure import OUTSIDE
 from kit.names import show
 from kit.result.layout import RECORDS, RUN
-from kit.result.tables import unusable
 from kit.result.tree import read_bytes
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import RunFacts, SourceFacts
 

@@ -21,7 +21,7 @@ from kit.result.layout import RUN
 from kit.result.made_by import Kit
 from kit.result.run_file import Versions
 from kit.result.stored import StoredResult
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import is_later, may_lack_facts
 

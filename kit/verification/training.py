@@ -14,7 +14,7 @@ from pydantic import BaseModel, FailFast, Field, StrictFloat, StrictInt, StrictS
 from kit.experiment.systems import FINETUNE, TRAINING_FREE
 from kit.result.layout import RUN
 from kit.result.made_by import Kit
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.planned import Planned
 from kit.verification.run_facts import JobFacts, RunFacts, may_lack_facts

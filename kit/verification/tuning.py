@@ -15,7 +15,7 @@ from kit.experiment.settings import TuneSection
 from kit.experiment.tuned import tuning_digest
 from kit.result.layout import RUN
 from kit.result.made_by import Kit
-from kit.result.tables import unusable
+from kit.result.unusable import unusable
 from kit.verification.contradiction import NAMED, contradicts
 
 

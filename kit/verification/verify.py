@@ -3,22 +3,20 @@
 `kit.verification.checks.CHECKS` is the list of what is checked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from kit.result.layout import RUN
 from kit.result.run_file import claims_of, manifest_of, read_run
-from kit.result.stored import parse_result
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.keyless import Identity
 from kit.signing.keys import fingerprint
 from kit.signing.timestamp import AUTHORITIES
 from kit.verification.case import NOT_CHECKED, Case, Finding, Kept, Policy, Verification
 from kit.verification.checks import CHECKS
+from kit.verification.integrity import INTEGRITY, Found
 
-# The policy `integrity` runs these first checks alone: for numbers that no kit can recompute.
-INTEGRITY = 3
 NOT_RECOMPUTED = "numbers and verdicts were NOT recomputed (policy integrity)"
 
 
@@ -38,8 +36,8 @@ def verify(
     Args:
         results: the folder of the result.
         trusted: the keys whose signature counts.
-        policy: `integrity` recomputes nothing, and says so: whoever signed may then have written
-            any number.
+        policy: `integrity` runs the first checks alone, for numbers that no kit can recompute. It
+            says so: whoever signed may then have written any number.
         identity: who must have signed; then no key has to be known.
         authorities: the certificates of the timestamp authorities that are trusted.
         now: the present, which the periods of keys are compared with; None for this machine's
@@ -54,10 +52,10 @@ def verify(
     """
     case = Case(results, trusted, identity, authorities, now, keep=keep)
     made = [] if findings is None else findings
-    for check in CHECKS if policy == "strict" else CHECKS[:INTEGRITY]:
-        for said in check.function(case):
-            made.append(Finding(check.name, said) if isinstance(said, str) else said)
     strict = policy == "strict"
+    for name, function in (_all_checks() if strict else INTEGRITY).items():
+        for said in function(case):
+            made.append(Finding(name, said) if isinstance(said, str) else said)
     if not strict:
         made.append(Finding("rows", NOT_RECOMPUTED, NOT_CHECKED))
     run = case.stored.run if strict else read_run(case.held[RUN])
@@ -80,7 +78,15 @@ def verify(
     )
 
 
+def _all_checks() -> dict[str, Callable[[Case], Found]]:
+    from kit.verification.findings import FUNCTIONS  # needs pandas; the policy integrity does not
+
+    return FUNCTIONS
+
+
 def _kept(case: Case, *, strict: bool) -> Kept:
+    from kit.result.stored import parse_result
+
     stored = case.stored if strict else parse_result(case.held)
     return Kept(stored, case.found if strict else None, case.signed.statement.subjects)
 

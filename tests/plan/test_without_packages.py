@@ -12,7 +12,7 @@ from kit.plan.digests import ENGINE_PACKAGES, PACKAGES
 from kit.plan.jobs import make_plan
 from kit.plan.without_packages import is_standing_in, locked_versions
 from kit.supply_chain.locks import Package
-from kit.supply_chain.slim_build import PARTS
+from kit.supply_chain.slim_locks import PARTS
 
 # Start-up files of the whole environment; they import nothing of the packages that they are for.
 STARTED = {"setuptools", "torchvision"}

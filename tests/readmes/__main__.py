@@ -12,7 +12,7 @@ import sys
 if importlib.util.find_spec("torch") is None:
     from kit.artifacts import PROJECT
     from kit.supply_chain.slim import WHOLE, finished
-    from kit.supply_chain.slim_build import python_of
+    from kit.supply_chain.slim_locks import python_of
 
     environment = finished(WHOLE)
     if environment is None:

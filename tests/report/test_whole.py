@@ -24,7 +24,7 @@ from kit.report.damage import Damage
 from kit.report.tables import Line, make_tables
 from kit.report.whole import column_agreement, whole_numbers
 from kit.report.whole_csv import whole_files
-from kit.result.run_file import protocol_of
+from kit.result.run_protocol import protocol_of
 from tests.toys.results import PROTOCOL, make_rows, toy_inputs, toy_run, write_toy_results
 
 CLEAR = benchmarks.protocol("clear")

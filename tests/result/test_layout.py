@@ -9,7 +9,7 @@ from kit.benchmarks.records import Column
 from kit.errors import VerificationError
 from kit.metrics.rows import read_inputs
 from kit.report import write_report
-from kit.result.run_file import layout_json, protocol_of
+from kit.result.run_protocol import layout_json, protocol_of
 from tests.toys.results import PROTOCOL, make_rows, toy_run, toy_systems, write_toy_results
 from tests.toys.signed_result import edit_json, forge, rejects
 

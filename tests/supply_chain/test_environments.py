@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit.artifacts import PROJECT
-from kit.supply_chain.slim_build import folder_of
+from kit.supply_chain.slim_locks import folder_of
 
 pytestmark = [pytest.mark.network, pytest.mark.extended]
 NO_INDEX = r"No matching distribution|NewConnectionError|connection broken|error sending request"

@@ -11,8 +11,9 @@ import pytest
 
 from kit.artifacts import PROJECT
 from kit.signing.keys import public_line
-from kit.supply_chain import one_file, slim, slim_build
+from kit.supply_chain import one_file, slim, slim_build, slim_locks
 from kit.supply_chain.merged_lock import marker_of, merge, read_pins, with_hashes
+from kit.supply_chain.slim_install import progress_of
 from kit.verification import memory_limit
 from tests.toys.signed_result import KEY
 
@@ -99,7 +100,12 @@ def test_a_file_system_that_does_not_tell_of_holes_gives_the_stated_size():
         (["show", "r", "--fresh"], "verify"),
         (["new", "method", "mine"], "plan"),
         (["new", "benchmark", "mine"], "verify"),
-        (["keygen"], "verify"),
+        (["keygen"], "integrity"),
+        (["verify", "r", "--policy", "integrity"], "integrity"),
+        (["verify", "r", "--policy=integrity"], "integrity"),
+        (["verify", "m.toml", "--policy=integrity"], "verify"),
+        (["verify", "r", "--policy=integrity", "--claims=m.toml"], "verify"),
+        (["verify", "r", "--policy=strict"], "verify"),
         ([], "plan"),
         (["verify", "r", "--identity=x"], "keyless"),
         (["sign", "r", "--keyless"], "keyless"),
@@ -139,9 +145,9 @@ def test_help_needs_no_package_and_writes_nothing(words, begin, tmp_path):
 
 
 def test_the_lock_of_a_plan_is_a_part_of_that_of_verify():
-    whole, packages = slim_build.PARTS["plan"]
-    part = read_pins(slim_build.lock_text("plan"))
-    larger = read_pins(slim_build.lock_text(whole))
+    whole, packages = slim_locks.PARTS["plan"]
+    part = read_pins(slim_locks.lock_text("plan"))
+    larger = read_pins(slim_locks.lock_text(whole))
     assert sorted(name for name, _ in part) == sorted(packages)
     assert {pin: larger[pin] for pin in part} == part, "with the same hashes"
 
@@ -153,7 +159,7 @@ def test_progress_of_a_build_is_what_pip_says():
         "Collecting six==1 (from -r lock (line 3))\n     Downloading six-1.whl (2.6 MB)\n"
     )
     expected = "environment: found 3 of 4 packages, 1203 MB"
-    assert slim_build.progress_of(said, 4) == expected
+    assert progress_of(said, 4) == expected
 
 
 @pytest.mark.parametrize("start", [["-m", "kit"], [str(PROJECT / "kit")]])
@@ -199,9 +205,9 @@ def test_a_killed_build_and_an_environment_whose_python_is_gone_are_replaced(tmp
         (folder / ".complete").touch()
     (gone / "bin" / "python").symlink_to(tmp_path / "uninstalled")
     (new / "bin" / "python").symlink_to(sys.executable)
-    assert not slim_build.is_complete(gone)
+    assert not slim_locks.is_complete(gone)
     slim_build._publish(new, gone)
-    assert slim_build.is_complete(gone)
+    assert slim_locks.is_complete(gone)
 
 
 def test_the_file_has_the_same_bytes_twice_whatever_the_umask_and_the_time(tmp_path):

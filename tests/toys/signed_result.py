@@ -20,7 +20,8 @@ from kit.report.damage import RULE as DAMAGE_RULE
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
 from kit.result.layout import ATTACKED, ENVELOPE, SIGNATURES, SSH_SIGNATURE, SUMS, TEST_RESULT
-from kit.result.run_file import SCHEMA, claims_of, protocol_of
+from kit.result.run_file import SCHEMA, claims_of
+from kit.result.run_protocol import protocol_of
 from kit.signing.allowed_signers import TrustedKey
 from kit.signing.claim_attestation import TEST_RESULT_TYPE, attest
 from kit.signing.envelope import open_envelope, seal
