@@ -36,9 +36,10 @@ verbs: $verbs
 No environment exists yet. The first verb that needs one builds it from packages pinned by hash, in
 $cache/env:
 - --help, clean, completion and image need none.
-- plan, show, new method and new manifest need a very small one: 3 MB to download, 20 MB on disk.
-- verify, rescore, compare, board, sign, keygen, new benchmark, show --fresh and report --to need a
-  small one: 0.1 GB to download, 0.3 GB on disk.
+- plan, show, new, keygen and verify --policy integrity need a very small one: 3 to 11 MB to download,
+  20 to 35 MB on disk.
+- verify, rescore, compare, board, sign, show --fresh and report --to need a small one: 0.1 GB to
+  download, 0.3 GB on disk.
 - The other verbs need the whole one: 1 GB to download, 6 GB of free disk space, a few minutes.
 END
 }

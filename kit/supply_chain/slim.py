@@ -18,9 +18,9 @@ from typing import NoReturn
 from kit.artifacts import PROJECT, cache_root
 from kit.console import say
 from kit.errors import EnvironmentFault
-from kit.result.layout import RUN
 from kit.supply_chain.slim_build import build
 from kit.supply_chain.slim_locks import (
+    DRAW,
     INTEGRITY,
     KEYLESS,
     PARTS,
@@ -36,7 +36,7 @@ from kit.supply_chain.slim_locks import (
 
 WITHOUT_TORCH = {"verify", "rescore", "compare", "board", "show", "new", "sign", "keygen"}
 # Verbs that compute nothing, unless their call has one of these words.
-PLANNING = {"plan": {"--probe"}, "show": {"--fresh"}, "new": {"benchmark"}}
+PLANNING = {"plan": {"--probe"}, "show": {"--fresh"}, "new": set[str]()}
 SIGNING = {"sign", "verify", "report", "board"}
 IDENTITY = ("--keyless", "--identity")
 # With these words, `verify` prints its answer at the end alone, or needs a manifest.
@@ -52,7 +52,11 @@ def lock_for(arguments: Sequence[str]) -> str | None:
     verb, *words = arguments or ["--help"]
     if verb in SIGNING and any(word.partition("=")[0] in IDENTITY for word in words):
         return KEYLESS
-    if HELP & {verb, *words} or (verb in PLANNING and not PLANNING[verb] & {*words}):
+    if HELP & {verb, *words}:
+        return PLAN
+    if verb == "new" and "benchmark" in words:
+        return DRAW
+    if verb in PLANNING and not PLANNING[verb] & {*words}:
         return PLAN
     if verb == "keygen" or (verb == "verify" and _is_integrity_alone(words)):
         return INTEGRITY
@@ -110,8 +114,8 @@ def _first_look(arguments: Sequence[str]) -> Callable[[Path], None] | None:
     later = any(word.startswith(NO_FIRST_LOOK) or word.endswith(".toml") for word in words)
     if verb == "verify" and lock == VERIFY and not later:
         return lambda python: _check_integrity(python, words)
-    folders = [word if (Path(word) / RUN).is_file() else str(PROJECT / word) for word in words]
-    folders = [folder for folder in folders if (Path(folder) / RUN).is_file()]
+    folders = [word if Path(word).is_dir() else str(PROJECT / word) for word in filter(None, words)]
+    folders = [folder for folder in folders if Path(folder).is_dir()]
     if not folders or "--json" in words:
         return None
     module = "kit.verification.introduction"
@@ -159,7 +163,7 @@ def finished(name: str) -> Path | None:
                 remedy="unset PEBENCH_ENV: the kit then builds one",
             )
         return Path(named)
-    larger = {PLAN: (WHOLE, VERIFY), INTEGRITY: (WHOLE, VERIFY), VERIFY: (WHOLE,)}
+    larger = {VERIFY: (WHOLE,), **dict.fromkeys(PARTS, (WHOLE, VERIFY))}
     locks = [lock for lock in larger.get(name, ()) if lock_file(lock).is_file()]
     folders = map(folder_of, [*locks, name])
     return next((folder for folder in folders if is_complete(folder)), None)

@@ -12,6 +12,7 @@ from kit.artifacts import cache_root, storage_error
 from kit.console import say
 from kit.supply_chain.slim_install import LOG, Installation
 from kit.supply_chain.slim_locks import (
+    DRAW,
     INTEGRITY,
     LARGE,
     PARTS,
@@ -34,7 +35,8 @@ UNUSED = (
 # Of Linux on x86-64.
 SIZES = {
     PLAN: "3 MB to download, 20 MB on disk",
-    INTEGRITY: "8 MB to download, 30 MB on disk",
+    DRAW: "7 MB to download, 25 MB on disk",
+    INTEGRITY: "11 MB to download, 35 MB on disk",
     VERIFY: "0.1 GB to download, 0.3 GB on disk",
 }
 DAY_S = 24 * 3600

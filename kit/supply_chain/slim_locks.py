@@ -8,14 +8,16 @@ from pathlib import Path
 from kit.artifacts import PROJECT, cache_root
 from kit.digests import sha256_bytes
 
-PLAN, INTEGRITY, VERIFY, KEYLESS, WHOLE = "plan", "integrity", "verify", "keyless", "cpu"
-# A few packages of the verify lock suffice to plan, and to check signatures and files: neither
-# computes anything.
+PLAN, DRAW, INTEGRITY = "plan", "draw", "integrity"
+VERIFY, KEYLESS, WHOLE = "verify", "keyless", "cpu"
+# A few packages of the verify lock suffice to plan, to draw a toy benchmark, and to check
+# signatures and files: none of these computes a number.
 _MODELS = (
     "annotated-types click colorama pydantic pydantic-core typing-extensions typing-inspection"
 )
 PARTS = {
     PLAN: (VERIFY, f"{_MODELS} jinja2 markupsafe".split()),
+    DRAW: (VERIFY, "click colorama pillow".split()),
     INTEGRITY: (VERIFY, f"{_MODELS} bcrypt cffi cryptography pycparser rfc3161-client".split()),
 }
 # Half of the time to install the verify lock is theirs.

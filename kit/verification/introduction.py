@@ -1,6 +1,7 @@
 """What results say of themselves: `python -m kit.verification.introduction FOLDER...`.
 
-It needs neither pandas nor pyarrow. Nothing is checked but the form of run.json.
+It needs neither pandas nor pyarrow. Nothing is checked but the form of run.json. Nothing is said of
+a folder that is no result.
 """
 
 import sys

@@ -51,14 +51,9 @@ class Project:
             shutil.copy(script, root / "docker")
         for file in [*(REPOSITORY / "kit").glob("*.py"), REPOSITORY / "kit/error_kinds.txt"]:
             shutil.copy(file, root / "kit")
-        (root / "kit" / "result").mkdir()
-        for name in ("__init__.py", "layout.py"):
-            shutil.copy(REPOSITORY / "kit/result" / name, root / "kit/result")
-        for file in [
-            *(REPOSITORY / "kit/supply_chain").glob("slim*.py"),
-            REPOSITORY / "kit/supply_chain/__init__.py",
-        ]:
-            shutil.copy(file, root / "kit/supply_chain")
+        slim = [path.name for path in (REPOSITORY / "kit/supply_chain").glob("slim*.py")]
+        for name in ("__init__.py", *slim):
+            shutil.copy(REPOSITORY / "kit/supply_chain" / name, root / "kit/supply_chain")
         shutil.copytree(REPOSITORY / "docker/cpu_site", root / "docker/cpu_site")
         (root / "kit/__main__.py").write_text(STAND_IN)
         self.lock(self.wheel("click"))
