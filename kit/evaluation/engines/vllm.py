@@ -6,13 +6,11 @@ running engine; it is faster if LoRA kernels cost more than the model. Both give
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
-
-from PIL import Image
 
 from kit.errors import EnvironmentFault
 from kit.evaluation.engines import (
@@ -26,6 +24,7 @@ from kit.evaluation.engines import (
     image_major,
     spoken,
 )
+from kit.evaluation.engines.held_pictures import HeldPicture, HeldPictures
 from kit.evaluation.engines.vllm_settings import (
     describe_engine,
     engine_arguments,
@@ -42,7 +41,7 @@ from kit.model.combine import concatenate, merge, rank_of
 from kit.model.decoding import end_tokens
 from kit.model.memory import release
 from kit.model.prompts import PromptEncoder
-from kit.pictures.decoding import open_image, pixels_of
+from kit.pictures.decoding import pixels_of
 from kit.result.layout import FULL_UPDATE
 
 MAX_QUESTIONS = 4096  # handed to the engine together
@@ -68,7 +67,9 @@ class VllmEngine:
         self._merged = manifest.evaluation.serving == "merged"
         self._scratch = scratch
         processor = load_processor(base, manifest.model)
-        self._encoder = PromptEncoder(processor)
+        self._pictures = HeldPictures()
+        # All systems are asked the same questions.
+        self._tokens = lru_cache(MAX_QUESTIONS)(PromptEncoder(processor).compact)
         self._ends = end_tokens(base, processor)
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
@@ -152,9 +153,10 @@ class VllmEngine:
     def _generate(self, requests: list[Request], sampling: Any) -> list[tuple[Request, Any]]:
         done: list[tuple[Request, Any]] = []
         for asked in in_portions(requests):
-            image = lru_cache(maxsize=None)(open_image)  # one image for all systems
+            paths = (request.record.image for request in asked)
+            pictures = self._pictures.hold(path for path in paths if path is not None)
             outputs = self._engine.generate(
-                [self._prompt(request, image) for request in asked],
+                [self._prompt(request, pictures) for request in asked],
                 sampling,
                 lora_request=[self._lora(request.system) for request in asked],
                 use_tqdm=False,
@@ -194,13 +196,18 @@ class VllmEngine:
         self._engine.reset_prefix_cache()
         self._served = served
 
-    def _prompt(self, request: Request, image: Callable[[Path], Image.Image]) -> dict[str, Any]:
+    def _prompt(self, request: Request, pictures: Mapping[Path, HeldPicture]) -> dict[str, Any]:
         """Return a prompt as tokens: the engine must not tokenise it in its own way."""
         path = request.record.image
-        ids = self._encoder.compact(request.record.question, with_image=path is not None)
+        ids = [*self._tokens(request.record.question, with_image=path is not None)]
         if path is None:
             return {"prompt_token_ids": ids}
-        return {"prompt_token_ids": ids, "multi_modal_data": {"image": image(path)}}
+        # With a name, the engine need not hash all pixels for every question.
+        return {
+            "prompt_token_ids": ids,
+            "multi_modal_data": {"image": pictures[path].image},
+            "multi_modal_uuids": {"image": pictures[path].name},
+        }
 
     def _lora(self, system: str) -> Any:
         if system not in self._numbers:
