@@ -120,7 +120,10 @@ class Artifact:
         """
         if not self.done:
             raise MissingStageError(
-                f"{self.name} does not exist yet", remedy=f"run `./run.sh {self.stage}` first"
+                f"{self.name} does not exist yet",
+                expected=f"the finished folder {self.path}",
+                found="a folder without job.json" if self.path.is_dir() else "no such folder",
+                remedy=f"run `./run.sh {self.stage}` first",
             )
         return read_object(self.path / "job.json", remove=self.path)
 
@@ -177,6 +180,7 @@ def exclusive(name: str, folder: Path | None = None) -> Iterator[None]:
             stream.seek(0)
             raise BusyError(
                 f"another run is using {folder or cache_root()}",
+                expected="one run at a time",
                 found=f"process {show(stream.read(20).strip()) or 'unknown'}",
                 remedy="wait until it ends, or stop it; finished work is kept either way",
             ) from None
@@ -224,17 +228,18 @@ def require_space(folder: Path, needed: int) -> None:
 def storage_error(error: OSError, path: Path | None = None) -> StorageError:
     """Return the kit's error, with a remedy, for an operating system's error about writing."""
     roots = (cache_root(), results_root())
+    what, expected = "cannot be written", "a place that you may write"
     where = path
     if where is None and isinstance(error.filename, str):
         where = Path(error.filename)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what = "the disk is full"
+        what, expected = "the disk is full", "free space on it"
         remedy = "free some space and run the same command again; it resumes where it stopped"
     elif where is None or any(where == root or root in where.parents for root in roots):
-        what = "cannot be written"
         remedy = "make it writable, or point PEBENCH_CACHE and PEBENCH_RESULTS to writable folders"
     else:
-        what = "cannot be written"
         remedy = "create its folder and make it writable, or name another path"
     shown = where or " or ".join(map(str, roots))
-    return StorageError(f"{shown}: {what}", found=error.strerror, remedy=remedy)
+    return StorageError(
+        f"{shown}: {what}", expected=expected, found=error.strerror or str(error), remedy=remedy
+    )

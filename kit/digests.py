@@ -77,11 +77,17 @@ def read_checksums(path: Path) -> dict[str, str]:
             raise ChecksumError(
                 f"{path} is no checksum list",
                 expected=f"a regular file of at most {MAX_LIST_BYTES} bytes",
+                found=f"{state.st_size} bytes" if path.is_file() else "no file",
                 remedy=_again(path),
             )
         text = decode_text(path.read_bytes())
     except FileNotFoundError:
-        raise ChecksumError(f"checksum list {path} does not exist", remedy=_again(path)) from None
+        raise ChecksumError(
+            f"checksum list {path} does not exist",
+            expected=EXPECTED,
+            found="no such file",
+            remedy=_again(path),
+        ) from None
     except NotText as error:
         raise ChecksumError(
             f"checksum list {path} cannot be read",
@@ -133,7 +139,12 @@ def format_checksums(digests: Mapping[str, str]) -> str:
         DataError: a path has a line break, which a list cannot hold.
     """
     if broken := [name for name in digests if "\n" in name]:
-        raise DataError(f"file name with a line break: {broken[0]!r}", remedy="rename the file")
+        raise DataError(
+            "a file name has a line break",
+            expected="names in one line: a checksum list has one line a file",
+            found=repr(broken[0]),
+            remedy="rename the file",
+        )
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
@@ -146,7 +157,12 @@ def verify_files(root: Path, listed: Mapping[str, str], *, remedy: str) -> None:
     """
     for name, digest in listed.items():
         if not (root / name).is_file():
-            raise DataError(f"{root / name} is missing", expected=f"sha256 {digest}", remedy=remedy)
+            raise DataError(
+                f"{root / name} is missing",
+                expected=f"sha256 {digest}",
+                found="a folder" if (root / name).is_dir() else "no such file",
+                remedy=remedy,
+            )
     for name, found in hash_files(root, listed).items():
         if found != listed[name]:
             raise ChecksumError(

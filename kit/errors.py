@@ -178,5 +178,6 @@ def unknown(what: str, name: str, known: Collection[str], *, remedy: str) -> Man
     return ManifestError(
         what,
         expected=f"one of {', '.join(names)}",
+        found=f"'{name}'",
         remedy=f"did you mean '{near[0]}'?" if near else remedy,
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kit.artifacts import PROJECT, storage_error
-from kit.errors import EnvironmentFault, KitError, UnforeseenError
+from kit.errors import EnvironmentFault, KitError, StorageError, UnforeseenError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # Libraries that write by themselves wrap the system's error in a text of their own.
@@ -56,21 +56,23 @@ def _known(error: BaseException, place: str) -> KitError:
     number = error.errno if isinstance(error, OSError) else None
     if number in FULL or any(text in said for text in FULL_TEXTS):
         path = error.filename if isinstance(error, OSError) else None
-        full = storage_error(OSError(errno.ENOSPC, "No space left on device", path))
-        return type(full)(f"{begin}{full.what}", found=full.found, remedy=full.remedy)
+        return _placed(storage_error(OSError(errno.ENOSPC, "No space left on device", path)), begin)
     if out_of_memory(error):
         return EnvironmentFault(
-            f"{begin}not enough memory", found=said[:SHOWN], remedy=MEMORY_REMEDY
+            f"{begin}not enough memory",
+            expected="memory for all that runs at once",
+            found=said[:SHOWN],
+            remedy=MEMORY_REMEDY,
         )
     if number in OUT_OF_FILES:
         return EnvironmentFault(
             f"{begin}too many files are open at once",
+            expected="a limit of 4096 open files or more",
             found=said[:SHOWN],
             remedy="run `ulimit -n 4096` in this shell and the same command again",
         )
     if isinstance(error, OSError) and number is not None and error.filename:
-        stored = storage_error(error)
-        return type(stored)(f"{begin}{stored.what}", found=stored.found, remedy=stored.remedy)
+        return _placed(storage_error(error), begin)
     if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] != "kit":
         return EnvironmentFault(
             f"{begin}the package {error.name} is not installed",
@@ -90,6 +92,13 @@ def _known(error: BaseException, place: str) -> KitError:
         found=f"{said[:SHOWN]} ({_lines(error)})",
         remedy="run the same command again: finished jobs are kept. If it fails in the same way, "
         "run it with --debug, which shows the traceback, and report that",
+    )
+
+
+def _placed(error: StorageError, begin: str) -> StorageError:
+    """Return an error of a file with the place in front."""
+    return StorageError(
+        f"{begin}{error.what}", expected=error.expected, found=error.found, remedy=error.remedy
     )
 
 

@@ -34,17 +34,21 @@ def calibration_of(manifest: Manifest) -> CalibrationSection:
         raise ManifestError(
             f"manifest {manifest.name} has no section [calibration]",
             expected="pilot_seeds, reference_seeds and file",
+            found="no such section",
             remedy="add the section; manifests/README.md explains its keys",
         )
     if not manifest.claims:
         raise ManifestError(
             f"manifest {manifest.name} makes no claims, so there is nothing to calibrate",
+            expected="at least one claim",
+            found="none",
             remedy="write [[claims]] first",
         )
     if set(manifest.seeds) == set(section.reference_seeds):
         raise ManifestError(
             f"manifest {manifest.name} is the reference's own: its seeds are the reference's",
             expected="a manifest whose seeds are neither pilots nor the reference's",
+            found=list(manifest.seeds),
             remedy="calibrate the manifest that this one extends",
         )
     return section
@@ -81,6 +85,7 @@ def require_nothing_overwritten(manifest: Manifest, *, again: bool) -> None:
                 f"the reference {run.parent.relative_to(PROJECT)} is signed already, with the "
                 f"equivalences of {section.file}",
                 expected="a calibration before the reference is made",
+                found=f"{run.parent.name}, which has the seeds {list(section.reference_seeds)}",
                 remedy="nothing was changed. Calibrate a new reference with new seeds and another "
                 "file; or, if you mean it, use --again and sign a new reference",
             )
@@ -88,6 +93,7 @@ def require_nothing_overwritten(manifest: Manifest, *, again: bool) -> None:
         raise ManifestError(
             f"{section.file} exists already",
             expected="a calibration before anyone relies on it",
+            found="the file of an earlier one",
             remedy="nothing was changed. Use --again to replace it",
         )
 
@@ -107,8 +113,13 @@ def judge_pilots(manifest: Manifest, result: Path) -> list[Piloted]:
     stored = read_result(result, pages=False)
     _require_pilots(manifest, section, stored, result)
     found = recompute(stored)
-    if missing := set(section.pilot_seeds) - set(seeds_of(found.measured)):
-        raise VerificationError(f"{result} has no systems of the seeds {sorted(missing)}")
+    if missing := set(section.pilot_seeds) - set(seeds := seeds_of(found.measured)):
+        raise VerificationError(
+            f"{result} has no systems of the seeds {sorted(missing)}",
+            expected=f"systems of the pilot seeds {list(section.pilot_seeds)}",
+            found=f"systems of the seeds {sorted(seeds)}",
+            remedy="leave --from out to train them, or name a result that has them all",
+        )
     return pilot_claims(
         manifest.claims, found.measured, section.pilot_seeds,
         reference_seeds=len(section.reference_seeds), seed=manifest.report.seed,
@@ -142,10 +153,13 @@ def _require_pilots(
             found=seeds,
             remedy="leave --from out to train them, or name a result that has them all",
         )
-    if experiment_digest(resolved) != experiment_digest(manifest.resolved()):
+    ran, own = experiment_digest(resolved), experiment_digest(manifest.resolved())
+    if ran != own:
         raise ManifestError(
             f"{result} is of another experiment than manifest {manifest.name}",
-            expected="the same data, models, methods, training and evaluation",
+            expected="the same data, models, methods, training and evaluation: their digest is "
+            f"{own[:16]}",
+            found=f"the digest {ran[:16]}",
             remedy="leave --from out to train the pilots of this manifest",
         )
 

@@ -17,8 +17,8 @@ from kit.cli.options import (
 )
 from kit.cli.remedies import for_this_call
 from kit.console import tell
-from kit.errors import EnvironmentFault, ManifestError
-from kit.plan.without_packages import is_standing_in, without_packages
+from kit.errors import ManifestError
+from kit.plan.without_packages import without_packages
 
 Scheduler = Literal["slurm", "k8s", "sky"]
 
@@ -120,7 +120,10 @@ def plan(
         _require_unused(output, options)
         if rates is not None and not scale:
             raise ManifestError(
-                "--rates is a measurement for --scale", remedy="add --scale, or leave --rates out"
+                "--rates is a measurement for --scale",
+                expected="both, or neither",
+                found="--rates without --scale",
+                remedy="add --scale, or leave --rates out",
             )
         if probe:
             _probe(manifest, changes)
@@ -136,6 +139,8 @@ def plan(
         raise ManifestError(
             "--probe, --price, --jobs, --why, --scale and --rates belong to the plan as text, "
             "which --emit does not print",
+            expected="one of the two",
+            found="both",
             remedy="call plan twice: once without --emit, once with it",
         )
     from kit.launch.output import write_new
@@ -193,17 +198,13 @@ def _text(
 
 
 def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: float | None) -> str:
-    from kit.cli.plan_scale import render_scale
+    from kit.cli.plan_scale import render_scale, require_environment
     from kit.experiment.manifest_file import load_manifest
     from kit.plan.estimate import rates_in, read_rates
     from kit.plan.preview import preview
     from kit.plan.several_cards import require_one_card
 
-    if is_standing_in():
-        raise EnvironmentFault(
-            "--scale counts the passes of methods, which needs the whole environment",
-            remedy="run `./run.sh doctor`, which builds it",
-        )
+    require_environment()
     loaded = load_manifest(manifest, changes=changes)
     require_one_card(loaded, "--scale")
     measured = read_rates(loaded) if rates is None else rates_in(rates)

@@ -6,6 +6,7 @@ Finished work is counted as if it were to do: the cost is that of the whole expe
 from collections.abc import Iterator
 
 from kit.console import duration
+from kit.errors import EnvironmentFault
 from kit.experiment.own_settings import largest_rank, trains_full
 from kit.names import show
 from kit.plan.arithmetic import SHARES
@@ -15,11 +16,27 @@ from kit.plan.memory import RecordSize
 from kit.plan.scale import CARD, Scale, counted, longest, longest_adapter, measured, span
 from kit.plan.simulation import longest_way, phases, staged, unstaged, work
 from kit.plan.sizes import BaseSizes
+from kit.plan.without_packages import is_standing_in
 from kit.preflight.known import known_sizes
 
 CARDS = (1, 8, 64, 512)
 MEASURED = 1 / 3600, 1 / 3600  # hours of a second
 BYTES = 2, 4  # of a weight: of the served base in bfloat16, of a stored adapter in float32
+
+
+def require_environment() -> None:
+    """Check that methods can be asked for their passes.
+
+    Raises:
+        EnvironmentFault: the large packages are not installed.
+    """
+    if is_standing_in():
+        raise EnvironmentFault(
+            "--scale counts the passes of methods, which needs the whole environment",
+            expected="the packages of docker/requirements.cpu.lock",
+            found="an environment without them",
+            remedy="run `./run.sh doctor`, which builds it",
+        )
 
 
 def render_scale(plan: Plan, rates: Rates | None, price: float | None = None) -> list[str]:

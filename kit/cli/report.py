@@ -81,6 +81,7 @@ def report(
         raise ManifestError(
             f"{given} is a folder, and `report` without --to takes a manifest",
             expected="the manifest of your own run, which is what `report` continues",
+            found="a folder",
             remedy=f"for today's pages of a result: ./run.sh report {given} --to FOLDER",
         )
     _collect(Path(given), changes)
@@ -120,6 +121,7 @@ def _render(
         raise ManifestError(
             f"{result} is not a result folder, and --to takes one",
             expected="the folder of a result: results/NAME-DIGEST, or one that you received",
+            found="a file" if result.exists() else "nothing of that name",
             remedy=f"for the pages of your own run: ./run.sh report {result}"
             if result.suffix == ".toml"
             else "check the path",
@@ -135,6 +137,7 @@ def _render(
         raise StorageError(
             f"{folder} is in the result, and a file that is added to it breaks its signature",
             expected="a path outside of the result",
+            found=f"a path below {result}",
             remedy="name a folder elsewhere",
         )
     require_creatable(folder)

@@ -17,7 +17,7 @@ from kit.cluster.request import Request
 from kit.console import say
 from kit.errors import EnvironmentFault
 from kit.failures import MEMORY_REMEDY
-from kit.stages.workers import ended_worker
+from kit.stages.ends import ended_worker
 
 POLL_S = 5.0
 ATTEMPTS = 5  # of one piece of work: one that kills its worker would do so for ever
@@ -173,6 +173,7 @@ def _again(attempt: _Attempt, why: str, code: int | None = None) -> _Attempt:
             raise ended_worker(f"{place}, attempt {ATTEMPTS}: ", code)
         raise EnvironmentFault(
             f"{place}: lost {ATTEMPTS} times",
+            expected=f"its result, in {ATTEMPTS} attempts",
             found=why,
             remedy=f"look at the nodes (./run.sh ray status) and at their memory; {MEMORY_REMEDY}",
         )

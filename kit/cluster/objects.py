@@ -46,6 +46,8 @@ def require_url(url: str) -> str:
             "--store holds more than an address",
             expected="s3://BUCKET/PREFIX; keys belong into AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY",
+            # Not the value: it may be a key.
+            found="a user, a password or a query in the address",
             remedy="take the key out of the address, and do not use that key any more if this "
             "command is in a log",
         )

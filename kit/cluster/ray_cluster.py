@@ -56,7 +56,8 @@ class RayCluster:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EnvironmentFault(
                 f"no Ray cluster answers at {address or 'RAY_ADDRESS, or on this machine'}",
-                found=str(error).splitlines()[0][:200] if str(error) else None,
+                expected="a cluster that this machine is a part of",
+                found=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
                 remedy="start one on this machine with `./run.sh ray start --head`, or join this "
                 "machine to one with `./run.sh ray start --address=HEAD:PORT`",
             ) from None

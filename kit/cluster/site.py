@@ -26,6 +26,7 @@ def packages_of_ray() -> Iterator[None]:
         raise EnvironmentFault(
             f"{str(error.name).partition('.')[0]} is not installed",
             expected="the packages of docker/requirements.ray.lock",
+            found=sys.executable,
             remedy="start with ./run.sh, which builds the environment for --executor ray",
         ) from None
     finally:

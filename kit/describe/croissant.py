@@ -148,6 +148,7 @@ def validate(document: dict[str, object]) -> list[str]:
     except (ValidationError, ValueError) as error:
         raise DataError(
             "the Croissant metadata is not valid",
+            expected="a document without errors of mlcroissant",
             found=str(error)[:2000],
             remedy="report this as an error of the kit, with the manifest",
         ) from None
@@ -194,6 +195,7 @@ def _address(source: SourceSection, name: str) -> str:
         raise ManifestError(
             f"source '{source.name}' names no revision",
             expected="a commit of 40 hexadecimal digits",
+            found="no `revision`",
             remedy="pin one in the manifest: without it an address does not identify the bytes",
         )
     if source.repo:

@@ -24,7 +24,12 @@ def fields(table: Path, key: str) -> list[dict[str, object]]:
     try:
         columns = list(_csv(table) if table.suffix == ".csv" else _parquet(table))
     except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read", found=str(error)[:200]) from None
+        raise DataError(
+            f"{table} cannot be read",
+            expected="a table in CSV or parquet",
+            found=str(error)[:200],
+            remedy="run `./run.sh fetch MANIFEST`: it restores the file, or says what is wrong",
+        ) from None
     return [
         {
             "@type": "cr:Field",

@@ -76,6 +76,7 @@ def with_equivalence(manifest: Manifest, origin: str, *, changed: bool = False) 
                         f"{manifest.origin_of('calibration')}: {section.file} {why} claim "
                         f"{claim.id}",
                         expected="an entry for each claim that states no equivalence",
+                        found="no entry" if entry is None else "an entry of the earlier claim",
                         remedy=state if manifest.adds_claim(claim.id) else remedy,
                     )
             claim = claim.model_copy(update={"equivalence": entry["equivalence"]})
@@ -89,10 +90,12 @@ def _known_claims(
     """Return {id of a claim: its entry} of a calibration that was made for this experiment."""
     where = manifest.origin_of("calibration")
     said = read_calibration(project_path(section.file), remedy)
-    if said["experiment"] != experiment_digest(manifest.resolved()):
+    if said["experiment"] != (own := experiment_digest(manifest.resolved())):
         raise ManifestError(
             f"{where}: {section.file} was made for another experiment",
-            expected="data, models, methods, training and evaluation of this manifest",
+            expected="data, models, methods, training and evaluation of this manifest: their "
+            f"digest is {own[:16]}",
+            found=f"the digest {said['experiment'][:16]}",
             remedy=remedy,
         )
     if said["pilot_seeds"] != list(section.pilot_seeds):
@@ -117,6 +120,7 @@ def require_calibrated(manifest: Manifest) -> None:
             f"the claims of manifest {manifest.name} are not calibrated: {section.file} does not "
             "exist",
             expected="an equivalence for each claim, set before the result is made",
+            found="no such file",
             remedy="run `./run.sh calibrate` for the manifest, or state equivalence in each claim",
         )
 
@@ -152,6 +156,9 @@ def read_calibration(path: Path, remedy: str) -> dict[str, Any]:
             raise ValueError("a part of it has another form")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestError(
-            f"{path} is not the file of a calibration", found=error, remedy=remedy
+            f"{path} is not the file of a calibration",
+            expected="the JSON that `./run.sh calibrate` wrote",
+            found=error,
+            remedy=remedy,
         ) from None
     return said

@@ -36,6 +36,7 @@ def apply_changes(document: dict[str, Any], changes: Sequence[str]) -> dict[Plac
             raise ManifestError(
                 f"{FLAG} {change}: not a key and a value in one line",
                 expected="key=value, such as unlearn.learning_rate=5e-4",
+                found=repr(change),
                 remedy="write the key, an equals sign and the value without blanks",
             )
         place = _apply(document, key.strip().split("."), text.strip(), change)
@@ -88,6 +89,7 @@ def _apply(document: dict[str, Any], key: list[str], text: str, change: str) -> 
             raise ManifestError(
                 f"{FLAG} {change}: '{named}' is {what}",
                 expected="the key of a value",
+                found=repr(inside[value])[:80],
                 remedy="manifests/README.md lists all keys",
             )
         inside = inside[value]

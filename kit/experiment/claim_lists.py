@@ -49,6 +49,7 @@ def _expanded(claim: Any, document: Mapping[str, Any], origin: str | None = None
         raise ManifestError(
             f"{where} has both 'system' and 'systems'",
             expected="'system' for one claim, or 'systems' for one claim of each",
+            found=f"system = {claim['system']!r:.60} and systems = {systems!r:.60}",
             remedy="remove one of the two",
         )
     named = isinstance(systems, list) and all(isinstance(name, str) for name in systems)

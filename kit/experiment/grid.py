@@ -117,6 +117,7 @@ def require_fair(manifest: Manifest) -> None:
         raise ManifestError(
             f"{where}: tune.asks = '{section.asks}' would report the records of tuning",
             expected="reported: a file describes the experiment, not its attempts",
+            found=section.asks,
             remedy="leave the key out; ./run.sh tune asks the validation part by itself",
         )
     trained = [entry.name for entry in manifest.methods if entry.method not in UNTRAINED]
@@ -139,6 +140,7 @@ def require_fair(manifest: Manifest) -> None:
             raise ManifestError(
                 f"{manifest.origin_of(where)}: {where}: '{name}' is not tuned",
                 expected="an entry of tune.methods",
+                found=", ".join(section.methods),
                 remedy="add it to tune.methods, or remove its values",
             )
         if len(options) != 1:
@@ -183,6 +185,7 @@ def _require_one_budget(manifest: Manifest, section: TuneSection) -> None:
             raise ManifestError(
                 f"{manifest.origin_of(where)}: {where}: nothing of '{name}' is tuned",
                 expected="an entry of tune.parameters: it has no learning rate to try",
+                found=", ".join(sizes) or "no entry",
                 remedy=f"add values of one of its options to tune.parameters.{name}",
             )
     if 0 in sizes.values():
@@ -191,6 +194,7 @@ def _require_one_budget(manifest: Manifest, section: TuneSection) -> None:
         raise ManifestError(
             f"{where}: the grid of '{empty}' is empty",
             expected="two values or more",
+            found="none",
             remedy="write values, or remove the option to tune the learning rate alone",
         )
     rates = len(section.learning_rates)
@@ -213,5 +217,6 @@ def _require_once(manifest: Manifest, where: str, values: tuple[Value, ...]) -> 
         raise ManifestError(
             f"{manifest.origin_of(where)}: {where} has {doubled[0]!r} twice",
             expected="different values: each is an attempt",
+            found=", ".join(map(repr, values)),
             remedy="remove one of them",
         )

@@ -1,6 +1,5 @@
 """Read a manifest from its TOML file; whatever is wrong is named with its place and a remedy."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -16,19 +15,18 @@ from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.calibrated import with_equivalence
 from kit.experiment.changes import apply_changes, toml_fault
-from kit.experiment.claim_lists import expanded_claims, written_at
+from kit.experiment.claim_lists import expanded_claims
+from kit.experiment.explained import not_valid, refusal, value_at
 from kit.experiment.grid import require_fair
 from kit.experiment.inherited import ADD, lengthened, merged
 from kit.experiment.judge import require_judge
-from kit.experiment.keys import keys_at
 from kit.experiment.manifest import Manifest, SourceSection
 from kit.experiment.near import read_manifest_text, require_near, source_places
-from kit.experiment.options import written
 from kit.experiment.origins import Origins
 from kit.experiment.own_settings import require_batches, require_own_settings
 from kit.experiment.seed_sets import require_disjoint_seeds
 from kit.experiment.tuned import with_choice
-from kit.experiment.values import ANY, expected_of, misread, near_of, place_of
+from kit.experiment.values import misread
 from kit.names import name_fault
 from kit.texts import EXPECTED, NotText
 
@@ -94,7 +92,8 @@ def _read(path: Path) -> dict[str, Any]:
         known = sorted(found.name for found in near.glob("*.toml"))
         raise ManifestError(
             f"manifest {path} does not exist",
-            expected=", ".join(known) or None,
+            expected=", ".join(known) or "a file *.toml",
+            found="no such file",
             remedy="name a file of manifests/",
         ) from None
     except NotText as error:
@@ -104,6 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ManifestError(
             f"{path} is not a TOML file",
+            expected="TOML: keys, values and tables",
             found=toml_fault(error),
             remedy="compare with manifests/smoke.toml",
         ) from None
@@ -125,52 +125,15 @@ def parse_manifest(document: dict[str, Any], origin: Origins | str) -> Manifest:
     except ValidationError as error:
         # A misspelt key is also a missing one; the first of the two says what to do.
         errors = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        raise _explain(errors[0], document, origins) from None
+        raise refusal(errors[0], document, origins) from None
     for place, expected in misread(document, manifest.model_dump()):
-        raise _not_valid(place, expected, _at(document, place), origins)
+        raise not_valid(place, expected, value_at(document, place), origins)
     _check_names(manifest)
     require_disjoint_seeds(manifest)
     require_fair(manifest)
     keys = ("judge.prompt", "judge.replies") if manifest.judge else ("evaluation.metrics",)
     require_judge(manifest.judge, manifest.evaluation.metrics, manifest.origin_of(*keys))
     return manifest
-
-
-def _explain(error: Any, document: dict[str, Any], origins: Origins) -> ManifestError:
-    found, several = place_of(error, document)
-    place = list(found)
-    if place[0] == "claims" and len(place) > 1:
-        place[1] = str(written_at(document, int(place[1])))
-    where, origin = ".".join(place), origins.of(*place)
-    if error["type"] == "extra_forbidden":
-        section = keys_at(place[:-1])
-        near = difflib.get_close_matches(place[-1], section, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"valid keys: {', '.join(sorted(section))}"
-        return ManifestError(f"{origin}: no key '{where}'", remedy=hint)
-    if error["type"] == "missing":
-        origin = origins.of(*place[:-1])
-        return ManifestError(f"{origin}: key '{where}' is missing", remedy="add it")
-    several = several and error["type"] != "finite_number"
-    expected = ANY if several else expected_of(error)
-    return _not_valid(place, expected, error["input"], origins, near_of(error))
-
-
-def _not_valid(
-    place: Sequence[str], expected: str, found: object, origins: Origins, near: str | None = None
-) -> ManifestError:
-    remedy = "correct it; manifests/README.md describes every key"
-    return ManifestError(
-        f"{origins.of(*place)}: '{'.'.join(place)}' is not valid",
-        expected=expected,
-        found=written(found),
-        remedy=f"did you mean '{near}'?" if near else remedy,
-    )
-
-
-def _at(document: Any, place: Sequence[str]) -> object:
-    for part in place:
-        document = document[int(part) if isinstance(document, list | tuple) else part]
-    return document
 
 
 def _check_source(source: SourceSection, origin: str) -> None:
@@ -193,6 +156,7 @@ def _check_names(manifest: Manifest) -> None:
     except re.error as error:
         raise ManifestError(
             f"{origin_of('model.lora_modules')}: model.lora_modules is not a regular expression",
+            expected="a regular expression of Python",
             found=f"{manifest.model.lora_modules!r}: {error}",
             remedy="compare with manifests/smoke.toml",
         ) from None
@@ -211,6 +175,7 @@ def _check_names(manifest: Manifest) -> None:
             raise ManifestError(
                 f"{where}: method '{entry.name}' has target '{min(missing)}'",
                 expected=f"one of {', '.join(manifest.targets)}",
+                found=f"'{min(missing)}'",
                 remedy="add it to `targets` or remove it from the method; of a manifest that "
                 "yours extends: write [[methods]] of your own",
             )
@@ -241,5 +206,7 @@ def _check_doubled(manifest: Manifest) -> None:
             where = manifest.origin_of(*doubled[first])
             raise ManifestError(
                 f"{where}: {kind} has {', '.join(sorted(doubled))} twice",
+                expected="each once",
+                found=", ".join(str(value) for _, value in pairs),
                 remedy="write each once",
             )

@@ -101,7 +101,9 @@ def built(
         if name not in known:
             what = f"{origin}: {subject} has no option '{name}'"
             if not known:
-                raise ManifestError(what, expected="no option", remedy="leave `options` out")
+                raise ManifestError(
+                    what, expected="no option", found=f"'{name}'", remedy="leave `options` out"
+                )
             raise unknown(what, name, known, remedy=f"correct `options`; {remedy}")
         wanted = _type_of(known[name])
         if wanted in WORDS and type(value) not in ((float, int) if wanted is float else (wanted,)):

@@ -110,6 +110,7 @@ def require_batches(manifest: Manifest) -> None:
             size, part = f"{section}.batch_size", f"{section}.micro_batch_size"
             raise ManifestError(
                 f"{manifest.origin_of(size, part)}: {size} is not a multiple of {part}",
+                expected="a batch of whole micro-batches",
                 found=f"{training.batch_size} and {training.micro_batch_size}",
                 remedy="change one of them, or leave micro_batch_size out: the kit then finds it",
             )
@@ -121,6 +122,7 @@ def require_batches(manifest: Manifest) -> None:
             raise ManifestError(
                 f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}': {size} is not "
                 f"a multiple of {part}",
+                expected="a batch of whole micro-batches",
                 found=f"{own.batch_size} and {own.micro_batch_size}",
                 remedy=f"give the method a micro_batch_size of its own that divides "
                 f"{own.batch_size}, or change its batch_size",
@@ -158,5 +160,7 @@ def require_own_settings(manifest: Manifest) -> None:
             if stated := [name for name in none if getattr(entry, name) is not None]:
                 raise ManifestError(
                     f"{where}: it trains nothing, so its {stated[0]} has no effect",
+                    expected=f"none of {', '.join(none)}",
+                    found=", ".join(f"{name} = {getattr(entry, name)}" for name in stated),
                     remedy=f"remove {', '.join(stated)} from the entry",
                 )

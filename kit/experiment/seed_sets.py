@@ -34,6 +34,8 @@ def require_disjoint_seeds(manifest: Manifest) -> None:
         if doubled := {seed for seed in seeds if seeds.count(seed) > 1}:
             raise ManifestError(
                 f"{manifest.origin_of(name)}: {name} has {min(doubled)} twice",
+                expected="each seed once",
+                found=list(seeds),
                 remedy="remove one of the two",
             )
     # A manifest whose seeds are all of the reference's is the reference's own.
@@ -45,6 +47,7 @@ def require_disjoint_seeds(manifest: Manifest) -> None:
                 f"{manifest.origin_of(one, other)}: {one} and {other} share the seed {min(shared)}",
                 expected="pilots, reference, tuning and one's own seeds that have none in common: "
                 "a seed that a limit or an option was set with does not test it",
+                found=f"{one} = {list(sets[one])}, {other} = {list(sets[other])}",
                 remedy="change one of the two; only a manifest whose seeds are all of "
                 f"{REFERENCE} is the reference's own",
             )

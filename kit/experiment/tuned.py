@@ -80,10 +80,12 @@ def with_choice(manifest: Manifest, origin: str) -> Manifest:
         return manifest
     where = manifest.origin_of("tune.file", "tune.digest")
     tuning = read_choice(section, origin, where)
-    if tuning.experiment != tuning_digest(manifest):
+    if tuning.experiment != (own := tuning_digest(manifest)):
         raise ManifestError(
             f"{where}: {section.file} was made for another experiment",
-            expected="data, split, models, methods, training and evaluation of this manifest",
+            expected="data, split, models, methods, training and evaluation of this manifest: "
+            f"their digest is {own[:16]}",
+            found=f"the digest {tuning.experiment[:16]}",
             remedy=f"tune again: `./run.sh tune {origin} --again`; or write `digest = ''` in "
             "[tune], and all methods are untuned",
         )

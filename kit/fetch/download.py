@@ -28,6 +28,7 @@ from kit.fetch.transfer import (
 
 # Characters of a file's own name in the name of its part: at 4 bytes each, the rest still fits.
 MAX_NAME_CHARACTERS = 50
+ANSWER = "HTTP 200 and the file"
 
 
 def download(
@@ -158,12 +159,14 @@ def _refusal_error(file: Wanted, address: Address, status: str) -> KitError:
     if status.removeprefix("HTTP ") in map(str, NO_ACCESS_STATUSES):
         return AccessError(
             f"{host} restricts access to {file.name}",
+            expected=ANSWER,
             found=status,
             remedy=f"accept the form at {address.page or host} with your own account, then pass "
             "its token: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)",
         )
     return TransferError(
         f"{host} has no {file.name}",
+        expected=ANSWER,
         found=status,
         remedy="check repo, revision, files and mirrors of this source in the manifest",
     )

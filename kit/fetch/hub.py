@@ -159,6 +159,7 @@ def _hub(settings: Settings) -> HfApi:
 def _access_error(source: SourceSection, status: str) -> AccessError:
     return AccessError(
         f"{source.repo} restricts access to its files",
+        expected="files that anyone may read, or the token of an account that may",
         found=status,
         remedy=f"accept its form at {hub_page(source)} with your own account, then pass its token: "
         "HF_TOKEN=... ./run.sh fetch (the token identifies you to the host; mirrors and `data "
@@ -176,11 +177,17 @@ def _hub_errors(source: SourceSection) -> Iterator[None]:
         raise _access_error(source, "gated") from None
     except RevisionNotFoundError:
         raise DataError(
-            f"the hub has no {where}", remedy="pin a revision that exists: ./run.sh lock MANIFEST"
+            f"the hub has no {where}",
+            expected="a commit, tag or branch of that repository",
+            found="a revision that it does not have",
+            remedy="correct `revision` in the manifest; or take it out and run `./run.sh lock "
+            "MANIFEST`, which says the present one",
         ) from None
-    except RepositoryNotFoundError:  # the hub's answer for private repositories, too
+    except RepositoryNotFoundError as error:  # the hub's answer for private repositories, too
         raise AccessError(
             f"the hub has no repository {source.repo}, or it is private",
+            expected="a repository that anyone may read, or the token of an account that may",
+            found=f"HTTP {error.response.status_code}",
             remedy=f"open {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch",
         ) from None
     # The last four: an answer that is not the hub's JSON, such as a network's login page.
@@ -190,6 +197,7 @@ def _hub_errors(source: SourceSection) -> Iterator[None]:
             raise _access_error(source, f"HTTP {status}") from None
         raise TransferError(
             f"the hub gave no usable answer about {where}",
+            expected="its commit, or its files with their sizes",
             found=f"HTTP {status}" if status else type(error).__name__,
             remedy="try again later, or name mirrors in the manifest",
         ) from None

@@ -47,12 +47,19 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
         how = "--accept-licences"
     elif sys.stdin.isatty():
         if not click.confirm("Do you accept these terms?", default=False, err=True):
-            raise LicenceError("the licences were not accepted; nothing was fetched")
+            raise LicenceError(
+                "the licences were not accepted; nothing was fetched",
+                expected="yes: these terms bind whoever uses the files",
+                found="no",
+                remedy="to accept them, run the same command again and answer y; for a run "
+                "without files of others, take manifests/smoke.toml",
+            )
         how = "asked on a terminal"
     else:
         raise LicenceError(
             "these licences must be accepted before anything is fetched",
             expected="; ".join(describe_terms(source) for source in waiting),
+            found="no --accept-licences, and no terminal to ask on",
             remedy="read them, then add --accept-licences",
         )
     moment = datetime.now(UTC).isoformat(timespec="seconds")

@@ -21,24 +21,31 @@ def require_safe(names: Iterable[str]) -> None:
     if twice := [name for name, times in Counter(listed).items() if times > 1]:
         raise DataError(
             f"file name {twice[0]!a} occurs twice",
+            expected="each name once",
+            found=f"{len(twice)} names more than once",
             remedy="do not use this source; tell its publisher",
         )
     for name in listed:
         if faults := [fault for part in name.split("/") if (fault := _fault(part))]:
             raise DataError(
-                f"file name {name!a} is not safe: {faults[0]}",
+                f"file name {name!a} is not safe",
+                expected="a relative name that every file system can hold and every reader sees",
+                found=faults[0],
                 remedy="do not use this source; tell its publisher",
             )
     folders = {name[:end] for name in listed for end, sign in enumerate(name) if sign == "/"}
     if both := folders.intersection(listed):
         raise DataError(
             f"{min(both)!a} is the name of a file and of a folder",
+            expected="a file, or a folder with files",
+            found=f"the file, and {next(n for n in listed if n.startswith(f'{min(both)}/'))!a}",
             remedy="do not use this source; tell its publisher",
         )
     for first, second in case_collisions([*listed, *folders]):
         raise DataError(
-            f"file names {first!a} and {second!a} differ only by letter case",
+            "file names differ only by letter case",
             expected="names that every file system keeps apart",
+            found=f"{first!a} and {second!a}",
             remedy="leave one of them out in the source's `files`",
         )
 

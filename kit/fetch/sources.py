@@ -45,7 +45,9 @@ def fetch_listed(
     missing = [name for name in listed if present.get(name) != listed[name]]
     if not missing:
         return Report(dict(listed), 0, {}, source.revision)
-    _refuse_offline(source, folder, missing, settings)
+    wrong = sum(name in present for name in missing)
+    found = f"{wrong} of them with other bytes, {len(missing) - wrong} not at all"
+    _refuse_offline(source, folder, missing, found, settings)
     sizes = _sizes(source, settings)
     for name in missing:
         if name in present:
@@ -68,7 +70,7 @@ def fetch_unlisted(source: SourceSection, folder: Path, settings: Settings) -> R
         DataError: offline; or the hub has no such file, or a name is not safe.
         ChecksumError, AccessError, TransferError, StorageError: files cannot be downloaded.
     """
-    _refuse_offline(source, folder, ["any file: the source has no list"], settings)
+    _refuse_offline(source, folder, ["its files"], "no list that vouches for a file", settings)
     if source.repo:
         revision = source.revision or head_revision(source, settings)
         pinned = source.model_copy(update={"revision": revision})
@@ -112,6 +114,7 @@ def _named_files(source: SourceSection) -> list[HubFile]:
         raise ManifestError(
             f"source '{source.name}' has no repository that could list '{patterns[0]}'",
             expected="file names in `files`, not patterns",
+            found=", ".join(patterns),
             remedy="name every file, or commit a checksum list",
         )
     require_safe(dict.fromkeys(source.files))
@@ -131,12 +134,13 @@ def _sizes(source: SourceSection, settings: Settings) -> dict[str, int]:
 
 
 def _refuse_offline(
-    source: SourceSection, folder: Path, missing: list[str], settings: Settings
+    source: SourceSection, folder: Path, missing: list[str], found: str, settings: Settings
 ) -> None:
     if settings.offline:
         raise DataError(
-            f"offline, and {len(missing)} files of source '{source.name}' are missing or wrong",
+            f"offline, and files of source '{source.name}' are missing or wrong",
             expected=f"in {folder}:\n    {names.listed(missing)}",
+            found=found,
             remedy="`./run.sh data export` on a machine with network, then `./run.sh data import` "
             "here",
         )

@@ -95,8 +95,10 @@ class Transfer:
             furthest = max(furthest, self._part.held)
             if failures < self._settings.attempts:
                 self._pause(failures, wait, f"{self._wanted.name} from {address.host}: {found}")
+        size = self._wanted.size
         raise TransferError(
             f"{self._wanted.name} could not be downloaded from {address.host}",
+            expected="the whole file" if size is None else f"{size} bytes",
             found=f"{found}, {self._settings.attempts} times in a row",
             remedy="run the same command again: the bytes so far are kept",
         )
@@ -168,6 +170,7 @@ class Transfer:
             raise TransferError(
                 f"{address.host} does not state the size of {self._wanted.name}",
                 expected="its size or its digest, from the host, the hub or a checksum list",
+                found="an answer without Content-Length, Content-Range and Transfer-Encoding",
                 remedy="name a mirror that states sizes, or commit a checksum list",
             )
 

@@ -34,6 +34,8 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
     if doubled := [name for name in entries if entries.count(name) > 1]:
         raise ManifestError(
             f"{manifest.origin_of('attack.entries')}: attack.entries.name has {doubled[0]} twice",
+            expected="each name once",
+            found=", ".join(entries),
             remedy="give each attack its own name",
         )
     labelled = [Entry(entry.name, entry.label, ("",)) for entry in section.entries]
@@ -56,6 +58,7 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
             f"{where}: the attack '{merged[0]}' changes merged weights, which the engine "
             f"'{manifest.evaluation.engine}' does not serve",
             expected=f"evaluation.engine = '{MERGING}'",
+            found=f"evaluation.engine = '{manifest.evaluation.engine}'",
             remedy=f"set it, or remove {', '.join(merged)} from [attack]",
         )
     return built
@@ -72,6 +75,7 @@ def require_attack_claim(where: str, claim: ClaimSection, manifest: Manifest) ->
         raise ManifestError(
             f"{where}: it is about an attack, and the manifest has none",
             expected="a section [attack] with the entry that the claim names",
+            found="no such section",
             remedy="add it, or remove the claim",
         )
     known = {entry.name: entry.levels for entry in section.entries}
@@ -83,10 +87,14 @@ def require_attack_claim(where: str, claim: ClaimSection, manifest: Manifest) ->
         raise ManifestError(
             f"{where}: the attack '{attack}' has no level {claim.level}",
             expected=", ".join(f"{level:g}" for level in known[attack]),
+            found=claim.level,
             remedy="correct `level`",
         )
     if not list(attacked_targets(section, [claim.target], claim.target, claim.system)):
         raise ManifestError(
             f"{where}: {claim.system} is not attacked for target {claim.target}",
+            expected="the system of the claim among those that are attacked",
+            found=f"attack.methods = {list(section.methods)}, attack.targets = "
+            f"{list(section.targets)}",
             remedy="add it to `attack.methods` and `attack.targets`",
         )

@@ -46,6 +46,8 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     if manifest.split.ids and not project_path(manifest.split.ids).is_file():
         raise ManifestError(
             f"{manifest.origin_of('split.ids')}: split.ids: {manifest.split.ids} does not exist",
+            expected="a list of what is forgotten",
+            found="no such file",
             remedy="name a list in manifests/splits/, or leave `ids` out to draw by seed",
         )
     built = {}
@@ -152,13 +154,14 @@ def require_claims(manifest: Manifest) -> None:
 
     Raises:
         ManifestError: an id occurs twice, a claim cannot be tested, or it names a target, column,
-            system or metric that does not exist; the message suggests the nearest name. Of claims
-            that are inherited, it says from which manifest.
+            system or metric that does not exist. Of inherited claims, it says from which manifest.
     """
     if doubled := doubled_ids(manifest.claims):
         with naming_their_manifest(manifest, doubled[0]):
             raise ManifestError(
                 f"manifest {manifest.name}: claims.id has {', '.join(doubled)} twice",
+                expected="each id once",
+                found=f"{len(doubled)} ids that several claims have",
                 remedy="give each claim its own id",
             )
     if not manifest.claims:
@@ -183,7 +186,9 @@ def _require_claim(
     if fault := claim_fault(claim):
         raise ManifestError(
             f"{where}: {fault}",
-            remedy="the kinds of claims are explained in kit/experiment/claims.py",
+            expected=f"what a claim of the kind '{claim.kind}' needs, and nothing else",
+            found=", ".join(sorted(claim.model_fields_set)),
+            remedy="correct the claim: kit/experiment/claims.py explains the kinds",
         )
     _require(where, "target", claim.target, manifest.targets)
     if claim.kind != "changed":
@@ -233,6 +238,8 @@ def _require_metric(
     if claim.paired and definitions[name].weight is not None:
         raise ManifestError(
             f"{where}: {name} is a ratio of sums and has no difference per record",
+            expected="a metric that has a value for each record",
+            found=definitions[name].id,
             remedy="claim a difference of another metric, or a bound of this one",
         )
 

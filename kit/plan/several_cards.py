@@ -118,6 +118,7 @@ def _require_shared(
                 f"{where}",
                 expected="a number: processes that share a base cannot find it by trying, because "
                 "the others wait in the pass that fails",
+                found="no micro_batch_size",
                 remedy="add micro_batch_size = 1, or as many records as `./run.sh plan` estimates",
             )
 

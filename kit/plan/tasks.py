@@ -88,6 +88,7 @@ class RatesClock:
                 expected=f"how many questions system {unknown[0]} is asked"
                 if unknown
                 else "the times of attacks",
+                found=f"the rates of {len(rates.answers)} other systems" if unknown else "none",
                 remedy="measure this manifest on one card: `./run.sh plan MANIFEST --probe`",
             )
 

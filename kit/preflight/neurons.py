@@ -15,10 +15,12 @@ def neurons_line(method: Method, trial: Trial, parts: list[Watched]) -> str:
     """
     again = trial.steps(method, RECORDS)
     choices = [removed_by(method, steps, trial.model) for steps in (parts, again)]
-    if choices[0] != choices[1]:
+    places = sorted({*choices[0], *choices[1]})
+    if differing := [name for name in places if choices[0].get(name) != choices[1].get(name)]:
         raise MethodError(
             f"{origin_of(method)}: the neurons of the same records are not the same twice",
             expected="a choice that depends on the records and the model alone",
+            found=f"{', '.join(differing[:3])} differ",
             remedy=correct(method),
         )
     numbers = [len(numbers) for numbers in choices[0].values()]

@@ -49,6 +49,7 @@ def open_processor(folder: Path, section: ModelSection) -> Any:
     except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError) as error:
         raise ModelError(
             f"no processor in {folder} can be loaded",
+            expected="the files of a processor that this version of transformers knows",
             found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
             remedy="let `files` of [model.source] fetch every *.json, *.jinja and *.model file",
         ) from None
@@ -77,6 +78,7 @@ def require_processor(processor: Any, vocabulary: int) -> ProcessorFacts:
         raise ModelError(
             "the tokenizer of the base has no eos_token",
             expected='"eos_token" in tokenizer_config.json',
+            found="none",
             remedy=f'set "eos_token" in tokenizer_config.json, {OWN_COPY}',
         )
     largest = max(len(tokenizer) - 1, *tokenizer.get_vocab().values())
@@ -91,6 +93,7 @@ def require_processor(processor: Any, vocabulary: int) -> ProcessorFacts:
         raise ModelError(
             "the processor of the base does not know the patch size of its vision tower",
             expected='"patch_size" in processor_config.json',
+            found="none",
             remedy=f'set "patch_size" to the one of vision_config in config.json, {OWN_COPY}',
         )
     for with_image in (True, False):

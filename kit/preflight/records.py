@@ -69,7 +69,12 @@ def measure_records(
     for record, tokens in learnt.items():
         needed[record] = max(tokens, needed.get(record, 0))
     if not needed or not learnt:
-        raise DataError("the benchmark has no records", remedy="run `./run.sh data describe`")
+        raise DataError(
+            "the benchmark has no records",
+            expected="records to train on, and records to ask about",
+            found=f"{len(learnt)} to train on, {len(asked)} to ask about",
+            remedy="run `./run.sh data describe`: it says what was read and what was left out",
+        )
     longest = max(needed, key=lambda record: (needed[record], record.id))
     if (over := needed[longest] - evaluation.max_model_len) > 0:
         many = sum(tokens > evaluation.max_model_len for tokens in needed.values())

@@ -119,6 +119,7 @@ def _build(folder: Path) -> tuple[Any, PreTrainedModel]:
     except (OSError, ValueError, AssertionError, ImportError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"transformers cannot build the model of {folder / CONFIG}",
+            expected="a model of AutoModelForImageTextToText",
             found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
             remedy="use a base that AutoModelForImageTextToText of this version of transformers "
             "knows: see kit/model/README.md",

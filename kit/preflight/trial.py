@@ -158,6 +158,7 @@ class Trial:
         except Exception as error:
             raise MethodError(
                 f"{parts[0].origin}: {type(error).__name__}: {str(error)[:300]}",
+                expected="a step forward and backward without an error",
                 found=line_of(error) or f"the backward pass of {return_of(method)}",
                 remedy=correct(method),
             ) from error

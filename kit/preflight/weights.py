@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from kit.errors import ModelError
 from kit.model.file_kinds import RESTORE, require_own_kind
+from kit.names import listed
 
 INDEX = "model.safetensors.index.json"
 LENGTH_BYTES = 8
@@ -60,6 +61,7 @@ def read_weights(folder: Path) -> Weights:
         raise ModelError(
             f"no weights in {folder}",
             expected="files named *.safetensors",
+            found=listed(sorted(path.name for path in folder.glob("*"))) or "no files",
             remedy="add '*.safetensors' to `files` of [model.source]; bases in other formats have "
             "to be converted first",
         )
@@ -166,6 +168,7 @@ def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]])
             raise ModelError(
                 f"{folder} has {len(tensors)} weight files and no index",
                 expected=INDEX,
+                found=listed([*tensors]),
                 remedy=f"add '{INDEX}' to `files` of [model.source]",
             )
         return
@@ -173,7 +176,10 @@ def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]])
         places = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            f"{path} is not an index of weights", found=str(error)[:200], remedy=RESTORE
+            f"{path} is not an index of weights",
+            expected='a JSON object with "weight_map", which names the file of each tensor',
+            found=str(error)[:200],
+            remedy=RESTORE,
         ) from None
     if missing := sorted(set(places.values()) - set(tensors)):
         raise ModelError(

@@ -43,6 +43,8 @@ def write(scaffold: Scaffold) -> Iterator[str]:
     if IMAGE.is_dir():
         raise EnvironmentFault(
             "the kit in a container cannot be changed",
+            expected="a clone of the kit",
+            found=f"the image, whose files are in {IMAGE}",
             remedy="call it in a clone of the kit, without --runner",
         )
     if there := [name for name in scaffold.files if project_path(name).exists()]:

@@ -38,6 +38,7 @@ def manifest_scaffold(given: str, base: str) -> Scaffold:
         raise ManifestError(
             f"manifests/{file} extends {document['extends']}: it cannot be extended itself",
             expected="a manifest that extends no other",
+            found=f'extends = "{document["extends"]}"',
             remedy=f"./run.sh new manifest {name.name} --extends {document['extends']}",
         )
     manifest = f"manifests/{name.name}.toml"
@@ -67,6 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, of int
         raise ManifestError(
             f"{path} is not a TOML file",
+            expected="TOML in UTF-8",
             found=error,
             remedy=f"./run.sh plan manifests/{path.name} says more",
         ) from None

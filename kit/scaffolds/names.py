@@ -58,18 +58,21 @@ def require_name(kind: str, given: str, taken: Collection[str] = ()) -> NewName:
         raise ManifestError(
             f"'{show(given)[:80]}' cannot be the name of a {kind}",
             expected=EXPECTED,
+            found=f"'{show(given)[:80]}'",
             remedy=f"./run.sh new {kind} {near or f'my-{kind}'}",
         )
     if name in RESERVED | DEVICES or keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise ManifestError(
             f"'{name}' is reserved: it cannot be the name of a {kind}",
             expected="a name that neither Python, the kit nor Windows uses",
+            found=f"'{name}'",
             remedy=f"./run.sh new {kind} my-{name}",
         )
     if name in taken:
         raise ManifestError(
             f"another {kind} is called '{name}'",
             expected="a name that nothing else has",
+            found=f"'{name}'",
             remedy="choose another name; nothing was written",
         )
     return NewName(name)

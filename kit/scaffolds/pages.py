@@ -38,6 +38,8 @@ def with_row(text: str, row: Row) -> str:
         path = project_path(row.page)
         raise DataError(
             f"{row.page} has no table that begins with '{row.header}'",
+            expected="that table, for a row about what is new",
+            found=f"{len(lines)} lines without it",
             remedy=f"bring the table back: {restored(path)}",
         )
     place = first + 2

@@ -51,7 +51,12 @@ def list_of(source: SourceSection) -> Path:
             "run `./run.sh lock MANIFEST` on a machine that reaches the hub; to run without a "
             "list: `./run.sh fetch MANIFEST --allow-unlocked` (the result will say so)"
         )
-    raise ManifestError(f"checksum list {source.checksums} does not exist", remedy=remedy)
+    raise ManifestError(
+        f"checksum list {source.checksums} does not exist",
+        expected=f"the SHA-256 of every file of source '{source.name}'",
+        found="no such file",
+        remedy=remedy,
+    )
 
 
 def list_digest(source: SourceSection) -> str:

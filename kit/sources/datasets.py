@@ -56,7 +56,10 @@ def image_name(places: Mapping[str, Place], path: Path) -> str:
             if path.is_relative_to(root):
                 return f"{label}/{path.relative_to(root).as_posix()}"
     raise DataError(
-        f"image {path} belongs to no source", remedy="report it: this is an error of a loader"
+        f"image {path} belongs to no source",
+        expected=f"a file below {', or '.join(str(source.path) for source in places.values())}",
+        found=f"a file of {path.parent}",
+        remedy="report it: this is an error of a loader",
     )
 
 
@@ -157,7 +160,10 @@ def verify_sources(manifest: Manifest) -> None:
         here = place(source)
         if not here.path.is_dir():
             raise MissingStageError(
-                "the data is missing", expected=str(here.path), remedy=remedy_of(source)
+                "the data is missing",
+                expected=str(here.path),
+                found="no such folder",
+                remedy=remedy_of(source),
             )
         verify_files(here.path, read_checksums(list_of(source)), remedy=remedy_of(source))
         require_images(link(source))
@@ -182,7 +188,12 @@ def _model_errors(source: SourceSection) -> Iterator[None]:
     """Raise ModelError instead of DataError where a file of a model is missing."""
     folder = place(source).path
     if source.folder and not folder.is_dir():
-        raise ModelError(f"no base model in {folder}", remedy=remedy_of(source))
+        raise ModelError(
+            f"no base model in {folder}",
+            expected=f"a folder with {CONFIG} and the weights",
+            found="a file" if folder.is_file() else "no such folder",
+            remedy=remedy_of(source),
+        )
     listed = read_checksums(list_of(source))
     if not any("safetensors" in name for name in listed):
         raise ModelError(

@@ -31,6 +31,7 @@ def lockable(manifest: Manifest, only: str | None) -> list[SourceSection]:
         raise ManifestError(
             "no source to lock",
             expected="a source with repo, mirrors or a folder of your own",
+            found=", ".join(names.show(source.name) for source in manifest.all_sources()),
             remedy="nothing to do: the lists of what the kit draws are in checksums/",
         )
     if only is None:
@@ -134,14 +135,16 @@ def _faults(
 
 
 def _require_locked(source: SourceSection, settings: Settings) -> None:
-    path = project_path(source.checksums)
-    if path.is_file() and (source.revision or not source.repo):
+    listed = project_path(source.checksums).is_file()
+    if listed and (source.revision or not source.repo):
         return
-    lacking = "no revision" if path.is_file() else f"no list {source.checksums}"
-    found = f" (the hub's head is {head_revision(source, settings)})" if source.repo else ""
+    lacking = "no revision" if listed else f"no list {source.checksums}"
+    head = f" (the hub's head is {head_revision(source, settings)})" if source.repo else ""
     raise ManifestError(
-        f"source '{source.name}' is not locked: it has {lacking}{found}",
-        remedy="run `./run.sh lock MANIFEST`",
+        f"source '{source.name}' is not locked",
+        expected=f"{source.checksums}" + (", and a revision" if source.repo else ""),
+        found=f"{lacking}{head}",
+        remedy="run `./run.sh lock MANIFEST`; where it says a revision, add that line",
     )
 
 

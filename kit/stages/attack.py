@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from kit.attacks.probe_head import ProbeHead
 from kit.attacks.weights import WeightAttack
 from kit.console import say
-from kit.errors import MissingStageError
 from kit.plan.attacks import STAGE, AttackJob, attack_jobs
 from kit.plan.jobs import Plan
 from kit.stages.costs import timed
-from kit.stages.run import engines, shares, train
+from kit.stages.run import engines, not_trained, shares, train
 from kit.stages.work import LOCAL, Work
 
 
@@ -26,9 +25,7 @@ def attack(plan: Plan, work: Work = LOCAL) -> None:
         return
     for job in plan.jobs():
         if not job.artifact.done:
-            raise MissingStageError(
-                f"adapter {job.name} does not exist yet", remedy=f"run `./run.sh {job.stage}` first"
-            )
+            raise not_trained(job)
     waiting = [job for job in jobs if not job.answers.done]
     if not waiting:
         say(f"attack: all {len(jobs)} attacks on systems are done")

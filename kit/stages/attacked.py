@@ -28,6 +28,8 @@ def attacks_made(plan: Plan) -> dict[str, list[str]]:
     if missing := unattacked(plan):
         raise MissingStageError(
             f"{len(missing)} attacks on systems are not run yet",
+            expected="the answers of every attack",
+            found=f"{len(attack_jobs(plan)) - len(missing)} of {len(attack_jobs(plan))}",
             remedy="run `./run.sh attack` first",
         )
     jobs = attack_jobs(plan)

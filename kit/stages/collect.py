@@ -138,7 +138,10 @@ def _inputs_digest(plan: Plan) -> str:
     missing = [system.name for system in plan.systems if not system.evaluated]
     if missing:
         raise MissingStageError(
-            f"{len(missing)} systems are not evaluated yet", remedy="run `./run.sh evaluate` first"
+            f"{len(missing)} systems are not evaluated yet",
+            expected="the answers of every system, checked and scored",
+            found=f"{len(plan.systems) - len(missing)} of {len(plan.systems)} systems",
+            remedy="run `./run.sh evaluate` first",
         )
     # The loader and the probes decide what a table shows and its texts.
     loader = (*loader_modules(plan.manifest.benchmark.loader), *probe_modules(plan.manifest))

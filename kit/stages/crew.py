@@ -21,6 +21,7 @@ from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
 from kit.gpus import one_gpu, visible_gpus
 from kit.plan.jobs import Job
+from kit.stages.ends import too_few_gpus
 from kit.stages.workers import (
     JobRecord,
     Pool,
@@ -29,7 +30,6 @@ from kit.stages.workers import (
     run_job,
     scatter,
     start_worker,
-    too_few_gpus,
 )
 
 T = TypeVar("T")

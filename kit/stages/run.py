@@ -58,6 +58,8 @@ def unlearn(plan: Plan, work: Work = LOCAL) -> None:
     if not plan.finetune[0].artifact.done:
         raise MissingStageError(
             "unlearning starts from the vanilla model, which does not exist yet",
+            expected=f"the folder {plan.finetune[0].artifact.path}",
+            found="no finished one",
             remedy="run `./run.sh finetune` first",
         )
     _try_methods(plan, work)
@@ -100,6 +102,16 @@ def _full_bytes(manifest: Manifest, waiting: Sequence[Job]) -> int:
     return space_of(waiting, sizes, manifest.compute.workers) if sizes else 0
 
 
+def not_trained(job: Job) -> MissingStageError:
+    """Return the error for an adapter that a later stage needs."""
+    return MissingStageError(
+        f"adapter {job.name} does not exist yet",
+        expected=f"the folder {job.artifact.path}",
+        found="no finished one",
+        remedy=f"run `./run.sh {job.stage}` first",
+    )
+
+
 def evaluate(plan: Plan, work: Work = LOCAL) -> None:
     """Answer every record with every system, check the answers, and measure what follows.
 
@@ -111,9 +123,7 @@ def evaluate(plan: Plan, work: Work = LOCAL) -> None:
     """
     for job in plan.jobs():
         if not job.artifact.done:
-            raise MissingStageError(
-                f"adapter {job.name} does not exist yet", remedy=f"run `./run.sh {job.stage}` first"
-            )
+            raise not_trained(job)
     unanswered = [system for system in plan.systems if not system.answers.done]
     to_score = [made for system in plan.systems for made in system.scores.values()]
     if all(system.evaluated for system in plan.systems):

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 from kit.console import quieten
 from kit.errors import EnvironmentFault
 from kit.experiment.manifest import Manifest
-from kit.failures import MEMORY_REMEDY, kit_error
+from kit.failures import kit_error
 from kit.gpus import one_gpu, visible_gpus
 from kit.plan.jobs import Job
+from kit.stages.ends import ended_worker, too_few_gpus
 
 if TYPE_CHECKING:
     from kit.training.worker import Worker
@@ -164,34 +165,6 @@ class Pool:
         note = notes / str(first)
         place = note.read_text(encoding="utf-8") if note.is_file() else ""
         return ended_worker(f"{place}: " if place else "", ended.get(first))
-
-
-def too_few_gpus(key: str, wanted: int, found: int) -> EnvironmentFault:
-    """Return the error for a base that is to be spread over more GPUs than there are."""
-    return EnvironmentFault(
-        f"{key} = {wanted} needs {wanted} GPUs on one machine",
-        found=f"{found}",
-        remedy=f"lower {key} (`./run.sh plan` says how many the base needs), or use a machine with "
-        "more GPUs",
-    )
-
-
-def ended_worker(begin: str, code: int | None) -> EnvironmentFault:
-    """Return the error for a worker that ended with a code; negative for a signal."""
-    signals = {-number.value: number.name for number in signal.Signals}
-    name = signals.get(code or 0, "")
-    if name and name not in ("SIGKILL", "SIGTERM", "SIGINT"):
-        return EnvironmentFault(
-            f"{begin}a worker process crashed in a library ({name})",
-            remedy="run the same command again: finished jobs are kept. If it crashes again, run "
-            "`./run.sh doctor`: the packages may not fit this processor or driver",
-        )
-    return EnvironmentFault(
-        f"{begin}a worker process was killed",
-        expected="enough memory for every worker",
-        found=f"{name}, as the system sends it where memory ends" if name == "SIGKILL" else None,
-        remedy=MEMORY_REMEDY,
-    )
 
 
 def _kill_with_children(process: BaseProcess) -> None:

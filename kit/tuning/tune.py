@@ -33,6 +33,7 @@ def section_of(manifest: Manifest) -> TuneSection:
         raise ManifestError(
             f"manifest {manifest.name} has no section [tune]",
             expected="methods, seeds, validation_percent, learning_rates and file",
+            found="no such section",
             remedy="add the section; manifests/README.md explains its keys",
         )
     return manifest.tune
@@ -119,10 +120,13 @@ def _require_attempts(manifest: Manifest, stored: StoredResult, result: Path) ->
             found="a choice made on its numbers would be tested on the records that made it",
             remedy="leave --from out to train and ask the attempts",
         )
-    if attempts_digest(stored.manifest) != tuning_digest(manifest):
+    ran, own = attempts_digest(stored.manifest), tuning_digest(manifest)
+    if ran != own:
         raise ManifestError(
             f"{result} is not of the attempts of manifest {manifest.name}",
-            expected="the same grid, seeds, data, models, training and evaluation",
+            expected="the same grid, seeds, data, models, training and evaluation: their digest is "
+            f"{own[:16]}",
+            found=f"the digest {ran[:16]}",
             remedy="leave --from out to train the attempts of this manifest",
         )
 
@@ -142,6 +146,7 @@ def _tried(
                 raise VerificationError(
                     f"the attempt {attempt.name} has no distance to Retain-only for the target "
                     f"{line['target']}",
+                    expected="a distance for each target: attempts are chosen by it",
                     found=gap["reason"],
                     remedy="tune on a benchmark whose columns have values, or remove [tune]",
                 )

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.artifacts import PROJECT
 from kit.benchmarks.left_out import OddCell
 from kit.benchmarks.literals import DoubledKey, read_json, require_keys_once
 from kit.benchmarks.options import offered
@@ -176,23 +175,3 @@ def test_a_record_id_twice_says_what_the_two_ask():
     with pytest.raises(DataError, match="probe/p/0 occurs twice") as caught:
         by_id([asked(0, "First?"), asked(0, "Second?")])
     assert "'First?' and 'Second?'" in complete(caught.value)
-
-
-NAMES = ("DataError", "ManifestError")
-
-
-def made_errors():
-    """Yield (place, names) of the calls that make an error of a loader."""
-    for path in sorted((PROJECT / "kit" / "benchmarks").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in NAMES:
-                yield f"{path.name}:{node.lineno}", {each.arg for each in node.keywords}
-
-
-def test_every_error_of_a_loader_says_what_it_expected_and_found_and_a_remedy():
-    found = dict(made_errors())
-    assert len(found) > 60
-    lacking = {
-        place for place, names in found.items() if not {"expected", "found", "remedy"} <= names
-    }
-    assert not lacking

@@ -75,7 +75,8 @@ def test_an_unknown_key_names_its_place_and_the_nearest():
 
 def test_a_key_of_another_section_lists_the_keys_of_this_one():
     error = refusal(changed("split.bootstrap_draws", 100))
-    assert error.remedy == "valid keys: forget_percent, ids, max_per_column, seed"
+    assert error.expected == "one of forget_percent, ids, max_per_column, seed"
+    assert error.found == "'bootstrap_draws'"
 
 
 @pytest.mark.parametrize(

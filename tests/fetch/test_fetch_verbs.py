@@ -150,6 +150,9 @@ def test_a_gated_repository_and_one_without_the_revision(call, written, hub, tmp
     hub.repos["owner/toy"].token = "hf_secret"
     code, said = call("fetch", written(), YES)
     assert (code, f"{hub.url}/datasets/owner/toy" in said) == (14, True), said
+    hub.repos["owner/toy"].token = ""
+    code, said = call("lock", written(revision=None), YES)
+    assert (code, f'revision = "{REVISION}"' in said) == (0, True), "a remedy, followed"
 
 
 def test_a_damaged_archive_is_refused_and_the_data_stays(call, written, tmp_path):
