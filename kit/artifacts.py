@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from kit.apart import building_place, is_apart
 from kit.errors import BusyError, MissingStageError, StorageError
 from kit.names import printable, show
-from kit.state_files import read_object
+from kit.state_files import read_job
 
 if sys.platform == "win32":
     import msvcrt
@@ -116,7 +116,7 @@ class Artifact:
 
         Raises:
             MissingStageError: the artifact has not been made.
-            StorageError: its `job.json` is damaged; also later, when a key is used that it lacks.
+            StorageError: its `job.json` is damaged (`kit.state_files.read_job`).
         """
         if not self.done:
             raise MissingStageError(
@@ -125,7 +125,7 @@ class Artifact:
                 found="a folder without job.json" if self.path.is_dir() else "no such folder",
                 remedy=f"run `./run.sh {self.stage}` first",
             )
-        return read_object(self.path / "job.json", remove=self.path)
+        return read_job(self.path, self.digest)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

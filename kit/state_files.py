@@ -5,11 +5,47 @@ was cut off, or an editor can still leave another content.
 """
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kit.errors import StorageError
 from kit.names import show
+
+
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number of 0 or more."""
+    return type(value) is int and value >= 0
+
+
+def is_amount(value: Any) -> bool:
+    """Return whether a value is a finite number of 0 or more."""
+    return _is_number(value) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -math.inf < value < math.inf
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: type(value) is kind
+
+
+COUNT, AMOUNT = ("a whole number of 0 or more", is_count), ("a number of 0 or more", is_amount)
+TEXT, OBJECT = ("a text", _is(str)), ("an object", _is(dict))
+# The keys of a job.json that are read again: what each holds, and whether it may be null.
+JOB = {
+    "stage": (TEXT, False), "name": (TEXT, False), "digest": (TEXT, False),
+    "seconds": (AMOUNT, False), "steps": (COUNT, False), "forward_passes": (COUNT, False),
+    "answers": (COUNT, False), "tokens": (COUNT, False), "pictures": (COUNT, False),
+    "micro_batch_size": (COUNT, False), "limit_nats": (AMOUNT, False),
+    "largest_nats": (AMOUNT, True), "canary": (("a number", _is_number), True),
+    "peak_memory_bytes": (COUNT, True), "stopped": (TEXT, True), "target": (TEXT, True),
+    "gradient_checkpointing": (("true or false", _is(bool)), False),
+    "determinism": (OBJECT, False), "engine": (OBJECT, False), "lost": (OBJECT, False),
+    "needs": (OBJECT, False),
+}  # fmt: skip
 
 
 class KeptObject(dict[str, Any]):
@@ -55,6 +91,29 @@ def read_object(path: Path, *, remove: Path | None = None) -> KeptObject:
     if not isinstance(found, dict):
         raise damaged(path, f"JSON of the type {type(found).__name__}", remove)
     return KeptObject(found, path, remove)
+
+
+def read_job(folder: Path, digest: str) -> KeptObject:
+    """Return the job.json of an artifact, whose values have the types that the kit writes.
+
+    Args:
+        folder: of the artifact; it is what to remove where the file is damaged.
+        digest: of the artifact.
+
+    Raises:
+        StorageError: the file is damaged, or is of another artifact; also later, when a key is used
+            that it lacks.
+    """
+    path = folder / "job.json"
+    job = read_object(path, remove=folder)
+    for key, ((words, holds), may_be_null) in JOB.items():
+        value = job.get(key)
+        if key in job and not (holds(value) or (value is None and may_be_null)):
+            words = f"{words}, or null" if may_be_null else words
+            raise damaged(path, f"{value!r:.80}", folder, expected=f"'{key}': {words}")
+    if (found := job.get("digest", digest)) != digest:
+        raise damaged(path, f"{found!r:.80}", folder, expected=f"the digest {digest}")
+    return job
 
 
 def damaged(

@@ -76,7 +76,7 @@ class SharedFolder:
         path = folder_of(self.root, token) / NODE
         try:
             return str(json.loads(path.read_text(encoding="utf-8"))["node"]), path.stat().st_mtime
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def close(self, tokens: Sequence[str]) -> None:

@@ -86,7 +86,7 @@ def _read() -> dict[str, dict[str, str]]:
         return {}
     try:
         known = read_object(path)
-        if odd := [key for key, accepted in known.items() if not isinstance(accepted, dict)]:
+        if odd := [key for key, accepted in known.items() if not _is_acceptance(accepted)]:
             raise damaged(path, f"the acceptance of {odd[0]} is {known[odd[0]]!r:.80}")
     except StorageError as error:
         raise LicenceError(
@@ -96,3 +96,7 @@ def _read() -> dict[str, dict[str, str]]:
             remedy="remove it; the licences will be shown again",
         ) from None
     return known
+
+
+def _is_acceptance(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 
 import httpx2
 
@@ -33,11 +34,13 @@ class Version:
 
     @classmethod
     def read(cls, path: Path) -> "Version | None":
-        """Read a note; None if it does not exist, or if a kill cut it off."""
+        """Read a note; None if it does not exist, if a kill cut it off, or if it is damaged."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            found = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        whole = type(found.host) is type(found.etag) is str and type(found.total) in (int, NoneType)
+        return found if whole else None
 
     def write(self, path: Path) -> None:
         """Write a note of the version."""

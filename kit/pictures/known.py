@@ -86,5 +86,9 @@ def _read(path: Path) -> dict[str, list[str]]:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    whole = isinstance(known, dict) and all(isinstance(each, list) for each in known.values())
+    whole = isinstance(known, dict) and all(map(_are_marks, known.values()))
     return known if whole else {}
+
+
+def _are_marks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)

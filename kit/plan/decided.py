@@ -51,7 +51,7 @@ def read_inputs() -> dict[str, Inputs]:
                     key: kept["tables"][value["table"]] if _is_shared(value) else value
                     for key, value in inputs.items()
                 }
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # cut off, or changed by hand
     return found
 

@@ -1,9 +1,12 @@
 """Base and records are checked once for each digest of what decides the answer."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from kit.artifacts import cache_root, write_json
 from kit.benchmarks import load as load_benchmark
@@ -25,6 +28,7 @@ from kit.preflight.weights import read_weights, require_finite
 from kit.sources.datasets import base_folder, places
 from kit.state_files import damaged, read_object
 
+T = TypeVar("T")
 MODULE = "kit.preflight.ready"
 TEXTS = {".json", ".jinja", ".model", ".txt"}  # files of a base beside its weights
 
@@ -45,6 +49,10 @@ class BaseFacts:
             "model": self.structure,
             "processor": self.processor,
         }
+
+
+_FACTS, _POSITIONS = TypeAdapter(BaseFacts), TypeAdapter[int | None](int | None)
+_TOKENS = TypeAdapter(RecordTokens)
 
 
 def require_ready(plan: Plan) -> list[str]:
@@ -81,11 +89,8 @@ def require_base(manifest: Manifest) -> BaseFacts:
     with reading(folder, CONFIG):
         _require_divisible(manifest, attention_heads(folder))
     found = _once(base_path(manifest), lambda: _examine(manifest))
-    try:
-        facts = BaseFacts(**{**found["facts"], "sizes": BaseSizes(**found["facts"]["sizes"])})
-        positions = found["positions"]
-    except (KeyError, TypeError) as error:
-        raise damaged(base_path(manifest), f"{type(error).__name__}: {error}") from None
+    facts = _typed(_FACTS, base_path(manifest), found["facts"])
+    positions = _typed(_POSITIONS, base_path(manifest), found["positions"])
     wanted = manifest.evaluation.max_model_len
     if positions and positions < wanted:
         where = "evaluation.max_model_len"
@@ -131,7 +136,7 @@ def require_records(plan: Plan) -> RecordTokens:
         DataError, ManifestError: one does not.
     """
     path = records_path(plan.manifest)
-    return _tokens(path, _once(path, lambda: _measure(plan)))
+    return _typed(_TOKENS, path, _once(path, lambda: _measure(plan)))
 
 
 def base_path(manifest: Manifest) -> Path:
@@ -147,18 +152,21 @@ def records_path(manifest: Manifest) -> Path:
 def known_records(manifest: Manifest) -> RecordTokens | None:
     """Return what an earlier check has found out about the records; None if there was none."""
     path = records_path(manifest)
-    return _tokens(path, read_object(path)) if path.is_file() else None
+    return _typed(_TOKENS, path, read_object(path)) if path.is_file() else None
 
 
 def _path(kind: str, digest: str) -> Path:
     return cache_root() / "artifacts" / f"checked-{kind}-{digest[:16]}.json"
 
 
-def _tokens(path: Path, stored: dict[str, Any]) -> RecordTokens:
+def _typed(kind: TypeAdapter[T], path: Path, stored: object) -> T:
+    """Return what a file keeps, whose values must have their types."""
     try:
-        return RecordTokens(**stored)
-    except TypeError as error:
-        raise damaged(path, str(error)) from None
+        return kind.validate_json(json.dumps(stored), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise damaged(path, ": ".join(filter(None, [where, first["msg"]]))) from None
 
 
 def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

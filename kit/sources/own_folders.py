@@ -159,7 +159,7 @@ def _names(run: Path, digest: str) -> bool:
     try:
         sources = json.loads(run.read_text(encoding="utf-8")).get("sources", [])
         return any(each.get("list_digest") == digest for each in sources)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return False  # no result of this kit
 
 

@@ -52,14 +52,17 @@ def read_attempts(manifest: Manifest) -> list[dict[str, str]]:
     path = attempts_path(manifest)
     if not path.is_file():
         return []
-    return [_entry(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [_entry(line) for line in text.splitlines() if line]
 
 
 def _entry(line: str) -> dict[str, str]:
-    try:
-        return dict(json.loads(line))
-    except ValueError:  # the call was killed while it wrote this line
-        return {"event": "cut off", "line": show(line)[:MAX_LINE]}
+    with suppress(ValueError, RecursionError):
+        found = json.loads(line)
+        if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+            return found
+    # The call was killed while it wrote this line, or the disk has damaged it.
+    return {"event": "cut off", "line": show(line)[:MAX_LINE]}
 
 
 def _append(manifest: Manifest, entry: dict[str, str]) -> None:

@@ -166,7 +166,7 @@ def _inputs_digest(plan: Plan) -> str:
 def _made_of(folder: Path, inputs: str) -> bool:
     try:
         run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     same = isinstance(run, dict) and run.get("inputs_digest") == inputs
     return same and (folder / CRATE).is_file()

@@ -10,7 +10,7 @@ from kit.artifacts import cache_root, write_json
 from kit.digests import sha256_value
 from kit.plan.attacks import attack_jobs
 from kit.plan.jobs import Plan
-from kit.state_files import damaged, read_object
+from kit.state_files import damaged, is_amount, is_count, read_object
 
 STAGES = ("fetch", "finetune", "unlearn", "evaluate", "attack")
 
@@ -95,15 +95,18 @@ def read_costs(plan: Plan) -> dict[str, Cost]:
         return {}
     costs = read_object(path)
     found = {stage: costs[stage] for stage in STAGES if stage in costs}
-    if odd := [stage for stage, cost in found.items() if not _is_cost(cost)]:
+    if odd := [stage for stage, cost in found.items() if not _is_cost(cost, stage)]:
         raise damaged(path, f"the cost of {odd[0]} is {found[odd[0]]!r:.80}")
     return found
 
 
-def _is_cost(value: object) -> bool:
-    counts = ("jobs", "jobs_skipped", "seconds")
+def _is_cost(value: object, stage: str) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == Cost.__annotations__.keys()
-        and all(isinstance(value[name], int | float) for name in counts)
+        and value["stage"] == stage
+        and is_count(value["jobs"])
+        and is_count(value["jobs_skipped"])
+        and is_amount(value["seconds"])
+        and (value["peak_memory_bytes"] is None or is_count(value["peak_memory_bytes"]))
     )

@@ -57,7 +57,7 @@ def _difference(folder: Path, manifest: Manifest) -> str:
 def _read_run(folder: Path) -> dict[str, Any] | None:
     try:
         run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return run if isinstance(run, dict) else None
 

@@ -1,6 +1,5 @@
 """What a result says, in a few sentences that follow from the numbers of its report."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from kit.metrics.eligibility import MARGIN
 from kit.report.attacks import BEHAVIOURAL, DURABLE
 from kit.report.damage import MARKS
 from kit.result.layout import REPORT
+from kit.state_files import damaged, read_object
 
 BOUNDS = (VANILLA, RETAIN_ONLY)
 MOST_NAMES = 3  # of methods at one distance
@@ -22,10 +22,17 @@ def findings(result: Path) -> list[str]:
     Where systems were attacked, a sentence for each part says what comes back.
 
     Args:
-        result: a result folder that the kit of this call has written.
+        result: a result folder that this kit has written, now or in an earlier call.
+
+    Raises:
+        StorageError: its report.json was damaged since.
     """
-    report = json.loads((result / REPORT / "report.json").read_text(encoding="utf-8"))
-    return [_eligible(report), _methods(report), *_attacked(report), _claims(report)]
+    path = result / REPORT / "report.json"
+    report = read_object(path, remove=result)
+    try:
+        return [_eligible(report), _methods(report), *_attacked(report), _claims(report)]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(path, f"{type(error).__name__}: {error}", result) from None
 
 
 def _eligible(report: Facts) -> str:

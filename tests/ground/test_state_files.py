@@ -6,14 +6,20 @@ import shutil
 import pytest
 
 from kit.artifacts import Artifact
+from kit.cluster.private_cache import folder_of
+from kit.cluster.shared_folder import NODE, SharedFolder
 from kit.errors import KitError, LicenceError, StorageError
 from kit.experiment.manifest import SourceSection
 from kit.fetch import licences
+from kit.fetch.version import Version
+from kit.pictures import known
 from kit.plan.decided import read_inputs
 from kit.plan.jobs import make_plan
 from kit.preflight import ready
+from kit.preflight.records import RecordTokens
 from kit.sources import places
 from kit.sources.places import known_revision
+from kit.stages.attempts import attempt, attempts_path, read_attempts
 from kit.stages.costs import costs_path, read_costs
 from kit.state_files import read_object
 from tests.toys.dataset import manifest
@@ -68,6 +74,29 @@ def test_a_key_that_the_record_of_an_artifact_lacks_is_named_with_its_folder(dat
     assert f"remove {artifact.path}," in caught.value.remedy, "then the job is done again"
 
 
+WRONG = [
+    ("seconds", "x"), ("seconds", None), ("seconds", True), ("seconds", -1), ("seconds", 1e999),
+    ("steps", 1.5), ("steps", "3"), ("steps", []), ("stopped", 3), ("peak_memory_bytes", "much"),
+    ("canary", "0.5"), ("largest_nats", []), ("limit_nats", None), ("tokens", -1), ("answers", {}),
+    ("engine", "vllm"), ("needs", []), ("determinism", None), ("gradient_checkpointing", 0),
+    ("digest", "1" * 64), ("digest", 7), ("target", ["person"]), ("lost", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_a_value_of_another_type_in_the_record_of_an_artifact_is_named(key, value, cache):
+    artifact = Artifact("finetune", "vanilla", "0" * 64)
+    artifact.partial.mkdir(parents=True)
+    artifact.publish({"seconds": 1.5, "steps": 3, "canary": None, "largest_nats": 0.5})
+    path = artifact.path / "job.json"
+    path.write_text(json.dumps({**artifact.job(), key: value}), encoding="utf-8")
+    with pytest.raises(StorageError, match=r"job\.json is damaged") as caught:
+        artifact.job()
+    assert key in caught.value.expected
+    assert caught.value.found == f"{value!r:.80}"
+    assert caught.value.remedy.startswith(f"remove {artifact.path}, and run")
+
+
 @pytest.mark.parametrize("data", DAMAGED)
 def test_the_record_of_an_artifact_is_read_or_its_folder_is_named(data, cache):
     artifact = Artifact("finetune", "vanilla", "0" * 64)
@@ -86,6 +115,11 @@ def test_the_record_of_an_artifact_is_read_or_its_folder_is_named(data, cache):
     [
         {"fetch": {**COST, "seconds": "x"}},
         {"fetch": {"seconds": 1.0}},
+        {"fetch": {**COST, "seconds": -1.0}},
+        {"fetch": {**COST, "jobs": True}},
+        {"fetch": {**COST, "jobs_skipped": None}},
+        {"fetch": {**COST, "peak_memory_bytes": "much"}},
+        {"fetch": {**COST, "stage": "unlearn"}},
         {"fetch": 7},
         {"fetch": None},
     ],
@@ -104,6 +138,61 @@ def test_what_was_found_about_records_is_whole_or_named(cache):
     path = ready.records_path(made)
     refused(lambda: ready.known_records(made), path, b'{"checked": 3}')
     refused(lambda: ready.known_records(made), path, b"{")
+    whole = RecordTokens(9, "a", 40, 512, 30, 20.5, 10).stored()
+    for name, value in (("limit", "512"), ("longest", 3), ("mean", None), ("needed", 1.5)):
+        data = json.dumps({**whole, name: value}).encode()
+        assert name in refused(lambda: ready.known_records(made), path, data)
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    assert ready.known_records(made) == RecordTokens(**whole)
+
+
+@pytest.mark.parametrize("line", ["3", "[1]", "null", '{"event": 3}', '"started"', "[" * 100_000])
+def test_a_line_of_the_log_of_attempts_that_is_no_entry_counts_as_cut_off(line):
+    with attempt(manifest(), "all"):
+        pass
+    with attempts_path(manifest()).open("ab") as stream:
+        stream.write(line.encode() + b"\n\xff\xfe\n")
+    found = read_attempts(manifest())
+    assert [each["event"] for each in found] == ["started", "finished", "cut off", "cut off"]
+    assert found[2]["line"] == line[:200]
+
+
+@pytest.mark.parametrize("data", [*DAMAGED, b'{"a": [{}]}', b'{"a": [1]}', b'{"a": "converted"}'])
+def test_damaged_notes_about_pictures_are_made_again(data):
+    path = known.known_path()
+    path.parent.mkdir()
+    path.write_bytes(data)
+    with known.known_pictures() as pictures:
+        assert pictures.changes == {}
+
+
+NOTE = {"host": "hub", "etag": "x", "total": 3}
+
+
+@pytest.mark.parametrize(
+    "data", [*DAMAGED, *(json.dumps({**NOTE, key: []}).encode() for key in NOTE)]
+)
+def test_a_damaged_note_of_a_download_is_no_note(data, cache):
+    (cache / "note").write_text(json.dumps(NOTE), encoding="utf-8")
+    assert Version.read(cache / "note") == Version("hub", "x", 3)
+    (cache / "note").write_bytes(data)
+    assert Version.read(cache / "note") is None
+
+
+@pytest.mark.parametrize("data", [*DAMAGED, b"{}", b'["node"]'])
+def test_a_node_whose_file_is_damaged_is_not_heard(data, cache):
+    folder = SharedFolder(cache)
+    path = folder_of(folder.root, "token") / NODE
+    path.parent.mkdir(parents=True)
+    folder.sign("token", "mine")
+    assert folder.heard("token")[0] == "mine"
+    path.write_bytes(data)
+    assert folder.heard("token") is None
+
+
+def test_consent_of_another_form_is_not_taken_for_consent():
+    content = b'{"a/b@head: MIT": {"licence": "MIT", "accepted": 2026}}'
+    refused(lambda: licences.acceptance(SOURCE), licences.accepted_path(), content, LicenceError)
 
 
 @pytest.mark.parametrize("data", DAMAGED)

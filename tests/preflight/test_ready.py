@@ -9,7 +9,7 @@ from PIL import Image
 from kit.digests import format_checksums, sha256_file
 from kit.doctor import examine
 from kit.doctor.inputs import examine_base, examine_records
-from kit.errors import DataError, ManifestError, ModelError
+from kit.errors import DataError, ManifestError, ModelError, StorageError
 from kit.plan.jobs import make_plan
 from kit.preflight import ready
 from kit.stages import run as stages
@@ -69,6 +69,12 @@ def test_what_is_found_is_said_and_found_once(experiment, monkeypatch):
         monkeypatch.setattr(ready, name, lambda given: pytest.fail("examined again"))
     assert ready.require_ready(plan) == lines
     assert ready.known_records(plan.manifest).limit == 512
+    path = ready.base_path(plan.manifest)
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for wrong in ({"positions": "512"}, {"facts": {**whole["facts"], "sizes": 3}}, {"facts": []}):
+        path.write_text(json.dumps({**whole, **wrong}), encoding="utf-8")
+        with pytest.raises(StorageError, match=f"{path.name} is damaged"):
+            ready.require_base(plan.manifest)
 
 
 def test_other_bytes_another_limit_and_another_instruction_are_examined_again(experiment):

@@ -129,6 +129,10 @@ def test_the_list_of_a_signed_result_stays_and_the_remedy_writes_another(
     before = path.read_bytes()
     result = tmp_path / "results" / "mine-01234567"
     result.mkdir(parents=True)
+    for number, damaged in enumerate(['{"sources": 5}', '{"sources": [5]}', "[" * 100_000, "7"]):
+        other = tmp_path / "results" / f"damaged-{number}"
+        other.mkdir()
+        (other / "run.json").write_text(damaged, encoding="utf-8")
     run = {"sources": [{"name": "pebench", "list_digest": sha256_file(path)}]}
     (result / "run.json").write_text(json.dumps(run), encoding="utf-8")
     if signed:

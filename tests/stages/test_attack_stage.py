@@ -226,7 +226,7 @@ RETURNS = {
         ({}, None),
         (
             {"attack": "corp"},
-            "no attack 'corp'\n  expected: one of crop, again, int\n  remedy: did",
+            "no attack 'corp'\n  expected: one of crop, again, int\n  found: 'corp'\n  remedy: did",
         ),
         ({"level": 0.6}, "the attack 'crop' has no level 0.6\n  expected: 0.9, 0.5"),
     ],

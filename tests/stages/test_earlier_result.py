@@ -112,7 +112,7 @@ def test_a_result_that_another_key_or_an_identity_signed_is_kept(tmp_path, exper
         require_replaceable(mine, experiment)
 
 
-@pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff"])
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff", b"[" * 100_000])
 def test_a_signed_result_that_cannot_be_read_is_kept(tmp_path, experiment, run, key, damage):
     folder = result(tmp_path / "r", run, key)
     (folder / RUN).write_bytes(damage)

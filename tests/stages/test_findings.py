@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kit.artifacts import PROJECT
+from kit.errors import StorageError
 from kit.stages.findings import findings
 
 
@@ -56,6 +57,15 @@ def test_the_sentences_follow_from_the_numbers(said):
         "collapsed 1 of 4 (GA, no stop)."
     )
     assert claims == "Of 3 claims: 2 REPRODUCED, 1 NOT REPRODUCED."
+
+
+@pytest.mark.parametrize(
+    "changes", [{"whole": 3}, {"whole": {"lines": [3]}}, {"eligibility": 5}, {"claims": {"a": 1}}]
+)
+def test_a_report_that_was_damaged_since_is_named_with_its_result(said, tmp_path, changes):
+    with pytest.raises(StorageError, match=r"report\.json is damaged") as caught:
+        said(**changes)
+    assert caught.value.remedy == f"remove {tmp_path}, and run the same command again"
 
 
 def test_many_methods_at_one_distance_are_counted(said):
