@@ -140,9 +140,27 @@ def test_one_picture_of_two_faces_is_left_out(tmp_path):
 
 def test_a_face_whose_name_is_spelt_in_two_ways_is_one_person(tmp_path):
     rows = tables()["real_faces"]
-    rows[1]["answer"] = "KNOWN\u00a00"
+    rows[1] |= {"answer": "KNOWN\u00a00", "image": rows[0]["image"]}
+    rows[2] |= {"answer": "known-0", "image": rows[0]["image"]}
     found = real_faces(unpacked(tmp_path / "data", {"real_faces": rows}), OddRows())
-    assert [record.person for record in found] == ["Known 0", "Known 0", "Known 2"]
+    assert [record.person for record in found] == ["Known 0"] * 3
+
+
+@pytest.mark.parametrize(
+    ("same", "options", "left"),
+    [(True, ["a dog", "A CAT"], 1), (False, ["a cat", "a dog"], 0), (True, ["a bird", "a dog"], 0)],
+    ids=["another answer", "another picture", "other options"],
+)
+def test_a_question_of_the_world_has_one_right_answer(tmp_path, same, options, left):
+    rows, odd = tables()["real_world"], OddRows()
+    first = rows[0] | {"question": "What is it?", "answer": "a cat", "options": ["a cat", "a dog"]}
+    rows[1] |= {"question": "what is  IT?", "answer": "a dog", "options": options}
+    rows[1] |= {"image": first["image"]} if same else {}
+    rows[0] = first
+    found = real_world(unpacked(tmp_path / "data", {"real_world": rows}), odd)
+    assert len(found) == len(rows) - left
+    kinds = [each.kind for each in odd.left_out()]
+    assert kinds == ["answer is not that of the same question before"] * left
 
 
 def test_a_letter_that_is_no_options_is_refused_rather_than_held_against_all_of_them():

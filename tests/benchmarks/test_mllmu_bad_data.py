@@ -120,6 +120,23 @@ def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_
     assert (left.count, left.kind) == (1, "Correct_Answer is not that of the same question before")
 
 
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        (("Classification_Task", "Pure_Text_Questions", 0), {"A": "a cat", "B": "a dog"}),
+        ((*SIGHT, 1), {"A": "a bird", "B": "a dog"}),
+    ],
+    ids=["without the picture", "with other options"],
+)
+def test_the_same_words_may_be_another_question(tmp_path, path, options):
+    def change(made):
+        asked = {"Question": "What is it?", "Options": {"A": "a cat", "B": "a dog"}}
+        put((*SIGHT, 0), {**asked, "Correct_Answer": "A"})(made)
+        put(path, {**asked, "Options": options, "Correct_Answer": "B"})(made)
+
+    assert loaded(tmp_path / "data", change).left_out == ()
+
+
 @pytest.mark.parametrize(("path", "value", "kind"), ODD_QUESTIONS[-3:])
 def test_more_odd_questions_than_one_are_refused_with_their_kinds(tmp_path, path, value, kind):
     def change(made):

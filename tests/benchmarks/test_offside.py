@@ -141,15 +141,44 @@ ODD = [
 ]
 
 
-def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path):
+def asked_again(change):
+    """Return a change that repeats the first choice: `change` gives its other fields."""
+
     def again(made):
         entries = made["classification_forget_set"]
-        first = entries[0]
-        other = next(each for each in first["Options"] if each != first["Correct_Answer"])
-        entries.append({**first, "Correct_Answer": other})
+        entries.append({**entries[0], **change(entries)})
 
-    (left,) = loaded(tmp_path, again).left_out
+    return again
+
+
+def another_letter(entries):
+    first = entries[0]
+    return {"Correct_Answer": next(n for n in first["Options"] if n != first["Correct_Answer"])}
+
+
+def another_text(entries):
+    options = entries[0]["Options"]
+    return {"Options": dict(zip(options, [*options.values()][::-1], strict=True))}
+
+
+def another_picture(entries):
+    others = (each["images"] for each in entries if each["images"] != entries[0]["images"])
+    return {"images": next(others), **another_letter(entries)}
+
+
+def other_options(entries):
+    return {"Options": {"A": "one", "B": "two"}, "Correct_Answer": "A"}
+
+
+@pytest.mark.parametrize("change", [another_letter, another_text])
+def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path, change):
+    (left,) = loaded(tmp_path, asked_again(change)).left_out
     assert (left.count, left.kind) == (1, "Correct_Answer is not that of the same question before")
+
+
+@pytest.mark.parametrize("change", [another_picture, other_options])
+def test_the_same_words_may_be_another_question(tmp_path, change):
+    assert loaded(tmp_path, asked_again(change)).left_out == ()
 
 
 @pytest.mark.parametrize(("change", "kind"), ODD, ids=[kind for _, kind in ODD])

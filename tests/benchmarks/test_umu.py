@@ -197,14 +197,31 @@ ODD = [
 ]
 
 
-def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path):
+@pytest.mark.parametrize(
+    "other",
+    [{"answer": "A"}, {"options": dict(zip("ABCD", PRESENT[::-1], strict=True)), "answer": "B"}],
+    ids=["another letter", "the letter of another text"],
+)
+def test_a_choice_that_is_asked_again_with_another_right_answer_is_left_out(tmp_path, other):
     def again(cell):
         first = cell["unimodal"]["Job"]
-        other = next(each for each in first["options"] if each != first["answer"])
-        cell["unimodal"]["Job again"] = {**first, "answer": other}
+        cell["unimodal"]["Job again"] = {**first, **other}
 
     (left,) = loaded(tmp_path / "data", changed("Classify", again)).left_out
     assert (left.count, left.kind) == (1, "answer is not that of the same question before")
+
+
+@pytest.mark.parametrize(
+    ("modality", "options"),
+    [("muitimodal", PRESENT), ("unimodal", (*PRESENT[:3], "eels"))],
+    ids=["with the picture", "with other options"],
+)
+def test_the_same_words_may_be_another_question(tmp_path, modality, options):
+    def again(cell):
+        other = {"options": dict(zip("ABCD", options, strict=True)), "answer": "A"}
+        cell[modality]["Job again"] = {**cell["unimodal"]["Job"], **other}
+
+    assert loaded(tmp_path / "data", changed("Classify", again)).left_out == ()
 
 
 @pytest.mark.parametrize(("change", "kind"), ODD, ids=[kind for _, kind in ODD])
