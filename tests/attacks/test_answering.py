@@ -1,5 +1,6 @@
 """What is the same question to the same system under two targets is asked once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,30 @@ def test_an_answer_that_the_engine_loses_is_missed():
 
 def test_another_process_sees_a_picture_of_an_attack_whole_or_not_at_all(tmp_path, monkeypatch):
     """Workers attack systems side by side, and their pictures are the same files."""
-    picture, seen = Image.new("RGB", (8, 8), "red"), []
-    save = Image.Image.save
+    picture, drawn, named = Image.new("RGB", (8, 8), "red"), [], []
+    save, replace = Image.Image.save, os.replace
 
-    def watched(image, *arguments, **more):
+    def saved(image, *arguments, **more):
         save(image, *arguments, **more)
-        seen.append(list(tmp_path.glob("*.png")))
+        drawn.append(list(tmp_path.glob("*.png")))
 
-    monkeypatch.setattr(Image.Image, "save", watched)
+    def replaced(source, target):
+        with Image.open(source) as whole:
+            named.append((list(tmp_path.glob("*.png")), whole.convert("RGB").tobytes()))
+        replace(source, target)
+
+    monkeypatch.setattr(Image.Image, "save", saved)
+    monkeypatch.setattr(os, "replace", replaced)
     path, digest = _stored(picture, tmp_path)
-    assert seen == [[]], "its name appears when all of it is there"
+    assert drawn == [[]]
+    assert named == [([], picture.tobytes())], "its name appears when all of it is there"
     assert (path.name, list(tmp_path.iterdir())) == (f"{digest[:32]}.png", [path])
     assert _stored(picture, tmp_path) == (path, digest)
+    assert len(drawn) == 1, "an equal picture is not drawn again"
+
+
+def test_pictures_of_equal_bytes_and_another_size_are_two(tmp_path):
+    high, wide = (_stored(Image.new("RGB", size), tmp_path) for size in ((2, 8), (8, 2)))
+    assert high[0] != wide[0]
+    assert Image.open(high[0]).size == (2, 8)
+    assert Image.open(wide[0]).size == (8, 2)

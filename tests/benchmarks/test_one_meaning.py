@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,45 @@ def test_what_json_and_python_write_is_read_and_a_key_twice_never_is(value):
             read_json(twice)
     with pytest.raises(DoubledKey, match="'k' twice"):
         require_keys_once(ast.parse(f"[{{'k': 1, 'k': {value!r}}}]", mode="eval"))
+
+
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=5, unique=True), st.data())
+def test_a_key_twice_is_found_at_every_place_and_depth(keys, data):
+    twice = list(keys)
+    twice.insert(data.draw(st.integers(0, len(keys))), data.draw(st.sampled_from(keys)))
+    around = data.draw(st.sampled_from(["{}", "[{}]", '{{"a": 1, "outer": {}}}', "[[1, {}]]"]))
+
+    def written(names, spell):
+        return around.format("{" + ", ".join(f"{spell(name)}: 0" for name in names) + "}")
+
+    read_json(written(keys, json.dumps))
+    require_keys_once(ast.parse(written(keys, repr), mode="eval"))
+    with pytest.raises(DoubledKey):
+        read_json(written(twice, json.dumps))
+    with pytest.raises(DoubledKey):
+        require_keys_once(ast.parse(written(twice, repr), mode="eval"))
+
+
+def test_keys_that_python_takes_for_one_are_one():
+    with pytest.raises(DoubledKey):
+        require_keys_once(ast.parse("{1: 'a', 'b': 2, True: 'c'}", mode="eval"))
+    require_keys_once(ast.parse("{'a': 1, **{'a': 2}}", mode="eval"))  # no literal: refused later
+    with pytest.raises(ValueError, match="malformed"):
+        require_keys_once(ast.parse("{open('x'): 1}", mode="eval"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NaN", None), ("Infinity", math.inf), ("-Infinity", -math.inf), ("1e999", math.inf),
+        ("1.80", "1.80"), ("1e2", "1e2"), ("9007199254740993", 9007199254740993), ("-0", 0),
+        ("true", True), ("null", None), ('"NaN"', "NaN"),
+    ],
+)  # fmt: skip
+def test_a_number_in_json_is_what_its_writer_meant(text, value):
+    (found,) = read_json(f"[{text}]")
+    assert (found, type(found)) == (value, type(value))
+    assert read_json(f'{{"a": {text}}}') == {"a": value}
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,20 @@ def test_the_dry_run_counts_what_attacks_train_draw_and_answer(plan):  # noqa: F
     assert f"attack: {len(relearned)} adapters that relearn, one interpreter each" in said
     assert f"attack: pictures of {systems} systems in {SLOTS} shares" in said
     assert f"attack: {len(jobs)} attacks in up to {SLOTS} shares" in said
+    wide = "\n".join(submitted(planned, 100))
+    assert f"pictures of {systems} systems in {systems} shares" in wide
+    assert f"attack: {len(jobs)} attacks in up to {systems} shares" in wide
     for each in relearned:
         make(each.artifact)
     assert "relearn" not in "\n".join(submitted(planned, SLOTS))
+    drawn = [job.pictures for job in jobs if job.pictures is not None]
+    make(drawn[0])
+    assert f"pictures of {systems - 1} systems" in "\n".join(submitted(planned, SLOTS))
+    for each in drawn[1:]:
+        make(each)
+    assert "pictures" not in "\n".join(submitted(planned, SLOTS))
+    make(jobs[0].answers)
+    assert f"attack: {len(jobs) - 1} attacks" in "\n".join(submitted(planned, SLOTS))
+    for job in jobs[1:]:
+        make(job.answers)
+    assert "attack" not in "\n".join(submitted(planned, SLOTS))

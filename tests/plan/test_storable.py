@@ -63,3 +63,18 @@ def test_a_licence_is_as_long_as_a_verifier_reads(length):
     else:
         with pytest.raises(ManifestError, match=r"licence of source(.*\n)+.*at most 2000"):
             require_names(made)
+
+
+@pytest.mark.parametrize("length", [MAX_FACT, MAX_FACT + 1])
+@pytest.mark.parametrize("key", ["name", "licence", "repo", "folder", "checksums"])
+@pytest.mark.parametrize("of_model", [False, True])
+def test_so_is_every_text_of_every_source(key, of_model, length):
+    document = manifest().resolved()
+    source = document["model"]["source"] if of_model else document["sources"][-1]
+    source[key] = ("a/" if key == "repo" else "").ljust(length, "a")
+    made = Manifest.model_validate(document)
+    if length <= MAX_FACT:
+        require_storable(made)
+    else:
+        with pytest.raises(ManifestError, match=f"{key} of source"):
+            require_storable(made)

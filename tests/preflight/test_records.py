@@ -121,6 +121,12 @@ def test_a_record_that_fits_passes_and_one_token_less_is_refused_with_remedies_t
     measure_records(ToyPlan(whole.needed - 1), processor, benchmark(asked))
 
 
+def test_a_record_that_no_result_can_hold_is_refused_before_its_picture_is_decoded(asked, tmp_path):
+    long = replace(asked[0], person="Ada" * 200, image=tmp_path / "no picture")
+    with pytest.raises(DataError, match="record a cannot be stored in a result"):
+        measure_records(ToyPlan(9999), qwen_processor(784, BIG), benchmark([long]))
+
+
 def test_an_instruction_counts(asked):
     processor = qwen_processor(784, BIG)
     bare = measure_records(ToyPlan(9999), processor, benchmark(asked))

@@ -67,8 +67,16 @@ def test_a_record_that_no_column_asks_is_in_no_table():
 
 
 def test_more_answers_than_a_result_holds_are_refused(monkeypatch):
-    monkeypatch.setattr(storable, "MAX_ANSWERS", 5)
+    monkeypatch.setattr(storable, "MAX_ANSWERS", 4)
     two = benchmark(PLAIN, replace(PLAIN, id="ada/1"))
     require_storable(two, systems=2)
     with pytest.raises(DataError, match="2 records, asked of 3 systems"):
         require_storable(two, systems=3)
+
+
+def test_more_records_than_a_result_holds_are_refused(monkeypatch):
+    monkeypatch.setattr(storable, "MAX_RECORDS", 2)
+    three = [replace(PLAIN, id=f"ada/{number}") for number in range(3)]
+    require_storable(benchmark(*three, trained=("ada/2",)), systems=1)
+    with pytest.raises(DataError, match="3 records, asked of 1 systems"):
+        require_storable(benchmark(*three), systems=1)

@@ -16,6 +16,7 @@ from kit.errors import VerificationError
 from kit.evaluation.guards.agreement import NEAR_TIE_NATS as GUARD_NATS
 from kit.evaluation.guards.effect import MIN_NATS
 from kit.experiment.settings import MIN_ANSWERS as GUARD_MIN_ANSWERS
+from kit.result.limits import MAX_FACT
 from kit.signing.trust import trusted_keys
 from kit.verification import guards
 from kit.verification.verify import verify
@@ -218,6 +219,7 @@ TYPES: dict[str, tuple[Edit, str]] = {
     "steps of a job": (job(0, steps=True), "jobs.0.steps"),
     "needs of a job": (job(0, needs={"forget": "yes"}), "jobs.0.needs.forget"),
     "a licence": (source(0, licence=["CC0"]), "sources.0.licence"),
+    "a licence of a page": (source(0, licence="a" * (MAX_FACT + 1)), "at most 2000 characters"),
     "hosts": (source(0, hosts={"h": -1}), "sources.0.hosts.h"),
     "a revision": (source(1, revision="main"), "sources.1.revision"),
     "locked": (source(0, locked="yes"), "locked"),
