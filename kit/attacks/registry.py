@@ -47,6 +47,7 @@ def build(entry: AttackEntry, origin: str = "manifest") -> Attack:
     except ValueError as error:
         raise ManifestError(
             f"{origin}: '{entry.attack}' refuses its options",
+            expected=f"values that kit/attacks/{entry.attack}.py takes",
             found=str(error)[:200],
             remedy=f"correct `options`; {LISTED}",
         ) from None
@@ -62,9 +63,13 @@ def _require_levels(entry: AttackEntry, attack: Attack, origin: str) -> None:
             raise ManifestError(
                 f"{origin}: the level {level:g} is not valid",
                 expected=f"{kind} from {attack.least:g} to {attack.most:g} ({attack.unit})",
+                found=f"{level:g}",
                 remedy="correct `levels`",
             )
     if doubled := [level for level in entry.levels if entry.levels.count(level) > 1]:
         raise ManifestError(
-            f"{origin}: the level {doubled[0]:g} is there twice", remedy="correct `levels`"
+            f"{origin}: the level {doubled[0]:g} is there twice",
+            expected="each level once",
+            found=", ".join(f"{level:g}" for level in entry.levels),
+            remedy="correct `levels`",
         )

@@ -20,6 +20,7 @@ class RelearnUnrelated(Relearning):
             raise ManifestError(
                 f"the benchmark '{benchmark.name}' has no data for the attack 'relearn_unrelated'",
                 expected="a benchmark with rehearsal data",
+                found="no record to rehearse",
                 remedy="remove this attack, or use 'relearn_related'",
             )
         return drawn(benchmark.rehearsal, "general")

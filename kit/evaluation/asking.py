@@ -45,6 +45,9 @@ def require_asked(job: AttackJob, levels: Collection[float]) -> None:
             f"{missing[0]:g}",
             expected="records that it applies to: with a picture, for an attack on pictures; not "
             "trained on, for one that trains",
+            found=f"questions at the levels {', '.join(f'{level:g}' for level in sorted(levels))}"
+            if levels
+            else "no question at any level",
             remedy="remove this level or the attack, or name in attack.targets those targets that "
             "it can ask about",
         )

@@ -57,6 +57,7 @@ def require_judge(section: JudgeSection | None, metrics: tuple[str, ...], origin
         raise ManifestError(
             f"{origin}: there is {has}, but no {lacks}",
             expected="both, or neither",
+            found=f"{has} alone",
             remedy=f"add {lacks}, or remove {has}",
         )
     if section is None:
@@ -66,6 +67,7 @@ def require_judge(section: JudgeSection | None, metrics: tuple[str, ...], origin
             raise ManifestError(
                 f"{origin}: judge.prompt names {place} {times} times",
                 expected=f"{', '.join(PLACES)} once each",
+                found=f"{place} {times} times",
                 remedy="correct the prompt",
             )
     _require_replies(section.replies, origin)
@@ -77,11 +79,13 @@ def _require_replies(replies: Mapping[str, float], origin: str) -> None:
             raise ManifestError(
                 f"{origin}: judge.replies: {reply!r} = {value:g} is not valid",
                 expected="a text without blanks around it, and a value in [0, 1]",
+                found=f"{reply!r} = {value:g}",
                 remedy="correct it",
             )
     if len(set(replies.values())) == 1:
         raise ManifestError(
             f"{origin}: all judge.replies have the same value",
             expected="at least two values: otherwise nothing is measured",
+            found=", ".join(f"{reply!r} = {value:g}" for reply, value in replies.items()),
             remedy="change one of them",
         )

@@ -134,7 +134,8 @@ def _checked(
     if not torch.isfinite(loss):
         raise TrainingError(
             f"{step.origin}: the {what} is {float(loss.detach())}",
-            found=terms_of(step) or None,
+            expected="a finite number",
+            found=terms_of(step) or float(loss.detach()),
             remedy="lower learning_rate, or stop earlier (stop = 'uniform')",
         )
     return loss
@@ -184,6 +185,7 @@ def _called(method: Method, origin: str, work: Callable[[], T]) -> T:
             raise
         raise MethodError(
             f"{origin}: {type(error).__name__}: {str(error)[:300]}",
+            expected="a method that ends without an error",
             found=line,
             remedy=correct(method),
         ) from error

@@ -54,7 +54,12 @@ class MANU:
         return removed
 
     def loss(self, step: Step) -> Tensor:
-        raise TrainingError("method 'manu' trains nothing", remedy="train another method")
+        raise TrainingError(
+            "method 'manu' trains nothing",
+            expected="a method with a loss",
+            found="one that removes neurons",
+            remedy="train another method",
+        )
 
 
 METHOD = MANU

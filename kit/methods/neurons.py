@@ -110,6 +110,7 @@ def removed_by(
             raise
         raise MethodError(
             f"{origin_of(method)}: {type(error).__name__}: {str(error)[:200]}",
+            expected="a method that ends without an error",
             found=line,
             remedy=correct(method),
         ) from error

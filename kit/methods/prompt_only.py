@@ -22,7 +22,10 @@ class PromptOnly:
 
     def loss(self, step: Step) -> Tensor:
         raise TrainingError(
-            "method 'prompt_only' has nothing to train", remedy="train another method"
+            "method 'prompt_only' has nothing to train",
+            expected="a method with a loss",
+            found="one that asks with an instruction",
+            remedy="train another method",
         )
 
 

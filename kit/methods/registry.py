@@ -49,6 +49,7 @@ def build(name: str, options: Mapping[str, object], origin: str = "manifest") ->
     except Exception as error:
         raise ManifestError(
             f"{origin}: method '{name}' refuses its options",
+            expected=f"values that kit/methods/{name}.py takes",
             found=f"{type(error).__name__}: {str(error)[:200]}",
             remedy=f"correct `options`; see {line_of(error) or f'kit/methods/{name}.py'}",
         ) from None
@@ -140,6 +141,7 @@ def _imported(name: str, origin: str) -> Any:
         file = Path(error.filename or f"{name}.py").name
         raise MethodError(
             f"{what} is not valid Python",
+            expected="a file that Python can import",
             found=f"kit/methods/{file}:{error.lineno}: {error.msg}",
             remedy="correct the method's file",
         ) from None

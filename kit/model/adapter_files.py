@@ -78,7 +78,7 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
         config = dict(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")))
         if not (config["r"] > 0 and config["lora_alpha"] > 0):
             raise ValueError("rank and alpha are not positive")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise damaged(folder, f"{type(error).__name__}: {error}") from None
     return config
 

@@ -83,6 +83,7 @@ def load_base(
     except (OSError, ValueError) as error:  # ValueError: a folder without a config.json
         raise ModelError(
             f"no base model in {path}",
+            expected="config.json and all weights of a family that the kit knows",
             found=str(error).splitlines()[0],
             remedy="run `./run.sh fetch`, and then `./run.sh doctor`, which checks every file",
         ) from None
@@ -189,6 +190,8 @@ def export_base(
     if unexpected:
         raise ModelError(
             f"the unquantised model has no weights {', '.join(unexpected[:3])}",
+            expected=f"the names of all {len(quantized)} weights of the quantised one",
+            found=f"{len(unexpected)} names that it does not have",
             remedy="report the model family: its modules are named otherwise once quantised",
         )
     # Published settings of generation may be refused when they are saved; only end tokens count.

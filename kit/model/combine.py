@@ -34,6 +34,8 @@ def rank_of(folders: Sequence[Path]) -> int:
         if does:
             raise ModelError(
                 f"{folder} {does}, which no LoRA adapter does",
+                expected="an adapter that a 4-bit base can be given",
+                found=f"an artifact that {does}",
                 remedy='set evaluation.serving = "merged"',
             )
     return sum(int(read_adapter_config(folder)["r"]) for folder in folders)
@@ -47,10 +49,11 @@ def concatenate(folders: Sequence[Path], target: Path) -> int:
     """
     stored = [read_adapter(folder) for folder in folders]
     names = set(stored[0].weights)
-    if any(adapter.sides != stored[0].sides for adapter in stored[1:]):
+    if others := [adapter for adapter in stored if adapter.sides != stored[0].sides]:
         raise ModelError(
             "the adapters to concatenate belong to different modules",
-            found=str(folders[-1]),
+            expected=f"the modules and sizes of {folders[0]}",
+            found=f"others in {others[0].folder}",
             remedy="train them with the same model.lora_modules on the same base",
         )
     whole = {}
@@ -112,6 +115,8 @@ def merge(
         if key is None:
             raise ModelError(
                 f"the base has no weight for {path}, whose neurons are removed",
+                expected="a weight of that name",
+                found="a base of other modules",
                 remedy="serve it with the base that it was made on",
             )
         merged[key] = without_columns(merged.get(key, weights[key]), path, numbers)

@@ -181,6 +181,8 @@ def family_in(folder: Path) -> Family:
     if not isinstance(config, dict):
         raise ModelError(
             f"{path} is not a JSON object",
+            expected="an object that names the model's family",
+            found=f"JSON of the type {type(config).__name__}",
             remedy="run `./run.sh fetch MANIFEST`: it brings the files of the base",
         )
     return family_of(config)

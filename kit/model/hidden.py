@@ -33,6 +33,7 @@ def answer_hidden(model: torch.nn.Module, batch: Batch, layer: int) -> Tensor:
         raise ModelError(
             f"the decoder has no layer {layer}",
             expected=f"a number from 0 to {len(decoder.layers) - 1}",
+            found=layer,
             remedy="correct the method's option for its layer",
         )
     # What follows the layer is stopped, not the layer itself: recomputation of its activations
@@ -47,6 +48,7 @@ def answer_hidden(model: torch.nn.Module, batch: Batch, layer: int) -> Tensor:
     else:
         raise ModelError(
             f"decoder layer {layer} has no successor that is called with its output",
+            expected="a later layer, or a norm, that takes what the layer returns",
             found=type(decoder).__name__,
             remedy="report the model: its decoder is built otherwise than those of other families",
         )

@@ -59,6 +59,8 @@ def add_adapter(
     if wrong:
         raise ModelError(
             f"model.lora_modules matches a module outside the language model: {wrong[0]}",
+            expected="modules of the language model alone",
+            found=f"{len(layers)} modules, {len(wrong)} of them outside",
             remedy="anchor model.lora_modules on the language model's path",
         )
     activate(adapted, [*_adapters(adapted, name), name], trainable=name)

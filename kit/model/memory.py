@@ -116,6 +116,7 @@ class HalvingBatches:
         if tried == 1:
             raise EnvironmentFault(
                 f"{self._what}: memory does not suffice for a single one",
+                expected="memory for one of them",
                 found=found,
                 remedy="use a device with more memory, or stop other programs that use it",
             )

@@ -54,6 +54,8 @@ def no_merge(folder: Path) -> Merge | None:
         return None
     raise ModelError(
         f"{folder} holds several adapters, which only a method's rule makes into one",
+        expected="one adapter",
+        found=MERGING,
         remedy="load it with `merge_in` of kit/methods/merging.py",
     )
 

@@ -58,6 +58,7 @@ def answer_text(processor: Any, question: str, answer: str, *, with_image: bool)
         raise ModelError(
             "the base's tokenizer has no end token, so no answer can end",
             expected="eos_token in tokenizer_config.json",
+            found="none",
             remedy="restore tokenizer_config.json and special_tokens_map.json of the base model",
         )
     return text if text.endswith(_end_marks(tokenizer)) else text + str(tokenizer.eos_token)

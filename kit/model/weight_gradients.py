@@ -49,7 +49,13 @@ def _observed(model: Any, modules: str, size: int, norms: list[Tensor]) -> Itera
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     layers = [layer for path, layer in base.named_modules() if re.fullmatch(modules, path)]
     if not layers:
-        raise ModelError("model.lora_modules matches no module", expected=modules)
+        raise ModelError(
+            "model.lora_modules matches no module",
+            expected=modules,
+            found="no module of that path",
+            remedy="write an expression for the whole path of the language model's linear layers: "
+            "see kit/model/README.md",
+        )
 
     def note(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         inputs = args[0].detach()

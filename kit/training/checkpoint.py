@@ -102,8 +102,10 @@ class Checkpoint:
         found = {k: v.shape for k, v in tensors.items() if not k.startswith(NOT_WEIGHTS)}
         if found != {name: value.shape for name, value in self._parameters.items()}:
             raise ValueError("of another adapter")
-        numbers = json.loads(metadata.get("method", "{}"))
-        return int(metadata["step"]), json.loads(metadata["state"]), State(numbers), tensors
+        numbers, state = json.loads(metadata.get("method", "{}")), json.loads(metadata["state"])
+        if not (isinstance(numbers, dict) and isinstance(state, dict)):
+            raise ValueError("its state is no object")
+        return int(metadata["step"]), state, State(numbers), tensors
 
     def remove(self) -> None:
         """Remove the checkpoint of a finished job."""

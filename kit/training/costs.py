@@ -8,6 +8,7 @@ lost cost is that of steps between a checkpoint and a kill, which were repeated.
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,9 @@ class Journal:
         if not self._path.is_file():
             return []
         lines = []
-        for line in self._path.read_text(encoding="utf-8").splitlines():
-            try:
+        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+            # Empty, cut off by a kill, or damaged by the disk.
+            with suppress(ValueError, TypeError, OverflowError, RecursionError):
                 step, seconds, passes = json.loads(line)
-            except (ValueError, TypeError):  # empty, or cut off by a kill
-                continue
-            lines.append((int(step), float(seconds), int(passes)))
+                lines.append((int(step), float(seconds), int(passes)))
         return lines

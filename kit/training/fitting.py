@@ -142,6 +142,7 @@ class MicroBatchSizer:
         else:
             raise EnvironmentFault(
                 f"{self._name}: memory does not suffice for a micro-batch of {tried}",
+                expected="memory for a step forward and backward",
                 found=found,
                 remedy="use a GPU with more memory, or stop other programs that use it"
                 + ("; or lower batch_size: the method needs it whole" if self._whole else ""),

@@ -10,6 +10,7 @@ the one that everybody uses, so two workers never continue with different bits.
 import fcntl
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -74,11 +75,10 @@ class SharedValues(Generic[V]):
         stream.seek(self._read)
         whole = stream.read().rpartition(b"\n")[0]
         for line in whole.splitlines():
-            try:
+            # Empty, cut off by a kill, or damaged by the disk.
+            with suppress(ValueError, TypeError, RecursionError):
                 record, answer, value = json.loads(line)
-            except (ValueError, TypeError):  # empty, or cut off by a kill
-                continue
-            self._values.setdefault((record, answer), self._kind(value))
+                self._values.setdefault((record, answer), self._kind(value))
         self._read += len(whole)
 
 

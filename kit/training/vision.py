@@ -69,6 +69,7 @@ class VisionFeatures:
             except (TypeError, AttributeError) as error:
                 raise TrainingError(
                     "this model takes no image features that were computed before",
+                    expected="a model that computes the same from features as from pixels",
                     found=str(error)[:200],
                     remedy=REMEDY,
                 ) from None

@@ -14,8 +14,9 @@ from tests.ground.test_error_kinds import CLASSES
 ALL = {"expected", "found", "remedy"}
 KIT = PROJECT / "kit"
 ROOMS = {
-    "benchmarks", "calibration", "cli", "cluster", "describe", "fetch", "pictures", "plan",
-    "preflight", "scaffolds", "sources", "stages", "tuning",
+    "attacks", "benchmarks", "calibration", "cli", "cluster", "describe", "evaluation",
+    "experiment", "fetch", "methods", "model", "pictures", "plan", "preflight", "scaffolds",
+    "sources", "stages", "training", "tuning",
 }  # fmt: skip
 # Functions of which one error lacks something for a reason: {(file, function): what it lacks}.
 EXCEPTIONS = {

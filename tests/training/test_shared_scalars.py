@@ -38,11 +38,16 @@ def test_the_first_of_two_lines_counts_where_a_file_system_has_no_locks(tmp_path
     assert SharedScalars(tmp_path / "s.jsonl").get(ADA) == -1.0
 
 
-def test_a_line_that_a_kill_has_cut_spoils_no_other(tmp_path):
+@pytest.mark.parametrize(
+    "odd",
+    [b'["r2", "Milo", -3', b'["r2", "Milo", "x"]\n', b'[["r2"], "Milo", -3.0]\n', b"7\n",
+     b'["r2", "Milo", null]\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n"],
+)  # fmt: skip
+def test_a_line_that_a_kill_has_cut_or_a_disk_has_damaged_spoils_no_other(tmp_path, odd):
     path = tmp_path / "s.jsonl"
     SharedScalars(path).add({ADA: -1.0})
-    with path.open("a") as stream:
-        stream.write('["r2", "Milo", -3')
+    with path.open("ab") as stream:
+        stream.write(odd)
     store = SharedScalars(path)
     assert (store.get(ADA), store.get(MILO)) == (-1.0, None)
     store.add({MILO: -4.0})

@@ -343,14 +343,19 @@ def test_seconds_are_those_of_the_steps_that_count_and_the_lost_ones_are_told_ap
     assert told == (lost and expected)
 
 
-def test_a_line_that_a_kill_has_cut_spoils_no_other(tmp_path):
+@pytest.mark.parametrize(
+    "odd",
+    [b"[3, 0.0", b'["x", 1, 2]\n', b"[1, null, 3]\n", b'7\n{"a": 1, "b": 2, "c": 3}\n',
+     b"\xff\xfe\n", b"[" * 100_000, b"[1e999, 0.0, 1]\n"],
+)  # fmt: skip
+def test_a_line_that_a_kill_has_cut_or_a_disk_has_damaged_spoils_no_other(tmp_path, odd):
     passes = Passes()
     journal = Journal(tmp_path, passes)
     for step in (1, 2):
         passes.add(8)
         journal.note(step)
-    with (tmp_path / "steps.jsonl").open("a") as stream:
-        stream.write("\n[3, 0.0")
+    with (tmp_path / "steps.jsonl").open("ab") as stream:
+        stream.write(b"\n" + odd)
     resumed = Passes()
     again = Journal(tmp_path, resumed)
     resumed.add(8)
@@ -373,6 +378,12 @@ def test_the_peak_of_a_gpu_is_that_of_all_attempts(tmp_path, monkeypatch):
     assert outcome.peak_memory_bytes == 9000
 
 
+def with_a_list_as_state(path):
+    with safe_open(path, "pt") as stream:
+        metadata = stream.metadata()
+    save_file(load_file(path), path, {**metadata, "state": "[3]"})
+
+
 def without_format(path):
     """Make a checkpoint what older code wrote: without a format and without the passes."""
     with safe_open(path, "pt") as stream:
@@ -385,11 +396,12 @@ def without_format(path):
     "spoil",
     [
         without_format,
+        with_a_list_as_state,
         lambda path: path.write_bytes(path.read_bytes()[:-10]),
         lambda path: path.write_bytes(b""),
         lambda path: save_file({"other": torch.ones(1)}, path, {"format": FORMAT, "step": "3"}),
     ],
-    ids=["of older code", "cut off", "empty", "of another adapter"],
+    ids=["of older code", "a list as state", "cut off", "empty", "of another adapter"],
 )
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_the_job_begins_anew(
     tmp_path, spoil, capsys

@@ -76,6 +76,7 @@ class TransformersEngine:
         raise EnvironmentFault(
             f"{system} cannot be served: this engine stacks adapters on the 4-bit base",
             expected="an engine that serves merged weights",
+            found="evaluation.engine = 'transformers'",
             remedy="set evaluation.engine = 'vllm', or remove attacks on weights from [attack]",
         )
 

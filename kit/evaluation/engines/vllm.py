@@ -112,6 +112,7 @@ class VllmEngine:
             raise EnvironmentFault(
                 f"{system} cannot be served: it has changed weights, not adapters",
                 expected="an engine that serves merged weights",
+                found="evaluation.serving = 'adapters'",
                 remedy="set evaluation.serving = 'merged'",
             )
         self._changes[system] = change

@@ -41,6 +41,7 @@ class OtherAnswers(Preparation):
             raise DataError(
                 f"no retain record has another answer than the forget record {record.id}",
                 expected=f"answers of kind '{record.concept}' other than {record.answer!r}",
+                found="none",
                 remedy="use a method that does not need `other_answers` for this target",
             )
         drawn = stream("other answer", self.context.seed, epoch, record.id)
