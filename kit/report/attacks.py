@@ -172,9 +172,14 @@ def _cell(
 
 
 def _outcome(found: Recovery, key: tuple[object, ...]) -> str:
-    """Return what one attack shows about these very answers; each bound errs in at most 5 %."""
-    units = np.arange(len(found.values))
-    bound = bounded_mean(found.values, units, limits=LIMITS, key=("attack", *key))
+    """Return what one attack shows about these very answers; each bound errs in at most 5 %.
+
+    Without the attack, a method may know less than Retain-only: it refuses, or guesses worse. The
+    way back up to Retain-only is no knowledge that was forgotten, and does not count.
+    """
+    above = found.before >= found.control_before
+    values, units = found.values if above else found.apart, np.arange(len(found.values))
+    bound = bounded_mean(values, units, limits=LIMITS, key=("attack", *key))
     if bound.low is None or bound.high is None:
         return OPEN
     if bound.low > BACK:
@@ -208,9 +213,11 @@ def _headline(
 def _kept(measured: Measured, own: Sequence[AttackCell], place: RecordSet) -> float:
     """Return how much a method still knows without any attack, as a share of Vanilla.
 
-    Both are taken beyond Retain-only, over the records that were asked under attack.
+    Both are taken beyond Retain-only, over the records of the attack that shows something and asks
+    most. It is 0 where Vanilla knows these no better than Retain-only.
     """
-    cell = next(cell for cell in own if cell["value"] is not None)
+    shows = (cell for cell in own if cell["outcome"] != BLIND)
+    cell = max(shows, key=lambda cell: cell["n"])  # the first of equals
     condition = Condition(cell["attack"], cell["level"])
     apart = []
     for entry in (cell["entry"], VANILLA):
@@ -218,7 +225,7 @@ def _kept(measured: Measured, own: Sequence[AttackCell], place: RecordSet) -> fl
         found = recovery(measured, names, place.target, place.part, condition)
         assert isinstance(found, Recovery), "the attack was tested"
         apart.append(found.before - found.control_before)
-    return round(apart[0] / apart[1], DECIMALS)
+    return round(apart[0] / apart[1], DECIMALS) if apart[1] > 0 else 0.0
 
 
 def _collapsed(tables: Sequence[Table], entry: str, place: RecordSet) -> bool:

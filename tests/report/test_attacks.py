@@ -2,15 +2,27 @@
 
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from kit.experiment.attack import Condition
+from kit.metrics.attacked import with_attacks
 from kit.metrics.intervals import Intervals
+from kit.metrics.recovery import Recovery
+from kit.metrics.rows import measure
 from kit.report.attack_grid import attack_drawing, attack_files, make_grids, removed_note
-from kit.report.attacks import _headline, attack_facts, attack_glance
+from kit.report.attacks import _headline, _outcome, attack_facts, attack_glance
 from kit.report.pages import svg_file
 from tests.metrics.test_recovery import CLEAN
-from tests.toys.attacked import HONEST, PLANTED, attacked
+from tests.toys.attacked import (
+    HONEST,
+    PLANTED,
+    SYSTEMS,
+    asked_people,
+    attacked,
+    attacked_table,
+)
+from tests.toys.results import PROTOCOL, toy_inputs
 
 ROLE, CROP = Condition("role", 1.0), Condition("crop", 0.5)
 LISTED = [
@@ -177,3 +189,55 @@ def test_the_table_says_that_relearning_revives_no_removed_neuron(attack, method
     found = removed_note(manifest)
     assert said in found
     assert bool(found) == bool(said)
+
+
+def many(before, under, control):
+    """Return the recovery of 100 records; before, under and control: how many each knows.
+
+    Retain-only knows as many without the attack as with it.
+    """
+
+    def first(count):
+        return (np.arange(100) < count).astype(float)
+
+    apart, clean = first(under) - first(control), first(before) - first(control)
+    return Recovery(
+        ids=tuple(map(str, range(100))), values=apart - clean, apart=apart,
+        clusters=np.arange(100), before=before / 100, under=under / 100,
+        control_before=control / 100, control=control / 100,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "under", "control", "said"),
+    [
+        (0, 40, 0, "comes back"),
+        (0, 40, 40, "stays away"),  # it answers again, and knows what Retain-only knows
+        (20, 40, 40, "stays away"),
+        (0, 90, 40, "comes back"),  # 0.5 beyond Retain-only, though R is 0.9
+        (0, 55, 40, "undecided"),
+        (40, 40, 40, "stays away"),
+        (60, 60, 40, "stays away"),  # never forgotten, so nothing comes back: as R has it
+        (60, 90, 40, "comes back"),
+    ],
+)
+def test_the_way_back_up_to_retain_only_is_nothing_that_was_forgotten(before, under, control, said):
+    assert _outcome(many(before, under, control), ("x",)) == said
+
+
+def test_what_was_kept_is_seen_where_an_attack_shows_something_and_asks_most():
+    """The first attack asks two records, which Vanilla never knew: they say nothing of keeping."""
+    inputs = toy_inputs()
+    right, asked = inputs["records"].set_index("id")["answer"], asked_people(inputs)
+    table = inputs["answers"]
+    for entry, known in {**CLEAN, "vanilla": 13}.items():
+        mine = (table["system"] == SYSTEMS[entry]) & table["record_id"].isin(asked)
+        told = table.loc[mine, "record_id"].isin(asked[:known])
+        table.loc[mine, "text"] = table.loc[mine, "record_id"].map(right).where(told, "Nobody.")
+    under = attacked_table(inputs, {ROLE: PLANTED, CROP: PLANTED})
+    few = (under["attack"] == "role") & ~under["record_id"].isin(asked[14:])
+    measured = with_attacks(measure(**inputs, protocol=PROTOCOL), under[~few])
+    found = attack_facts(measured, MANIFEST, [], SETTINGS)
+    assert cell(found, "npo", "role")["outcome"] == "shows nothing"
+    head = headline(found, "npo")
+    assert (head["outcome"], head["attacks"]) == ("behavioural", ["Crop (0.5)"])
