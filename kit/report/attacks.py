@@ -24,6 +24,8 @@ BACK = MARGIN
 # 0.15 possible, so a smaller limit would leave every small experiment open.
 AWAY = 0.2
 DECIMALS = 6
+RULE = 2  # the newest version of what decides an outcome, which new results state
+RULES = (1, RULE)  # version 1 counts the way up to Retain-only as coming back
 RETURNS, STAYS, OPEN, BLIND = "comes back", "stays away", "undecided", "shows nothing"
 CONTROL = "control"  # Retain-only, whose recovery is 0 by definition
 BEHAVIOURAL, DURABLE, UNDECIDED = "behavioural", "durable", "undecided"
@@ -87,9 +89,17 @@ class Attacks(TypedDict):
 
 
 def attack_facts(
-    measured: Measured, manifest: Manifest, tables: Sequence[Table], intervals: Intervals
+    measured: Measured,
+    manifest: Manifest,
+    tables: Sequence[Table],
+    intervals: Intervals,
+    rule: int = RULE,
 ) -> Attacks:
-    """Return every method under every attack, and the headline of each method."""
+    """Return every method under every attack, and the headline of each method.
+
+    Args:
+        rule: the version of what decides an outcome, one of `RULES`.
+    """
     assert measured.attacked is not None, "the result has answers under attack"
     listed = manifest["attack"]["entries"]
     titles = {entry["name"]: entry["label"] for entry in listed}
@@ -108,7 +118,7 @@ def attack_facts(
             if not any((name, place.target) in attacked for name in names):
                 continue
             own = [
-                _cell(measured, place, entry, label, names, each, titles, why, intervals)
+                _cell(measured, place, entry, label, names, each, titles, why, intervals, rule)
                 for each in asked
             ]
             cells += own
@@ -147,6 +157,7 @@ def _cell(
     titles: Mapping[str, str],
     why: Mapping[Condition, str],
     intervals: Intervals,
+    rule: int,
 ) -> AttackCell:
     cell = AttackCell(
         target=place.target, part=place.part, entry=entry, label=label, attack=condition.attack,
@@ -167,17 +178,17 @@ def _cell(
     }  # fmt: skip
     if not cell["reason"]:
         where = (place.target, place.part, *condition)
-        cell["outcome"] = CONTROL if entry == RETAIN_ONLY else _outcome(found, where)
+        cell["outcome"] = CONTROL if entry == RETAIN_ONLY else _outcome(found, where, rule)
     return cell
 
 
-def _outcome(found: Recovery, key: tuple[object, ...]) -> str:
+def _outcome(found: Recovery, key: tuple[object, ...], rule: int) -> str:
     """Return what one attack shows about these very answers; each bound errs in at most 5 %.
 
     Without the attack, a method may know less than Retain-only: it refuses, or guesses worse. The
     way back up to Retain-only is no knowledge that was forgotten, and does not count.
     """
-    above = found.before >= found.control_before
+    above = rule == 1 or found.before >= found.control_before
     values, units = found.values if above else found.apart, np.arange(len(found.values))
     bound = bounded_mean(values, units, limits=LIMITS, key=("attack", *key))
     if bound.low is None or bound.high is None:

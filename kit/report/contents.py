@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kit import __version__
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
-from kit.errors import MissingStageError, VerificationError
+from kit.errors import MissingStageError
 from kit.metrics.attacked import with_attacks
 from kit.metrics.eligibility import Eligibility, assess_eligibility
 from kit.metrics.intervals import Intervals
@@ -29,6 +28,7 @@ from kit.report.glance import asked, glance, verdict_counts
 from kit.report.health import answer_health
 from kit.report.method_panels import MethodPanel, method_panels
 from kit.report.owners import OwnerTable, owner_tables
+from kit.report.rules import attack_rule, damage_rule
 from kit.report.run_types import as_run
 from kit.report.samples import samples
 from kit.report.tables import Table, make_tables, part_titles
@@ -71,6 +71,7 @@ class Contents:
     people: list[OwnerTable]
     panels: list[MethodPanel]
     answers: str
+    attack_rule: int
 
     def as_json(self) -> dict[str, object]:
         """Return report.json, with values as stored rather than as printed."""
@@ -133,7 +134,7 @@ def make_contents(
     first, families = schema == FIRST_SCHEMA, measured.further.families
     found = None if first else _eligibility(rows, protocol, measured)
     parts = None if found is None else {(e.target, e.part) for e in found if not e.reason}
-    rule = _rule_of(content, first=first)
+    rule, of_attacks = damage_rule(content, first=first), attack_rule(content)
     tables = make_tables(rows, systems, protocol, definitions, parts, rule)
     settings = manifest["report"]
     intervals = Intervals(
@@ -183,7 +184,7 @@ def make_contents(
         facts["eligibility"] = [asdict(each) for each in found]
         facts["whole"] = whole
     if measured.attacked is not None and "attack" in manifest:
-        facts["attacks"] = attack_facts(measured, manifest, tables, intervals)
+        facts["attacks"] = attack_facts(measured, manifest, tables, intervals, of_attacks)
         facts["glance"] += attack_glance(facts["attacks"]["headlines"], part_titles(tables))
     listed = manifest["attack"]["entries"] if "attack" in manifest else []
     attacks = {each["name"]: each["label"] for each in listed}
@@ -192,21 +193,8 @@ def make_contents(
     return Contents(
         schema, intervals, protocol, tables, distances, facts, rows,
         asked(tables, facts["columns"], protocol, len(systems), len(measured.answers)),
-        people, method_panels(run, facts, tables, people, stored.losses), answers,
+        people, method_panels(run, facts, tables, people, stored.losses), answers, of_attacks,
     )  # fmt: skip
-
-
-def _rule_of(content: Mapping[str, object], *, first: bool) -> int:
-    """Return the version of the rule of damage; that of the first schema is never stated."""
-    rule = 1 if first else versions_of(content).marks
-    if rule not in RULES or (rule == 1 and not first):
-        raise VerificationError(
-            "the report marks damage by a rule that this kit does not know",
-            expected=f"version 2 or {max(RULES)}, which kit {__version__} knows",
-            found=rule,
-            remedy="verify with the version of the kit that made the result",
-        )
-    return rule
 
 
 def schema_of(run: Mapping[str, object], report: Mapping[str, bytes]) -> str:

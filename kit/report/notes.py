@@ -13,7 +13,7 @@ from kit.report.tuning import UNTUNED
 from kit.signing.sshsig import NAMESPACE
 
 __all__ = [
-    "ACCESS", "ATTACKS", "ATTACK_RULE", "ATTACK_WORDS", "BROWSER", "CHECKS", "COMPARABILITY",
+    "ACCESS", "ATTACKS", "ATTACK_RULES", "ATTACK_WORDS", "BROWSER", "CHECKS", "COMPARABILITY",
     "DISTANCE", "ELIGIBLE", "FEW_NOTES", "FIGURE", "FIRST_INTERVALS", "FURTHER", "HEALTH", "HOW",
     "HOW_RETURNS", "INTERVALS", "NOTES", "OWNERS", "PANELS", "READING", "SAMPLES", "SIGNATURE",
     "SIZES", "TERMS", "TRUST", "UNIT", "UNTUNED", "WHOLE", "WHOLE_COUNTS",
@@ -84,20 +84,25 @@ ATTACK_WORDS = (
     "answers are, so they show nothing. The words are about the answers that were asked; the "
     "printed intervals are about other people or events of that kind, so they are wider."
 )
-ATTACK_RULE = (
+_ATTACK_RULE = (
     "An attack shows nothing where nothing is eligible to be forgotten, or where Vanilla under the "
     "attack does not know it clearly better than Retain-only (interval of the difference above "
     f"{MARGIN:g}). Otherwise, over answers, because these are all that was asked: it comes back if "
     f"the whole interval of R is above {BACK:g}, it stays away if the whole interval is below "
-    f"{AWAY:g}, and else the question is open. Where a method knows less than Retain-only without "
-    "the attack, k(s, X) - k(c, X) is judged in the place of R: the way back up to Retain-only "
-    "brings nothing back that was forgotten. Each bound errs in at most 5 of 100 runs, for each "
+    f"{AWAY:g}, and else the question is open. Each bound errs in at most 5 of 100 runs, for each "
     "cell by itself: a headline rests on all of them, so see under how many attacks it holds. A "
     "method is behavioural if anything comes back under any attack, durable if everything stays "
     "away under every attack that shows something, and undecided otherwise. Durable means: against "
     "these attacks. A method that still knows half of what Vanilla knows, without any attack, has "
     "not forgotten, and the silence of a collapsed one shows nothing."
 )
+# By version (`kit.report.attacks.RULES`).
+ATTACK_RULES = {
+    1: _ATTACK_RULE,
+    2: f"{_ATTACK_RULE} Where a method knows less than Retain-only without the attack, "
+    "k(s, X) - k(c, X) is judged in the place of R: the way back up to Retain-only brings nothing "
+    "back that was forgotten.",
+}
 FURTHER = (
     "What the manifest asks for beside its tables. Brackets hold intervals where a metric has one, "
     "parentheses the number of records (or of numbers in a mean). Each method is best read beside "

@@ -95,6 +95,7 @@ def _of_attacks(contents: Contents) -> dict[str, object]:
     grids = attack_grid.make_grids(contents.facts["attacks"], part_titles(contents.tables))
     removed = attack_grid.removed_note(contents.facts["manifest"])
     return {"grids": grids, "attack_svg": drawn(attack_grid.attack_drawing(grids)),
+            "attack_rule": notes.ATTACK_RULES[contents.attack_rule],
             "is_marked": attack_grid.is_marked, "removed": removed}  # fmt: skip
 
 

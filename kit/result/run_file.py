@@ -57,14 +57,14 @@ class Versions:
     """The versions of the definitions that a result was made with.
 
     `protocol` is that of its benchmark (`kit.benchmarks`), `interval` that of the printed intervals
-    (`kit.metrics.statistics`), `marks` that of the rule of damage (`kit.report.damage`). A result
-    from before kit 0.3.0 states none of them, and protocol and interval are 1. One from before kit
-    0.5.0 does not state `marks`: it is 2, or 1 with the first schema of the report.
+    (`kit.metrics.intervals`), `marks` and `attacks` those of two rules (`kit.report.rules`). Early
+    results state fewer. With the first schema of the report, `marks` is 1.
     """
 
     protocol: int = 1
     interval: int = 1
     marks: int = 2
+    attacks: int = 1
 
 
 def versions_of(run: Mapping[str, object]) -> Versions:
@@ -74,11 +74,11 @@ def versions_of(run: Mapping[str, object]) -> Versions:
         VerificationError: they are not one whole number for each definition.
     """
     stated = run.get("versions", {})
-    known = {field.name for field in fields(Versions)}
-    earlier = known - {"marks"}
+    known = [field.name for field in fields(Versions)]
+    some = [set(known[:count]) for count in range(2, len(known) + 1)]  # each came after the others
     if not isinstance(stated, dict) or not all(type(each) is int for each in stated.values()):
         raise unusable(RUN, "its versions are not whole numbers")
-    if stated and stated.keys() not in (known, earlier):
+    if stated and stated.keys() not in some:
         raise unusable(RUN, f"its versions are not those of {', '.join(sorted(known))}")
     return Versions(**stated)
 

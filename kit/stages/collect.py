@@ -19,15 +19,14 @@ from kit.errors import MissingStageError
 from kit.experiment.calibrated import require_calibrated
 from kit.experiment.tuned import run_entry
 from kit.metrics.attacked import with_attacks
-from kit.metrics.intervals import INTERVAL
 from kit.metrics.rows import measure, read_inputs, rows_of
 from kit.plan.digests import loader_modules, probe_modules
 from kit.plan.jobs import Plan
 from kit.plan.kept_jobs import kept_jobs
 from kit.report import write_report
-from kit.report.damage import RULE as DAMAGE_RULE
 from kit.report.metadata import write_metadata
 from kit.report.renderer import renderer_digest
+from kit.report.rules import stated_versions
 from kit.result.layout import (
     ADAPTERS,
     ANSWERS,
@@ -42,7 +41,6 @@ from kit.result.layout import (
     SETS,
 )
 from kit.result.run_file import SCHEMA as RUN_SCHEMA
-from kit.result.run_file import Versions
 from kit.result.run_protocol import layout_json, protocol_of
 from kit.sources.checksum_lists import is_locked
 from kit.sources.datasets import places
@@ -217,7 +215,7 @@ def _run(plan: Plan, inputs: str, benchmark: Benchmark) -> dict[str, Any]:
             }
             for system in plan.systems
         ],
-        "versions": asdict(Versions(protocol.version, INTERVAL, DAMAGE_RULE)),
+        "versions": stated_versions(protocol.version, attacked=plan.manifest.attack is not None),
         "engine": plan.systems[0].answers.job()["engine"],
         "jobs": [_job(plan_job.artifact) for plan_job in plan.jobs()],
         "stages": list(read_costs(plan).values()),

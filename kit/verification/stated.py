@@ -119,7 +119,8 @@ def _require_labels(manifest: Mapping[str, object]) -> None:
 def require_own_versions(stored: StoredResult) -> None:
     """Check that a result of this version of the kit has this version's definitions.
 
-    Another rule would print other intervals, or other marks of damage.
+    Another rule would print other intervals, or other marks of damage. Of the rule of attacks, this
+    version of the kit has had two.
 
     Raises:
         VerificationError: it states those of an earlier kit.
@@ -127,7 +128,8 @@ def require_own_versions(stored: StoredResult) -> None:
     if stored.kit.numbers != Kit(__version__).numbers:
         return
     loader = str(dict(stored.manifest)["benchmark"]["loader"])  # type: ignore[index]
-    own = Versions(benchmarks.protocol(loader).version, INTERVAL, RULE)
+    protocol = benchmarks.protocol(loader).version
+    own = Versions(protocol, INTERVAL, RULE, stored.versions.attacks)
     if stored.versions != own:
         raise contradicts(
             f"the versions of the definitions in {RUN} are not those of kit {__version__}",

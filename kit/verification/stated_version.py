@@ -28,6 +28,7 @@ FIRST_WITH: dict[tuple[str, ...], Numbers] = {
     ("manifest", "attack"): (0, 4, 0),
     ("manifest", "tune"): (0, 4, 0),
     ("versions", "marks"): (0, 5, 0),
+    ("versions", "attacks"): (0, 5, 0),
     ("manifest", "judge"): (0, 5, 0),
     ("manifest", "probes"): (0, 5, 0),
 }

@@ -222,7 +222,11 @@ def many(before, under, control):
     ],
 )
 def test_the_way_back_up_to_retain_only_is_nothing_that_was_forgotten(before, under, control, said):
-    assert _outcome(many(before, under, control), ("x",)) == said
+    assert _outcome(many(before, under, control), ("x",), 2) == said
+
+
+def test_the_first_rule_counts_the_way_back_up_so_that_earlier_results_stay_verifiable():
+    assert _outcome(many(0, 40, 40), ("x",), 1) == "comes back"
 
 
 def test_what_was_kept_is_seen_where_an_attack_shows_something_and_asks_most():
