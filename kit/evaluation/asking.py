@@ -15,7 +15,7 @@ from kit.digests import sha256_value
 from kit.errors import ManifestError
 from kit.evaluation.engines import Request
 from kit.evaluation.questions import instruction_of
-from kit.metrics.attacked import drawn_records
+from kit.experiment.attack import drawn_records
 from kit.pictures.decoding import open_image
 from kit.plan.attacks import AttackJob
 from kit.plan.jobs import Plan

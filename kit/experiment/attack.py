@@ -10,6 +10,7 @@ from pydantic import Field
 
 from kit.experiment.section import Name, Records, Section
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.streams import sample
 
 
 class AttackEntry(Section):
@@ -75,3 +76,14 @@ def attacked_targets(
     for each in section.targets or targets:
         if target in (None, each):
             yield each
+
+
+def drawn_records(ids: Sequence[str], most: int, target: str, part: str) -> list[str]:
+    """Return the records of an Efficacy column that are asked under attack, sorted.
+
+    Args:
+        ids: of the column.
+        most: how many are asked at most.
+        target, part: of the column; with the ids, they decide which are drawn.
+    """
+    return sorted(sample(sorted(ids), min(most, len(ids)), "attacked", target, part))

@@ -4,7 +4,7 @@ Every answer is measured as the same record is without an attack: by the headlin
 Efficacy column that asks it, turned so that 1 means known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,6 @@ from kit.experiment.attack import Condition
 from kit.metrics.definition import Definition, Measure, StoredAnswer
 from kit.metrics.rows import Measured, RecordSet
 from kit.metrics.stored_answers import REMEDY, STOPS
-from kit.streams import sample
 
 # No likelihoods are measured under attack. What reads them is replaced by what reads the text.
 WITHOUT_LIKELIHOODS = {"choice_accuracy": "choice_first_character"}
@@ -35,17 +34,6 @@ class Attacked:
     under: Mapping[tuple[str, str, str, Condition], Mapping[str, float]]
     clean: Mapping[tuple[str, str, str], Mapping[str, float]]
     conditions: tuple[Condition, ...]
-
-
-def drawn_records(ids: Sequence[str], most: int, target: str, part: str) -> list[str]:
-    """Return the records of an Efficacy column that are asked under attack, sorted.
-
-    Args:
-        ids: of the column.
-        most: how many are asked at most.
-        target, part: of the column; with the ids, they decide which are drawn.
-    """
-    return sorted(sample(sorted(ids), min(most, len(ids)), "attacked", target, part))
 
 
 def with_attacks(measured: Measured, table: pd.DataFrame | None) -> Measured:

@@ -8,9 +8,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from kit.benchmarks.records import Column
-from kit.experiment.attack import AttackSection, attacked_targets, conditions
+from kit.experiment.attack import AttackSection, attacked_targets, conditions, drawn_records
 from kit.experiment.labels import Entry, label_faults
-from kit.metrics.attacked import drawn_records
 from kit.result.layout import ATTACKED, RECORDS, RUN, SETS
 from kit.result.run_file import entry_of
 from kit.result.stored import StoredResult

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kit.errors import DataError
-from kit.experiment.attack import Condition
-from kit.metrics.attacked import drawn_records, measure_attacked
+from kit.experiment.attack import Condition, drawn_records
+from kit.metrics.attacked import measure_attacked
 from kit.metrics.recovery import blind, names_of, recovery
 from kit.metrics.rows import measure
 from tests.toys.attacked import HONEST, PLANTED, attacked, attacked_table

@@ -194,6 +194,14 @@ def test_a_new_module_counts_as_soon_as_it_is_imported(copy):
     assert "kit/training/noise.py" in code.code_of(["kit.training.worker"])
 
 
+@pytest.mark.parametrize("worker", ["attacking", "optimising", "probing"])
+def test_how_answers_are_measured_and_judged_re_does_no_answer_under_attack(worker):
+    asked = code.code_of([f"kit.evaluation.{worker}", *code.modules_under("kit.attacks")])
+    measuring = ("kit/metrics/", "kit/verdicts/", "kit/report/", "kit/experiment/claims.py")
+    assert "kit/evaluation/asking.py" in asked
+    assert not [name for name in asked if name.startswith(measuring)]
+
+
 def test_the_split_renames_what_follows_it_and_not_the_vanilla_model():
     for key, value, same in (
         ("seed", 7, {"finetune vanilla", "evaluate serving-base"}),
