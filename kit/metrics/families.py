@@ -33,6 +33,8 @@ from kit.metrics.definition import Definition
 from kit.metrics.system_metric import SystemMetric
 
 SystemMetrics = Mapping[str, SystemMetric]
+# Versions of metrics of whole systems that a newer one has replaced: stored results name them.
+EARLIER_OF_SYSTEMS = quality.EARLIER
 SINCE = "0.5.0"
 FREE_TEXT = frozenset({Concept.PERSON, Concept.EVENT, Concept.CLOZE, Concept.FACT})
 NO_TOKENS = "the record has no reference answer in free text"
@@ -126,3 +128,10 @@ def names_of_all() -> frozenset[str]:
 def system_metrics(families: Iterable[str]) -> dict[str, SystemMetric]:
     """Return {name: metric of whole systems} of some families."""
     return {each.name: each for family in families for each in OF_SYSTEMS.get(family, ())}
+
+
+def versions_of_systems(families: Iterable[str]) -> dict[tuple[str, int], SystemMetric]:
+    """Return {(name, version): metric of whole systems} of some families, every version."""
+    newest = system_metrics(families)
+    earlier = [each for each in EARLIER_OF_SYSTEMS if each.name in newest]
+    return {(each.name, each.version): each for each in (*newest.values(), *earlier)}

@@ -1,6 +1,6 @@
 """TOFU's two numbers of a whole model (arXiv 2401.06121): forget quality and model utility."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from statistics import harmonic_mean
 
 import numpy as np
@@ -11,7 +11,9 @@ from kit.metrics.statistics import Estimate
 from kit.metrics.system_metric import Absent, SystemMetric, SystemPart
 
 KEPT = (Column.RETAIN, Column.REAL, Column.WORLD)
+OFFERED = (Column.REAL, Column.WORLD)  # where probability is that of the right one of some options
 NO_RATIOS = "the records list no wrong answers, so there is no truth ratio"
+SHARE = "answer_share"
 DECIMALS = 6
 
 
@@ -31,11 +33,21 @@ def model_utility(place: SystemPart, _: Column | None) -> Estimate | Absent:
     """Return the harmonic mean of probability, ROUGE-L recall and truth ratio of what is kept.
 
     Each is a mean over the records of Retain, Real and World, as far as the part has these columns:
-    nine numbers, as in TOFU, where it has all. 0 if one of them is 0. Absent if one is missing: a
-    mean of fewer would be another metric.
+    nine numbers, as in TOFU, where it has all. Probability is that of the answer in Retain. In Real
+    and World it is that of the right answer among the options (`answer_share`), as in TOFU. 0 if
+    one of the numbers is 0. Absent if one is missing: a mean of fewer would be another metric.
     """
+    return _utility(place, OFFERED)
+
+
+def model_utility_1(place: SystemPart, _: Column | None) -> Estimate | Absent:
+    """Return version 1 of `model_utility`: its probability is that of the answer everywhere."""
+    return _utility(place, ())
+
+
+def _utility(place: SystemPart, offered: Collection[Column]) -> Estimate | Absent:
     values = []
-    for name, found in _components(place):
+    for name, found in _components(place, offered):
         known = found[~np.isnan(found)]
         if not len(known):
             return Absent(f"no {name} was measured")
@@ -45,7 +57,7 @@ def model_utility(place: SystemPart, _: Column | None) -> Estimate | Absent:
     return _number(harmonic_mean(values), len(values))
 
 
-def _components(place: SystemPart) -> Iterator[tuple[str, np.ndarray]]:
+def _components(place: SystemPart, offered: Collection[Column]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, [n] values) of the numbers of model utility."""
     scores, name = place.measured.scores, place.name
     for column in KEPT:
@@ -53,7 +65,10 @@ def _components(place: SystemPart) -> Iterator[tuple[str, np.ndarray]]:
         if records is not None:
             ids = records.ids
             ratios = scores.reading(name, "log_truth_ratio", ids)
-            yield f"probability in {column}", np.exp(-scores.reading(name, "loss", ids))
+            if column in offered:
+                yield f"probability among options in {column}", scores.of(name, SHARE, ids)
+            else:
+                yield f"probability in {column}", np.exp(-scores.reading(name, "loss", ids))
             yield f"ROUGE-L in {column}", scores.reading(name, "rouge_l_recall", ids)
             yield f"truth ratio in {column}", np.maximum(0.0, -np.expm1(np.minimum(ratios, 0.0)))
 
@@ -95,10 +110,19 @@ METRICS = (
         forget_distance, better="lower",
     ),
     SystemMetric(
+        "model_utility", 2,
+        "Harmonic mean of probability, ROUGE-L recall and truth ratio in Retain, Real and World "
+        "(TOFU, arXiv 2401.06121), as far as the part has these columns; n counts the numbers. In "
+        "Real and World, probability is answer_share. 0 if one is 0, absent if one is missing.",
+        model_utility, better="higher",
+    ),
+)  # fmt: skip
+EARLIER = (
+    SystemMetric(
         "model_utility", 1,
         "Harmonic mean of probability, ROUGE-L recall and truth ratio in Retain, Real and World "
         "(TOFU, arXiv 2401.06121), as far as the part has these columns; n counts the numbers. 0 "
         "if one is 0, absent if one is missing.",
-        model_utility, better="higher",
+        model_utility_1, better="higher",
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Which version of each metric a stored result was measured with, and whether this kit has it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from kit import __version__
@@ -12,6 +12,7 @@ from kit.metrics.families import (
     answer_metrics,
     system_metrics,
     versions_of_answers,
+    versions_of_systems,
 )
 from kit.metrics.system_metric import SystemMetric
 
@@ -41,15 +42,14 @@ def stored_definitions(
 
 
 def stored_system_metrics(
-    stored: Iterable[tuple[str, int]], made_by: str, families: Iterable[str]
+    stored: Iterable[tuple[str, int]], made_by: str, families: Collection[str]
 ) -> dict[str, SystemMetric]:
     """Return {name: metric of whole systems} that a stored result was measured with.
 
     Arguments and errors are as for `stored_definitions`; what no family asks for is left out.
     """
-    newest = system_metrics(families)
+    newest, versions = system_metrics(families), versions_of_systems(families)
     named = [(name, version) for name, version in stored if name in newest]
-    versions = {(each.name, each.version): each for each in newest.values()}
     return _measured_with(named, newest, versions, made_by)
 
 

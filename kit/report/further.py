@@ -9,7 +9,7 @@ from typing import TypedDict
 import pandas as pd
 
 from kit.benchmarks.records import Column
-from kit.metrics.families import OF_ANSWERS, OF_SYSTEMS, system_metrics
+from kit.metrics.families import OF_ANSWERS, OF_SYSTEMS, versions_of_systems
 from kit.metrics.record_sets import Further
 from kit.metrics.system_metric import ALL, SystemMetric
 from kit.result.run_file import System, entries, labels
@@ -98,6 +98,6 @@ def _cell(metric: str, version: int, column: str, rows: pd.DataFrame) -> Further
 
 
 def used_system_metrics(rows: pd.DataFrame, families: Sequence[str]) -> list[SystemMetric]:
-    """Return the metrics of whole systems that occur in the rows."""
-    used = set(rows["metric"])
-    return [each for each in system_metrics(families).values() if each.name in used]
+    """Return the metrics of whole systems that occur in the rows, in the versions there."""
+    used = set(zip(rows["metric"], rows["version"], strict=True))
+    return [each for key, each in versions_of_systems(families).items() if key in used]
