@@ -70,7 +70,7 @@ class UnlearnSection(TrainingSection):
     entry's own `steps` replace this as well."""
     stop: Literal["uniform", "never"] = "uniform"
     """`uniform`: training ends when the mean loss of the forget records reaches 95 % of a uniform
-    guess's. `never`: all steps are made."""
+    guess's, with methods that compute it. `never`: all steps are made."""
 
 
 class MethodSection(Section):

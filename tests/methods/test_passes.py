@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.methods import Needs, registry
+from kit.methods import Needs, passes, registry
 from kit.methods.passes import Passes, count_passes
 
 # With gradient and without, read off the formulas at the top of each method's file.
@@ -59,6 +59,26 @@ def counts_its_passes(name):
     """Whether a method has a test file of its own that does, as `./run.sh new method` writes it."""
     path = Path(__file__).with_name(f"test_{name}.py")
     return path.is_file() and "count_passes(registry.build(NAME" in path.read_text("utf-8")
+
+
+def test_the_readme_names_the_methods_that_the_stop_rule_never_ends(monkeypatch):
+    class Seen(passes._Counted):
+        def __init__(self, *args, **values):
+            super().__init__(*args, **values)
+            made.append(self)
+
+    made: list[Seen] = []
+    monkeypatch.setattr(passes, "_Counted", Seen)
+    unstopped = set()
+    for name in BY_HAND:
+        made.clear()
+        passes._counted.__wrapped__(registry.build(name, {}))
+        step, _perturbed, _measured, *turns = made
+        if not any(each.forgotten for each in (step, *turns)):
+            unstopped.add(name)
+    readme = Path(registry.FOLDER, "README.md").read_text("utf-8")
+    said = readme.partition("and make all of their steps:\n")[2].partition(".")[0]
+    assert {name.strip(" \n`") for name in said.split(",")} == unstopped
 
 
 @pytest.mark.parametrize("name", ["npo", "dpo", "altpo", "simnpo", "wga", "satimp", "undial"])
