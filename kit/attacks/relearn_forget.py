@@ -7,9 +7,9 @@ in-distribution attack of arXiv 2605.26992; that nothing relearned is asked is t
 
 from dataclasses import dataclass
 
-from kit.attacks.attack import subject_of
-from kit.attacks.relearning import Relearning, drawn
-from kit.benchmarks.records import Benchmark
+from kit.attacks.attack import Around, subject_of
+from kit.attacks.relearning import Relearning, drawn, share_of
+from kit.benchmarks.records import Benchmark, Record
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,29 @@ class RelearnForget(Relearning):
     """Trains on a share of what was forgotten."""
 
     subjects: bool = False
-    """True: the share is of people (or events), each with all of its records."""
+    """True: the share is of people (or events), each with all of its records. No question about
+    them is asked, unless all were relearned."""
 
     def pool(self, benchmark: Benchmark, target: str) -> tuple[str, ...]:
-        forget = benchmark.splits[target].forget
-        order = drawn(forget, target)
+        return drawn(benchmark.splits[target].forget, target)
+
+    def records(self, benchmark: Benchmark, target: str, level: float) -> tuple[str, ...]:
         if not self.subjects:
-            return order
-        of = {name: subject_of(benchmark.records[name]) for name in order}
-        people = drawn(tuple(sorted(set(of.values()))), target, "subjects")
-        return tuple(sorted(order, key=lambda name: people.index(of[name])))
+            return super().records(benchmark, target, level)
+        of = {name: subject_of(benchmark.records[name]) for name in self.pool(benchmark, target)}
+        people = share_of(drawn(tuple({*of.values()}), target, "subjects"), level)
+        return tuple(sorted((n for n in of if of[n] in people), key=lambda n: people.index(of[n])))
+
+    def applies(self, record: Record, level: float, around: Around) -> bool:
+        if not self.subjects:
+            return super().applies(record, level, around)
+        known = around.benchmark.records
+        relearned = self.records(around.benchmark, around.target, level)
+        people, every = (
+            {subject_of(known[name]) for name in names}
+            for names in (relearned, around.split.forget)
+        )
+        return subject_of(record) not in people or every <= people
 
 
 ATTACK = RelearnForget

@@ -44,14 +44,18 @@ class Relearning(Attack, ABC):
     def records(self, benchmark: Benchmark, target: str, level: float) -> tuple[str, ...]:
         """Return the ids of the relearned records: at least one. More at a higher level, and all
         of those of a lower one."""
-        pool = self.pool(benchmark, target)
-        return pool[: max(1, math.ceil(round(level * len(pool), 6)))]
+        return share_of(self.pool(benchmark, target), level)
 
     def applies(self, record: Record, level: float, around: Around) -> bool:
         """Return whether a record was not relearned; where all were, every record is asked."""
         relearned = set(self.records(around.benchmark, around.target, level))
         asked = set(around.split.forget)
         return record.id not in relearned or asked <= relearned
+
+
+def share_of(names: tuple[str, ...], level: float) -> tuple[str, ...]:
+    """Return the first share `level` of some names, rounded up: at least one."""
+    return names[: max(1, math.ceil(round(level * len(names), 6)))]
 
 
 def drawn(ids: tuple[str, ...], *names: str) -> tuple[str, ...]:

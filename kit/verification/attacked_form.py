@@ -106,7 +106,8 @@ def nested_faults(
 ) -> Iterator[str]:
     """Yield levels of relearning that do not leave out all that a lower level leaves out.
 
-    Where all of the forget set is relearned, every record is asked.
+    Where all of the forget set is relearned, every record is asked. Which share of people is all of
+    them cannot be known here.
 
     Args:
         entry: the attack.
@@ -115,7 +116,11 @@ def nested_faults(
     """
     if entry.attack != RELEARNED:
         return
-    partial = sorted(level for level in asked if math.ceil(level * count) < count)
+    people = entry.options.get("subjects") is True
+    partial = sorted(
+        level for level, ids in asked.items()
+        if (len(ids) < count if people else math.ceil(level * count) < count)
+    )  # fmt: skip
     for low, high in pairwise(partial):
         if not asked[high] <= asked[low]:
             yield f"{entry.name} at {high:g} asks records that were relearned at {low:g}"

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -28,14 +29,36 @@ def benchmark(people=8, each=5, rehearsal=("g0", "g1")):
     return Benchmark("toy", records, (*forget, *retain), {"person": split}, rehearsal)
 
 
-@pytest.mark.parametrize("subjects", [False, True])
-def test_a_higher_share_has_all_records_of_a_lower_one(subjects):
+@pytest.mark.parametrize(
+    ("subjects", "sizes"),
+    [(False, [math.ceil(level * 20) for level in LEVELS]), (True, [5, 5, 5, 10, 15, 20])],
+)
+def test_a_higher_share_has_all_records_of_a_lower_one(subjects, sizes):
+    """Of 20 records about four people: a share of people has all five of each."""
     toy = benchmark()
     attack = RelearnForget(subjects=subjects)
     sets = [set(attack.records(toy, "person", level)) for level in LEVELS]
-    assert [len(each) for each in sets] == [math.ceil(level * 20) for level in LEVELS]
-    assert all(low < high for low, high in itertools.pairwise(sets))
+    assert [len(each) for each in sets] == sizes
+    assert all(low <= high for low, high in itertools.pairwise(sets))
     assert sets[-1] == set(toy.splits["person"].forget)
+
+
+def test_with_whole_people_nothing_is_asked_about_those_who_were_relearned():
+    """Also where a benchmark asks other questions than it trains on."""
+    toy = benchmark()
+    other = {
+        f"asked-{n}": Record(f"asked-{n}", Concept.CHOICE, "Which?", "A", None, f"Person {n}")
+        for n in range(4)
+    }
+    toy = replace(toy, records={**toy.records, **other})
+    around, attack = Around(toy, "person", "x"), RelearnForget(subjects=True)
+    for level in LEVELS[:-1]:
+        learned = {toy.records[name].person for name in attack.records(toy, "person", level)}
+        names = [*toy.splits["person"].forget, *other]
+        asked = {toy.records[n].person for n in names
+                 if attack.applies(toy.records[n], level, around)}  # fmt: skip
+        assert asked == {f"Person {n}" for n in range(4)} - learned
+    assert all(attack.applies(record, 1.0, around) for record in other.values())
 
 
 def test_whole_people_are_relearned_one_after_the_other():

@@ -89,6 +89,13 @@ def test_what_was_relearned_at_a_low_level_is_not_asked_at_a_higher_one():
     assert "asks records that were relearned at 0.1" in fault
 
 
+def test_a_share_of_people_may_be_all_of_them_so_that_every_record_is_asked():
+    """Nine tenths of three people, rounded up, are three."""
+    found = {0.5: ids(0), 0.9: ids(0, 1, 2)}
+    assert not list(nested_faults(entry("relearn_forget", subjects=True), found, 3))
+    assert list(nested_faults(entry("relearn_forget"), {0.5: ids(0), 0.6: ids(0, 1, 2)}, 9))
+
+
 def rows(*said: tuple[str, str]) -> pd.DataFrame:
     return pd.DataFrame([("p0", *each) for each in said],
                         columns=["record_id", "question", "picture"])  # fmt: skip
