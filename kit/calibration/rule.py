@@ -10,7 +10,6 @@ import numpy as np
 from kit.metrics.statistics import VERDICT_ERROR, student_quantile
 
 RULE = 1
-MIN_PILOTS = 5  # with four, the quantile alone is 14 standard deviations for 80 claims
 ERROR = 0.05  # how often one of all claims may fail although nothing has changed
 LEAST = 0.10  # less is not worth a dispute, and few seeds cannot show less
 STEP = 0.05

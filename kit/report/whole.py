@@ -23,7 +23,6 @@ from kit.sums import add_up
 
 FEW_METHODS = 6  # with fewer, chance alone gives a large agreement
 DECIMALS = 6
-NO_ORDER = "fewer than two methods, or all have one value"
 REFUSALS = {"refusal_forget": Column.EFFICACY, "refusal_kept": Column.RETAIN}
 
 

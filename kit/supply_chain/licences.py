@@ -10,7 +10,6 @@ RESTRICTED = re.compile(r"nvidia|proprietary", re.IGNORECASE)
 RESTRICTED_NAMES = re.compile(r"^(nvidia-|cuda-|cupy-)")
 # NVIDIA's open-source Python packages match the name too, but state an open licence.
 OPEN = re.compile(r"^(Apache|BSD|MIT|PSF)", re.IGNORECASE)
-SPDX = re.compile(r"^[A-Za-z0-9.+() -]+$")
 UNKNOWN = "not stated"
 
 

@@ -18,10 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.metadata import distributions
 from pathlib import Path
-
-from kit.errors import EnvironmentFault
 
 AT_ONCE = 8  # wheels that are read at the same time
 TIMEOUT_S, TRIES, WAIT_S = 60, 4, 3  # of one request
@@ -56,26 +53,6 @@ def files_of_wheel(archive: zipfile.ZipFile) -> Iterator[str]:
             points.read_string(archive.read(name).decode())
             for group in {"console_scripts", "gui_scripts"} & set(points.sections()):
                 yield from (f"bin/{program}" for program in points[group])
-
-
-def installed_files() -> dict[str, set[str]]:
-    """Return {package: its installed files} of this environment, from every RECORD.
-
-    Raises:
-        EnvironmentFault: a package has no RECORD.
-    """
-    found: dict[str, set[str]] = defaultdict(set)
-    for package in distributions():
-        name = package.metadata["Name"]
-        if package.files is None:
-            raise EnvironmentFault(
-                f"the installed package {name} has no list of its files",
-                remedy="build the environment again: ./run.sh clean, then ./run.sh doctor",
-            )
-        found[name] |= {
-            str(Path(str(package.locate_file(file))).resolve()) for file in package.files
-        }
-    return dict(found)
 
 
 def shared_files(files: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

@@ -38,10 +38,6 @@ class _Source(BaseModel):
     licence: StrictStr | None = None
     mirrors: list[StrictStr] = []
 
-    @property
-    def is_remote(self) -> bool:
-        return bool(self.repo or self.mirrors)
-
 
 class _Model(BaseModel):
     source: _Source

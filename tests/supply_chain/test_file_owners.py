@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import threading
 import zipfile
+from collections import defaultdict
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import distributions
+from pathlib import Path
 
 import pytest
 
 from kit.artifacts import PROJECT
 from kit.supply_chain import owners
-from kit.supply_chain.owners import installed_files, locked_files, shared_files
+from kit.supply_chain.owners import locked_files, shared_files
 
 
 def wheel(name: str, files: dict[str, str], padding: int = 0) -> bytes:
@@ -71,7 +74,11 @@ def served(tmp_path):
 
 
 def test_no_installed_file_has_two_owners():
-    found = installed_files()
+    found: dict[str, set[str]] = defaultdict(set)
+    for package in distributions():
+        assert package.files is not None, f"{package.metadata['Name']} lists its files"
+        files = (Path(str(package.locate_file(file))).resolve() for file in package.files)
+        found[package.metadata["Name"]] |= set(map(str, files))
     assert len(found) > 100, "packages of this environment"
     assert sum(map(len, found.values())) > 10_000
     assert shared_files(found) == {}
