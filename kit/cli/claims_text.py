@@ -58,7 +58,7 @@ def comparison_text(comparison: Comparison) -> Iterator[str]:
         numbers[claim.outcome] = numbers.get(claim.outcome, 0) + 1
     counts = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
     yield f"{len(comparison.claims)} claims compared: {counts or 'none'}"
-    yield "A reproduces B" if comparison.reproduced else "A does not reproduce B"
+    yield comparison.headline
     if comparison.claims and all(claim.depth == "answers" for claim in comparison.claims):
         yield "No work was repeated: all answers are identical, as in a copy."
     yield "Signatures were not checked; `./run.sh verify` shows who signed each result."

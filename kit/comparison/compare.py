@@ -24,8 +24,18 @@ class Comparison:
         A claim that the reference itself cannot answer does not count. A claim that only the other
         result cannot answer is a failure; otherwise, leaving out a bad system would help.
         """
-        counted = [c for c in self.claims if c.outcome is not Outcome.SKIPPED or c.fatal]
-        return bool(counted) and all(c.outcome is Outcome.REPRODUCED for c in counted)
+        return bool(self._counted) and all(c.outcome is Outcome.REPRODUCED for c in self._counted)
+
+    @property
+    def headline(self) -> str:
+        """Say in one line whether A, the result, reproduces B, the reference."""
+        if not self._counted:
+            return "B answers no claim of its own, so there is nothing that A could reproduce"
+        return "A reproduces B" if self.reproduced else "A does not reproduce B"
+
+    @property
+    def _counted(self) -> list[Compared]:
+        return [c for c in self.claims if c.outcome is not Outcome.SKIPPED or c.fatal]
 
 
 def compare(ours: StoredResult, reference: StoredResult) -> Comparison:

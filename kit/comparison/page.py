@@ -51,7 +51,7 @@ def comparison_page(found: Comparison, names: tuple[str, str]) -> str:
         "comparison.html.j2",
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         names=names,
-        reproduced=found.reproduced,
+        headline=found.headline,
         counts=counts,
         claims=[_claim(each) for each in found.claims],
         copied=bool(found.claims) and all(each.depth == "answers" for each in found.claims),

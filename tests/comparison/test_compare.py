@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -333,6 +334,18 @@ def test_the_exit_code_is_zero_only_if_every_claim_is_reproduced(call, one_seed,
     edit_answers(other, "person-npo-s1", FORGET, NAMES[0])
     code, said = call(finish(other), one_seed)
     assert (code, said.splitlines()[-2]) == (1, "A does not reproduce B")
+
+
+def test_a_reference_that_answers_no_claim_cannot_be_reproduced_and_it_is_said_so(one_seed):
+    """With no claims at all, and with one that the reference itself skips."""
+    found = held(one_seed, one_seed)
+    skipped = replace(found.claims[0], outcome=Outcome.SKIPPED, fatal=False)
+    for claims in ([], [skipped]):
+        nothing = replace(found, claims=claims)
+        assert not nothing.reproduced
+        assert "there is nothing that A could reproduce" in "\n".join(comparison_text(nothing))
+    fatal = replace(found, claims=[replace(skipped, fatal=True)])
+    assert fatal.headline == "A does not reproduce B"
 
 
 def test_json_says_the_same(call, one_seed, other):
