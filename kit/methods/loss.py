@@ -1,4 +1,4 @@
-"""Compute a method's loss; what is wrong with it is told in terms of the method's file."""
+"""Compute a method's loss; an error names the line of the method's file that is wrong."""
 
 import ast
 import inspect
@@ -91,7 +91,7 @@ def measures_of(method: Measuring, step: Step) -> dict[str, Tensor]:
 
 
 def rule_of(method: Method, name: str, origin: str, work: Callable[[], T]) -> T:
-    """Return what one of a method's rules returns; errors are told as those of a loss.
+    """Return what one of a method's rules returns; errors are as for a loss.
 
     Args:
         name: of the function, such as `combine`.

@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Kept:
-    """What who goes on with a verified result needs of it.
+    """What code needs of a verified result to work with it.
 
     `recomputed` holds the values, rows and verdicts that follow from the answers; None where
     nothing was recomputed. `digests` is {path in the result: SHA-256} of all signed files.
