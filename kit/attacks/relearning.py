@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from kit.attacks.attack import Around, Attack
 from kit.benchmarks.records import Benchmark, Record
-from kit.experiment.options import COUNT, POSITIVE, require
+from kit.experiment.options import COUNT, NOT_NEGATIVE, POSITIVE, require
 from kit.streams import shuffled
 
 
@@ -15,8 +15,8 @@ from kit.streams import shuffled
 class Relearning(Attack, ABC):
     """Supervised fine-tuning on some records; the level is the share of them.
 
-    `steps` and `learning_rate` replace those of `[unlearn]`. Every level makes as many steps, so
-    that a curve shows what the records add.
+    `steps`, `warmup_steps` and `learning_rate` replace those of `[unlearn]`. Every level makes as
+    many steps, so that a curve shows what the records add.
     """
 
     unit: ClassVar[str] = "share of the records"
@@ -25,16 +25,19 @@ class Relearning(Attack, ABC):
 
     steps: int | None = None
     """Optimisation steps, >= 1. Left out: those of `[unlearn]`."""
+    warmup_steps: int | None = None
+    """Steps of linear warm-up from 0, >= 0 and no more than `steps`. Left out: those of
+    `[unlearn]`."""
     learning_rate: float | None = None
     """Learning rate, > 0. Left out: that of `[unlearn]`."""
 
     def __post_init__(self) -> None:
         """Check the options."""
-        require(self, steps=COUNT, learning_rate=POSITIVE)
+        require(self, steps=COUNT, warmup_steps=NOT_NEGATIVE, learning_rate=POSITIVE)
 
     def settings(self, level: float) -> dict[str, Any]:
         """Return what differs from `[unlearn]`."""
-        chosen = {"steps": self.steps, "learning_rate": self.learning_rate}
+        chosen = {name: getattr(self, name) for name in ("steps", "warmup_steps", "learning_rate")}
         return {name: value for name, value in chosen.items() if value is not None}
 
     @abstractmethod

@@ -1,6 +1,7 @@
 """Resolve every name of the section `[attack]` before any work, and of claims about attacks."""
 
 from kit.attacks import Attack, registry
+from kit.attacks.relearning import Relearning
 from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError, unknown
 from kit.experiment.attack import attacked_targets
@@ -51,6 +52,9 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
         entry.name: registry.build(entry, manifest.origin_of(f"attack.entries.{number}"))
         for number, entry in enumerate(section.entries)
     }
+    for number, attack in enumerate(built.values()):
+        if isinstance(attack, Relearning):
+            _require_warm(attack, manifest, number)
     merged = [name for name, attack in built.items() if isinstance(attack, WeightAttack)]
     if merged and manifest.evaluation.engine != MERGING:
         where = manifest.origin_of("attack.entries", "evaluation.engine")
@@ -62,6 +66,25 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
             remedy=f"set it, or remove {', '.join(merged)} from [attack]",
         )
     return built
+
+
+def _require_warm(attack: Relearning, manifest: Manifest, number: int) -> None:
+    """Check that an attack that relearns ends its warm-up: it is weaker than it says otherwise.
+
+    Raises:
+        ManifestError: it makes fewer steps than its warm-up has.
+    """
+    assert manifest.attack is not None, "it has this entry"
+    own = {**manifest.unlearn.model_dump(), **attack.settings(attack.most)}
+    if own["warmup_steps"] > own["steps"]:
+        raise ManifestError(
+            f"{manifest.origin_of(f'attack.entries.{number}')}: the attack "
+            f"'{manifest.attack.entries[number].name}' never reaches its learning rate",
+            expected=f"a warm-up of at most its {own['steps']} steps",
+            found=f"warmup_steps = {own['warmup_steps']}",
+            remedy="set warmup_steps in the options of the attack: without it, that of [unlearn] "
+            "holds",
+        )
 
 
 def require_attack_claim(where: str, claim: ClaimSection, manifest: Manifest) -> None:

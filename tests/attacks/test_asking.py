@@ -225,6 +225,7 @@ def test_every_file_of_an_attack_is_known_and_says_what_its_level_is():
         ("relearn_forget", (0.1,), {"steps": "5"}, "option 'steps' of attack 'relearn_forget'"),
         ("relearn_forget", (0.1,), {"steps": -5}, "a finite number >= 1"),
         ("relearn_forget", (0.1,), {"steps": 0}, "a finite number >= 1"),
+        ("relearn_forget", (0.1,), {"warmup_steps": -1}, "a finite number >= 0"),
         ("relearn_related", (0.1,), {"learning_rate": 0}, "a finite number > 0"),
         ("relearn_related", (0.1,), {"learning_rate": "1"}, "expected: a number"),
         ("relearn_forget", (0.1,), {"steps": True}, "expected: a whole number"),

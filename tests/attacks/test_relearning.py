@@ -6,12 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.attacks import Around
 from kit.attacks.relearn_forget import RelearnForget
 from kit.attacks.relearn_related import RelearnRelated
 from kit.attacks.relearn_unrelated import RelearnUnrelated
+from kit.attacks.relearning import Relearning
 from kit.benchmarks.records import Benchmark, Concept, Record, Split
 from kit.errors import ManifestError
+from kit.experiment.attack import AttackEntry, AttackSection
+from kit.experiment.manifest import TrainingSection
+from kit.experiment.manifest_file import load_manifest
+from kit.plan.attack_names import require_attacks
+from kit.training.schedule import schedule
+from tests.toys.dataset import TOY
 
 LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -100,5 +108,35 @@ def test_a_benchmark_without_general_data_has_no_unrelated_attack():
 def test_options_replace_the_settings_of_unlearning_and_those_left_out_keep_them():
     assert RelearnForget().settings(0.5) == {}
     assert RelearnForget(steps=7).settings(0.5) == {"steps": 7}
-    changed = RelearnForget(steps=7, learning_rate=0.1).settings(0.5)
-    assert changed == {"steps": 7, "learning_rate": 0.1}
+    changed = RelearnForget(steps=7, warmup_steps=0, learning_rate=0.1).settings(0.5)
+    assert changed == {"steps": 7, "warmup_steps": 0, "learning_rate": 0.1}
+
+
+def relearning(manifest, options):
+    """Return a manifest with one attack, which relearns with these options."""
+    entry = AttackEntry(
+        name="again", label="Again", attack="relearn_forget", levels=(0.1,), options=options
+    )
+    return manifest.model_copy(update={"attack": AttackSection(entries=(entry,))})
+
+
+def test_an_attack_that_would_end_within_its_warm_up_is_refused():
+    """The toy's unlearning warms up for 5 steps: 4 steps would end at 4/5 of the rate."""
+    manifest = load_manifest(TOY)
+    with pytest.raises(ManifestError, match="'again' never reaches its learning rate") as caught:
+        require_attacks(relearning(manifest, {"steps": 4}))
+    assert caught.value.found == "warmup_steps = 5"
+    for options in ({"steps": 5}, {"steps": 4, "warmup_steps": 1}, {"steps": 1, "warmup_steps": 0}):
+        assert require_attacks(relearning(manifest, options))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "manifests").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_every_relearning_of_a_manifest_reaches_the_learning_rate_that_it_states(path):
+    manifest = load_manifest(path)
+    shared = manifest.unlearn.model_dump(exclude={"stop", "target_steps"})
+    for attack in require_attacks(manifest).values():
+        if isinstance(attack, Relearning):
+            settings = TrainingSection(**{**shared, **attack.settings(0.1)})
+            assert max(schedule(step, settings) for step in range(settings.steps)) == 1
