@@ -22,8 +22,8 @@ from kit.evaluation.guards.agreement import (
     NEAR_TIE_NATS,
     Given,
     distances,
-    sample_records,
 )
+from kit.evaluation.guards.sampling import sample_records
 from kit.evaluation.questions import Questions, asked_records
 from kit.experiment.manifest_file import load_manifest
 from kit.experiment.settings import MIN_ANSWERS

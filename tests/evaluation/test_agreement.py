@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split
 from kit.errors import GuardError
 from kit.evaluation.answering import answer_group
 from kit.evaluation.guards.agreement import (
@@ -21,9 +22,9 @@ from kit.evaluation.guards.agreement import (
     limit_nats,
     require_known,
     require_near,
-    sample_records,
     sampled_answers,
 )
+from kit.evaluation.guards.sampling import sample_records
 from kit.model.base import load_base
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution
@@ -136,6 +137,17 @@ def test_half_of_a_sample_are_forget_records_and_it_is_always_the_same(served, b
     assert (len(chosen), len(chosen & forget)) == (4, 2)
     assert sample_records(system, benchmark, 4) == chosen
     assert sample_records(named(served, "event-ga-s1"), benchmark, 4) != chosen
+
+
+def test_where_other_questions_are_asked_than_trained_on_half_are_of_efficacy():
+    """As in MLLMU-Bench and UMU-Bench: pairs are trained on, and other questions are asked."""
+    records = {n: Record(n, Concept.FACT, "Who?", "Ada") for n in [*map(str, range(90)), "pair"]}
+    sets = {("fact", Column.EFFICACY): tuple(map(str, range(10))),
+            ("fact", Column.RETAIN): tuple(map(str, range(10, 90)))}  # fmt: skip
+    toy = Benchmark("toy", records, ("pair",), {"text": Split("text", ("pair",), (), sets)})
+    system = SimpleNamespace(name="text-npo-s1", target="text")
+    chosen = sample_records(system, toy, 12)
+    assert (len(chosen), len(chosen & set(sets["fact", Column.EFFICACY]))) == (12, 6)
 
 
 def test_the_stored_tokens_are_read_with_the_question_as_the_system_was_asked(

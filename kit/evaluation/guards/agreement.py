@@ -18,7 +18,8 @@ from kit.benchmarks.records import Benchmark, Record
 from kit.console import say
 from kit.errors import GuardError
 from kit.evaluation.answers_file import read_token_ids
-from kit.evaluation.questions import asked_records, records_of
+from kit.evaluation.guards.sampling import sample_records
+from kit.evaluation.questions import asked_records
 from kit.experiment.manifest import EvaluationSection
 from kit.failures import at
 from kit.methods.merger_file import merge_in
@@ -31,7 +32,6 @@ from kit.model.memory import HalvingBatches, release
 from kit.plan.jobs import Plan
 from kit.plan.systems import System
 from kit.sources.datasets import base_folder
-from kit.streams import sample
 
 RECORDS = 8  # in one pass
 # How much less likely than the likeliest token a chosen one may be, by the type that the model
@@ -148,20 +148,6 @@ def sampled_answers(system: System, benchmark: Benchmark, size: int) -> list[Giv
     chosen = sample_records(system, benchmark, size)
     records = [record for record in asked_records(system, benchmark) if record.id in chosen]
     return [Given(record, stored[record.id]) for record in records]
-
-
-def sample_records(system: System, benchmark: Benchmark, size: int) -> set[str]:
-    """Return up to `size` ids of a system's records, half of them forget records.
-
-    A system differs from vanilla on its forget records, so that is where wrong weights show.
-    """
-    ids = {record.id for record in records_of(system, benchmark)}
-    targets = [system.target] if system.target else list(benchmark.splits)
-    forget = {name for target in targets for name in benchmark.splits[target].forget} & ids
-    chosen = sample(sorted(forget), min(size // 2, len(forget)), "agreement", system.name)
-    others = sorted(ids - forget)
-    wanted = min(size - len(chosen), len(others))
-    return {*chosen, *sample(others, wanted, "agreement", system.name)}
 
 
 @torch.no_grad()
