@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kit.experiment.own_settings import own_budget
-from kit.experiment.systems import RETAIN_ONLY
+from kit.experiment.systems import RETAIN_ONLY, TRAINING_FREE, UNTRAINED
 from kit.report.attack_grid import RELEARNING
 from kit.report.attacks import AttackCell
 from kit.report.costs import MethodCosts
@@ -91,11 +92,8 @@ def _facts(
     if section is not None:
         yield "File", f"kit/methods/{method}.py"
         defaults = run["manifest"].get("unlearn", {})
-        for name in ("learning_rate", "steps", "stop"):
-            value = section.get(name)
-            value = defaults.get(name) if value is None else value
-            if value is not None:
-                yield name.replace("_", " ").capitalize(), f"{value}"
+        if method not in UNTRAINED | TRAINING_FREE:
+            yield from _training(section, defaults)
         if budget := [*own_budget(defaults, section)]:
             yield "Own budget", ", ".join(budget)
         if section.get("options"):
@@ -108,6 +106,21 @@ def _facts(
             yield "Training", f"{costs['seconds']:,.0f} s in {count(costs['jobs'], 'job')}"
         for stopped in costs["stopped"]:
             yield "Stopped early", stopped
+
+
+def _training(section: MethodSection, defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield how a method is trained; targets with steps of their own are named."""
+    for name in ("learning_rate", "steps", "stop"):
+        own = section.get(name)
+        value = defaults.get(name) if own is None else own
+        if value is None:
+            continue
+        longer = defaults.get("target_steps", {}) if name == "steps" and own is None else {}
+        more = [
+            f"{target}: {n}" for target, n in longer.items() if target in section.get("targets", ())
+        ]
+        text = f"{value} ({', '.join(more)})" if more else f"{value}"
+        yield name.replace("_", " ").capitalize(), text
 
 
 def _target(

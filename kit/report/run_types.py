@@ -32,6 +32,7 @@ class MethodSection(TypedDict):
     name: str
     label: str
     method: str
+    targets: list[str]
     steps: int | None
     learning_rate: float | None
     stop: str | None

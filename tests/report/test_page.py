@@ -114,6 +114,31 @@ def test_a_budget_of_its_own_and_a_base_in_full_are_said_on_the_pages(toy, tmp_p
     )
 
 
+def test_a_panel_says_how_a_method_is_trained_for_each_target_and_of_a_prompt_nothing(
+    toy, tmp_path
+):
+    copy = shutil.copytree(toy, tmp_path / "copy")
+    run = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    shared = {"steps": 60, "target_steps": {"both": 120}, "learning_rate": 0.001, "stop": "never"}
+    targets = ["person", "event", "both"]
+    run["manifest"] |= {
+        "unlearn": shared,
+        "methods": [
+            {"name": "npo", "label": "NPO", "method": "npo", "targets": targets},
+            {"name": "ga", "label": "GA", "method": "grad_ascent", "targets": ["both"], "steps": 9},
+            {"name": "prompt", "label": "Prompt only", "method": "prompt_only", "targets": targets},
+        ],
+    }
+    (copy / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    write_report(copy)
+    page = (copy / "report" / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Steps</dt><dd>60 (both: 120)</dd>" in panel(page, "NPO")
+    assert "<dt>Steps</dt><dd>9</dd>" in panel(page, "GA"), "its own steps hold for all targets"
+    assert not {"Steps", "Learning rate", "Stop"} & set(
+        re.findall("<dt>(.*?)</dt>", panel(page, "Prompt only"))
+    )
+
+
 def test_a_result_of_one_system_without_gpu_is_told_in_words(toy, tmp_path):
     copy = shutil.copytree(toy, tmp_path / "copy")
     run = json.loads((copy / "run.json").read_text(encoding="utf-8"))
