@@ -40,8 +40,8 @@ class AttackSection(Section):
     targets: tuple[str, ...] = ()
     """Targets whose systems are attacked; empty: all of the manifest."""
     max_records: Records = 64
-    """Questions of each target's Efficacy column that are asked under attack, at most. They are
-    drawn by name."""
+    """Efficacy questions that are asked under attack, at most, of each part of each target. They
+    are drawn by name."""
     entries: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=50)]
     """The attacks, one `[[attack.entries]]` each."""
 
