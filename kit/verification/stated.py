@@ -5,6 +5,7 @@ would not have run most of them.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pydantic import BaseModel, StrictStr, TypeAdapter, ValidationError
 
@@ -14,9 +15,9 @@ from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import parse_manifest
 from kit.experiment.plain_texts import PROSE, text_faults
-from kit.metrics.intervals import INTERVAL
 from kit.names import show
-from kit.report.damage import RULE
+from kit.report.renderer import renderer_digest
+from kit.report.rules import stated_versions
 from kit.result.layout import RUN
 from kit.result.made_by import Kit
 from kit.result.run_file import Versions
@@ -120,7 +121,7 @@ def require_own_versions(stored: StoredResult) -> None:
     """Check that a result of this version of the kit has this version's definitions.
 
     Another rule would print other intervals, or other marks of damage. Of the rule of attacks, this
-    version of the kit has had two.
+    version of the kit has had two: the newest is that of pages that this kit's code rendered.
 
     Raises:
         VerificationError: it states those of an earlier kit.
@@ -129,10 +130,13 @@ def require_own_versions(stored: StoredResult) -> None:
         return
     loader = str(dict(stored.manifest)["benchmark"]["loader"])  # type: ignore[index]
     protocol = benchmarks.protocol(loader).version
-    own = Versions(protocol, INTERVAL, RULE, stored.versions.attacks)
+    newest = stated_versions(protocol, attacked="attack" in stored.manifest)
+    own = Versions(**newest)
+    if stored.kit.renderer != renderer_digest():
+        own = replace(own, attacks=stored.versions.attacks)
     if stored.versions != own:
         raise contradicts(
             f"the versions of the definitions in {RUN} are not those of kit {__version__}",
-            f"protocol {own.protocol}, interval {own.interval}, marks {own.marks}",
+            ", ".join(f"{name} {getattr(own, name)}" for name in newest),
             [show(str(stored.versions))],
         )

@@ -59,6 +59,12 @@ def attacked_table():
     return pd.DataFrame(rows, columns=names).astype({"tokens": "int32"})
 
 
+def change_run(folder, change):
+    run = json.loads((folder / "run.json").read_text())
+    change(run)
+    (folder / "run.json").write_text(json.dumps(run))
+
+
 def change_manifest(folder, **changes):
     run = json.loads((folder / "run.json").read_text())
     run["manifest"] |= changes
@@ -79,6 +85,7 @@ def folder(tmp_path):
     attacked_table().to_parquet(folder / ATTACKED, index=False)
     claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"]
     change_manifest(folder, attack=SECTION, claims=[*claims, CLAIM])
+    change_run(folder, lambda run: run["versions"].update(attacks=2))
     forge(remake(folder))
     return folder
 
@@ -103,6 +110,16 @@ def test_a_result_with_attacks_holds_and_says_how_many_answers_were_checked(fold
     words = page.index("Behavioural: what was forgotten comes back under an attack")
     assert page.index("Each cell is a recovery: ") < words < figure, "explained before it is seen"
     assert page.index("An attack shows nothing where ") > figure
+
+
+def test_pages_of_this_kit_judge_attacks_by_its_rule_and_earlier_ones_by_the_first(folder):
+    """A result from before the second rule states none, and its pages are of another renderer."""
+    change_run(folder, lambda run: run["versions"].pop("attacks"))
+    forge(remake(folder))
+    rejects(folder, VerificationError, "protocol 2, interval 2, marks 3, attacks 2")
+    change_run(folder, lambda run: run["kit"].update(renderer="0" * 64))
+    forge(remake(folder))
+    assert "18 answers under attack" in "".join(verify(folder, trusted=TRUSTED).messages)
 
 
 def test_an_answer_that_was_changed_gives_other_numbers(folder):
@@ -132,6 +149,7 @@ def test_what_was_left_out_of_the_attacks_is_named(folder, keep, said):
 
 def test_attacks_without_a_manifest_that_names_them_are_refused(folder):
     claims = json.loads((folder / "run.json").read_text())["manifest"]["claims"][:-1]
+    change_run(folder, lambda run: run["versions"].pop("attacks"))
     change_manifest(folder, attack=None, claims=claims)
     forge(remake(folder))
     rejects(folder, VerificationError, r"there without a section \[attack\]")
