@@ -75,7 +75,7 @@ ATTACKS = AttackSection.model_validate(
         "entries": [
             {"name": "crop", "label": "C", "attack": "crop", "levels": [0.9, 0.5]},
             {"name": "again", "label": "R", "attack": "relearn_forget", "levels": [0.1, 1.0],
-             "options": {"steps": 7}},
+             "options": {"steps": 7, "warmup_steps": 1}},
             {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8], "options": {"steps": 3}},
         ],
     }
