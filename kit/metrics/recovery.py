@@ -120,6 +120,23 @@ def blind(measured: Measured, target: str, part: str, condition: Condition) -> s
     )
 
 
+def kept_share(
+    measured: Measured, entry: str, target: str, part: str, condition: Condition
+) -> float | None:
+    """Return how much a method still knows without the attack, as a share of Vanilla.
+
+    Both are taken beyond Retain-only, over the records that the attack asks. It is 0 where Vanilla
+    knows these no better than Retain-only, and None without answers under the attack.
+    """
+    apart = []
+    for each in (entry, VANILLA):
+        found = recovery(measured, names_of(measured, each, target), target, part, condition)
+        if isinstance(found, str):
+            return None
+        apart.append(found.before - found.control_before)
+    return round(apart[0] / apart[1], DECIMALS) if apart[1] > 0 else 0.0
+
+
 def names_of(measured: Measured, entry: str, target: str) -> list[str]:
     """Return the systems of an entry that are measured for a target."""
     found: Sequence[System] = entries(measured.systems).get(entry, [])

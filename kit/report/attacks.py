@@ -10,7 +10,7 @@ from kit.experiment.attack import Condition
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics.eligibility import KNOWN_SHARE, MARGIN
 from kit.metrics.intervals import Intervals
-from kit.metrics.recovery import LIMITS, Recovery, blind, names_of, recovery
+from kit.metrics.recovery import LIMITS, Recovery, blind, kept_share, names_of, recovery
 from kit.metrics.rows import Measured, RecordSet
 from kit.metrics.statistics import bounded_mean
 from kit.report.run_types import Manifest
@@ -224,19 +224,14 @@ def _headline(
 def _kept(measured: Measured, own: Sequence[AttackCell], place: RecordSet) -> float:
     """Return how much a method still knows without any attack, as a share of Vanilla.
 
-    Both are taken beyond Retain-only, over the records of the attack that shows something and asks
-    most. It is 0 where Vanilla knows these no better than Retain-only.
+    The records are those of the attack that shows something and asks most.
     """
     shows = (cell for cell in own if cell["outcome"] != BLIND)
     cell = max(shows, key=lambda cell: cell["n"])  # the first of equals
     condition = Condition(cell["attack"], cell["level"])
-    apart = []
-    for entry in (cell["entry"], VANILLA):
-        names = names_of(measured, entry, place.target)
-        found = recovery(measured, names, place.target, place.part, condition)
-        assert isinstance(found, Recovery), "the attack was tested"
-        apart.append(found.before - found.control_before)
-    return round(apart[0] / apart[1], DECIMALS) if apart[1] > 0 else 0.0
+    kept = kept_share(measured, cell["entry"], place.target, place.part, condition)
+    assert kept is not None, "the attack was tested"
+    return kept
 
 
 def _collapsed(tables: Sequence[Table], entry: str, place: RecordSet) -> bool:

@@ -7,7 +7,8 @@ the interval contains the threshold, and SKIPPED (with a reason) if there is not
 
 Version 1 of the rule compares published numbers by direction alone. Version 2 demands a share of
 the published difference, knows equality and gaps, and counts forgetting only where the answers are
-sound and where there was something to forget.
+sound and where there was something to forget. Version 3 knows what was never forgotten: it cannot
+stay away, and the way back up to Retain-only is nothing that comes back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from kit.metrics.statistics import VERDICT_DECIMALS, VERDICT_ERROR, Estimate, bo
 from kit.verdicts.equivalence import equivalent
 from kit.verdicts.evidence import Evidence, asked_of, gather, members
 from kit.verdicts.outcome import Outcome, Verdict
+from kit.verdicts.returning import never_forgotten, up_to_retain_only
 from kit.verdicts.soundness import unsound
 
 __all__ = [
@@ -35,7 +37,7 @@ __all__ = [
 POWER = 0.8
 # The version of the rule by which new claims are judged. It rises whenever equal answers could get
 # another verdict, bound or detectable distance; `RULES` keeps the earlier ones.
-RULE = 2
+RULE = 3
 
 
 def judge_claims(
@@ -71,6 +73,26 @@ def judge_claims(
 
 def judge(claim: ClaimSection, measured: Measured, seed: int) -> Verdict:
     """Return the verdict of one claim by the newest rule."""
+    verdict = replace(_judge_by_rule_2(claim, measured, seed), rule=RULE)
+    if claim.kind != "returns" or verdict.outcome is not Outcome.REPRODUCED:
+        return verdict
+    if claim.sign < 0:
+        why = never_forgotten(claim, measured)
+        return replace(verdict, outcome=Outcome.NOT_REPRODUCED, reason=why) if why else verdict
+    beyond = up_to_retain_only(claim, gather(claim, measured), measured)
+    if beyond is None:
+        return verdict
+    outcome, _ = decide(claim, _bounds(claim, beyond, seed), verdict.threshold)
+    if outcome is Outcome.REPRODUCED:
+        return verdict
+    said = (
+        "without the attack it knows less than Retain-only, and the way back up to Retain-only is "
+        f"nothing that was forgotten; beyond that, {float(beyond.values.mean()):.2f} comes back"
+    )
+    return replace(verdict, outcome=outcome, reason=said)
+
+
+def _judge_by_rule_2(claim: ClaimSection, measured: Measured, seed: int) -> Verdict:
     verdict = judge_evidence(claim, gather(claim, measured), seed)
     if verdict.outcome is Outcome.SKIPPED:
         return verdict
@@ -93,10 +115,10 @@ def judge(claim: ClaimSection, measured: Measured, seed: int) -> Verdict:
 
 
 def judge_evidence(claim: ClaimSection, evidence: Evidence | str, seed: int) -> Verdict:
-    """Return the verdict that the values alone give, by the newest rule."""
+    """Return the verdict that the values alone give, by version 2 of the rule."""
     published = published_difference(claim)
     threshold = _threshold(claim, published)
-    empty = Verdict(claim, Outcome.SKIPPED, "", rule=RULE, threshold=threshold, published=published)
+    empty = Verdict(claim, Outcome.SKIPPED, "", rule=2, threshold=threshold, published=published)
     if isinstance(evidence, str):
         return replace(empty, reason=evidence)
     found = _bounds(claim, evidence, seed)
@@ -123,6 +145,7 @@ def _judge_by_rule_1(claim: ClaimSection, measured: Measured, seed: int) -> Verd
 
 RULES: Mapping[int, Callable[[ClaimSection, Measured, int], Verdict]] = {
     1: _judge_by_rule_1,
+    2: _judge_by_rule_2,
     RULE: judge,
 }
 

@@ -33,7 +33,7 @@ FIRST_WITH: dict[tuple[str, ...], Numbers] = {
     ("manifest", "probes"): (0, 5, 0),
 }
 SCHEMA_2: Numbers = (0, 2, 0)  # of run.json
-FIRST_RULE: dict[int, Numbers] = {1: (0, 1, 0), 2: (0, 3, 0)}  # of verdicts
+FIRST_RULE: dict[int, Numbers] = {1: (0, 1, 0), 2: (0, 3, 0), 3: (0, 5, 0)}  # of verdicts
 
 
 def require_fitting_version(stored: StoredResult) -> None:

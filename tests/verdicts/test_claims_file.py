@@ -156,7 +156,7 @@ def test_claims_in_another_order_do_not_follow(damaged):
 
 
 def test_a_result_names_the_rule_of_its_verdicts_and_an_old_one_has_the_first(damaged):
-    assert read(damaged)["rule"] == RULE == 2
+    assert read(damaged)["rule"] == RULE == 3
     assert "rule" not in read(FOLDER / "0.1.0" / RESULT), "claims.json of 0.1.0 names none"
     assert read_result(FOLDER / "0.1.0" / RESULT).verdicts.rule == 1
 
@@ -164,7 +164,8 @@ def test_a_result_names_the_rule_of_its_verdicts_and_an_old_one_has_the_first(da
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
-        ({"rule": 3}, r"judge claims by version 3 of the rule\n.*version 1 or 2, which kit"),
+        ({"rule": 4}, r"judge claims by version 4 of the rule\n.*version 1 or 2 or 3, which kit"),
+        ({"rule": 2}, "not by the rule of the kit that rendered the pages"),
         ({"rule": "1"}, "its rule is not the number of a version"),
         ({"rule": True}, "its rule is not the number of a version"),
         ({"schema": "pebench-kit/claims/2"}, "claims.json is of a later version of the kit"),
@@ -180,14 +181,14 @@ def test_a_rule_or_a_schema_that_this_kit_does_not_know_is_named(damaged, part, 
 
 
 def test_a_verdict_is_judged_by_the_version_of_the_rule_that_it_names(damaged, monkeypatch):
-    """A kit with a third rule, by which nothing is reproduced, still verifies by the second."""
+    """A kit with a fourth rule, by which nothing is reproduced, still verifies by the third."""
 
     def severe(claim, measured, seed):
-        return replace(judge(claim, measured, seed), rule=2, outcome=Outcome.NOT_REPRODUCED)
+        return replace(judge(claim, measured, seed), rule=3, outcome=Outcome.NOT_REPRODUCED)
 
-    monkeypatch.setattr("kit.verdicts.judging.RULES", {2: judge, 3: severe})
+    monkeypatch.setattr("kit.verdicts.judging.RULES", {3: judge, 4: severe})
     verify(damaged, trusted=TRUSTED)
-    (damaged / "claims.json").write_text(json.dumps(read(damaged) | {"rule": 3}), encoding="utf-8")
+    (damaged / "claims.json").write_text(json.dumps(read(damaged) | {"rule": 4}), encoding="utf-8")
     sign(damaged, key=KEY)
     rejects(damaged, VerificationError, "claim C2: verdict is")
 

@@ -6,7 +6,7 @@ from kit.experiment.attack import Condition
 from kit.experiment.claims import ClaimSection, claim_fault
 from kit.report.claims import printed
 from kit.verdicts.claims_file import entry
-from kit.verdicts.judging import judge
+from kit.verdicts.judging import judge, judge_claims
 from tests.metrics.test_recovery import CLEAN
 from tests.toys.attacked import HONEST, PLANTED, attacked
 
@@ -65,6 +65,31 @@ def test_that_nothing_comes_back_from_a_broken_model_is_no_finding():
     found = verdict(HONEST, claim("ga", at_most=0.5))
     assert str(found.outcome) == "NOT_REPRODUCED"
     assert found.reason.startswith("its answers are broken")
+
+
+def by_rules(told, asked, **clean):
+    """Return the verdicts by versions 2 and 3 of the rule, and the reason of the newer one."""
+    measured = attacked({X: told}, **{**CLEAN, **clean})
+    old, new = (judge_claims([asked], measured, seed=1, rule=rule)[0] for rule in (2, 3))
+    return str(old.outcome), str(new.outcome), new.reason
+
+
+@pytest.mark.parametrize(("known", "outcome"), [(16, "NOT_REPRODUCED"), (7, "REPRODUCED")])
+def test_what_was_never_forgotten_does_not_stay_away(known, outcome):
+    """It knows as many of 16 with the attack as without, so nothing comes back. Half is 8."""
+    told = {**PLANTED, "npo": known}
+    old, new, reason = by_rules(told, claim(at_most=0.4), npo=known)
+    assert (old, new) == ("REPRODUCED", outcome)
+    assert ("it was never forgotten: without the attack, 100 % is known" in reason) == (known == 16)
+
+
+@pytest.mark.parametrize(("known", "outcome"), [(10, "INCONCLUSIVE"), (16, "REPRODUCED")])
+def test_the_way_up_to_retain_only_does_not_come_back(known, outcome):
+    """Retain-only guesses 6 of 16, the method refuses. Under attack it tells 10, or all."""
+    told = {**PLANTED, "retain_only": 6, "npo": known}
+    old, new, reason = by_rules(told, claim(at_least=0.05), npo=0, retain_only=6)
+    assert (old, new) == ("REPRODUCED", outcome)
+    assert ("beyond that, 0.25 comes back" in reason) == (known == 10), "(10 - 6) / 16"
 
 
 def test_an_attack_that_was_not_run_is_skipped_with_the_reason():
