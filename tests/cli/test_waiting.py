@@ -1,12 +1,14 @@
 """A verb that checks a result says that it still works, and `--json` stays one object."""
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from kit.cli import board, claims, report, signatures
 from kit.cli.verbs import verbs
+from kit.result import stored
 from kit.signing.keys import public_line
 from tests.toys.signed_result import KEY
 
@@ -17,6 +19,12 @@ def impatient(monkeypatch):
     for module in (board, claims, report, signatures):
         assert module.CHECK_SECONDS == 8
         monkeypatch.setattr(module, "CHECK_SECONDS", 0.01)
+
+    def read_slowly(*arguments, read=stored.read_result, **options):
+        time.sleep(0.1)  # a toy is read before the first line could come
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(stored, "read_result", read_slowly)
 
 
 def call(*words):

@@ -321,6 +321,6 @@ def test_a_row_is_put_in_order_or_at_the_end():
 
 def test_the_verb_needs_the_slim_environment_alone():
     assert slim.lock_for(["new", "method", "mine"]) == slim.PLAN
-    assert slim.lock_for(["new", "benchmark", "mine"]) == slim.VERIFY, "it draws pictures"
+    assert slim.lock_for(["new", "benchmark", "mine"]) == slim.DRAW, "it draws pictures"
     for words in CALLS.values():
         assert slim.help_text(["new", words[0], "--help"]).startswith("Usage: ./run.sh new")
