@@ -115,7 +115,7 @@ def test_an_earlier_version_had_no_later_metric_and_no_later_rule(damaged):
 
     edit_run(damaged, early)
     forge(damaged)
-    said = rejects(damaged, VerificationError, "rule 2 of verdicts came with kit 0.3.0")
+    said = rejects(damaged, VerificationError, "rule 3 of verdicts came with kit 0.5.0")
     assert "the metric monotonous came with kit 0.3.0" in said
 
 
