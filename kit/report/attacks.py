@@ -25,7 +25,7 @@ BACK = MARGIN
 AWAY = 0.2
 DECIMALS = 6
 RULE = 2  # the newest version of what decides an outcome, which new results state
-RULES = (1, RULE)  # version 1 counts the way up to Retain-only as coming back
+RULES = (1, RULE)  # version 1 counts a rise to the level of Retain-only
 RETURNS, STAYS, OPEN, BLIND = "comes back", "stays away", "undecided", "shows nothing"
 CONTROL = "control"  # Retain-only, whose recovery is 0 by definition
 BEHAVIOURAL, DURABLE, UNDECIDED = "behavioural", "durable", "undecided"
@@ -186,7 +186,7 @@ def _outcome(found: Recovery, key: tuple[object, ...], rule: int) -> str:
     """Return what one attack shows about these very answers; each bound errs in at most 5 %.
 
     Without the attack, a method may know less than Retain-only: it refuses, or guesses worse. The
-    way back up to Retain-only is no knowledge that was forgotten, and does not count.
+    rise to the level of Retain-only does not count: it never learnt what was forgotten.
     """
     above = rule == 1 or found.before >= found.control_before
     values, units = found.values if above else found.apart, np.arange(len(found.values))

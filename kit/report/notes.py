@@ -99,9 +99,9 @@ _ATTACK_RULE = (
 # By version (`kit.report.attacks.RULES`).
 ATTACK_RULES = {
     1: _ATTACK_RULE,
-    2: f"{_ATTACK_RULE} Where a method knows less than Retain-only without the attack, "
-    "k(s, X) - k(c, X) is judged in the place of R: the way back up to Retain-only brings nothing "
-    "back that was forgotten.",
+    2: f"{_ATTACK_RULE} Without an attack, a method may know less than Retain-only. The report "
+    "then judges k(s, X) - k(c, X) instead of R: a rise to the level of Retain-only does not "
+    "count, because Retain-only never learnt what was forgotten.",
 }
 FURTHER = (
     "What the manifest asks for beside its tables. Brackets hold intervals where a metric has one, "

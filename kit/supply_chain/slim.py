@@ -118,8 +118,12 @@ def _first_look(arguments: Sequence[str]) -> Callable[[Path], None] | None:
     folders = [folder for folder in folders if Path(folder).is_dir()]
     if not folders or "--json" in words:
         return None
-    module = "kit.verification.introduction"
-    return lambda python: _call(python, module, *dict.fromkeys(folders)).check_returncode()
+
+    def introduce(python: Path) -> None:
+        # It only tells: the verb itself says what is wrong with a folder.
+        _call(python, "kit.verification.introduction", *dict.fromkeys(folders))
+
+    return introduce
 
 
 def _check_integrity(python: Path, words: Sequence[str]) -> None:

@@ -7,8 +7,8 @@ the interval contains the threshold, and SKIPPED (with a reason) if there is not
 
 Version 1 of the rule compares published numbers by direction alone. Version 2 demands a share of
 the published difference, knows equality and gaps, and counts forgetting only where the answers are
-sound and where there was something to forget. Version 3 knows what was never forgotten: it cannot
-stay away, and the way back up to Retain-only is nothing that comes back.
+sound and where there was something to forget. Version 3 refuses two claims about attacks: that what
+was never forgotten stays away, and that a rise to the level of Retain-only is a return.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ from kit.metrics.statistics import VERDICT_DECIMALS, VERDICT_ERROR, Estimate, bo
 from kit.verdicts.equivalence import equivalent
 from kit.verdicts.evidence import Evidence, asked_of, gather, members
 from kit.verdicts.outcome import Outcome, Verdict
-from kit.verdicts.returning import never_forgotten, up_to_retain_only
+from kit.verdicts.returning import beyond_retain_only, never_forgotten
 from kit.verdicts.soundness import unsound
 
 __all__ = [
@@ -79,15 +79,15 @@ def judge(claim: ClaimSection, measured: Measured, seed: int) -> Verdict:
     if claim.sign < 0:
         why = never_forgotten(claim, measured)
         return replace(verdict, outcome=Outcome.NOT_REPRODUCED, reason=why) if why else verdict
-    beyond = up_to_retain_only(claim, gather(claim, measured), measured)
+    beyond = beyond_retain_only(claim, gather(claim, measured), measured)
     if beyond is None:
         return verdict
     outcome, _ = decide(claim, _bounds(claim, beyond, seed), verdict.threshold)
     if outcome is Outcome.REPRODUCED:
         return verdict
     said = (
-        "without the attack it knows less than Retain-only, and the way back up to Retain-only is "
-        f"nothing that was forgotten; beyond that, {float(beyond.values.mean()):.2f} comes back"
+        "without the attack it knows less than Retain-only, and a rise to that level does not "
+        f"count; beyond it, {float(beyond.values.mean()):.2f} comes back"
     )
     return replace(verdict, outcome=outcome, reason=said)
 

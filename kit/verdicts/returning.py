@@ -1,4 +1,4 @@
-"""What a claim about an attack must not count: what was never forgotten, and what never was known.
+"""What does not count under an attack: what was never forgotten, and a rise to Retain-only's level.
 
 Part of version 3 of the rule of verdicts: a change here needs another version of that rule.
 """
@@ -27,7 +27,7 @@ def never_forgotten(claim: ClaimSection, measured: Measured) -> str:
     )
 
 
-def up_to_retain_only(
+def beyond_retain_only(
     claim: ClaimSection, evidence: Evidence | str, measured: Measured
 ) -> Evidence | None:
     """Return how much better a system knows each record under attack than Retain-only does.

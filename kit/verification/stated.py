@@ -18,12 +18,11 @@ from kit.experiment.plain_texts import PROSE, text_faults
 from kit.names import show
 from kit.report.renderer import renderer_digest
 from kit.report.rules import stated_versions
-from kit.result.layout import CLAIMS, RUN
+from kit.result.layout import RUN
 from kit.result.made_by import Kit
 from kit.result.run_file import Versions
 from kit.result.stored import StoredResult
 from kit.result.unusable import unusable
-from kit.verdicts.judging import RULE as VERDICTS
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import is_later, may_lack_facts
 
@@ -122,8 +121,7 @@ def require_own_versions(stored: StoredResult) -> None:
     """Check that a result of this version of the kit has this version's definitions.
 
     Another rule would print other intervals, or other marks of damage. Of the rule of attacks, this
-    version of the kit has had two, and so of the rule of verdicts: the newest are those of pages
-    that this kit's code rendered.
+    version of the kit has had two: the newest is that of pages that this kit's code rendered.
 
     Raises:
         VerificationError: it states those of an earlier kit.
@@ -136,12 +134,6 @@ def require_own_versions(stored: StoredResult) -> None:
     own = Versions(**newest)
     if stored.kit.renderer != renderer_digest():
         own = replace(own, attacks=stored.versions.attacks)
-    elif stored.verdicts and stored.verdicts.rule < VERDICTS:
-        raise contradicts(
-            f"the verdicts in {CLAIMS} are not by the rule of the kit that rendered the pages",
-            f"version {VERDICTS} of the rule",
-            [f"version {stored.verdicts.rule}"],
-        )
     if stored.versions != own:
         raise contradicts(
             f"the versions of the definitions in {RUN} are not those of kit {__version__}",

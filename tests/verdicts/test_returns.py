@@ -84,12 +84,12 @@ def test_what_was_never_forgotten_does_not_stay_away(known, outcome):
 
 
 @pytest.mark.parametrize(("known", "outcome"), [(10, "INCONCLUSIVE"), (16, "REPRODUCED")])
-def test_the_way_up_to_retain_only_does_not_come_back(known, outcome):
+def test_a_rise_to_the_level_of_retain_only_does_not_count(known, outcome):
     """Retain-only guesses 6 of 16, the method refuses. Under attack it tells 10, or all."""
     told = {**PLANTED, "retain_only": 6, "npo": known}
     old, new, reason = by_rules(told, claim(at_least=0.05), npo=0, retain_only=6)
     assert (old, new) == ("REPRODUCED", outcome)
-    assert ("beyond that, 0.25 comes back" in reason) == (known == 10), "(10 - 6) / 16"
+    assert ("beyond it, 0.25 comes back" in reason) == (known == 10), "(10 - 6) / 16"
 
 
 def test_an_attack_that_was_not_run_is_skipped_with_the_reason():
