@@ -118,3 +118,9 @@ def test_a_result_that_is_refused_at_the_first_look_needs_no_other_package(
         look(Path(sys.executable))
     assert stopped.value.code == 1
     assert "rows.parquet" in capfd.readouterr().err
+
+
+def test_a_look_that_fails_ends_no_verb(monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "")
+    monkeypatch.setattr(slim, "_call", lambda python, *words: failed)
+    slim._first_look(["compare", REFERENCE, REFERENCE])(Path(sys.executable))
