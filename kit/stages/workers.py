@@ -10,6 +10,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -151,10 +152,8 @@ class Pool:
 
     def killed(self) -> EnvironmentFault:
         """Return the error for a worker that ended without a word."""
-        for process in self._processes.values():
-            process.join(ENDED_SECONDS)
         # The pool ends the others with SIGTERM.
-        ended = {pid: process.exitcode for pid, process in self._processes.items()}
+        ended = {pid: ended_with(process) for pid, process in self._processes.items()}
         notes = Path(self._notes.name)
         # One that died at once was never seen among the children, but has left its note.
         unseen = next(
@@ -165,6 +164,19 @@ class Pool:
         note = notes / str(first)
         place = note.read_text(encoding="utf-8") if note.is_file() else ""
         return ended_worker(f"{place}: " if place else "", ended.get(first))
+
+
+def ended_with(process: BaseProcess) -> int | None:
+    """Return the exit code of a process that is about to end; None if it does not end.
+
+    The pool's own thread waits for the same process. Whichever of two threads comes second is told
+    of no code, until the first has noted it. So one `join` is not enough.
+    """
+    until = time.monotonic() + ENDED_SECONDS
+    process.join(ENDED_SECONDS)
+    while process.exitcode is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return process.exitcode
 
 
 def _kill_with_children(process: BaseProcess) -> None:

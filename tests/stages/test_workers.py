@@ -300,3 +300,22 @@ def test_processes_side_by_side_take_the_cards_in_turn(tmp_path, monkeypatch, ca
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", cards)
     assert set(scatter(seen, [(tmp_path, 0), (tmp_path, 1)])) == expected
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == cards, "this process sees what it saw"
+
+
+class ToldLate:
+    """A process whose code the pool's own thread has fetched, but not yet noted."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def join(self, timeout: float) -> None:
+        """Return at once: the system has no such child any more."""
+
+    @property
+    def exitcode(self) -> int | None:
+        self.asked += 1
+        return None if self.asked < 4 else -9
+
+
+def test_an_exit_code_that_another_thread_fetches_is_waited_for():
+    assert workers.ended_with(ToldLate()) == -9
