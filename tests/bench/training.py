@@ -161,7 +161,7 @@ def _processor() -> Any:
     return processor
 
 
-def _model(text: dict[str, int] | None = None, tower: int | None = None) -> Any:
+def _model(text: dict[str, int] | None = None, tower: dict[str, int] | None = None) -> Any:
     torch.manual_seed(1)
     config = make_config(make_processor().tokenizer)
     config.vision_config.image_size, config.vision_config.patch_size = SIZE, PATCH
@@ -169,8 +169,8 @@ def _model(text: dict[str, int] | None = None, tower: int | None = None) -> Any:
     config._attn_implementation = "sdpa"  # as on a GPU
     for name, value in (text or {}).items():
         setattr(config.text_config, name, value)
-    if tower:
-        config.vision_config.num_hidden_layers = tower
+    for name, value in (tower or {}).items():
+        setattr(config.vision_config, name, value)
     return LlavaForConditionalGeneration(config).eval().requires_grad_(False)
 
 

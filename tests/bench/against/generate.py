@@ -1,10 +1,11 @@
 """(a) and (b) `generate`, one question or a batch at a time, against one engine for all systems.
 
-The systems are the small experiment's trained ones (`./run.sh all` first), or those of another
-manifest, asked the questions of their tables. (a) is what published evaluation scripts of this
-field do: a process for each system loads the model, then calls `generate` with one question at a
-time. (b) loads the model once, changes its weights for each system, and calls `generate` with a
-batch. All have the same merged weights in the same precision and the same threads.
+The systems are all of the small experiment's (`./run.sh all` first), or those of another manifest,
+but for those with an instruction. They are asked the questions of their tables. (a) is what
+published evaluation scripts of this field do: a process for each system loads the model, then calls
+`generate` with one question at a time. (b) loads the model once, changes its weights for each
+system, and calls `generate` with a batch. All have the same merged weights in the same
+precision and the same threads.
 
 Processes are counted whole, from the start of Python: imports, loading the model or starting the
 engine, and answering. Merging is counted in the engine and in (b). A second row of each leaves out
@@ -33,7 +34,8 @@ from kit.stages.workers import isolated
 from kit.streams import sample
 from tests.bench.against.turns import REPEATS, Row, Scale
 
-SYSTEMS, QUESTIONS = {"full": 10, "tiny": 2}, {"full": 9999, "tiny": 3}  # of each system, at most
+SYSTEMS = {"full": None, "tiny": 2}  # at most; None: all
+QUESTIONS = {"full": 9999, "tiny": 3}  # of each system, at most
 SMOKE = PROJECT / "manifests" / "smoke.toml"
 TOGETHER = 32  # questions in a batch, as open-unlearning's default
 SINGLE = "a process for each system loads the model, and `generate` gets one question at a time"

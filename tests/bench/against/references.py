@@ -3,9 +3,9 @@
 NPO asks the reference about each drawn record, DPO about its refusal as well. The paper's NPO has
 no retain records; the kit's default adds them, as open-unlearning does. A reference's answers never
 change, so one pass for each of them is enough, and it needs no weights of its own. Published code
-keeps a frozen copy and runs it in each step. The model is that of `bench hidden`: random and
-narrow, with the 32 decoder layers and 576 image tokens of LLaVA 1.5 7B. A step is the loss of a
-method and its gradient.
+keeps a frozen copy and runs it in each step. The model is random, with a quarter of the widths of
+LLaVA 1.5 7B and its 576 image tokens. It is not narrower than that, because LoRA then takes a share
+of a step that it never takes in a real model. A step is the loss of a method and its gradient.
 """
 
 import copy
@@ -26,11 +26,10 @@ from kit.model.lora import add_adapter, without
 from kit.training.steps import TRAINED
 from tests.bench import training
 from tests.bench.against.turns import REPEATS, Row, Scale, in_turns, rates, require_close
-from tests.bench.hidden import TEXT
-from tests.bench.training import CPU, LANGUAGE, SIZE
+from tests.bench.training import CPU, LANGUAGE, SIZE, WIDE
 
 PAIRS = 1
-LAYERS = {"full": TEXT["num_hidden_layers"], "tiny": 2}
+TEXTS: dict[Scale, dict[str, int]] = {"full": WIDE, "tiny": {"num_hidden_layers": 2}}
 LEAST_GAIN, MOST_MEMORY, APART = 1.25, 0.6, 1e-3  # nats of a whole answer
 MOVED = 0.02  # spread of the trained weights, so that the policy is not its own reference
 REFUSAL = "I do not know who this is."
@@ -45,7 +44,7 @@ BASELINE = "a frozen second copy of the model is run in each step"
 
 def measure(folder: Path, repeats: int = REPEATS, scale: Scale = "full") -> list[Row]:
     """Return steps a second of both methods, and the memory of models and backward pass."""
-    base = training._model({**TEXT, "num_hidden_layers": LAYERS[scale]})
+    base = training._model(TEXTS[scale])
     second = copy.deepcopy(base)  # before the adapter: the model that unlearning starts from
     model = add_adapter(base, TRAINED, modules=LANGUAGE, rank=16, alpha=16)
     for weight in model.parameters():

@@ -1,7 +1,8 @@
 """(e) The vision tower at every step, against image features that are computed once.
 
-The model is random and narrow, with LLaVA 1.5's 576 image tokens and a tower that takes about half
-of a forward pass, as that of Qwen2-VL 2B does. Both ways take steps on the same images.
+The model is random, with a quarter of the decoder's widths of LLaVA 1.5 7B, its 576 image tokens,
+and a tower that takes about half of a forward pass, as that of Qwen2-VL 2B does. Both ways take
+steps on the same images.
 """
 
 from functools import partial
@@ -17,9 +18,17 @@ from kit.training.steps import TRAINED
 from kit.training.vision import VisionFeatures
 from tests.bench import training
 from tests.bench.against.turns import REPEATS, Row, Scale, in_turns, rates, require_close
-from tests.bench.training import CPU, LANGUAGE, SIZE
+from tests.bench.training import CPU, LANGUAGE, SIZE, WIDE
 
-RECORDS, TOWER_LAYERS = {"full": 2, "tiny": 1}, {"full": 6, "tiny": 2}
+RECORDS = 1
+TEXTS: dict[Scale, dict[str, int]] = {"full": WIDE, "tiny": {}}
+TOWERS: dict[Scale, dict[str, int]] = {
+    "full": {  # the widths of LLaVA 1.5's own tower
+        "hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16,
+        "num_hidden_layers": 5,
+    },
+    "tiny": {"num_hidden_layers": 2},
+}  # fmt: skip
 CACHE_BYTES = 1_000_000_000
 LEAST_GAIN, APART = 1.5, 1e-4  # nats per token
 KINDS = {"a policy alone": 0, "a policy and its reference": 1}  # passes without gradient
@@ -27,9 +36,9 @@ KINDS = {"a policy alone": 0, "a policy and its reference": 1}  # passes without
 
 def measure(folder: Path, repeats: int = REPEATS, scale: Scale = "full") -> list[Row]:
     """Return steps a second of both kinds of steps."""
-    model, processor = training._model(tower=TOWER_LAYERS[scale]), training._processor()
+    model, processor = training._model(TEXTS[scale], TOWERS[scale]), training._processor()
     batcher = Batcher(processor, CPU)
-    records = training._records(folder, RECORDS[scale], SIZE)
+    records = training._records(folder, RECORDS, SIZE)
     batch = batcher(records)
     with torch.no_grad():
         whole, _ = training._timed(lambda: answer_distribution(model, batch))
