@@ -11,7 +11,7 @@ import torch
 from transformers import AutoConfig, GenerationConfig
 
 from kit.errors import GuardError, ModelError
-from kit.model.prompts import answer_end
+from kit.model.chat import answer_end
 
 FILE = "generation_config.json"
 

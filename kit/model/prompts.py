@@ -9,91 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from torch import Tensor
 
 from kit.errors import DataError, ModelError
 from kit.failures import out_of_memory
+from kit.model.chat import answer_text, chat_prompt, first_line, require_template
 from kit.pictures.decoding import open_image
 
 # What the processor says of each token, such as whether it belongs to an image.
 KINDS = ("mm_token_type_ids", "token_type_ids")
 # Names of a processor's tokens that stand for an image or a video, in a prompt or once expanded.
 MEDIA = ("image_token", "video_token", "boi_token")
-Message = dict[str, object]
 TOKENS = ("input_ids", "attention_mask")
-
-
-def chat_prompt(processor: Any, question: str, *, with_image: bool) -> str:
-    """Return the text that the model answers, by the processor's own chat template.
-
-    Raises:
-        ModelError: there is no chat template, or it refuses the question.
-    """
-    return _rendered(processor, [_asked(question, with_image)], add_generation_prompt=True)
-
-
-def answer_text(processor: Any, question: str, answer: str, *, with_image: bool) -> str:
-    """Return what the chat template appends to the prompt for `answer`, end token included.
-
-    Raises:
-        ModelError: the chat template changes the prompt when an answer follows, or the tokenizer
-            has no end token.
-    """
-    prompt = chat_prompt(processor, question, with_image=with_image)
-    said: Message = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
-    whole = _rendered(processor, [_asked(question, with_image), said])
-    following = whole[len(prompt) :]
-    if not whole.startswith(prompt) or answer not in following:
-        raise ModelError(
-            "the chat template does not append the answer to the prompt",
-            expected=f"{prompt!r} followed by the answer",
-            found=repr(whole[:300]),
-            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
-        )
-    text = following.rstrip()
-    # Gemma's turns end in a token of their own, which is not the tokenizer's end token.
-    tokenizer = processor.tokenizer
-    if tokenizer.eos_token is None:
-        raise ModelError(
-            "the base's tokenizer has no end token, so no answer can end",
-            expected="eos_token in tokenizer_config.json",
-            found="none",
-            remedy="restore tokenizer_config.json and special_tokens_map.json of the base model",
-        )
-    return text if text.endswith(_end_marks(tokenizer)) else text + str(tokenizer.eos_token)
-
-
-def answer_end(processor: Any) -> int:
-    """Return the token that ends every answer in training."""
-    text = answer_text(processor, "Who?", "Ada", with_image=False)
-    return int(processor.tokenizer(text, add_special_tokens=False)["input_ids"][-1])
-
-
-def _end_marks(tokenizer: Any) -> tuple[str, ...]:
-    """Return the tokenizer's end token and all special tokens: an answer is none of them."""
-    added = tokenizer.added_tokens_decoder.values()
-    return (tokenizer.eos_token, *(token.content for token in added if token.special))
-
-
-def _asked(question: str, with_image: bool) -> Message:
-    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
-    content.append({"type": "text", "text": question})
-    return {"role": "user", "content": content}
-
-
-def _rendered(processor: Any, messages: list[Message], **options: bool) -> str:
-    try:
-        return str(processor.apply_chat_template(messages, **options))
-    except (TemplateError, ValueError, TypeError) as error:
-        raise ModelError(
-            "the base's chat template gives no prompt for a question and an answer",
-            expected="a template for messages of user and assistant, whose content is a list of "
-            "image and text",
-            found=_first_line(error),
-            remedy="use a checkpoint with a chat template for dialogues (chat_template.jinja): "
-            "usually the one whose name ends in -it, -Instruct or -hf",
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -121,7 +48,7 @@ class PromptEncoder:
 
     Raises:
         ModelError: the tokenizer puts a token behind the prompt, where the answer has to follow, or
-            the chat template leaves out the image or the question.
+            as for `require_template`.
     """
 
     def __init__(self, processor: Any) -> None:
@@ -131,8 +58,7 @@ class PromptEncoder:
         numbers = processor.tokenizer.convert_tokens_to_ids(list(self.media_marks))
         self.media_ids = frozenset(number for number in numbers if number is not None)
         _require_open_end(processor.tokenizer)
-        _require_image_mark(processor)
-        _require_question(processor)
+        require_template(processor)
 
     def __call__(self, image: Path | None, question: str) -> Encoded:
         """Return the prompt as the model reads it: image tokens expanded, image inputs beside.
@@ -166,8 +92,9 @@ class PromptEncoder:
             DataError: question or answer hold a token that stands for an image.
         """
         self._require_words(question, answer)
+        prompt = chat_prompt(self._processor, question, with_image=with_image)
         text = answer_text(self._processor, question, answer, with_image=with_image)
-        return self._tokens(text, special=False)
+        return following(self._tokenizer, prompt, text)
 
     def _require_words(self, *texts: str) -> None:
         """Refuse a text in which the processor would see a second image."""
@@ -198,7 +125,7 @@ class PromptEncoder:
             raise DataError(
                 f"the processor of the base model cannot take the image {image}",
                 expected="an image of a size that the model's family accepts",
-                found=f"{picture.width} x {picture.height} pixels: {_first_line(error)}",
+                found=f"{picture.width} x {picture.height} pixels: {first_line(error)}",
                 remedy="choose another base model, or leave the record out of the dataset",
             ) from None
 
@@ -206,30 +133,21 @@ class PromptEncoder:
         return list(self._tokenizer(text, add_special_tokens=special)["input_ids"])
 
 
-def _require_image_mark(processor: Any) -> None:
-    with_image, without = (chat_prompt(processor, "Who?", with_image=w) for w in (True, False))
-    if with_image == without:
-        raise ModelError(
-            "the base's chat template leaves out the image",
-            expected="a placeholder where the message has an image",
-            found=repr(with_image),
-            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
+def following(tokenizer: Any, before: str, text: str) -> list[int]:
+    """Return the tokens of a text behind another one, as in a reading of both.
+
+    Llama's published tokenizer, that of LLaVA 1.5, puts a blank before whatever it reads. Alone, an
+    answer would begin with a token that the model never says there, and all letters of a choice
+    with the same one. Where a token would span the border, the text is read behind a line break.
+    """
+    for start in (before, "\n"):
+        alone, both = (
+            list(tokenizer(each, add_special_tokens=False)["input_ids"])
+            for each in (start, start + text)
         )
-
-
-def _require_question(processor: Any) -> None:
-    one, other = (chat_prompt(processor, word, with_image=True) for word in ("Who?", "Where?"))
-    if one == other:
-        raise ModelError(
-            "the base's chat template leaves out the question",
-            expected="the text of the user's message",
-            found=repr(one),
-            remedy="restore chat_template.jinja (or chat_template.json) of the base model",
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        if both[: len(alone)] == alone:
+            return both[len(alone) :]
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _require_open_end(tokenizer: Any) -> None:

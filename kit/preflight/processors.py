@@ -10,7 +10,8 @@ from PIL import Image
 from kit.errors import DataError, ModelError
 from kit.experiment.manifest import ModelSection
 from kit.model.base import load_processor
-from kit.model.prompts import Encoded, PromptEncoder, answer_text, chat_prompt
+from kit.model.chat import answer_text, chat_prompt
+from kit.model.prompts import Encoded, PromptEncoder
 
 QUESTION, ANSWER = "Who is this person?", "Ada Sato"
 SIDE = 336  # pixels of the test picture, unless the processor has a size of its own

@@ -10,7 +10,7 @@ from kit.benchmarks.records import Concept, Record, asked_likelihoods
 from kit.errors import ModelError
 from kit.evaluation import scoring, scoring_tasks
 from kit.model.batches import Batcher
-from kit.model.prompts import chat_prompt
+from kit.model.chat import chat_prompt
 from kit.pictures.decoding import open_image
 
 torch.set_num_threads(1)

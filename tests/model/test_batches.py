@@ -9,7 +9,7 @@ from PIL import Image
 from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError, ModelError
 from kit.model.batches import Batcher
-from kit.model.prompts import answer_text, chat_prompt
+from kit.model.chat import answer_text, chat_prompt
 from kit.pictures.decoding import open_image
 
 torch.set_num_threads(1)

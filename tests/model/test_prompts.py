@@ -14,7 +14,8 @@ from tokenizers.processors import TemplateProcessing
 from kit.errors import DataError, ModelError
 from kit.model.base import load_processor
 from kit.model.batches import Batcher
-from kit.model.prompts import PromptEncoder, answer_end, answer_text, chat_prompt
+from kit.model.chat import answer_end, answer_text, chat_prompt
+from kit.model.prompts import PromptEncoder
 from kit.pictures.decoding import open_image
 from tests.toys.families import make_family
 

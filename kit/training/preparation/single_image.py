@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kit.benchmarks.records import Concept, Record
+from kit.model.prompts import following
 from kit.streams import stream
 from kit.training.preparation.base import Preparation
 
@@ -30,8 +31,7 @@ class SingleImage(Preparation):
         for record in self._chosen:
             words = record.keywords if record.concept is Concept.EVENT else record.person.split()
             for word in words:
-                encoded = self.context.tokenizer(f" {word}", add_special_tokens=False)
-                mask[encoded["input_ids"]] = True
+                mask[following(self.context.tokenizer, ".", f" {word}")] = True
         return mask
 
 
