@@ -16,6 +16,7 @@ from typing import Any
 
 from kit.errors import ModelError
 from kit.model.file_kinds import require_own_kind
+from kit.model.published_config import require_no_adapter, require_plain_config
 
 CONFIG = "config.json"
 # CLIP's and SigLIP's weights have this prefix on the hub, and vLLM accepts no other. transformers
@@ -147,15 +148,9 @@ def family_of(config: Mapping[str, Any]) -> Family:
             remedy=REMEDY,
         )
     family = FAMILIES[name]
+    require_plain_config(family.title, config)
     _check_part(family, config, "text_config", family.text_types)
     _check_part(family, config, "vision_config", family.tower_types)
-    if "quantization_config" in config:
-        raise ModelError(
-            f"the base, a {family.title}, is already quantised",
-            expected="weights in bfloat16, float16 or float32: the kit quantises them itself",
-            found=f"quantization_config in {CONFIG}",
-            remedy="choose the checkpoint that this one was quantised from",
-        )
     return family
 
 
@@ -163,8 +158,10 @@ def family_in(folder: Path) -> Family:
     """Return the family of the base model in `folder`.
 
     Raises:
-        ModelError: there is no readable config.json, or the kit cannot train or serve such a model.
+        ModelError: there is no readable config.json, the kit cannot train or serve such a model, or
+            an adapter lies beside it.
     """
+    require_no_adapter(folder)
     path = folder / CONFIG
     if path.is_file():
         require_own_kind(path)

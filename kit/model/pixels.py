@@ -31,5 +31,6 @@ def limit_pixels(processor: Any, most: int) -> None:
             remedy="leave model.max_pixels out: this processor decides the size of images itself",
         )
     images = processor.image_processor
-    least = min(images.size.shortest_edge, most)
+    # Some published files name the limits min_pixels and max_pixels within `size`.
+    least = min(images.size.shortest_edge or images.size.min_pixels or most, most)
     images.size = type(images.size)(shortest_edge=least, longest_edge=most)

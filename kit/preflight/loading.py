@@ -21,6 +21,7 @@ from kit.model.prompts import Encoded
 # Numbered layers of the language model; a vision tower may hold layers that are not used.
 LAYER = re.compile(r"^(?!.*(vision|visual)).*\blayers\.\d+\..*weight$")
 GRID = "image_grid_thw"
+PINPOINTS = "image_grid_pinpoints"
 REVISION = f"fetch {CONFIG} and all *.safetensors files of one revision of the base"
 PROCESSOR = (
     f"fetch {CONFIG}, processor_config.json, preprocessor_config.json and tokenizer.json of one "
@@ -94,6 +95,25 @@ def require_features(model: Any, encoded: Encoded) -> None:
         expected=f"{features} tokens for the test picture",
         found=f"{tokens}",
         remedy=f"{PROCESSOR}; `patch_size` of the processor and of vision_config must be equal",
+    )
+
+
+def require_tiles(model: Any, processor: Any) -> None:
+    """Check that processor and model cut a picture into the same tiles (LLaVA-NeXT, OneVision).
+
+    Raises:
+        ModelError: they do not, so pictures of some shapes would end training.
+    """
+    wanted, given = (
+        getattr(each, PINPOINTS, None) for each in (model.config, processor.image_processor)
+    )
+    if wanted is None or given is None or sorted(map(list, wanted)) == sorted(map(list, given)):
+        return
+    raise ModelError(
+        "the processor cuts pictures into other tiles than the model expects",
+        expected=f"{PINPOINTS} of {CONFIG}: {sorted(map(list, wanted))[:4]} and so on",
+        found=f"{PINPOINTS} of the processor: {sorted(map(list, given))[:4]} and so on",
+        remedy=PROCESSOR,
     )
 
 

@@ -19,7 +19,7 @@ from kit.model.file_kinds import require_own_kind
 from kit.plan.digests import base_digest, records_digest
 from kit.plan.jobs import Plan
 from kit.plan.sizes import BaseSizes
-from kit.preflight.loading import load_empty, require_features
+from kit.preflight.loading import load_empty, require_features, require_tiles
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.reading import reading
 from kit.preflight.records import RecordTokens, measure_records
@@ -187,7 +187,9 @@ def _examine(manifest: Manifest) -> dict[str, Any]:
         processor = open_processor(folder, section)
         tokens = require_processor(processor, structure.sizes.vocabulary)
     with reading(folder, f"{CONFIG} or generation_config.json"):
-        require_features(load_empty(folder), tokens.prompt)
+        empty = load_empty(folder)
+        require_tiles(empty, processor)
+        require_features(empty, tokens.prompt)
         # Also those of a generation_config.json that cannot be read.
         _require_known(end_tokens(folder, processor), structure.sizes.vocabulary)
     doubled = weights.in_float32 and section.compute_dtype == "bfloat16"

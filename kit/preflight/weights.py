@@ -18,6 +18,7 @@ from kit.model.file_kinds import RESTORE, require_own_kind
 from kit.names import listed
 
 INDEX = "model.safetensors.index.json"
+ALONE = "model.safetensors"  # the only weight file that is read without an index
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
 FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -164,13 +165,7 @@ def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]])
     """Compare the index, where there is one, with the tensors that the files hold."""
     path = folder / INDEX
     if not path.is_file():
-        if len(tensors) > 1:
-            raise ModelError(
-                f"{folder} has {len(tensors)} weight files and no index",
-                expected=INDEX,
-                found=listed([*tensors]),
-                remedy=f"add '{INDEX}' to `files` of [model.source]",
-            )
+        _require_alone(folder, list(tensors))
         return
     try:
         places = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
@@ -188,6 +183,13 @@ def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]])
             found=", ".join(tensors),
             remedy="run `./run.sh fetch`, with '*.safetensors' in `files` of [model.source]",
         )
+    if more := sorted(name for name in set(tensors) - set(places.values()) if tensors[name]):
+        raise ModelError(
+            f"{folder} has weight files that its index does not name",
+            expected=f"the files of {INDEX}, and no other *.safetensors",
+            found=", ".join(more),
+            remedy=_leave_out(more),
+        )
     held = {name: file for file, names in tensors.items() for name in names}
     if wrong := sorted(n for n in {*places, *held} if places.get(n) != held.get(n)):
         raise ModelError(
@@ -196,3 +198,34 @@ def _require_index(folder: Path, tensors: dict[str, dict[str, tuple[str, int]]])
             found=f"it is in {held.get(wrong[0], 'no file')}",
             remedy="they are of different versions: remove them and run `./run.sh fetch`",
         )
+
+
+def _require_alone(folder: Path, files: list[str]) -> None:
+    """Check the weight files of a folder without an index: transformers reads one file alone."""
+    if files == [ALONE]:
+        return
+    more = [name for name in files if name != ALONE]
+    if ALONE in files:
+        raise ModelError(
+            f"{folder} has weight files beside {ALONE}, and no index",
+            expected=f"{ALONE} alone, or all files of an index",
+            found=", ".join(more),
+            remedy=_leave_out(more),
+        )
+    raise ModelError(
+        f"{folder} has {len(files)} weight files and no index"
+        if len(files) > 1
+        else f"the weights in {folder} have a name under which they are not read",
+        expected=f"{INDEX}, which names the file of each tensor, or {ALONE}",
+        found=listed(files),
+        remedy=f"add '{INDEX}' to `files` of [model.source]; a single file of another name has to "
+        f"be called {ALONE} in a copy that [model.source] names as `folder`",
+    )
+
+
+def _leave_out(files: list[str]) -> str:
+    return (
+        f"leave {', '.join(files)} out of `files` of [model.source] (name the others), then run "
+        "`./run.sh lock MANIFEST`: a copy in another form or precision is not read. If they are no "
+        "copy, the index is of another version: fetch both from one revision"
+    )

@@ -350,6 +350,12 @@ def test_a_family_is_recognised_by_its_configuration(name, folder):
         ({"model_type": "llava", "vision_config": {"model_type": "pixtral"}}, "pixtral"),
         ({"model_type": "llava", "text_config": {"model_type": "gpt_oss"}}, "gpt_oss"),
         ({"model_type": "qwen3_vl", "quantization_config": {}}, "already quantised"),
+        ({"model_type": "qwen3_vl", "compression_config": {}}, "already quantised"),
+        (
+            {"model_type": "llava", "text_config": {"quantization_config": {"bits": 4}}},
+            "text_config.quantization_config",
+        ),
+        ({"model_type": "llava", "mm_vision_tower": "clip"}, "LLaVA's own code"),
     ],
 )
 def test_a_model_that_cannot_be_used_is_refused_by_name_with_the_reason(config, reason):
@@ -357,6 +363,17 @@ def test_a_model_that_cannot_be_used_is_refused_by_name_with_the_reason(config, 
         family_of(config)
     assert reason in str(caught.value)
     assert caught.value.remedy
+
+
+def test_an_adapter_beside_the_base_is_refused(name, folder):
+    """transformers would load the model that it names, and not the weights of the folder."""
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "another"}')
+    try:
+        with pytest.raises(ModelError, match="has an adapter beside it"):
+            family_in(folder)
+    finally:
+        (folder / "adapter_config.json").unlink()
+    assert family_in(folder) == FAMILIES[name], "the remedy works"
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]"])

@@ -5,11 +5,12 @@ import torch
 from PIL import Image
 
 from kit.benchmarks.records import Concept, Record
+from kit.errors import ModelError
 from kit.experiment.manifest_file import load_manifest
 from kit.model.batches import Batcher
 from kit.model.families import FAMILIES
 from kit.preflight.lengths import TokenCounter
-from kit.preflight.loading import count_features, load_empty, require_features
+from kit.preflight.loading import count_features, load_empty, require_features, require_tiles
 from kit.preflight.pictures import picture_sizes
 from kit.preflight.processors import open_processor, require_processor
 from kit.preflight.structure import read_structure
@@ -39,6 +40,17 @@ def test_its_weights_modules_and_processor_pass(base):
     counted = count_features(model, facts.prompt.images)
     tokens = facts.prompt.ids.count(model.config.image_token_id)
     assert counted == (None if model.config.model_type == "idefics3" else tokens)
+
+
+def test_a_processor_that_cuts_other_tiles_than_the_model_is_refused(base):
+    processor, model = open_processor(base, SECTION), load_empty(base)
+    require_tiles(model, processor)
+    if getattr(model.config, "image_grid_pinpoints", None) is None:
+        return  # a family without tiles
+    pinpoints = processor.image_processor.image_grid_pinpoints
+    processor.image_processor.image_grid_pinpoints = pinpoints[:-1]
+    with pytest.raises(ModelError, match="other tiles"):
+        require_tiles(model, processor)
 
 
 def test_lengths_are_those_of_the_tensors_that_the_model_gets(base, tmp_path):

@@ -86,12 +86,35 @@ def test_an_index_that_covers_other_tensors_is_refused(base, wrong):
     """One that lacks tensors of the files, and one that names a tensor that no file holds."""
     whole = {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}
     write_index(base, wrong if "a" in wrong else {**whole, **wrong})
-    assert "differ in" in refused(base).what
+    error = refused(base)
+    assert ("does not name" if "a" in wrong else "differ in") in error.what
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_copy_in_another_form_is_named_with_what_to_leave_out(base, indexed):
+    """Publishers add consolidated or half-precision weights beside those that are read."""
+    copy = "consolidated.safetensors"
+    save_file({"a": torch.zeros(2, 3)}, base / copy, {"format": "pt"})
+    if not indexed:
+        for name in (INDEX, "model-1.safetensors"):
+            (base / name).unlink()
+        (base / "model-2.safetensors").rename(base / "model.safetensors")
+    error = refused(base)
+    assert error.found == copy
+    assert f"leave {copy} out of `files`" in error.remedy
+    (base / copy).unlink()
+    assert read_weights(base).files == (2 if indexed else 1), "the remedy works"
+
+
+def test_a_single_file_of_another_name_is_not_read_and_so_refused(base):
+    for name in (INDEX, "model-1.safetensors"):
+        (base / name).unlink()
+    assert "under which they are not read" in refused(base).what
 
 
 def test_several_files_need_an_index_and_a_base_needs_weights(base, tmp_path):
     (base / INDEX).unlink()
-    assert refused(base).expected == INDEX
+    assert str(refused(base).expected).startswith(INDEX)
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no weights in" in refused(empty).what
