@@ -3,7 +3,6 @@
 `kit.benchmarks.unpacking` writes the images of the tables into files, and an index of them.
 """
 
-import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,17 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit.benchmarks.image_columns import holds_pictures, is_image_feature, require_pictures
+from kit.benchmarks.shards import require_one_split
 from kit.errors import DataError
 from kit.names import show
 
-INDEX = "index.parquet"
+INDEX, ENDING = "index.parquet", ".parquet"
 REMEDY = (
     "run `./run.sh fetch`, which verifies and unpacks the tables; if its bytes are the listed "
     "ones, get the file again from its publisher"
 )
-SHARD = re.compile(r"(?P<set>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
-
-COPY = re.compile(r"\d{5}-of-\d{5}")  # such as `train-00000-of-00001 (1).parquet`
 
 
 @dataclass(frozen=True)
@@ -41,32 +38,28 @@ class Place:
         """Return the parquet files of a configuration, sorted: those in a folder of that name.
 
         Raises:
-            DataError: there are none, they lie in several folders, or a shard is missing.
+            DataError: there are none, or as for `require_one_split`.
         """
         tables = self.all_tables()
         found = [path for path in tables if path.parent.name == config]
         if not found:
-            there = sorted({path.parent.name for path in tables})
+            there = sorted({p.parent.relative_to(self.path).as_posix() for p in tables})
             raise DataError(
                 f"{self.path} has no table of the configuration '{config}'",
                 expected=f"a folder {config} with parquet files that the source's list names",
                 found=", ".join(there) or "no parquet file",
                 remedy="list it in the source's `files`, then run `./run.sh fetch`",
             )
-        folders = sorted({path.parent.relative_to(self.path).as_posix() for path in found})
-        if len(folders) > 1:
-            raise DataError(
-                f"the source's list has the configuration '{config}' in several folders",
-                expected="one folder: a copy of a table would be read as more rows",
-                found=", ".join(folders),
-                remedy="take the copies out of the list",
-            )
-        _require_all_shards(config, found)
+        require_one_split(f"the configuration '{config}'", found, self.path)
         return found
 
     def all_tables(self) -> list[Path]:
         """Return all parquet files of the source, sorted."""
-        return sorted(path for path in self.path.rglob("*.parquet") if path.is_file())
+        return sorted(
+            path
+            for path in self.path.rglob("*")
+            if path.suffix.lower() == ENDING and path.is_file()
+        )
 
     def image(self, table: Path, column: str, row: int, item: int = 0) -> Path | None:
         """Return the path of an unpacked image, or None if the cell is empty.
@@ -108,37 +101,6 @@ def _schema(table: Path) -> pa.Schema:
     return pq.read_schema(table)
 
 
-def _require_all_shards(config: str, tables: list[Path]) -> None:
-    """Refuse shards, `train-00000-of-00002.parquet`, that are not a whole set.
-
-    Raises:
-        DataError: one is missing, or one is of another set, such as an earlier revision's, or a
-            copy under another name, such as `train-00000-of-00001 (1).parquet`.
-    """
-    sets: dict[str, list[tuple[int, int]]] = {}
-    for table in tables:
-        if match := SHARD.fullmatch(table.name):
-            number, count = int(match["number"]), int(match["count"])
-            sets.setdefault(match["set"].casefold(), []).append((number, count))
-    if copies := [t.name for t in tables if not SHARD.fullmatch(t.name) and COPY.search(t.name)]:
-        raise DataError(
-            f"the configuration '{config}' has a copy of a shard under another name",
-            expected="files such as train-00000-of-00001.parquet: rows of a copy are no more rows",
-            found=", ".join(copies),
-            remedy="take it out of the list; in a folder of your own, delete it and run "
-            "`./run.sh lock MANIFEST`",
-        )
-    for name, shards in sets.items():
-        count = shards[0][1]
-        if sorted(shards) != [(number, count) for number in range(count)]:
-            raise DataError(
-                f"the files of the configuration '{config}' are not one whole set",
-                expected=f"the {count} files {name}-00000-of-{count:05}.parquet and following",
-                found=", ".join(table.name for table in tables),
-                remedy="list all files of one revision, and no file of another",
-            )
-
-
 def unreadable(table: Path, error: Exception) -> DataError:
     """Return the error for a file that is no whole parquet table."""
     return DataError(
@@ -149,11 +111,14 @@ def unreadable(table: Path, error: Exception) -> DataError:
     )
 
 
-def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[str, object]]:
+def read_rows(
+    table: Path, needed: dict[str, pa.DataType | None], *, only: bool = False
+) -> list[dict[str, object]]:
     """Return the rows of a table without their image bytes.
 
     Args:
         needed: required columns. Where a type is given, the column must be castable to it.
+        only: read no other columns.
 
     Raises:
         DataError: the file is damaged, has no rows, or lacks a required column.
@@ -173,6 +138,7 @@ def read_rows(table: Path, needed: dict[str, pa.DataType | None]) -> list[dict[s
             field.name
             for field in present
             if not (holds_pictures(field) or is_image_feature(field.type))
+            and (field.name in needed or not only)
         ]
         rows = file.read(columns=plain)
         for name, kind in needed.items():

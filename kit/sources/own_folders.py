@@ -106,7 +106,7 @@ def _files(root: Path, source: SourceSection) -> list[str]:
             if not is_sidecar(name) and (start / name).is_file()
         ]
     matching = [name for name in found if any(fnmatch(name, each) for each in source.files)]
-    tables = [name for name in matching if name.endswith(".parquet")]
+    tables = [name for name in matching if name.lower().endswith(".parquet")]
     return tables or matching
 
 

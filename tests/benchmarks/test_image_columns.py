@@ -180,6 +180,11 @@ SHARDS = {
     "a leftover of an earlier revision": ["train-00000-of-00001", "train-00001-of-00002"],
     "one that is missing": ["train-00000-of-00002"],
     "a copy with another count": ["train-00000-of-00001", "train-00000-of-00002"],
+    "one that is missing, with fewer digits": ["train-0-of-2"],
+    "two revisions with a digest behind": [
+        "train-00000-of-00001-75b6649fb044d38b",
+        "train-00000-of-00001-0123456789abcdef",
+    ],
 }
 
 
@@ -195,11 +200,32 @@ def test_shards_that_are_no_whole_set_are_refused(place, case):
     assert all(name in caught.value.found for name in SHARDS[case])
 
 
-def test_a_whole_set_of_shards_and_tables_of_other_names_are_read(place):
+@pytest.mark.parametrize("ending", ["", "-75b6649fb044d38b"])
+def test_a_whole_set_of_shards_and_tables_of_other_names_are_read(place, ending):
+    """Older uploads to the hub have a digest behind the number of a shard."""
     table = write(place, BYTES["struct"])
-    for name in ("test-00000-of-00002", "test-00001-of-00002", "part"):
-        (table.parent / f"{name}.parquet").write_bytes(table.read_bytes())
-    assert len(place.tables("full")) == 4
+    data = table.read_bytes()
+    table.unlink()
+    for name in (f"test-00000-of-00002{ending}", f"test-00001-of-00002{ending}", "part"):
+        (table.parent / f"{name}.parquet").write_bytes(data)
+    assert len(place.tables("full")) == 3
+
+
+def test_two_splits_of_a_configuration_are_not_read_as_one(place):
+    table = write(place, BYTES["struct"])
+    other = table.with_name("test-00000-of-00001.parquet")
+    other.write_bytes(table.read_bytes())
+    with pytest.raises(DataError, match="'full' has several splits") as caught:
+        place.tables("full")
+    assert caught.value.found == "test, train"
+    other.unlink()
+    assert place.tables("full") == [table], "the remedy works"
+
+
+def test_an_ending_in_capitals_is_an_ending(place):
+    table = write(place, BYTES["struct"])
+    table.rename(table.with_suffix(".PARQUET"))
+    assert len(place.tables("full")) == 1
 
 
 def test_a_configuration_that_lies_in_two_folders_is_refused(place):

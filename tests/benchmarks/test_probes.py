@@ -115,6 +115,70 @@ def test_mmbench_is_asked_in_the_published_prompt(drawn):
     assert [record.answer for record in records] == [row["answer"] for row in rows]
 
 
+def with_rotations(place, change=lambda row: None):
+    """Add a row with rotated options for each of the first three rows, as published tables do."""
+    table = place.all_tables()[0]
+    read = pq.read_table(table)
+    added = []
+    for row in read.slice(0, 3).to_pylist():
+        texts = [row[letter] for letter in "ABCD"]
+        turned = dict(zip("BCDA", texts, strict=True))
+        right = {text: letter for letter, text in turned.items()}[row[row["answer"]]]
+        added.append(
+            {**row, **turned, "answer": right, "index": str(int(row["index"]) + 1_000_000)}
+        )
+        change(added[-1])
+    pq.write_table(pa.concat_tables([read, pa.Table.from_pylist(added, read.schema)]), table)
+    unpack(place)
+    return place
+
+
+def test_rotations_of_mmbench_are_left_out_and_counted(drawn, own):
+    place = with_rotations(own("mmbench"))
+    same = [r.question for r in mmbench.load(drawn["mmbench"])]
+    assert [r.question for r in mmbench.load(place)] == same
+    assert mmbench.left_out(place) == [
+        "3 of 51 rows are rotations of the options of others, and not asked."
+    ]
+    assert mmbench.left_out(drawn["mmbench"]) == []
+
+
+def test_another_question_whose_index_looks_like_a_rotation_is_asked(own):
+    place = with_rotations(own("mmbench"), lambda row: row.update(question="What else?"))
+    assert len(mmbench.load(place)) == 51
+
+
+@pytest.mark.parametrize("form", ["{}.", "({})", " {} ", "{}. {text}"])
+def test_a_right_answer_of_mmbench_is_a_letter_in_some_dress(own, form):
+    place = own("mmbench")
+    row = pq.read_table(place.all_tables()[0]).to_pylist()[0]
+    given = form.format(row["answer"], text=row[row["answer"]])
+    assert mmbench.load(with_cell(place, "answer", given))[0].answer == row["answer"]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_tables_of_a_probe_are_one_whole_split(own, missing):
+    place = own("mmrel")
+    table = place.all_tables()[0]
+    name = "data-00000-of-00002" if missing else "test-00000-of-00001"
+    if missing:
+        table.rename(table.with_name(f"{name}.parquet"))
+    else:
+        shutil.copy(table, table.with_name(f"{name}.parquet"))
+    unpack(place)
+    message = refused(mmrel.load, place)
+    assert ("not one whole set" if missing else "several splits") in message
+
+
+def test_generative_questions_of_mmrel_are_counted(drawn):
+    kinds = pq.read_table(drawn["mmrel"].all_tables()[0])["eval_type"].to_pylist()
+    count = kinds.count("generative")
+    assert count
+    assert mmrel.left_out(drawn["mmrel"]) == [
+        f"{count} of {len(kinds)} questions are generative and not asked."
+    ]
+
+
 def test_every_task_of_multitrust_has_its_prompt_and_its_answer(drawn):
     records = {record.id: record for record in multitrust.load(drawn["multitrust"])}
     assert len(records) == 12 * len(multitrust.TASKS)

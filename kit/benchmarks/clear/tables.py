@@ -16,7 +16,7 @@ from kit.errors import DataError
 
 def has_config(place: Place, config: str) -> bool:
     """Say whether the source has a configuration."""
-    return any(path.parent.name == config for path in place.path.rglob("*.parquet"))
+    return any(path.parent.name == config for path in place.all_tables())
 
 
 def read_config(place: Place, config: str, needed: Iterable[str]) -> list[Row]:

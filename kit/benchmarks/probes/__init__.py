@@ -103,6 +103,8 @@ def with_records(
     notes: list[str] = []
     for section in manifest.probes:
         records = _records(section, places[section.source])
+        said = find(section.probe).left_out(places[section.source])
+        notes += (f"Probe '{section.name}': {each}" for each in said)
         notes += note_repeated(section.name, records)
         ids = [record.id for record in records]
         count = min(manifest.split.max_per_column, len(ids))

@@ -1,6 +1,6 @@
 """What a probe is: where its questions come from, and what judges the answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from kit.benchmarks.parquet import Place
@@ -16,6 +16,8 @@ class Probe:
     source; it refuses what is not as published. `comparability` is a sentence on what the numbers
     can be compared with. `likelihood`: the likelihood of the candidates of its records is measured.
 
+    `left_out` gives sentences on the rows that are not asked, if there are any.
+
     A stored result names a probe by its file, so `metric` never changes: a probe that is judged in
     another way is another file.
     """
@@ -25,3 +27,4 @@ class Probe:
     load: Callable[[Place], Iterable[Record]]
     comparability: str
     likelihood: bool = False
+    left_out: Callable[[Place], Sequence[str]] = lambda place: ()

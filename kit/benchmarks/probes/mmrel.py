@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kit.benchmarks import cells
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.probes.definition import Probe
-from kit.benchmarks.probes.reading import REMEDY, key, table_rows, verdict
+from kit.benchmarks.probes.reading import REMEDY, column, key, table_rows, verdict
 from kit.benchmarks.records import Concept, Record
 from kit.errors import DataError
 
@@ -46,6 +46,13 @@ def load(place: Place) -> Iterator[Record]:
             )
 
 
+def left_out(place: Place) -> list[str]:
+    """Return a sentence on the generative questions, if there are any."""
+    kinds = [str(kind).strip() for kind in column(place, "eval_type")]
+    count = kinds.count(LEFT_OUT)
+    return [f"{count} of {len(kinds)} questions are {LEFT_OUT} and not asked."] if count else []
+
+
 PROBE = Probe(
     "relations between objects (MMRel)",
     "presence_accuracy",
@@ -53,4 +60,5 @@ PROBE = Probe(
     "The probe MMRel (arXiv 2406.09121) asks its yes/no questions as they are published. An answer "
     "that begins with neither yes nor no is wrong. The paper measures all of MMRel, with images of "
     "Visual Genome and SDXL as well.",
+    left_out=left_out,
 )

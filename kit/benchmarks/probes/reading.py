@@ -8,6 +8,7 @@ from kit.benchmarks.image_columns import find_listed
 from kit.benchmarks.literals import read_json
 from kit.benchmarks.parquet import Place, read_rows
 from kit.benchmarks.records import VERDICTS
+from kit.benchmarks.shards import require_one_split
 from kit.errors import DataError
 from kit.names import show
 from kit.texts import EXPECTED, NotText, decode_text
@@ -26,7 +27,8 @@ def table_rows(place: Place, columns: Collection[str]) -> Iterator[tuple[str, Ro
         columns: those that every table must have; `image` holds the pictures.
 
     Raises:
-        DataError: there is no table, a column is missing, or a row has no picture.
+        DataError: there is no table, they are not one split, a column is missing, or a row has no
+            picture.
     """
     tables = place.all_tables()
     if not tables:
@@ -36,6 +38,7 @@ def table_rows(place: Place, columns: Collection[str]) -> Iterator[tuple[str, Ro
             found="no file *.parquet in the source's list",
             remedy="name the tables in the source's `files`, then run `./run.sh fetch`",
         )
+    require_one_split("the source of the probe", tables, place.path)
     for table in tables:
         name = table.relative_to(place.path).as_posix()
         for number, row in enumerate(read_rows(table, dict.fromkeys(columns))):
@@ -44,6 +47,19 @@ def table_rows(place: Place, columns: Collection[str]) -> Iterator[tuple[str, Ro
             if image is None:
                 raise _odd(where, "image", "a picture", "an empty cell")
             yield where, row, image
+
+
+def column(place: Place, name: str) -> list[object]:
+    """Return the cells of a column of all parquet tables of a source, in their order.
+
+    Raises:
+        DataError: a table lacks it, or is damaged.
+    """
+    return [
+        row[name]
+        for table in place.all_tables()
+        for row in read_rows(table, {name: None}, only=True)
+    ]
 
 
 def json_rows(path: Path, fields: Collection[str]) -> Iterator[tuple[str, Row]]:
