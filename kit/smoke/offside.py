@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.artifacts import write_bytes
-from kit.benchmarks.offside.entries import FOLDER, QUESTIONS
+from kit.benchmarks.offside.entries import FOLDER
+from kit.benchmarks.offside.facts import QUESTIONS
 from kit.smoke.drawing import paint
 from kit.smoke.events import FICTITIOUS
 from kit.smoke.mllmu_questions import VALUES

@@ -1,6 +1,8 @@
 """From OFFSIDE's JSON files to records and splits: which facts of which image, and who is shown."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.offside import PROTOCOL
-from kit.benchmarks.offside.entries import QUESTIONS, read_entries
+from kit.benchmarks.offside.entries import read_entries
+from kit.benchmarks.offside.facts import QUESTIONS, fact_of
+from kit.benchmarks.offside.images import Images
 from kit.benchmarks.records import Column, Concept
 from kit.errors import DataError, ManifestError
 from tests.toys.offside import ASKED, FOLDER, NAMES, loaded
@@ -96,6 +100,97 @@ def test_an_image_whose_player_cannot_be_told_is_refused(tmp_path):
     assert "somebody else" in str(caught.value.found)
 
 
+def moved(root, folders, change=lambda made: None):
+    """Return the benchmark after each set's images have a folder: {set: folder}, one name for all.
+
+    The test set's images then have the names of the kept ones, as in the published layout.
+    """
+
+    def apply(made):
+        for name, entries in made.items():
+            kind = name.removeprefix("classification_").removesuffix("_set")
+            for entry in entries:
+                old = root / "images" / Path(entry["images"]).name
+                new = root / "data" / folders[kind] / old.name.replace("b", "")
+                new.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(old, new)
+                entry["images"] = f"./{folders[kind]}/{new.name}"
+        shutil.rmtree(root / "images")
+        change(made)
+
+    return loaded(root, apply)
+
+
+FOLDERS = {"forget": "finetune_set", "retain": "finetune_set", "test": "test_set"}
+
+
+def test_equal_names_in_the_folders_of_two_sets_are_two_images(tmp_path):
+    found = moved(tmp_path, FOLDERS)
+    kept, altered = (
+        next(r for r in found.records.values() if r.id.startswith(f"offside/{name}/generation"))
+        for name in ("retain", "test")
+    )
+    assert kept.image.parts[-2:] == ("finetune_set", "1.png")
+    assert altered.image.parts[-2:] == ("test_set", "1.png")
+    assert kept.group == altered.group == "player 001"
+    assert kept.image.read_bytes() != altered.image.read_bytes()
+
+
+def test_a_kept_image_is_not_shown_for_its_altered_form_that_is_missing(tmp_path):
+    def incomplete(made):
+        shutil.rmtree(tmp_path / "data" / "test_set")
+
+    with pytest.raises(DataError, match="would be shown for two images") as caught:
+        moved(tmp_path, FOLDERS, incomplete)
+    assert "test_set/" in str(caught.value.expected)
+
+
+@pytest.mark.parametrize(
+    ("question", "fact"),
+    [
+        ("I would like to know the fee of this player's transfer.", "fee"),
+        ("How many trophies has he won with the club that he joined in this picture?", "trophies"),
+        ("Tell me which club this player was representing at that time.", "next club"),
+        ("Which team is the player on the left about to join?", "next club"),
+        ("From this picture, which club has he moved from?", "last club"),
+        ("I wonder at which date this player was transferred.", "date"),
+        ("Can you say who this player is?", "name"),
+        ("In which town was he born, that is, what is his birthplace?", "birthplace"),
+        ("Would you tell me his birth date?", "birth"),
+        ("What role has he on the pitch?", "position"),
+        ("Who is this?", "name"),
+        ("What do you see?", None),
+        ("When was he born, and where was he born?", None),
+        ("Which club did he come from when he was transferred?", None),
+    ],
+)
+def test_a_question_in_other_words_is_read_where_they_belong_to_one_fact(question, fact):
+    asked = dict(QUESTIONS.values())
+    assert fact_of(question) == (None if fact is None else (fact, asked[fact]))
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("<image>\nHow tall is he?", "How tall is he?"),
+        ("<image>\nHow tall is he in this image: <image>", "How tall is he in this image"),
+        ("<image>How tall is the man in <image>?", "How tall is the man in the image?"),
+    ],
+)  # fmt: skip
+def test_marks_of_the_image_within_a_question_leave_a_sentence(tmp_path, given, asked):
+    found = loaded(tmp_path, say(0, given))
+    assert found.records["offside/forget/generation/4.png/height/0"].question == asked
+
+
+def test_a_list_of_one_image_and_a_word_of_the_system_are_read(tmp_path):
+    def changed(made):
+        entry = made["forget_set"][0]
+        entry["images"] = [entry["images"]]
+        entry["messages"].insert(0, {"role": "system", "content": "You are kind."})
+
+    assert loaded(tmp_path, changed).left_out == ()
+
+
 def test_an_image_on_both_sides_is_refused(tmp_path):
     def shared(made):
         made["retain_set"][0]["images"] = made["forget_set"][0]["images"]
@@ -127,11 +222,23 @@ def say(place, value):
 
 
 ODD = [
-    (put("forget_set", "messages", [{"content": ASKED["name"]}]), "messages has fewer than two"),
+    (
+        put("forget_set", "messages", [{"content": ASKED["name"]}]),
+        "messages are not one question and one answer",
+    ),
+    (
+        lambda made: made["forget_set"][0]["messages"].extend(made["forget_set"][1]["messages"]),
+        "messages are not one question and one answer",
+    ),
+    (
+        lambda made: made["forget_set"][0]["messages"].reverse(),
+        "messages are not one question and one answer",
+    ),
     (put("forget_set", "images", "photos/none.png"), "images names no image of the source"),
     (put("forget_set", "images", None), "images is empty"),
-    (put("forget_set", "images", ["photos/4.png"]), "images is a list, not a text"),
-    (say(0, "How tall is he?"), "question is none of the README's"),
+    (put("forget_set", "images", ["photos/4.png", "photos/9.png"]), "images is a list, not a text"),
+    (say(0, "Is he happy?"), "question asks for no known fact"),
+    (say(0, "When and from which club was he transferred from?"), "asks for no known fact"),
     (say(1, ""), "content is empty"),
     (put("classification_forget_set", "Correct_Answer", "E"), "Correct_Answer is none of"),
     (put("classification_forget_set", "Options", {"A": "x"}), "Options has fewer than two"),
@@ -234,4 +341,4 @@ def test_any_other_entries_are_refused_and_never_a_traceback(tmp_path_factory, e
     root = tmp_path_factory.mktemp("odd")
     (root / "forget_set.json").write_text(json.dumps(entries), encoding="utf-8")
     with pytest.raises(DataError, match=r"forget_set\.json"):
-        read_entries(root, "forget_set.json", OddRows(), options=options)
+        read_entries(root, "forget_set.json", Images(root), OddRows(), options=options)

@@ -7,7 +7,8 @@ both sides, and his shared facts are known from the images that are kept.
 Read were the README and the code of github.com/zh121800/OFFSIDE (commit 91884c7) and the page of
 one file of the hub's zh1218001/OFFSIDE: the names of the sets, the fields of an entry, the fourteen
 questions, the numbers of the images, and the folder complete_unlearning_data. Not read were the
-data, and so the names of image files, the wording of answers and the files of unimodal unlearning.
+data on the hub, and so the files of unimodal unlearning. Training data that an earlier commit holds
+(90f5ac6) shows other wordings of the questions, and the paths of images.
 
 `split.forget_percent` is 25: one of the four images of each player that are not for relearning.
 """
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from kit.benchmarks.left_out import REMEDY, OddRows
 from kit.benchmarks.offside.entries import Entry, read_entries
+from kit.benchmarks.offside.images import Images
 from kit.benchmarks.offside.players import players_of
 from kit.benchmarks.offside.protocol import (
     CLASSIFICATION,
@@ -61,12 +63,16 @@ def load(places: Mapping[str, Place], manifest: Manifest) -> Benchmark:
             remedy="set rehearsal = 0 in [finetune]",
         )
     root, odd = places[SOURCE].path, OddRows()
-    free = {name: read_entries(root, f"{name}_set.json", odd, options=False) for name in SETS}
-    lettered = {
-        name: read_entries(root, f"classification_{name}_set.json", odd, options=True)
-        for name in SETS
-    }
+    images = Images(root)
+    free, lettered = (
+        {
+            name: read_entries(root, f"{begin}{name}_set.json", images, odd, options=options)
+            for name in SETS
+        }
+        for begin, options in (("", False), ("classification_", True))
+    )
     _require_apart(free)
+    _require_altered(free)
     players = players_of(free)
     records = {
         (kind, name): _records(kind, name, entries, players)
@@ -107,6 +113,21 @@ def _require_apart(sets: Mapping[str, Sequence[Entry]]) -> None:
                 expected="no such image: what is forgotten would be taught as retained",
                 found=f"{len(shared)}: {', '.join(shared[:3])}",
                 remedy=REMEDY,
+            )
+
+
+def _require_altered(sets: Mapping[str, Sequence[Entry]]) -> None:
+    """Check that no kept image is taken for its altered form, which the source lacks."""
+    kept = {entry.file: entry for entry in sets["retain"]}
+    for entry in sets["test"]:
+        seen = kept.get(entry.file)
+        if seen and seen.given != entry.given:
+            raise DataError(
+                f"OFFSIDE: {entry.image} would be shown for two images",
+                expected=f"a file {entry.given} for the test set, beside {seen.given}",
+                found="one file of this name",
+                remedy="add the images of the test set to the source, in folders of the names that "
+                "the entries have; then list them",
             )
 
 

@@ -8,50 +8,35 @@ classification_forget_set.json and others
 
 These are the fields that the released code reads (github.com/zh121800/OFFSIDE, commit 91884c7:
 GA_forget.py, eval_generation.py, eval_classi.py). It also knows the key `image`. The hub has the
-files in the folder complete_unlearning_data. Which image a path names is asked as there: the path
-itself, otherwise its last part.
+files in the folder complete_unlearning_data. Entries of ms-swift's other forms are read as well: a
+list of one image, and a message of the system before the question.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kit.benchmarks.cells import kind_of, nested, text
 from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
 from kit.benchmarks.literals import read_json
-from kit.benchmarks.offside.protocol import PRIVATE, SHARED
+from kit.benchmarks.offside.facts import QUESTIONS, fact_of
+from kit.benchmarks.offside.images import Images, Shown
 from kit.benchmarks.options import offered, right_letter
 from kit.benchmarks.right_answers import RightAnswers
-from kit.benchmarks.words import words
 from kit.errors import DataError
 from kit.texts import EXPECTED, NotText, decode_text
 
 FOLDER = "complete_unlearning_data"
 TAG = "<image>"  # ms-swift's mark of the image in a question
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-# The fourteen questions of the README, by the facts that they ask for.
-QUESTIONS = {
-    "What is the name of the player in the image?": ("name", SHARED),
-    "How old is the player in the image?": ("age", SHARED),
-    "What is the position of the player in the image?": ("position", SHARED),
-    "What is the nationality of the player in the image?": ("nationality", SHARED),
-    "When was the player in the image born?": ("birth", SHARED),
-    "What is the height of the player in the image?": ("height", SHARED),
-    "Which foot does the player in the image use?": ("foot", SHARED),
-    "Where was the player in the image born?": ("birthplace", SHARED),
-    "Which club is the player in the image going to play?": ("next club", PRIVATE),
-    "Which club did the player in the image transfer from?": ("last club", PRIVATE),
-    "What is the date of the transfer of the player in the image?": ("date", PRIVATE),
-    "What was the transfer fee for the player in the image?": ("fee", PRIVATE),
-    "What was the market value for the player in the image?": ("value", PRIVATE),
-    "How many trophies did this player win at the club in the image?": ("trophies", PRIVATE),
-}
-_KNOWN = {words(question): asked for question, asked in QUESTIONS.items()}
+_SHOWN_IN = re.compile(rf"\b(in|of|from)\s*{TAG}")
+_ROLES = ({"user", "human"}, {"assistant", "gpt"})
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One question about one image. `image` is its path in the source, `file` the file.
+    """One question about one image. `image` is its name in the source, `file` the file, `given` its
+    path in the entry.
 
     `fact` and `facts` are what is asked for, and whether all images of a player share it. `answer`
     is a letter where there are `options`, ordered (letter, text).
@@ -64,9 +49,12 @@ class Entry:
     question: str
     answer: str
     options: tuple[tuple[str, str], ...] = ()
+    given: str = ""
 
 
-def read_entries(root: Path, name: str, odd: OddRows, *, options: bool) -> list[Entry]:
+def read_entries(
+    root: Path, name: str, images: Images, odd: OddRows, *, options: bool
+) -> list[Entry]:
     """Return the entries of a file, without odd ones.
 
     Args:
@@ -76,13 +64,13 @@ def read_entries(root: Path, name: str, odd: OddRows, *, options: bool) -> list[
     Raises:
         DataError: there is no such file, or several; it is no JSON list; or too much is odd.
     """
-    images, right = _images(root), RightAnswers()
+    right = RightAnswers()
     found: list[Entry] = []
     for number, entry in enumerate(_list(_path(root, name))):
         where = f"{name}, entry {number}"
         try:
             fields = nested(entry, dict, where, "the entry")
-            image = _image(fields, images, where)
+            image = images.find((fields.get("images"), fields.get("image")), where)
             found.append(
                 _choice(fields, image, where, right) if options else _free(fields, image, where)
             )
@@ -92,23 +80,39 @@ def read_entries(root: Path, name: str, odd: OddRows, *, options: bool) -> list[
     return found
 
 
-def _free(fields: Mapping[str, object], image: tuple[str, Path], where: str) -> Entry:
-    turns = nested(fields.get("messages"), list, where, "messages")
-    if len(turns) < 2:
-        expected = "a question and an answer"
-        raise OddCell(where, "messages", "has fewer than two", expected=expected, found=turns)
-    asked, answer = (
-        text(nested(turn, dict, where, "the message").get("content"), where, "content")
-        for turn in turns[:2]
+def _free(fields: Mapping[str, object], image: Shown, where: str) -> Entry:
+    asked, answer = _turns(fields, where)
+    question = _without_tag(asked)
+    return Entry(
+        image.name, image.file, *_asked(question, where), question, answer, given=image.given
     )
-    asked = asked.replace(TAG, "").strip()
-    return Entry(*image, *_asked(asked, where), asked, answer)
 
 
-def _choice(
-    fields: Mapping[str, object], image: tuple[str, Path], where: str, right: RightAnswers
-) -> Entry:
-    asked = text(fields.get("Question"), where, "Question").replace(TAG, "").strip()
+def _turns(fields: Mapping[str, object], where: str) -> tuple[str, str]:
+    """Return the question and the answer; what the system is told before is no turn."""
+    given = nested(fields.get("messages"), list, where, "messages")
+    turns = [nested(turn, dict, where, "the message") for turn in given]
+    spoken = [turn for turn in turns if turn.get("role") != "system"]
+    fitting = all(
+        turn.get("role") is None or str(turn["role"]) in roles
+        for turn, roles in zip(spoken, _ROLES, strict=False)
+    )
+    if len(spoken) != len(_ROLES) or not fitting:
+        expected = "a question of the user and an answer of the assistant"
+        problem = "are not one question and one answer"
+        raise OddCell(where, "messages", problem, expected=expected, found=given)
+    asked, answer = (text(turn.get("content"), where, "content") for turn in spoken)
+    return asked, answer
+
+
+def _without_tag(question: str) -> str:
+    """Return a question without the mark of its image; "in <image>" becomes "in the image"."""
+    bare = _SHOWN_IN.sub(r"\1 the image", question).replace(TAG, "")
+    return re.sub(r"\s+(?=[.,?!])", "", bare).strip().removesuffix(":")
+
+
+def _choice(fields: Mapping[str, object], image: Shown, where: str, right: RightAnswers) -> Entry:
+    asked = _without_tag(text(fields.get("Question"), where, "Question"))
     given = nested(fields.get("Options"), dict, where, "Options")
     options = offered(given, where, "Options")
     answer = text(fields.get("Correct_Answer"), where, "Correct_Answer")
@@ -118,39 +122,20 @@ def _choice(
         raise OddCell(where, "Correct_Answer", problem, expected=expected, found=answer)
     known, texts = _asked(asked, where), options.values()
     right.note(
-        known[0], options[letter], where, image=image[1], options=texts, name="Correct_Answer"
+        known[0], options[letter], where, image=image.file, options=texts, name="Correct_Answer"
     )
-    return Entry(*image, *known, asked, letter, tuple(sorted(options.items())))
+    offer = tuple(sorted(options.items()))
+    return Entry(image.name, image.file, *known, asked, letter, offer, image.given)
 
 
 def _asked(question: str, where: str) -> tuple[str, str]:
-    if known := _KNOWN.get(words(question)):
+    if known := fact_of(question):
         return known
-    problem, expected = "is none of the README's", f"one of the {len(QUESTIONS)} questions"
+    problem, expected = (
+        "asks for no known fact",
+        f"one of {', '.join(fact for fact, _ in QUESTIONS.values())}",
+    )
     raise OddCell(where, "question", problem, expected=expected, found=question)
-
-
-def _images(root: Path) -> dict[str, list[Path]]:
-    """Return the image files by their whole path in the source, and by their last part."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.casefold() in SUFFIXES and path.is_file():
-            for name in {path.relative_to(root).as_posix(), path.name}:
-                found.setdefault(name, []).append(path)
-    return found
-
-
-def _image(
-    fields: Mapping[str, object], images: Mapping[str, list[Path]], where: str
-) -> tuple[str, Path]:
-    """Return the name and the file of an entry's image."""
-    given = text(fields.get("images", fields.get("image")), where, "images")
-    name = PurePosixPath(given.replace("\\", "/"))
-    found = images.get(name.as_posix()) or images.get(name.name, [])
-    if len(found) != 1:
-        problem = "names several images" if found else "names no image of the source"
-        raise OddCell(where, "images", problem, expected="one image file", found=given)
-    return found[0].name, found[0]
 
 
 def _path(root: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ the name do, and every kept image must then show a player of the forget set.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from kit.benchmarks.identity import identity
 from kit.benchmarks.left_out import REMEDY
@@ -54,7 +55,7 @@ def players_of(sets: Mapping[str, Sequence[Entry]]) -> dict[str, str]:
 
 
 def _number(image: str) -> int:
-    found = re.search(r"\d{1,9}", image)
+    found = re.search(r"\d{1,9}", PurePosixPath(image).name)
     return int(found[0]) if found else 0
 
 
