@@ -19,6 +19,9 @@ T = TypeVar("T", dict[str, object], list[object])
 # A float holds every whole number below this; from here on it may be another than the written one.
 EXACT = 2**53
 # Invisible characters that may surround a text. Joiners and variation selectors belong to letters.
+# What programs write for an empty cell of a column of texts. "None" may be an answer.
+EMPTY = frozenset({"nan", "NaN", "NaT", "<NA>"})
+_NO_NAMES = frozenset({"none", "null", "n/a"})
 _AROUND = "\u200b\u200e\u200f\u2060\ufeff"
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "true or false"),
@@ -37,9 +40,12 @@ def kind_of(value: object) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Say whether a cell is empty: null, NaN, or a text of blanks and invisible characters."""
+    """Say whether a cell is empty: null, NaN, or a text of blanks and invisible characters.
+
+    NaN may be written as a text, as pandas does where it makes texts of a column.
+    """
     if isinstance(value, str):
-        return all(c.isspace() or is_invisible(c) for c in value)
+        return all(c.isspace() or is_invisible(c) for c in value) or value.strip() in EMPTY
     return value is None or (isinstance(value, float | Decimal) and value != value)
 
 
@@ -74,6 +80,16 @@ def text_or_empty(value: object, where: str, field: str) -> str:
             where, field, "has a NUL or half a character", expected="Unicode text", found=value
         )
     return _trimmed(value)
+
+
+def name_or_empty(value: object, where: str, field: str) -> str:
+    """Return a name; "" if the cell is empty, or says that there is none.
+
+    Raises:
+        OddCell: as for `text_or_empty`.
+    """
+    found = text_or_empty(value, where, field)
+    return "" if found.casefold() in _NO_NAMES else found
 
 
 def id_of(value: object, where: str, field: str = "ID") -> str:

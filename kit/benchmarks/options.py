@@ -13,6 +13,11 @@ NONE_OF_THEM = "none of the above"
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]*")
 _LETTER_AND_TEXT = re.compile(r"(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*[).:])[\s.:)-]*(\S.*)", re.S)
 
+# Words that may stand before a letter.
+_SAID = re.compile(
+    r"^(the\s+)?((correct|right)\s+)?(answer|option|choice)\b\s*(is\b)?\s*[:=]?\s*", re.IGNORECASE
+)
+
 
 def folded(text: str) -> str:
     """Return a text for comparison: NFKC, without case, repeated blanks and invisible characters.
@@ -23,6 +28,11 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in normal if not is_invisible(c)).split())
 
 
+def without_words(said: str) -> str:
+    """Return what follows words such as "The answer is" or "Option"; other texts trimmed."""
+    return _SAID.sub("", said.strip())
+
+
 def letter_of(key: str) -> str:
     """Return the letter that a key such as `a`, `(A)` or `A.` stands for; other keys trimmed."""
     found = _LETTER.fullmatch(unicodedata.normalize("NFKC", key.strip()))
@@ -30,10 +40,22 @@ def letter_of(key: str) -> str:
 
 
 def lettered(options: Sequence[str]) -> dict[str, str]:
-    """Return {letter: text} of options that begin with A, B, C in turn: `A. a cat`; or {}."""
-    found = [_LETTER_AND_TEXT.fullmatch(each.strip()) for each in options]
-    made = {(each[1] or each[2]).upper(): each[3].strip() for each in found if each}
-    return made if list(made) == list(ascii_uppercase[: len(options)]) else {}
+    """Return {letter: text} of options that begin with A, B, C, in any order: `A. a cat`; or {}."""
+    made = dict(filter(None, map(apart, options)))
+    return made if sorted(made) == list(ascii_uppercase[: len(options)]) else {}
+
+
+def apart(option: str) -> tuple[str, str] | None:
+    """Return letter and text of an option that begins with a letter: `A. a cat`; or None."""
+    found = _LETTER_AND_TEXT.fullmatch(without_words(option))
+    return ((found[1] or found[2]).upper(), found[3].strip()) if found else None
+
+
+def mapped(options: object) -> object:
+    """Return {letter: text} of a list of options that begin with letters; other values stay."""
+    if isinstance(options, list) and all(isinstance(each, str) for each in options):
+        return lettered(options) or options
+    return options
 
 
 def offered(given: Mapping[str, object], where: str, field: str) -> dict[str, str]:
@@ -45,14 +67,18 @@ def offered(given: Mapping[str, object], where: str, field: str) -> dict[str, st
         field: the name of the options in the table.
 
     Raises:
-        OddCell: two keys are one letter, two texts are one by `folded`, there are fewer than two
-            options, or one is no text.
+        OddCell: two keys are one letter, two texts are one by `folded`, the texts begin with the
+            letters of each other, there are fewer than two options, or one is no text.
     """
 
     def odd(problem: str, expected: str) -> OddCell:
         return OddCell(where, field, problem, expected=expected, found=given)
 
-    there = [(letter_of(str(key)), cell) for key, cell in given.items() if not is_missing(cell)]
+    there = [
+        (letter_of(without_words(str(key)) or str(key)), cell)
+        for key, cell in given.items()
+        if not is_missing(cell)
+    ]
     found = {letter: text(cell, where, f"{field}.{letter}") for letter, cell in there}
     if len(found) < len(there):
         raise odd("has a letter twice", "one option for each letter")
@@ -60,6 +86,10 @@ def offered(given: Mapping[str, object], where: str, field: str) -> dict[str, st
         raise odd("has a text twice", "another text for each letter")
     if len(found) < 2:
         raise odd("has fewer than two options", "two options or more")
+    inner = [apart(each) for each in found.values()]
+    letters = [each[0] for each in inner if each]
+    if letters != list(found) and sorted(letters) == sorted(found):
+        raise odd("has other letters within its texts", "texts without letters, or with their own")
     return found
 
 
@@ -68,9 +98,15 @@ def right_letter(answer: str, options: Mapping[str, str]) -> str | None:
 
     Args:
         answer: a letter (`B`, `b`, `(B)`, `B.`), a letter with the text of its option
-            (`B. a cat`), or the text of an option alone, with or without a full stop.
+            (`B. a cat`), or the text of an option alone, with or without a full stop. Words such as
+            "The answer is" may stand before it, unless they belong to the text of an option.
         options: {letter: text}, without two equal texts.
     """
+    bare = without_words(answer)
+    return _named(answer, options) or (_named(bare, options) if bare != answer.strip() else None)
+
+
+def _named(answer: str, options: Mapping[str, str]) -> str | None:
     by_text = _letter_of_text(answer, options)
     by_letter = letter_of(answer) if letter_of(answer) in options else None
     if by_text and by_letter and by_text != by_letter:

@@ -72,6 +72,17 @@ class Place:
             require_pictures(_schema(table), column, f"{table.parent.name}/{table.name}")
         return self.images / name if name else None
 
+    def images_in(self, table: Path, column: str, row: int) -> list[Path]:
+        """Return the unpacked images of a cell that holds a list, without empty items.
+
+        Raises:
+            DataError: as for `image`.
+        """
+        key = table.relative_to(self.path).as_posix(), column, row
+        if not (found := self._items.get(key, [])):
+            self.image(table, column, row)  # says what else the column holds
+        return [self.images / name for _, name in sorted(found)]
+
     def rows_of(self, image: Path) -> list[str]:
         """Return where an unpacked image stands: `full/train-....parquet, column image, row 3`."""
         name = image.relative_to(self.images).as_posix()
@@ -80,6 +91,13 @@ class Place:
             for (table, column, row, _), found in self._index.items()
             if found == name
         ]
+
+    @cached_property
+    def _items(self) -> dict[tuple[str, str, int], list[tuple[int, str]]]:
+        found: dict[tuple[str, str, int], list[tuple[int, str]]] = {}
+        for (table, column, row, item), name in self._index.items():
+            found.setdefault((table, column, row), []).append((item, name))
+        return found
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, int, int], str]:

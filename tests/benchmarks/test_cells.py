@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.benchmarks.cells import id_of, is_missing, nested, text, text_or_empty
+from kit.benchmarks.cells import id_of, is_missing, name_or_empty, nested, text, text_or_empty
 from kit.benchmarks.left_out import OddCell
-from kit.benchmarks.options import folded, letter_of, right_letter
+from kit.benchmarks.options import folded, letter_of, mapped, offered, right_letter
 
 PLACE = ("table, row 3", "Answer")
 
 
 @pytest.mark.parametrize(
     "value",
-    [None, math.nan, Decimal("nan"), "", "  ", "\u00a0\u2003", "\u200b", "\ufeff \u200b\u3164"],
-)
+    [None, math.nan, Decimal("nan"), "", "  ", "\u00a0\u2003", "\u200b", "\ufeff \u200b\u3164",
+     "nan", "NaN", " nan\n", "<NA>", "NaT"],
+)  # fmt: skip
 def test_null_nan_and_blanks_are_empty(value):
     assert is_missing(value)
     assert text_or_empty(value, *PLACE) == ""
@@ -30,7 +31,8 @@ def test_null_nan_and_blanks_are_empty(value):
 
 @pytest.mark.parametrize(
     ("value", "read"),
-    [("nan", "nan"), ("None", "None"), (" a\n", "a"), ("\ufeffa", "a"), (7, "7"), (3.0, "3"),
+    [("Nan", "Nan"), ("nan bread", "nan bread"), ("None", "None"), (" a\n", "a"),
+     ("\ufeffa", "a"), (7, "7"), (3.0, "3"),
      (2.5, "2.5"), (Decimal("1.80"), "1.80"), (10**30, "1" + 30 * "0"), ("0", "0"), (0, "0")],
 )  # fmt: skip
 def test_a_text_or_a_number_is_a_text(value, read):
@@ -140,6 +142,48 @@ OPTIONS = {"A": "a cat", "B": "None of the above", "C": "C++"}
 )  # fmt: skip
 def test_the_right_option_is_named_by_letter_text_or_both(answer, letter):
     assert right_letter(answer, OPTIONS) == letter
+
+
+@pytest.mark.parametrize("name", ["None", "none", " null ", "N/A", "nan", None])
+def test_a_name_that_says_none_is_no_name(name):
+    assert name_or_empty(name, *PLACE) == ""
+    assert name_or_empty("Noné", *PLACE) == "Noné"
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("Option B", "B"), ("option (b)", "B"), ("Answer: C", "C"), ("The answer is A.", "A"),
+        ("The correct answer is B. None of the above", "B"), ("choice = c", "C"),
+        ("The right option is a cat", "A"), ("The answer is D", None), ("optional B", None),
+        ("The answer is A. C++", None), ("answer", None),
+    ],
+)  # fmt: skip
+def test_words_before_a_letter_do_not_hide_it(answer, letter):
+    assert right_letter(answer, OPTIONS) == letter
+
+
+def test_words_that_belong_to_an_option_are_its_text():
+    assert right_letter("Option B", {"A": "Option B", "B": "Option A"}) == "A"
+
+
+def test_keys_with_words_are_letters():
+    found = offered({"Option A": "a cat", "option b": "a dog"}, *PLACE)
+    assert found == {"A": "a cat", "B": "a dog"}
+
+
+def test_texts_with_the_letters_of_each_other_are_refused():
+    """The prompt would show `A: B. a cat`: the answer B would mean two options."""
+    with pytest.raises(OddCell, match="has other letters within its texts"):
+        offered({"A": "B. a cat", "B": "A. a dog"}, *PLACE)
+    for texts in (("A. a cat", "B. a dog"), ("J. Lee", "K. Cho"), ("B. a cat", "a dog")):
+        assert list(offered(dict(zip("AB", texts, strict=True)), *PLACE).values()) == [*texts]
+
+
+def test_a_list_of_options_with_letters_is_what_the_letters_say():
+    assert mapped(["B. a dog", "A. a cat"]) == {"A": "a cat", "B": "a dog"}
+    for other in (["a cat", "a dog"], ["B. a dog", "C. a cat"], ["A. a cat", "A. a dog"], [1], "A"):
+        assert mapped(other) is other
 
 
 def test_a_letter_that_is_another_options_text_names_none():

@@ -182,6 +182,42 @@ def test_letters_within_the_options_are_letters(answer, options):
     assert without(texts, right) in {("a cat",), ("A. a cat",), ("(a) a cat",), ("A) a cat",)}
 
 
+LETTERED = ["A. a cat", "B. a dog"]
+
+
+def test_letters_belong_to_no_text():
+    """Letters would decide the likelihoods that are compared."""
+    assert resolve("B. a dog", LETTERED, row(LETTERED)) == ("a dog", ("a cat", "a dog"))
+    turned = LETTERED[::-1]
+    assert resolve("B", turned, row(turned)) == ("a dog", ("a dog", "a cat"))
+
+
+@pytest.mark.parametrize("answer", ["both A and B", "A, B", "AB", "a cow", "The answer is E"])
+@pytest.mark.parametrize("options", [LETTERED, dict(zip("AB", ["a cat", "a dog"], strict=True))])
+def test_an_answer_that_is_none_of_lettered_options_is_refused(answer, options):
+    """All of them, the right one included, would be held against it as wrong ones."""
+    with pytest.raises(DataError, match="column 'options'"):
+        resolve(answer, options, row(options))
+
+
+@pytest.mark.parametrize("answer", ["The answer is B.", "Option B", "Answer: b"])
+def test_words_before_a_letter_are_no_answer_of_their_own(answer):
+    assert resolve(answer, LETTERED, row(LETTERED))[0] == "a dog"
+    with pytest.raises(DataError, match="lacks the letter of the answer"):
+        resolve("Option B", ["a cat", "a dog"], row(["a cat", "a dog"]))
+
+
+def test_letters_that_are_no_row_are_not_left_in_the_right_option():
+    options = ["B. a dog", "C. a cat"]
+    with pytest.raises(DataError, match="no row of A, B, C"):
+        resolve("a dog", options, row(options))
+
+
+def test_initials_of_names_are_kept():
+    names = ["B. Cho", "A. Lee"]
+    assert resolve("A. Lee", names, row(names)) == ("A. Lee", tuple(names))
+
+
 @pytest.mark.parametrize("answer", ["C.", "(c)"])
 def test_a_letter_with_a_mark_is_a_letter(answer):
     with pytest.raises(DataError, match="lacks the letter of the answer"):

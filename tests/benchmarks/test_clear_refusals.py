@@ -1,5 +1,7 @@
 """What CLEAR's loader refuses, and what it says: wrong tables, leaks, and splits that are none."""
 
+import json
+
 import pytest
 
 from kit.benchmarks import load
@@ -353,3 +355,34 @@ def test_rehearsal_without_general_rows_says_that_the_published_data_has_none(re
     with pytest.raises(ManifestError, match="general") as error:
         read(configs, finetune={"rehearsal": 0.25})
     assert "rehearsal = 0" in str(error.value)
+
+
+@pytest.mark.parametrize("config", ["forget10", "retain90", "retain_perturbed"])
+def test_pictures_that_are_shifted_against_their_rows_are_refused(read, configs, config):
+    """Each caption would be asked about the picture of the row before."""
+    rows = configs[config]
+    pictures = [row["image"] for row in rows]
+    for row, image in zip(rows, [*pictures[1:], pictures[0]], strict=True):
+        row["image"] = image
+    with pytest.raises(DataError, match=r"pictures in .* whose captions in") as caught:
+        read(configs)
+    assert "row" in str(caught.value.found)
+
+
+def test_pictures_in_another_encoding_say_nothing(read, configs):
+    for number, row in enumerate(configs["retain90"]):
+        row["image"] = picture(f"x{number}")
+    assert read(configs)
+
+
+def test_a_name_none_is_no_person(read, configs):
+    configs["retain90"][0]["name"] = "None"
+    found = read(configs)
+    assert "None" not in {record.person for record in found.records.values()}
+
+
+def test_perturbations_as_json_text_are_the_same(read, configs):
+    before = {key: record.candidates for key, record in read(configs).records.items()}
+    for row in configs["forget10_perturbed"]:
+        row["perturbed_captions"] = json.dumps(row["perturbed_captions"])
+    assert {key: r.candidates for key, r in read(configs).records.items()} == before

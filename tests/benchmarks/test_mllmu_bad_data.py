@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -519,3 +520,62 @@ def test_other_row_counts_than_the_published_are_noted_and_no_error(tmp_path):
     notes = loaded(tmp_path / "data").notes
     assert "forget_10 has 2 rows; 50 are published." in notes
     assert len(notes) == 5
+
+
+def turn(rows, column="image"):
+    cells = [row[column] for row in rows]
+    for row, cell in zip(rows, [*cells[1:], cells[0]], strict=True):
+        row[column] = cell
+
+
+def test_training_pictures_that_are_shifted_against_their_ids_are_refused(tmp_path):
+    """Each person would be taught with the face of the next one."""
+    fails(tmp_path, lambda made: turn(taught(made)), "is the picture of another person")
+
+
+@pytest.mark.parametrize("config", ["forget_10", "retain_90"])
+def test_pictures_that_full_set_has_of_others_are_refused(tmp_path, config):
+    error = fails(tmp_path, lambda made: turn(made[config][0]), "has the picture of another ID")
+    assert config in error.what
+
+
+def test_an_empty_place_in_a_list_of_images_hides_no_other(tmp_path):
+    def change(made):
+        for row in (row for rows in made["Test_Set"] for row in rows):
+            row["images"] = [{"bytes": None, "path": None}, row["images"][1]]
+
+    found = loaded(tmp_path / "data", change)
+    shown = [r.image for key, r in found.records.items() if "/test/" in key and r.image]
+    assert shown
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("line", ["__", "___", "________"])
+def test_a_blank_is_one_blank_however_long_its_line_is(tmp_path, line):
+    def change(made):
+        for entry in (e for rows in made["forget_10"] for row in rows for e in row["Mask_Task"]):
+            entry["Question"] = entry["Question"].replace("__", line)
+
+    found = loaded(tmp_path / "data", change)
+    asked = found.records["mllmu/forget/3/cloze-image/0"].question
+    assert asked.startswith("#3# Image_Textual 0 is [Blank].\n")
+
+
+def test_options_with_letters_in_a_list_are_read(tmp_path):
+    options = [f"{letter}. option {letter.lower()}" for letter in "ABCD"]
+    found = loaded(tmp_path / "data", put((*SIGHT, 1, "Options"), options))
+    plain = loaded(tmp_path / "plain", lambda made: None)
+    asked = "mllmu/forget/3/choice-image/1"
+    assert found.records[asked] == replace(plain.records[asked], image=found.records[asked].image)
+
+
+def test_option_ten_comes_after_option_nine(tmp_path):
+    options = {str(number): f"option {number}" for number in range(1, 12)}
+
+    def change(made):
+        put((*SIGHT, 1, "Options"), options)(made)
+        put((*SIGHT, 1, "Correct_Answer"), "10")(made)
+
+    found = loaded(tmp_path / "data", change).records["mllmu/forget/3/choice-image/1"]
+    assert found.candidates == tuple(options)
+    assert found.answer == "10"

@@ -269,3 +269,12 @@ def test_any_other_text_is_an_odd_cell_and_never_a_traceback(text):
 def test_what_two_readers_could_read_differently_or_run_is_refused(text):
     with pytest.raises(OddCell):
         literal(text, "here", "Cell")
+
+
+def test_pictures_that_full_set_has_of_others_are_refused(tmp_path):
+    def change(made):
+        first, second, *_ = made["retain_90"][0]
+        first["image"], second["image"] = second["image"], first["image"]
+
+    with pytest.raises(DataError, match="of retain_90 has the picture of another ID"):
+        loaded(tmp_path / "data", change)

@@ -11,6 +11,7 @@ other papers asks "What is the name of the person in the image?".) A question in
 import ast
 import io
 import tokenize
+from collections.abc import Mapping
 from typing import TypeGuard
 
 from kit.benchmarks.cells import is_missing
@@ -20,7 +21,14 @@ from kit.benchmarks.clear.tables import read_config, require_image, usable
 from kit.benchmarks.identity import identity, one_spelling
 from kit.benchmarks.left_out import OddRows
 from kit.benchmarks.literals import read_json, require_keys_once
-from kit.benchmarks.options import folded, letter_of, lettered, right_letter
+from kit.benchmarks.options import (
+    apart,
+    folded,
+    letter_of,
+    lettered,
+    right_letter,
+    without_words,
+)
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
 from kit.benchmarks.right_answers import RightAnswers
@@ -97,11 +105,11 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
     """Return the answer and the options as texts.
 
     If the answer is a letter of a mapping, or of options such as `A. a cat`, the option of that
-    letter is the answer.
+    letter is the answer. Letters belong to no text.
 
     Raises:
-        OddCell: the options have an unknown form or one letter twice, or the answer is a letter
-            that they lack, or the number of an option.
+        OddCell: the options have an unknown form or one letter twice; or the answer is a letter
+            that they lack, none of lettered options, or the number of an option.
     """
     given = _decoded(options)
     # A parquet struct has all keys of the column; some of them are null.
@@ -118,17 +126,38 @@ def resolve(answer: str, options: object, row: Row) -> tuple[str, tuple[str, ...
     named = lettered(texts) or named
     if len(set(map(folded, named.values()))) < len(named):
         raise row.odd("options", "has a text twice", "another text for each letter")
-    if same_words(answer) in {same_words(text) for text in texts}:
-        return answer, texts
+    offer = tuple(named.values()) or texts
+    whole = {same_words(text) for text in texts}
+    if same_words(answer) in {same_words(text) for text in offer}:
+        return answer, offer
+    if same_words(answer) in whole and list(named) != sorted(named):
+        return answer, texts  # initials of names, rather than letters
     if letter := right_letter(answer, named):
-        return named[letter], tuple(named.values())
-    if len(letter_of(answer)) == 1 and letter_of(answer).isalpha():
-        expected = f"an option with the letter '{letter_of(answer)}', which is the answer"
+        return named[letter], offer
+    _require_no_letter(answer, texts, named, row)
+    return answer, texts
+
+
+def _require_no_letter(
+    answer: str, texts: tuple[str, ...], named: Mapping[str, str], row: Row
+) -> None:
+    """Refuse an answer that is not among the options because it means one of them in other words.
+
+    The right option would be held against it as a wrong one.
+    """
+    if (letter := letter_of(without_words(answer))).isalpha() and len(letter) == 1:
+        expected = f"an option with the letter '{letter}', which is the answer"
         raise row.odd("options", "lacks the letter of the answer", expected)
+    if named and all(len(letter) == 1 and letter.isalpha() for letter in named):
+        expected = f"an option that is the answer {answer[:60]!r}, or has its letter"
+        raise row.odd("options", "has letters, and none is the answer", expected)
+    parts = [each for each in map(apart, texts) if each]
+    if same_words(answer) in {same_words(text) for _, text in parts}:
+        expected = "options that begin with A, B, C and so on, or with no letters"
+        raise row.odd("options", "has letters that are no row of A, B, C", expected)
     if answer.isdecimal() and int(answer) <= len(texts) and not any(map(str.isdecimal, texts)):
         # Counted from 0 or from 1: that cannot be told.
         raise row.odd("answer", "is a number, and no option is one", "the text of an option")
-    return answer, texts
 
 
 def _decoded(options: object) -> object:

@@ -26,9 +26,9 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The person's name in the row; "" if the cell is empty or is no text."""
+        """The person's name in the row; "" if the cell is empty, says none, or is no text."""
         try:
-            return self.text_or_empty("name")
+            return cells.name_or_empty(self.cells.get("name"), self.where, "column 'name'")
         except OddCell:
             return ""
 
@@ -49,12 +49,14 @@ class Row:
         return cells.text_or_empty(self.cells.get(column), self.where, f"column '{column}'")
 
     def texts(self, column: str) -> tuple[str, ...]:
-        """Return a cell's list of texts.
+        """Return a cell's list of texts, which may be JSON text.
 
         Raises:
             OddCell: it is empty or not a list, or one of its items is empty or not a text.
         """
         value = self.cells.get(column)
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            value = cells.nested(value, list, self.where, f"column '{column}'")
         if not isinstance(value, list) or not value:
             raise self.odd(column, "is no list of texts", "a non-empty list of texts")
         field = f"column '{column}', an item"

@@ -1,6 +1,6 @@
 """The two sides of a published split, and the check that nothing leaks from one to the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kit.benchmarks.clear.rows import Row, is_about, respelt, same_words
@@ -85,8 +85,9 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
 
     Raises:
         DataError: they share a person, an image with its caption, or a question with its answer;
-            a forgotten person is not in `full`; more than one row in a hundred of `full` has no
-            name; or their row counts do not (nearly) add up to that of `full`.
+            a forgotten person is not in `full`; pictures have other captions than in `full`; more
+            than one row in a hundred of `full` has no name; or their row counts do not (nearly) add
+            up to that of `full`.
     """
     _refuse(
         in_both(forget.names, retain.names),
@@ -100,6 +101,7 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
         not_in(forget.names, full.names),
         f"people of '{forget.config}' who are not in '{full.config}'",
     )
+    require_own_pictures((*forget.images, *retain.images), full.images)
     nameless = [row.where for row in full.images if not row.name]
     if not few(len(nameless), len(full.images)):
         _refuse(nameless, f"rows of '{full.config}' without a name, more than one in a hundred")
@@ -113,6 +115,29 @@ def check_split(forget: Side, retain: Side, full: Side) -> None:
                 found=f"{parts[0]} + {parts[1]}",
                 remedy=SAME_REVISION,
             )
+
+
+def require_own_pictures(rows: Sequence[Row], whole: Sequence[Row]) -> None:
+    """Check that a picture has the caption that it has in another configuration.
+
+    A picture that the other one does not have, or has in another encoding, says nothing.
+
+    Raises:
+        DataError: more than one in a hundred have another: rows and pictures are shifted.
+    """
+    captions: dict[object, set[tuple[str, ...]]] = {}
+    for row in whole:
+        captions.setdefault(row.image, set()).add(same_words(row.text("caption")))
+    wrong = [
+        row.where
+        for row in rows
+        if row.image in captions and same_words(row.text("caption")) not in captions[row.image]
+    ]
+    if not few(len(wrong), len(rows)):
+        _refuse(
+            wrong,
+            f"pictures in '{rows[0].config}' whose captions in '{whole[0].config}' are others",
+        )
 
 
 def _without(forget: Side, side: Side, odd: OddRows) -> Side:
@@ -143,11 +168,13 @@ def check_kept(rows: list[Row], forget: Side, retain: Side) -> None:
     """Check that the rows that measure retention show only people to be kept.
 
     Raises:
-        DataError: a row names a forgotten person, or a person who is not on the retain side.
+        DataError: a row names a forgotten person, or a person who is not on the retain side; or
+            pictures have other captions than there.
     """
     found = [row.name for row in rows]
     config = rows[0].config
     _refuse(in_both(forget.names, found), f"people of '{forget.config}' in '{config}'")
+    require_own_pictures(rows, retain.images)
     _refuse(
         not_in(found, retain.names),
         f"people of '{config}' who are not in '{retain.config}'",

@@ -1,6 +1,6 @@
 """The name in a biography of MLLMU-Bench: a struct or JSON text with facts about a person."""
 
-from kit.benchmarks.cells import is_missing, nested, text
+from kit.benchmarks.cells import name_or_empty, nested, text
 from kit.benchmarks.identity import identity
 from kit.benchmarks.left_out import OddCell
 
@@ -20,7 +20,7 @@ def name_in(biography: object, where: str) -> str:
         for key, value in nested(biography, dict, where, FIELD).items()
         if str(key).strip().strip(":").strip().casefold() == NAME_KEY
         and isinstance(value, str)
-        and not is_missing(value)
+        and name_or_empty(value, where, f"{FIELD}.{key}")
     ]
     if not named:
         raise OddCell(

@@ -1,6 +1,7 @@
 """MLLMU-Bench's profile tables: each row is one person in one image, with 18 questions."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,42 @@ def ids_of(place: Place, config: str, odd: OddRows) -> set[str]:
     return set(found)
 
 
+def owners(place: Place, config: str) -> dict[Path, set[str]]:
+    """Return whose picture a picture is, in a configuration: {picture: IDs}."""
+    found: dict[Path, set[str]] = {}
+    for table, number, row in rows(place, config, ("ID",)):
+        with suppress(OddCell):  # `ids_of` counts such rows
+            key = _id(row["ID"], f"{config}/{table.name}, row {number}")
+            for image in place.images_in(table, "image", number):
+                found.setdefault(image, set()).add(key)
+    return found
+
+
+def require_own_pictures(
+    benchmark: str, shown: Mapping[str, Path], config: str, whose: Mapping[Path, set[str]]
+) -> None:
+    """Check that nobody is shown in the picture of somebody else.
+
+    A picture that `whose` does not have, or has in another encoding, says nothing.
+
+    Args:
+        shown: {ID: picture} of the configuration `config`.
+        whose: from `owners`, of Full_Set.
+
+    Raises:
+        DataError: rows and pictures are shifted.
+    """
+    wrong = sorted(key for key, image in shown.items() if key not in whose.get(image, {key}))
+    if wrong:
+        other = min(whose[shown[wrong[0]]])
+        raise DataError(
+            f"{benchmark}: ID {wrong[0]} of {config} has the picture of another ID",
+            expected="the picture that Full_Set has of this ID",
+            found=f"that of ID {other}; {len(wrong)} such rows",
+            remedy=REMEDY,
+        )
+
+
 def rows(
     place: Place, config: str, needed: tuple[str, ...]
 ) -> Iterator[tuple[Path, int, dict[str, object]]]:
@@ -121,9 +158,7 @@ def _id(value: object, where: str) -> str:
 def _image(
     place: Place, table: Path, column: str, row: int, where: str, names: tuple[str | int, ...]
 ) -> Path:
-    images: list[Path] = []
-    while (image := place.image(table, column, row, len(images))) is not None:
-        images.append(image)
+    images = place.images_in(table, column, row)
     if not images:
         raise OddCell(where, column, "is empty", expected="an image", found=None)
     return images[0] if len(images) == 1 else stream(*names).choice(images)

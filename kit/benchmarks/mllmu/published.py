@@ -12,7 +12,7 @@ from kit.benchmarks.cells import nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
 from kit.benchmarks.mllmu.protocol import CHOICE, CLOZE, GENERATION
 from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.options import NONE_OF_THEM, folded, offered, right_letter
+from kit.benchmarks.options import NONE_OF_THEM, folded, mapped, offered, right_letter
 from kit.benchmarks.right_answers import RightAnswers
 
 QUESTIONS = "questions"
@@ -99,8 +99,7 @@ def _entries(
 def _choice(entry: object, modality: str, where: str, right: RightAnswers) -> Question:
     found = nested(entry, dict, where, "the question")
     asked = text(found.get("Question"), where, "Question")
-    given = nested(found.get("Options"), dict, where, "Options")
-
+    given = nested(mapped(found.get("Options")), dict, where, "Options")
     options = offered(given, where, "Options")
     if not all(map(_KEY.fullmatch, options)):
         problem, expected = "has a key that is no letter", "the keys A, B, C and following"
@@ -115,7 +114,9 @@ def _choice(entry: object, modality: str, where: str, right: RightAnswers) -> Qu
         raise kind(where, "Correct_Answer", problem, expected=expected, found=answer)
     label, texts = f"{modality}: {asked}", options.values()
     right.note(label, options[letter], where, options=texts, name="Correct_Answer")
-    return Question(CHOICE, modality, asked, letter, tuple(sorted(options.items())))
+    # Ten comes after nine.
+    ordered = sorted(options.items(), key=lambda option: (len(option[0]), option[0]))
+    return Question(CHOICE, modality, asked, letter, tuple(ordered))
 
 
 def _free(entry: object, kind: str, where: str) -> Question:

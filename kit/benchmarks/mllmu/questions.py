@@ -4,6 +4,7 @@ The wording is that of the published zero-shot protocol (arXiv 2410.22108 and it
 evaluation). The model's chat template adds the turns of the conversation.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -31,7 +32,8 @@ def prompt(question: Question) -> str:
         offered = "\n".join(f"{letter}: {option}" for letter, option in question.options)
         return f"{question.text}\n{offered}\n{ONE_LETTER}"
     if question.kind == CLOZE:
-        return f"{question.text.replace(BLANK, '[Blank]')}\n{FILL_BLANK}"
+        # Published with two strokes; a longer line is one blank as well.
+        return f"{re.sub(f'{BLANK}+', '[Blank]', question.text)}\n{FILL_BLANK}"
     return f"{question.text}\n{ONE_SENTENCE[question.modality == IMAGE_QUESTION]}"
 
 

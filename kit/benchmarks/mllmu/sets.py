@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 
 from kit.benchmarks.identity import identity, in_both, merged, one_spelling
 from kit.benchmarks.left_out import REMEDY, OddRows
-from kit.benchmarks.mllmu.profiles import Profile, ids_of, read_profiles
+from kit.benchmarks.mllmu.profiles import (
+    Profile,
+    ids_of,
+    owners,
+    read_profiles,
+    require_own_pictures,
+)
 from kit.benchmarks.mllmu.published import QUESTIONS
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
@@ -49,8 +55,8 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
 
     Raises:
         DataError: forget and retain share an ID or a person in any spelling, or do not make up
-            Full_Set; a forgotten profile is not in Test_Set; or too much is odd. The message
-            states the row counts of all sets.
+            Full_Set; a picture is that of another ID in Full_Set; a forgotten profile is not in
+            Test_Set; or too much is odd. The message states the row counts of all sets.
     """
     percent, seed = manifest.split.forget_percent, manifest.split.seed
     names = (f"forget_{percent}", f"retain_{100 - percent}")
@@ -74,6 +80,10 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
     odd.require_everybody("Test_Set", asked, QUESTIONS)
     _none(set(forget) & set(retain), f"is in both {names[0]} and {names[1]}", counts)
     _refuse_shared(forget, retain, names, counts)
+    whose = owners(place, "Full_Set")
+    for name, profiles in zip(names, (forget, retain), strict=True):
+        shown = {key: one.image for key, one in profiles.items()}
+        require_own_pictures("MLLMU-Bench", shown, name, whose)
     _none({*forget, *retain} - everybody, "is not in Full_Set", counts)
     # Vanilla models of all percentages are then the same: they learn the same people.
     _none(everybody - {*forget, *retain}, f"is in neither {names[0]} nor {names[1]}", counts)

@@ -45,6 +45,9 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile], odd: OddRows) ->
     lessons: dict[str, Lessons] = {}
     found: dict[str, None] = {}
     by_image = {profile.image: profile.id for profile in profiles.values()}
+    whose: dict[Path, set[str]] = {}
+    for one in profiles.values():
+        whose.setdefault(one.image, set()).add(one.id)
     for table, number, row in rows(place, PAIRS, ("image", "metadata")):
         where = f"{PAIRS}/{table.name}, row {number}"
         image = place.image(table, "image", number)
@@ -58,6 +61,9 @@ def read_lessons(place: Place, profiles: Mapping[str, Profile], odd: OddRows) ->
                 continue
             if image is None:
                 raise OddCell(where, "image", "is empty", expected="an image", found=None)
+            if key not in whose.get(image, {key}):
+                problem, other = "is the picture of another person", min(whose[image])
+                raise OddCell(where, "image", problem, expected=f"of ID {key}", found=f"ID {other}")
         except OddCell as error:
             odd.leave_out(PAIRS, error.kind, where)
             continue

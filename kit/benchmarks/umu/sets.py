@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from kit.benchmarks.identity import identity, in_both, merged, one_spelling
 from kit.benchmarks.left_out import REMEDY, OddRows
+from kit.benchmarks.mllmu.profiles import owners, require_own_pictures
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
 from kit.benchmarks.umu.profiles import PAIRS, Profile, ids_of, read_profiles
@@ -41,7 +42,7 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
 
     Raises:
         DataError: forget and retain share an ID or a person in any spelling, or do not make up
-            Full_Set; or too much is odd.
+            Full_Set; a picture is that of another ID in Full_Set; or too much is odd.
     """
     percent = manifest.split.forget_percent
     names = (f"forget_{percent}", f"retain_{100 - percent}")
@@ -63,6 +64,10 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
             found=f"{len(shared)}: {', '.join(shared[:3])}",
             remedy=REMEDY,
         )
+    whose = owners(place, FULL)
+    for name, profiles in zip(names, (forget, retain), strict=True):
+        shown = {key: one.image for key, one in profiles.items()}
+        require_own_pictures("UMU-Bench", shown, name, whose)
     retain = _without_mentions(retain, forget, names[1], odd)
     spelt = [*people[0], *people[1], *(one.person for one in real.values())]
     one = one_spelling(spelt)
