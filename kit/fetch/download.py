@@ -16,6 +16,7 @@ from kit.errors import AccessError, ChecksumError, KitError, TransferError
 from kit.fetch.hub import Address, Wanted
 from kit.fetch.progress import Meter
 from kit.fetch.settings import SPARE_FACTOR, Settings
+from kit.fetch.surroundings import about_token
 from kit.fetch.transfer import (
     NO_ACCESS_STATUSES,
     Download,
@@ -161,8 +162,10 @@ def _refusal_error(file: Wanted, address: Address, status: str) -> KitError:
             f"{host} restricts access to {file.name}",
             expected=ANSWER,
             found=status,
-            remedy=f"accept the form at {address.page or host} with your own account, then pass "
-            "its token: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)",
+            remedy=about_token(
+                f"accept the form at {address.page or host} with your own account, then pass its "
+                "token: HF_TOKEN=... ./run.sh fetch (mirrors and `data import` need none)"
+            ),
         )
     return TransferError(
         f"{host} has no {file.name}",

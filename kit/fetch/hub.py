@@ -1,6 +1,5 @@
 """The hub and the mirrors of a source: which files there are, and where each can be downloaded."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,11 +19,12 @@ from huggingface_hub.utils import build_hf_headers
 
 from kit.errors import AccessError, DataError, TransferError
 from kit.experiment.disclosure import public_address
-from kit.experiment.hub import HUB, repository_page
+from kit.experiment.hub import repository_page
 from kit.experiment.manifest import SourceSection
 from kit.fetch.names import require_safe
 from kit.fetch.patience import ask_patiently
 from kit.fetch.settings import Settings
+from kit.fetch.surroundings import about_token, endpoint, reason, require_usable_proxy, token
 
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -65,11 +65,6 @@ class Wanted:
     size: int | None = None
     sha256: str | None = None
     blob: str | None = None
-
-
-def endpoint() -> str:
-    """Return the hub's address (the environment's `HF_ENDPOINT`, if set)."""
-    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def hub_page(source: SourceSection) -> str:
@@ -149,6 +144,8 @@ def _hub(settings: Settings) -> HfApi:
     def set_timeout(request: httpx2.Request) -> None:
         request.extensions["timeout"] = httpx2.Timeout(settings.silence).as_dict()
 
+    require_usable_proxy()
+    token()
     session = get_session()
     hooks = session.event_hooks
     own = [hook for hook in hooks["request"] if hook.__name__ != set_timeout.__name__]
@@ -161,9 +158,11 @@ def _access_error(source: SourceSection, status: str) -> AccessError:
         f"{source.repo} restricts access to its files",
         expected="files that anyone may read, or the token of an account that may",
         found=status,
-        remedy=f"accept its form at {hub_page(source)} with your own account, then pass its token: "
-        "HF_TOKEN=... ./run.sh fetch (the token identifies you to the host; mirrors and `data "
-        "import` need none)",
+        remedy=about_token(
+            f"accept its form at {hub_page(source)} with your own account, then pass its token: "
+            "HF_TOKEN=... ./run.sh fetch (the token identifies you to the host; mirrors and `data "
+            "import` need none)"
+        ),
     )
 
 
@@ -188,7 +187,9 @@ def _hub_errors(source: SourceSection) -> Iterator[None]:
             f"the hub has no repository {source.repo}, or it is private",
             expected="a repository that anyone may read, or the token of an account that may",
             found=f"HTTP {error.response.status_code}",
-            remedy=f"open {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch",
+            remedy=about_token(
+                f"open {hub_page(source)}; for a private one: HF_TOKEN=... ./run.sh fetch"
+            ),
         ) from None
     # The last four: an answer that is not the hub's JSON, such as a network's login page.
     except (OSError, httpx2.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -198,6 +199,7 @@ def _hub_errors(source: SourceSection) -> Iterator[None]:
         raise TransferError(
             f"the hub gave no usable answer about {where}",
             expected="its commit, or its files with their sizes",
-            found=f"HTTP {status}" if status else type(error).__name__,
-            remedy="try again later, or name mirrors in the manifest",
+            found=f"HTTP {status}" if status else reason(error),
+            remedy="check the network, the proxy and HF_ENDPOINT, and try again; or name mirrors "
+            "in the manifest",
         ) from None

@@ -15,6 +15,7 @@ from kit.fetch.hub import Address, Wanted
 from kit.fetch.part import Part
 from kit.fetch.patience import TEMPORARY_STATUSES, Again, next_pause, retry_after
 from kit.fetch.settings import SPARE_FACTOR, Settings
+from kit.fetch.surroundings import reason, require_usable_proxy
 from kit.fetch.version import DECODED, Version, coding, file_bytes, size_before_redirect
 
 NO_ACCESS_STATUSES = (401, 403)
@@ -88,7 +89,7 @@ class Transfer:
             except Again as again:
                 found, wait = again.reason, again.wait
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-                found, wait = type(error).__name__, None
+                found, wait = reason(error), None
             # Only more bytes than ever before are progress: a host without Range starts over at
             # each attempt.
             failures = 1 if self._part.held > furthest else failures + 1
@@ -221,6 +222,11 @@ class Transfer:
 
 
 def open_client(settings: Settings) -> httpx2.Client:
-    """Return a client that follows redirects and gives up on a silent host."""
+    """Return a client that follows redirects and gives up on a silent host.
+
+    Raises:
+        EnvironmentFault: the environment names a proxy that it cannot use.
+    """
+    require_usable_proxy()
     limits = httpx2.Limits(max_connections=settings.workers)
     return httpx2.Client(follow_redirects=True, timeout=settings.silence, limits=limits)
