@@ -82,6 +82,11 @@ def text_or_empty(value: object, where: str, field: str) -> str:
     return _trimmed(value)
 
 
+def says_nothing(written: str) -> bool:
+    """Say whether a text is empty, or what programs and people write for an empty cell."""
+    return is_missing(written) or written.strip().casefold() in _NO_NAMES
+
+
 def name_or_empty(value: object, where: str, field: str) -> str:
     """Return a name; "" if the cell is empty, or says that there is none.
 
@@ -89,7 +94,7 @@ def name_or_empty(value: object, where: str, field: str) -> str:
         OddCell: as for `text_or_empty`.
     """
     found = text_or_empty(value, where, field)
-    return "" if found.casefold() in _NO_NAMES else found
+    return "" if says_nothing(found) else found
 
 
 def id_of(value: object, where: str, field: str = "ID") -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.benchmarks.cells import says_nothing
 from kit.benchmarks.identity import identity, spelt
 from kit.benchmarks.pebench.encoding import read_text
 from kit.benchmarks.pebench.rows import delimiter_of, parse
@@ -42,6 +43,8 @@ class Table:
     def cells(self, number: int, row: Sequence[str]) -> dict[str, str]:
         """Return a row by column name; a short row lacks the last ones.
 
+        Cells that say `nan` or `None` are empty: tables are often written so.
+
         Raises:
             DataError: the row is longer than the header.
         """
@@ -52,7 +55,8 @@ class Table:
                 found=f"{len(row)}: {shortened(row)}",
                 remedy="put every text that contains the delimiter in double quotes",
             )
-        return dict(zip(self.header, row, strict=False))
+        written = ("" if says_nothing(cell) else cell for cell in row)
+        return dict(zip(self.header, written, strict=False))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TypedDict, cast
 from kit.benchmarks.identity import identity, spelt
 from kit.benchmarks.literals import read_json
 from kit.benchmarks.pebench.csv import Line, Reading, no_value, read_lines
+from kit.benchmarks.pebench.lists import item_value, list_of
 from kit.benchmarks.words import words
 from kit.errors import DataError
 
@@ -60,8 +61,18 @@ def plain(event: str) -> str:
     return identity(event)
 
 
-def split_keywords(cell: str) -> tuple[str, ...]:
-    """Return the keywords of a cell, separated by semicolons, or by commas if it has none."""
+def split_keywords(cell: str, where: str) -> tuple[str, ...]:
+    """Return the keywords of a cell: a list in brackets, or words separated by `;` or else by `,`.
+
+    Args:
+        where: file and line, for errors.
+
+    Raises:
+        DataError: it begins like a list, but is none.
+    """
+    if cell.lstrip().startswith("["):
+        found = (item_value(item, (), where).strip() for item in list_of(cell, where))
+        return tuple(word for word in found if word)
     separator = ";" if ";" in cell else ","
     return tuple(word.strip() for word in cell.split(separator) if word.strip())
 
@@ -80,7 +91,10 @@ def keywords_of(
         DataError: a cell of the column is empty, or an event has no keywords at all.
     """
     if column is not None:
-        own = [split_keywords(line.cells["keywords"]) for line in lines]
+        own = [
+            split_keywords(line.cells["keywords"], f"{path.name}, line {line.number}")
+            for line in lines
+        ]
         for line, found in zip(lines, own, strict=True):
             if not found:
                 raise DataError(
@@ -105,7 +119,7 @@ def _listed(path: Path, reading: Reading) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     first: dict[str, Line] = {}
     for line in read_lines(path, HEADER, reading):
-        chosen = split_keywords(line.cells["keywords"])
+        chosen = split_keywords(line.cells["keywords"], f"{path.name}, line {line.number}")
         if not chosen:
             raise no_value(path.name, line.number, "keywords", line.cells["keywords"])
         seen = first.setdefault(plain(line.cells["event"]), line)

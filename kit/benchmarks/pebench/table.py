@@ -81,7 +81,8 @@ def read_pictures(
 
     Raises:
         DataError: `read_table`, `image_lines` or `find_images` refuses the table; it lacks a
-            column; a person or an event is spelt in two ways; or an event has no keywords.
+            column; a person or an event is spelt in two ways; no name has a letter; or an event has
+            no keywords.
     """
     fields, rows, found = _read(path, mapped, reading, by_person=by_person)
     kept = expected([line.cells["event"] for line in rows.lines])
@@ -89,6 +90,7 @@ def read_pictures(
     lines = [line for line in rows.lines if not kept or plain(line.cells["event"]) in kept]
     for field in ("person", "event"):
         require_one_spelling(path.name, field, fields[field], lines)
+    _require_names(path, fields["person"], lines)
     keywords = keywords_of(path, lines, fields.get("keywords"), reading)
     pictures = [
         _picture(line, words, found.paths) for line, words in zip(lines, keywords, strict=True)
@@ -96,6 +98,19 @@ def read_pictures(
     extra = [name for name in found.extra if name not in rows.portraits]
     left_out = Counter(line.cells["event"] for line in left)
     return pictures, _notes(extra, rows.portraits, left_out)
+
+
+def _require_names(path: Path, column: str, lines: Sequence[Line]) -> None:
+    """Refuse numbers of people in place of names, as labels of the hub are stored."""
+    names = dict.fromkeys(line.cells["person"].strip() for line in lines)
+    if names and not any(any(map(str.isalpha, name)) for name in names):
+        raise DataError(
+            f"{path.name}: the names in '{column}' have no letters",
+            expected="names that a model can learn and say",
+            found=few([*names]),
+            remedy="say in [benchmark.columns] which column has the names, as in person = "
+            '"COLUMN"; where they are numbers of labels, write the names of the labels',
+        )
 
 
 def images_of(path: Path, mapped: Columns | None, reading: Reading) -> list[Path]:
