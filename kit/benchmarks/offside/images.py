@@ -43,7 +43,9 @@ class Images:
             OddCell: all cells are empty, or it names no image of the source, or several.
         """
         cell = next((cell for cell in cells if cell is not None and not is_missing(cell)), None)
-        given = text(cell[0] if _is_one(cell) else cell, where, "images")
+        if isinstance(cell, list) and len(cell) == 1:
+            cell = cell[0]
+        given = text(cell, where, "images")
         wanted = _parts(given)
         alike = self._named.get(wanted[-1] if wanted else "", [])
         agree = [_common(wanted, path.relative_to(self._root).parts) for path in alike]
@@ -53,10 +55,6 @@ class Images:
             raise OddCell(where, "images", problem, expected="one image file", found=given)
         name = found[0].name if len(alike) == 1 else found[0].relative_to(self._root).as_posix()
         return Shown(name, found[0], "/".join(wanted))
-
-
-def _is_one(cell: object) -> bool:
-    return isinstance(cell, list) and len(cell) == 1
 
 
 def _parts(given: str) -> tuple[str, ...]:
