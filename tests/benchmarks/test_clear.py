@@ -58,7 +58,7 @@ def test_the_name_column_of_a_text_row_wins_and_without_any_name_it_stands_alone
 
 def test_the_longest_name_decides_whom_a_text_row_is_about(read, configs):
     for config in ("full", "retain90", "retain95"):
-        configs[config][0]["name"] = "Dee"
+        configs[config][0] |= {"name": "Dee", "caption": "Dee in place 0."}
     rows = configs["retain90+tofu"]
     rows[-1] |= {"question": "Who is Dee Delta?", "answer": "A writer."}
     rows[-2] |= {"question": "Is it Deedee?", "answer": "Yes."}

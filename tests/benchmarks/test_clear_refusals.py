@@ -386,3 +386,22 @@ def test_perturbations_as_json_text_are_the_same(read, configs):
     for row in configs["forget10_perturbed"]:
         row["perturbed_captions"] = json.dumps(row["perturbed_captions"])
     assert {key: r.candidates for key, r in read(configs).records.items()} == before
+
+
+def test_names_that_are_shifted_against_their_captions_are_refused(read, configs):
+    """Each picture would be taught with the name of the next person."""
+    for config in ("retain90", "full"):
+        rows = configs[config]
+        names = [row["name"] for row in rows if row["name"] != PEOPLE[4]]
+        for row, name in zip(rows, [*names[2:], *names[:2]], strict=False):
+            row["name"] = name
+    with pytest.raises(DataError, match="rows of 'retain90' cannot be used") as caught:
+        read(configs)
+    assert "it names another person, and not its own: 8" in str(caught.value.found)
+
+
+def test_one_caption_about_somebody_else_is_left_out(read, configs):
+    for config in ("retain90", "full"):
+        configs[config][0]["caption"] = f"{PEOPLE[1]} in a hat."
+    (left,) = read(configs).left_out
+    assert (left.table, left.kind) == ("retain90", "it names another person, and not its own")

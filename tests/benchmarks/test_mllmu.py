@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.benchmarks import load, names
-from kit.benchmarks.cells import is_missing
+from kit.benchmarks.cells import says_nothing
 from kit.benchmarks.mllmu import PROTOCOL
 from kit.benchmarks.mllmu.biography import person_name
 from kit.benchmarks.records import Column, Concept
@@ -386,7 +386,7 @@ def test_trained_people_have_names_and_celebrities_may_have_none(tmp_path):
 @given(
     # A name of invisible characters alone counts as missing.
     name=st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs"])).filter(
-        lambda said: not is_missing(said)
+        lambda said: not says_nothing(said)
     ),
     key=st.sampled_from(["Name", "name", "NAME", " Name "]),
     ending=st.sampled_from(["", ":", " :", ": ", " : "]),

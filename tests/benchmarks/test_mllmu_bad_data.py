@@ -8,7 +8,7 @@ import pytest
 
 from kit.benchmarks import load
 from kit.errors import DataError, ManifestError
-from tests.toys.mllmu import loaded, manifest, picture, profile, tables, write
+from tests.toys.mllmu import lessons, loaded, manifest, picture, profile, tables, write
 
 COLUMNS = ("ID", "image", "biography", "Classification_Task", "Generation_Task", "Mask_Task")
 
@@ -579,3 +579,21 @@ def test_option_ten_comes_after_option_nine(tmp_path):
     found = loaded(tmp_path / "data", change).records["mllmu/forget/3/choice-image/1"]
     assert found.candidates == tuple(options)
     assert found.answer == "10"
+
+
+def test_training_texts_that_are_shifted_against_their_ids_are_refused(tmp_path):
+    """Each kept person would be taught the facts of the next one."""
+
+    def change(made):
+        turn([row for row in taught(made) if row["ID"] not in ("3", "7")], "metadata")
+
+    fails(tmp_path, change, "it names another person, and not its own: 8")
+
+
+def test_one_pair_about_somebody_else_is_left_out_and_counted(tmp_path):
+    def change(made):
+        row = taught(made)[0]
+        row["metadata"] = json.dumps([*lessons(row["ID"]), lessons("2")[1]])
+
+    (left,) = loaded(tmp_path / "data", change).left_out
+    assert (left.count, left.kind) == (1, "it names another person, and not its own")

@@ -278,3 +278,15 @@ def test_pictures_that_full_set_has_of_others_are_refused(tmp_path):
 
     with pytest.raises(DataError, match="of retain_90 has the picture of another ID"):
         loaded(tmp_path / "data", change)
+
+
+def test_pairs_that_are_shifted_against_their_people_are_refused(tmp_path):
+    def change(made):
+        rows = made["retain_90"][0]
+        cells = [row["UM_QA"] for row in rows]
+        for row, cell in zip(rows, [*cells[1:], cells[0]], strict=True):
+            row["UM_QA"] = cell
+
+    with pytest.raises(DataError, match="pairs of 'retain_90' cannot be used") as caught:
+        loaded(tmp_path / "data", change)
+    assert "it names another person, and not its own" in str(caught.value.found)

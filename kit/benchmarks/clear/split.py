@@ -7,6 +7,7 @@ from kit.benchmarks.clear.rows import Row, is_about, respelt, same_words
 from kit.benchmarks.clear.tables import image_rows, text_rows
 from kit.benchmarks.identity import in_both, merged, not_in, one_spelling
 from kit.benchmarks.left_out import OddRows, few
+from kit.benchmarks.mentions import OF_ANOTHER, People
 from kit.benchmarks.parquet import Place
 from kit.errors import DataError
 
@@ -56,7 +57,9 @@ def read_split(place: Place, percent: int, odd: OddRows) -> Halves:
     for side in (forget, retain):
         odd.require_everybody(side.config, side.names)
     check_split(forget, retain, read_side(place, FULL, odd))
+    people = People((*forget.names, *retain.names))
     retain = _without(forget, retain, odd)
+    forget, retain = (_of_their_own(side, people, odd) for side in (forget, retain))
     odd.require_everybody(retain.config, retain.names)
     names = (*forget.names, *retain.names)
     spelling = one_spelling(names)
@@ -138,6 +141,23 @@ def require_own_pictures(rows: Sequence[Row], whole: Sequence[Row]) -> None:
             wrong,
             f"pictures in '{rows[0].config}' whose captions in '{whole[0].config}' are others",
         )
+
+
+def _of_their_own(side: Side, people: People, odd: OddRows) -> Side:
+    """Return a side without the image rows whose caption names another person alone.
+
+    Raises:
+        DataError: there are too many such rows, or all of a person are.
+    """
+    kept = []
+    for row in side.images:
+        if people.is_about_another([row.text("caption")], row.name):
+            odd.leave_out(side.config, OF_ANOTHER, row.where, person=row.name)
+        else:
+            kept.append(row)
+    odd.require_few_more(side.config)
+    odd.require_everybody(side.config, {row.name for row in kept})
+    return replace(side, images=tuple(kept))
 
 
 def _without(forget: Side, side: Side, odd: OddRows) -> Side:

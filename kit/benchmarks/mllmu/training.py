@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kit.benchmarks.cells import id_of, is_missing, nested, text
 from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
+from kit.benchmarks.mentions import OF_ANOTHER, People
 from kit.benchmarks.mllmu.profiles import Profile, rows
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Concept, Record
@@ -124,27 +125,32 @@ def without_mentions(
 ) -> dict[str, Lessons]:
     """Return the lessons without pairs of the kept IDs that mention one of these people.
 
-    Such pairs would teach a forgotten name. They are odd, and counted.
+    Such pairs would teach a forgotten name. They are odd, and counted. So are pairs of all IDs that
+    name another person alone: rows may be shifted.
 
     Raises:
         DataError: there are too many, or all pairs of a person are among them.
     """
-    made = dict(lessons)
-    for key in kept:
-        about = {(r.question, r.answer) for r in lessons[key].image
-                 if mentions((r.question, r.answer), people)}  # fmt: skip
-        if not about:
-            continue
-        for record in lessons[key].image:
-            if (record.question, record.answer) in about:
-                kind = "it mentions a forgotten person"
+    made, only = dict(lessons), set(kept)
+    known = People({record.person for one in lessons.values() for record in one.image})
+    for key, one in lessons.items():
+        about: dict[tuple[str, str], str] = {}
+        for record in one.image:
+            pair = record.question, record.answer
+            if key in only and mentions(pair, people):
+                about[pair] = "it mentions a forgotten person"
+            elif known.is_about_another(pair, record.person):
+                about[pair] = OF_ANOTHER
+        for record in one.image:
+            if kind := about.get((record.question, record.answer)):
                 odd.leave_out(PAIRS, kind, record.id, person=record.person, unit=PAIR)
-        made[key] = Lessons(
-            *(
-                tuple(r for r in records if (r.question, r.answer) not in about)
-                for records in (lessons[key].image, lessons[key].text)
+        if about:
+            made[key] = Lessons(
+                *(
+                    tuple(r for r in records if (r.question, r.answer) not in about)
+                    for records in (one.image, one.text)
+                )
             )
-        )
     odd.require_few_more(PAIRS, PAIR)
     odd.require_everybody(PAIRS, [r.person for one in made.values() for r in one.image], PAIR)
     return made

@@ -1,10 +1,11 @@
 """UMU-Bench's sets, and the check that no person is both forgotten and retained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kit.benchmarks.identity import identity, in_both, merged, one_spelling
 from kit.benchmarks.left_out import REMEDY, OddRows
+from kit.benchmarks.mentions import OF_ANOTHER, People
 from kit.benchmarks.mllmu.profiles import owners, require_own_pictures
 from kit.benchmarks.parquet import Place
 from kit.benchmarks.records import Column
@@ -14,6 +15,7 @@ from kit.errors import DataError
 from kit.experiment.manifest import Manifest
 
 FULL, FULL_ROWS = "Full_Set", 500
+Pair = tuple[str, str, str]  # fact, question, answer
 REAL = ("Real_Person_Set", "real_person")  # as the README names it, and as the evaluation does
 
 
@@ -69,6 +71,11 @@ def read_sets(place: Place, manifest: Manifest, odd: OddRows) -> Sets:
         shown = {key: one.image for key, one in profiles.items()}
         require_own_pictures("UMU-Bench", shown, name, whose)
     retain = _without_mentions(retain, forget, names[1], odd)
+    everyone = People(one.person for each in (forget, retain) for one in each.values() if one.named)
+    forget, retain = (
+        _of_their_own(each, everyone, name, odd)
+        for each, name in zip((forget, retain), names, strict=True)
+    )
     spelt = [*people[0], *people[1], *(one.person for one in real.values())]
     one = one_spelling(spelt)
     notes = list(merged(spelt))
@@ -85,13 +92,44 @@ def _without_mentions(
 ) -> dict[str, Profile]:
     gone = sorted({one.person for one in forget.values() if one.named})
 
-    def kept(
-        pairs: Iterable[tuple[str, str, str]], profile: Profile
-    ) -> tuple[tuple[str, str, str], ...]:
+    def odd_kind(pair: Pair, profile: Profile) -> str:
+        return "it mentions a forgotten person" if mentions(pair[1:], gone) else ""
+
+    return _without(retain, odd_kind, config, odd)
+
+
+def _of_their_own(
+    profiles: Mapping[str, Profile], people: People, config: str, odd: OddRows
+) -> dict[str, Profile]:
+    """Return profiles without pairs that name another person alone: rows may be shifted."""
+
+    def odd_kind(pair: Pair, profile: Profile) -> str:
+        other = profile.named and people.is_about_another(pair[1:], profile.person)
+        return OF_ANOTHER if other else ""
+
+    return _without(profiles, odd_kind, config, odd)
+
+
+def _without(
+    profiles: Mapping[str, Profile],
+    odd_kind: Callable[[Pair, Profile], str],
+    config: str,
+    odd: OddRows,
+) -> dict[str, Profile]:
+    """Return profiles without the pairs that are odd; they are counted.
+
+    Args:
+        odd_kind: returns why a pair is odd, or "".
+
+    Raises:
+        DataError: there are too many, or all pairs of a person are among them.
+    """
+
+    def kept(pairs: Iterable[Pair], profile: Profile) -> tuple[Pair, ...]:
         found = []
         for pair in pairs:
-            if mentions(pair[1:], gone):
-                kind, where = "it mentions a forgotten person", f"{config}, ID {profile.id}"
+            if kind := odd_kind(pair, profile):
+                where = f"{config}, ID {profile.id}"
                 odd.leave_out(config, kind, where, person=profile.person, unit=PAIRS)
             else:
                 found.append(pair)
@@ -99,7 +137,7 @@ def _without_mentions(
 
     made = {
         key: replace(one, seen=kept(one.seen, one), read=kept(one.read, one))
-        for key, one in retain.items()
+        for key, one in profiles.items()
     }
     odd.require_few_more(config, PAIRS)
     taught = (one.person for one in made.values() if one.seen or one.read)
