@@ -342,3 +342,15 @@ def test_any_other_entries_are_refused_and_never_a_traceback(tmp_path_factory, e
     (root / "forget_set.json").write_text(json.dumps(entries), encoding="utf-8")
     with pytest.raises(DataError, match=r"forget_set\.json"):
         read_entries(root, "forget_set.json", Images(root), OddRows(), options=options)
+
+
+def test_options_with_letters_in_a_list_are_what_the_letters_say(tmp_path):
+    def listed(made):
+        entry = made["classification_forget_set"][0]
+        entry["Options"] = [f"{letter}. {text}" for letter, text in entry["Options"].items()]
+
+    plain, found = (loaded(tmp_path / name, change) for name, change in
+                    (("plain", lambda made: None), ("listed", listed)))  # fmt: skip
+    asked = "offside/forget/classification/4.png/name/0"
+    assert found.records[asked].question == plain.records[asked].question
+    assert found.records[asked].answer == "B"

@@ -22,7 +22,7 @@ from kit.benchmarks.left_out import REMEDY, OddCell, OddRows
 from kit.benchmarks.literals import read_json
 from kit.benchmarks.offside.facts import QUESTIONS, fact_of
 from kit.benchmarks.offside.images import Images, Shown
-from kit.benchmarks.options import offered, right_letter
+from kit.benchmarks.options import mapped, offered, right_letter
 from kit.benchmarks.right_answers import RightAnswers
 from kit.errors import DataError
 from kit.texts import EXPECTED, NotText, decode_text
@@ -113,7 +113,7 @@ def _without_tag(question: str) -> str:
 
 def _choice(fields: Mapping[str, object], image: Shown, where: str, right: RightAnswers) -> Entry:
     asked = _without_tag(text(fields.get("Question"), where, "Question"))
-    given = nested(fields.get("Options"), dict, where, "Options")
+    given = nested(mapped(fields.get("Options")), dict, where, "Options")
     options = offered(given, where, "Options")
     answer = text(fields.get("Correct_Answer"), where, "Correct_Answer")
     letter = right_letter(answer, options)

@@ -13,7 +13,7 @@ from kit.benchmarks.cells import is_missing, nested, text
 from kit.benchmarks.left_out import OddCell, OddRows
 from kit.benchmarks.mllmu.questions import ONE_SENTENCE
 from kit.benchmarks.modalities import IMAGE_QUESTION, TEXT_QUESTION
-from kit.benchmarks.options import offered, right_letter
+from kit.benchmarks.options import mapped, offered, right_letter
 from kit.benchmarks.right_answers import RightAnswers
 from kit.benchmarks.umu.literals import literal
 from kit.benchmarks.umu.protocol import CLOZE, GENERATION, OPTIONS
@@ -114,7 +114,7 @@ def _choice(
         letters: the right letters of the questions in text alone; such a question adds its own.
         right: the right answers of the row.
     """
-    given = nested(found.get("options"), dict, where, "options")
+    given = nested(mapped(found.get("options")), dict, where, "options")
     options = offered(given, where, "options")
 
     def odd(problem: str, expected: str, seen: object) -> OddCell:
