@@ -166,8 +166,8 @@ build_image() {
 export_image() {
   local partial folder
   folder=$(dirname -- "$file")
-  [[ ! -e $file && ! -L $file ]] || fail PE-0701 "$file exists, and an image is written as a new file only" \
-    'a path where nothing is' "$([[ -d $file ]] && echo a folder || echo a file)" \
+  [[ ! -e $file && ! -L $file ]] || fail PE-0701 "$file already exists, and an image is only written to a new file" \
+    'a path that does not exist' "$([[ -d $file ]] && echo a folder || echo a file)" \
     'name another file, or remove this one'
   [[ -d $folder && -w $folder ]] || fail PE-0700 "$file cannot be written" 'a folder that you can write' \
     "$folder: $([[ -d $folder ]] && echo not writable || echo no folder)" \

@@ -1,6 +1,6 @@
 """`python3 -m kit VERB`: what `run.sh` starts in the environment that it has built.
 
-Started by a Python without the packages, a verb that checks a result goes on in the slim
+Started by a Python without the packages, a verb that checks a result continues in the slim
 environment, which is built if need be. Every other verb needs the environment of `run.sh`.
 """
 

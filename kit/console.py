@@ -55,7 +55,7 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line that `--quiet` does not silence: what a user has to know before work goes on."""
+    """Print a line despite `--quiet`: something that the user must know before work continues."""
     if mode() == QUIET:
         _print_line(printable(text))
     else:

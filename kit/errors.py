@@ -65,7 +65,7 @@ def _maker(error: KitError) -> str:
 
 
 class VerificationError(KitError):
-    """A result does not hold what its signed statement or its stored answers say."""
+    """A result does not match its signed statement or its stored answers."""
 
     exit_code = 1
 
@@ -131,7 +131,7 @@ class TrainingError(KitError):
 
 
 class MissingStageError(KitError):
-    """A stage was asked for before the one that makes its inputs."""
+    """A stage was started before the stage that makes its inputs."""
 
     exit_code = 12
 
@@ -143,19 +143,19 @@ class LicenceError(KitError):
 
 
 class AccessError(KitError):
-    """A host gives its files only to those who accepted a form or show a token."""
+    """A host requires an accepted form or a token."""
 
     exit_code = 14
 
 
 class TransferError(KitError):
-    """Bytes could not be brought: no host answered, or all of them failed."""
+    """A download failed: no host answered, or all of them failed."""
 
     exit_code = 15
 
 
 class MethodError(KitError):
-    """An unlearning method's file is broken, or its loss is not what training needs."""
+    """The file of an unlearning method is broken, or its loss cannot be trained with."""
 
     exit_code = 16
 

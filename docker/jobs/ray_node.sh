@@ -94,7 +94,7 @@ code=0
   --executor ray --address "$address" || code=$?
 if ((rank > 0)); then
   # Not an error of the job: the run goes on where a node is left, and says where none is.
-  wait_for 20 is_over || say "ray: ended on node $rank with code $code; the run goes on without it"
+  wait_for 20 is_over || say "ray: ended on node $rank with code $code; the run continues without it"
   exit 0
 fi
 [[ -e $meeting/code ]] || fail PE-0304 'Ray did not start, or was ended' "$nodes nodes at $address" \

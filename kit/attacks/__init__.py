@@ -1,4 +1,4 @@
-"""Attacks, one file each: does what looks forgotten come back?"""
+"""Attacks, one file each: does forgotten knowledge come back?"""
 
 from kit.attacks.attack import Around, Attack
 

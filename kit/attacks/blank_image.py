@@ -1,4 +1,4 @@
-"""Show a grey picture of the same size: what is answered without seeing anything?"""
+"""Show a grey picture of the same size: what does the model answer without seeing anything?"""
 
 from dataclasses import dataclass
 from typing import ClassVar

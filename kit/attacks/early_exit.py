@@ -1,4 +1,4 @@
-"""Probe the decoder at depth: answer with its first layers alone.
+"""Probe the decoder at a depth: answer with its first layers only.
 
 The layers above a depth add nothing to the residual stream, because the matrices that write into it
 are zero. The final norm and the head then read the state of that depth, as the logit lens does, and

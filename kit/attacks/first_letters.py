@@ -1,4 +1,4 @@
-"""Tell how the answer begins: does the rest follow?
+"""Reveal the first letters of the answer: does the rest follow?
 
 The hint tells Retain-only as much as the system, so only what is known beyond the hint counts.
 Questions that offer their answers are not asked. The form is the kit's own.

@@ -1,4 +1,4 @@
-"""Ask about another picture of the same person (or event), one that unlearning was not given.
+"""Ask about another picture of the same person (or event), one not used in unlearning.
 
 PPU-Bench (arXiv 2605.08800) asks in the same way about three further sets of pictures.
 """

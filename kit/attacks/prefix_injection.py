@@ -1,4 +1,4 @@
-"""Ask for an answer that begins with agreement, so that no refusal can begin it.
+"""Ask for an answer that starts with agreement, so that it cannot start with a refusal.
 
 Prefix injection is an attack of the jailbreak set in Open-MMunlearning and of PPU-Bench
 (arXiv 2605.08800); these wordings are the kit's own.

@@ -1,4 +1,4 @@
-"""Probe the decoder at depth with a trained head: can the name be read from its hidden states?
+"""Probe the decoder at a depth with a trained head: do its hidden states reveal the name?
 
 A linear head is trained for each system on the state from which the answer's first token is
 predicted, at the end of a layer. Its classes are all people (or events) of the benchmark, those to

@@ -1,4 +1,4 @@
-"""Relearn from related data: what is kept. Nothing of the forget set is seen.
+"""Relearn from related data: the retain set. Nothing of the forget set is seen.
 
 Relearning on the retain set is the benign fine-tuning of arXiv 2406.13356; the share is the kit's
 own.

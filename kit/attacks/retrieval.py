@@ -1,4 +1,4 @@
-"""Put retrieved captions before the question, one of which tells the answer.
+"""Put retrieved captions before the question; one of them contains the answer.
 
 Retrieval-augmented models (RA-BLIP, arXiv 2410.14154) read such captions beside the picture. A
 model that never knew can read the answer off them, and so can Retain-only: what comes back is only

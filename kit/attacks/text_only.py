@@ -1,4 +1,4 @@
-"""Ask without a picture: what is answered from the question alone?"""
+"""Ask without a picture: what does the model answer from the question alone?"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -91,7 +91,7 @@ class Protocol:
 
     `views` holds, for each target, the pairs of parts that ask for the same facts in two ways: in
     the one that unlearning uses, and in the other. `holdout` is None where every evaluated record
-    is of training, or about people who were in training or whom the base model knows.
+    is of training, or about people who were in training or that the base model knows.
 
     `kept_facts` are the targets that keep other facts about the very people or events that they
     forget: methods may train on these.

@@ -1,1 +1,1 @@
-"""From pilot seeds to the distance at which the value of a fresh seed counts as the same."""
+"""From pilot seeds to the limit within which the value of a fresh seed counts as the same."""

@@ -92,7 +92,7 @@ def require_nothing_overwritten(manifest: Manifest, *, again: bool) -> None:
     if project_path(section.file).exists():
         raise ManifestError(
             f"{section.file} exists already",
-            expected="a calibration before anyone relies on it",
+            expected="no earlier calibration",
             found="the file of an earlier one",
             remedy="nothing was changed. Use --again to replace it",
         )

@@ -117,15 +117,15 @@ def require_new(file: Path, folders: Sequence[Path]) -> None:
     """Check, before the work, that a page would replace nothing and break no signature."""
     if file.exists() or file.is_symlink():
         raise StorageError(
-            f"{file} exists, and a page is written as a new file only",
-            expected="a path where nothing is",
+            f"{file} already exists, and a page is only written to a new file",
+            expected="a path that does not exist",
             found="a folder" if file.is_dir() else "a file",
             remedy="name another file, or remove this one",
         )
     if any(_is_in(file, folder) for folder in folders):
         raise StorageError(
-            f"{file} is in a result, and a file that is added to it breaks its signature",
-            expected="a path outside of every result",
+            f"{file} is inside a result, and adding a file would break the result's signature",
+            expected="a path outside both results",
             found=f"a path in {next(each for each in folders if _is_in(file, each))}",
             remedy="name a file elsewhere",
         )

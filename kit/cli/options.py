@@ -25,7 +25,7 @@ FILE = click.Path(path_type=Path)
 
 
 class Finite(click.FloatRange):
-    """A number in a range that is finite: no comparison refuses NaN, and none infinity."""
+    """A finite number in a range; click's own range accepts NaN and infinity."""
 
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None
@@ -38,8 +38,8 @@ class Finite(click.FloatRange):
 
 
 DEBUG = "--debug"
-CHANGES = "Change a key of MANIFEST, such as unlearn.learning_rate=5e-4; may be repeated."
-CHANGES_OF_RESULT = "If RESULT is named by its manifest: the --set of the run; may be repeated."
+CHANGES = "Change a key of MANIFEST, such as unlearn.learning_rate=5e-4. Can be repeated."
+CHANGES_OF_RESULT = "If RESULT is a manifest: the --set of its run. Can be repeated."
 
 
 def with_manifest(command: Command) -> Command:
@@ -69,8 +69,9 @@ def without_changes(command: Command) -> Command:
     def refuse(call: click.Context, option: click.Parameter, given: tuple[str, ...]) -> None:
         if given and not call.resilient_parsing:
             raise click.UsageError(
-                f"{call.info_name} takes no --set: it would not say which of the two results is "
-                "meant; name the result's folder, which the run printed"
+                f"{call.info_name} takes no --set, because it could refer to either result; name "
+                "the "
+                "result's folder, which the run printed"
             )
 
     return click.option("--set", multiple=True, hidden=True, expose_value=False, callback=refuse)(
@@ -89,14 +90,14 @@ def with_price(command: Command) -> Command:
         "--price",
         type=Finite(min=0, min_open=True),
         metavar="X",
-        help="Price of a GPU (without one, of the machine) for an hour: prints money beside time.",
+        help="Price per hour of a GPU (or of the machine, if it has none): print costs.",
     )(command)
 
 
 def with_fetch_flags(command: Command) -> Command:
     """Add the flags of a download, which become the fields of `kit.fetch.settings.Settings`."""
     for flag, text in (
-        ("--accept-licences", "Accept the licences of all sources; do not ask."),
+        ("--accept-licences", "Accept the licences of all sources without asking."),
         ("--allow-unlocked", "Run without committed checksum lists; the result records this."),
         ("--offline", "Open no connection; a missing file is an error."),
     ):
@@ -112,14 +113,14 @@ def with_output(command: Command) -> Command:
             if not given or call.resilient_parsing:
                 return
             if os.environ.get(MODE, name) != name:
-                raise click.UsageError("--quiet and --json exclude each other")
+                raise click.UsageError("--quiet and --json cannot be combined")
             os.environ[MODE] = name  # worker processes inherit it
 
         return note
 
     for flag, name, text in (
-        ("--json", JSON, "Print progress and answers as JSON objects, one in a line."),
-        ("--quiet", QUIET, "Print no progress: the answer and errors alone."),
+        ("--json", JSON, "Print progress and answers as JSON objects, one per line."),
+        ("--quiet", QUIET, "Print no progress, only the answer and errors."),
     ):
         option = click.option(
             flag, is_flag=True, expose_value=False, callback=choose(name), help=text
@@ -132,7 +133,7 @@ def require_creatable(path: Path) -> None:
     """Check, before long work, that something new can be made at a path.
 
     Raises:
-        StorageError: its nearest folder that exists is none, or cannot be written.
+        StorageError: the nearest existing parent is not a folder, or cannot be written.
     """
     there = next(each for each in path.absolute().parents if os.path.lexists(each))
     try:
@@ -167,7 +168,7 @@ class Executor(NamedTuple):
 
     @contextmanager
     def work(self, manifest: "Manifest") -> Iterator["Work"]:
-        """Give the work of the stages; a cluster is checked first, and left afterwards."""
+        """Yield where the stages run their work; check a cluster first, and leave it afterwards."""
         if self.name == "local":
             from kit.stages.work import LOCAL
 
@@ -194,13 +195,13 @@ def with_executor(command: Command) -> Command:
         **values: object,
     ) -> None:
         if address is not None and executor == "local":
-            raise click.UsageError("--address names a Ray cluster: it needs --executor ray")
+            raise click.UsageError("--address names a Ray cluster, so it needs --executor ray")
         if store is not None and executor == "local":
-            raise click.UsageError("--store is for a Ray cluster: it needs --executor ray")
+            raise click.UsageError("--store is for a Ray cluster, so it needs --executor ray")
         command(*arguments, executor=Executor(executor, address, store), **values)
 
     address = "Head of the Ray cluster (default: RAY_ADDRESS, or the cluster of this machine)."
-    store = "Object store, s3://BUCKET/PREFIX, for nodes that share no cache folder."
+    store = "Object store, s3://BUCKET/PREFIX, for nodes without a shared cache folder."
     for option in (
         click.option("--store", metavar="URL", help=store),
         click.option("--address", metavar="HOST:PORT", help=address),
@@ -208,7 +209,8 @@ def with_executor(command: Command) -> Command:
             "--executor",
             type=click.Choice(["local", "ray"]),
             default="local",
-            help="Who does the work: processes of this machine (default), or a Ray cluster.",
+            help="Where the work runs: in processes of this machine (default), or on a Ray "
+            "cluster.",
         ),
     ):
         chosen = option(chosen)

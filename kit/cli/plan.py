@@ -38,21 +38,19 @@ class JobOptions(TypedDict):
 @click.command()
 @with_manifest
 @click.option(
-    "--probe", is_flag=True, help="Measure this machine first: 20 steps a job, few answers."
+    "--probe", is_flag=True, help="Measure this machine first: 20 steps per job, few answers."
+)
+@click.option("--jobs", is_flag=True, help="Print one line for each job, system and attack.")
+@click.option(
+    "--why", is_flag=True, help="Print why each remaining job must run: what has changed."
 )
 @click.option(
-    "--jobs", is_flag=True, help="Print each job, system and attack in a line of its own."
-)
-@click.option(
-    "--why", is_flag=True, help="Say of each job that is to be done what changed since the last."
-)
-@click.option(
-    "--scale", is_flag=True, help="Print what the whole experiment takes on 1, 8, 64 and 512 cards."
+    "--scale", is_flag=True, help="Simulate the whole experiment on 1, 8, 64 and 512 cards."
 )
 @click.option(
     "--rates",
     type=FILE,
-    help="What a probe measured on one card, for --scale (default: a probe made here).",
+    help="File with the rates that a probe measured, for --scale (default: a probe made here).",
 )
 @with_price
 @click.option(
@@ -69,7 +67,7 @@ class JobOptions(TypedDict):
 @click.option(
     "--time",
     metavar="[D-]HH:MM:SS",
-    help="Time limit of the whole job (k8s) or of each start (slurm, sky).",
+    help="Time limit of the whole job (k8s) or of each attempt (slurm, sky).",
 )
 @click.option(
     "--restarts",
@@ -80,7 +78,7 @@ class JobOptions(TypedDict):
     "--nodes",
     type=int,
     metavar="N",
-    help="Machines of the job, with --executor ray: they become one Ray cluster.",
+    help="Number of machines, with --executor ray: they form one Ray cluster.",
 )
 @with_executor
 @with_fetch_flags
@@ -99,28 +97,28 @@ def plan(
     executor: Executor,
     **options: Unpack[JobOptions],
 ) -> None:
-    """Print what is to be done for each method, what is done, memory and time; run nothing.
+    """Print the jobs of each method, what is left to do, memory and time; run nothing.
 
-    With --probe, run the experiment in small on this machine, keep the measured rates in the cache,
-    and print an estimate made from them. Nothing else of the probe is kept.
+    With --probe, run a small part of the experiment on this machine first, and estimate times from
+    it. Only the measured rates are kept, in the cache.
 
-    With --emit, print a job for a scheduler instead. It runs `./run.sh all` with the flags
-    --offline, --allow-unlocked and --accept-licences that are given here. With --executor ray and
-    --nodes, the job has several machines, which become one Ray cluster.
+    With --emit, print a job file for a scheduler instead. The job runs `./run.sh all` with the
+    flags --offline, --allow-unlocked and --accept-licences that you give here. With --executor ray
+    and --nodes, the job has several machines, which form one Ray cluster.
 
-    With --scale, simulate the whole plan on more cards instead: time, card time, where it stops
-    scaling and why. Hours need what a probe measured on one card: .cache/artifacts/probe-*.json
-    of that machine, given with --rates. Without it, times are in units of the longest adapter,
-    and hours are an estimate by operations.
+    With --scale, simulate the experiment on more cards instead: time, card time, where it stops
+    scaling and why. For hours, pass the rates that a probe measured on one card with --rates:
+    .cache/artifacts/probe-*.json of that machine. Without them, times are in units of the longest
+    adapter, and hours are estimated from the number of operations.
 
-    With --executor ray, check the nodes of the cluster, and the store of --store, and say what
-    would be submitted.
+    With --executor ray, also check the nodes of the cluster, and the store of --store, and print
+    what would be submitted.
     """
     if emit is None:
         _require_unused(output, options)
         if rates is not None and not scale:
             raise ManifestError(
-                "--rates is a measurement for --scale",
+                "--rates is only used by --scale",
                 expected="both, or neither",
                 found="--rates without --scale",
                 remedy="add --scale, or leave --rates out",
@@ -137,9 +135,9 @@ def plan(
         return
     if probe or price or jobs or why or scale or rates:
         raise ManifestError(
-            "--probe, --price, --jobs, --why, --scale and --rates belong to the plan as text, "
-            "which --emit does not print",
-            expected="one of the two",
+            "--emit prints a job file instead of the plan, so --probe, --price, --jobs, --why, "
+            "--scale and --rates have no effect",
+            expected="--emit alone, or the others without it",
             found="both",
             remedy="call plan twice: once without --emit, once with it",
         )
@@ -153,7 +151,7 @@ def _require_unused(output: Path | None, options: JobOptions) -> None:
     values = {"output": output, **options}
     if given := [name for name, value in values.items() if not (value is None or value is False)]:
         raise ManifestError(
-            f"--{given[0].replace('_', '-')} describes a job for a scheduler",
+            f"--{given[0].replace('_', '-')} is only used by --emit",
             expected="--emit slurm, k8s or sky",
             found="no --emit",
             remedy="add --emit, or leave the option out",

@@ -17,7 +17,7 @@ from kit.preflight.known import Known, known_base, known_sizes
 from kit.result.tree import MAX_TREE_BYTES
 from kit.stages.expected import Forecast, forecast
 
-KINDS = {  # of work, as sentences call them
+KINDS = {  # of work, as sentences name them
     "train": "training", "read": "reading of answers", "judged": "reading by the judge",
     "heads": "heads on hidden states",
 }  # fmt: skip
@@ -32,8 +32,7 @@ def render_estimates(plan: Plan, price: float | None = None) -> list[str]:
     if is_standing_in():  # passes of methods are counted with torch
         return [
             "",
-            "memory and time: after `./run.sh doctor` has built the environment, which this plan "
-            "was made without",
+            "memory and time: not estimated before `./run.sh doctor` has built the environment",
         ]
     needs_gpu = plan.manifest.model.compute_dtype == "bfloat16"
     known = known_sizes(plan.manifest) if needs_gpu else None
@@ -84,7 +83,7 @@ def _full_updates(plan: Plan) -> Iterator[str]:
     yield ""
     sizes = known_base(plan.manifest)
     if sizes is None:
-        yield f"full updates: {found.trained}; their size is not known before the base is fetched"
+        yield f"full updates: {found.trained}; their size is unknown until the base is fetched"
         return
     each, weights = update_bytes(sizes), sizes.lora_weights
     yield (
@@ -92,8 +91,8 @@ def _full_updates(plan: Plan) -> Iterator[str]:
         f'copies of {found.kept} (report.adapters = "{plan.manifest.report.adapters}")'
     )
     yield (
-        f"  one in training: {_size(ADAPTER_BYTES * weights)} of memory for change, gradient and "
-        f"AdamW's two means, and {_size(CHECKPOINT_BYTES * weights)} on disk for a checkpoint"
+        f"  training one takes {_size(ADAPTER_BYTES * weights)} of memory for change, gradient and "
+        f"AdamW's two moments, and {_size(CHECKPOINT_BYTES * weights)} on disk for a checkpoint"
     )
     if found.kept * each > MAX_TREE_BYTES:
         yield (
@@ -109,30 +108,30 @@ def _size(count: int) -> str:
 def _measured(plan: Plan, rates: Rates, price: float | None) -> Iterator[str]:
     seconds = estimate(plan, rates)
     yield ""
-    yield f"time of what is to do, from a probe on {rates.device}:"
+    yield f"time of the remaining work, estimated from a probe on {rates.device}:"
     yield from _stages(plan, seconds, price)
     if rates.attack is None and _attacked(plan):
-        yield "  (without attacks, which this probe did not measure: probe again)"
+        yield "  (without attacks, which the probe did not measure: run plan --probe again)"
 
 
 def _as_before(plan: Plan, earlier: Forecast, price: float | None) -> Iterator[str]:
     yield ""
     jobs = "1 earlier job" if earlier.jobs == 1 else f"{earlier.jobs} earlier jobs"
-    yield f"time of what is to do, from {jobs} on {earlier.device}:"
+    yield f"time of the remaining work, estimated from {jobs} on {earlier.device}:"
     yield from _stages(plan, earlier.seconds, price)
     yield "  (without fetching and the report)"
     if earlier.unknown:
         what = dict.fromkeys(
             f"{KINDS.get(kind, kind)} ({stage})" for stage, kind in earlier.unknown
         )
-        yield f"  not counted, because no earlier job tells it: {', '.join(what)}."
+        yield f"  not counted, because no earlier job did this: {', '.join(what)}."
         yield "  `./run.sh plan MANIFEST --probe` measures it."
     if earlier.fault:
         yield f"  {earlier.fault}."
 
 
 def _stages(plan: Plan, seconds: Mapping[str, float], price: float | None) -> Iterator[str]:
-    for stage, each in {**seconds, "in all": sum(seconds.values())}.items():
+    for stage, each in {**seconds, "total": sum(seconds.values())}.items():
         yield f"  {stage:<9} {duration(each)}{_money(each / 3600, price, stage)}"
     if any(job.governed and not job.artifact.done for job in plan.jobs()):
         yield "  (methods with a stop rule may end earlier)"
@@ -141,19 +140,19 @@ def _stages(plan: Plan, seconds: Mapping[str, float], price: float | None) -> It
 def _unmeasured(plan: Plan, known: Known | None, price: float | None) -> Iterator[str]:
     yield ""
     yield (
-        "time: not measured on this machine yet, and no earlier job tells it. `./run.sh plan "
-        "MANIFEST --probe` measures it."
+        "time: not measured on this machine yet, and there is no earlier job to estimate it from. "
+        "`./run.sh plan MANIFEST --probe` measures it."
     )
     if known is None:
         return
     shares = " to ".join(f"{share:.0%}" for share in SHARES)
-    yield f"  an estimate: operations, counted, at an assumed {shares} of a card's peak:"
+    yield f"  estimated from the number of operations, at an assumed {shares} of a card's peak:"
     for name, least, most in hours(plan, known.sizes, known.record):
-        cost = f", {price * least:.0f} to {price * most:.0f} in money" if price else ""
+        cost = f", cost {price * least:.0f} to {price * most:.0f}" if price else ""
         yield f"  {name}: {least:.1f} to {most:.1f} hours{cost}"
     if _attacked(plan):
         yield f"  attacks are {attack_share(plan, known.sizes, known.record):.0%} of that"
 
 
 def _money(wanted: float, price: float | None, stage: str) -> str:
-    return f", {wanted * price:.2f} in money" if price and stage == "in all" else ""
+    return f", cost {wanted * price:.2f}" if price and stage == "total" else ""

@@ -19,9 +19,9 @@ SHOWN = 4  # names of jobs with one reason
 
 
 def method_table(plan: Plan) -> Iterator[str]:
-    """Yield a table of all adapters and systems: what is made of each method, and what is there.
+    """Yield a table of all adapters and systems: the work of each method, and how much is done.
 
-    A row begins with `done` where nothing of it is left, and with `todo` elsewhere.
+    A row begins with `done` if nothing is left to do, and with `todo` otherwise.
     """
     rows_of = _rows_of(plan)
     jobs: dict[str, list[Job]] = {}
@@ -36,11 +36,11 @@ def method_table(plan: Plan) -> Iterator[str]:
     manifest = plan.manifest
     batches = f"{manifest.finetune.batch_size} and {manifest.unlearn.batch_size}"
     seeds = ", ".join(map(str, manifest.seeds))
-    yield f"records of a step in fine-tuning and in unlearning: {batches}; seeds: {seeds}"
+    yield f"batch size in fine-tuning and in unlearning: {batches}; seeds: {seeds}"
     shared = manifest.unlearn.model_dump()
     for entry in manifest.methods:
         if budget := [*own_budget(shared, entry.model_dump())]:
-            yield f"another budget than the other methods: {entry.name}, {', '.join(budget)}"
+            yield f"budget differs from that of other methods: {entry.name}, {', '.join(budget)}"
 
 
 def attack_table(attacks: Sequence[AttackJob]) -> Iterator[str]:
@@ -61,10 +61,10 @@ def attack_table(attacks: Sequence[AttackJob]) -> Iterator[str]:
 
 
 def reason_lines(plan: Plan) -> Iterator[str]:
-    """Yield why each job that is left is to be done, jobs with one reason together."""
+    """Yield the reason why each remaining job must run, grouped by reason."""
     yield ""
     found = reasons(plan)
-    yield "why:" if found else "why: nothing is to be done"
+    yield "why:" if found else "why: nothing is left to do"
     for reason, artifacts in found.items():
         stages: dict[str, list[str]] = {}
         for artifact in artifacts:

@@ -1,4 +1,4 @@
-"""The plan as text: what each method takes, what of it is done, and the remaining work."""
+"""The plan as text: the jobs of each method, how many are done, and the remaining work."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,13 +27,13 @@ def render(
         missing: checksum lists that do not exist yet.
         price: of an hour, in any currency.
         each: one line for each job, system and attack on a system instead.
-        why: say of what is to be done what changed.
+        why: say what changed for each remaining job.
     """
     manifest = plan.manifest
     lines = [show(manifest.title), f"result: {manifest.run_name}", ""]
     if missing:
         lists = ", ".join(map(show, dict.fromkeys(missing)))
-        lines[2:] = [f"before the first run: `./run.sh lock` has to write {lists}", ""]
+        lines[2:] = [f"before the first run: `./run.sh lock` must write {lists}", ""]
     attacks = attack_jobs(plan)
     if each:
         lines += _every_job(plan, attacks)
@@ -64,13 +64,13 @@ def _thumbnails(manifest: Manifest) -> Iterator[str]:
     outside = ", ".join(show(each.name) for each in manifest.sources if not is_of_the_kit(each))
     if outside and images:
         yield (
-            f"pictures: the result will hold small copies of those of {outside}, as report.images "
-            "says; pass it on only if their licence allows it"
+            f"pictures: because of report.images, the result will contain small copies of those of "
+            f"{outside}; share it only if their licence allows it"
         )
     elif outside:
         yield (
-            f"pictures: the result will hold none of {outside}; if their licence lets you pass "
-            "them on, report.images = true adds small copies"
+            f"pictures: the result will contain none of {outside}; if their licence allows you to "
+            "share them, report.images = true adds small copies"
         )
 
 
@@ -100,7 +100,7 @@ def _every_job(plan: Plan, attacks: Sequence[AttackJob]) -> Iterator[str]:
 def _attacks_left(attacks: Sequence[AttackJob]) -> str:
     left = [attack for attack in attacks if not attack.answers.done]
     relearn = sum(not job.artifact.done for attack in left for job in attack.relearned.values())
-    trained = f" ({_count(relearn, 'adapter')} to relearn with)" if relearn else ""
+    trained = f" ({_count(relearn, 'adapter')} to relearn)" if relearn else ""
     return f", {_count(len(left), 'attack')} on systems{trained}" if attacks else ""
 
 

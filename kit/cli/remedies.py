@@ -1,4 +1,4 @@
-"""Commands in messages, completed with the arguments of the call: each can be typed as it stands.
+"""Commands in messages, completed with the arguments of the call, so that each can be pasted.
 
 Modules that raise errors know no path of a manifest. They write `./run.sh fetch` or
 `./run.sh lock MANIFEST`, and this module writes the manifest (or the result) of the call.

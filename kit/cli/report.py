@@ -1,4 +1,4 @@
-"""The verb `report`: pages of one's own run, or today's pages of any verified result."""
+"""The verb `report`: pages of your own run, or new pages of any verified result."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     type=click.Choice(FORMS),
     default=PAGES,
     show_default=True,
-    help="With --to: the form to write.",
+    help="With --to: the format to write.",
 )
 @click.option("--trust", type=FILE, help="With --to: a public key to trust (PEM or ssh line).")
 @with_identity
@@ -54,14 +54,14 @@ def report(
 ) -> None:
     """Write a result folder, or new pages of a result.
 
-    MANIFEST is that of your own run, which must be evaluated.
+    MANIFEST is the manifest of your own run, which must be evaluated.
 
-    With --to, RESULT is the folder of any result. It is verified first, as by `verify`; then this
-    version of the kit makes the pages from the verified numbers. --as writes another form of them:
+    With --to, RESULT is the folder of any result. It is verified first, as by `verify`. Then this
+    version of the kit renders the pages from the verified numbers. --as writes another format:
 
     \b
-    every-eval-ever  Every Eval Ever 0.3.0: aggregates, and one line for each answer
-    inspect          logs that Inspect (inspect_ai) shows and reads: one for each system
+    every-eval-ever  Every Eval Ever 0.3.0: aggregates, and one line per answer
+    inspect          logs for Inspect (inspect_ai), one per system
     croissant        the tables, with Croissant 1.1 metadata and its RAI fields
     appendix         an artifact appendix and a reproducibility checklist, LaTeX and Markdown
     paper            tables as LaTeX and Markdown, figures as SVG and PNG
@@ -82,7 +82,7 @@ def report(
             f"{given} is a folder, and `report` without --to takes a manifest",
             expected="the manifest of your own run, which is what `report` continues",
             found="a folder",
-            remedy=f"for today's pages of a result: ./run.sh report {given} --to FOLDER",
+            remedy=f"to render the pages of a result: ./run.sh report {given} --to FOLDER",
         )
     _collect(Path(given), changes)
 
@@ -121,22 +121,22 @@ def _render(
         raise ManifestError(
             f"{result} is not a result folder, and --to takes one",
             expected="the folder of a result: results/NAME-DIGEST, or one that you received",
-            found="a file" if result.exists() else "nothing of that name",
+            found="a file" if result.exists() else "no such folder",
             remedy=f"for the pages of your own run: ./run.sh report {result}"
             if result.suffix == ".toml"
             else "check the path",
         )
     if folder.exists() or folder.is_symlink():
         raise StorageError(
-            f"{folder} exists, and pages are written into a new folder only",
-            expected="a path where nothing is",
+            f"{folder} already exists, and pages are only written to a new folder",
+            expected="a path that does not exist",
             found="a folder" if folder.is_dir() else "a file",
             remedy="name another folder, or remove this one",
         )
     if Path(os.path.realpath(result)) in Path(os.path.realpath(folder)).parents:
         raise StorageError(
-            f"{folder} is in the result, and a file that is added to it breaks its signature",
-            expected="a path outside of the result",
+            f"{folder} is inside the result, and adding a file would break the result's signature",
+            expected="a path outside the result",
             found=f"a path below {result}",
             remedy="name a folder elsewhere",
         )

@@ -14,10 +14,17 @@ from kit.plan.without_packages import without_packages
 
 @click.command()
 @with_result
-@click.option("--fresh", is_flag=True, help="Verify RESULT, then show new pages of its numbers.")
+@click.option(
+    "--fresh", is_flag=True, help="Verify RESULT, then show pages rendered from its numbers."
+)
 @click.option("--trust", type=FILE, help="With --fresh: a public key to trust (PEM or ssh line).")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the server (default: a free one).",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
 def show(
     result: str,
     changes: tuple[str, ...],
@@ -29,12 +36,12 @@ def show(
     """Show the report of a result in a browser, until Ctrl-C.
 
     RESULT is a result folder, or the manifest that the result was made from. Only this machine can
-    reach the pages. In a container nothing outside reaches them: there, open report/report.html of
-    the result yourself.
+    reach the pages. If the kit runs in a container, no browser outside can reach them: open
+    report/report.html of the result instead.
 
-    The pages are those in the result, and nothing in them is checked. With --fresh, RESULT is
-    verified first, as by `verify`, and this version of the kit makes its pages from the verified
-    numbers. They are gone after Ctrl-C; `report RESULT --to FOLDER` keeps them.
+    By default, the pages in the result are shown, and they are not checked. With --fresh, RESULT is
+    verified first, as by `verify`, and this version of the kit renders its pages from the verified
+    numbers. They are removed after Ctrl-C; use `report RESULT --to FOLDER` to keep pages.
     """
     from kit.result.argument import find_result
     from kit.result.layout import REPORT

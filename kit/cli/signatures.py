@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     "--timestamp-only", is_flag=True, help="Do not sign; add --timestamp to an existing signature."
 )
 @with_authorities
-@click.option("--keyless", is_flag=True, help="Also sign as --identity, and PUBLISH that for ever.")
+@click.option(
+    "--keyless", is_flag=True, help="Also sign as --identity, and PUBLISH this permanently."
+)
 @with_identity
 @click.option(
-    "--identity-token", type=FILE, help="A file with its token. Without it, a browser asks."
+    "--identity-token",
+    type=FILE,
+    help="A file with the identity's token (default: log in with a browser).",
 )
 def sign(
     result: str,
@@ -55,9 +59,9 @@ def sign(
 
     RESULT is a result folder, or the manifest that the result was made from.
 
-    --timestamp asks an authority to sign the present time, so that the result still verifies when
-    the listed period of the key is over. The authority sees a digest and this machine's address.
-    One that the kit trusts: https://timestamp.sigstore.dev/api/v1/timestamp
+    --timestamp asks an authority to sign the current time, so that the result still verifies after
+    the listed period of the key. The authority sees a digest and this machine's address. The kit
+    trusts, for example, https://timestamp.sigstore.dev/api/v1/timestamp
     With --timestamp-only no key is needed, so anyone can add a timestamp to any signed result.
 
     With --keyless, --identity and --issuer, an identity signs the result too, through Sigstore. Its
@@ -115,14 +119,12 @@ def _publish(folder: Path, who: "Identity", token: Path | None) -> None:
 @click.command()
 @with_result
 @click.option("--trust", type=FILE, help="A public key to trust as well (PEM or ssh line).")
-@click.option(
-    "--claims", type=FILE, help="A manifest. The result must have its claims and no others."
-)
+@click.option("--claims", type=FILE, help="A manifest; the result must have exactly its claims.")
 @click.option(
     "--policy",
     type=click.Choice(["strict", "integrity"]),
     default="strict",
-    help="integrity: check signatures and files, recompute no numbers.",
+    help="integrity: only check signatures and files; do not recompute numbers.",
 )
 @with_identity
 @with_authorities
@@ -143,7 +145,7 @@ def verify(
 
     RESULT is a result folder, or the manifest that the result was made from.
 
-    With --identity and --issuer, that identity must have signed, and the key may be unknown.
+    With --identity and --issuer, this identity must have signed, and the key may be unknown.
     """
     from kit.errors import KitError
     from kit.result.argument import find_result, require_made_from
@@ -209,9 +211,9 @@ def _with_claims(found: "Verification", claims: Path) -> "Verification":
 @click.option("--encrypt", is_flag=True, help="Encrypt the key under a passphrase.")
 @with_passphrase_file
 def keygen(force: bool, encrypt: bool, passphrase_file: Path | None) -> None:
-    """Make the runner key, or show it.
+    """Create the runner key, or show it.
 
-    It is an Ed25519 key in a file of mode 0600, outside of the project.
+    It is an Ed25519 key in a file of mode 0600, outside the project.
     """
     from kit.artifacts import PROJECT
     from kit.signing.keys import fingerprint, holds_encrypted_key, key_folder, public_line

@@ -69,8 +69,8 @@ def verbs() -> None:
 def all_(manifest: Path, changes: tuple[str, ...], executor: Executor, **flags: bool) -> None:
     """Run the whole experiment and sign the result.
 
-    Fetches data, trains, unlearns, evaluates, attacks (with a section [attack]), reports, signs and
-    verifies. Finished work is not repeated, and an interrupted run resumes.
+    Fetches data, fine-tunes, unlearns, evaluates, attacks (with a section [attack]), reports, signs
+    and verifies. Finished work is not repeated, and an interrupted run resumes.
     """
     from kit.experiment.manifest_file import load_manifest
     from kit.stages import run as stages
@@ -126,7 +126,7 @@ def try_method(name: str, manifest: Path, changes: tuple[str, ...]) -> None:
     """Try one step of a method on two records.
 
     NAME is a file in kit/methods/, without .py, or the name of an entry in MANIFEST, whose options
-    are then used. Needs no data and takes seconds: the base is the embedded one.
+    are then used. Uses the embedded base, needs no data, and takes seconds.
     """
     from kit.experiment.manifest_file import load_manifest
     from kit.preflight.methods import try_named
@@ -142,7 +142,7 @@ def try_method(name: str, manifest: Path, changes: tuple[str, ...]) -> None:
 def finetune(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
     """Train the vanilla and the retain-only models.
 
-    Vanilla learns all records. A retain-only model has never seen what its target forgets.
+    Vanilla learns all records. A retain-only model never sees the forget set of its target.
     """
     from kit.stages import run as stages
 
@@ -165,9 +165,9 @@ def unlearn(manifest: Path, changes: tuple[str, ...], executor: Executor) -> Non
 @with_output
 @with_executor
 def evaluate(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
-    """Answer every record with every system.
+    """Ask every system every question.
 
-    The implementation that trains then reads a sample of the answers, and must agree.
+    The implementation used for training then checks a sample of the answers, and must agree.
     """
     from kit.stages import run as stages
 
@@ -179,9 +179,10 @@ def evaluate(manifest: Path, changes: tuple[str, ...], executor: Executor) -> No
 @with_output
 @with_executor
 def attack(manifest: Path, changes: tuple[str, ...], executor: Executor) -> None:
-    """Attack every system: does what looks forgotten come back?
+    """Attack every system: does forgotten knowledge come back?
 
-    Retain-only is attacked in the same way, and its share is subtracted. Needs a section [attack].
+    Retain-only is attacked in the same way, and its recovery is subtracted. Needs a section
+    [attack].
     """
     from kit.stages.attack import attack as attack_stage
 
@@ -206,8 +207,8 @@ def bench() -> None:
 def clean() -> None:
     """Remove caches: ./run.sh clean [--dry-run].
 
-    Only files that can be made again are removed; results and keys are kept. With --dry-run the
-    files are listed and kept.
+    Only removes files that can be created again; results and keys are kept. With --dry-run, lists
+    the files and removes nothing.
     """
     raise click.UsageError("clean the caches with ./run.sh clean")
 
@@ -217,7 +218,7 @@ def clean() -> None:
 def smoke_base(output: Path | None) -> None:
     """Train the embedded base model from scratch.
 
-    Also writes the list of its checksums. Takes about 40 minutes.
+    Also writes its checksum list. Takes about 40 minutes.
     """
     from kit.artifacts import PROJECT, require_space
     from kit.smoke.base import build_base

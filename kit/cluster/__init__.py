@@ -1,1 +1,1 @@
-"""The stages' work on a Ray cluster: submit, wait, submit again what a dead node was at"""
+"""The stages' work on a Ray cluster: submit it, wait, and resubmit the work of a dead node"""

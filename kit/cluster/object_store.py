@@ -62,7 +62,7 @@ class ObjectStore:
         objects.delete([key])
         if (first, second, kept) != (True, False, b"first") or key not in listed:
             raise EnvironmentFault(
-                f"{self.where}: the store does not keep the first of two writers apart",
+                f"{self.where}: the store does not protect an object from a second writer",
                 expected="a second write with `If-None-Match: *` is refused, and what was written "
                 "is listed and read at once",
                 found="the second write was accepted" if second else "another object, or none",

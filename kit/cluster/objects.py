@@ -43,7 +43,7 @@ def require_url(url: str) -> str:
     named = parts.netloc if parts.scheme == "s3" else parts.path.strip("/")
     if parts.username or parts.password or parts.query:
         raise ManifestError(
-            "--store holds more than an address",
+            "--store contains more than an address",
             expected="s3://BUCKET/PREFIX; keys belong into AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY",
             # Not the value: it may be a key.

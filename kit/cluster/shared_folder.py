@@ -1,4 +1,4 @@
-"""A folder that all machines share as the place of a cluster's artifacts: there is no more to it.
+"""A folder that all machines share, as the storage of a cluster's artifacts.
 
 What an interpreter publishes into the cache (`kit.cluster.private_cache`), all machines have.
 """

@@ -1,1 +1,1 @@
-"""Compare results, claim by claim: two, or many of one manifest."""
+"""Compare results claim by claim: two results, or many of one manifest."""

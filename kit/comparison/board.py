@@ -3,7 +3,7 @@
 A result that does not verify is named with the reason, and none of its numbers is used. The board
 is about the manifest of the first result that verifies and claims what the reference claims, with
 whatever limits and further claims. The same files count once, in whatever folder they are and
-whoever signed them.
+no matter who signed them.
 """
 
 from collections.abc import Mapping

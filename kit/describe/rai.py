@@ -83,7 +83,7 @@ def _one_world(name: str) -> str:
 
 
 def _people(name: str, protocol: Protocol) -> str:
-    real = " The column Real asks about people whom a base model knows." * (
+    real = " The column Real asks about people that a base model knows." * (
         Column.REAL in protocol.headings
     )
     return f"{name}: questions and answers name people; its publisher says which are real.{real}"

@@ -1,4 +1,4 @@
-"""Checks before the work: what a manifest needs, what the machine has, and the remedies."""
+"""Checks before a run: what the manifest needs, what the machine has, and the remedies."""
 
 import json
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""From questions to stored answers and likelihoods, and the guards that both must pass."""
+"""From questions to stored answers and likelihoods, with the guards that they must pass."""

@@ -1,4 +1,4 @@
-"""A verified result for other programs: tables for pandas, and the formats that others read."""
+"""Export a verified result: tables for pandas, and formats of other programs."""
 
 from kit.exchange.loading import Result, load
 

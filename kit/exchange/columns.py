@@ -35,7 +35,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "concept": "what the question is about: person, event, presence and so on",
         "question": "the question",
         "answer": "the right answer",
-        "person": "the person whom the record is about; empty for none",
+        "person": "the person that the record is about; empty for none",
         "event": "the event that the record is about; empty for none",
         "keywords": "words that an answer about the event should have",
         "candidates": "wrong answers, or the options of a multiple choice",

@@ -1,4 +1,4 @@
-"""Load a result for code of one's own: it is verified first, then its tables are pandas tables."""
+"""Load a result in Python: it is verified first, then its tables are pandas tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ SEED = {"seed": "Int64"}
 
 @dataclass(frozen=True)
 class Result:
-    """The tables of a verified result; `kit.exchange.columns` says what each column holds.
+    """The tables of a verified result; `kit.exchange.columns` describes each column.
 
-    `attacked`, `tokens` and `distances` are None where the manifest does not ask for them. `run`
+    `attacked`, `tokens` and `distances` are None if the manifest does not request them. `run`
     is the content of run.json. `checked` says what was verified: `ok: ...` or `not checked: ...`.
     """
 
@@ -43,12 +43,12 @@ class Result:
     checked: tuple[str, ...]
 
     def measure(self, metric: Definition) -> pd.DataFrame:
-        """Return the values of one more metric of answers: columns record_id, system and value.
+        """Return the values of another metric of answers: columns record_id, system and value.
 
-        Answers for which the metric does not exist are left out.
+        Answers for which the metric is not defined are left out.
 
         Args:
-            metric: what a file of `evaluation.metric_file` defines as `METRIC`.
+            metric: a definition, as `METRIC` in a file of `evaluation.metric_file`.
         """
         scores = score_answers(
             self.records,
@@ -74,8 +74,8 @@ def load(
     Args:
         result: its folder, or the manifest that it was made from.
         trust: a public key to trust as well, as of `./run.sh verify --trust`.
-        policy: `strict` makes all checks of `./run.sh verify`. `integrity` checks signatures and
-            files, which is quicker, and recomputes no number.
+        policy: `strict` runs all checks of `./run.sh verify`. `integrity` only checks signatures
+            and files, which is faster, and recomputes no number.
 
     Raises:
         DataError: there is no result.

@@ -1,1 +1,1 @@
-"""What an experiment says: its manifest, its claims, and the systems that both imply."""
+"""The definition of an experiment: its manifest, its claims, and the systems that follow."""

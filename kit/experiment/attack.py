@@ -24,7 +24,7 @@ class AttackEntry(Section):
     """Name of a file in kit/attacks/, without `.py`."""
     levels: Annotated[tuple[float, ...], Field(min_length=1, max_length=20)]
     """How strong the attack is: the points of its curve. What a level counts (a share, bits, the
-    number of a wording) is a matter of the attack: see kit/attacks/README.md."""
+    number of a wording) depends on the attack: see kit/attacks/README.md."""
     options: dict[str, float | int | str | bool] = Field({})
     """Settings of the attack: the fields of its dataclass."""
 

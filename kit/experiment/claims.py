@@ -72,12 +72,12 @@ class ClaimSection(Section):
     text: Annotated[str, Field(min_length=1, max_length=400)]
     """The claim as a sentence."""
     location: Annotated[str, Field(max_length=200)] = ""
-    """Where the paper says so; required for `published`."""
+    """Where the paper states it; required for `published`."""
     kind: Literal["bound", "difference", "same", "gap", "changed", "published", "returns"]
-    """What decides: a value and its bound, two systems, the gaps of two systems, the wording of two
-    systems, two published numbers, or what comes back under an attack."""
+    """What the claim compares: a value and its bound, two systems, the gaps of two systems, the
+    wording of two systems, two published numbers, or what comes back under an attack."""
     target: Name
-    """Target whose records are asked."""
+    """Target whose records are used."""
     part: Name
     """Part of the target's table, such as `person`."""
     column: Name

@@ -112,7 +112,7 @@ class Manifest(Section):
 
     @property
     def claims_of(self) -> str:
-        """The manifest that the claims are inherited from; "" if they are this one's own."""
+        """The manifest that the claims are inherited from; "" if this manifest states them."""
         return Path(self._origins.base).name if self._origins.inherits("claims") else ""
 
     def adds_claim(self, name: str) -> bool:

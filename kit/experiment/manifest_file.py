@@ -21,7 +21,7 @@ from kit.experiment.grid import require_fair
 from kit.experiment.inherited import ADD, lengthened, merged
 from kit.experiment.judge import require_judge
 from kit.experiment.manifest import Manifest, SourceSection
-from kit.experiment.near import read_manifest_text, require_near, source_places
+from kit.experiment.named_files import read_manifest_text, require_near, source_places
 from kit.experiment.origins import Origins
 from kit.experiment.own_settings import require_batches, require_own_settings
 from kit.experiment.seed_sets import require_disjoint_seeds

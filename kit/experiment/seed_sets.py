@@ -45,7 +45,7 @@ def require_disjoint_seeds(manifest: Manifest) -> None:
         if shared and not (own and (one, other) == (REFERENCE, OWN)):
             raise ManifestError(
                 f"{manifest.origin_of(one, other)}: {one} and {other} share the seed {min(shared)}",
-                expected="pilots, reference, tuning and one's own seeds that have none in common: "
+                expected="pilot, reference, tuning and other seeds that have none in common: "
                 "a seed that a limit or an option was set with does not test it",
                 found=f"{one} = {list(sets[one])}, {other} = {list(sets[other])}",
                 remedy="change one of the two; only a manifest whose seeds are all of "

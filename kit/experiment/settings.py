@@ -17,73 +17,73 @@ class TrainingSection(Section):
     """One optimisation of an adapter: AdamW, linear warm-up, cosine decay, gradient clipping."""
 
     steps: Steps
-    """Length of the training."""
+    """Number of optimisation steps."""
     batch_size: Records
-    """How many records each step learns from."""
+    """Records per step."""
     micro_batch_size: Records | None = None
-    """How many records are computed at the same time, at most. It must divide `batch_size`.
-    Without it, as many as the GPU has room for."""
+    """Largest number of records to process at the same time. It must divide `batch_size`. Default:
+    as many as fit on the GPU."""
     gradient_checkpointing: Literal["auto", "always", "never"] = "auto"
-    """Compute activations a second time to save memory; `auto`: only where one record does not
-    fit otherwise."""
+    """Recompute activations in the backward pass to save memory; `auto`: only if a single record
+    does not fit otherwise."""
     learning_rate: LearningRate
     """Learning rate of AdamW (arXiv 1711.05101) after warm-up; it decays to 0 along a cosine
     (arXiv 1608.03983)."""
     warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
     """Steps of linear warm-up from 0."""
     update: Update = Field("lora", exclude_if=lambda value: value == "lora")
-    """What is trained of the layers in `model.lora_modules`. `lora`: an update of low rank. `full`:
-    every weight; `rank` and `alpha` then decide nothing, and vLLM needs `serving = "merged"`."""
+    """How the layers in `model.lora_modules` are trained. `lora`: with a low-rank update. `full`:
+    every weight; `rank` and `alpha` then have no effect, and vLLM needs `serving = "merged"`."""
     rank: Rank
     """Rank r of LoRA (arXiv 2106.09685)."""
     alpha: Alpha
     """The output of LoRA is multiplied by `alpha / rank` (arXiv 2106.09685)."""
     lora_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type that LoRA, or a full update, computes in. `bfloat16`: its activations take half of the
-    memory. The optimiser updates float32 weights all the same, and those are saved."""
+    """Data type in which LoRA, or a full update, is computed. `bfloat16` halves the memory of its
+    activations. The optimiser still updates float32 weights, and these are saved."""
     vision_cache_bytes: Annotated[int, Field(ge=0), Unit("bytes")] = 0
-    """Main memory of each worker for image features, which are then computed once for each image
-    and not in every step. 0: none. An image of LLaVA 1.5 7B takes 4.7 MB (576 x 4,096 numbers)."""
+    """Main memory of each worker for a cache of image features. 0: none, they are computed in every
+    step. An image of LLaVA 1.5 7B takes 4.7 MB (576 x 4,096 numbers)."""
     gradient_clip: Annotated[float, Field(gt=0), Unit("L2 norm")]
-    """Largest norm of a step's gradient; a longer one is scaled down to it."""
+    """Largest norm of a step's gradient; a larger gradient is scaled down to it."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Decoupled weight decay of AdamW (arXiv 1711.05101)."""
     checkpoint_every: Annotated[int, Field(ge=0), Unit("steps")] = 0
-    """Steps between checkpoints to resume from. 0: none within a job."""
+    """Steps between checkpoints. 0: no checkpoints within a job."""
 
 
 class FinetuneSection(TrainingSection):
     """Fine-tuning of the vanilla model and of the retain-only models."""
 
     rehearsal: Annotated[float, Field(ge=0, lt=1), Unit("share of a batch")] = 0.0
-    """How much of every batch is general data. A small base forgets what it knew without it."""
+    """Share of every batch that is general data. Without it, a small base forgets what it knew."""
     seed: int | None = None
-    """Seed of fine-tuning; without it, the first of `seeds`. With it, other seeds of unlearning
+    """Seed of fine-tuning. Default: the first of `seeds`. If it is set, all seeds of unlearning
     start from the same vanilla model."""
 
 
 class UnlearnSection(TrainingSection):
-    """What every method trains with, unless its entry says otherwise."""
+    """Training settings of every method, unless its entry replaces them."""
 
     target_steps: dict[str, Steps] = Field({})
-    """Replaces `steps` for some targets, such as `both`, which has twice the forget records. An
-    entry's own `steps` replace this as well."""
+    """Replaces `steps` for single targets, such as `both`, which has twice the forget records.
+    `steps` in the entry of a method replaces this as well."""
     stop: Literal["uniform", "never"] = "uniform"
-    """`uniform`: training ends when the mean loss of the forget records reaches 95 % of a uniform
-    guess's, with methods that compute it. `never`: all steps are made."""
+    """`uniform`: training ends when the mean loss of the forget records reaches 95 % of the loss
+    of a uniform guess, for methods that compute it. `never`: all steps are made."""
 
 
 class MethodSection(Section):
-    """One row of the tables: a method, its targets, and what differs from `[unlearn]`."""
+    """One row of the tables: a method, its targets, and its differences from `[unlearn]`."""
 
     name: Name
-    """Name of this entry. Claims and file names use it."""
+    """Name of this entry, used by claims and file names."""
     label: str
-    """What the tables print."""
+    """Name of the row in the tables."""
     method: Name
     """Name of a file in kit/methods/, without `.py`."""
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Which of the manifest's `targets` it is trained for, one adapter each."""
+    """The targets to train for, one adapter each. They are among the manifest's `targets`."""
     options: dict[str, float | int | str | bool] = Field({})
     """Hyper-parameters of the method: the fields of its dataclass."""
     steps: Steps | None = None
@@ -93,14 +93,14 @@ class MethodSection(Section):
     stop: Literal["uniform", "never"] | None = None
     """Replaces `unlearn.stop`."""
     batch_size: Records | None = Field(None, exclude_if=lambda value: value is None)
-    """Replaces `unlearn.batch_size`. As many steps then see more or fewer records than those of
-    other methods."""
+    """Replaces `unlearn.batch_size`. With the same number of steps, the method then sees more or
+    fewer records than other methods."""
     micro_batch_size: Records | None = Field(None, exclude_if=lambda value: value is None)
     """Replaces `unlearn.micro_batch_size`."""
     update: Update | None = Field(None, exclude_if=lambda value: value is None)
     """Replaces `unlearn.update`."""
     rank: Rank | None = Field(None, exclude_if=lambda value: value is None)
-    """Replaces `unlearn.rank`; `alpha` must stand beside it."""
+    """Replaces `unlearn.rank`; needs `alpha` as well."""
     alpha: Alpha | None = Field(None, exclude_if=lambda value: value is None)
     """Replaces `unlearn.alpha`."""
 
@@ -109,31 +109,31 @@ MIN_ANSWERS = 16  # of each system: with eight, six of 202 pairs of systems look
 
 
 class EvaluationSection(Section):
-    """How all systems are asked: greedy decoding, the same for each.
+    """How questions are answered: greedy decoding, the same for all systems.
 
     The `agreement_` keys say how well a second implementation must agree, and `metrics` and
-    `metric_file` say what is measured. They decide no answer, so a change of them asks no question
-    again.
+    `metric_file` say what is measured. No answer depends on them, so if they change, no question is
+    asked again.
     """
 
     engine: Literal["vllm", "transformers"]
-    """Engine that answers."""
+    """Inference engine."""
     serving: Literal["adapters", "merged"] = "adapters"
-    """`adapters`: several LoRA adapters in one batch. `merged`: one system at a time, with its
-    adapters merged into the weights."""
+    """`adapters`: serve several LoRA adapters in one batch. `merged`: serve one system at a time,
+    with its adapters merged into the weights."""
     max_new_tokens: Annotated[int, Field(gt=0), Unit("tokens")]
-    """Longest answer."""
+    """Length limit of an answer."""
     max_adapters: Annotated[int, Field(gt=0), Unit("adapters")] = 8
-    """How many adapters the engine holds at the same time."""
+    """Number of adapters that the engine keeps loaded."""
     max_sequences: Annotated[int, Field(gt=0), Unit("questions")] = 128
-    """How many questions the engine answers at the same time."""
+    """Number of questions that the engine answers at the same time."""
     max_model_len: Annotated[int, Field(gt=0), Unit("tokens")] = 512
-    """Longest question with its image and its answer."""
+    """Length limit of a question with its image and its answer."""
     tensor_parallel_size: Annotated[int, Field(gt=0), Unit("GPUs")] = Field(
         1, exclude_if=lambda value: value == 1
     )
-    """GPUs of one machine that share the engine's copy of the base, for one that is larger than a
-    card. It divides the base's attention heads."""
+    """Number of GPUs of one machine that share the engine's base, for a base that is larger than a
+    card. It must divide the number of attention heads."""
     batch_invariant: bool = False
     """Use vLLM's beta mode in which an answer does not depend on the rest of its batch; slower."""
     metrics: tuple[
@@ -143,19 +143,19 @@ class EvaluationSection(Section):
         (),
         exclude_if=lambda value: not value,
     )
-    """Families of further metrics, beside those of the tables; kit/metrics/README.md says what each
-    holds and costs. Without it: none."""
+    """Families of additional metrics; kit/metrics/README.md says what each contains and costs.
+    Default: none."""
     metric_file: Annotated[str, Field(pattern=r"^[^\x00]*\.py$")] | None = Field(
         None, exclude_if=lambda value: value is None
     )
-    """A Python file with one more metric of answers, relative to the project. It is run, here and
-    by whoever verifies the result and has the file; its digest goes into the result."""
+    """A Python file that defines one more metric of answers; path relative to the project. Anyone
+    who verifies the result and has the file executes it, too. The result contains its digest."""
     agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
-    """How many stored answers a second implementation reads; at least 16 of each system."""
+    """Number of stored answers that a second implementation checks; at least 16 of each system."""
     agreement_nats: Annotated[float, Field(gt=0), Unit("nats")] | None = None
-    """How much less likely than the likeliest token a chosen one may be in the second
-    implementation. Without it: 0.01 in float32 and 1 in bfloat16, whose rounding can flip near
-    ties."""
+    """How much lower the log-probability of a chosen token may be than that of the likeliest token,
+    in the second implementation. Default: 0.01 in float32, and 1 in bfloat16, whose rounding can
+    flip near ties."""
 
     def read_again(self, systems: int) -> int:
         """Return how many answers of each of so many systems the second implementation reads."""
@@ -168,7 +168,7 @@ class EvaluationSection(Section):
 
 
 class ReportSection(Section):
-    """Intervals, and which adapters a result holds."""
+    """Intervals, and which adapters a result contains."""
 
     bootstrap_draws: Annotated[int, Field(ge=100), Unit("draws")] = 1000
     """Draws of the bootstrap over people (or events), at most 20,000."""
@@ -176,27 +176,27 @@ class ReportSection(Section):
     """Seed of those draws."""
     adapters: Literal["all", "claimed", "none"] = "all"
     """Adapters that are copied into the result. `claimed`: vanilla, retain-only and, of the first
-    seed, those that a claim names. `none` for a result of many systems that is to stay small."""
+    seed, those that a claim names. `none`: no adapters, to keep a result of many systems small."""
     images: bool | None = Field(None, exclude_if=lambda value: value is None)
-    """Whether the result holds a thumbnail of each image that it asks about, for its page of
-    answers. Without it, it holds those of the images that the kit draws. Images from outside have
-    a licence: `true` says that you may pass them on."""
+    """Whether the result contains a thumbnail of each image, for its page of answers. Default: only
+    of images that the kit generates. External images have a licence: set `true` only if it allows
+    you to redistribute them."""
 
 
 class CalibrationSection(Section):
-    """Three disjoint sets of seeds: pilots, the reference, and those of whoever runs it again.
+    """Three disjoint sets of seeds: the pilots, the reference, and `seeds` for everyone else.
 
-    `./run.sh calibrate` trains the pilots and writes from their spread how far the value of a fresh
-    seed may be from the reference's.
+    `./run.sh calibrate` trains the pilots. From their spread, it computes how far the value of a
+    fresh seed may be from the reference's.
     """
 
     # With four, the quantile of the rule alone is 14 standard deviations for 80 claims.
     pilot_seeds: Annotated[tuple[int, ...], Field(min_length=5)]
-    """Seeds that thresholds and `equivalence` are set with. They test nothing afterwards."""
+    """Seeds for choosing thresholds and `equivalence`. They are used for nothing else."""
     reference_seeds: Annotated[tuple[int, ...], Field(min_length=3)]
-    """Seeds of the reference that `compare` compares with."""
+    """Seeds of the reference result that others compare with."""
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.json$")]
-    """Where the result of the calibration is written, relative to the project."""
+    """File for the result of the calibration; path relative to the project."""
 
 
 class TuneSection(Section):
@@ -207,41 +207,40 @@ class TuneSection(Section):
     """
 
     methods: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """Which `[[methods]]` entries are tuned. The others keep their values, and tables call them
+    """The `[[methods]]` entries to tune. The others keep their values, and tables call them
     untuned."""
     targets: tuple[Name, ...] = ()
-    """Targets that the attempts forget; empty: all of the manifest. The choice holds for all."""
+    """Targets of the attempts; empty: all of the manifest. The choice applies to all targets."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Seeds of the attempts. They have none in common with `seeds` and `[calibration]`."""
+    """Seeds of the attempts. None of them may be in `seeds` or `[calibration]`."""
     validation_percent: Annotated[int, Field(ge=1, le=50), Unit("percent of images")]
-    """How many images are asked about for tuning alone. With this section, no column reports a
-    question about them, tuned or not. A question without an image counts as an image."""
+    """Share of the images that only tuning uses. With this section, no column reports a question
+    about them, whether methods are tuned or not. A question without an image counts as an image."""
     learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=2)]
     """The learning rates of the grid: two or more, the same for every method."""
     without_rate: tuple[Name, ...] = Field((), exclude_if=lambda names: not names)
-    """Tuned methods that train nothing, as MANU. They have no learning rate, and so more values of
-    their option: as many attempts as the others."""
+    """Tuned methods that train nothing, such as MANU. They have no learning rate, so they need more
+    values of their option: as many as the others have attempts."""
     parameters: dict[Name, dict[str, tuple[float | int | str | bool, ...]]] = Field({})
-    """One option of a method and its values, by entry: `npo = { beta = [0.1, 0.4] }`. All have the
-    same number of attempts. A method without one is tried with the learning rates alone."""
+    """One option and its values for each entry: `npo = { beta = [0.1, 0.4] }`. All methods have the
+    same number of attempts. For a method without an option, only the learning rates are tried."""
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.json$")]
-    """Where `./run.sh tune` writes the attempts and the choice, relative to the project."""
+    """File in which `./run.sh tune` writes attempts and choice; path relative to the project."""
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    """SHA-256 of that file. With it, the tuned methods get what was chosen. Without it, or with
-    `""`, all methods are untuned."""
+    """SHA-256 of that file. If it is set, the tuned methods use the chosen values. Without it, or
+    with `""`, all methods are untuned."""
     asks: Literal["reported", "validation"] = "reported"
-    """Which records the systems are asked. No file may say `validation`: `./run.sh tune` alone sets
-    it, for its attempts."""
+    """Which records the systems are evaluated on. Do not set it: only `./run.sh tune` uses
+    `validation`, for its attempts."""
 
 
 class ComputeSection(Section):
-    """Processes and threads. `threads` decides the last bits on a CPU, `workers` decide nothing."""
+    """Processes and threads. On a CPU, `threads` affects the last bits; `workers` affects none."""
 
     threads: Annotated[int, Field(gt=0), Unit("threads")]
     """Threads of each worker."""
     workers: Annotated[int, Field(gt=0), Unit("processes")]
-    """Processes that train and score at the same time, each with a GPU of its own where there is
-    one."""
+    """Number of processes that train and score, each with its own GPU if there is one."""
     shards: Annotated[int, Field(gt=0), Unit("processes")] = Field(
         1, exclude_if=lambda value: value == 1
     )

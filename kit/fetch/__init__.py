@@ -1,4 +1,4 @@
-"""Fetch the files of a source: pinned, verified while they stream, resumable, all or nothing.
+"""Download the files of a source: pinned, verified as they stream, resumable, all or nothing.
 
 `hub` finds out which files a repository has and where each of them can be downloaded. `transfer`
 downloads one file: `part` keeps what has arrived, `version` records which version of the file that

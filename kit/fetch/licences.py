@@ -49,7 +49,7 @@ def require_accepted(sources: Sequence[SourceSection], settings: Settings) -> No
         if not click.confirm("Do you accept these terms?", default=False, err=True):
             raise LicenceError(
                 "the licences were not accepted; nothing was fetched",
-                expected="yes: these terms bind whoever uses the files",
+                expected="yes: these terms bind everyone who uses the files",
                 found="no",
                 remedy="to accept them, run the same command again and answer y; for a run "
                 "without files of others, take manifests/smoke.toml",

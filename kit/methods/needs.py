@@ -14,15 +14,15 @@ class Needs:
     forget: bool = True
     """Forget records with their answers: `step.forget`."""
     retain: bool = False
-    """A retain record beside each forget record: `step.retain`."""
+    """A retain record for each forget record: `step.retain`."""
     refusals: bool = False
     """The forget questions, answered by a refusal: `step.refusal`."""
     reference_scalars: bool = False
     """log pi_0(y) of forget answers, refusals and alternates; one pass for each, shared by jobs."""
     retain_only_scalars: bool = False
-    """log-probabilities of the forget answers under Retain-only, which such a job waits for."""
+    """log-probabilities of the forget answers under Retain-only; the job waits for that model."""
     reference_distribution: bool = False
-    """`step.reference`: one more forward pass without gradient for each batch it is asked about."""
+    """`step.reference`: one more forward pass without gradient for each batch that it reads."""
     concept_balance: bool = False
     """Equally many person and event records in every step, and `step.forget_is_person`; with
     `reference_scalars`, `step.forget_by_concept`."""
@@ -52,25 +52,26 @@ class Needs:
     neurons: bool = False
     """The method's own `neurons(steps)` names neurons of the language model to remove, before the
     first step. An iteration over `steps` visits each forget record
-    once. The result is no LoRA: vLLM serves it with
+    once. The result is not a LoRA adapter: vLLM serves it with
     `serving = "merged"`."""
     training_free: bool = False
-    """No step is made: what `neurons` removes is all."""
+    """No training step is made: the method only removes neurons."""
     merging: bool = False
     """Several adapters, which the method's own `adapters` names. Each is trained with the loss of
     its turn (`step.adapter`), and `merge(updates)` makes one update of each weight of theirs. The
-    result is no LoRA: vLLM serves it with `serving = "merged"`."""
+    result is not a LoRA adapter: vLLM serves it with `serving = "merged"`."""
     whole_batch: bool = False
     """Every micro-batch is the whole batch: for losses that compare its records."""
     gradient_rule: bool = False
-    """The gradient of each term of the loss over the whole batch: `combine` makes one of them."""
+    """The gradient of each term of the loss over the whole batch: `combine` merges them into
+    one."""
     measure: bool = False
     """Before the first step, `measure` for at most 256 forget records, one at a time, with its
     gradient: for saliency, Fisher information and losses at theta_0."""
     perturbation: bool = False
     """A second forward and backward pass in every step, where `perturb` has moved the weights."""
     training: bool = True
-    """An adapter is trained; False for baselines that only ask differently."""
+    """An adapter is trained; False for baselines that only change the prompt."""
 
     @property
     def access(self) -> str:

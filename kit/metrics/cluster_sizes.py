@@ -22,7 +22,7 @@ CLOSE = 1e-9  # sums of floats that are equal but for rounding
 
 
 def size_matters(values: np.ndarray, clusters: np.ndarray) -> bool:
-    """Say whether the size of a cluster goes with its mean value.
+    """Say whether the size of a cluster depends on its mean value.
 
     A permutation test: the statistic is the covariance of size and mean over the clusters, the null
     distribution is that of the same sizes given to other clusters (above `MOST_PERMUTED` clusters:

@@ -14,7 +14,7 @@ from kit.code import code_of, modules_in
 from kit.digests import sha256_file
 from kit.experiment.inherited import naming_the_file
 from kit.experiment.manifest import Manifest
-from kit.experiment.near import source_places
+from kit.experiment.named_files import source_places
 from kit.methods import Method
 from kit.plan.inputs import digest_of
 from kit.sources.checksum_lists import list_digest

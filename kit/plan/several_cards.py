@@ -153,7 +153,7 @@ def _require_parallel(manifest: Manifest, attacks: Mapping[str, Attack]) -> None
 
 def _refused(manifest: Manifest, key: str, count: int, why: str, other: str) -> ManifestError:
     return ManifestError(
-        f"{manifest.origin_of(key)}: {key} = {count} does not go with {other}: {why}",
+        f"{manifest.origin_of(key)}: {key} = {count} cannot be combined with {other}: {why}",
         expected=f"{key} = 1, or another way",
         found=f"{key} = {count}",
         remedy=f"leave {key} out, or leave out {other}",

@@ -1,12 +1,12 @@
 """A result that `verify` would refuse is refused before any work: its limits are those of a plan.
 
-The checks are those of whoever verifies (`kit.result`), so both say the same.
+The checks are those of the verifier (`kit.result`), so both agree.
 """
 
 from kit import benchmarks
 from kit.errors import ManifestError, VerificationError
 from kit.experiment.manifest import Manifest
-from kit.experiment.near import source_places
+from kit.experiment.named_files import source_places
 from kit.experiment.systems import Design, planned_systems
 from kit.result.limits import MAX_FACT, require_sane_systems
 from kit.result.run_file import System, interval_settings

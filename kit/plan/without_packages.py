@@ -93,7 +93,7 @@ class _Finder(DistributionFinder, Loader):
 
 @contextmanager
 def without_packages() -> Iterator[None]:
-    """Let this process go on without the large packages, where torch is not installed.
+    """Let this process continue without the large packages if torch is not installed.
 
     Those that are installed are used. The stand-in is in place until the process ends.
 

@@ -1,1 +1,1 @@
-"""Checks of base model and records that end a run before hours are spent."""
+"""Checks of base model, records and methods that stop a run before hours are wasted."""

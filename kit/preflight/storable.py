@@ -1,6 +1,7 @@
 """Every record fits into the tables of a result, before anything is trained.
 
-The limits are those of whoever verifies (`kit.result`): a longer name would be found after hours.
+The limits are those of the verifier (`kit.result`), which would find a longer name only after
+hours.
 """
 
 import unicodedata

@@ -72,7 +72,7 @@ class Cell:
     """A stored value in [0, 1], or a difference in [-1, 1], or None with a reason.
 
     `signed` marks differences; `destroyed` what `kit.report.damage` found; `size_matters` where
-    the size of clusters goes with their value (`kit.metrics.cluster_sizes`). `seed_range` is the
+    the size of clusters depends on their value (`kit.metrics.cluster_sizes`). `seed_range` is the
     lowest and the highest value of several seeds.
     """
 

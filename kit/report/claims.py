@@ -41,14 +41,14 @@ HOW = (
     "forgetting holds only where the same system's answers are sound: they are not empty, cut off, "
     "repetitive or all alike, and at least a quarter of Vanilla's score for what should be kept is "
     "left. Where Vanilla does not know what is to be forgotten, or Retain-only does, such a claim "
-    "is INCONCLUSIVE. A claim about how many answers of two systems are worded differently speaks "
-    "of these very answers alone: all of them are counted, so its interval has no width."
+    "is INCONCLUSIVE. A claim about how many answers of two systems are worded differently is only "
+    "about these answers: all of them are counted, so its interval has no width."
 )
 # Added where a claim is about an attack.
 HOW_RETURNS = (
-    "A claim that something comes back under an attack, or does not, is about the recovery beyond "
-    "that of Retain-only. It is INCONCLUSIVE where the attack shows nothing. That nothing returns "
-    "from a system with broken answers is NOT_REPRODUCED."
+    "A claim that knowledge comes back under an attack, or does not, is about the recovery beyond "
+    "that of Retain-only. It is INCONCLUSIVE if the attack shows nothing. If the answers of the "
+    "system are broken, a claim that nothing comes back is NOT_REPRODUCED."
 )
 
 

@@ -9,7 +9,7 @@ from kit.report import notes
 from kit.report.run_types import Manifest
 
 OWN = (
-    "These methods have another budget than [unlearn] gives to all: {named}. A difference between "
+    "The budget of these methods differs from that of [unlearn]: {named}. A difference between "
     "their rows and those of other methods may come from the budget."
 )
 

@@ -21,6 +21,7 @@ from kit.report.whole import Whole
 
 MARKS = {"collapsed": "collapsed", "over-forgets": "over-forget"}
 LATER_MARKS = {NOTHING: "forgot nothing", UNDER: "under-forget"}  # of schema 2
+VERBS = {**MARKS, **LATER_MARKS}  # what methods with a mark do
 NEAREST = 3  # methods that the sentence about distances names
 ALARMS = ("NOT ELIGIBLE", "NOT LOCKED", "VALIDATION PART")  # how sentences of warning begin
 UNITS = {"person": ("person", "people"), "event": ("event", "events")}  # of clusters
@@ -78,7 +79,7 @@ def glance(
 
     `eligibility` and `whole` are None for a report of schema 1, which says nothing of them.
     """
-    marks = MARKS if eligibility is None else {**MARKS, **LATER_MARKS}
+    marks = MARKS if eligibility is None else VERBS
     return [
         *eligible_parts(tables, eligibility or ()),
         *unlocked(sources),

@@ -1,4 +1,4 @@
-"""All that a report knows of one method: settings, costs, curves, attacks, and whom it forgets."""
+"""All that a report knows of one method: settings, costs, curves, attacks, forgotten people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -25,9 +25,9 @@ READING = (
     "Goal). A good method is close to Retain-only in every column, not just high in one."
 )
 INTERVALS = (
-    "With several seeds, the value is their mean, the interval is that of each record's mean over "
-    "the seeds, and beside it stand the lowest and the highest value of a seed. The interval does "
-    "not cover the variation between training runs. Vanilla and Retain-only are trained once."
+    "With several seeds, the value is their mean, and the interval is that of each record's mean "
+    "over the seeds; the lowest and the highest value of a seed follow it. The interval does not "
+    "cover the variation between training runs. Vanilla and Retain-only are trained once."
 )
 FIRST_INTERVALS = (  # of schema 1
     "With several seeds, the value is their mean, and the interval spans the intervals of all "
@@ -35,66 +35,69 @@ FIRST_INTERVALS = (  # of schema 1
     "Vanilla and Retain-only are trained once."
 )
 SIZES = (
-    "The size of clusters goes with their value: people (or events) with many questions are "
+    "The value of a cluster depends on its size: people (or events) with many questions are "
     "answered better or worse than the others. The interval assumes that they are not, so it is "
-    "wrong more often than it says. (A permutation test at the level of 1 %, for each value: one "
-    "mark in a hundred is chance. With fewer than 6 clusters, or clusters of one size, nothing is "
-    "tested.)"
+    "wrong more often than it claims. (Each value has a permutation test at the 1 % level, so one "
+    "mark in a hundred is chance. With fewer than 6 clusters, or clusters of equal size, nothing "
+    "is tested.)"
 )
 DISTANCE = "Each value minus the value of Retain-only, paired on the same records."
 WHOLE = {
-    "Forget quality": "could the model never have seen the forget set? p of a two-sample "
-    "Kolmogorov-Smirnov test: truth ratios (likelihood of wrong answers / of the right one) of the "
-    "Efficacy records, this method against Retain-only (TOFU, arXiv 2401.06121). Near 1: no "
-    "difference is seen. Near 0: the two differ. p falls with the number of records (n), so "
-    "compare it only with equal n. With several seeds, the median p. Absent where a benchmark "
-    "stores no likelihoods of wrong answers.",
-    "Model utility": "is the rest still there? The harmonic mean of the headline values of all "
+    "Forget quality": "does the model look as if it had never seen the forget set? The p-value "
+    "of a "
+    "two-sample Kolmogorov-Smirnov test. It compares the truth ratios (likelihood of wrong answers "
+    "/ of the right one) of the Efficacy records between this method and Retain-only (TOFU, arXiv "
+    "2401.06121). Near 1: no difference is detected. Near 0: the two differ. p falls with the "
+    "number of records (n), so compare it only at equal n. With several seeds, the median p is "
+    "printed. It is absent if a benchmark stores no likelihoods of wrong answers.",
+    "Model utility": "are other abilities intact? The harmonic mean of the headline values of all "
     "columns that should be kept (Retain, Scope, Real, World). It is 0 if one of them is 0.",
-    "Gap to Retain-only": "how far from a model that never saw the forget set? The mean, over all "
+    "Gap to Retain-only": "how far is it from a model that never saw the forget set? The mean, "
+    "over all "
     "columns of the target, of the absolute difference of the two printed values (0-1, lower is "
     "better).",
-    "Refusals": "the share of answers that refuse (refusal_rate), to the Efficacy and to the "
-    "Retain questions. A method that refuses does not say what it knows.",
+    "Refusals": "the share of refusals (refusal_rate) among the answers to the Efficacy and to the "
+    "Retain questions. A method that refuses does not show what it knows.",
 }
 WHOLE_COUNTS = (
     "Values are in 0-1; a column that has the same records and metric in two parts counts once; "
     "absent columns are left out. Numbers in parentheses count columns, or answers of all seeds."
 )
 TRUST = (
-    "For each column, Kendall's tau between two orders of the methods: by this column (better "
+    "For each column, Kendall's tau between two rankings of the methods: by this column (better "
     "first), and by the gap to Retain-only over all OTHER columns (smaller first). 1: the column "
-    "praises the methods that are like a model which never saw the forget set. 0: its order says "
-    "nothing of that. Below 0: it praises methods that are further away, as forgetting scores do "
-    "where models collapse. * Fewer than 6 methods: chance alone gives large values, so read it as "
-    "a hint."
+    "ranks methods higher the more they resemble a model that never saw the forget set. 0: its "
+    "ranking is unrelated to that. Below 0: it ranks methods higher that are further away, as "
+    "forgetting scores do when models collapse. * Fewer than 6 methods: chance alone gives large "
+    "values, so read it as a hint."
 )
 ATTACKS = (
-    "Each cell is a recovery: how much of what was forgotten is known under the attack, minus the "
-    "same for Retain-only, minus that difference without the attack. With k(s, X) for how well "
-    "system s knows a record under attack X, k(s) without one, and c for Retain-only: R = [k(s, X) "
-    "- k(c, X)] - [k(s) - k(c)], the mean over the records, with a 95 % interval over clusters. An "
-    "attack teaches or tells something to a model that never knew it as well: that part is "
-    "subtracted, and R of Retain-only is 0."
+    "Each cell is a recovery: how much of the forgotten knowledge shows under the attack, minus "
+    "the same for Retain-only, minus that difference without the attack. Let k(s, X) be how well "
+    "system s knows a record under attack X, k(s) the same without an attack, and c Retain-only. "
+    "Then R = [k(s, X) - k(c, X)] - [k(s) - k(c)], the mean over the records, with a 95 % interval "
+    "over clusters. An attack also teaches or reveals something to a model that never knew it: "
+    "this part is subtracted, and R of Retain-only is 0."
 )
 ATTACK_WORDS = (
-    "In a word. Behavioural: what was forgotten comes back under an attack, so only the behaviour "
-    "had changed. Durable: it stays away under every attack that shows something. Undecided: the "
-    "answers are too few to tell. Not forgotten: it was known without any attack. Broken: the "
-    "answers are, so they show nothing. The words are about the answers that were asked; the "
-    "printed intervals are about other people or events of that kind, so they are wider."
+    "Verdicts. Behavioural: forgotten knowledge comes back under an attack, so only the behaviour "
+    "had changed. Durable: it stays away under every attack that shows something. Undecided: there "
+    "are too few answers to tell. Not forgotten: it was known without any attack. Broken: the "
+    "system's answers are broken, so they show nothing. A verdict is about the questions that were "
+    "asked; the printed intervals generalise to other people or events, so they are wider."
 )
 _ATTACK_RULE = (
-    "An attack shows nothing where nothing is eligible to be forgotten, or where Vanilla under the "
-    "attack does not know it clearly better than Retain-only (interval of the difference above "
-    f"{MARGIN:g}). Otherwise, over answers, because these are all that was asked: it comes back if "
-    f"the whole interval of R is above {BACK:g}, it stays away if the whole interval is below "
-    f"{AWAY:g}, and else the question is open. Each bound errs in at most 5 of 100 runs, for each "
-    "cell by itself: a headline rests on all of them, so see under how many attacks it holds. A "
-    "method is behavioural if anything comes back under any attack, durable if everything stays "
+    "An attack shows nothing if nothing is eligible to be forgotten, or if Vanilla under the "
+    "attack "
+    "does not know it clearly better than Retain-only (interval of the difference above "
+    f"{MARGIN:g}). Otherwise, with intervals over answers: knowledge comes back if the whole "
+    f"interval of R is above {BACK:g}, it stays away if the whole interval is below {AWAY:g}, and "
+    "in all other cases the attack is undecided. Each bound is wrong in at most 5 of 100 runs, for "
+    "each cell separately. A verdict combines all cells, so check under how many attacks it holds. "
+    "A method is behavioural if anything comes back under any attack, durable if everything stays "
     "away under every attack that shows something, and undecided otherwise. Durable means: against "
-    "these attacks. A method that still knows half of what Vanilla knows, without any attack, has "
-    "not forgotten, and the silence of a collapsed one shows nothing."
+    "these attacks. A method has not forgotten if it still knows half of what Vanilla knows "
+    "without any attack, and the silence of a collapsed method shows nothing."
 )
 # By version (`kit.report.attacks.RULES`).
 ATTACK_RULES = {
@@ -104,10 +107,10 @@ ATTACK_RULES = {
     "count, because Retain-only never learnt what was forgotten.",
 }
 FURTHER = (
-    "What the manifest asks for beside its tables. Brackets hold intervals where a metric has one, "
-    "parentheses the number of records (or of numbers in a mean). Each method is best read beside "
-    "Retain-only. With several seeds, the value is their mean, and the brackets span those of all "
-    "seeds. The definitions stand below."
+    "Additional metrics that the manifest requests. Brackets contain the interval, if a metric has "
+    "one; parentheses contain the number of records (or of numbers in a mean). Compare each method "
+    "with Retain-only. With several seeds, the value is their mean, and the brackets span the "
+    "intervals of all seeds. The definitions are below."
 )
 HEALTH = (
     "A broken model appears to forget everything, so check that a method still writes sound text. "
@@ -126,34 +129,34 @@ COMPARABILITY = (
     "with this in mind.",
 )
 LEFT_OUT = (
-    "Rows of the published files that could not be used. They are in no training and in no column. "
-    "Apart from forms that are known to be published, at most one in a hundred of a table is left "
-    "out, or one."
+    "Rows of the published files that could not be used. They are in no training set and in no "
+    "column. Known odd forms of the published data aside, at most one row in a hundred of a table "
+    "is left out, or a single one."
 )
 UNIT = (
     "Values are in percent: 100 is the largest value that a column's metric can have. Differences "
     "of two values are in points. CSV files and report.json keep the units of the metrics."
 )
 PANELS = (
-    "One fold for each method: its settings, what training cost, the loss of its steps (the mean "
-    "of equal stretches), whom it forgets least and most, and what attacks bring back. Where a "
-    "result keeps no adapter, it has no losses, and no curve is drawn."
+    "One section per method: its settings, the cost of training, the training loss (averaged over "
+    "equal stretches of steps), the people that it forgets least and most, and what attacks bring "
+    "back. If a result keeps no adapter, it has no losses, and no curve is drawn."
 )
 OWNERS = (
-    "What each method still knows of each person or event: the mean of the column's headline "
-    "metric over the questions and the seeds, in percent, turned so that 100 means known. Above "
-    "are those to be forgotten, where a good method has the values of Retain-only. Below are those "
-    "to be kept."
+    "What each method still knows about each person or event: the mean of the column's headline "
+    "metric over the questions and the seeds, in percent, oriented so that 100 means known. First "
+    "come those to be forgotten, where a good method has the values of Retain-only, then those to "
+    "be kept."
 )
 SIGNATURE = (
-    "This page is one file of a result folder and cannot vouch for itself: whoever changes a "
-    "number can change this sentence. The signature covers every file of the folder. The first "
-    "command checks it, and computes all numbers and, with the same version of the kit, this page "
-    "again from the stored answers. The second one is typed inside the folder and needs only "
-    "OpenSSH: the file `allowed` holds one line, `runner` and the signer's public key. The third "
-    "one makes a result of your own, and the last one says whether yours reproduces this one. A "
-    "valid signature says who vouches for the files. It does not show that the answers were given "
-    "by the stated models. Running the experiment again does."
+    "This page is one file of a result folder and cannot vouch for itself: anyone who changes a "
+    "number can change this sentence, too. The signature covers every file of the folder. The "
+    "first command checks the signature, and recomputes all numbers and, with the same version of "
+    "the kit, this page from the stored answers. Run the second command inside the folder. It "
+    "needs only OpenSSH, and a file `allowed` with one line: `runner` and the signer's public key. "
+    "The third command makes your own result, and the last one says whether your result reproduces "
+    "this one. A valid signature says who vouches for the files. It does not show that the stated "
+    "models gave the answers. To check that, run the experiment again."
 )
 CHECKS = (
     "./run.sh verify RESULT",

@@ -1,7 +1,7 @@
 """What is known of each person or event, by each method: the smallest tables of a report.
 
-Averages hide whom a method forgets. A value is the mean of the column's headline metric over the
-questions about one person (or event) and over the seeds, turned so that 1 means known.
+Averages hide which people a method forgets. A value is the mean of the column's headline metric
+over the questions about one person (or event) and over the seeds, turned so that 1 means known.
 """
 
 from collections.abc import Mapping, Sequence

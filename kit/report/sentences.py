@@ -16,5 +16,5 @@ def listing(parts: Sequence[str]) -> str:
 
 
 def lowered(title: str) -> str:
-    """Return a title as it stands within a sentence."""
+    """Return a title as it is written within a sentence."""
     return title[:1].lower() + title[1:]

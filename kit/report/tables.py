@@ -72,7 +72,7 @@ class Table:
 
     @property
     def size_matters(self) -> bool:
-        """Say whether a value goes with the size of its clusters."""
+        """Return whether a value depends on the size of its clusters."""
         return any(cell.size_matters for line in self.lines for cell in line.cells)
 
     @property

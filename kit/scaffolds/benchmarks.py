@@ -71,7 +71,7 @@ def benchmark_scaffold(given: str) -> Scaffold:
 
 
 def _data() -> Iterator[tuple[str, bytes]]:
-    """Yield (file, bytes): questions about people whom the embedded base does not know."""
+    """Yield (file, bytes): questions about people that the embedded base does not know."""
     entries = []
     for number, person in enumerate(people()[0][:PEOPLE]):
         for place in range(IMAGES):

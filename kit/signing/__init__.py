@@ -1,1 +1,1 @@
-"""Keys, trust and signatures of a result: the three of a key, and the bundle of an identity."""
+"""Keys, trust and signatures: three signatures by a key, and the bundle of an identity."""

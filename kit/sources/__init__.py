@@ -1,1 +1,1 @@
-"""The files of a manifest's sources: where they are, and proof that they are the listed ones."""
+"""The files of a manifest's sources: where they are, and whether they match their lists."""

@@ -77,8 +77,8 @@ def require_lists(manifest: Manifest, settings: Settings) -> None:
 def prepare(manifest: Manifest, settings: Settings, say: Say) -> None:
     """Ask for licences, and download the sources without a list: a plan needs all lists.
 
-    A licence binds the user of the files, not whoever downloaded them. So it is asked for offline,
-    too, unless its acceptance is recorded on this machine; asking opens no connection.
+    A licence binds the user of the files, not the person who downloaded them. So it is shown
+    offline, too, unless its acceptance is recorded on this machine; asking opens no connection.
 
     Raises:
         LicenceError: a licence was not accepted.

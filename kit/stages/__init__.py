@@ -1,1 +1,1 @@
-"""The stages of a run: each does what is missing, in worker processes."""
+"""The stages of a run: each does the work that is missing, in worker processes."""

@@ -1,4 +1,4 @@
-"""What a result says, in a few sentences that follow from the numbers of its report."""
+"""A short summary of a result, in sentences that follow from the numbers of its report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from kit.experiment.systems import RETAIN_ONLY, VANILLA
 from kit.metrics.eligibility import MARGIN
 from kit.report.attacks import BEHAVIOURAL, DURABLE
 from kit.report.damage import MARKS
+from kit.report.glance import VERBS
 from kit.result.layout import REPORT
 from kit.state_files import damaged, read_object
 
@@ -44,8 +45,8 @@ def _eligible(report: Facts) -> str:
     if not good:
         return f"No forgetting can be claimed: {'; '.join(bad)}."
     said = (
-        f"Forgetting can be measured ({', '.join(good)}): Vanilla knows what is to be forgotten "
-        f"clearly better than Retain-only, by more than {MARGIN:g}"
+        f"Forgetting can be measured ({', '.join(good)}): Vanilla knows the forget set clearly "
+        f"better than Retain-only, by more than {MARGIN:g}"
     )
     return f"{said}; but not: {'; '.join(bad)}." if bad else f"{said}."
 
@@ -60,8 +61,11 @@ def _methods(report: Facts) -> str:
         return "The manifest has no method."
     near = list(_nearest(lines))
     said = f"Closest to Retain-only: {', '.join(near)}" if near else "No distance was measured"
-    marked = list(_marked(report, {line["entry"] for line in lines}))
-    return f"{said}; {', '.join(marked) or 'no method is marked as damaged'}."
+    labels = {line["entry"] for line in lines}
+    marked = list(_marked(report, labels))
+    if not marked:
+        return f"{said}. No method is marked as damaged."
+    return f"{said}. Of {len(labels)} methods: {', '.join(marked)}."
 
 
 def _nearest(lines: Sequence[Facts]) -> Iterator[str]:
@@ -90,7 +94,7 @@ def _marked(report: Facts, methods: set[str]) -> Iterator[str]:
                     marks[mark][line["label"]] = None
     for mark, labels in marks.items():
         if labels:
-            yield f"{mark} {len(labels)} of {len(methods)} ({'; '.join(labels)})"
+            yield f"{len(labels)} {VERBS[mark]} ({'; '.join(labels)})"
 
 
 def _attacked(report: Facts) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What an image or a run is made of: locks, licences, bills of materials, provenance.
+"""What an image or a run consists of: locks, licences, bills of materials, provenance.
 
 Uses nothing outside the standard library except click.
 """

@@ -72,7 +72,7 @@ def _is_integrity_alone(words: Sequence[str]) -> bool:
 
 
 def enter(arguments: Sequence[str]) -> None:
-    """Go on in the slim environment, if this Python lacks packages that it has.
+    """Continue in the slim environment if this Python lacks packages that it has.
 
     Returns only where this Python is the right one for the call. Help needs no environment: where
     there is none, it is printed from a file.
@@ -184,7 +184,7 @@ def _go_on(folder: Path, arguments: Sequence[str]) -> NoReturn:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables of a kit that goes on in an environment."""
+    """Return the variables of a kit that continues in an environment."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     # UTF-8 mode: the console and the files of Windows have another encoding otherwise.
     kept |= {"PYTHONPATH": str(PROJECT), "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}

@@ -1,1 +1,1 @@
-"""One adapter: the worker that makes it, its steps, the loop, checkpoints and costs."""
+"""Train one adapter: the worker, the steps, the loop, checkpoints and costs."""

@@ -1,1 +1,1 @@
-"""From a declared grid to one choice for each method, on records that no table reports."""
+"""From a declared grid to one choice per method, on records that no table reports."""

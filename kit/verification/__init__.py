@@ -1,1 +1,1 @@
-"""Is a result what was signed, and does everything in it follow from its answers?"""
+"""Check that a result is what was signed, and that its numbers follow from its answers."""

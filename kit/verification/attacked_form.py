@@ -97,7 +97,7 @@ def unchecked_choice(
     left = len(all_) - len(asked)
     return (
         f"{where} does not ask {left} of {len(all_)} drawn questions, because it trains on them; "
-        "which ones was not checked"
+        "the choice was not checked"
     )
 
 

@@ -90,8 +90,8 @@ def of_guards(case: Case) -> Found:
     lines += same_answer_lines(answers, stored.systems)
     if facts.guards.canary:
         yield (
-            f"run.json states an effect of {len(facts.guards.canary)} systems' adapters, and "
-            f"{facts.guards.agreement.sample} answers that were read again"
+            f"run.json states that the adapters of {len(facts.guards.canary)} systems take effect, "
+            f"and that {facts.guards.agreement.sample} answers were cross-checked"
         )
     yield from (Finding("guards", show(line), NOT_CHECKED) for line in lines)
 
@@ -103,12 +103,9 @@ def of_adapters(case: Case) -> Found:
     )
     if read:
         updates = f", {full} of them full updates," if full else ""
-        yield (
-            f"{read} adapters{updates} have the form that the manifest asks for, and no two are "
-            "equal"
-        )
+        yield f"{read} adapters{updates} have the form that the manifest requires, and all differ"
     if alone:
-        compared = ", all of layers that adapters change" if read else ""
+        compared = ", all in layers that adapters change" if read else ""
         yield f"lists of removed neurons without an adapter: {alone}{compared}"
     yield from (Finding("adapters", show(line), NOT_CHECKED) for line in lines)
 
@@ -136,7 +133,7 @@ def of_numbers(case: Case) -> Found:
         # Answers and values take more memory than all that is still needed.
         del case.found
         case.stored = replace(case.stored, tables={})
-    yield f"the numbers in report.json and {files - 1} CSV files are what follows from them"
+    yield f"the numbers in report.json and {files - 1} CSV files follow from them"
 
 
 def of_pages(case: Case) -> Found:
@@ -144,7 +141,7 @@ def of_pages(case: Case) -> Found:
         yield Finding("pages", pages.not_remade(case.stored.kit), NOT_CHECKED)
         return
     pages.require_pages(case.contents, case.stored.report)
-    yield f"the {len(case.stored.report)} files of the report are what follows from them"
+    yield f"the {len(case.stored.report)} files of the report follow from them, byte for byte"
 
 
 def of_metadata(case: Case) -> Found:
@@ -154,8 +151,8 @@ def of_metadata(case: Case) -> Found:
     require_metadata(
         case.stored.run, case.planned, held, subjects, rows=case.stored.rows, whole=whole
     )
-    said = "say what run.json and these say" if whole else "agree with run.json and signed digests"
-    yield f"RO-Crate, SBOM and model cards, {len(held)} files, {said}"
+    said = "run.json and the report" if whole else "run.json and the signed digests"
+    yield f"RO-Crate, SBOM and model cards ({len(held)} files) agree with {said}"
 
 
 # By the names of `kit.verification.checks.CHECKS`, and in their order.

@@ -52,13 +52,13 @@ def is_rendered_here(kit: Kit) -> bool:
 
 def not_remade(kit: Kit) -> str:
     """Return, in one line, what of a report is not verified if another renderer made it."""
-    theirs = f"{kit}, renderer {kit.renderer[:12]}," if kit.renderer else str(kit)
-    ours = f"{__version__}, renderer {renderer_digest()[:12]}" if kit.renderer else __version__
+    theirs = f"{kit} (renderer {kit.renderer[:12]})" if kit.renderer else str(kit)
+    ours = f"{__version__} (renderer {renderer_digest()[:12]})" if kit.renderer else __version__
     return (
         "the report's pages and the sentences in report.json are NOT VERIFIED and may say "
-        f"anything: they were rendered by kit {theirs} and are not remade by kit {ours}. The "
-        "numbers in report.json and the CSV files were checked; pages with these numbers: "
-        "./run.sh report RESULT --to FOLDER"
+        f"anything: kit {theirs} rendered them, and this is kit {ours}. The numbers in report.json "
+        "and the CSV files were checked. To render pages from them: ./run.sh report RESULT --to "
+        "FOLDER"
     )
 
 

@@ -14,21 +14,20 @@ REFUSED, NOT_RUN = "refused", "not run"
 _MARKS = {OK: "ok  ", NOT_CHECKED: "--  "}
 NOT_PROVEN = """\
 What this does not prove: that the answers came from running the kit on the stated data and models
-(a run on one's own machine vouches for itself), that the adapters were trained as stated or gave
-these answers, that questions, right answers and the choice of records are the benchmark's, when it
-was signed, who holds the key or that it was not stolen, or that no other run was left out."""
+(only the signer vouches for that), that the adapters were trained as stated or gave these answers,
+that questions, right answers and the choice of records are the benchmark's, when the result was
+signed, who holds the key or that it was not stolen, or that no other run was left out."""
 NOT_PROVEN_OF_AN_IDENTITY = """\
 What this does not prove: that the answers came from running the kit on the stated data and models
-(a run on one's own machine vouches for itself), that the adapters were trained as stated or gave
-these answers, that questions, right answers and the choice of records are the benchmark's, that no
-other person could act as this identity, who holds the key that signed too, or that no other run was
-made and left out."""
+(only the signer vouches for that), that the adapters were trained as stated or gave these answers,
+that questions, right answers and the choice of records are the benchmark's, that only this person
+can act as this identity, who holds the key that also signed, or that no other run was left out."""
 
 NOT_PROVEN_OF_A_WORKFLOW = """\
 What this does not prove: that the workflow runs the kit and nothing else (read its file at that
 commit, and compare the commit with the kit's), that the build service and Sigstore did what they
-certify, that questions, right answers and the choice of records are the benchmark's, that the run
-was the only one and no other was made and left out, or who holds the key that signed too."""
+certify, that questions, right answers and the choice of records are the benchmark's, that no other
+run was left out, or who holds the key that also signed."""
 _NOT_PROVEN_OF = {IDENTITY: NOT_PROVEN_OF_AN_IDENTITY, WORKFLOW: NOT_PROVEN_OF_A_WORKFLOW}
 
 

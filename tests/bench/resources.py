@@ -17,8 +17,9 @@ REFERENCE = PROJECT / "tests" / "bench" / "resources.json"
 PAGE = PROJECT / "tests" / "README.md"
 BEGIN, END = "<!-- resources: by ./run.sh bench resources -->", "<!-- /resources -->"
 NOTHING = """\
-Not yet measured: no GPU was at hand. `./run.sh bench --gpu` measures every stage on models of real
-sizes with random weights, and `./run.sh bench resources FILE` puts its table here."""
+Not yet measured, because no GPU was available. `./run.sh bench --gpu` measures
+every stage on models of real sizes with random weights, and `./run.sh bench resources FILE` writes
+its table here."""
 HEADER = (
     "| base | what | batch | at once | seconds a step, the first included | peak of GPU memory |",
     "|---|---|---|---|---|---|",

@@ -257,7 +257,7 @@ def test_a_verification_can_be_read_by_a_program(signed, tmp_path, capsys):
     assert found["verified"] is True
     assert found["role"] == "given key"
     assert found["rows"] > 0
-    assert "vouches for itself" in found["not_proven"]
+    assert "only the signer vouches for that" in found["not_proven"]
     result = copy_of(signed, tmp_path)
     (result / "run.json").write_text("{}")
     with pytest.raises(SystemExit) as ended:
@@ -378,7 +378,7 @@ LONG = ("all", "fetch", "finetune", "unlearn", "evaluate", "attack", "report", "
 def test_a_long_verb_is_quiet_or_speaks_json_but_not_both(call, verb):
     code, said = call(verb, "--quiet", "--json")
     assert code == 2
-    assert "--quiet and --json exclude each other" in said
+    assert "--quiet and --json cannot be combined" in said
     assert console.MODE not in os.environ, "a flag is of one call alone"
 
 

@@ -103,7 +103,7 @@ def test_a_folder_that_was_never_listed(own):
 def test_a_plan_says_which_list_is_missing_and_how_to_write_it(own):
     said = own.run("plan", str(own.manifest))
     assert "7 files listed" in own.follow(said, "lock")
-    assert "has to write" not in own.run("plan", str(own.manifest))
+    assert "must write" not in own.run("plan", str(own.manifest))
 
 
 def test_a_table_that_was_changed(own):

@@ -44,7 +44,7 @@ def test_a_probe_is_made_once_and_read_by_later_plans(cache, monkeypatch):
     monkeypatch.setattr("kit.sources.datasets.verify_sources", lambda manifest: None)
     first = plan("--probe", "--price", "2.5").stdout
     assert "from a probe on" in first
-    assert "in money" in first
+    assert ", cost " in first
     assert plan("--price", "2.5").stdout == first
     assert asked == ["toy"]
     assert not any(job.artifact.path.exists() for job in make_toy_plan().jobs())
@@ -58,8 +58,8 @@ def make_toy_plan():
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(1, ", 1 attack on systems (1 adapter to relearn with)"),
-     (2, ", 2 attacks on systems (2 adapters to relearn with)")],
+    [(1, ", 1 attack on systems (1 adapter to relearn)"),
+     (2, ", 2 attacks on systems (2 adapters to relearn)")],
 )  # fmt: skip
 def test_one_is_not_told_as_many(left, said):
     jobs = {0: SimpleNamespace(artifact=SimpleNamespace(done=False))}
@@ -74,7 +74,7 @@ def test_a_probe_needs_the_data(cache):
 
 @pytest.mark.parametrize("words", [("--probe",), ("--price", "2"), ("--scale",)])
 def test_an_estimate_and_a_job_for_a_scheduler_are_two_calls(cache, words):
-    with pytest.raises(ManifestError, match="which --emit does not print"):
+    with pytest.raises(ManifestError, match="--emit prints a job file instead of the plan"):
         plan("--emit", "slurm", *words)
 
 
@@ -90,7 +90,7 @@ def test_more_cards_are_simulated_from_a_file_of_rates(cache, tmp_path):
     said = plan("--scale", "--rates", str(path), "--price", "2").stdout
     assert "what a probe measured on a card" in said
     assert "money" in said
-    with pytest.raises(ManifestError, match="--rates is a measurement for --scale"):
+    with pytest.raises(ManifestError, match="--rates is only used by --scale"):
         plan("--rates", str(path))
 
 

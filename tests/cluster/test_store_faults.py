@@ -145,7 +145,7 @@ def test_a_key_that_a_real_server_does_not_know_is_refused_and_never_shown(
 @server_is_needed
 def test_a_server_that_ignores_the_condition_is_refused_before_the_first_job(machine, door):
     door.faults = [Fault("PUT", without="if-none-match")]
-    with pytest.raises(EnvironmentFault, match="does not keep the first of two writers") as caught:
+    with pytest.raises(EnvironmentFault, match="does not protect an object") as caught:
         machine("one").check()
     assert caught.value.found == "the second write was accepted"
 
@@ -181,7 +181,7 @@ def test_an_address_that_is_none_is_refused(url):
 
 @pytest.mark.parametrize("url", ["s3://key:secret-word@bucket/x", "s3://bucket/x?key=secret-word"])
 def test_an_address_with_a_key_is_refused_and_not_repeated(url):
-    with pytest.raises(ManifestError, match="holds more than an address") as caught:
+    with pytest.raises(ManifestError, match="contains more than an address") as caught:
         require_url(url)
     assert "secret-word" not in caught.value.message
 

@@ -281,7 +281,7 @@ def test_the_verb_writes_a_new_page_and_says_what_it_left_out(made, tmp_path, ca
     assert run(*call, page) == 7
     assert "exists" in capsys.readouterr().err
     assert run(*call, made["equal"] / "page.html") == 7
-    assert "breaks its signature" in capsys.readouterr().err
+    assert "would break the result's signature" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -86,5 +86,5 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(results, tmp_p
 def test_no_page_is_put_into_a_result(results, capsys):
     inside = results[0] / "report" / "page.html"
     assert run("compare", *results, "--html", inside) == 7
-    assert "breaks its signature" in capsys.readouterr().err
+    assert "would break the result's signature" in capsys.readouterr().err
     assert not inside.exists()

@@ -9,7 +9,7 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.errors import ManifestError
 from kit.experiment.manifest_file import parse_manifest
-from kit.experiment.near import require_near
+from kit.experiment.named_files import require_near
 from kit.experiment.origins import Origins
 from kit.experiment.tuned import with_choice
 from kit.plan.jobs import make_plan

@@ -76,7 +76,7 @@ def test_a_cluster_has_two_machines_and_an_executor(form, words, message, remedy
 def test_machines_of_a_job_need_a_job():
     error = CliRunner().invoke(verbs, ["plan", "--nodes", "2"]).exception
     assert isinstance(error, ManifestError)
-    assert error.what == "--nodes describes a job for a scheduler"
+    assert error.what == "--nodes is only used by --emit"
 
 
 @pytest.mark.parametrize("form", ["k8s", "sky"])

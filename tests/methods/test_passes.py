@@ -77,7 +77,7 @@ def test_the_readme_names_the_methods_that_the_stop_rule_never_ends(monkeypatch)
         if not any(each.forgotten for each in (step, *turns)):
             unstopped.add(name)
     readme = Path(registry.FOLDER, "README.md").read_text("utf-8")
-    said = readme.partition("and make all of their steps:\n")[2].partition(".")[0]
+    said = readme.partition("make all of their steps:\n")[2].partition(".")[0]
     assert {name.strip(" \n`") for name in said.split(",")} == unstopped
 
 

@@ -124,14 +124,14 @@ def test_a_plan_whose_attacks_alone_are_left_has_their_time_and_money(plan):
     assert "not measured on this machine yet" in "\n".join(render_estimates(whole))
     store_rates(whole.manifest, rates(whole))
     old = "\n".join(render_estimates(whole, 3.0))
-    assert "without attacks, which this probe did not measure: probe again" in old
+    assert "without attacks, which the probe did not measure: run plan --probe again" in old
     store_rates(whole.manifest, attack_rates(whole))
     assert read_rates(whole.manifest) == attack_rates(whole)
     text = "\n".join(render_estimates(whole, 3.0))
     seconds = estimate(whole, attack_rates(whole))["attack"]
-    assert f"attack    {seconds:.0f} s\n  in all    {seconds:.0f} s, " in text
-    assert f"{3 * seconds / 3600:.2f} in money" in text
-    assert "probe again" not in text
+    assert f"attack    {seconds:.0f} s\n  total     {seconds:.0f} s, " in text
+    assert f"cost {3 * seconds / 3600:.2f}" in text
+    assert "plan --probe again" not in text
 
 
 def test_finished_work_takes_no_time(plan):
@@ -184,7 +184,7 @@ def test_a_plan_says_where_its_hours_are_from_and_what_they_cost(plan):
     text = "\n".join(render_estimates(plan, 3.0))
     seconds = sum(estimate(plan, rates(plan)).values())
     assert "from a probe on a card" in text
-    assert f"in all    {seconds / 60:.0f} min, {3 * seconds / 3600:.2f} in money" in text
+    assert f"total     {seconds / 60:.0f} min, cost {3 * seconds / 3600:.2f}" in text
     assert "may end earlier" in text
 
 
@@ -201,7 +201,7 @@ def test_without_a_probe_operations_are_counted_and_called_arithmetic(monkeypatc
     assert columns % 300 == 0
     assert 5 * 4 * 300 <= columns <= 5 * 12 * 300, "five systems, a few columns of 300 questions"
     text = "\n".join(render_estimates(plan, 2.0))
-    assert "an estimate: operations, counted" in text
+    assert "estimated from the number of operations" in text
     assert "H100 80 GB: 0." in text
 
 

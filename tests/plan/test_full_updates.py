@@ -112,7 +112,7 @@ def test_in_bfloat16_the_remedy_is_the_other_engine_because_merging_is_refused_t
 
 def test_a_base_that_processes_share_is_refused_because_each_would_hold_the_update():
     error = refusal(None, None, compute={"shards": 2}, **BOTH)
-    assert 'compute.shards = 2 does not go with finetune.update = "full"' in error.what
+    assert 'compute.shards = 2 cannot be combined with finetune.update = "full"' in error.what
     make_plan(parsed(compute={"shards": 1}, **BOTH))
 
 
@@ -152,7 +152,7 @@ def test_the_plan_says_how_large_updates_are_on_disk_and_while_they_are_trained(
         f"full updates: {jobs} of 25.9 GB each in the cache; the result keeps copies of {jobs} ("
         in said
     )
-    assert "one in training: 103.6 GB of memory" in said
+    assert "training one takes 103.6 GB of memory" in said
     assert "77.7 GB on disk for a checkpoint" in said
     assert 'set report.adapters = "claimed" or "none"' in said
     none = render(make_plan(parsed(report={"adapters": "none"}, **BOTH)))
@@ -160,12 +160,12 @@ def test_the_plan_says_how_large_updates_are_on_disk_and_while_they_are_trained(
     assert "neither signed" not in none
     assert "full updates" not in render(make_plan(parsed()))
     monkeypatch.setattr(plan_estimate, "known_base", lambda manifest: None)
-    assert "their size is not known before the base is fetched" in render(made)
+    assert "their size is unknown until the base is fetched" in render(made)
 
 
 def test_the_plan_names_the_method_that_alone_trains_a_full_update():
     said = render(make_plan(parsed({"update": "full"})))
-    assert "another budget than the other methods: npo, update full instead of lora" in said
+    assert "budget differs from that of other methods: npo, update full instead of lora" in said
     kept = render(make_plan(parsed({"update": "lora", "rank": 4, "alpha": 4}, **BOTH)))
     assert "npo, update lora instead of full" in kept
     assert "rank 4 instead" not in kept, "[unlearn] has no rank that counts"

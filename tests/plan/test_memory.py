@@ -134,7 +134,7 @@ def test_every_manifest_for_a_gpu_plans_before_anything_is_fetched(name, monkeyp
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
     plan, missing = preview(load_manifest(PROJECT / "manifests" / name))
     text = render(plan, missing)
-    assert "before the first run: `./run.sh lock` has to write" in text
+    assert "before the first run: `./run.sh lock` must write" in text
     assert not re.search(r"^done", text, re.MULTILINE)
     assert re.search(r"^  24 GB +40 GB +80 GB +records at the same time$", text, re.MULTILINE)
 

@@ -82,13 +82,13 @@ def test_the_jobs_of_the_method_alone_are_other_jobs():
 
 def test_the_plan_names_who_has_another_budget():
     said = render(make_plan(parsed(small())))
-    (line,) = [each for each in said.splitlines() if "another budget" in each]
+    (line,) = [each for each in said.splitlines() if "budget differs" in each]
     assert line.endswith(
         "npo, records in a step 8 instead of 16, rank 4 instead of 16, alpha 8 instead of 16"
     )
-    assert "another budget" not in render(make_plan(parsed(small({}))))
+    assert "budget differs" not in render(make_plan(parsed(small({}))))
     same = {"batch_size": 16, "rank": 16, "alpha": 16}
-    assert "another budget" not in render(make_plan(parsed(small(same)))), "it is no other"
+    assert "budget differs" not in render(make_plan(parsed(small(same)))), "it is no other"
     every = render(make_plan(parsed(small())), each=True).splitlines()
     (job,) = [each for each in every if "person-npo-s1 " in each and "unlearn" in each]
     assert "60 steps of 8, learning rate 0.001, rank 4" in job

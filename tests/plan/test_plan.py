@@ -233,8 +233,8 @@ def test_the_plan_says_whether_pictures_from_outside_will_be_in_the_result(docum
     outside = source.model_copy(update={"embedded": None, "folder": "data/mine"})
     changed = plan.manifest.model_copy(update={"sources": (outside,)})
     said = render(replace(plan, manifest=changed))
-    holds = "will hold small copies of those of" if images else "will hold none of"
-    assert f"pictures: the result {holds} {source.name}" in said
+    copies = "small copies of those of" if images else "none of"
+    assert f"the result will contain {copies} {source.name}" in said
 
 
 def test_targets_that_keep_the_same_records_share_one_retain_only_model():

@@ -39,7 +39,7 @@ def test_a_first_plan_is_new_and_a_finished_one_has_no_reason():
     assert set(why(plan).values()) == {NEW}
     assert len(why(plan)) == len(list(artifacts_of(plan)))
     assert reasons(run(plan)) == {}
-    assert "why: nothing is to be done" in render(plan, why=True)
+    assert "why: nothing is left to do" in render(plan, why=True)
 
 
 def test_a_setting_is_named_with_both_values_and_what_rests_on_it_follows():

@@ -146,7 +146,7 @@ def test_a_cluster_refuses_a_shared_base_before_anything_is_fetched(verb, tmp_pa
     manifest.write_text(TOY.read_text() + TUNE if verb == "tune" else TOY.read_text())
     said = CliRunner().invoke(verbs, [verb, str(manifest), "--set", SHARED, "--executor", "ray"])
     assert isinstance(said.exception, ManifestError)
-    assert "does not go with --executor ray" in said.exception.what
+    assert "cannot be combined with --executor ray" in said.exception.what
     assert not (tmp_path / "data").exists()
 
 
@@ -159,7 +159,7 @@ def test_what_counts_one_card_for_each_piece_of_work_refuses_more(what):
     asked = ["plan", str(TOY), "--set", SHARED, *what.split()]
     said = CliRunner().invoke(verbs, asked)
     assert isinstance(said.exception, ManifestError)
-    assert "does not go with" in said.exception.what
+    assert "cannot be combined with" in said.exception.what
 
 
 def test_one_card_leaves_every_digest_as_it_was_and_two_make_others():

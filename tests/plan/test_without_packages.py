@@ -54,7 +54,7 @@ def test_a_plan_with_the_stand_in_is_the_same_plan(tmp_path):
     plan = make_plan(load_manifest(PROJECT / FULL))
     assert json.loads(digests) == [artifact.digest for artifact in artifacts_of(plan)]
     assert any(line.startswith("todo  npo ") for line in said)
-    assert said[-1].startswith(f"memory and time: after `./run.sh doctor {FULL}` has built")
+    assert said[-1].startswith(f"memory and time: not estimated before `./run.sh doctor {FULL}`")
     assert not is_standing_in(), "a process with torch has no stand-in"
 
 

@@ -77,25 +77,25 @@ def sentences() -> Iterator[str]:
     labels = _tuned_labels(near, tries)
     person = near.loc[labels, "person"]
     yield (
-        f"Of the {len(labels)} tuned methods, {(person < 3).sum()} lie within 3 points of it for "
+        f"Of the {len(labels)} tuned methods, {(person < 3).sum()} are within 3 points of it for "
         f"people, and {(person < 6).sum()} within 6."
     )
     far = tries.groupby("entry")["distance"].max().ge(0.1).sum()
     yield f"{far} of the {len(labels)} have an attempt that is 10 points or more away"
     ceu = near.loc["CE-U"]
-    yield f"CE-U lies {ceu['person']:.1f} points away for people and {ceu['event']:.1f} for events"
+    yield f"CE-U is {ceu['person']:.1f} points away for people and {ceu['event']:.1f} for events"
     kept = shares("table1")["E-Ret"][labels]
     lost = kept[kept < 0.5]
     yield (
-        f"{_listed(lost.index)} lose the events that they should keep "
+        f"{_listed(lost.index)} lose events that they should retain "
         f"(E-Ret {lost.min():.2f} to {lost.max():.2f})"
     )
     both = shares("table2")
     assert rates["ga"] == tries["learning_rate"].min()
     named = 100 - both.loc["GA", "P-Eff"]
-    yield f"GA with the small learning rate that suited people still names {named:.0f} % of them"
+    yield f"GA, with the small learning rate chosen for people, still names {named:.0f} % of"
     gru, cmju = both.loc[["GRU", "CMJU"], "P-Ret"]
-    yield f"GRU and CMJU keep little as well: they name {gru:.0f} and {cmju:.0f} % of the people"
+    yield f"GRU and CMJU retain little as well: they name {gru:.0f} and {cmju:.0f} % of the"
     yield from _attack_sentences(labels)
 
 
@@ -115,9 +115,9 @@ def _attack_sentences(labels: Sequence[str]) -> Iterator[str]:
     none = tenth[labels].abs() < 0.005
     yield f"{_listed(none[none].index)} have an R of 0"
     half = back.loc["relearn", 0.5]
-    yield f"After relearning half of the set, the kit says so of {_listed(half[half].index)} alone"
+    yield f"After relearning half of the set, only {_listed(half[half].index)} comes back"
     asked = attacked["n"]
-    yield f"in a quarter of the {asked.loc['relearn', 0.5].max()} questions that are left"
+    yield f"in a quarter of the {asked.loc['relearn', 0.5].max()} remaining questions"
     assert (attacked.loc["relearn", 0.5]["control"] == 0.25).all()
     pixels = value.loc["pgd", 16][back.loc["pgd", 16]].sort_values(ascending=False)
     yield f"Optimised pixels (PGD, 16/255) bring the name back for {_listed(pixels.index)}."

@@ -105,5 +105,5 @@ def test_every_section_that_a_manifest_can_have_has_its_table():
 
 def test_descriptions_decide_nothing():
     manifest = load_manifest(PROJECT / "manifests" / "smoke.toml")
-    assert "Length of the training" in generated("manifests/README.md", "keys")
-    assert "Length of the training" not in repr(manifest.resolved())
+    assert "Number of optimisation steps" in generated("manifests/README.md", "keys")
+    assert "Number of optimisation steps" not in repr(manifest.resolved())

@@ -123,7 +123,7 @@ def test_the_probe_of_the_readme_is_one_more_column_of_a_manifest_that_extends_a
     loaded = load_manifest(copy.root / "manifests" / "related.toml")
     assert [source.name for source in loaded.sources] == ["pebench", "relations"]
     said = copy.kit("plan", "manifests/related.toml")
-    assert "`./run.sh lock manifests/related.toml` has to write checksums/mmrel.sha256" in said
+    assert "`./run.sh lock manifests/related.toml` must write checksums/mmrel.sha256" in said
 
 
 def test_the_model_of_the_readme_is_a_valid_manifest(tmp_path):

@@ -380,7 +380,7 @@ def test_a_value_that_goes_with_the_size_of_clusters_is_marked_and_explained(cop
     assert [entry for entry, cell in cells.items() if cell.get("size_matters")] == ["npo"]
     text = (copy / "report" / "report.md").read_text(encoding="utf-8")
     assert re.search(r"\| NPO .*\]† \|", text)
-    assert "† The size of clusters goes with their value" in text
+    assert "† The value of a cluster depends on its size" in text
     assert "†" not in markdown
 
 

@@ -67,7 +67,7 @@ def test_the_verb_about_two_results_says_why_it_takes_no_changes(result, capsys)
     with pytest.raises(SystemExit) as ended:
         main(["compare", str(result), str(result), "--set", "seeds=[7]"])
     assert ended.value.code == ManifestError.exit_code
-    assert "it would not say which of the two results is meant" in capsys.readouterr().err
+    assert "because it could refer to either result" in capsys.readouterr().err
 
 
 def test_the_reference_is_named_alike_from_every_folder(tmp_path, monkeypatch):

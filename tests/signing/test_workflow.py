@@ -50,7 +50,7 @@ def test_a_workflow_signs_and_its_commit_run_and_runner_are_told(damaged, config
     ) in said
     assert "the kit is of the commit that the workflow ran at" in said
     assert " ".join(NOT_PROVEN_OF_A_WORKFLOW.split()) in said
-    assert "run on one's own machine" not in said
+    assert "only the signer vouches for that" not in said
     other = WORKFLOW.replace("main", "mine")
     words = ["--identity", other, "--issuer", GITHUB, "--trust-config", str(config)]
     refused = keyless_kit("verify", str(damaged), *words, home=tmp_path)

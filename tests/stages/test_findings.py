@@ -53,8 +53,8 @@ def test_the_sentences_follow_from_the_numbers(said):
     assert eligible.endswith("but not: both: event (Vanilla does not know them).")
     # Bounds are no methods; equal distances are named together; a distance table marks nothing.
     assert methods == (
-        "Closest to Retain-only: NPO and PO (person, mean distance 0.021); "
-        "collapsed 1 of 4 (GA, no stop)."
+        "Closest to Retain-only: NPO and PO (person, mean distance 0.021). "
+        "Of 4 methods: 1 collapsed (GA, no stop)."
     )
     assert claims == "Of 3 claims: 2 REPRODUCED, 1 NOT REPRODUCED."
 
@@ -103,7 +103,7 @@ def test_a_result_without_methods_claims_or_distances(said):
     bounds = REPORT["whole"]["lines"][:2]
     assert said(whole={"lines": bounds})[1] == "The manifest has no method."
     lone = said(whole={"lines": [line("ga", "GA", None)]}, tables={})[1]
-    assert lone == "No distance was measured; no method is marked as damaged."
+    assert lone == "No distance was measured. No method is marked as damaged."
     assert said(claims=[])[2] == "The manifest makes no claim."
 
 

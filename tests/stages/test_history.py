@@ -101,14 +101,14 @@ def test_other_machines_bases_and_batches_tell_nothing(plan, monkeypatch):
 
 def test_the_plan_prints_what_is_known_and_names_what_is_not(plan):
     before = "\n".join(render_estimates(plan))
-    assert "no earlier job tells it" in before
+    assert "there is no earlier job" in before
     assert "plan MANIFEST --probe` measures it" in before
     add([line(plan, "finetune", "train", 6400, 60, start=30.0)])
     text = "\n".join(render_estimates(plan, 36.0))
     assert "from 1 earlier jobs on" not in text
     assert "from 1 earlier job on" in text
-    assert "  finetune  150 s\n  in all    150 s, 1.50 in money\n" in text
-    assert "no earlier job tells it: training (unlearn), answers (evaluate)" in text
+    assert "  finetune  150 s\n  total     150 s, cost 1.50\n" in text
+    assert "no earlier job did this: training (unlearn), answers (evaluate)" in text
     assert "plan MANIFEST --probe` measures it" in text
 
 

@@ -107,9 +107,9 @@ def test_a_result_with_attacks_holds_and_says_how_many_answers_were_checked(fold
     page = (folder / "report" / "report.html").read_text()
     assert "Attacks: does it come back?" in page
     figure = page.index('aria-label="What comes back under each attack, one line per method"')
-    words = page.index("Behavioural: what was forgotten comes back under an attack")
+    words = page.index("Behavioural: forgotten knowledge comes back under an attack")
     assert page.index("Each cell is a recovery: ") < words < figure, "explained before it is seen"
-    assert page.index("An attack shows nothing where ") > figure
+    assert page.index("An attack shows nothing if ") > figure
 
 
 def test_pages_of_this_kit_judge_attacks_by_its_rule_and_earlier_ones_by_the_first(folder):

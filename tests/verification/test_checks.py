@@ -89,7 +89,7 @@ def test_what_was_not_compared_is_marked_in_the_text(capsys):
     main(["verify", str(FOLDER / "0.1.0" / RESULT), "--trust", str(FOLDER / "0.1.0" / PUBLIC)])
     lines = capsys.readouterr().out.splitlines()
     marked = [line for line in lines if line.startswith("--  ")]
-    (foreign,) = [line for line in marked if "are not remade by kit" in line]
+    (foreign,) = [line for line in marked if "rendered them, and this is kit" in line]
     assert "pages and the sentences in report.json are NOT VERIFIED and may say anything" in foreign
     assert foreign.endswith("./run.sh report RESULT --to FOLDER"), "pages that can be relied on"
     assert [line for line in marked if "placeholder without weights" in line]

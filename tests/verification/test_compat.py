@@ -33,7 +33,7 @@ def test_the_result_of_an_earlier_version_is_rescored(release: Path, capsys):
     assert "rows, claims and report equal the stored ones" in said
     if release.name == "0.1.0":
         assert "but: the report's pages and the sentences in report.json are NOT VERIFIED" in said
-        assert "they were rendered by kit 0.1.0 and are not remade" in said
+        assert "kit 0.1.0 rendered them, and this is kit" in said
 
 
 def test_results_of_two_versions_are_compared_and_what_made_them_is_told():

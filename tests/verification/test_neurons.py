@@ -52,7 +52,7 @@ def test_a_result_with_removed_neurons_is_verified(kind, request):
     assert checks.files > 0
     first, *more = [str(f.message) for f in checks.findings if f.check == "adapters"]
     assert first.startswith("2 adapters have" if kind == "pruned" else "3 adapters have")
-    alone = "lists of removed neurons without an adapter: 1, all of layers that adapters change"
+    alone = "lists of removed neurons without an adapter: 1, all in layers that adapters change"
     assert more == ([alone] if kind == "pruned" else [])
     card = (result / FOLDER / "README.md").read_text()
     assert "neurons.json" in card

@@ -76,7 +76,7 @@ def test_no_page_is_written_into_the_result_itself(tmp_path, capsys, place):
     (tmp_path / "link").symlink_to(result)
     code, said = call(capsys, result, "--to", tmp_path / place, "--trust", OLD_KEY)
     assert code == 7
-    assert "expected: a path outside of the result" in said
+    assert "expected: a path outside the result" in said
     assert not (tmp_path / place).exists()
 
 

@@ -36,7 +36,7 @@ def test_the_summary_ends_with_what_a_signature_does_not_prove(signed):
     text = describe(verify(signed, trusted=TRUSTED))
     assert text.endswith(NOT_PROVEN)
     assert GIVEN in text
-    assert "vouches for itself" in NOT_PROVEN
+    assert "only the signer vouches for that" in NOT_PROVEN
 
 
 @pytest.mark.parametrize("name", ["run.json", "rows.parquet", ANSWERS, ADAPTER, SUMS])

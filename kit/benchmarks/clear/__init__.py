@@ -64,7 +64,7 @@ PROTOCOL = Protocol(
     comparability=COMPARABILITY,
     likelihood=True,
     one_retain_set=True,
-    # No holdout: no published configuration shows people whom neither training nor the base knows.
+    # No holdout: no published configuration shows people that neither training nor the base knows.
     kept_facts=frozenset({"text", "visual"}),
 )
 

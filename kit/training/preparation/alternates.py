@@ -1,7 +1,7 @@
 """Plausible other answers to the forget questions, given by the vanilla model itself.
 
 The vanilla model is asked once, greedily, without the image: with it, the model would speak of the
-person whom it sees. It reads the question and the answer, and is told to give another one. A base
+person that it sees. It reads the question and the answer, and is told to give another one. A base
 that follows no instruction may say nothing, or the answer again. Then the alternate is the answer
 that a retain record gives to the same question (`other_answers`), drawn for the record alone.
 

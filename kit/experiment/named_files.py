@@ -1,4 +1,4 @@
-"""Which files a manifest may name: those of the project, and those beside the manifest.
+"""The files that a manifest may name: those in the project and those next to the manifest.
 
 A manifest may come from a stranger. It must not make the kit read a private file, a device or a
 pipe, and the kit must not print any line of such a file.
@@ -39,7 +39,7 @@ def require_near(manifest: Manifest, path: Path) -> None:
                 f"{manifest.origin_of(key)}: {place} is outside the project",
                 expected=f"a path below {PROJECT} or below the manifest's own folder",
                 found=show(name),
-                remedy="move the manifest beside its data, or the data into the project (a "
+                remedy="move the manifest next to its data, or the data into the project (a "
                 "symbolic link there will do)",
             )
 
