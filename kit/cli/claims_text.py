@@ -58,8 +58,14 @@ def comparison_text(comparison: Comparison) -> Iterator[str]:
         numbers[claim.outcome] = numbers.get(claim.outcome, 0) + 1
     counts = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
     yield f"{len(comparison.claims)} claims compared: {counts or 'none'}"
+    all_equal = all(claim.depth == "answers" for claim in comparison.claims)
+    if comparison.shared.is_copy and not all_equal:
+        yield (
+            f"Of the answers to the same questions, {comparison.shared} are equal: as in a copy, "
+            "or in equal work on a like machine."
+        )
     yield comparison.headline
-    if comparison.claims and all(claim.depth == "answers" for claim in comparison.claims):
+    if comparison.claims and all_equal:
         yield "No work was repeated: all answers are identical, as in a copy."
     yield "Signatures were not checked; `./run.sh verify` shows who signed each result."
 

@@ -16,6 +16,7 @@ from kit.cli.signature_options import (
 from kit.console import CHECK_SECONDS, say, tell, waiting
 
 if TYPE_CHECKING:
+    from kit.experiment.manifest import Manifest
     from kit.signing.keyless import Identity
     from kit.verification.case import Finding, Policy, Verification
 
@@ -177,10 +178,15 @@ def _verify(
     authorities: Path | None,
     findings: "list[Finding]",
 ) -> "Verification":
+    from kit.experiment.manifest_file import load_manifest
+    from kit.experiment.own_code import admit_files_of
     from kit.signing.timestamp import AUTHORITIES
     from kit.signing.trust import trusted_keys
     from kit.verification.verify import verify as verify_result
 
+    given = load_manifest(claims) if claims else None
+    if given is not None:
+        admit_files_of(given)
     found = verify_result(
         folder,
         trusted=trusted_keys(trust),
@@ -189,20 +195,18 @@ def _verify(
         authorities=authorities or AUTHORITIES,
         findings=findings,
     )
-    return _with_claims(found, claims) if claims else found
+    return found if given is None else _with_claims(found, given, str(claims))
 
 
-def _with_claims(found: "Verification", claims: Path) -> "Verification":
+def _with_claims(found: "Verification", given: "Manifest", origin: str) -> "Verification":
     """Check that a verified result has the claims of a manifest, and compare the manifests."""
     from dataclasses import replace
 
     from kit.comparison.differences import require_same_claims
-    from kit.experiment.manifest_file import load_manifest
     from kit.verification.same_manifest import compare_manifest
 
-    given = load_manifest(claims)
-    require_same_claims(found.claims, given.claims, str(claims))
-    whose = compare_manifest(found, given, str(claims))
+    require_same_claims(found.claims, given.claims, origin)
+    whose = compare_manifest(found, given, origin)
     return replace(found, findings=(*found.findings, whose))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kit.comparison.claims import compare_claims
 from kit.comparison.compare import Comparison
+from kit.comparison.copies import Said, shared
 from kit.comparison.differences import changed_claims
 from kit.comparison.trust import Trust
 from kit.console import say
@@ -37,7 +38,8 @@ class Shown:
     """A verified result: who signed it, what it states of its making, and what was found.
 
     `verdicts` are the result's own, by claim. `unchecked` are the lines of `verify` about what was
-    not checked. `equal_to` names an earlier result with the same answers, byte for byte.
+    not checked. `equal_to` names an earlier result, or the reference, with the same answers or all
+    but a few, and `shared` says how many are the same.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Shown:
     unchecked: tuple[str, ...]
     comparison: Comparison
     equal_to: str = ""
+    shared: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
             remedy="name another --reference, such as manifests/reference/smoke",
         )
     same = {_files(goal_kept): "the reference itself"}
-    answers: dict[str, str] = {}
+    said = {"the reference": Said.of(goal_kept.stored.tables[ANSWERS])}
     results: list[Shown] = []
     left_out: list[LeftOut] = []
     first: Verification | None = None
@@ -124,9 +127,11 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
             continue
         first = first or found
         same[_files(kept)] = name
-        equal_to = answers.setdefault(kept.digests[ANSWERS], name)
+        own = Said.of(kept.stored.tables[ANSWERS])
+        equal_to, alike = _nearest(own, said)
+        said[name] = own
         shown = _shown(name, found, Comparison([], claims))
-        results.append(replace(shown, equal_to=equal_to if equal_to != name else ""))
+        results.append(replace(shown, equal_to=equal_to, shared=alike))
     if first is None:
         raise _nothing_left(left_out)
     title = str(first.manifest.get("title") or first.manifest.get("name"))
@@ -134,6 +139,13 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
         first.run_name, title, first.manifest_digest,
         _shown(reference[0], goal, Comparison([], [])), tuple(results), tuple(left_out),
     )  # fmt: skip
+
+
+def _nearest(own: Said, earlier: Mapping[str, Said]) -> tuple[str, str]:
+    """Return which result has these answers, all but a few, and how many; "" where none has."""
+    found = {name: shared(own, other) for name, other in earlier.items()}
+    name = max(found, key=lambda each: found[each].equal)
+    return (name, str(found[name])) if found[name].is_copy else ("", "")
 
 
 def _check_reference(name: str, folder: Path, trust: Trust) -> Verification:

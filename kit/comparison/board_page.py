@@ -100,6 +100,9 @@ def _left_out(board: Board, kind: str) -> list[LeftOut]:
     return [each for each in board.left_out if each.kind == kind]
 
 
+COPIES = "are copies, or equal machines computed the same again: the files cannot tell which"
+
+
 def _counts(result: Shown) -> list[tuple[str, int]]:
     outcomes = [claim.outcome for claim in result.comparison.claims]
     return [(str(each), outcomes.count(each)) for each in Outcome if each in outcomes]
@@ -135,11 +138,16 @@ def _glance(board: Board, claims: Sequence[ClaimLine]) -> Iterator[str]:
             f"{'is' if everywhere == 1 else 'are'} reproduced by every result, "
             f"{len(claims) - everywhere - nowhere} by some, {nowhere} by none."
         )
-    if repeated := sum(bool(result.equal_to) for result in board.results):
+    names = {result.name for result in board.results}
+    if repeated := sum(result.equal_to in names for result in board.results):
         yield (
             f"They hold {_many(shown - repeated, 'set', 'different sets')} of answers. Results "
-            "with equal answers, byte for byte, are copies, or equal machines computed the same "
-            "again: the files cannot tell which."
+            f"with equal answers, all or all but a few, {COPIES}."
+        )
+    if again := sum(bool(r.equal_to) and r.equal_to not in names for r in board.results):
+        yield (
+            f"{_many(again, 'result has', 'results have')} the answers of the reference, all or "
+            f"all but a few. They {COPIES}."
         )
 
 

@@ -1,10 +1,12 @@
 """Compare two results: what differs, and which claims are reproduced."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kit.comparison.claims import Compared, compare_claims
+from kit.comparison.copies import Said, Shared, shared
 from kit.comparison.differences import Difference, differences
 from kit.errors import VerificationError
+from kit.result.layout import ANSWERS
 from kit.result.stored import StoredResult
 from kit.verdicts.judging import Outcome
 from kit.verification.recompute import Recomputed, recompute
@@ -12,10 +14,14 @@ from kit.verification.recompute import Recomputed, recompute
 
 @dataclass(frozen=True)
 class Comparison:
-    """The differences, those that matter first, and the claims in the order of the reference."""
+    """The differences, those that matter first, and the claims in the order of the reference.
+
+    `shared` says how many answers are equal in both.
+    """
 
     differences: list[Difference]
     claims: list[Compared]
+    shared: Shared = field(default=Shared(0, 0), compare=False)
 
     @property
     def reproduced(self) -> bool:
@@ -50,7 +56,9 @@ def compare(ours: StoredResult, reference: StoredResult) -> Comparison:
     """
     left = _recomputed("A, this result", ours)
     right = _recomputed("B, the reference", reference)
-    return Comparison(differences(left, right), compare_claims(left, right, reference.seed))
+    said = [Said.of(each.stored.tables[ANSWERS]) for each in (left, right)]
+    claims = compare_claims(left, right, reference.seed)
+    return Comparison(differences(left, right), claims, shared(*said))
 
 
 def _recomputed(who: str, stored: StoredResult) -> Recomputed:

@@ -148,8 +148,9 @@ class EvaluationSection(Section):
     metric_file: Annotated[str, Field(pattern=r"^[^\x00]*\.py$")] | None = Field(
         None, exclude_if=lambda value: value is None
     )
-    """A Python file that defines one more metric of answers; path relative to the project. Anyone
-    who verifies the result and has the file executes it, too. The result contains its digest."""
+    """A Python file that defines one more metric of answers; path relative to the project. It is
+    executed here, and by those who verify the result and name this manifest. The result contains
+    its digest."""
     agreement_sample: Annotated[int, Field(gt=0), Unit("answers")]
     """Number of stored answers that a second implementation checks; at least 16 of each system."""
     agreement_nats: Annotated[float, Field(gt=0), Unit("nats")] | None = None

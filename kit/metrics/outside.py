@@ -4,10 +4,11 @@ The file defines `METRIC`, a `Definition`. run.json holds its digest and all tha
 need of it, but not its code: whoever has no file with that digest cannot compute its rows.
 """
 
-import importlib.util
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path, PurePosixPath
+from types import CodeType, ModuleType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,7 @@ from kit.artifacts import PROJECT
 from kit.benchmarks.records import Concept, Record
 from kit.digests import sha256_file
 from kit.errors import DataError, ManifestError
+from kit.experiment.own_code import admit, is_admitted
 from kit.experiment.section import NAME
 from kit.failures import kit_error
 from kit.metrics.definition import Definition, Measure, StoredAnswer
@@ -44,11 +46,20 @@ class OutsideMetric(BaseModel):
     percent: bool
 
 
+class _Uncached(SourceFileLoader):
+    """Compiles the file itself: `__pycache__` beside it may hold code of another digest."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def load_metric(path: Path, taken: Collection[str]) -> Definition:
     """Run the file and return its metric, whose values are checked to be in [0, 1] or None.
 
     Args:
-        path: of the file.
+        path: of the file. A manifest that the caller trusts names it.
         taken: names that the kit's own metrics have.
 
     Raises:
@@ -60,12 +71,11 @@ def load_metric(path: Path, taken: Collection[str]) -> Definition:
             expected="a Python file in the project or beside the manifest",
             remedy="correct the path: a relative one starts at the project's folder",
         )
-    spec = importlib.util.spec_from_file_location("pebench_outside_metric", path)
-    assert spec is not None, "a path that ends with .py"
-    assert spec.loader is not None, "a path that ends with .py"
-    module = importlib.util.module_from_spec(spec)
+    loader = _Uncached("pebench_outside_metric", str(path))
+    module = ModuleType(loader.name)
+    module.__file__ = loader.path
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         raise ManifestError(
             f"evaluation.metric_file: {path} cannot be run",
@@ -82,6 +92,7 @@ def load_metric(path: Path, taken: Collection[str]) -> Definition:
             remedy="see kit/metrics/README.md for an example",
         )
     assert isinstance(metric, Definition)
+    admit(path)
     return replace(metric, measure=_checked(metric))
 
 
@@ -99,7 +110,8 @@ def describe(metric: Definition, file: str, digest: str) -> dict[str, object]:
 def stored_metric(run: Mapping[str, object], taken: Collection[str]) -> Definition | None:
     """Return the metric from outside that a run.json names, None if it names none.
 
-    If the project has no file of that path and digest, the metric is one that is not computed
+    Its file is run only if the project has it, and a manifest of this call names it: a result may
+    come with a file of code and name that. Otherwise the metric is one that is not computed
     (`Definition.retired`), and says so.
 
     Raises:
@@ -115,12 +127,17 @@ def stored_metric(run: Mapping[str, object], taken: Collection[str]) -> Definiti
     if facts.name in taken:
         raise unusable(RUN, f"{FACTS} has the name of one of the kit's metrics: {facts.name}")
     path = _in_project(facts.file)
+    why = f"its file {facts.file} with the SHA-256 {facts.sha256} is not in this project"
     if path is not None and path.is_file() and sha256_file(path) == facts.sha256:
-        return load_metric(path, taken)
+        if is_admitted(facts.sha256):
+            return load_metric(path, taken)
+        why = (
+            f"its file {facts.file} is code, and runs only if you name a manifest that has it as "
+            "evaluation.metric_file: in place of the folder, or as --claims"
+        )
     return Definition(
         facts.name, facts.version, facts.sentence, lambda _answer, _record: None, concepts,
-        facts.absent, facts.better, facts.turns, facts.percent,
-        retired=f"its file {facts.file} with the SHA-256 {facts.sha256} is not in this project",
+        facts.absent, facts.better, facts.turns, facts.percent, retired=why,
     )  # fmt: skip
 
 

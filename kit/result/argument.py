@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from kit.artifacts import PROJECT, results_root
 from kit.errors import DataError, ManifestError, MissingStageError, VerificationError
 from kit.experiment.manifest_file import load_manifest
+from kit.experiment.own_code import admit_files_of
 from kit.names import listed, show
 from kit.result.layout import ENVELOPE, RUN
 
@@ -44,7 +45,9 @@ def find_result(given: str, changes: Sequence[str] = ()) -> Path:
         return path
     if path.suffix != MANIFEST:
         raise _no_result(path, given)
-    folder = results_root() / load_manifest(path, changes=changes).run_name
+    manifest = load_manifest(path, changes=changes)
+    admit_files_of(manifest)
+    folder = results_root() / manifest.run_name
     if not folder.is_dir():
         raise MissingStageError(
             f"there is no result of {' --set '.join([given, *changes])} yet",

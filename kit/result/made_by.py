@@ -12,6 +12,8 @@ from kit.result.unusable import unusable
 FIRST_SCHEMA = "pebench-kit/run/1"
 MAX_VERSION = 50  # characters
 FIRST_VERSION = (0, 1)  # no kit before it wrote a result
+# Pages print it: a sentence in its place would be read as a fact.
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}([a-z.+-][a-z0-9.+-]*)?")
 _REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?(-changed)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -80,6 +82,8 @@ def _name(gpu: object) -> str:
 def _version(said: object, place: str) -> str:
     if not isinstance(said, str) or not said.isprintable() or not 0 < len(said) <= MAX_VERSION:
         raise unusable(RUN, f"{place} is not a version: {str(said)[:100]!r}")
+    if not _VERSION.fullmatch(said):
+        raise unusable(RUN, f"{place} is not a version: {said!r}")
     numbers = re.match(r"(\d{1,9})(?:\.(\d{1,9}))?", said)
     # An earlier version would excuse a result from metrics that came later.
     if numbers and (int(numbers[1]), int(numbers[2] or 0)) < FIRST_VERSION:

@@ -32,6 +32,7 @@ WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
     "megatron_core": ("megatron.core",), "task_type": (None, "CAUSAL_LM"),
 }  # fmt: skip
 VERSION = "peft_version"
+_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")  # of a loss; methods choose the names
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}([a-z.+-][a-z0-9.+-]{0,40})?")
 
 
@@ -167,6 +168,9 @@ def _loss_faults(data: bytes, adapter: Adapter) -> Iterator[str]:
             yield f"line {number} is not an object of finite numbers"
             return
         assert isinstance(entry, dict)
+        if odd := [name for name in entry if not _PART.fullmatch(name)]:
+            yield f"line {number} has {odd[0][:100]!r}, no name of a part of a loss"
+            return
         if entry.get("step") != number or "loss" not in entry:
             yield f"line {number} is not the loss of step {number}"
             return

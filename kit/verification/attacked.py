@@ -14,6 +14,7 @@ from kit.result.layout import ATTACKED, RECORDS, RUN, SETS
 from kit.result.run_file import entry_of
 from kit.result.stored import StoredResult
 from kit.result.unusable import unusable
+from kit.verification.answer_form import count_faults
 from kit.verification.attacked_form import (
     OFFERED,
     applicable,
@@ -151,10 +152,7 @@ def _form_faults(
         yield from (f"target {target}: {fault}" for fault in faults)
     evaluation = stored.manifest.get("evaluation")
     most = evaluation.get("max_new_tokens") if isinstance(evaluation, dict) else None
-    if isinstance(most, int) and not table["tokens"].between(0, most).all():
-        yield f"an answer has a number of tokens that is not in 0 to {most}"
-    if table.loc[table["tokens"] == 0, "text"].str.strip().ne("").any():
-        yield "an answer has words and no token"
+    yield from count_faults(table, most if isinstance(most, int) else None)
 
 
 def _drawn(stored: StoredResult, section: AttackSection, target: str) -> frozenset[str]:

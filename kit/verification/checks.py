@@ -42,7 +42,8 @@ CHECKS = (
         "the steps that it asks for; nothing it names was left out, no attack and no question of "
         "an attack either. Keys and values are those that a kit writes, texts read as they are "
         "written, and the kit's version fits them. Needs and costs of jobs can be. Columns are no "
-        "larger than allowed, and the same for all targets. Tuned methods have what follows from "
+        "larger than allowed, and the same for all targets; no person or event is forgotten and "
+        "kept, and Reworded asks for the facts of Efficacy. Tuned methods have what follows from "
         "the attempts, which are of this experiment.",
         "That no other run was made and left out, that a stated cost was measured, or that the "
         "records of a column are those that the split draws from the data; or which ones an attack "
@@ -67,14 +68,15 @@ CHECKS = (
         "adapters",
         "The result holds exactly the adapters that the manifest keeps: float32 LoRA weights of "
         "its rank and modules, or full updates of them (safetensors, all numbers finite), its "
-        "settings, one line of losses for each step, and no two adapters alike or nearly one "
-        "update.",
+        "settings, one line of losses for each step, and no two adapters alike, nearly one update "
+        "or opposite ones.",
         "That the adapters were trained as stated, or that the answers are theirs.",
     ),
     Check(
         "rows",
         "Every row of rows.parquet follows from the stored answers, by the version of the metric "
-        "that the row names.",
+        "that the row names. Answers have no more words than tokens, likelihoods are the sums of "
+        "their tokens, and one model reads one text in one way.",
         "That the answers came from running the kit, or that questions and right answers are the "
         "benchmark's.",
     ),
@@ -86,7 +88,8 @@ CHECKS = (
     ),
     Check(
         "numbers",
-        "Every number in report.json and in the CSV files follows from the answers and run.json.",
+        "Every number in report.json and in the CSV files follows from the answers and run.json. "
+        "The CSV files hold no formula.",
         "The wording of sentences there.",
     ),
     Check(

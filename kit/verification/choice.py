@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import pandas as pd
-from pydantic import BaseModel, Field, StrictInt, ValidationError
+from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from kit.benchmarks.protocol import Protocol
 from kit.benchmarks.records import Column
@@ -18,6 +18,7 @@ from kit.result.made_by import Kit
 from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import may_lack_facts
+from kit.verification.sides import side_faults
 
 # Columns whose material does not depend on what else is forgotten: drawn once for all targets.
 SHARED = (
@@ -30,7 +31,12 @@ class _Split(BaseModel):
     max_per_column: StrictInt | None = Field(None, gt=0)
 
 
+class _Source(BaseModel):
+    loader: StrictStr
+
+
 class _Manifest(BaseModel):
+    benchmark: _Source
     split: _Split
     targets: list[str]
     tune: object = None
@@ -50,7 +56,8 @@ def check_choice(
 
     Raises:
         VerificationError: a column has more records than the manifest allows, other records than
-            the same column of another target, or none; or a record is in no column.
+            the same column of another target, or none; a record is in no column; or the two sides
+            are not apart.
     """
     try:
         asked_for = _Manifest.model_validate(manifest)
@@ -71,11 +78,12 @@ def check_choice(
     faults += _missing_columns(drawn, protocol, asked_for.targets)
     faults += _target_faults(drawn, protocol, divided=asked_for.tune is not None)
     faults += _reworded_faults(drawn)
+    faults = faults or list(side_faults(asked_for.benchmark.loader, protocol, records, sets))
     if faults:
         raise contradicts(
             f"{SETS} and {RECORDS} are not a draw as the manifest asks for",
-            "columns of at most split.max_per_column records, the same for all targets, and no "
-            "record beside them",
+            "columns of at most split.max_per_column records, the same for all targets, no record "
+            "beside them, and each person or event on one side alone",
             faults,
         )
     said = "the manifest does not say how many records a column has"

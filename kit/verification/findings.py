@@ -1,10 +1,15 @@
 """What each check of `verify` finds that reads tables; `FUNCTIONS` has all checks, in order."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from kit.names import show
 from kit.result.layout import (
     ANSWERS,
+    JUDGED,
+    LIKELIHOODS,
+    READ_BY_VANILLA,
     RECORDS,
     SETS,
 )
@@ -13,6 +18,7 @@ from kit.result.stored import parse_result
 from kit.verdicts.claims_file import count
 from kit.verification import numbers, pages, recompute
 from kit.verification.adapters import check_adapters
+from kit.verification.answer_form import require_possible
 from kit.verification.attacked import require_attacks
 from kit.verification.case import NOT_CHECKED, Case, Finding
 from kit.verification.choice import check_choice
@@ -20,11 +26,13 @@ from kit.verification.guards import check_guards
 from kit.verification.integrity import INTEGRITY, Found
 from kit.verification.known_files import file_lines
 from kit.verification.left_out import check_left_out
+from kit.verification.machines import machine_lines
 from kit.verification.metadata import metadata_files, require_metadata
 from kit.verification.pictures import require_pictures
 from kit.verification.planned import require_as_planned
+from kit.verification.readings import require_same_readings
 from kit.verification.run_facts import facts_of
-from kit.verification.same_answers import same_answer_lines
+from kit.verification.same_answers import same_answer_lines, same_likelihood_lines
 from kit.verification.sources import check_sources
 from kit.verification.stated import (
     later_line,
@@ -34,6 +42,7 @@ from kit.verification.stated import (
 )
 from kit.verification.stated_costs import check_costs
 from kit.verification.stated_version import require_fitting_version
+from kit.verification.token_tables import require_tokens_agree
 from kit.verification.training import check_training
 from kit.verification.tuning import check_tuning, require_own_tuning
 
@@ -53,6 +62,7 @@ def of_plan(case: Case) -> Found:
     require_valid_manifest(stored)
     require_own_versions(stored)
     lines += file_lines(stored.manifest, case.facts, case.planned)
+    lines += machine_lines(case.facts, case.now or datetime.now(UTC))
     yield f"{len(stored.systems)} systems were evaluated, all that the manifest names"
     if commit := case.signed.signer.commit:
         yield _at_commit(commit, stored.kit)
@@ -88,6 +98,7 @@ def of_guards(case: Case) -> Found:
     answers = stored.tables[ANSWERS]
     lines = check_guards(stored.manifest, facts, stored.systems, answers, stored.kit)
     lines += same_answer_lines(answers, stored.systems)
+    lines += same_likelihood_lines(stored.tables[LIKELIHOODS], stored.systems)
     if facts.guards.canary:
         yield (
             f"run.json states that the adapters of {len(facts.guards.canary)} systems take effect, "
@@ -113,10 +124,24 @@ def of_adapters(case: Case) -> Found:
 def of_rows(case: Case) -> Found:
     case.found = recompute.rescore(case.stored)
     recompute.require_rows(case.found)
+    tables, manifest = case.stored.tables, case.stored.manifest
+    require_possible(tables, _key(manifest, "evaluation", "max_new_tokens"))
+    require_tokens_agree(tables)
+    dtypes = {
+        READ_BY_VANILLA: str(_key(manifest, "model", "compute_dtype")),
+        JUDGED: str(_key(manifest, "judge", "compute_dtype")),
+    }
+    require_same_readings(tables, dtypes)
     rows = recompute.count_checked_rows(case.found)
     yield f"{rows} rows recomputed from the stored answers are equal to the stored ones"
     for line in recompute.unchecked_numbers(case.found):
         yield Finding("rows", line, NOT_CHECKED)
+
+
+def _key(manifest: Mapping[str, object], section: str, name: str) -> object:
+    """Return a key of a section of a manifest, None where either is missing."""
+    found = manifest.get(section)
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def of_claims(case: Case) -> Found:
@@ -128,7 +153,8 @@ def of_claims(case: Case) -> Found:
 
 def of_numbers(case: Case) -> Found:
     case.contents = pages.contents_of(case.found)
-    files = numbers.require_numbers(case.contents, case.stored.report, case.found.retired)
+    stored = case.stored
+    files = numbers.require_numbers(case.contents, stored.report, stored.kit, case.found.retired)
     if not case.keep:
         # Answers and values take more memory than all that is still needed.
         del case.found
@@ -138,7 +164,8 @@ def of_numbers(case: Case) -> Found:
 
 def of_pages(case: Case) -> Found:
     if not pages.is_rendered_here(case.stored.kit):
-        yield Finding("pages", pages.not_remade(case.stored.kit), NOT_CHECKED)
+        said = pages.not_remade(case.stored.kit, case.stored.report)
+        yield Finding("pages", said, NOT_CHECKED)
         return
     pages.require_pages(case.contents, case.stored.report)
     yield f"the {len(case.stored.report)} files of the report follow from them, byte for byte"

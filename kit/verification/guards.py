@@ -24,6 +24,7 @@ from kit.result.layout import ANSWERS, RUN
 from kit.result.made_by import Kit
 from kit.result.run_file import System
 from kit.result.unusable import unusable
+from kit.verification.answer_form import count_faults
 from kit.verification.contradiction import contradicts
 from kit.verification.run_facts import AgreementFacts, RunFacts, is_early, may_lack_facts
 
@@ -186,10 +187,6 @@ def _engine_faults(engine: Mapping[str, object], asked: _Asked) -> Iterator[str]
 
 
 def _answer_faults(answers: pd.DataFrame, asked: _Asked) -> Iterator[str]:
-    """Yield that an answer is longer than the manifest allows."""
     most = asked.evaluation.max_new_tokens if asked.evaluation else None
-    if most is not None and len(answers) and not answers["tokens"].between(0, most).all():
-        yield f"{ANSWERS}: an answer has a number of tokens that is not in 0 to {most}"
-    silent = answers["tokens"] == 0
-    if answers.loc[silent, "text"].str.strip().ne("").any():
-        yield f"{ANSWERS}: an answer has words and no token"
+    for fault in count_faults(answers, most):
+        yield f"{ANSWERS}: {fault}"

@@ -5,28 +5,27 @@ version, because a result must outlive the wording of the kit. `kit.verification
 pages byte for byte, where the code of this kit rendered them.
 """
 
-import csv
-import io
-import math
-import re
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import PurePosixPath
 
 from kit.errors import VerificationError
 from kit.names import show
 from kit.report import number_files
 from kit.report.contents import SCHEMAS, Contents
-from kit.report.csv_cells import csv_cell
 from kit.result.layout import REPORT
+from kit.result.made_by import Kit
 from kit.result.schemas import require_schema
 from kit.result.stored_values import ABSENT, other_numbers, same_value, same_words
 from kit.result.strict_json import parse_json
 from kit.result.unusable import unusable
+from kit.verification.csv_numbers import csv_faults
 
 REPORT_JSON = f"{REPORT}report.json"
 # What a person reads. It holds no number that is not in report.json as well.
 PAGES = frozenset({".html", ".md", ".svg"})
+# The first version whose CSV files have formulas made harmless.
+SAFE_CELLS = (0, 3, 0)
 
 
 def _at(*places: str) -> tuple[tuple[str, ...], ...]:
@@ -44,19 +43,18 @@ SENTENCES = _at(
     "attacks.cells.*.reason", "attacks.headlines.*.reason",
 )  # fmt: skip
 LISTS_OF_SENTENCES = _at("glance", "methods.*.lost", "tuning.notes")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
-_ABSENT_CELL = "absent ("
 NAMED = 5
 
 
 def require_numbers(
-    contents: Contents, stored: Mapping[str, bytes], retired: Collection[str] = ()
+    contents: Contents, stored: Mapping[str, bytes], kit: Kit, retired: Collection[str] = ()
 ) -> int:
     """Hold report.json and every CSV file of a report against those that follow.
 
     Args:
         contents: what the report says, made from verified rows.
         stored: {path in the result: bytes} of everything under report/.
+        kit: which made the result.
         retired: the metrics, as `name/version`, whose values this kit no longer computes.
 
     Returns:
@@ -68,7 +66,7 @@ def require_numbers(
     """
     made = {REPORT + name: data for name, data in number_files(contents).items()}
     # No more than are named: a hostile report.json can have millions.
-    if faults := list(islice(_faults(made, stored, retired), NAMED + 1)):
+    if faults := list(islice(_faults(made, stored, kit, retired), NAMED + 1)):
         more = ["and more"] if len(faults) > NAMED else []
         raise VerificationError(
             "the report does not follow from the stored answers",
@@ -80,18 +78,22 @@ def require_numbers(
 
 
 def _faults(
-    made: Mapping[str, bytes], stored: Mapping[str, bytes], retired: Collection[str]
+    made: Mapping[str, bytes], stored: Mapping[str, bytes], kit: Kit, retired: Collection[str]
 ) -> Iterator[str]:
     for name in sorted(made.keys() - stored.keys()):
         yield f"{show(name)}: missing"
     for name in sorted(stored.keys() - made.keys()):
-        if PurePosixPath(name).suffix not in PAGES:
+        page = PurePosixPath(name.removeprefix(REPORT))
+        if page.suffix not in PAGES or len(page.parts) > 1:
             yield f"{show(name)}: no file of a report"
     for name in sorted(made.keys() & stored.keys()):
-        if stored[name] != made[name]:
-            compare = _json_faults if name == REPORT_JSON else _csv_faults
-            for fault in compare(stored[name], made[name], retired):
-                yield f"{name}: {fault}"
+        if stored[name] == made[name]:
+            continue
+        if name == REPORT_JSON:
+            faults = _json_faults(stored[name], made[name], retired)
+        else:
+            faults = csv_faults(stored[name], made[name], raw=kit.numbers < SAFE_CELLS)
+        yield from (f"{name}: {fault}" for fault in faults)
 
 
 def _json_faults(stored: bytes, made: bytes, retired: Collection[str]) -> Iterator[str]:
@@ -170,33 +172,3 @@ def _is_at(place: tuple[str, ...], patterns: tuple[tuple[str, ...], ...]) -> boo
         and all(part in ("*", key) for part, key in zip(pattern, place, strict=True))
         for pattern in patterns
     )
-
-
-def _csv_faults(stored: bytes, made: bytes, _: Collection[str]) -> Iterator[str]:
-    try:
-        held, right = (csv.reader(io.StringIO(data.decode())) for data in (stored, made))
-        head: list[str] = []
-        for number, (left, follows) in enumerate(zip_longest(held, right), 1):
-            head = head or follows or []
-            if left is None or follows is None or len(left) != len(follows):
-                yield f"line {number} is missing, or is too much, or has other columns"
-                return
-            for column, cell, computed in zip(head, left, follows, strict=True):
-                if not _same_cell(column, cell, computed):
-                    said = show(f"line {number}, {column} is {cell[:100]!r}")
-                    yield f"{said}, recomputed {show(repr(computed[:100]))}"
-    except (csv.Error, UnicodeDecodeError) as error:
-        yield f"it cannot be read as CSV: {show(str(error))}"
-
-
-def _same_cell(column: str, stored: str, computed: str) -> bool:
-    # Results of kit 0.2 and earlier hold texts as they were, formulas included.
-    if computed in (stored, csv_cell(stored)):
-        return True
-    if column == "reason" or (
-        stored.startswith(_ABSENT_CELL) and computed.startswith(_ABSENT_CELL)
-    ):
-        return same_words(stored, computed)
-    if not _NUMBER.fullmatch(stored) or not _NUMBER.fullmatch(computed):
-        return False
-    return math.isfinite(float(computed)) and float(stored) == float(computed)

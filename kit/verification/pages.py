@@ -6,8 +6,8 @@ numbers in another way.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import jinja2
@@ -26,10 +26,14 @@ from kit.result.layout import ATTACKED, PICTURES, RECORDS, REPORT, RUN
 from kit.result.made_by import Kit
 from kit.result.tables import ROW_TYPES
 from kit.result.unusable import unusable
-from kit.verification.numbers import require_numbers
+from kit.verification import numbers
 from kit.verification.recompute import Recomputed, require_rows, require_verdicts, unchecked_numbers
 
 BROWSER = f"{REPORT}answers.html"
+# The pages of all versions of the kit up to this one, and those that each of them made.
+KNOWN = frozenset({"answers.html", "attacks.svg", "forget_retain.svg", "report.html", "report.md"})
+ALWAYS = frozenset({"forget_retain.svg", "report.html", "report.md"})
+NAMED = 5
 SHOWN = 160  # characters of a differing line
 Made = TypeVar("Made")
 
@@ -50,16 +54,35 @@ def is_rendered_here(kit: Kit) -> bool:
     return True
 
 
-def not_remade(kit: Kit) -> str:
-    """Return, in one line, what of a report is not verified if another renderer made it."""
+def not_remade(kit: Kit, names: Collection[str] = ()) -> str:
+    """Return, in one line, what of a report is not verified if another renderer made it.
+
+    Args:
+        kit: which made the result.
+        names: the paths of everything under report/.
+    """
     theirs = f"{kit} (renderer {kit.renderer[:12]})" if kit.renderer else str(kit)
     ours = f"{__version__} (renderer {renderer_digest()[:12]})" if kit.renderer else __version__
     return (
         "the report's pages and the sentences in report.json are NOT VERIFIED and may say "
         f"anything: kit {theirs} rendered them, and this is kit {ours}. The numbers in report.json "
         "and the CSV files were checked. To render pages from them: ./run.sh report RESULT --to "
-        "FOLDER"
+        f"FOLDER{_other_pages(names)}"
     )
+
+
+def _other_pages(names: Collection[str]) -> str:
+    """Return which pages no version of this kit makes, and which are missing; "" if none."""
+    pages = {
+        name.removeprefix(REPORT) for name in names if PurePosixPath(name).suffix in numbers.PAGES
+    }
+    said = ""
+    if others := sorted(pages - KNOWN):
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        said += f". This kit makes no page named {', '.join(map(show, others[:NAMED]))}{more}"
+    if pages and (missing := sorted(ALWAYS - pages)):
+        said += f". A page of every version of the kit is missing: {', '.join(missing)}"
+    return said
 
 
 def require_stored(found: Recomputed) -> list[str]:
@@ -76,9 +99,9 @@ def require_stored(found: Recomputed) -> list[str]:
     unchecked = unchecked_numbers(found)
     if found.stored.report:
         contents = contents_of(found)
-        require_numbers(contents, found.stored.report, found.retired)
+        numbers.require_numbers(contents, found.stored.report, found.stored.kit, found.retired)
         if not is_rendered_here(found.stored.kit):
-            return [*unchecked, not_remade(found.stored.kit)]
+            return [*unchecked, not_remade(found.stored.kit, found.stored.report)]
         require_pages(contents, found.stored.report)
     return unchecked
 

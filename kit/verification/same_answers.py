@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from kit.benchmarks.words import words
 from kit.experiment.systems import VANILLA
 from kit.result.run_file import System, entry_of
 
@@ -25,6 +26,8 @@ NAMED = 5
 def same_answer_lines(answers: pd.DataFrame, systems: Sequence[System]) -> Iterator[str]:
     """Yield a line for systems of one target that differ in less than 0.5 % of their answers.
 
+    Answers are compared by their words: a full stop more, or capitals, make no other answer.
+
     Of two seeds of one method, all answers are alike, and more than 5 % are not Vanilla's.
 
     Args:
@@ -38,7 +41,9 @@ def same_answer_lines(answers: pd.DataFrame, systems: Sequence[System]) -> Itera
         yield "the answers of the systems were not compared with each other: there are too many"
         return
     rows = pd.Index(names).get_indexer(pd.Index(answers["system"]))
-    said[rows, records] = pd.factorize(answers["text"])[0]
+    codes, texts = pd.factorize(answers["text"])
+    spoken = pd.factorize(np.array([" ".join(words(text)) or text for text in texts]))[0]
+    said[rows, records] = spoken[codes] if len(texts) else codes
     pairs = list(_pairs(said, systems))
     for one, other, differing, asked in pairs[:NAMED]:
         yield (
@@ -47,6 +52,39 @@ def same_answer_lines(answers: pd.DataFrame, systems: Sequence[System]) -> Itera
         )
     if len(pairs) > NAMED:
         yield f"and {len(pairs) - NAMED} more pairs of systems answer alike"
+
+
+def same_likelihood_lines(table: pd.DataFrame, systems: Sequence[System]) -> Iterator[str]:
+    """Yield a line for systems whose likelihoods of all given answers are equal to the last digit.
+
+    Those of two models never are: answers may agree by chance, sums of logarithms do not.
+
+    Args:
+        table: likelihoods.parquet.
+        systems: those of run.json.
+    """
+    names = [system["name"] for system in systems]
+    keys = pd.util.hash_pandas_object(table[["record_id", "role", "text"]], index=False)
+    places = pd.factorize(keys)[0]
+    found = np.full((len(names), int(places.max(initial=-1)) + 1), np.nan)
+    if found.size * len(names) > MOST_COMPARED:
+        yield "the likelihoods of the systems were not compared with each other: there are too many"
+        return
+    found[pd.Index(names).get_indexer(pd.Index(table["system"])), places] = table["logprob"]
+    found[found == 0] = np.nan  # certain: this can be in two models
+    pairs = []
+    for number, name in enumerate(names):
+        both = ~np.isnan(found[:number]) & ~np.isnan(found[number])
+        equal = (found[:number] == found[number]).sum(axis=1)
+        alike = (both.sum(axis=1) >= FEWEST) & (equal == both.sum(axis=1))
+        pairs += [(names[other], name, int(equal[other])) for other in np.flatnonzero(alike)]
+    for one, other, count in pairs[:NAMED]:
+        yield (
+            f"{one} and {other} have equal likelihoods of {count} given answers, to the last "
+            "digit: one is a copy of the other"
+        )
+    if len(pairs) > NAMED:
+        yield f"and {len(pairs) - NAMED} more pairs of systems have equal likelihoods"
 
 
 def _pairs(said: np.ndarray, systems: Sequence[System]) -> Iterator[tuple[str, str, int, int]]:

@@ -20,6 +20,7 @@ from kit.result.layout import RECORDS, RUN
 from kit.result.tree import read_bytes
 from kit.result.unusable import unusable
 from kit.verification.contradiction import contradicts
+from kit.verification.downloads import download_faults
 from kit.verification.run_facts import RunFacts, SourceFacts
 
 FORMER = "checksums/former_lists"
@@ -116,6 +117,11 @@ def _faults(source: _Source, told: SourceFacts) -> Iterator[str]:
     elif source.folder:
         own = f"folder {source.folder}"
         pairs["origin"] = (told.origin, "a folder of the user" if source.folder == OUTSIDE else own)
+    if source.repo or source.mirrors:
+        yield from download_faults(told)
+    elif source.embedded or source.folder:
+        pairs["hosts"] = (told.hosts, {})
+        pairs["licence_accepted"] = (told.licence_accepted, None)
     for name, (said, right) in pairs.items():
         if said != right:
             yield f"{source.name}: {name} is {said!r}, not {right!r}"

@@ -37,6 +37,7 @@ LARGEST_SET = 20_000  # records that are read once, before the first step; PEBen
 CLOCKS = timedelta(days=1)  # by which two clocks may differ
 _VERB = re.compile(r"[a-z][a-z-]{0,40}")
 _PYTHON = re.compile(r"3\.\d{1,3}\.\d{1,3}([a-z0-9.+-]{0,20})")
+_PACKAGE = re.compile(r"[A-Za-z0-9._-]{1,100} \S{1,100}")
 _ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 
 
@@ -133,6 +134,10 @@ def _answers_of(manifest: Mapping[str, object]) -> dict[str, int]:
 def _machine_faults(manifest: Mapping[str, object], environment: EnvironmentFacts) -> Iterator[str]:
     if not environment.packages:
         yield "environment: no package is stated, and the kit needs some"
+    for name, version in environment.packages.items():
+        if not _PACKAGE.fullmatch(f"{name} {version}"):
+            yield f"environment: {name[:80]!r}, {version[:80]!r} are no package and its version"
+            break
     if environment.python is not None and not _PYTHON.fullmatch(environment.python):
         yield f"environment: '{environment.python[:80]}' is no version of Python 3"
     compute = manifest.get("compute")
@@ -155,9 +160,19 @@ def _stage_faults(stages: list[StageFacts], *, attacked: bool) -> Iterator[str]:
 def _call_faults(attempts: list[AttemptFacts], written: str) -> Iterator[str]:
     if not any(each.event == "started" for each in attempts):
         yield "no call of the kit is stated, and one made the result"
-    end = _utc(written)
+    end, last, begun = utc(written), None, 0
     for number, each in enumerate(attempts):
         place = f"call {number}"
+        # A line that was cut off may have been a start.
+        begun += 1 if each.event in ("started", "cut off") else -1
+        if begun < 0:
+            yield f"{place}: the event '{each.event[:80]}' without a call that began before it"
+            begun = 0
+        if each.utc is not None:
+            moment = utc(each.utc)
+            if last is not None and moment < last - CLOCKS:
+                yield f"{place} is of {each.utc}, more than a day before the call above it"
+            last = moment
         if each.event not in EVENTS:
             yield f"{place}: the event '{each.event[:80]}' is none of {', '.join(sorted(EVENTS))}"
         elif each.event != "cut off" and (each.utc is None or each.verb is None):
@@ -166,10 +181,11 @@ def _call_faults(attempts: list[AttemptFacts], written: str) -> Iterator[str]:
             yield f"{place}: '{each.verb[:80]}' is no verb"
         if each.error is not None and not _ERROR.fullmatch(each.error):
             yield f"{place}: '{each.error[:80]}' is no name of an error"
-        if each.utc is not None and _utc(each.utc) > end + CLOCKS:
+        if each.utc is not None and utc(each.utc) > end + CLOCKS:
             yield f"{place} is of {each.utc}, and the result was written at {written}"
 
 
-def _utc(moment: str) -> datetime:
+def utc(moment: str) -> datetime:
+    """Return a moment of run.json; one without a zone is taken for UTC."""
     found = datetime.fromisoformat(moment)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -73,7 +73,7 @@ def _layer_of(name: str) -> str:
 
 
 def near_copies(probes: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, float]]:
-    """Yield (name, other name, distance) of adapters whose updates are nearly one.
+    """Yield (name, other name, distance) of adapters whose updates are nearly one or opposite.
 
     Args:
         probes: {adapter: its probes}.
@@ -82,6 +82,8 @@ def near_copies(probes: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, fl
     for place, name in enumerate(names):
         for other in names[:place]:
             if probes[name].shape == probes[other].shape:
-                distance = float(np.linalg.norm(probes[name] - probes[other]))
+                # An update and its opposite are one as well: a merging method could add either.
+                pair = probes[name] - probes[other], probes[name] + probes[other]
+                distance = min(float(np.linalg.norm(each)) for each in pair)
                 if distance < NEAR:
                     yield other, name, distance

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,6 +15,7 @@ from kit.cli.entry import main
 from kit.comparison.board import COUNTED, OTHER, REFUSED, LeftOut, make_board
 from kit.comparison.board_page import board_page, headline
 from kit.comparison.compare import compare
+from kit.comparison.copies import Said, Shared, shared
 from kit.comparison.trust import Trust, name_folders
 from kit.digests import sha256_value
 from kit.errors import SignatureError, VerificationError
@@ -143,12 +145,48 @@ def test_one_result_is_spoken_of_as_one(board):
     assert "By its own statement, it was made on 2026-01-02 on 1 kind of machine." in page
 
 
+def test_equal_answers_are_told_however_they_are_stored(made, tmp_path):
+    """A copy may be packed in another way, have its rows in another order, and another signer."""
+    reference, worse = made["reference"], made["worse"]
+    stored = pd.read_parquet(worse / ANSWERS)
+    folders = {"worse": worse, "equal": made["equal"]}
+    for name, rows, packed in (("zipped", stored, "zstd"), ("turned", stored[::-1], "snappy")):
+        folders[name] = Path(shutil.copytree(worse, tmp_path / name))
+        rows.to_parquet(folders[name] / ANSWERS, index=False, compression=packed)
+        remake(folders[name])
+        sign(folders[name], key=KEYS[0])
+    board = make_board(folders, ("goal", reference), TRUST)
+    assert [(r.name, r.equal_to, r.shared) for r in board.results] == [
+        ("worse", "", ""), ("equal", "the reference", "all 12"), ("zipped", "worse", "all 12"),
+        ("turned", "worse", "all 12"),
+    ]  # fmt: skip
+    page = unescape(board_page(board))
+    assert "They hold 2 different sets of answers." in page
+    assert "1 result has the answers of the reference" in page
+    assert "Its answers are equal to those of <bdi>worse</bdi>: all 12." in page
+
+
 def test_equal_answers_are_told_because_they_may_be_a_copy(board):
     copy = replace(board.results[0], name="copy", equal_to="equal")
     page = board_page(replace(board, results=(*board.results, copy)))
     assert "They hold 2 different sets of answers." in page
     assert "Its answers are equal to those of <bdi>equal</bdi>" in page
     assert "sets of answers" not in board_page(board)
+
+
+@pytest.mark.parametrize(("changed", "copied"), [(0, True), (1, True), (4, True), (5, False)])
+def test_a_copy_may_differ_in_less_than_one_answer_of_two_hundred(changed, copied):
+    names = [f"q{n}" for n in range(1000)]
+    one = pd.DataFrame({"system": "npo", "record_id": names, "text": names})
+    other = one.assign(text=[f"{n} x" if k < changed else n for k, n in enumerate(names)])
+    found = shared(Said.of(one), Said.of(other.sample(frac=1, random_state=1)))
+    assert (found.equal, found.common, found.is_copy) == (1000 - changed, 1000, copied)
+
+
+def test_answers_to_other_questions_are_not_compared():
+    one = pd.DataFrame({"system": "npo", "record_id": ["a", "b"], "text": "x"})
+    assert shared(Said.of(one), Said.of(one.assign(system="dpo"))).is_copy is False
+    assert shared(Said.of(one), Said.of(one.assign(record_id=["b", "c"]))) == Shared(1, 1)
 
 
 def test_fifty_results_have_fifty_columns(board):

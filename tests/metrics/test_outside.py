@@ -1,15 +1,19 @@
 """A metric from one file outside of the kit: its rows, its digest, and what is refused."""
 
 import json
+import py_compile
 import shutil
 import tomllib
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from kit.benchmarks.records import Concept, Record
+from kit.cli.verbs import verbs
 from kit.digests import sha256_file
 from kit.errors import DataError, ManifestError
+from kit.experiment import own_code
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.metrics import StoredAnswer, outside
@@ -87,6 +91,56 @@ def test_without_the_file_its_rows_are_said_to_be_unchecked_and_the_others_are_c
     rows = pd.read_parquet(result / "rows.parquet")
     checked = len(rows) - int(rows["metric"].eq("name_words").sum())
     assert any(f"{checked} rows recomputed" in each.message for each in found.findings)
+
+
+@pytest.fixture
+def brought(tmp_path, monkeypatch, result):
+    """A result of another process: no manifest of this one has named its file, which is there."""
+    monkeypatch.setattr(own_code, "_ADMITTED", set())
+    marker = tmp_path / "ran"
+    evil = f"open({str(marker)!r}, 'w').close()\n{SOURCE}"
+    path = tmp_path / "metrics" / "words.py"
+    path.write_text(evil, encoding="utf-8")
+    run = json.loads((result / "run.json").read_text(encoding="utf-8"))
+    edit_json(result / "run.json", **{FACTS: run[FACTS] | {"sha256": sha256_file(path)}})
+    return result, path, marker
+
+
+def test_a_result_cannot_have_its_own_code_run(brought):
+    """It may come with a file, into the project, and name it with the right digest."""
+    folder, path, marker = brought
+    for verb in (["verify", folder], ["rescore", folder], ["compare", folder, folder]):
+        CliRunner().invoke(verbs, [*map(str, verb)])
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    found = stored_metric(run, names_of_all())
+    assert "runs only if you name a manifest" in found.retired
+    assert not marker.exists()
+    own_code.admit(path)
+    assert stored_metric(run, names_of_all()).retired == ""
+    assert marker.exists()
+
+
+def test_compiled_code_beside_the_file_is_not_run(tmp_path):
+    """Its digest is that of the text, and Python would take the cached code for it."""
+    path = tmp_path / "metric.py"
+    path.write_text(SOURCE.replace("sum(", "999 * sum("), encoding="utf-8")
+    py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    path.write_text(SOURCE, encoding="utf-8")
+    person = Record("r", Concept.PERSON, "Who?", "Ada Sato", person="Ada Sato")
+    metric = load_metric(path, names_of_all())
+    assert metric.measure(StoredAnswer("Ada Sato", "eos"), person) == 1
+
+
+def test_a_manifest_that_is_named_in_a_call_lets_its_file_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_code, "_ADMITTED", set())
+    path = tmp_path / "words.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    manifest = load_manifest(TOY)
+    section = manifest.evaluation.model_copy(update={"metric_file": str(path)})
+    own_code.admit_files_of(manifest)
+    assert not own_code.is_admitted(sha256_file(path))
+    own_code.admit_files_of(manifest.model_copy(update={"evaluation": section}))
+    assert own_code.is_admitted(sha256_file(path))
 
 
 def test_a_changed_row_is_noticed_where_the_file_is_there(result):

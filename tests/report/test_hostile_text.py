@@ -16,7 +16,7 @@ from kit.cli.entry import main
 from kit.names import printable, show
 from kit.report.csv_cells import csv_cell
 from kit.report.pages import markdown_cell
-from kit.verification.numbers import _same_cell
+from kit.verification.csv_numbers import same_cell
 from tests.toys.dataset import TOY
 from tests.toys.signed_result import remake, write_result
 
@@ -107,9 +107,10 @@ def test_a_cell_is_safe_and_stays_as_it_is_when_it_passes_again(cell, right):
 
 
 def test_a_formula_in_an_old_result_still_compares():
-    assert _same_cell("label", "=cmd", csv_cell("=cmd"))
-    assert not _same_cell("label", "=cmd", csv_cell("=other"))
-    assert _same_cell("value", "-0.50", "-0.5")
+    assert same_cell("label", "=cmd", csv_cell("=cmd"), raw=True)
+    assert not same_cell("label", "=cmd", csv_cell("=other"), raw=True)
+    assert not same_cell("label", "=cmd", csv_cell("=cmd"), raw=False)
+    assert same_cell("value", "-0.50", "-0.5", raw=False)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,9 @@ ONE = {"dtype": "F32", "shape": [2, 4], "data_offsets": [0, 32]}
 ATTACKS = {
     "another's weights": (of_another, "have equal weights"),
     "another's weights, other header": (of_another_with_a_note, "have equal weights"),
+    "losses with a sentence": (
+        write("losses.jsonl", losses(30).replace('"loss"', '"Best paper": 1, "loss"')),
+        "line 1 has 'Best paper', no name of a part of a loss"),
     "a pickle": (weights(pickle.dumps({"a": list(range(99))})), "it is a pickle"),
     "a zip of torch": (weights(b"PK\x03\x04" + bytes(99)), "it is a pickle"),
     "zeros": (weights(bytes(64)), "no safetensors"),

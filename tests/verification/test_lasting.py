@@ -17,6 +17,7 @@ from kit.report.metadata import write_metadata
 from kit.result.layout import BILL, CRATE
 from kit.signing.sign import sign
 from kit.verification.case import NOT_CHECKED
+from kit.verification.csv_numbers import csv_faults
 from kit.verification.verify import verify
 from tests.compat import FOLDER, RESULT
 from tests.toys.signed_result import CARD, KEY, KIT, TRUSTED, edit_json, remake
@@ -209,6 +210,13 @@ NUMBERS = {
     "CSV added": (lambda r: (r / "report/best.csv").write_text("1"), "best.csv: no file of a rep"),
     "page in a folder": (lambda r: ((r / "report/x").mkdir(), (r / "report/x/y.js").touch()),
                          "y.js: no file of a report"),
+    "document in a folder": (lambda r: ((r / "report/x").mkdir(), (r / "report/x/y.md").touch()),
+                             "report/x/y.md: no file of a report"),
+    "formula in a CSV": (text_edit("table1.csv", "NPO,", "=NPO(),"), "Method is '=NPO"),
+    "words of a column": (text_edit("claims.csv", ",reason,", ",best paper,"),
+                          "claims.csv: line 1 is .*not the names of the columns"),
+    "quotes in a CSV": (text_edit("rows.csv", ",NPO,", ',"N"PO,'), "its quotes or line ends"),
+    "line ends of a CSV": (text_edit("rows.csv", "\n", "\r\n"), "its quotes or line ends"),
 }  # fmt: skip
 
 
@@ -251,6 +259,27 @@ def test_words_order_of_definitions_and_pages_of_another_renderer_are_free(forei
     change(foreign)
     signed_again(foreign)
     verify(foreign, trusted=TRUSTED)
+
+
+def test_pages_that_this_kit_does_not_know_are_named(foreign):
+    def said():
+        return next(f.message for f in verify(foreign, trusted=TRUSTED).findings
+                    if f.check == "pages")  # fmt: skip
+
+    assert said().endswith("--to FOLDER")
+    for name in ("award.html", "best.svg"):
+        (foreign / "report" / name).write_text("Best paper.", encoding="utf-8")
+    (foreign / "report" / "report.md").unlink()
+    signed_again(foreign)
+    assert "This kit makes no page named award.html, best.svg. A page of every" in said()
+    assert said().endswith("is missing: report.md")
+
+
+def test_a_formula_of_an_early_result_stays_valid():
+    """Kit 0.2 and earlier wrote texts into CSV files as they were."""
+    stored, made = b"label\n=1+1\n", b"label\n'=1+1\n"
+    assert list(csv_faults(stored, made, raw=True)) == []
+    assert list(csv_faults(stored, made, raw=False))
 
 
 def crate_edit(change):

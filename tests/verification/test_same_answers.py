@@ -6,7 +6,7 @@ import pytest
 from kit.artifacts import PROJECT
 from kit.result.stored import read_result
 from kit.verification import same_answers
-from kit.verification.same_answers import same_answer_lines
+from kit.verification.same_answers import same_answer_lines, same_likelihood_lines
 
 QUESTIONS = 400
 
@@ -42,6 +42,16 @@ def test_methods_that_answer_alike_are_named_with_how_many():
     assert lines([VANILLA, NPO], 0, 1), "a method that changes nothing is Vanilla again"
 
 
+@pytest.mark.parametrize("way", [str.upper, lambda text: text + ".", lambda text: f" {text}!"])
+def test_a_full_stop_or_capitals_make_no_other_answer(way):
+    table = answers(**{"vanilla": 0, "person-npo-s1": 0})
+    copy = table["system"] == "person-npo-s1"
+    told = table.assign(text=table["text"].mask(copy, table["text"].map(way)))
+    assert len(list(same_answer_lines(told, [VANILLA, NPO]))) == 1
+    silent = told.assign(text=told["text"].mask(copy, "..."))
+    assert list(same_answer_lines(silent, [VANILLA, NPO])) == []
+
+
 @pytest.mark.parametrize("own", [2, 3, 400])
 def test_one_in_two_hundred_other_answers_is_enough(own):
     assert lines([NPO, DPO], 0, own) == []
@@ -59,6 +69,27 @@ def test_seeds_of_a_control_that_changes_nearly_nothing_may_agree():
         unlike = table["record_id"].isin([f"r{n}" for n in range(changed)])
         own = table.assign(text=table["text"].mask(unlike & (table["system"] != "vanilla"), "new"))
         assert len(list(same_answer_lines(own, [VANILLA, NPO, SECOND]))) == named
+
+
+def likelihoods(**shift):
+    rows = [(f"r{n}", name, "answer", "text", -(n + 1) / 7 - more, 3)
+            for name, more in shift.items() for n in range(20)]  # fmt: skip
+    names = ["record_id", "system", "role", "text", "logprob", "tokens"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_likelihoods_that_are_equal_to_the_last_digit_are_a_copy():
+    systems = [VANILLA, NPO, DPO]
+    told = {"vanilla": 0.0, "person-npo-s1": 0.0, "person-dpo-s1": 1e-12}
+    (said,) = same_likelihood_lines(likelihoods(**told), systems)
+    assert said.startswith("vanilla and person-npo-s1 have equal likelihoods of 20 given answers")
+    few = likelihoods(**told).query("record_id in ['r0', 'r1', 'r2']")
+    assert list(same_likelihood_lines(few, systems)) == []
+    certain = likelihoods(**told).assign(logprob=0.0)
+    assert list(same_likelihood_lines(certain, systems)) == [], "two models may both be certain"
+    other = likelihoods(**told)
+    other.loc[20, "logprob"] -= 1e-9
+    assert list(same_likelihood_lines(other, systems)) == []
 
 
 def test_systems_of_two_targets_are_not_compared_with_each_other():

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from kit.errors import VerificationError
-from kit.result.layout import TOKENS
+from kit.result.layout import LIKELIHOODS, TOKENS
 from kit.signing.sign import sign
+from kit.verification.token_tables import require_tokens_agree
 from kit.verification.verify import verify
-from tests.toys.signed_result import KEY, TRUSTED, copy_of, edit_json, forge, rejects
+from tests.toys.signed_result import KEY, TRUSTED, copy_of, edit_json, forge, rejects, remake
 from tests.toys.token_result import ask_for, token_table, write_token_result, write_tokens
 
 HELD_OUT = {"held_out_percent": 30}
@@ -45,6 +46,33 @@ def test_a_changed_token_contradicts_the_rows(result, column, value, metric):
     write_tokens(result, table)
     forge(result)
     assert metric in rejects(result, VerificationError, "does not follow from the stored answers")
+
+
+@pytest.mark.parametrize(("rank", "impossible"), [(1, False), (2, False), (3, True), (900, True)])
+def test_a_rank_that_leaves_no_probability_is_refused(result, rank, impossible):
+    """Two tokens of e^-0.8 = 0.449 are possible, and three are not."""
+    table = token_table()
+    table.at[0, "logprob"], table.at[0, "rank"] = [-0.8, -0.5, 0.0], [rank, 1, 1]
+    write_tokens(result, table)
+    remake(result)
+    forge(result)
+    if impossible:
+        rejects(result, VerificationError, f"a token of -0.8 nats has rank {rank}")
+    else:
+        verify(result, trusted=TRUSTED)
+
+
+def test_a_likelihood_is_the_sum_of_its_tokens():
+    tokens = token_table()
+    sums = tokens[["system", "record_id", "role", "text"]].assign(
+        logprob=[sum(each) for each in tokens["logprob"]], tokens=3
+    )
+    tables = {TOKENS: tokens, LIKELIHOODS: sums}
+    require_tokens_agree(tables)
+    for column, value in (("logprob", sums["logprob"] + 0.01), ("tokens", 4)):
+        with pytest.raises(VerificationError, match="its 3 tokens add up to"):
+            require_tokens_agree(tables | {LIKELIHOODS: sums.assign(**{column: value})})
+    require_tokens_agree({LIKELIHOODS: sums.assign(logprob=-9.0)})
 
 
 def test_a_dropped_row_of_a_further_metric_is_missed(result):

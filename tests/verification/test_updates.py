@@ -52,7 +52,14 @@ def scaled(weights):
     return {n: w * np.float32(1.5 if "lora_B" in n else 1) for n, w in weights.items()}
 
 
-COPIES = {"noise": lambda w: noisy(w, 1e-3), "other factors": turned, "larger": scaled}
+def opposite(weights):
+    return {n: w * np.float32(-1 if "lora_B" in n else 1) for n, w in weights.items()}
+
+
+COPIES = {
+    "noise": lambda w: noisy(w, 1e-3), "other factors": turned, "larger": scaled,
+    "opposite": opposite,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("way", COPIES)
