@@ -37,6 +37,11 @@ class Pgd(PixelAttack):
         super().__post_init__()
         require(self, step_size=POSITIVE)
 
+    @property
+    def reach(self) -> float:
+        """Return by how much all steps together change a pixel that begins unchanged, of 255."""
+        return self.steps * self.step_size
+
     def optimise(
         self, pictures: Tensor, first: Tensor, gradient: Callable[[Tensor], Tensor], level: float
     ) -> Tensor:

@@ -1,5 +1,6 @@
 """Attacks that optimise pixels by the gradient of a system's own loss."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,15 @@ class PixelAttack(Attack, ABC):
     def applies(self, record: Record, level: float, around: Around) -> bool:
         """Return whether a record has a picture."""
         return record.image is not None
+
+    @property
+    def reach(self) -> float:
+        """Return the largest level that its steps can use; infinite where any is."""
+        return math.inf
+
+    def reaches(self, level: float) -> bool:
+        """Return whether its steps can change a picture by as much as a level allows."""
+        return level <= self.reach * (1 + 1e-9)  # ten steps of 0.1 are a change of 1
 
     @abstractmethod
     def optimise(

@@ -1,6 +1,5 @@
 """`./run.sh calibrate`: train the pilots, judge the claims on them, and write the file."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,13 @@ from kit import __version__
 from kit.artifacts import PROJECT, project_path, readable_json, write_bytes
 from kit.calibration import rule
 from kit.calibration.pilots import Piloted, pilot_claims, require_claimable
-from kit.digests import sha256_bytes
+from kit.digests import sha256_file
 from kit.errors import ManifestError, VerificationError
 from kit.experiment.calibrated import SCHEMA, claim_digest, experiment_digest
 from kit.experiment.manifest import CalibrationSection, Manifest
 from kit.result.layout import ANSWERS, ROWS, RUN
 from kit.result.made_by import kit_of
-from kit.result.run_file import read_run
+from kit.result.run_file import manifest_of, read_run_in
 from kit.result.stored import StoredResult, read_result
 from kit.verdicts.seeds import seeds_of
 from kit.verification.recompute import recompute
@@ -74,13 +73,14 @@ def require_nothing_overwritten(manifest: Manifest, *, again: bool) -> None:
 
     Raises:
         ManifestError: the file exists, or a signed reference rests on it, and not `again`.
+        VerificationError: the run.json of a reference cannot be used, and not `again`.
     """
     section = calibration_of(manifest)
     if again:
         return
     for run in sorted((PROJECT / REFERENCES).glob(f"*/{RUN}")):
-        stored = json.loads(run.read_text(encoding="utf-8"))["manifest"].get("calibration")
-        if stored and stored.get("file") == section.file:
+        stored = manifest_of(read_run_in(run.parent)).get("calibration")
+        if isinstance(stored, dict) and stored.get("file") == section.file:
             raise ManifestError(
                 f"the reference {run.parent.relative_to(PROJECT)} is signed already, with the "
                 f"equivalences of {section.file}",
@@ -167,7 +167,7 @@ def _require_pilots(
 def _content(
     manifest: Manifest, section: CalibrationSection, piloted: Sequence[Piloted], result: Path
 ) -> dict[str, Any]:
-    run = read_run((result / RUN).read_bytes())
+    run = read_run_in(result)
     return {
         "schema": SCHEMA,
         "rule": rule.RULE,
@@ -179,8 +179,8 @@ def _content(
         "reference_seeds": list(section.reference_seeds),
         "pilots": {
             "kit": kit_of(run).version,
-            "answers": sha256_bytes((result / ANSWERS).read_bytes()),
-            "rows": sha256_bytes((result / ROWS).read_bytes()),
+            "answers": sha256_file(result / ANSWERS),
+            "rows": sha256_file(result / ROWS),
             "environment": run.get("environment"),
         },
         "claims": list(_entries(piloted)),

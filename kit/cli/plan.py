@@ -163,8 +163,8 @@ def _probe(manifest: Path, changes: Sequence[str]) -> None:
 
     from kit.experiment.grid import attempts_manifest
     from kit.experiment.manifest_file import load_manifest
-    from kit.plan.estimate import store_rates
     from kit.plan.jobs import make_plan
+    from kit.plan.rates import store_rates
     from kit.sources.datasets import verify_sources
     from kit.stages.probe import count_questions, probe
 
@@ -198,8 +198,8 @@ def _text(
 def _scaled(manifest: Path, changes: Sequence[str], rates: Path | None, price: float | None) -> str:
     from kit.cli.plan_scale import render_scale, require_environment
     from kit.experiment.manifest_file import load_manifest
-    from kit.plan.estimate import rates_in, read_rates
     from kit.plan.preview import preview
+    from kit.plan.rates import rates_in, read_rates
     from kit.plan.several_cards import require_one_card
 
     require_environment()

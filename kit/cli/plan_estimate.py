@@ -7,10 +7,11 @@ from kit.experiment.grid import is_tuning
 from kit.plan.arithmetic import SHARES, attack_share, hours
 from kit.plan.attacks import attack_jobs
 from kit.plan.cards import describe
-from kit.plan.estimate import Rates, estimate, read_rates
+from kit.plan.estimate import estimate
 from kit.plan.full_updates import CHECKPOINT_BYTES, full_updates, update_bytes
 from kit.plan.jobs import Plan
 from kit.plan.memory import ADAPTER_BYTES
+from kit.plan.rates import Rates, read_rates
 from kit.plan.several_cards import fitting
 from kit.plan.without_packages import is_standing_in
 from kit.preflight.known import Known, known_base, known_sizes

@@ -10,9 +10,9 @@ from kit.errors import EnvironmentFault
 from kit.experiment.own_settings import largest_rank, trains_full
 from kit.names import show
 from kit.plan.arithmetic import SHARES
-from kit.plan.estimate import Rates
 from kit.plan.jobs import Plan
 from kit.plan.memory import RecordSize
+from kit.plan.rates import Rates
 from kit.plan.scale import CARD, Scale, counted, longest, longest_adapter, measured, span
 from kit.plan.simulation import longest_way, phases, staged, unstaged, work
 from kit.plan.sizes import BaseSizes

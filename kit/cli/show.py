@@ -83,14 +83,11 @@ def _made_by(folder: Path) -> str:
 
     try:
         with without_packages():  # this reads run.json and the kit's files, and computes nothing
-            from kit.result.layout import RUN
             from kit.result.made_by import kit_of
-            from kit.result.run_file import read_run
-            from kit.result.sizes import most_bytes
-            from kit.result.tree import read_bytes
+            from kit.result.run_file import read_run_in
             from kit.verification.pages import is_rendered_here
 
-            kit = kit_of(read_run(read_bytes(folder / RUN, max_bytes=most_bytes(RUN))))
+            kit = kit_of(read_run_in(folder))
             if is_rendered_here(kit):
                 return ""
     except KitError:

@@ -99,6 +99,7 @@ def make_board(given: Mapping[str, Path], reference: tuple[str, Path], trust: Tr
         raise VerificationError(
             f"the reference {show(reference[0])} makes no claims, so no result can reproduce one",
             expected="a result whose manifest has claims",
+            found="none",
             remedy="name another --reference, such as manifests/reference/smoke",
         )
     same = {_files(goal_kept): "the reference itself"}

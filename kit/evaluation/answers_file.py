@@ -4,8 +4,10 @@ The tokens are for the second look (kit/evaluation/guards/agreement.py), not for
 can be tokenised in another way than it was generated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -36,25 +38,45 @@ def write_answers(answers: Iterable[Answer], folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(tokens, TOKENS_SCHEMA), folder / TOKENS)
 
 
+def read_columns(system: System, *names: str) -> list[dict[str, Any]]:
+    """Return columns of the stored answers of a system, one row for each answer.
+
+    Raises:
+        GuardError: the file is missing or damaged.
+    """
+    with _undamaged(system):
+        rows: list[dict[str, Any]] = pq.read_table(
+            system.answers.path / FILE, columns=list(names)
+        ).to_pylist()
+        if not rows or rows[0].keys() != set(names):
+            raise ValueError(f"{FILE} has no answers with {', '.join(names)}")
+    return rows
+
+
 def read_token_ids(system: System) -> dict[str, tuple[int, ...]]:
     """Return record id -> the tokens that the engine generated, the end token included.
 
     Raises:
         GuardError: the file is missing or damaged, or is not of the answers beside it.
     """
-    folder = system.answers.path
-    try:
-        rows = pq.read_table(folder / TOKENS, schema=TOKENS_SCHEMA).to_pylist()
-        answers = pq.read_table(folder / FILE, columns=["record_id", "tokens"]).to_pylist()
+    answers = read_columns(system, "record_id", "tokens")
+    with _undamaged(system):
+        rows = pq.read_table(system.answers.path / TOKENS, schema=TOKENS_SCHEMA).to_pylist()
         ids = {row["record_id"]: tuple(row["ids"]) for row in rows}
         lengths = {row["record_id"]: row["tokens"] for row in answers}
         if {name: len(each) for name, each in ids.items()} != lengths or 0 in lengths.values():
             raise ValueError(f"{TOKENS} and {FILE} are not of the same answers")
+    return ids
+
+
+@contextmanager
+def _undamaged(system: System) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise GuardError(
-            f"the stored answers of {system.name} are damaged, so they cannot be checked",
-            expected=f"{FILE} and {TOKENS} in {folder}",
+            f"the stored answers of {system.name} are damaged, so they cannot be used",
+            expected=f"{FILE} and {TOKENS} in {system.answers.path}",
             found=str(error).splitlines()[0][:300],
             remedy="remove this folder and run `./run.sh evaluate`: it asks these questions again",
         ) from None
-    return ids

@@ -68,4 +68,4 @@ def instruction_of(system: System, benchmark: Benchmark) -> str:
         return ""
     forgotten = [benchmark.records[name] for name in benchmark.splits[system.target].forget]
     names = {r.event if r.concept is Concept.EVENT else r.person for r in forgotten} - {""}
-    return system.instruction.format(names=" or ".join(sorted(names)))
+    return system.instruction.replace("{names}", " or ".join(sorted(names)))

@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
 import torch
 
 from kit.benchmarks import load as load_benchmark
 from kit.benchmarks.records import Record
 from kit.console import say
-from kit.evaluation.answers_file import FILE
+from kit.evaluation.answers_file import read_columns
 from kit.evaluation.peers import Peers
 from kit.evaluation.questions import records_of
 from kit.evaluation.system_table import publish_table, require_finite
@@ -80,9 +79,12 @@ def read_answers(plan: Plan, names: Sequence[str]) -> int:
 
 
 def stored_answers(system: System) -> dict[str, Said]:
-    """Return the answers of a system by record id."""
-    columns = ["record_id", "text", "stop"]
-    rows = pq.read_table(system.answers.path / FILE, columns=columns).to_pylist()
+    """Return the answers of a system by record id.
+
+    Raises:
+        GuardError: the file is missing or damaged.
+    """
+    rows = read_columns(system, "record_id", "text", "stop")
     return {row["record_id"]: Said(row["text"], row["stop"] == "eos") for row in rows}
 
 

@@ -87,6 +87,8 @@ class Exported:
         if sha256_bytes(data) != self.digests[name]:
             raise VerificationError(
                 f"{name} changed while it was exported",
+                expected="the bytes that were signed",
+                found="other bytes",
                 remedy="stop what writes to it; start again",
             )
         return data

@@ -19,6 +19,7 @@ REPLACED = (
 BUDGET = {
     "batch_size": "records in a step", "update": "update", "rank": "rank", "alpha": "alpha",
 }  # fmt: skip
+OF_STEPS = ("steps", "learning_rate", "stop")  # what decides steps, and nothing without them
 
 
 def settings_of(
@@ -156,7 +157,8 @@ def require_own_settings(manifest: Manifest) -> None:
                 remedy=f"add alpha to the entry; alpha = {same:g} keeps the scale of [unlearn]",
             )
         if entry.method in UNTRAINED | TRAINING_FREE:
-            none = [*BUDGET, *(["micro_batch_size"] if entry.method in UNTRAINED else [])]
+            none = [*BUDGET, *OF_STEPS]
+            none += ["micro_batch_size"] if entry.method in UNTRAINED else []
             if stated := [name for name in none if getattr(entry, name) is not None]:
                 raise ManifestError(
                     f"{where}: it trains nothing, so its {stated[0]} has no effect",

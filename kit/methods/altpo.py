@@ -12,9 +12,9 @@ open-unlearning (community/methods/AltPO) samples five alternates of each answer
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from kit.methods import Needs, Step
+from kit.methods.dpo import preference
 from kit.methods.options import NOT_NEGATIVE, POSITIVE, require
 
 
@@ -40,8 +40,7 @@ class AltPO:
     def loss(self, step: Step) -> Tensor:
         chosen = step.alternate_logprob() - step.alternate_reference
         rejected = step.forget_logprob() - step.forget_reference
-        forget = -logsigmoid(self.beta * (chosen - rejected)).mean() * 2 / self.beta
-        return forget + step.retain_term(self.retain_weight)
+        return preference(chosen, rejected, self.beta) + step.retain_term(self.retain_weight)
 
 
 METHOD = AltPO

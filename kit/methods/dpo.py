@@ -16,6 +16,16 @@ from kit.methods.legacy import CLEAR, NONE, OPEN_UNLEARNING, mean_of
 from kit.methods.options import NOT_NEGATIVE, POSITIVE, OneOf, require
 
 
+def preference(chosen: Tensor, rejected: Tensor, beta: float) -> Tensor:
+    """Return the loss of preferring one answer of each record to another, in nats, [].
+
+    Args:
+        chosen, rejected: log pi(y) - log pi_0(y) of the two answers, in nats, [B] each.
+        beta: inverse temperature, per nat.
+    """
+    return -logsigmoid(beta * (chosen - rejected)).mean() * 2 / beta
+
+
 @dataclass(frozen=True)
 class DPO:
     """Prefer a refusal to the answer that must be forgotten."""
@@ -50,7 +60,7 @@ class DPO:
             return -step.forget_logprob().mean()
         chosen = step.refusal_logprob() - step.refusal_reference
         rejected = step.forget_logprob() - step.forget_reference
-        forget = -logsigmoid(self.beta * (chosen - rejected)).mean() * 2 / self.beta
+        forget = preference(chosen, rejected, self.beta)
         if not self.retain_weight:
             return forget
         return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)

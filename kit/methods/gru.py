@@ -11,9 +11,9 @@ LoRA: B is 0 at theta_0, so the first g_f and r are zero for A, and the projecti
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from kit.methods import Gradient, Needs, Step, Update
+from kit.methods.npo import npo_term
 from kit.methods.options import POSITIVE, SHARE, OneOf, require
 
 
@@ -43,8 +43,7 @@ class GRU:
     def _forget(self, step: Step) -> Tensor:
         if self.forget == "ascent":
             return -step.forget_nll().mean()
-        log_ratio = step.forget_logprob() - step.forget_reference
-        return -logsigmoid(-self.beta * log_ratio).mean() * 2 / self.beta
+        return npo_term(step, self.beta)
 
     def combine(self, update: Update) -> Gradient:
         forget, retain = update.gradients["forget"], update.gradients["retain"] * self.gamma

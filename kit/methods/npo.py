@@ -15,6 +15,12 @@ from kit.methods.legacy import CLEAR, MLLMU, NONE, NPO_OF, OPEN_UNLEARNING, mean
 from kit.methods.options import NOT_NEGATIVE, POSITIVE, OneOf, require
 
 
+def npo_term(step: Step, beta: float) -> Tensor:
+    """Return NPO's forget term, in nats, []; `gru` and `npo_sam` descend on it as well."""
+    log_ratio = step.forget_logprob() - step.forget_reference
+    return -logsigmoid(-beta * log_ratio).mean() * 2 / beta
+
+
 @dataclass(frozen=True)
 class NPO:
     """Make the answer less likely than under the reference, with a force that fades."""
@@ -47,8 +53,7 @@ class NPO:
     def loss(self, step: Step) -> Tensor:
         if self.legacy in (MLLMU, CLEAR):
             return NPO_OF[self.legacy](step, self.beta)
-        log_ratio = step.forget_logprob() - step.forget_reference
-        forget = -logsigmoid(-self.beta * log_ratio).mean() * 2 / self.beta
+        forget = npo_term(step, self.beta)
         if not self.retain_weight:
             return forget
         return forget + self.retain_weight * mean_of(step.retain_nll(), step.retain, self.legacy)

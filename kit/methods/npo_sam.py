@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from kit.methods import Gradient, Needs, Step, Update
+from kit.methods.npo import npo_term
 from kit.methods.options import NOT_NEGATIVE, POSITIVE, require
 
 
@@ -40,8 +40,7 @@ class NPOSAM:
         require(self, rho=NOT_NEGATIVE, beta=POSITIVE, retain_weight=NOT_NEGATIVE)
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        log_ratio = step.forget_logprob() - step.forget_reference
-        forget = -logsigmoid(-self.beta * log_ratio).mean() * 2 / self.beta
+        forget = npo_term(step, self.beta)
         if step.perturbed:
             return {"forget": forget}
         return {"forget": forget, "retain": step.retain_nll().mean()}

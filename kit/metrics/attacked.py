@@ -122,4 +122,9 @@ def _require_joinable(
         if bad.any():
             row = ordered[bad].iloc[0]
             place = "/".join(map(str, row[KEY]))
-            raise DataError(f"the answer under attack {place} {what}", remedy=REMEDY)
+            raise DataError(
+                f"the answer under attack {place} {what}",
+                expected="one answer for each attack, level and question of a system's target",
+                found=f"{int(bad.sum())} such answers",
+                remedy=REMEDY,
+            )

@@ -32,6 +32,8 @@ def read_distances(
         if fault := _fault(key, arrays, records, systems, known=key in found):
             raise DataError(
                 f"the distances of system {system} to {reference} for record {record_id} {fault}",
+                expected="one row for each answer, with two distances of each of its tokens",
+                found=_seen(arrays),
                 remedy=REMEDY,
             )
         means = [
@@ -39,6 +41,14 @@ def read_distances(
         ]
         found[key] = means[0], means[1]
     return found
+
+
+def _seen(arrays: list[np.ndarray]) -> str:
+    """Return lengths and ranges of the columns of a row."""
+    return " and ".join(
+        f"{len(each)} values from {each.min():.4g} to {each.max():.4g}" if len(each) else "none"
+        for each in arrays
+    )
 
 
 def _fault(

@@ -65,6 +65,7 @@ class Intervals:
             raise DataError(
                 f"this version of the kit has no version {self.version} of the intervals",
                 expected=f"version {' or '.join(map(str, NOTES))}, which kit {__version__} knows",
+                found=f"version {self.version}",
                 remedy="use a newer version of the kit, or the one that made the result",
             )
 

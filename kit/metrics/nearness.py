@@ -37,7 +37,8 @@ def nearness(which: int) -> Callable[[SystemPart, Column | None], Estimate | Abs
         except KeyError as error:
             raise DataError(
                 f"a distance of system {place.name} to {reference} is missing",
-                found=str(error),
+                expected="the distance of every answer in free text",
+                found=f"none for {error}",
                 remedy=REMEDY,
             ) from None
         clusters = records.clusters(scores)[asked]

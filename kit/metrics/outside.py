@@ -69,6 +69,7 @@ def load_metric(path: Path, taken: Collection[str]) -> Definition:
         raise ManifestError(
             f"evaluation.metric_file: {path} does not exist",
             expected="a Python file in the project or beside the manifest",
+            found="a folder" if path.is_dir() else "no such file",
             remedy="correct the path: a relative one starts at the project's folder",
         )
     loader = _Uncached("pebench_outside_metric", str(path))
@@ -172,6 +173,7 @@ def _checked(metric: Definition) -> Measure:
         raise DataError(
             f"the metric {metric.id} gives {value!r} for record {record.id}",
             expected="a number from 0 to 1, or None where it does not exist",
+            found=f"{type(value).__name__} {value!r:.80}",
             remedy="correct the file that evaluation.metric_file names",
         )
 

@@ -142,5 +142,7 @@ def _check_sets(sets: pd.DataFrame, scores: Scores, protocol: Protocol) -> None:
             place = "/".join(row[["target", "part", "column", "record_id"]])
             raise DataError(
                 f"the entry {place} of sets.parquet {what}",
+                expected="each record of records.parquet once in a column that the benchmark has",
+                found=f"{int(bad.sum())} such entries",
                 remedy="run `./run.sh evaluate MANIFEST` again, or get the result again",
             )

@@ -65,7 +65,10 @@ def read_inputs(results: Path) -> Inputs:
     for name in FILES:
         if not (results / name).is_file():
             raise MissingStageError(
-                f"{results / name} does not exist", remedy="run `./run.sh evaluate MANIFEST` first"
+                f"{results / name} does not exist",
+                expected=f"a result with {', '.join(FILES)}",
+                found="a folder without it" if results.is_dir() else "no such folder",
+                remedy="run `./run.sh evaluate MANIFEST` first",
             )
     run = json.loads((results / RUN).read_text(encoding="utf-8"))
     return {

@@ -56,10 +56,12 @@ class Scores:
         """
         row, columns = self.rows[system], [self.columns[name] for name in ids]
         if not self.answered[row, columns].all():
-            first = next(n for n, c in zip(ids, columns, strict=True) if not self.answered[row, c])
+            pairs = zip(ids, columns, strict=True)
+            first, *more = [name for name, column in pairs if not self.answered[row, column]]
             raise DataError(
                 f"system {system} has no answer for record {first}",
                 expected="one answer for each record of its sets",
+                found=f"{1 + len(more)} records without one",
                 remedy=REMEDY,
             )
         return np.asarray(self.values[metric][row, self._places(metric, ids)])

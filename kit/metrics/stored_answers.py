@@ -32,7 +32,12 @@ def read_records(records: pd.DataFrame) -> dict[str, Record]:
     for row in ordered.itertuples(index=False, name=None):
         key, concept, question, answer, person, event, keywords, candidates, paraphrase, group = row
         if key in index:
-            raise DataError(f"record {key} occurs twice in records.parquet", remedy=REMEDY)
+            raise DataError(
+                f"record {key} occurs twice in records.parquet",
+                expected="each id once",
+                found=f"{int((ordered['id'] == key).sum())} records of this id",
+                remedy=REMEDY,
+            )
         if concept not in set(Concept):
             raise DataError(
                 f"record {key} has an unknown concept",
@@ -208,6 +213,7 @@ def refuse(rows: pd.DataFrame, kind: str, faults: Iterable[tuple["pd.Series[bool
             first = rows[bad].iloc[0]
             raise DataError(
                 f"the {kind} of system {first['system']} for record {first['record_id']} {what}",
+                expected=f"each {kind} once, of a system and a record of this result, and whole",
                 found=f"{int(bad.sum())} such {kind}s",
                 remedy=REMEDY,
             )

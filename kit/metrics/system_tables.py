@@ -73,6 +73,7 @@ def _refuse(
             first = table[bad].sort_values(["system", "record_id"]).iloc[0]
             raise DataError(
                 f"the {kind} of system {first['system']} for record {first['record_id']} {what}",
+                expected=f"each {kind} once, of a system and a record of this result",
                 found=f"{int(bad.sum())} such rows",
                 remedy=REMEDY,
             )

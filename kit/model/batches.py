@@ -7,7 +7,6 @@ left-padded, which right-aligns the answers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch.nn.functional import pad
 
 from kit.benchmarks.records import Record
 from kit.failures import at
-from kit.model.cache import ByteBoundedCache
+from kit.model.cache import ByteBoundedCache, TokenCache
 from kit.model.prompts import Encoded, PromptEncoder
 
 BATCH = 32  # prompts in one forward pass of generation or scoring
@@ -61,7 +60,7 @@ class Batcher:
         self._encoder = PromptEncoder(processor)
         self.media_ids, self.media_marks = self._encoder.media_ids, self._encoder.media_marks
         self._prompt = ByteBoundedCache(self._encoder, Encoded.bytes, cache_bytes)
-        self._answer = lru_cache(maxsize=2048)(self._encoder.answer)
+        self._answer = TokenCache(self._encoder.answer)
 
     def __call__(self, records: Sequence[Record]) -> Batch:
         """Return one batch; image inputs are concatenated in record order."""

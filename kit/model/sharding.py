@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
 
 T = TypeVar("T")
 FIRST = 0  # the process whose word counts
@@ -105,14 +104,6 @@ def share_out(base: Any, device: torch.device) -> None:
     for tensor in (*whole, *base.buffers()):
         tensor.data = tensor.data.to(device)
     fully_shard(base, mesh=mesh, ignored_params=whole)
-
-
-def shares_of(model: nn.Module) -> list[tuple[int, int]]:
-    """Return (values here, values in all) of every weight that is shared out."""
-    from torch.distributed.tensor import DTensor
-
-    shared = [p for p in model.parameters() if isinstance(p, DTensor)]
-    return [(weight.to_local().numel(), weight.numel()) for weight in shared]
 
 
 def has_lost_others(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """Resolve every name of the section `[attack]` before any work, and of claims about attacks."""
 
 from kit.attacks import Attack, registry
+from kit.attacks.pixels import PixelAttack
 from kit.attacks.relearning import Relearning
 from kit.attacks.weights import WeightAttack
 from kit.errors import ManifestError, unknown
@@ -8,6 +9,7 @@ from kit.experiment.attack import attacked_targets
 from kit.experiment.claims import ClaimSection
 from kit.experiment.labels import Entry, label_faults
 from kit.experiment.manifest import Manifest
+from kit.plan.training_settings import require_warm_relearning
 
 MERGING = "vllm"  # the engine that serves merged weights
 
@@ -31,6 +33,16 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
                 where = f"attack.{kind}"
                 what = f"{manifest.origin_of(where)}: {where} has '{name}', which does not exist"
                 raise unknown(what, name, known, remedy=f"correct `attack.{kind}`")
+    for entry in manifest.methods:
+        under = section.targets or manifest.targets
+        if entry.name in section.methods and not set(under) & set(entry.targets):
+            where = manifest.origin_of("attack.methods", "attack.targets")
+            raise ManifestError(
+                f"{where}: attack.methods names '{entry.name}', which is attacked for no target",
+                expected=f"one of its targets, {', '.join(entry.targets)}, in attack.targets",
+                found=", ".join(under),
+                remedy="add one, or leave the method out of attack.methods",
+            )
     entries = [entry.name for entry in section.entries]
     if doubled := [name for name in entries if entries.count(name) > 1]:
         raise ManifestError(
@@ -54,7 +66,9 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
     }
     for number, attack in enumerate(built.values()):
         if isinstance(attack, Relearning):
-            _require_warm(attack, manifest, number)
+            require_warm_relearning(attack, manifest, number)
+        if isinstance(attack, PixelAttack):
+            _require_reach(attack, manifest, number)
     merged = [name for name, attack in built.items() if isinstance(attack, WeightAttack)]
     if merged and manifest.evaluation.engine != MERGING:
         where = manifest.origin_of("attack.entries", "evaluation.engine")
@@ -68,22 +82,22 @@ def require_attacks(manifest: Manifest) -> dict[str, Attack]:
     return built
 
 
-def _require_warm(attack: Relearning, manifest: Manifest, number: int) -> None:
-    """Check that an attack that relearns ends its warm-up: it is weaker than it says otherwise.
+def _require_reach(attack: PixelAttack, manifest: Manifest, number: int) -> None:
+    """Check that an attack on pixels makes steps enough for its levels: it is weaker otherwise.
 
     Raises:
-        ManifestError: it makes fewer steps than its warm-up has.
+        ManifestError: no pixel can change by as much as a level says.
     """
     assert manifest.attack is not None, "it has this entry"
-    own = {**manifest.unlearn.model_dump(), **attack.settings(attack.most)}
-    if own["warmup_steps"] > own["steps"]:
+    entry = manifest.attack.entries[number]
+    beyond = [level for level in entry.levels if not attack.reaches(level)]
+    if beyond:
         raise ManifestError(
-            f"{manifest.origin_of(f'attack.entries.{number}')}: the attack "
-            f"'{manifest.attack.entries[number].name}' never reaches its learning rate",
-            expected=f"a warm-up of at most its {own['steps']} steps",
-            found=f"warmup_steps = {own['warmup_steps']}",
-            remedy="set warmup_steps in the options of the attack: without it, that of [unlearn] "
-            "holds",
+            f"{manifest.origin_of(f'attack.entries.{number}')}: the attack '{entry.name}' never "
+            f"reaches its level {beyond[0]:g}",
+            expected=f"steps that change a pixel by {beyond[0]:g} ({attack.unit})",
+            found=f"{attack.steps} steps, which change it by {attack.reach:g}",
+            remedy="raise `steps` in the options of the attack, or lower the level",
         )
 
 

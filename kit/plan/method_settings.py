@@ -9,8 +9,43 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.own_settings import settings_of, trains_full
 from kit.experiment.updates import FULL
 from kit.methods import Method
+from kit.plan.training_settings import require_rehearsal, require_warm_ups
 
 LARGEST_RANK = 512  # that vLLM serves, as in kit.evaluation.engines.vllm_settings
+
+
+def require_method_settings(manifest: Manifest, built: Mapping[str, Method]) -> None:
+    """Check that every method can be trained and served with its settings.
+
+    Args:
+        built: the methods by the names of their entries.
+
+    Raises:
+        ManifestError: the engine, a method's code or the schedule refuses a setting.
+    """
+    _require_engine_settings(manifest)
+    require_merged(manifest, built)
+    require_low_rank(manifest, built)
+    require_whole_batches(manifest, built)
+    require_warm_ups(manifest, built)
+    require_rehearsal(manifest)
+
+
+def _require_engine_settings(manifest: Manifest) -> None:
+    """Check that answers are as independent of each other as the manifest says.
+
+    Raises:
+        ManifestError: vLLM's mode for it is asked for, and vLLM does not answer.
+    """
+    where, engine = "evaluation.batch_invariant", manifest.evaluation.engine
+    if manifest.evaluation.batch_invariant and engine != "vllm":
+        raise ManifestError(
+            f"{manifest.origin_of(where, 'evaluation.engine')}: {where} has no effect: it is a "
+            "mode of vLLM",
+            expected='evaluation.engine = "vllm", or evaluation.batch_invariant = false',
+            found=f'evaluation.engine = "{engine}"',
+            remedy="leave batch_invariant out of [evaluation]",
+        )
 
 
 def require_merged(manifest: Manifest, built: Mapping[str, Method]) -> None:

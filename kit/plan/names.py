@@ -21,12 +21,7 @@ from kit.metrics.outside import load_metric
 from kit.names import show
 from kit.plan.added_files import importing, require_concepts
 from kit.plan.attack_names import require_attack_claim, require_attacks
-from kit.plan.method_settings import (
-    require_low_rank,
-    require_merged,
-    require_servable_ranks,
-    require_whole_batches,
-)
+from kit.plan.method_settings import require_method_settings, require_servable_ranks
 from kit.plan.several_cards import require_spreadable
 from kit.plan.storable import require_storable
 
@@ -54,9 +49,7 @@ def require_names(manifest: Manifest) -> dict[str, Method]:
     for number, entry in enumerate(manifest.methods):
         where = f"{manifest.origin_of(f'methods.{number}')}: method '{entry.name}'"
         built[entry.name] = registry.build(entry.method, dict(entry.options), where)
-    require_merged(manifest, built)
-    require_low_rank(manifest, built)
-    require_whole_batches(manifest, built)
+    require_method_settings(manifest, built)
     with importing("attack.entries"):
         attacks = require_attacks(manifest)
     require_servable_ranks(manifest, built, attacks)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from kit.console import duration
 from kit.plan.arithmetic import PEAKS, forward_operations, hours_of
 from kit.plan.cards import kinds
-from kit.plan.estimate import Rates
 from kit.plan.jobs import Plan
 from kit.plan.memory import RecordSize
+from kit.plan.rates import Rates
 from kit.plan.simulation import Task, staged
 from kit.plan.sizes import BaseSizes
 from kit.plan.tasks import Clock, PassClock, RatesClock, starts, tasks_of

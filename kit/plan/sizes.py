@@ -1,7 +1,9 @@
 """Sizes of a base model that decide memory and time, from its configuration."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -14,11 +16,11 @@ class BaseSizes:
     """Width of the residual stream."""
     intermediate: int
     """Width within a feed-forward layer."""
-    layers: int
+    layers: Annotated[int, Field(gt=0)]
     vocabulary: int
     cache_values: int
     """Values of the key-value cache per token and layer: keys and values of all heads."""
-    quantized: int
+    quantized: Annotated[int, Field(gt=0)]
     """Weights of the language model's linear layers: in 4 bits, unless the base is kept whole."""
     other: int
     """Weights that stay in the compute type: vision tower, projector, embeddings, output."""

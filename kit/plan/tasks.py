@@ -15,8 +15,9 @@ from kit.plan.arithmetic import asked_at_most, asked_under_attack, directions, p
 from kit.plan.attacks import STAGE as ATTACK
 from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.cards import FINETUNING, Fit
-from kit.plan.estimate import Rates, training_seconds
+from kit.plan.estimate import training_seconds
 from kit.plan.jobs import Job, Plan
+from kit.plan.rates import Rates, require_rates_of
 from kit.plan.simulation import Task
 from kit.plan.systems import System, together
 
@@ -81,14 +82,12 @@ class RatesClock:
     def __init__(self, plan: Plan, rates: Rates) -> None:
         self._plan, self._rates = plan, rates
         self._workers = plan.manifest.compute.workers  # of the probe: a rate of answers is of all
-        unknown = [system.name for system in plan.systems if system.name not in rates.answers]
-        if unknown or (plan.manifest.attack is not None and rates.attack is None):
+        require_rates_of(plan, rates)
+        if plan.manifest.attack is not None and rates.attack is None:
             raise ManifestError(
                 "the rates are those of another manifest",
-                expected=f"how many questions system {unknown[0]} is asked"
-                if unknown
-                else "the times of attacks",
-                found=f"the rates of {len(rates.answers)} other systems" if unknown else "none",
+                expected="the times of attacks",
+                found="none",
                 remedy="measure this manifest on one card: `./run.sh plan MANIFEST --probe`",
             )
 

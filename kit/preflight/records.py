@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from kit.benchmarks.records import Benchmark, Record
 from kit.errors import DataError, ManifestError
@@ -27,7 +29,7 @@ class RecordTokens:
     """Its tokens: prompt with picture, and the longest answer that it may get."""
     limit: int
     """evaluation.max_model_len."""
-    training: int
+    training: Annotated[int, Field(gt=0)]
     """Prompt and answer of the longest record that is trained with."""
     mean: float
     """The same, in the mean over all records that are trained with."""

@@ -93,7 +93,10 @@ def read_contents(results: Path) -> Contents:
     inputs = read_inputs(results)
     if not (results / ROWS).is_file():
         raise MissingStageError(
-            f"{results / ROWS} does not exist", remedy="run `./run.sh evaluate MANIFEST` first"
+            f"{results / ROWS} does not exist",
+            expected="a result with its rows",
+            found="a folder without them",
+            remedy="run `./run.sh evaluate MANIFEST` first",
         )
     rows = read_parquet(results / ROWS).astype(ROW_TYPES)
     run = json.loads((results / RUN).read_text(encoding="utf-8"))

@@ -39,6 +39,7 @@ def find_result(given: str, changes: Sequence[str] = ()) -> Path:
             raise ManifestError(
                 f"--set changes a manifest, and {show(given)} is a folder",
                 expected="the manifest that the result was made from, and the --set of that run",
+                found=f"a folder, and --set {' --set '.join(map(show, changes))}",
                 remedy="leave --set out: a folder is one result, whatever it was made with",
             )
         _require_no_folder_between(path)
@@ -52,6 +53,7 @@ def find_result(given: str, changes: Sequence[str] = ()) -> Path:
         raise MissingStageError(
             f"there is no result of {' --set '.join([given, *changes])} yet",
             expected=str(folder),
+            found="no such folder",
             remedy="run `./run.sh all` first",
         )
     return folder
@@ -114,18 +116,23 @@ def _results_in(path: Path) -> list[Path]:
 def _no_result(path: Path, given: str) -> DataError:
     """Return the error for what is neither a folder nor a manifest: it names what is near."""
     what, remedy = f"no result in {show(given)}", "./run.sh all makes one"
+    found = "a device, a pipe or a socket"
     around = [parent for parent in path.absolute().parents if _is_result(parent)]
     if path.is_file() and around:
         what = f"{show(given)} is a file of a result, not the result"
+        found = f"a file in the result {show(str(around[0]))}"
         remedy = f"name the folder: {show(str(around[0]))}"
     elif path.is_file() and (unpack := _unpacking(path)):
         what, remedy = f"{show(given)} is an archive, not a result folder", unpack
+        found = "a zip or tar archive"
     elif not path.exists():
         what, remedy = f"no result in {show(given)}: it does not exist", _for_missing(path)
+        found = "nothing of that name"
     elif path.is_file():
         what = f"{show(given)} is a file, and no result is around it"
+        found = f"a file of {path.stat().st_size} bytes"
         remedy = "get the whole result folder: a page or a table alone cannot be checked"
-    return DataError(what, expected=ONE, remedy=remedy)
+    return DataError(what, expected=ONE, found=found, remedy=remedy)
 
 
 def _for_missing(path: Path) -> str:

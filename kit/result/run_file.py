@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TypedDict
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,10 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from kit.digests import sha256_value
 from kit.experiment.claims import MOST, ClaimSection, claim_fault, doubled_ids
 from kit.experiment.systems import RETAIN_ONLY, VANILLA
+from kit.names import show
 from kit.result.layout import RUN
 from kit.result.made_by import FIRST_SCHEMA
 from kit.result.schemas import require_schema
+from kit.result.sizes import most_bytes
 from kit.result.strict_json import parse_json
+from kit.result.tree import read_bytes
 from kit.result.unusable import unusable
 
 SCHEMA = "pebench-kit/run/2"
@@ -33,8 +37,21 @@ class System(TypedDict):
     seed: int | None
 
 
-def read_run(data: bytes) -> dict[str, object]:
+def read_run_in(folder: Path) -> dict[str, object]:
+    """Return the content of the run.json of a result, whoever made it; errors name the folder.
+
+    Raises:
+        VerificationError: as `read_run`, or it is too large, or no plain file.
+    """
+    path = folder / RUN
+    return read_run(read_bytes(path, max_bytes=most_bytes(RUN)), show(str(path)))
+
+
+def read_run(data: bytes, name: str = RUN) -> dict[str, object]:
     """Return the content of run.json.
+
+    Args:
+        name: of the file, for errors.
 
     Raises:
         VerificationError: it is no run.json of a schema that this kit reads, or its manifest has
@@ -43,12 +60,12 @@ def read_run(data: bytes) -> dict[str, object]:
     try:
         run = parse_json(data)
     except ValueError as error:
-        raise unusable(RUN, error) from None
+        raise unusable(name, error) from None
     if not isinstance(run, dict):
-        raise unusable(RUN, "not a JSON object")
-    require_schema(RUN, run.get("schema"), SCHEMAS)
+        raise unusable(name, "not a JSON object")
+    require_schema(name, run.get("schema"), SCHEMAS)
     if run.get("manifest_digest") != sha256_value(run.get("manifest")):
-        raise unusable(RUN, "manifest_digest is not the digest of its manifest")
+        raise unusable(name, "manifest_digest is not the digest of its manifest")
     return run
 
 

@@ -25,6 +25,7 @@ def require_schema(name: str, schema: object, known: Sequence[str]) -> None:
             f"{name} is of a later version of the kit: its schema is {said}",
             expected=f"{', '.join(known)}; the newest that version {__version__} of the kit reads "
             f"is {known[-1]}",
+            found=said,
             remedy="verify with a newer version of the kit",
         )
     raise unusable(name, f"its schema is {show(said[:100])}, none of {', '.join(known)}")

@@ -123,6 +123,7 @@ def read_result(folder: Path, *, pages: bool = True) -> StoredResult:
             raise MissingStageError(
                 f"{folder / name} does not exist",
                 expected=f"a whole result: {', '.join(INPUTS)}",
+                found="a folder without it" if folder.is_dir() else "no such folder",
                 remedy="./run.sh all makes one; if the result is not yours, get its whole folder",
             )
     report = folder / REPORT.rstrip("/")

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from kit.digests import CHUNK
 from kit.errors import VerificationError
 from kit.names import case_collisions, name_fault, show
+from kit.result.kinds import kind_of
 from kit.result.layout import SIGNING_FILES
 from kit.result.sizes import MAX_FILE_BYTES, most_bytes
 
@@ -56,6 +57,7 @@ def walk(root: Path) -> Tree:
     except OSError as error:
         raise VerificationError(
             f"{error.filename or root} cannot be read",
+            expected="a folder whose files can be listed",
             found=error.strerror,
             remedy="give the path of a result folder: results/<name>-<digest>",
         ) from error
@@ -75,6 +77,8 @@ def _visit(folder: Path, prefix: str, tree: Tree) -> None:
         if len(tree.files) + len(tree.folders) + len(tree.faults) > MAX_ENTRIES:
             raise VerificationError(
                 f"{folder} holds more than {MAX_ENTRIES} entries",
+                expected=f"at most {MAX_ENTRIES} files and folders, as a result has",
+                found=f"{MAX_ENTRIES + 1} or more",
                 remedy="give the path of one result folder: results/<name>-<digest>",
             )
         fault = name_fault(child.name)
@@ -137,6 +141,7 @@ def read_bytes(path: Path, *, max_bytes: int) -> bytes:
         raise VerificationError(
             f"{show(str(path))} is too large to be read safely",
             expected=f"at most {max_bytes} bytes",
+            found=f"{max(stated, len(data))} bytes or more",
             remedy="get the result again",
         )
     return data
@@ -154,15 +159,18 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
             raise OSError(errno.ELOOP, "a symbolic link", str(path))
         descriptor = os.open(path, READ)
         with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
                 raise VerificationError(
                     f"{show(str(path))} is no regular file, but a device, pipe, socket or folder",
+                    expected="a regular file",
+                    found=kind_of(mode),
                     remedy="get the result again",
                 )
             yield stream
     except OSError as error:
         raise VerificationError(
             f"{show(str(path))} cannot be read as a file",
+            expected="a file that this user can read, and no link to one",
             found=error.strerror,
             remedy="get the result again, or check the modes of its files",
         ) from error

@@ -155,5 +155,8 @@ def read_key_file(path: Path) -> str:
         ) from None
     except OSError as error:
         raise SignatureError(
-            f"the key file {path} cannot be read", found=error, remedy="check --trust FILE"
+            f"the key file {path} cannot be read",
+            expected="a file with a key, which this user can read",
+            found=error.strerror or error,
+            remedy="check --trust FILE",
         ) from error

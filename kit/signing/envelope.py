@@ -105,7 +105,9 @@ def payload_of(envelope: object) -> bytes:
 def malformed(reason: str) -> SignatureError:
     """Return the error for an envelope or statement that `sign` would not write."""
     return SignatureError(
-        f"the signed manifest cannot be accepted: {reason}",
+        "the signed manifest cannot be accepted",
+        expected="one statement of a result and one signature, as ./run.sh sign writes them",
+        found=reason,
         remedy="get the result again, or sign your own run again: ./run.sh sign",
     )
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PACKAGED_ROOT = ("_store", "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev", "trusted_root.json")
 MAX_MARKS = 2_000
 CONFIG = "application/vnd.dev.sigstore.clienttrustconfig"
+EXPECTED = "a bundle of Sigstore around exactly the statement that the key has signed"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def statement_in(bundle: bytes) -> bytes:
         require_form(value, len(bundle))
         return payload_of(value.get("dsseEnvelope"))
     except (ValueError, SignatureError) as error:
-        why = error.what if isinstance(error, KitError) else error
+        why = error.found if isinstance(error, KitError) else error
         raise refused(f"it contains no statement: {why}") from None
 
 
@@ -167,16 +168,18 @@ def require_sigstore() -> None:
         raise EnvironmentFault(
             "this environment has no sigstore, so it cannot check an identity",
             expected="the environment of docker/requirements.keyless.lock",
+            found="no package of that name",
             remedy="outside a container, ./run.sh builds that environment for --keyless and "
             "--identity",
         )
 
 
-def refused(reason: str, *, expected: str | None = None) -> SignatureError:
+def refused(reason: str, *, expected: str = EXPECTED) -> SignatureError:
     """Return the error for a bundle that proves nothing about its result."""
     return SignatureError(
-        f"the keyless signature {BUNDLE} cannot be accepted: {reason}",
+        f"the keyless signature {BUNDLE} cannot be accepted",
         expected=expected,
+        found=reason,
         remedy="ask over a channel that you trust who signed, and get the result again; if the "
         "signature is newer than this kit, it may need newer keys of its Sigstore: "
         "--trust-config FILE",

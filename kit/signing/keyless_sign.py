@@ -119,6 +119,7 @@ def _signed(statement: bytes, token: "IdentityToken", config: "ClientTrustConfig
 def _not_signed(what: str, error: Exception) -> SignatureError:
     return SignatureError(
         f"{what}; the result has only the signatures of the key",
+        expected="answers of Sigstore's services, for a token of the stated identity",
         found=in_words(error),
         remedy="check network and token (a token lasts minutes), then ./run.sh sign --keyless "
         "again; without a browser: --identity-token FILE",

@@ -147,6 +147,7 @@ def _storage(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"the runner key {path} cannot be written or read",
+            expected="a folder in which this user can make and read files",
             found=error.strerror or str(error),
             remedy="export XDG_CONFIG_HOME=/a/private/folder on a local disk",
         ) from error
@@ -213,6 +214,7 @@ def _refuse_inside(path: Path, folders: Iterable[Path]) -> None:
             raise SignatureError(
                 f"the runner key {path} would lie in {folder}, and could be published with it",
                 expected="a folder outside the project and the results",
+                found=real,
                 remedy="export XDG_CONFIG_HOME=/a/private/folder",
             )
 

@@ -45,6 +45,7 @@ def read_passphrase(path: Path | None = None, *, new: bool = False) -> bytes:
         raise SignatureError(
             "the runner key needs a passphrase, and none was given",
             expected=SOURCES,
+            found="none of these",
             remedy=f"write it into a file of mode 0600 and: export {FROM_FILE}=FILE",
         )
     if not found or len(found) > MAX_BYTES or (new and len(found) < MIN_BYTES):
@@ -74,6 +75,7 @@ def _first_line(path: Path) -> bytes:
     except OSError as error:
         raise SignatureError(
             f"the passphrase file {path} cannot be read",
+            expected="a file whose first line is the passphrase",
             found=error.strerror,
             remedy=f"check --passphrase-file or {FROM_FILE}",
         ) from error

@@ -66,6 +66,8 @@ def load_private_key(path: Path, passphrase: Callable[[], bytes]) -> Ed25519Priv
         if encrypted:
             raise SignatureError(
                 f"the passphrase does not open {path}",
+                expected="the passphrase of this key",
+                found="another one, or a damaged file",
                 remedy="give the passphrase that the key was made with, or make a new key: "
                 "./run.sh keygen --force",
             ) from None
@@ -74,6 +76,7 @@ def load_private_key(path: Path, passphrase: Callable[[], bytes]) -> Ed25519Priv
         raise SignatureError(
             f"{path} is not a usable runner key",
             expected="an Ed25519 private key, in OpenSSH's format or PEM PKCS8",
+            found=f"{len(data)} bytes that hold {'none' if key is None else type(key).__name__}",
             remedy="move it away, or replace it: ./run.sh keygen --force",
         )
     return key
@@ -113,5 +116,6 @@ def _require_bcrypt() -> None:
         raise EnvironmentFault(
             "this environment has no bcrypt, which an encrypted key needs",
             expected="the packages of docker/requirements.cpu.lock",
+            found="no package of that name",
             remedy="unset PEBENCH_ENV, and ./run.sh builds an environment that has it",
         )

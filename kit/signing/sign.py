@@ -56,7 +56,10 @@ def sign(results: Path, *, key: Ed25519PrivateKey) -> Path:
     """
     if not os.path.isfile(results / RUN):
         raise MissingStageError(
-            f"{results} holds no {RUN}", remedy="run the stages before it: ./run.sh all"
+            f"{results} holds no {RUN}",
+            expected="the folder of a run that is finished",
+            found="a folder without it" if results.is_dir() else "no such folder",
+            remedy="run the stages before it: ./run.sh all",
         )
     tree = _walk(results)
     digests = {
@@ -132,6 +135,7 @@ def _predicate(results: Path, digests: Mapping[str, str]) -> dict[str, object]:
     except (ValueError, VerificationError) as error:
         raise SignatureError(
             f"{results / RUN} or {CLAIMS} does not state what was run",
+            expected="both as ./run.sh all writes them, unchanged while they are signed",
             found=error,
             remedy="write them again: ./run.sh all",
         ) from error

@@ -68,6 +68,7 @@ def signer_of(
         raise SignatureError(
             "the signature is wrong: the manifest was changed after it was signed",
             expected=f"a signature by the trusted key {envelope.keyid}",
+            found="one that this key did not make for these bytes",
             remedy="get the result again, or sign your own run again: ./run.sh sign",
         )
     raise SignatureError(

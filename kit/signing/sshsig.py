@@ -120,6 +120,8 @@ def _armour(blob: bytes) -> bytes:
 
 def _refused(reason: str) -> SignatureError:
     return SignatureError(
-        f"the SSH signature of SHA256SUMS cannot be accepted: {reason}",
+        "the SSH signature of SHA256SUMS cannot be accepted",
+        expected="one of exactly this list, by the key that signed the manifest",
+        found=reason,
         remedy="get the result again, or sign your own run again: ./run.sh sign",
     )

@@ -122,6 +122,7 @@ def require_client() -> None:
         raise EnvironmentFault(
             "this environment has no rfc3161-client, so it cannot check a timestamp",
             expected="the packages of docker/requirements.cpu.lock",
+            found="no package of that name",
             remedy="unset PEBENCH_ENV, and ./run.sh builds an environment that has it",
         )
 
@@ -129,9 +130,10 @@ def require_client() -> None:
 def refused(reason: str) -> SignatureError:
     """Return the error for a timestamp that proves nothing."""
     return SignatureError(
-        f"the timestamp {TIMESTAMP} cannot be accepted: {show(' '.join(reason.split())[:300])}",
+        f"the timestamp {TIMESTAMP} cannot be accepted",
         expected=f"a time for exactly these bytes of {ENVELOPE}, signed by an authority of "
         f"checksums/{AUTHORITIES.name}",
+        found=show(" ".join(reason.split())[:300]),
         remedy="if you trust another authority, give its certificates: --timestamp-authority FILE; "
         f"or delete {TIMESTAMP}, and the result is verified without it",
     )

@@ -46,6 +46,8 @@ def add_timestamp(results: Path, address: str, authorities: Path = AUTHORITIES) 
     if not (results / ENVELOPE).is_file():
         raise SignatureError(
             f"{results} is not signed: it has no {ENVELOPE}",
+            expected="a signed result",
+            found="a folder without it" if results.is_dir() else "no such folder",
             remedy="for your own run: ./run.sh sign, without --timestamp-only",
         )
     envelope = read_bytes(results / ENVELOPE, max_bytes=MAX_ENVELOPE_BYTES)
@@ -75,6 +77,7 @@ def _post(address: str, query: bytes) -> bytes:
     except (OSError, ValueError, HTTPException, Unanswered) as error:
         raise TransferError(
             f"the timestamp authority {show(address)} did not answer",
+            expected="a timestamp over HTTP, as RFC 3161 describes it",
             found=error,
             remedy="check address and network, then ./run.sh sign --timestamp again; "
             "the result is signed, only without a timestamp",

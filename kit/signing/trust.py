@@ -64,7 +64,9 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
         raise SignatureError(
             f"{path} is a private key",
             expected="the public key of the signer (runner.pub, or PEM)",
-            remedy="keep a private key secret: anyone who has it can sign as its holder",
+            found="a text with the words PRIVATE KEY",
+            remedy="keep a private key secret: anyone who has it can sign as its holder; of a key "
+            "of your own, give runner.pub, which lies beside it",
         )
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
@@ -80,6 +82,7 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
         raise SignatureError(
             f"{path} is not an Ed25519 public key",
             expected="PEM (BEGIN PUBLIC KEY) or one line: ssh-ed25519 AAAA...",
+            found=f"{len(lines)} lines that hold {'none' if key is None else type(key).__name__}",
             remedy="ask the signer for the file runner.pub",
         )
     return key

@@ -17,7 +17,7 @@ from kit.digests import sha256_value
 from kit.experiment.manifest import Manifest, MethodSection, TrainingSection
 from kit.experiment.own_settings import settings_of
 from kit.experiment.systems import FINETUNE, UNLEARN
-from kit.plan.estimate import device_name
+from kit.plan.rates import device_name
 from kit.stages.pace import TRAIN, Piece
 
 MOST_LINES = 2000

@@ -14,7 +14,7 @@ from kit.methods.passes import count_passes
 from kit.methods.update import MEASURED
 from kit.plan.arithmetic import asked_at_most, asked_under_attack
 from kit.plan.attacks import STAGE as ATTACK
-from kit.plan.attacks import attack_jobs
+from kit.plan.attacks import AttackJob, attack_jobs
 from kit.plan.jobs import Job, Plan
 
 EVALUATE, TRAIN = "evaluate", "train"
@@ -128,12 +128,16 @@ def jobs_of(plan: Plan) -> Iterator[Piece]:
         for relearned in attack.relearned.values():
             yield _trained(relearned)
         if attack.pictures is not None:
-            work = float(asked_under_attack(plan, attack))
+            work = _asked(plan, attack)
             yield Piece(ATTACK, "pictures", attack.pictures.name, work, (attack.pictures,))
     for attack in attacks:
         kind = "heads" if isinstance(attack.attack, ProbeHead) else "attacks"
-        work = float(asked_under_attack(plan, attack))
-        yield Piece(ATTACK, kind, attack.answers.name, work, (attack.answers,))
+        yield Piece(ATTACK, kind, attack.answers.name, _asked(plan, attack), (attack.answers,))
+
+
+def _asked(plan: Plan, attack: AttackJob) -> float:
+    """Return the questions of an attack; one where it asks none: no work would have no pace."""
+    return float(max(1, asked_under_attack(plan, attack)))
 
 
 def _trained(job: Job) -> Piece:

@@ -5,29 +5,27 @@ methods that tell passes with gradient from passes without, and a few answers of
 evaluation runs twice, with few and with more answers: the time of an answer is a difference.
 """
 
-import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
-from kit.artifacts import Artifact, cache_root, exclusive
+from kit.artifacts import Artifact, exclusive
 from kit.console import say
 from kit.experiment.manifest import Manifest, MethodSection
 from kit.methods.passes import count_passes
-from kit.plan.estimate import Rates, device_name, longest_share, rounds_of
+from kit.plan.estimate import longest_share, rounds_of
 from kit.plan.jobs import Job, Plan, make_plan
+from kit.plan.rates import Rates, device_name
 from kit.plan.systems import SCORES
 from kit.stages import run as stages
 from kit.stages.costs import read_costs
 from kit.stages.probe_attacks import count_attacked, shrunk_attacks, with_attacks
+from kit.stages.probe_cache import own_cache
 from kit.stages.work import LOCAL, LocalWork
 from kit.stages.workers import isolated
+from kit.state_files import damaged
 
 STEPS = 20
 FEW, MORE = 8, 64  # records of a column in the two evaluations: about 60 and 400 answers a system
-KEPT = ("data", "vllm")  # folders of the cache that the probe shares
 
 
 class SmallWork(LocalWork):
@@ -75,7 +73,7 @@ def measure(
     (little, answered), (much, again) = (_evaluated(one) for one in (few, more))
     rounds = rounds_of(len(few.systems), few.manifest)
     answer = max(0.0, (much - little) * rounds / max(1, again - answered))
-    scored = _scored(more) / again
+    scored = _scored(more) / max(1, again)
     # The second evaluation finds the engine's caches warm, as the run will, and the served base.
     whole = read_costs(more)["evaluate"]["seconds"]
     found = Rates(
@@ -116,7 +114,9 @@ def shrunk(plan: Plan, per_column: int) -> Manifest:
             "attack": shrunk_attacks(manifest, STEPS, FEW),
             "split": manifest.split.model_copy(update={"max_per_column": per_column}),
             "finetune": manifest.finetune.model_copy(update=small),
-            "unlearn": manifest.unlearn.model_copy(update={**small, "stop": "never"}),
+            "unlearn": manifest.unlearn.model_copy(
+                update={**small, "target_steps": {}, "stop": "never"}
+            ),
             "evaluation": manifest.evaluation.model_copy(
                 update={"max_adapters": adapters, "agreement_sample": 8 * systems}
             ),
@@ -150,7 +150,7 @@ def _passes(plan: Plan) -> dict[str, float]:
     found = {}
     for job in (*plan.finetune, *plan.unlearn):
         record, passes = job.artifact.job(), count_passes(job.method)
-        each = record["seconds"] / record["steps"] / job.settings.batch_size
+        each = record["seconds"] / _steps(job) / job.settings.batch_size
         if not passes.other:
             found[job.stage] = each / (passes.gradient + passes.again)
         else:
@@ -163,6 +163,19 @@ def _passes(plan: Plan) -> dict[str, float]:
                 max(0.0, each - (passes.gradient + passes.again) * gradient) / passes.other
             )
     return {"unlearn": found["finetune"], "other": found["finetune"] / 2, **found}
+
+
+def _steps(job: Job) -> int:
+    """Return how many steps a job made; each makes one or more.
+
+    Raises:
+        StorageError: its job.json says none.
+    """
+    steps = int(job.artifact.job()["steps"])
+    if not steps:
+        folder = job.artifact.path
+        raise damaged(folder / "job.json", "0", folder, expected="'steps': 1 or more")
+    return steps
 
 
 def _start(plan: Plan, stage: str, jobs: tuple[Job, ...]) -> float:
@@ -211,25 +224,3 @@ def count_answers(plan: Plan) -> dict[str, int]:
 
     benchmark = load(plan.manifest, places(plan.manifest))
     return {system.name: len(records_of(system, benchmark)) for system in plan.systems}
-
-
-@contextmanager
-def own_cache() -> Iterator[None]:
-    """Let this process and its workers use an empty cache that shares data alone."""
-    real = cache_root()
-    folder = real / "scratch" / "probe"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in KEPT:
-        (real / name).mkdir(exist_ok=True)
-        (folder / name).symlink_to(Path(real / name).resolve())
-    before = os.environ.get("PEBENCH_CACHE")
-    os.environ["PEBENCH_CACHE"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PEBENCH_CACHE"]
-        else:
-            os.environ["PEBENCH_CACHE"] = before
-        shutil.rmtree(folder, ignore_errors=True)

@@ -13,14 +13,18 @@ from kit.experiment.attack import AttackEntry, AttackSection
 from kit.experiment.manifest import Manifest
 from kit.plan.attack_names import require_attacks
 from kit.plan.attacks import STAGE, attack_jobs
-from kit.plan.estimate import AttackRates, Rates, longest_share, rounds_of
+from kit.plan.estimate import longest_share, rounds_of
 from kit.plan.jobs import Plan
+from kit.plan.rates import AttackRates, Rates
 from kit.stages.attack import attack
 from kit.stages.costs import read_costs
 from kit.stages.work import Work
 from kit.stages.workers import isolated
 
 PIXEL_STEPS = 2
+# Options of attacks that take no time. Few steps need not go with them; without them, `plan` takes
+# the few steps of the probe.
+NO_TIME = ("warmup_steps", "step_size")
 
 
 def shrunk_attacks(manifest: Manifest, steps: int, records: int) -> AttackSection | None:
@@ -47,8 +51,10 @@ def _shrunk_entries(manifest: Manifest, steps: int) -> Iterator[AttackEntry]:
     for kind, fewer in ((Relearning, steps), (PixelAttack, PIXEL_STEPS)):
         for entry in entries:
             if isinstance(built[entry.name], kind):
-                level = kind.most if kind is Relearning else entry.levels[0]
-                options = {**entry.options, "steps": fewer}
+                attack = built[entry.name]
+                level = attack.most if kind is Relearning else attack.least
+                kept = {name: v for name, v in entry.options.items() if name not in NO_TIME}
+                options = {**kept, "steps": fewer}
                 yield entry.model_copy(update={"levels": (level,), "options": options})
                 break
 

@@ -33,6 +33,7 @@ def record(target: str, folder: Path) -> None:
     if wrong:
         raise EnvironmentFault(
             f"{lock.name} does not match requirements.in",
+            expected="every requirement, in the version that it requires",
             found="; ".join(wrong),
             remedy=f"docker/lock.sh {target}",
         )

@@ -40,7 +40,10 @@ def read_lock(path: Path) -> list[Package]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFault(
-            f"the lock {path} cannot be read", found=error, remedy=restored(path)
+            f"the lock {path} cannot be read",
+            expected="a file of the project, in UTF-8",
+            found=error,
+            remedy=restored(path),
         ) from None
     for line in lines:
         if entry := ENTRY.match(line):
@@ -53,6 +56,7 @@ def read_lock(path: Path) -> list[Package]:
         raise EnvironmentFault(
             f"{path} locks {f'{bare[0]} without a hash' if bare else 'no package'}",
             expected="name==version and its hashes for every package",
+            found=f"{len(found)} packages, {len(bare)} of them without a hash",
             remedy=f"docker/lock.sh {'gpu' if '.gpu.' in path.name else 'cpu'}",
         )
     return found

@@ -58,6 +58,7 @@ def merge(locks: Mapping[tuple[str, str], Pins]) -> str:
         if len(having) != len([at for at in locks if at[1] in needed]) or len(bodies) != 1:
             raise EnvironmentFault(
                 f"{name}=={version} differs between the Pythons of a lock",
+                expected="the same version, with the same hashes, for every Python",
                 found=", ".join(map(" ".join, having)),
                 remedy="require a version in requirements.in that serves all of them",
             )
@@ -94,6 +95,8 @@ def with_hashes(pins: Pins, listed: Iterable[str]) -> Pins:
         if (name, version) not in known:
             raise EnvironmentFault(
                 f"the list of wheels has no {name} {version}",
+                expected="a line for each wheel of the locked version",
+                found=", ".join(other for package, other in sorted(known) if package == name),
                 remedy="list each of its wheels in docker/torch_cpu.sha256: SHA-256  FILE",
             )
         body = [line for line in pins[name, version] if not DIGEST.match(line)]

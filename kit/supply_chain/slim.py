@@ -164,6 +164,7 @@ def finished(name: str) -> Path | None:
             raise EnvironmentFault(
                 f"PEBENCH_ENV={named} is not a finished environment",
                 expected="a folder with .complete and a Python",
+                found="a folder that lacks one" if Path(named).is_dir() else "no such folder",
                 remedy="unset PEBENCH_ENV: the kit then builds one",
             )
         return Path(named)

@@ -158,10 +158,11 @@ class _Call:
         if self.process.returncode == 0:
             return
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        if any(text in line for line in lines for text in FULL):
+        if full := [line for line in lines if any(text in line for text in FULL)]:
             raise StorageError(
                 "the disk is full",
                 expected="1 GB for the environment while it is built",
+                found=full[-1].strip()[:300],
                 remedy="free some space, or set PEBENCH_CACHE to a folder on another disk",
             )
         expected, remedy = self._why

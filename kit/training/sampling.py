@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from kit.benchmarks.records import Record
+from kit.experiment.rehearsal import rehearsed
 from kit.streams import shuffled
 
 Drawn = tuple[Record, int]
@@ -54,5 +55,5 @@ class Mixed:
 
     def take(self, step: int, count: int) -> list[Drawn]:
         """Return the records of one step, each with its epoch."""
-        other = round(count * self._share)
+        other = rehearsed(count, self._share)
         return self._main.take(step, count - other) + self._second.take(step, other)

@@ -60,12 +60,14 @@ def judge_claims(
             f"this version of the kit cannot judge claims by version {rule} of the rule",
             expected=f"version {' or '.join(map(str, sorted(RULES)))}, which kit {__version__} "
             "knows",
+            found=f"version {rule}",
             remedy="verify with a newer version of the kit, or with the one that made the result",
         )
     if later := [claim for claim in claims if claim.first_rule > rule]:
         raise VerificationError(
             f"claim {later[0].id} cannot be judged by version {rule} of the rule",
             expected=f"version {later[0].first_rule}: earlier ones do not know this kind of claim",
+            found=f"version {rule}",
             remedy="do not use these verdicts; ask the signer how they were computed",
         )
     return [RULES[rule](claim, measured, seed) for claim in claims]

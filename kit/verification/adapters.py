@@ -177,6 +177,8 @@ def _read(results: Path, path: str, digests: Mapping[str, str], key: bytes) -> W
     if weights.file_digest != digests[path]:
         raise VerificationError(
             f"{path} changed while it was verified",
+            expected="the bytes that were signed",
+            found="other bytes",
             remedy="stop what writes to it; verify again",
         )
     return weights

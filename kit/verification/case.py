@@ -85,12 +85,16 @@ class Case:
         if name not in subjects:
             raise VerificationError(
                 f"the signed result has no {name}, so that its numbers cannot be recomputed",
+                expected="a finished result",
+                found=f"{len(subjects)} signed files without it",
                 remedy="finish the run, then ./run.sh sign",
             )
         data = read_bytes(self.results / name, max_bytes=most_bytes(name))
         if sha256_bytes(data) != subjects[name]:
             raise VerificationError(
                 f"{name} changed while it was verified",
+                expected="the bytes that were signed",
+                found="other bytes",
                 remedy="stop what writes to it; verify again",
             )
         return data

@@ -48,6 +48,7 @@ def require_result_files(subjects: Collection[str], adapters: Mapping[str, Itera
         raise VerificationError(
             f"the signed result has no {REPORT}, so that nothing shows what follows from it",
             expected="the report that every result has",
+            found=f"{len(subjects)} signed files, none of them below {REPORT}",
             remedy="get the whole result; of your own run: ./run.sh report, then ./run.sh sign",
         )
     kept = {

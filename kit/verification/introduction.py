@@ -10,11 +10,8 @@ from pathlib import Path
 from kit.console import say
 from kit.errors import KitError
 from kit.names import show
-from kit.result.layout import RUN
 from kit.result.made_by import kit_of
-from kit.result.run_file import claims_of, manifest_of, read_run
-from kit.result.sizes import most_bytes
-from kit.result.tree import read_bytes
+from kit.result.run_file import claims_of, manifest_of, read_run_in
 from kit.verification.memory_limit import guarded
 
 
@@ -24,7 +21,7 @@ def introduction(folder: Path) -> str:
     Raises:
         VerificationError: run.json is missing, or cannot be read as one.
     """
-    run = read_run(read_bytes(folder / RUN, max_bytes=most_bytes(RUN)))
+    run = read_run_in(folder)
     name = f"{manifest_of(run).get('name')}-{str(run['manifest_digest'])[:8]}"
     listed = run.get("systems")
     systems = len(listed) if isinstance(listed, list) else 0

@@ -59,6 +59,7 @@ def guarded(*results: Path) -> Iterator[None]:
         raise VerificationError(
             "the result needs more memory than any honest one",
             expected=f"at most {most >> 20} MiB for tables of {stored} bytes",
+            found="more, and it was not given any",
             remedy=REMEDY,
         ) from error
     except Exception as error:
@@ -66,7 +67,10 @@ def guarded(*results: Path) -> Iterator[None]:
             raise
         said = show(" ".join(str(error)[:SHOWN].split()))
         raise VerificationError(
-            f"the result cannot be used: {type(error).__name__}", found=said, remedy=REMEDY
+            f"the result cannot be used: {type(error).__name__}",
+            expected="a result as the kit writes it",
+            found=said or "no further words",
+            remedy=REMEDY,
         ) from error
 
 

@@ -50,6 +50,7 @@ def metadata_files(names: Iterable[str]) -> list[str]:
             + (f", nor {len(missing) - 1} more such files" if missing[1:] else ""),
             expected=f"{CRATE}, {BILL}, and {CARD} and {README} of every adapter, as version "
             f"{__version__} of the kit writes them",
+            found=f"{len(signed)} signed files, {len(wanted) - len(missing)} of these among them",
             remedy="a result of an older version, which did not write them, is verified with that "
             "version, or with --policy integrity; if they were taken away, get the whole result",
         )

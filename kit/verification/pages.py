@@ -27,6 +27,7 @@ from kit.result.made_by import Kit
 from kit.result.tables import ROW_TYPES
 from kit.result.unusable import unusable
 from kit.verification import numbers
+from kit.verification.memory_limit import REMEDY
 from kit.verification.recompute import Recomputed, require_rows, require_verdicts, unchecked_numbers
 
 BROWSER = f"{REPORT}answers.html"
@@ -192,7 +193,12 @@ def _made(make: Callable[[], Made]) -> Made:
     try:
         return make()
     except KitError as error:
-        raise VerificationError("the report cannot be made again", found=error.what) from error
+        raise VerificationError(
+            "the report cannot be made again",
+            expected="a result that its report follows from",
+            found=error.what,
+            remedy=error.remedy or REMEDY,
+        ) from error
     except (
         ArithmeticError, LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError,
     ) as error:  # fmt: skip

@@ -40,6 +40,7 @@ from kit.result.tables import ROW_TYPES, SCHEMAS
 from kit.verdicts.claims_file import require_claims
 from kit.verdicts.judging import RULE, Verdict, judge_claims
 from kit.verification.limits import require_sane_draws
+from kit.verification.memory_limit import REMEDY
 
 # `rows_of` rounds intervals to 12 decimals; on another processor the last one may flip.
 INTERVAL_TOLERANCE = 1.5e-12
@@ -112,7 +113,10 @@ def rescore(stored: StoredResult) -> Recomputed:
         raise
     except KitError as error:
         raise VerificationError(
-            "the rows cannot be recomputed from the stored answers", found=show(error.what)
+            "the rows cannot be recomputed from the stored answers",
+            expected="answers and tables that every number of a result follows from",
+            found=show(error.what),
+            remedy=error.remedy or REMEDY,
         ) from error
     return Recomputed(stored, measured, rows, verdicts)
 

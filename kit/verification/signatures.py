@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kit.errors import SignatureError
 from kit.names import show
+from kit.result.kinds import kind_of
 from kit.result.layout import (
     BUNDLE,
     ENVELOPE,
@@ -118,6 +119,7 @@ def _bundle(results: Path, statement: bytes) -> bytes | None:
         raise SignatureError(
             f"{BUNDLE} and {ENVELOPE} contain different statements",
             expected="one statement, signed by a key and by an identity",
+            found="two that differ",
             remedy="get the result again; for your own run: ./run.sh sign, then sign --keyless",
         )
     return bundle
@@ -139,6 +141,7 @@ def _vouched_keys(
         raise SignatureError(
             f"no identity has signed this result: it has no {BUNDLE}",
             expected=f"a signature by {identity}",
+            found="the signatures of a key alone",
             remedy="ask the signer for ./run.sh sign --keyless, or trust the key: --trust FILE",
         )
     signed = vouch(bundle, statement, identity)
@@ -158,11 +161,15 @@ def _file(results: Path, name: str) -> bytes:
     if not os.path.lexists(results / name):
         raise SignatureError(
             f"{results} is not signed: it has no {name}",
+            expected="a signed result",
+            found="a folder without it" if results.is_dir() else "no such folder",
             remedy="for your own run: ./run.sh sign; otherwise get the whole result",
         )
-    if not stat.S_ISREG(os.lstat(results / name).st_mode):
+    if not stat.S_ISREG(mode := os.lstat(results / name).st_mode):
         raise SignatureError(
             f"{name} of {results} is no regular file, but a link, folder, device, pipe or socket",
+            expected="a regular file",
+            found=kind_of(mode),
             remedy="get the result again",
         )
     return read_bytes(results / name, max_bytes=most_bytes(name))
@@ -179,5 +186,6 @@ def _twin(results: Path, signer: TrustedKey) -> Statement:
         raise SignatureError(
             f"{TEST_RESULT} does not belong to {ENVELOPE}: {error.what}",
             expected=f"a statement by the same key, {fingerprint(signer.public)}",
+            found=error.found,
             remedy="get the result again, or sign your own run again: ./run.sh sign",
         ) from None

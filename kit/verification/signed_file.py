@@ -24,6 +24,8 @@ def read_signed(results: Path, path: str, digests: Mapping[str, str]) -> bytes:
     if sha256_bytes(data) != digests[path]:
         raise VerificationError(
             f"{path} changed while it was verified",
+            expected="the bytes that were signed",
+            found="other bytes",
             remedy="stop what writes to it; verify again",
         )
     return data

@@ -177,7 +177,10 @@ def _parsed(checksums: str) -> Mapping[str, str]:
         return read_checksums(PROJECT / checksums)
     except ChecksumError as error:
         raise VerificationError(
-            f"{checksums} of this project cannot be read", found=error.what, remedy=error.remedy
+            f"{checksums} of this project cannot be read",
+            expected=error.expected,
+            found=error.what,
+            remedy=error.remedy,
         ) from error
 
 

@@ -50,8 +50,16 @@ def _compare_sums(sums: bytes, subjects: Mapping[str, str]) -> None:
         raise VerificationError(
             f"{SUMS} and the signed statement list different files",
             expected="one line for each signed file, in path order",
+            found=_odd_line(sums, format_checksums(others)),
             remedy="do not use this result: a reader of each would check another list",
         )
+
+
+def _odd_line(sums: bytes, wanted: str) -> str:
+    """Return the first line that one of two lists has and the other has not."""
+    lines = sums.decode("utf-8", "replace").splitlines()
+    odd = sorted(set(lines) ^ set(wanted.splitlines()))
+    return show(odd[0]) if odd else "the same lines, in another order or twice"
 
 
 def _compare_predicate(
@@ -62,6 +70,7 @@ def _compare_predicate(
     except ValueError as error:
         raise VerificationError(
             f"{RUN} or {CLAIMS} does not state what was run",
+            expected="both as ./run.sh all writes them",
             found=error,
             remedy="finish the run, then sign it again: ./run.sh all",
         ) from None
@@ -69,10 +78,11 @@ def _compare_predicate(
 
 
 def _compare_twin(twin: Statement, statement: Statement) -> None:
-    if twin.subjects != statement.subjects:
+    if other := set(twin.subjects.items()) ^ set(statement.subjects.items()):
         raise VerificationError(
             f"{TEST_RESULT} and {ENVELOPE} list different files",
             expected="the same files with the same digests",
+            found=f"{len(other)} that differ, such as {show(min(other)[0])}",
             remedy="do not use this result: a reader of each would check another list",
         )
     follows = attest(statement.predicate, statement.subjects)

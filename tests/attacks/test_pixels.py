@@ -12,10 +12,12 @@ from kit.attacks.pgd import Pgd
 from kit.benchmarks.records import Benchmark, Concept, Record, Split
 from kit.errors import ManifestError
 from kit.evaluation import optimising
+from kit.experiment.attack import AttackEntry, AttackSection
 from kit.experiment.manifest_file import load_manifest
 from kit.model.base import load_base
 from kit.model.batches import Batcher
 from kit.model.likelihood import answer_distribution, mean_nll
+from kit.plan.attack_names import require_attacks
 from tests.toys.dataset import TOY
 
 
@@ -118,3 +120,28 @@ def test_on_the_small_base_the_right_answer_becomes_likelier_and_pixels_keep_the
     alone = optimising.optimised(records[1:], base, batcher, processor, attack, level, toy)
     assert (found[1] - alone[0]).abs().max() <= 8 / 255, "the rest of the batch decides nothing"
     assert (found[1] == alone[0]).float().mean() > 0.98
+
+
+def with_pgd(levels, options):
+    """Return the toy experiment with one attack on pixels."""
+    entry = AttackEntry(name="pgd", label="P", attack="pgd", levels=levels, options=options)
+    return load_manifest(TOY).model_copy(update={"attack": AttackSection(entries=(entry,))})
+
+
+def test_levels_that_the_steps_of_an_attack_cannot_reach_are_refused():
+    """20 steps of 1/255 change a pixel by 20/255 and no more."""
+    with pytest.raises(ManifestError, match="'pgd' never reaches its level 32") as caught:
+        require_attacks(with_pgd((8, 32), {}))
+    assert caught.value.found == "20 steps, which change it by 20"
+    assert "change a pixel by 32 (largest change of a pixel, of 255)" in caught.value.expected
+
+
+@pytest.mark.parametrize(
+    ("level", "options"),
+    [(20, {}), (32, {"steps": 32}), (64, {"step_size": 4.0}), (1, {"steps": 10, "step_size": 0.1})],
+)
+def test_steps_that_are_just_enough_for_a_level_change_a_pixel_by_all_of_it(level, options):
+    (attack,) = require_attacks(with_pgd((level,), options)).values()
+    black = torch.zeros(1, 3, 2, 2)
+    found = attack.optimise(black, black, lambda pixels: -torch.ones_like(pixels), level)
+    assert found == pytest.approx(torch.full((1, 3, 2, 2), level / 255))

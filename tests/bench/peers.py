@@ -23,7 +23,7 @@ import torch
 
 from kit.artifacts import results_root
 from kit.errors import KitError
-from kit.plan.estimate import device_name
+from kit.plan.rates import device_name
 from kit.report.pages import svg_file
 from tests.bench.against.generate import SMOKE
 from tests.bench.against.text import figure, how, table

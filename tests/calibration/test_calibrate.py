@@ -20,11 +20,13 @@ from kit.calibration.rule import factor, least_of_units, spread_of
 from kit.cli.data import measured as measured_result
 from kit.cli.entry import main
 from kit.digests import sha256_value
-from kit.errors import ManifestError, MissingStageError
+from kit.errors import ManifestError, MissingStageError, VerificationError
 from kit.experiment.calibrated import SCHEMA, require_calibrated, with_equivalence
 from kit.experiment.claims import ClaimSection
+from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
 from kit.metrics.rows import measure
+from kit.result.run_file import SCHEMA as RUN_SCHEMA
 from kit.result.stored import read_result
 from kit.verdicts.claims_file import to_json
 from kit.verification.recompute import rescore
@@ -288,13 +290,58 @@ def test_nothing_is_overwritten_unless_asked(setting):
     require_nothing_overwritten(manifest, again=True)
 
 
+def stated(manifest):
+    """Return what a run.json says of a manifest, or of what is in its place."""
+    resolved = manifest.resolved() if isinstance(manifest, Manifest) else manifest
+    return {"schema": RUN_SCHEMA, "manifest": resolved, "manifest_digest": sha256_value(resolved)}
+
+
+def reference(folder, monkeypatch, **run):
+    """Write the run.json of a reference into an empty project and return its path."""
+    monkeypatch.setattr("kit.calibration.calibrate.PROJECT", folder)
+    path = folder / "manifests" / "reference" / "toy" / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(run))
+    return path
+
+
 def test_a_reference_that_was_signed_with_the_file_protects_it(setting, tmp_path, monkeypatch):
     manifest = load_manifest(setting[0])
-    folder = tmp_path / "manifests" / "reference" / "toy"
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"manifest": manifest.resolved()}))
-    monkeypatch.setattr("kit.calibration.calibrate.PROJECT", tmp_path)
+    reference(tmp_path, monkeypatch, **stated(manifest))
     with pytest.raises(ManifestError, match="manifests/reference/toy is signed already"):
+        require_nothing_overwritten(manifest, again=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda run: {}, "its schema is None"),
+        (lambda run: run | {"manifest_digest": "0" * 64}, "is not the digest of its manifest"),
+        (lambda run: run | {"manifest": []}, "is not the digest of its manifest"),
+        (lambda run: stated([]), "manifest is missing"),
+        (lambda run: stated({"calibration": ["file"]}), None),
+    ],
+)  # fmt: skip
+def test_the_reference_is_read_as_any_result_of_a_stranger(
+    setting, tmp_path, monkeypatch, damage, found
+):
+    manifest = load_manifest(setting[0])
+    path = reference(tmp_path, monkeypatch, **damage(stated(manifest)))
+    if found is None:  # it names no file, so it rests on none
+        require_nothing_overwritten(manifest, again=False)
+        return
+    with pytest.raises(VerificationError, match="cannot be used to recompute") as caught:
+        require_nothing_overwritten(manifest, again=False)
+    assert found in caught.value.found
+    require_nothing_overwritten(manifest, again=True)
+    path.write_text('{"schema": 1, "schema": 1}')
+    with pytest.raises(VerificationError, match=f"{path} cannot be used") as caught:
+        require_nothing_overwritten(manifest, again=False)
+    assert "occurs twice" in caught.value.found
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.json")
+    (tmp_path / "elsewhere.json").write_text("{}")
+    with pytest.raises(VerificationError, match="cannot be read as a file"):
         require_nothing_overwritten(manifest, again=False)
 
 

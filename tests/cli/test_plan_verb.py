@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from kit.cli.plan_text import _attacks_left
 from kit.cli.verbs import verbs
 from kit.errors import ManifestError, MissingStageError
-from kit.plan import estimate
+from kit.plan import rates
 from kit.plan.attacks import attack_jobs
-from kit.plan.estimate import AttackRates, Rates
 from kit.plan.jobs import make_plan
+from kit.plan.rates import AttackRates, Rates
 from tests.toys.dataset import TOY
 
 
@@ -38,7 +38,7 @@ def test_a_probe_is_made_once_and_read_by_later_plans(cache, monkeypatch):
         start = {"finetune": 60.0, "unlearn": 60.0, "evaluate": 60.0}
         passes = {"finetune": 0.1, "unlearn": 0.1, "other": 0.05}
         answers = {system.name: 10 for system in planned.systems}
-        return Rates(estimate.device_name(), start, passes, 1.0, 0.1, answers)
+        return Rates(rates.device_name(), start, passes, 1.0, 0.1, answers)
 
     monkeypatch.setattr("kit.stages.probe.probe", probed)
     monkeypatch.setattr("kit.sources.datasets.verify_sources", lambda manifest: None)

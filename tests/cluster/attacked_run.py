@@ -36,7 +36,7 @@ ATTACKS = (
     ("in_context", 1, ""),
     ("relearn_forget", 0.5, "steps = 2"),
     ("round_nf4", 4, ""),
-    ("pgd", 8, "universal = true, steps = 2"),
+    ("pgd", 8, "universal = true, steps = 2, step_size = 4"),
     ("probe_head", 0.5, ""),
 )
 TUNE = """

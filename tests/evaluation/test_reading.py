@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,8 @@ from kit.benchmarks.records import Benchmark, Column, Concept, Record, Split
 from kit.cli.plan_text import render
 from kit.errors import GuardError
 from kit.evaluation import gradients, reading, scoring
+from kit.evaluation.answers_file import write_answers
+from kit.evaluation.engines import Answer
 from kit.evaluation.reading import Read, Said
 from kit.experiment.manifest import Manifest
 from kit.experiment.manifest_file import load_manifest
@@ -194,3 +197,27 @@ def test_the_stage_measures_what_is_missing_and_nothing_twice(plan):
     work.calls.clear()
     stages.evaluate(plan, work)
     assert work.calls == [("read", [plan.systems[3].name])]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "another table", "empty"])
+def test_answers_that_are_damaged_in_the_cache_are_named_with_what_asks_them_again(
+    tmp_path, damage
+):
+    """Vanilla and the judge read what the second look has read before them."""
+    system = SimpleNamespace(name="npo", answers=SimpleNamespace(path=tmp_path))
+    path = tmp_path / "answers.parquet"
+    answers = [Answer("a", "npo", "Ada", (7, 2), "eos"), Answer("b", "npo", "Bel", (8,), "length")]
+    write_answers(answers, tmp_path)
+    assert reading.stored_answers(system) == {"a": Said("Ada", True), "b": Said("Bel", False)}
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut off":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "another table":
+        (tmp_path / "tokens.parquet").replace(path)
+    else:
+        write_answers([], tmp_path)
+    with pytest.raises(GuardError, match="stored answers of npo are damaged") as caught:
+        reading.stored_answers(system)
+    assert caught.value.remedy.startswith("remove this folder and run `./run.sh evaluate`")
+    assert str(tmp_path) in caught.value.expected

@@ -220,6 +220,20 @@ def test_npo_with_sam_takes_the_forget_gradient_at_the_worst_point_within_rho():
     assert torch.equal(policy.table.detach(), Bigram().table.detach()), "back where it was"
 
 
+@pytest.mark.parametrize("beta", [0.1, 2.0])
+def test_the_forget_terms_of_npo_gru_and_npo_with_sam_are_one_number_to_the_last_bit(beta):
+    terms = []
+    for name, options in (
+        ("npo", {"retain_weight": 0.0}), ("gru", {"forget": "npo"}), ("npo_sam", {}),
+    ):  # fmt: skip
+        method, (step,) = steps_of(name, Bigram(), {"beta": beta, **options})
+        loss = method.loss(step)
+        terms.append(loss["forget"] if isinstance(loss, dict) else loss)
+    assert terms[0].item() == terms[1].item() == terms[2].item()
+    expected = npo(FORGET, Bigram(OTHER), beta)(Bigram().double())
+    assert terms[0].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_npo_with_sam_at_rho_zero_is_npo():
     found, _, _, _ = run("npo_sam", options={"rho": 0.0})
     policy = Bigram()

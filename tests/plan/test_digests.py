@@ -109,7 +109,7 @@ def test_a_need_with_its_preparation_a_comment_and_a_method_re_do_nothing(tmp_pa
 @pytest.mark.parametrize(
     ("name", "old", "new", "methods"),
     [
-        ("methods/npo.py", "* 2 / self.beta", "* 3 / self.beta", ["npo"]),
+        ("methods/npo.py", "* 2 / beta", "* 3 / beta", ["npo"]),
         (
             "methods/balanced_grad_diff.py",
             "len(means) *",

@@ -10,21 +10,14 @@ from kit.cli.plan_estimate import render_estimates
 from kit.cli.plan_text import render
 from kit.experiment.attack import AttackSection
 from kit.experiment.manifest_file import load_manifest
-from kit.plan import estimate as estimates
+from kit.plan import rates as measured
 from kit.plan.arithmetic import attack_share, operations
 from kit.plan.attacks import attack_jobs
-from kit.plan.estimate import (
-    AttackRates,
-    Rates,
-    estimate,
-    longest_share,
-    read_rates,
-    rounds_of,
-    store_rates,
-)
+from kit.plan.estimate import estimate, longest_share, rounds_of
 from kit.plan.jobs import make_plan
 from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
+from kit.plan.rates import AttackRates, Rates, read_rates, store_rates
 from tests.toys.dataset import TOY
 from tests.toys.work import check, make
 
@@ -40,7 +33,7 @@ def plan(tmp_path, monkeypatch):
 def rates(plan, **changes) -> Rates:
     start = {"finetune": 10.0, "unlearn": 20.0, "evaluate": 30.0}
     answers = {system.name: 100 for system in plan.systems}
-    made = Rates(estimates.device_name(), start, PASSES, 2.0, 0.01, answers)
+    made = Rates(measured.device_name(), start, PASSES, 2.0, 0.01, answers)
     return replace(made, **changes)
 
 
@@ -76,7 +69,8 @@ ATTACKS = AttackSection.model_validate(
             {"name": "crop", "label": "C", "attack": "crop", "levels": [0.9, 0.5]},
             {"name": "again", "label": "R", "attack": "relearn_forget", "levels": [0.1, 1.0],
              "options": {"steps": 7, "warmup_steps": 1}},
-            {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8], "options": {"steps": 3}},
+            {"name": "pgd", "label": "P", "attack": "pgd", "levels": [8],
+             "options": {"steps": 3, "step_size": 4.0}},
         ],
     }
 )  # fmt: skip
@@ -88,8 +82,8 @@ def attacking(plan):
 
 def attack_rates(plan):
     questions = {job.answers.name: 10 * len(job.entry.levels) for job in attack_jobs(plan)}
-    measured = AttackRates(start=40.0, gradient=0.5, answer=0.02, questions=questions)
-    return rates(plan, passes={**PASSES, "attack": 0.03}, attack=measured)
+    own = AttackRates(start=40.0, gradient=0.5, answer=0.02, questions=questions)
+    return rates(plan, passes={**PASSES, "attack": 0.03}, attack=own)
 
 
 def test_attacks_take_their_training_their_pictures_and_their_answers(plan):
@@ -168,7 +162,7 @@ def test_rates_are_kept_by_manifest_and_device(plan, monkeypatch):
     assert read_rates(manifest) == rates(plan)
     assert read_rates(manifest.model_copy(update={"claims": ()})) == rates(plan)
     assert read_rates(manifest.model_copy(update={"seeds": (1, 2)})) is None
-    monkeypatch.setattr(estimates, "device_name", lambda: "another card")
+    monkeypatch.setattr(measured, "device_name", lambda: "another card")
     assert read_rates(manifest) is None
 
 
@@ -178,9 +172,9 @@ def test_a_plan_says_where_its_hours_are_from_and_what_they_cost(plan):
     assert "--probe" in text
     assert "money" not in text, "nothing is known that could cost something"
     store_rates(plan.manifest, rates(plan, device="a card"))
-    path = next((estimates.cache_root() / "artifacts").glob("probe-*.json"))
+    path = next((measured.cache_root() / "artifacts").glob("probe-*.json"))
     assert json.loads(path.read_text())["device"] == "a card"
-    path.rename(estimates.rates_path(plan.manifest, estimates.device_name()))
+    path.rename(measured.rates_path(plan.manifest, measured.device_name()))
     text = "\n".join(render_estimates(plan, 3.0))
     seconds = sum(estimate(plan, rates(plan)).values())
     assert "from a probe on a card" in text

@@ -70,6 +70,25 @@ def test_a_manifest_without_own_settings_is_resolved_as_before():
     assert all(set(each) == keys for each in manifest().resolved()["methods"])
 
 
+@pytest.mark.parametrize("own", [{"steps": 30}, {"learning_rate": 0.1}, {"stop": "never"}])
+@pytest.mark.parametrize("name", ["prompt", "manu"])
+def test_a_method_that_makes_no_step_states_nothing_about_steps(name, own):
+    """A prompt trains nothing, and MANU prunes: the report would name a budget that none had."""
+    error = refusal(small(own, name))
+    (key,) = own
+    assert f"method '{name}': it trains nothing, so its {key} has no effect" in error.what
+    assert error.remedy == f"remove {key} from the entry"
+    make_plan(parsed(small({}, name)))
+
+
+def test_answers_that_do_not_depend_on_their_batch_are_asked_of_vllm_alone():
+    asked = {"engine": "transformers", "serving": "adapters", "batch_invariant": True}
+    error = refusal(small({}, evaluation=asked))
+    assert "evaluation.batch_invariant has no effect" in error.what
+    make_plan(parsed(small({}, evaluation=asked | {"batch_invariant": False})))
+    make_plan(parsed(small({}, evaluation=asked | {"engine": "vllm"})))
+
+
 def test_the_jobs_of_the_method_alone_are_other_jobs():
     before, after = (make_plan(parsed(small(own))) for own in ({}, OWN))
     assert {job.name for job in before.jobs()} == {job.name for job in after.jobs()}

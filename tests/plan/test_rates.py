@@ -2,19 +2,23 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from kit.artifacts import PROJECT
 from kit.errors import ManifestError
-from kit.plan.estimate import AttackRates, Rates, device_name, rates_in, rates_path, read_rates
+from kit.experiment.manifest_file import load_manifest
+from kit.plan.estimate import estimate
+from kit.plan.jobs import make_plan
+from kit.plan.rates import AttackRates, Rates, device_name, rates_in, rates_path, read_rates
 from tests.toys.dataset import manifest
 
 MEASURED = Rates(
     device="a card",
     start={"finetune": 9.0, "unlearn": 8.0, "evaluate": 7.0},
-    passes={"finetune": 0.5, "unlearn": 0.5, "other": 0.25},
+    passes={"finetune": 0.5, "unlearn": 0.5, "other": 0.25, "attack": 0.5},
     round=2.0,
     answer=0.01,
     answers={"vanilla": 3},
@@ -56,6 +60,17 @@ def test_no_other_value_reaches_the_arithmetic_of_a_plan(tmp_path, key, value):
         ("9" * 5_000, "4300 digits"),
         ('{"round": 1.0, ' + json.dumps(asdict(MEASURED))[1:], "'round' occurs twice"),
         (json.dumps({**asdict(MEASURED), "more": 1}), "more: "),
+        *(
+            (
+                json.dumps({**asdict(MEASURED), "passes": {**MEASURED.passes, stage: 0.0}}),
+                f"passes.{stage} is 0",
+            )
+            for stage in ("finetune", "unlearn")
+        ),
+        (
+            json.dumps({**asdict(MEASURED), "passes": {"finetune": 1, "unlearn": 1, "other": 1}}),
+            "passes has no attack",
+        ),
     ],
 )
 def test_a_file_that_holds_no_rates_is_refused_with_the_reason(tmp_path, text, found):
@@ -81,3 +96,16 @@ def test_the_remedy_for_damaged_rates_of_this_machine_works(tmp_path, monkeypatc
         read_rates(manifest())
     path.unlink()
     assert read_rates(manifest()) is None
+
+
+def test_rates_that_do_not_know_an_attack_of_the_manifest_are_of_another_one(tmp_path, monkeypatch):
+    """`estimate` would look for its questions and find none."""
+    monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path))
+    plan = make_plan(load_manifest(PROJECT / "manifests" / "smoke.toml"))
+    answers = {system.name: 3 for system in plan.systems}
+    with pytest.raises(ManifestError, match="are those of another manifest") as caught:
+        estimate(plan, replace(MEASURED, answers=answers))
+    assert caught.value.expected == "how many questions person-vanilla-relearn is asked"
+    assert "--probe" in caught.value.remedy
+    with pytest.raises(ManifestError, match="are those of another manifest"):
+        estimate(plan, MEASURED)

@@ -63,9 +63,9 @@ def test_a_setting_is_named_with_both_values_and_what_rests_on_it_follows():
 
 def test_the_nearest_earlier_job_is_compared():
     run(make_plan(manifest()))
-    run(make_plan(manifest(unlearn={"learning_rate": 0.25, "steps": 3})))
-    found = why(make_plan(manifest(unlearn={"learning_rate": 0.25, "steps": 4})))
-    assert found["unlearn", "person-npo-s1"] == "settings: steps 3 -> 4"
+    run(make_plan(manifest(unlearn={"learning_rate": 0.25, "steps": 30})))
+    found = why(make_plan(manifest(unlearn={"learning_rate": 0.25, "steps": 40})))
+    assert found["unlearn", "person-npo-s1"] == "settings: steps 30 -> 40"
 
 
 def test_a_package_is_named_with_both_versions(monkeypatch):
@@ -79,14 +79,14 @@ def test_a_package_is_named_with_both_versions(monkeypatch):
 def test_what_was_made_before_inputs_were_kept_says_so(cache):
     plan = make_plan(manifest())
     make(plan.finetune[0].artifact)
-    other = make_plan(manifest(finetune={"steps": 3}))
+    other = make_plan(manifest(finetune={"steps": 30}))
     assert why(other)["finetune", "vanilla"] == UNKNOWN
     (cache / "artifacts" / "decided-0.json").write_text("{cut off")
     (cache / "artifacts" / "decided-1.json").write_text("[1]")
     assert read_inputs() == {}
     keep_inputs(plan)
     assert why(other)["finetune", "vanilla"] == "settings: steps " + (
-        f"{plan.manifest.finetune.steps} -> 3"
+        f"{plan.manifest.finetune.steps} -> 30"
     )
 
 

@@ -13,10 +13,11 @@ from kit.errors import ManifestError
 from kit.experiment.manifest_file import load_manifest
 from kit.plan.arithmetic import hours, operations
 from kit.plan.attacks import attack_jobs
-from kit.plan.estimate import AttackRates, Rates, estimate
+from kit.plan.estimate import estimate
 from kit.plan.jobs import make_plan
 from kit.plan.preview import preview
 from kit.plan.published import PUBLISHED
+from kit.plan.rates import AttackRates, Rates
 from kit.plan.scale import CARD, counted
 from kit.plan.simulation import Task, longest_way, staged, unstaged, work
 from kit.plan.tasks import PassClock, RatesClock, starts, tasks_of

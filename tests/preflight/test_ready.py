@@ -71,7 +71,13 @@ def test_what_is_found_is_said_and_found_once(experiment, monkeypatch):
     assert ready.known_records(plan.manifest).limit == 512
     path = ready.base_path(plan.manifest)
     whole = json.loads(path.read_text(encoding="utf-8"))
-    for wrong in ({"positions": "512"}, {"facts": {**whole["facts"], "sizes": 3}}, {"facts": []}):
+    none = {**whole["facts"]["sizes"], "layers": 0}  # estimates divide by it
+    for wrong in (
+        {"positions": "512"},
+        {"facts": {**whole["facts"], "sizes": 3}},
+        {"facts": {**whole["facts"], "sizes": none}},
+        {"facts": []},
+    ):
         path.write_text(json.dumps({**whole, **wrong}), encoding="utf-8")
         with pytest.raises(StorageError, match=f"{path.name} is damaged"):
             ready.require_base(plan.manifest)

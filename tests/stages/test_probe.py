@@ -1,18 +1,21 @@
 """The probe runs the real stages in small, in a cache of its own, and keeps nothing but rates."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from kit.artifacts import cache_root
+from kit.errors import StorageError
 from kit.experiment.attack import AttackSection
 from kit.plan.attacks import attack_jobs
 from kit.plan.estimate import estimate
 from kit.plan.jobs import make_plan
 from kit.stages import probe as probes
 from kit.stages import probe_attacks
-from kit.stages.probe import MORE, STEPS, chosen_methods, measure, own_cache, probe, shrunk
+from kit.stages.probe import MORE, STEPS, chosen_methods, measure, probe, shrunk
+from kit.stages.probe_cache import own_cache
 from kit.stages.workers import JobRecord
 from tests.toys.dataset import manifest
 from tests.toys.work import ToyWork, check, make, named
@@ -86,6 +89,26 @@ def test_the_small_experiment_has_two_methods_few_steps_and_all_that_decides_the
     assert small.finetune[0].settings.batch_size == plan.finetune[0].settings.batch_size
 
 
+def test_the_small_experiment_takes_few_steps_of_a_target_that_has_steps_of_its_own(plan):
+    """The toy's target `both` has 120 steps: a probe that begins with it would take them all."""
+    whole = make_plan(plan.manifest.model_copy(update={"targets": ("both",)}))
+    assert {job.settings.steps for job in whole.unlearn if job.entry.name == "gd"} == {120}
+    assert {job.settings.steps for job in make_plan(shrunk(whole, MORE)).jobs()} == {STEPS}
+
+
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(1, {"steps": 100, "warmup_steps": 50}), (2, {"steps": 640, "step_size": 0.1})],
+)
+def test_few_steps_of_an_attack_go_without_what_was_stated_for_many(plan, number, options):
+    """20 steps would end within a warm-up of 50; two steps of 0.1 change no pixel by 1 of 255."""
+    entry = ATTACKS.entries[number].model_copy(update={"options": options})
+    section = ATTACKS.model_copy(update={"entries": (entry,)})
+    whole = make_plan(plan.manifest.model_copy(update={"attack": section}))
+    jobs = attack_jobs(make_plan(shrunk(whole, MORE)))
+    assert {job.entry.options["steps"] for job in jobs} == {STEPS if number == 1 else 2}
+
+
 def with_methods(*names):
     made = manifest()
     kept = tuple(entry for entry in made.methods if entry.name in names)
@@ -134,6 +157,22 @@ def test_rates_are_those_of_the_machine_and_give_its_time_back(plan):
     assert found.attack is None
 
 
+@pytest.mark.parametrize("stage", ["finetune", "unlearn"])
+def test_a_job_that_says_that_it_made_no_step_is_named_and_divides_nothing(plan, stage):
+    class Damaged(Clocked):
+        def train(self, manifest, jobs):
+            for job, record in super().train(manifest, jobs):
+                if job.stage == stage:
+                    path = job.artifact.path / "job.json"
+                    told = json.loads(path.read_bytes())
+                    path.write_text(json.dumps({**told, "steps": 0}), "utf-8")
+                yield job, record
+
+    with pytest.raises(StorageError, match=r"job\.json is damaged") as caught:
+        measure(plan, {}, {}, Damaged())
+    assert (caught.value.expected, caught.value.found) == ("'steps': 1 or more", "0")
+
+
 @pytest.mark.parametrize(
     ("metrics", "kinds"), [((), 0), (("gradient",), 1), (("gradient", "fluency"), 2)]
 )
@@ -159,7 +198,7 @@ def test_of_attacks_the_probe_runs_one_that_relearns_and_one_on_pixels(plan):
     whole = make_plan(plan.manifest.model_copy(update={"attack": ATTACKS}))
     small = shrunk(whole, MORE)
     assert [(e.name, e.levels, e.options["steps"]) for e in small.attack.entries] == [
-        ("again", (1.0,), STEPS), ("pgd", (8.0,), 2),
+        ("again", (1.0,), STEPS), ("pgd", (1.0,), 2),
     ]  # fmt: skip
     questions = {job.answers.name: 100 for job in attack_jobs(whole)}
     answers = {system.name: 100 for system in whole.systems}

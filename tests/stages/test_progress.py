@@ -9,6 +9,7 @@ from kit import console
 from kit.artifacts import Artifact
 from kit.experiment.manifest import Manifest
 from kit.plan.jobs import make_plan
+from kit.stages import pace as pace_module
 from kit.stages import progress as module
 from kit.stages import run as stages
 from kit.stages.attack import attack
@@ -38,6 +39,18 @@ def attacked():
 def apart(tmp_path, monkeypatch):
     monkeypatch.setenv("PEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(console.MODE, raising=False)
+
+
+def test_an_attack_that_asks_nothing_has_work_that_a_pace_can_be_told_from(monkeypatch):
+    """A benchmark without a column of efficacy has nothing to attack: 0 seconds for 0 questions."""
+    monkeypatch.setattr(pace_module, "asked_under_attack", lambda plan, attack: 0)
+    attacks = [each for each in jobs_of(attacked()) if each.kind == "attacks"]
+    assert attacks
+    pace = Pace(attacks)
+    pace.begin(0.0)
+    make(attacks[0].made[0])
+    pace.look(attacks[0].stage, 2.0)
+    assert pace.left(2.0) == (2.0 * (len(attacks) - 1), [])
 
 
 def piece(name, work, stage="unlearn", kind="train"):

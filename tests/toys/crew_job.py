@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from kit.artifacts import Artifact
 from kit.benchmarks.records import Benchmark, Concept, Record, Split, by_id
@@ -81,7 +82,7 @@ def train_toys(
         killed: process that dies behind the second job's first checkpoint.
     """
     worker = toy_worker(base, pictures, quantization)
-    held = sharding.shares_of(worker.base)
+    held = shares_of(worker.base)
     for job in toy_jobs(name):
         job.artifact.adopt("checkpoint")
         sharding.meet()
@@ -90,6 +91,12 @@ def train_toys(
         if not job.artifact.done:
             worker.run(job)
     return held
+
+
+def shares_of(model: torch.nn.Module) -> list[tuple[int, int]]:
+    """Return (values here, values in all) of every weight that is shared out."""
+    shared = [weight for weight in model.parameters() if isinstance(weight, DTensor)]
+    return [(weight.to_local().numel(), weight.numel()) for weight in shared]
 
 
 def _die_behind_a_checkpoint(rank: int) -> None:

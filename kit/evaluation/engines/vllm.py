@@ -7,7 +7,6 @@ running engine; it is faster if LoRA kernels cost more than the model. Both give
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +36,7 @@ from kit.experiment.manifest import Manifest
 from kit.experiment.systems import VANILLA
 from kit.methods.merger_file import merge_in
 from kit.model.base import load_processor
+from kit.model.cache import TokenCache
 from kit.model.combine import concatenate, merge, rank_of
 from kit.model.decoding import end_tokens
 from kit.model.memory import release
@@ -68,8 +68,7 @@ class VllmEngine:
         self._scratch = scratch
         processor = load_processor(base, manifest.model)
         self._pictures = HeldPictures()
-        # All systems are asked the same questions.
-        self._tokens = lru_cache(MAX_QUESTIONS)(PromptEncoder(processor).compact)
+        self._tokens = TokenCache(PromptEncoder(processor).compact)
         self._ends = end_tokens(base, processor)
         adapted = [] if self._merged else [name for name in adapters if adapters[name]]
         self._numbers = {name: number for number, name in enumerate(sorted(adapted), start=1)}
@@ -200,7 +199,7 @@ class VllmEngine:
     def _prompt(self, request: Request, pictures: Mapping[Path, HeldPicture]) -> dict[str, Any]:
         """Return a prompt as tokens: the engine must not tokenise it in its own way."""
         path = request.record.image
-        ids = [*self._tokens(request.record.question, with_image=path is not None)]
+        ids = self._tokens(request.record.question, with_image=path is not None)
         if path is None:
             return {"prompt_token_ids": ids}
         # With a name, the engine need not hash all pixels for every question.
