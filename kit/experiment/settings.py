@@ -30,7 +30,7 @@ class TrainingSection(Section):
     """Learning rate of AdamW (arXiv 1711.05101) after warm-up; it decays to 0 along a cosine
     (arXiv 1608.03983)."""
     warmup_steps: Annotated[int, Field(ge=0), Unit("steps")]
-    """Steps of linear warm-up from 0. The whole training may be no shorter."""
+    """Steps of linear warm-up from 0; at most `steps`."""
     update: Update = Field("lora", exclude_if=lambda value: value == "lora")
     """How the layers in `model.lora_modules` are trained. `lora`: with a low-rank update. `full`:
     every weight; `rank` and `alpha` then have no effect, and vLLM needs `serving = "merged"`."""
