@@ -78,17 +78,19 @@ LAYOUT = Protocol(
     ),
     reading="Lower is better in Forget, higher in Scope, Retain and Test.",
     comparability=(
-        "The body of the paper and the data could not be read when this was written. Fields, names "
-        "of sets and prompts are those of the released code (github.com/zh121800/OFFSIDE, commit "
-        "91884c7), the fourteen questions those of its README. There are no official values here.",
+        "The body of the paper and the data on the hub could not be read when this was written. "
+        "Fields, names of sets and prompts are those of the released code "
+        "(github.com/zh121800/OFFSIDE, commit 91884c7). Its README gives fourteen questions; other "
+        "wordings are recognised by their words, as training data of an earlier commit (90f5ac6), "
+        "read in part, shows them. There are no official values here.",
         "The vanilla model learns the forget and the retain set. What the released finetune_set "
         "holds beside them could not be read.",
         "Retain-only knows the shared facts of every player from the retain images. So only "
         "private facts can be forgotten by these tables: in complete unlearning, the report calls "
         "the parts of shared facts not eligible.",
         "Selective unlearning forgets the private facts of the rumour's image. The released code "
-        "has a file forget_set_part.json for it, which could not be read: here they are told by "
-        "the README's questions.",
+        "has a file forget_set_part.json for it, which could not be read: here, the words of a "
+        "question decide which fact it asks for.",
         "Letters are scored by likelihood. The released code reads `The answer is A` or a single "
         "letter.",
         "Not covered: the judge (a GPT model), corrective relearning, prompt attacks, visual "
