@@ -37,12 +37,14 @@ def hostile(tmp_path_factory) -> Exported:
     manifest = run["manifest"]
     manifest["title"] = f"{SPECIALS} \U0001f600"
     manifest["claims"][0] |= {"text": SPECIALS, "location": "@me https://evil.example"}
+    manifest["evaluation"]["max_new_tokens"] = 2048  # for LONG
     manifest["methods"][0]["label"] = run["systems"][1]["label"] = SPECIALS
     run["manifest_digest"] = sha256_value(manifest)
     run["environment"]["cpu"] = SPECIALS
     path.write_text(json.dumps(run), encoding="utf-8")
     answers = pd.read_parquet(result / "answers" / "answers.parquet")
     answers["text"] = [SPECIALS, BIDI + "\u2028\x85\n", LONG] * 4
+    answers["tokens"] = answers["text"].str.count(r"\S+").astype("int32")
     answers.to_parquet(result / "answers" / "answers.parquet", index=False)
     sign(remake(result), key=KEY)
     return exported(result)

@@ -65,7 +65,7 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path, capsys):
     (tmp_path / "pages").mkdir()
     code, said = call(capsys, OLD, "--to", tmp_path / "pages", "--trust", OLD_KEY)
     assert code == 7
-    assert "pages exists" in said
+    assert "pages already exists" in said
     assert "name another folder" in said
     assert not list((tmp_path / "pages").iterdir())
 
