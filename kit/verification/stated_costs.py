@@ -160,14 +160,9 @@ def _stage_faults(stages: list[StageFacts], *, attacked: bool) -> Iterator[str]:
 def _call_faults(attempts: list[AttemptFacts], written: str) -> Iterator[str]:
     if not any(each.event == "started" for each in attempts):
         yield "no call of the kit is stated, and one made the result"
-    end, last, begun = utc(written), None, 0
+    end, last = utc(written), None
     for number, each in enumerate(attempts):
         place = f"call {number}"
-        # A line that was cut off may have been a start.
-        begun += 1 if each.event in ("started", "cut off") else -1
-        if begun < 0:
-            yield f"{place}: the event '{each.event[:80]}' without a call that began before it"
-            begun = 0
         if each.utc is not None:
             moment = utc(each.utc)
             if last is not None and moment < last - CLOCKS:

@@ -65,10 +65,6 @@ COSTS: dict[str, tuple[Edit, str]] = {
     "an unknown event": (calls(STARTED, {"event": "won"}), "call 1: the event 'won' is none of"),
     "calls in another order": (calls(STARTED, STARTED | {"utc": "2026-01-01T00:00:00+00:00"}),
                                "call 1 is of 2026-01-01.*more than a day before the call above it"),
-    "an end before a start": (calls(STARTED | {"event": "finished"}, STARTED),
-                              "call 0: the event 'finished' without a call that began"),
-    "more ends than starts": (calls(STARTED, *[STARTED | {"event": "finished"}] * 2),
-                              "call 2: the event 'finished' without a call that began"),
     "a call without a time": (calls(STARTED | {"utc": None}), "its time or verb is missing"),
     "a verb in words": (calls(STARTED | {"verb": "Best paper"}), "'Best paper' is no verb"),
     "an error in words": (calls(STARTED | {"error": "a b"}), "'a b' is no name of an error"),
@@ -95,7 +91,9 @@ def test_costs_that_can_be_are_accepted(damaged):
     def honest(run):
         run["jobs"][NPO] |= {"forward_passes": 2 * 30 * 16, "peak_memory_bytes": 10**9}
         stages("finetune", "unlearn", "evaluate")(run)
-        calls(STARTED, STARTED | {"event": "failed", "error": "TrainingError"})(run)
+        # `lock` ends under another name of the result than it began, so its start is not there.
+        locked = STARTED | {"verb": "lock", "event": "finished"}
+        calls(locked, STARTED, STARTED | {"event": "failed", "error": "TrainingError"})(run)
 
     edit_run(damaged, honest)
     remake_and_sign(damaged)
