@@ -1,7 +1,7 @@
 """The recipe for own data, followed from an empty folder to a finished result."""
 
-import shutil
 import re
+import shutil
 import tomllib
 
 import pytest
