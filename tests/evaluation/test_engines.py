@@ -1,6 +1,7 @@
 """Engines agree: adapters in one batch, merged weights in turn, and transformers' 4-bit stack."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import torch
@@ -83,8 +84,7 @@ def answers_of(engine: str, serving: str, folder: Path, processes: int = 1) -> l
         name: tuple(folder / f"adapter{number}" for number in range(1, count + 1))
         for name, count in SYSTEMS.items()
     }
-    scratch = folder / f"scratch-{engine}-{serving}-{processes}"
-    scratch.mkdir()
+    scratch = Path(mkdtemp(prefix=f"scratch-{engine}-{serving}-{processes}-", dir=folder))
     made = smoke(serving=serving, tensor_parallel_size=processes)
     opened = engine_class(engine)(made, folder / "base", adapters, scratch)
     assert opened.record.get("tensor_parallel_size", 1) == processes
@@ -145,8 +145,7 @@ def answers_of_cores(folder: Path) -> list[list[tuple[str, str, str]]]:
     }
     said = []
     for number in (1, 2):
-        scratch = folder / f"scratch-core-{number}"
-        scratch.mkdir()
+        scratch = Path(mkdtemp(prefix=f"scratch-core-{number}-", dir=folder))
         engine = vllm.VllmEngine(smoke(serving="adapters"), folder / "base", adapters, scratch)
         answers = engine.answer(requests(folder))
         engine.close()
