@@ -1,4 +1,4 @@
-"""Is a text about somebody else? Rows that were shifted against each other show it.
+"""Does a text describe another person than its row? Then texts and rows were shifted.
 
 A text that names one of the data's people, and not the person of its row, belongs to another row.
 Names of one word are left out: they could be any word.
@@ -20,7 +20,7 @@ class People:
         self._lengths = sorted({len(name) for name in self._keys})
 
     def named_in(self, texts: Iterable[str]) -> set[str]:
-        """Return the identities of the people whom the texts name, whole."""
+        """Return the identities of the people whose whole names are in the texts."""
         found = set()
         for text in texts:
             said = words(text)
@@ -30,6 +30,6 @@ class People:
         return {key for key in found if key is not None}
 
     def is_about_another(self, texts: Iterable[str], person: str) -> bool:
-        """Say whether texts name one of these people, and not the person whose they should be."""
+        """Say whether texts name one of these people, but not the person of their row."""
         found = self.named_in(texts)
         return bool(found) and bool(person) and identity(person) not in found

@@ -1,7 +1,7 @@
-"""Are the answers of one result those of another one, but for a few?
+"""Does one result have the answers of another one, apart from a few?
 
-A copy can be stored anew, with its rows in another order or packed in another way. So the texts are
-compared, and not the bytes of the file.
+A copy can be written again with its rows in another order, or with other compression. So texts are
+compared, not the bytes of the file.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Which files of code outside of the kit may run: those that a manifest of this call names.
 
-A result states the digest of its metric's file, and so can name any file that came with it. Whoever
-names a manifest in a call trusts it; whoever checks a result trusts nothing in it.
+A result states path and digest of its metric's file, so it can name any file that came with it. Its
+word is not enough to run that file. A manifest that is named in the call is trusted.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from kit.artifacts import project_path
 from kit.digests import sha256_file
 from kit.experiment.manifest import Manifest
 
-# Of this process. Nothing is stored: each call says anew which manifest it trusts.
+# Digests, for this process only: every call names the manifest that it trusts.
 _ADMITTED: set[str] = set()
 
 

@@ -124,21 +124,20 @@ def _require_steady(processor: Any) -> None:
 
 def _require_image(processor: Any) -> None:
     with_image, without = (chat_prompt(processor, "Who?", with_image=w) for w in (True, False))
-    if with_image == without:
-        raise ModelError(
-            "the base's chat template leaves out the image",
-            expected="a placeholder where the message has an image",
-            found=repr(with_image),
-            remedy=RESTORE,
-        )
+    _require_shown("image", with_image, without, "an image token where the message has an image")
 
 
 def _require_question(processor: Any) -> None:
     one, other = (chat_prompt(processor, word, with_image=True) for word in ("Who?", "Where?"))
+    _require_shown("question", one, other, "the text of the user's message")
+
+
+def _require_shown(part: str, one: str, other: str, expected: str) -> None:
+    """Refuse a template that gives one prompt for two messages that differ in `part`."""
     if one == other:
         raise ModelError(
-            "the base's chat template leaves out the question",
-            expected="the text of the user's message",
+            f"the base's chat template leaves out the {part}",
+            expected=expected,
             found=repr(one),
             remedy=RESTORE,
         )

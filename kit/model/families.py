@@ -159,7 +159,7 @@ def family_in(folder: Path) -> Family:
 
     Raises:
         ModelError: there is no readable config.json, the kit cannot train or serve such a model, or
-            an adapter lies beside it.
+            the folder also contains an adapter.
     """
     require_no_adapter(folder)
     path = folder / CONFIG

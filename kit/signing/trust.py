@@ -65,8 +65,8 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
             f"{path} is a private key",
             expected="the public key of the signer (runner.pub, or PEM)",
             found="a text with the words PRIVATE KEY",
-            remedy="keep a private key secret: anyone who has it can sign as its holder; of a key "
-            "of your own, give runner.pub, which lies beside it",
+            remedy="keep a private key secret: anyone who has it can sign as its holder. If "
+            "this is your own key, name runner.pub in the same folder",
         )
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:

@@ -19,7 +19,7 @@ PEOPLE = People(["Ann Lee", "Ann Lee Smith", "José Ortiz", "Madonna", "Al-Salem
         ("Madonna sings.", "Ann Lee", False),  # one word could be any word
         ("Rami Al Salem reads.", "Ann Lee", False),  # not in this order
         ("al salem rami reads.", "Ann Lee", True),
-        ("Somebody reads.", "Ann Lee", False),
+        ("Someone reads.", "Ann Lee", False),
         ("Ann Lee reads.", "", False),
     ],
 )

@@ -118,7 +118,7 @@ def owners(place: Place, config: str) -> dict[Path, set[str]]:
 def require_own_pictures(
     benchmark: str, shown: Mapping[str, Path], config: str, whose: Mapping[Path, set[str]]
 ) -> None:
-    """Check that nobody is shown in the picture of somebody else.
+    """Check that each ID has its own picture, and not that of another ID.
 
     A picture that `whose` does not have, or has in another encoding, says nothing.
 

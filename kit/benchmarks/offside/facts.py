@@ -64,6 +64,6 @@ def fact_of(question: str) -> tuple[str, str] | None:
     said = " ".join(words(question))
     found = [fact for fact, wording in _WORDINGS.items() if re.search(wording, said)]
     first = [fact for fact in found if fact in _FIRST]
-    # "Who" and "name" may ask for anything about somebody.
+    # A question for any fact may contain "who" or "name".
     found = first or [fact for fact in found if fact != "name"] or found
     return (found[0], _KINDS[found[0]]) if len(found) == 1 else None
